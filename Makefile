@@ -1,0 +1,31 @@
+# Everything runs in .venv, made from uv.lock. Only Python 3.11+, pip, git and make have to be there.
+
+UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
+RUN := $(UV) run --locked --extra local
+
+.PHONY: help demo test check dev
+help:
+	@echo "make demo    the whole job on sample pictures: no key, no network"
+	@echo "make test    lint, types, layers and tests"
+	@echo "make check   the same without the tests"
+	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
+
+demo: $(UV)
+	$(RUN) --no-dev bg-pipeline demo --keep bg-pipeline-demo
+
+check: $(UV)
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+test: check
+	$(RUN) pytest -n auto
+
+dev: $(UV)
+	mkdir -p .dagster && cp -n dagster.yaml .dagster/ || true
+	DAGSTER_HOME=$(CURDIR)/.dagster $(RUN) dagster dev --host 127.0.0.1
+
+# --target keeps pip away from the system's packages, which it may be forbidden to touch.
+$(CURDIR)/.tools/bin/uv:
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools "uv>=0.8,<1"
