@@ -1,0 +1,62 @@
+"""Everything that alters an output: the cut that is bought, and the rendition that is free."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+def _digest(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is bought. Changing any of it means buying again."""
+
+    provider: str
+    max_side_px: int
+    """Longest side that is sent; larger pictures are shrunk first."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Form fields passed to the provider as they are."""
+
+    @property
+    def hash(self) -> str:
+        return _digest(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """What is made of a master, locally and free."""
+
+    format: str = "png"
+    background: str = ""
+    """`#rrggbb` or a CSS colour name; empty for transparent."""
+    canvas: tuple[int, int] | None = None
+    """Width and height in px that the subject is fitted into; None keeps the original frame."""
+    padding: float = 0.0
+    """Share of the canvas kept free on each side, 0 to 0.45."""
+
+    @property
+    def hash(self) -> str:
+        return _digest(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A cut and a rendition of it."""
+
+    cut: Cut
+    rendition: Rendition
+
+
+def digest_of(data: bytes) -> str:
+    """Content hash: SHA-256 in hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def work_id(content_hash: str, cut_hash: str) -> str:
+    """Name of one purchase: 64 hex digits, the same for the same bytes cut the same way."""
+    return _digest([content_hash, cut_hash])

@@ -1,0 +1,153 @@
+"""The values that everything else passes around."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why an item is, or is not, part of a delta. Every listed key has exactly one."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    RECIPE_CHANGED = "recipe_changed"
+    UNFINISHED = "unfinished"
+    DUPLICATE = "duplicate"
+    RENAMED = "renamed"
+    OUTPUT_MISSING = "output_missing"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+
+
+class State(StrEnum):
+    """Where an item stands."""
+
+    PUBLISHED = "published"
+    PENDING = "pending"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    SKIPPED = "skipped"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a listing."""
+
+    key: str
+    evidence: str
+    """Opaque to all but its source; equal means probably unchanged. Empty means: hash it."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the last look at one item found."""
+
+    key: str
+    collection: str
+    evidence: str
+    content_hash: str
+    size_bytes: int
+    media_type: str
+    """By the first bytes, never by the name. Empty: no picture that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the cutout on show was made from."""
+
+    work_id: str
+    cut_hash: str
+    rendition_hash: str
+    output_name: str
+    output_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item in the manifest: what was seen, what is published, where it stands."""
+
+    key: str
+    collection: str
+    content_hash: str
+    media_type: str
+    state: State
+    size_bytes: int = 0
+    reason: Reason | None = None
+    """Its class in the delta that it was last part of; None before the first."""
+    detail: str = ""
+    work_id: str = ""
+    """The work that `state` speaks of."""
+    stem: str = ""
+    """Output name without its extension; kept for life once given."""
+    absent: bool = False
+    """The last complete listing did not have it."""
+    published: Published | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a delta."""
+
+    key: str
+    collection: str
+    reason: Reason
+    because: str
+    becomes: State | None = State.PENDING
+    """Its state once the delta is recorded; None leaves the state as it is."""
+    work_id: str = ""
+    credits: Decimal = Decimal(0)
+    """What the purchase will cost; zero where nothing has to be bought."""
+    purchase: bool = False
+    held: bool = False
+    """A purchase that waits to be asked for."""
+    stem: str = ""
+    renamed_from: str = ""
+
+
+class AttemptState(StrEnum):
+    """What became of one POST."""
+
+    INTENT = "intent"
+    CHARGED = "charged"
+    REFUSED = "refused"
+    UNUSABLE = "unusable"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST, written down before it is sent."""
+
+    id: int
+    work_id: str
+    provider: str
+    state: AttemptState
+    credits_expected: Decimal
+    credits_charged: Decimal
+    started_at: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """A paid result that was checked and stored; its work is never bought again."""
+
+    work_id: str
+    digest: str
+    width_px: int
+    height_px: int
+    suspicion: str = ""
+    """Why a person should look before it is published; empty for a sound one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one collection, until it expires."""
+
+    name: str
+    owner: str
+    token: int
+    """Grows with every holder; a write under an older one is refused."""

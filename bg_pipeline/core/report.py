@@ -1,0 +1,120 @@
+"""What a sync did, and the exit code that says so."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+from bg_pipeline import errors
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    SETTINGS = 2
+    PAUSED = 3
+    BUDGET = 4
+    GUARD = 5
+    LEASE = 6
+    FATAL = 7
+
+
+_BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
+    errors.ConfigurationError: Exit.SETTINGS,
+    errors.AccountError: Exit.PAUSED,
+    errors.BudgetReached: Exit.BUDGET,
+    errors.GuardStopped: Exit.GUARD,
+    errors.LeaseHeld: Exit.LEASE,
+}
+
+
+def exit_code_of(error: errors.BgPipelineError) -> Exit:
+    """The exit code of an error that ended the whole command."""
+    return next((code for kind, code in _BY_ERROR.items() if isinstance(error, kind)), Exit.FATAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One item that was not published, and why."""
+
+    key: str
+    state: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counters of one sync; two of them add up."""
+
+    published: int = 0
+    purchases: int = 0
+    credits: Decimal = Decimal(0)
+    in_doubt: int = 0
+    """Purchases of which nobody knows whether they were charged."""
+    wasted: int = 0
+    """Purchases that were charged and brought no cutout."""
+    duplicates: int = 0
+    renamed: int = 0
+    failed: int = 0
+    quarantined: int = 0
+    pending: int = 0
+    paused: str = ""
+    """Why the sync stopped early and may go on later; empty if it did not."""
+    budget_reached: bool = False
+    busy: str = ""
+    """Who else works on a collection that was left out; empty if none was."""
+    seconds: float = 0.0
+    by_reason: dict[str, int] = field(default_factory=dict)
+    """Published items by the class they had in the delta."""
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, other: "Summary") -> None:
+        """Take in the counters of another collection of the same sync."""
+        for name in ("published", "purchases", "credits", "in_doubt", "wasted"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.paused = self.paused or other.paused
+        self.busy = self.busy or other.busy
+        self.budget_reached = self.budget_reached or other.budget_reached
+        self.failures += other.failures
+        for reason, count in other.by_reason.items():
+            self.by_reason[reason] = self.by_reason.get(reason, 0) + count
+
+    @property
+    def images_per_second(self) -> float:
+        return self.published / self.seconds if self.seconds else 0.0
+
+    @property
+    def exit_code(self) -> Exit:
+        """The worst that happened, in the order in which a person has to act on it."""
+        if self.paused:
+            return Exit.PAUSED
+        if self.budget_reached:
+            return Exit.BUDGET
+        if self.busy:
+            return Exit.LEASE
+        if self.failed or self.quarantined:
+            return Exit.SOME_FAILED
+        return Exit.DONE
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "Summary":
+        """The other way round from `as_dict`."""
+        names = {field.name for field in fields(cls)}
+        known = {name: value for name, value in facts.items() if name in names}
+        return cls(
+            **known
+            | {
+                "credits": Decimal(str(facts["credits"])),
+                "paused": facts["paused"] or "",
+                "failures": [Failure(**failure) for failure in facts["failures"]],
+            }
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in types that JSON has."""
+        return asdict(self) | {"credits": float(self.credits), "paused": self.paused or None}

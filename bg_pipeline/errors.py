@@ -1,0 +1,104 @@
+"""
+The whole error tree, grouped by what happens next.
+
+    BgPipelineError
+    ├── ConfigurationError      stop before any work; the message names the setting and the fix
+    ├── SourceUnreadable        stop this source; never treated as empty
+    ├── GuardStopped            the input looks wrong as a whole; a person has to look
+    ├── LeaseHeld               another run works on this; try again later
+    ├── LeaseLost               another run took over; stop at once, write nothing more
+    ├── StateError              the manifest database cannot be used
+    ├── StoreError              the output or master store cannot be used
+    ├── ItemError               record, go on with the next image
+    │   ├── ItemUnreadable      corrupt, too large, not a single picture
+    │   ├── ItemRejected        the service says no, and would again
+    │   └── ItemChanged         not the bytes that were hashed; back to pending
+    ├── TransientError          nothing charged; wait and retry
+    │   └── RateLimited         the same, and slow down
+    ├── OutcomeUnknown          sent, no usable end: may be charged; goes on record as in doubt
+    ├── UnusableAnswer          charged, as far as anybody knows, and the answer is no cutout
+    ├── AccountError            stop this provider: the key is refused
+    │   └── NoCredits           stop this provider until a top-up
+    └── BudgetReached           not a failure: the rest waits for the next run
+"""
+
+
+class BgPipelineError(Exception):
+    """Root of every error that this package raises on purpose; its text is fit for a user."""
+
+
+class ConfigurationError(BgPipelineError):
+    """A setting is missing or wrong."""
+
+
+class SourceUnreadable(BgPipelineError):
+    """The catalogue could not be listed, or not to its end."""
+
+
+class GuardStopped(BgPipelineError):
+    """A guard against loss stopped the run before it did anything."""
+
+
+class LeaseHeld(BgPipelineError):
+    """Another run holds the lease."""
+
+
+class LeaseLost(BgPipelineError):
+    """The lease expired and another run took it."""
+
+
+class StateError(BgPipelineError):
+    """The manifest database is unreachable, damaged or of a newer version."""
+
+
+class StoreError(BgPipelineError):
+    """Outputs or masters cannot be read or written."""
+
+
+class ItemError(BgPipelineError):
+    """One image cannot be processed; the others go on."""
+
+
+class ItemUnreadable(ItemError):
+    """The source bytes are no picture that can be cut out."""
+
+
+class ItemRejected(ItemError):
+    """The service refused this image and charged nothing."""
+
+
+class ItemChanged(ItemError):
+    """The source was replaced or removed after it was hashed."""
+
+
+class TransientError(BgPipelineError):
+    """The service answered that it cannot serve now; nothing was charged."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """What the service asked for, seconds; None when it did not say."""
+
+
+class RateLimited(TransientError):
+    """The service asked to slow down."""
+
+
+class OutcomeUnknown(BgPipelineError):
+    """The request was sent and its outcome is not known."""
+
+
+class UnusableAnswer(BgPipelineError):
+    """The service answered with success and the body is no cutout of this image."""
+
+
+class AccountError(BgPipelineError):
+    """The service refuses the account, not the image."""
+
+
+class NoCredits(AccountError):
+    """The account is empty."""
+
+
+class BudgetReached(BgPipelineError):
+    """The next purchase would go beyond the cap of this run."""

@@ -1,0 +1,79 @@
+"""Keys, partitions and output names."""
+
+import pytest
+from dagster import DynamicPartitionsDefinition
+
+from bg_pipeline.core import keys
+
+
+@pytest.mark.parametrize(
+    ("key", "depth", "collection"),
+    [
+        ("a.jpg", 1, ""),
+        ("shoes/a.jpg", 1, "shoes"),
+        ("shoes/red/a.jpg", 1, "shoes"),
+        ("shoes/red/a.jpg", 2, "shoes/red"),
+        ("shoes/a.jpg", 2, "shoes"),
+    ],
+)
+def test_a_collection_is_the_first_folders_of_a_key(key: str, depth: int, collection: str) -> None:
+    assert keys.collection_of(key, depth) == collection
+
+
+@pytest.mark.parametrize(
+    ("collection", "partition_key"),
+    [("", "."), (".", "%2E"), ("shoes", "shoes"), ("Schuhe für Ärzte", "Schuhe für Ärzte"), ("a...b", "a.%2E%2Eb")],
+)
+def test_a_partition_key_stays_readable(collection: str, partition_key: str) -> None:
+    assert keys.encode_partition(collection) == partition_key
+    assert keys.decode_partition(partition_key) == collection
+    DynamicPartitionsDefinition(name="collections")
+
+
+@pytest.mark.parametrize(
+    "key", ["/etc/passwd", "../a.jpg", "a/../../b.jpg", "a//b.jpg", "a/./b.jpg", "C:\\a.jpg", "C:/a.jpg", "a\0b.jpg", ""]
+)
+def test_a_key_that_could_leave_its_folder_is_refused(key: str) -> None:
+    assert keys.unsafe(key)
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "a/b..c.jpg", "ä ö/ü.jpg", "...jpg", "a/ .jpg"])
+def test_an_odd_but_harmless_key_is_allowed(key: str) -> None:
+    assert keys.unsafe(key) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "stem"),
+    [("c/a.jpg", "c/a"), ("c/a.b.jpg", "c/a.b"), ("c/a", "c/a"), ("c/.png", "c/.png"), ("c.d/a.JPG", "c.d/a")],
+)
+def test_an_output_keeps_its_folders_and_loses_its_extension(key: str, stem: str) -> None:
+    assert keys.preferred_stem(key) == stem
+
+
+@pytest.mark.parametrize(
+    "twins",
+    [
+        pytest.param(("a.jpg", "a.png"), id="extension"),
+        pytest.param(("A.jpg", "a.jpg"), id="case"),
+        pytest.param(("caf\u00e9.jpg", "cafe\u0301.jpg"), id="Unicode form"),
+        pytest.param(("stra\u00dfe.jpg", "STRASSE.jpg"), id="folded letters"),
+    ],
+)
+def test_twins_get_names_that_differ_everywhere(twins: tuple[str, str]) -> None:
+    stems = keys.allocate_stems(twins, taken=lambda _folded: False)
+
+    assert len({keys.fold(stem) for stem in stems.values()}) == 2
+
+
+def test_a_name_that_is_taken_stays_with_its_owner() -> None:
+    stems = keys.allocate_stems(["a.jpg"], taken=lambda folded: folded == "a")
+
+    assert stems["a.jpg"] == keys.marked_stem("a.jpg")
+
+
+def test_an_over_long_name_is_cut_and_stays_unlike_its_neighbour() -> None:
+    first, second = ("ö" * 127 + end + ".jpg" for end in "ab")
+    stems = keys.allocate_stems([first, second], taken=lambda _folded: False)
+
+    assert len({*stems.values()}) == 2
+    assert all(len(stem.encode()) < 230 for stem in stems.values())

@@ -1,0 +1,161 @@
+"""Prices, budgets, gates, waits and exit codes."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from bg_pipeline import errors
+from bg_pipeline.core.credits import PRICES, Budget, runs_out_on
+from bg_pipeline.core.gate import Gate, GateReason, GateState, Thresholds, on_balance, on_refusal
+from bg_pipeline.core.media import sniff
+from bg_pipeline.core.report import Exit, Summary, exit_code_of
+from bg_pipeline.core.retry import parse_retry_after, wait_s
+
+THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
+OPEN = Gate("bgeraser")
+LOW = Gate("bgeraser", GateState.CLOSED, GateReason.LOW_CREDITS, since=1.0, episode=3)
+BAD_KEY = replace(LOW, reason=GateReason.BAD_KEY)
+
+
+@pytest.mark.parametrize(
+    ("gate", "balance", "state", "reason"),
+    [
+        pytest.param(OPEN, 50, GateState.OPEN, GateReason.NONE, id="open, at the threshold"),
+        pytest.param(OPEN, 49, GateState.CLOSED, GateReason.LOW_CREDITS, id="open, below it"),
+        pytest.param(OPEN, None, GateState.OPEN, GateReason.NONE, id="open, balance unknown"),
+        pytest.param(LOW, 99, GateState.CLOSED, GateReason.LOW_CREDITS, id="closed, below the upper threshold"),
+        pytest.param(LOW, 100, GateState.OPEN, GateReason.NONE, id="closed, at the upper threshold"),
+        pytest.param(LOW, None, GateState.CLOSED, GateReason.LOW_CREDITS, id="closed, balance unknown"),
+        pytest.param(BAD_KEY, 60, GateState.OPEN, GateReason.NONE, id="bad key works again"),
+        pytest.param(BAD_KEY, 10, GateState.CLOSED, GateReason.LOW_CREDITS, id="bad key works, and is empty"),
+    ],
+)
+def test_the_balance_moves_the_gate(gate: Gate, balance: int | None, state: GateState, reason: GateReason) -> None:
+    moved = on_balance(gate, None if balance is None else Decimal(balance), THRESHOLDS, now=9.0)
+
+    assert (moved.state, moved.reason) == (state, reason)
+
+
+def test_each_closing_is_an_episode_of_its_own() -> None:
+    gate = OPEN
+    for balance in (10, 200, 10):
+        gate = on_balance(gate, Decimal(balance), THRESHOLDS, now=1.0)
+
+    assert gate.episode == 2
+
+
+def test_a_refusal_during_an_episode_does_not_begin_another() -> None:
+    assert on_refusal(LOW, GateReason.NO_CREDITS, now=5.0) == LOW
+
+
+@pytest.mark.parametrize(
+    ("value", "date_header", "expected"),
+    [
+        ("7", None, 7.0),
+        (" 0 ", None, 0.0),
+        ("-5", None, 0.0),
+        ("99999999999999999999", None, 999999999999.0),
+        ("Wed, 21 Oct 2026 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2026 07:28:10 GMT", None, None),
+        ("soon", None, None),
+        ("1.5", None, None),
+        ("", None, None),
+        (None, None, None),
+        ("Wed, 99 Oct 2026 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(value: str | None, date_header: str | None, expected: float | None) -> None:
+    assert parse_retry_after(value, date_header) == expected
+
+
+@pytest.mark.parametrize(("retry", "expected"), [(0, 1.0), (1, 2.0), (3, 8.0), (6, 60.0), (10_000, 60.0)])
+def test_the_wait_doubles_up_to_a_minute(retry: int, expected: float) -> None:
+    assert wait_s(retry, None, jitter=1.0) == expected
+
+
+def test_a_wait_that_the_service_names_is_obeyed_to_the_letter() -> None:
+    assert wait_s(0, 33.0, jitter=0.1) == 33.0
+
+
+def test_a_budget_refuses_what_would_exceed_it_and_counts_what_is_in_flight() -> None:
+    budget = Budget(Decimal(2))
+    budget.reserve(Decimal(1))
+    budget.settle(Decimal(1), Decimal(1))
+    budget.reserve(Decimal(1))
+
+    with pytest.raises(errors.BudgetReached, match="1 of 2 are spent and 1 are in flight"):
+        budget.reserve(Decimal(1))
+
+
+def test_a_quote_says_whether_the_balance_lasts_above_the_threshold() -> None:
+    price = PRICES["bgeraser"]
+
+    assert price.quote(100, Decimal(150), Decimal(50))["enough"] is True
+    assert price.quote(101, Decimal(150), Decimal(50))["enough"] is False
+    assert price.quote(101, None, Decimal(50))["enough"] is None
+    assert price.quote(1000, None, Decimal(50))["money_usd"] == 39.0
+
+
+@pytest.mark.parametrize(
+    ("balance", "spent", "expected"),
+    [(Decimal(300), Decimal(300), date(1970, 1, 31)), (None, Decimal(5), None), (Decimal(5), Decimal(0), None)],
+)
+def test_the_run_out_date_follows_the_spending(balance: Decimal | None, spent: Decimal, expected: date | None) -> None:
+    assert runs_out_on(balance, spent, days=30, now=0.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (errors.ConfigurationError(""), Exit.SETTINGS),
+        (errors.NoCredits(""), Exit.PAUSED),
+        (errors.GuardStopped(""), Exit.GUARD),
+        (errors.LeaseHeld(""), Exit.LEASE),
+        (errors.BudgetReached(""), Exit.BUDGET),
+        (errors.SourceUnreadable(""), Exit.FATAL),
+    ],
+)
+def test_every_error_that_ends_a_command_has_its_exit_code(error: errors.BgPipelineError, expected: Exit) -> None:
+    assert exit_code_of(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        (Summary(published=3), Exit.DONE),
+        (Summary(failed=1), Exit.SOME_FAILED),
+        (Summary(quarantined=1), Exit.SOME_FAILED),
+        (Summary(failed=1, paused="no credits"), Exit.PAUSED),
+        (Summary(budget_reached=True), Exit.BUDGET),
+        (Summary(busy="held"), Exit.LEASE),
+    ],
+)
+def test_the_exit_code_of_a_summary_is_the_worst_that_happened(summary: Summary, expected: Exit) -> None:
+    assert summary.exit_code is expected
+
+
+def test_summaries_of_collections_add_up() -> None:
+    total = Summary(published=1, credits=Decimal(1), by_reason={"new": 1})
+    total.add(Summary(published=2, credits=Decimal("0.25"), failed=1, by_reason={"new": 1, "renamed": 1}))
+
+    assert (total.published, total.credits, total.failed) == (3, Decimal("1.25"), 1)
+    assert total.by_reason == {"new": 2, "renamed": 1}
+
+
+@pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\0\0\0\0WAVE", ""),
+        (b"\0\0\0\x20ftypavif", "image/avif"),
+        (b"<!doctype html>", ""),
+        (b"", ""),
+    ],
+)
+def test_a_file_is_what_its_first_bytes_say(head: bytes, media_type: str) -> None:
+    assert sniff(head) == media_type

@@ -1,0 +1,104 @@
+"""What holds for every catalogue, manifest and recipe."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_pipeline.core.delta import WORK_REASONS, Delta, settle, survey
+from bg_pipeline.core.keys import fold, key_bytes
+from bg_pipeline.core.recipe import Recipe, work_id
+from bg_pipeline.core.records import Entry, State
+from bg_pipeline_tests.laws.strategies import entries, published, recipes
+
+
+def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = frozenset()) -> Delta:
+    known = list(known)
+    # Of several keys that carry one work, a manifest names the first.
+    last_first = sorted(known, key=lambda e: key_bytes(e.key), reverse=True)
+    carriers = {
+        e.published.work_id: e.key for e in last_first if e.published and e.state is State.PUBLISHED and not e.absent
+    }
+    return settle(
+        survey(known, recipe, frozenset()),
+        price=lambda _entry: Decimal(1),
+        bought=bought,
+        carriers=carriers,
+        taken={fold(e.stem) for e in known if e.stem}.__contains__,
+        apply_recipe_change=True,
+    )
+
+
+def completed(delta: Delta, known: Iterable[Entry], recipe: Recipe) -> list[Entry]:
+    """The manifest after everything in the delta went well."""
+    by_key = {e.key: e for e in known}
+    for change in delta.changes:
+        entry = by_key[change.key]
+        if change.renamed_from:
+            by_key[change.renamed_from] = replace(by_key[change.renamed_from], state=State.DELETED)
+        if change.reason in WORK_REASONS:
+            stem = change.stem or entry.stem
+            shown = published(entry.content_hash, recipe, stem)
+            by_key[change.key] = replace(entry, state=State.PUBLISHED, published=shown, stem=stem, reason=change.reason)
+        elif change.becomes:
+            by_key[change.key] = replace(entry, state=change.becomes, reason=change.reason)
+    return list(by_key.values())
+
+
+@given(known=entries(), recipe=recipes)
+def test_planning_again_after_a_completed_plan_yields_no_work(known: list[Entry], recipe: Recipe) -> None:
+    first = planned(known, recipe)
+    done = completed(first, known, recipe)
+    again = planned(done, recipe, frozenset(e.published.work_id for e in done if e.published))
+
+    assert again.work == ()
+    assert again.purchases == 0
+
+
+@given(known=entries(), recipe=recipes)
+def test_every_listed_key_is_in_exactly_one_class(known: list[Entry], recipe: Recipe) -> None:
+    delta = planned(known, recipe)
+    keys = [change.key for change in delta.changes]
+    listed = {e.key for e in known if not e.absent}
+    counts = delta.counts
+
+    assert len(keys) == len(set(keys))
+    assert {key for key in keys if key in listed} <= listed
+    assert sum(counts.values()) - counts["collision"] - counts["deleted"] == len(listed)
+
+
+@given(known=entries(), recipe=recipes, random=st.randoms(use_true_random=False))
+def test_the_order_of_the_listing_does_not_matter(known: list[Entry], recipe: Recipe, random) -> None:  # type: ignore[no-untyped-def]
+    shuffled = list(known)
+    random.shuffle(shuffled)
+
+    assert planned(shuffled, recipe) == planned(known, recipe)
+
+
+@given(known=entries(), recipe=recipes)
+def test_distinct_keys_get_distinct_outputs(known: list[Entry], recipe: Recipe) -> None:
+    done = completed(planned(known, recipe), known, recipe)
+    stems = [fold(e.stem) for e in done if e.stem]
+
+    assert len(stems) == len(set(stems))
+
+
+@given(known=entries(), recipe=recipes)
+def test_no_work_is_bought_twice_in_one_plan(known: list[Entry], recipe: Recipe) -> None:
+    buying = [change.work_id for change in planned(known, recipe).changes if change.purchase]
+
+    assert len(buying) == len(set(buying))
+
+
+@given(known=entries(), recipe=recipes)
+def test_what_has_a_master_is_never_bought(known: list[Entry], recipe: Recipe) -> None:
+    every_work = frozenset(work_id(e.content_hash, recipe.cut.hash) for e in known)
+
+    assert planned(known, recipe, every_work).purchases == 0
+
+
+@given(known=entries(), recipe=recipes)
+def test_every_change_says_why(known: list[Entry], recipe: Recipe) -> None:
+    assert all(change.because for change in planned(known, recipe).changes)

@@ -1,0 +1,40 @@
+"""Tiny pictures for tests, made on the spot."""
+
+import io
+from functools import cache
+
+from PIL import Image, ImageDraw
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """The bytes of an image file."""
+    out = io.BytesIO()
+    image.save(out, kind, **options)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+@cache
+def product(shade: int = 0, size: tuple[int, int] = (48, 32), kind: str = "PNG") -> bytes:
+    """A dark box on a light backdrop; another shade is another picture."""
+    image = Image.new("RGB", size, (235, 235, 235))
+    box = (size[0] // 4, size[1] // 4, size[0] * 3 // 4, size[1] * 3 // 4)
+    ImageDraw.Draw(image).rectangle(box, fill=(shade % 200, shade // 200 % 200, 90))
+    return encoded(image, kind)
+
+
+def cutout_of(sent: bytes) -> bytes:
+    """What a good service answers: the same colours, and an alpha that keeps the middle."""
+    with Image.open(io.BytesIO(sent)) as opened:
+        image = opened.convert("RGB")
+    alpha = Image.new("L", image.size, 0)
+    box = (image.width // 4, image.height // 4, image.width * 3 // 4, image.height * 3 // 4)
+    ImageDraw.Draw(alpha).rectangle(box, fill=255)
+    image.putalpha(alpha)
+    return encoded(image)
+
+
+def opened(data: bytes) -> Image.Image:
+    """Decoded to the last byte."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
