@@ -1,0 +1,122 @@
+"""One database, SQLite or PostgreSQL, brought to the present schema when it is opened."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from bg_pipeline.errors import ConfigurationError, StateError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """
+    An engine whose writing transactions are serial and durable.
+
+    Raises:
+        ConfigurationError: the URL is wrong, or its driver is not installed.
+        StateError: the database cannot be reached, or a newer version of this package wrote it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.name = self.engine.url.render_as_string(hide_password=True)
+        with self._errors():
+            self._upgrade()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that owns the write lock from its start; committed durably on the way out."""
+        writing = self.engine.execution_options(bg_write=True)
+        with self._errors(), writing.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One snapshot; large results may be streamed from it."""
+        with self._errors(), self.engine.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            first_line = str(error.orig).strip().partition("\n")[0]
+            if isinstance(error, IntegrityError):
+                raise
+            raise StateError(f"the manifest database {self.name} failed: {first_line}") from error
+
+    def _upgrade(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        head = ScriptDirectory.from_config(config).get_current_head()
+        with self.read() as conn:
+            if self._version(conn, head) == head:
+                return
+        with self.write() as conn:
+            if self.engine.dialect.name == "postgresql":
+                conn.execute(text("SELECT pg_advisory_xact_lock(4703001)"))
+            if self._version(conn, head) != head:
+                config.attributes["connection"] = conn
+                command.upgrade(config, "head")
+
+    def _version(self, conn: Connection, head: str | None) -> str | None:
+        version = MigrationContext.configure(conn).get_current_revision()
+        if version is not None and head is not None and version > head:
+            raise StateError(
+                f"the manifest database {self.name} has schema {version}, this version knows {head}: "
+                "install the newer bg-pipeline again, or point BG_STATE at another database"
+            )
+        return version
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = create_engine(parsed)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise ConfigurationError(
+            "BG_STATE is no database URL that can be used here; try sqlite:///./.bg_pipeline/manifest.db "
+            f"or postgresql+psycopg://user:password@host/database ({type(error).__name__})"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"BG_STATE: its folder cannot be made: {error}") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name != "postgresql":
+        raise ConfigurationError(f"BG_STATE: {engine.dialect.name} is neither sqlite nor postgresql")
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN comes late and is deferred: a second writer then fails at once with
+    # "database is locked" instead of waiting.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("bg_write") else "BEGIN")

@@ -1,0 +1,279 @@
+"""The manifest proper: one row an item."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bg_pipeline.core.delta import WORK_REASONS
+from bg_pipeline.core.keys import fold
+from bg_pipeline.core.records import Change, Entry, Lease, Observation, Published, Reason, State
+from bg_pipeline.manifest.control import check_fence
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.schema import items
+from bg_pipeline.ports import Now
+
+_CHUNK = 5_000
+"""Rows fetched at once while streaming."""
+
+_MAX_BOUND = 500
+"""Values in one IN list: both databases take more, and gain nothing from it."""
+
+
+class SqlManifest:
+    """`ports.Manifest` in a database."""
+
+    def __init__(self, database: Database, now: Now = time.time) -> None:
+        self._db = database
+        self._now = now
+
+    def observations(self) -> Iterator[Observation]:
+        c = items.c
+        query = select(c.key, c.collection, c.evidence, c.content_hash, c.size_bytes, c.media_type).where(~c.absent)
+        for row in self._stream(query.order_by(c.key)):
+            yield Observation(row.key, row.collection, row.evidence, row.content_hash, row.size_bytes, row.media_type)
+
+    def observe(self, batch: Sequence[Observation]) -> None:
+        if not batch:
+            return
+        seen = [
+            {
+                "key": o.key,
+                "collection": o.collection,
+                "evidence": o.evidence,
+                "content_hash": o.content_hash,
+                "size_bytes": o.size_bytes,
+                "media_type": o.media_type,
+                "absent": False,
+                "state": State.PENDING,
+                "changed_at": self._now(),
+            }
+            for o in batch
+        ]
+        insert = (postgresql if self._db.engine.dialect.name == "postgresql" else sqlite).insert(items)
+        statement = insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                name: insert.excluded[name]
+                for name in ("collection", "evidence", "content_hash", "size_bytes", "media_type", "absent")
+            },
+        )
+        with self._db.write() as conn:
+            conn.execute(statement, seen)
+
+    def mark_absent(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        with self._db.write() as conn:
+            conn.execute(
+                update(items).where(items.c.key == bindparam("k")).values(absent=True),
+                [{"k": key} for key in keys],
+            )
+
+    def entries(self) -> Iterator[Entry]:
+        yield from map(_entry, self._stream(select(items).order_by(items.c.key)))
+
+    def entry(self, key: str) -> Entry | None:
+        with self._db.read() as conn:
+            row = conn.execute(select(items).where(items.c.key == key)).one_or_none()
+        return None if row is None else _entry(row)
+
+    def published_names(self) -> Iterator[tuple[str, str]]:
+        c = items.c
+        shown = select(c.output_name, c.key).where(c.published_work_id != "", ~c.absent)
+        for row in self._stream(shown.order_by(c.output_name)):
+            yield row.output_name, row.key
+
+    def carriers(self, work_ids: Sequence[str]) -> dict[str, str]:
+        c = items.c
+        found: dict[str, str] = {}
+        with self._db.read() as conn:
+            for part in _parts(work_ids):
+                query = select(c.published_work_id, c.key).where(
+                    c.published_work_id.in_(part), c.state == State.PUBLISHED, ~c.absent
+                )
+                for row in conn.execute(query.order_by(c.key)):
+                    found.setdefault(row.published_work_id, row.key)
+        return found
+
+    def taken(self, folded_stems: Sequence[str]) -> set[str]:
+        with self._db.read() as conn:
+            return {
+                row.stem_fold
+                for part in _parts(folded_stems)
+                for row in conn.execute(select(items.c.stem_fold).where(items.c.stem_fold.in_(part)))
+            }
+
+    def record_delta(self, changes: Sequence[Change]) -> None:
+        now = self._now()
+        rows = [
+            {
+                "k": change.key,
+                "to_state": change.becomes,
+                "why": change.reason,
+                "because": change.because,
+                "for_work": change.work_id,
+                "new_stem": change.stem or None,
+                "new_fold": fold(change.stem) if change.stem else None,
+                "at": now,
+            }
+            for change in changes
+            if change.becomes is not None
+        ]
+        gone = [
+            {"k": change.renamed_from, "because": f"renamed to {change.key}", "at": now}
+            for change in changes
+            if change.renamed_from
+        ]
+        c = items.c
+        with self._db.write() as conn:
+            if rows:
+                conn.execute(
+                    update(items)
+                    .where(c.key == bindparam("k"))
+                    .values(
+                        state=bindparam("to_state"),
+                        reason=bindparam("why"),
+                        detail=bindparam("because"),
+                        work_id=bindparam("for_work"),
+                        stem=func.coalesce(bindparam("new_stem", type_=c.stem.type), c.stem),
+                        stem_fold=func.coalesce(bindparam("new_fold", type_=c.stem.type), c.stem_fold),
+                        changed_at=bindparam("at"),
+                    ),
+                    rows,
+                )
+            if gone:
+                conn.execute(
+                    update(items)
+                    .where(c.key == bindparam("k"))
+                    .values(
+                        state=State.DELETED,
+                        reason=Reason.DELETED,
+                        detail=bindparam("because"),
+                        changed_at=bindparam("at"),
+                    ),
+                    gone,
+                )
+
+    def pending(self, collection: str, reasons: frozenset[str] | None = None) -> list[Entry]:
+        query = select(items).where(
+            items.c.collection == collection,
+            items.c.state == State.PENDING,
+            items.c.reason.in_(reasons if reasons is not None else WORK_REASONS),
+        )
+        with self._db.read() as conn:
+            return [_entry(row) for row in conn.execute(query.order_by(items.c.key))]
+
+    def pending_collections(self, reasons: frozenset[str] | None = None) -> dict[str, int]:
+        query = (
+            select(items.c.collection, func.count().label("n"))
+            .where(
+                items.c.state == State.PENDING,
+                items.c.reason.in_(reasons if reasons is not None else WORK_REASONS),
+            )
+            .group_by(items.c.collection)
+            .order_by(items.c.collection)
+        )
+        with self._db.read() as conn:
+            return {row.collection: row.n for row in conn.execute(query)}
+
+    def publish(self, key: str, published: Published, lease: Lease) -> None:
+        with self._db.write() as conn:
+            check_fence(conn, lease)
+            conn.execute(
+                update(items)
+                .where(items.c.key == key)
+                .values(
+                    state=State.PUBLISHED,
+                    work_id=published.work_id,
+                    published_work_id=published.work_id,
+                    published_cut_hash=published.cut_hash,
+                    published_rendition_hash=published.rendition_hash,
+                    output_name=published.output_name,
+                    output_digest=published.output_digest,
+                    published_at=self._now(),
+                    changed_at=self._now(),
+                )
+            )
+
+    def set_state(self, key: str, state: State, detail: str, work_id: str, lease: Lease) -> None:
+        with self._db.write() as conn:
+            check_fence(conn, lease)
+            conn.execute(
+                update(items)
+                .where(items.c.key == key)
+                .values(state=state, detail=detail, work_id=work_id, changed_at=self._now())
+            )
+
+    def forget_hash(self, key: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(items).where(items.c.key == key).values(evidence=""))
+
+    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> int:
+        query = update(items).where(items.c.state == State.FAILED, ~items.c.absent)
+        if collection is not None:
+            query = query.where(items.c.collection == collection)
+        if keys:
+            query = query.where(items.c.key.in_(keys))
+        again = query.values(
+            state=State.PENDING, reason=Reason.UNFINISHED, detail="tried again", changed_at=self._now()
+        )
+        with self._db.write() as conn:
+            return conn.execute(again).rowcount
+
+    def recent(self, collection: str, limit: int) -> list[Entry]:
+        ended = (State.PUBLISHED, State.FAILED, State.QUARANTINED)
+        query = select(items).where(items.c.collection == collection, items.c.state.in_(ended))
+        with self._db.read() as conn:
+            newest = conn.execute(query.order_by(items.c.changed_at.desc(), items.c.key).limit(limit))
+            return [_entry(row) for row in newest]
+
+    def in_state(self, state: State) -> list[Entry]:
+        with self._db.read() as conn:
+            query = select(items).where(items.c.state == state).order_by(items.c.key)
+            return [_entry(row) for row in conn.execute(query)]
+
+    def states(self) -> dict[str, int]:
+        query = select(items.c.state, func.count().label("n")).group_by(items.c.state)
+        with self._db.read() as conn:
+            found = {row.state: row.n for row in conn.execute(query)}
+        return {state.value: found.get(state, 0) for state in State}
+
+    def _stream(self, query: Select[Any]) -> Iterator[Row[Any]]:
+        with self._db.read() as conn:
+            yield from conn.execution_options(yield_per=_CHUNK).execute(query)
+
+
+def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _MAX_BOUND):
+        yield values[start : start + _MAX_BOUND]
+
+
+def _entry(row: Row[Any]) -> Entry:
+    published = (
+        Published(
+            work_id=row.published_work_id,
+            cut_hash=row.published_cut_hash,
+            rendition_hash=row.published_rendition_hash,
+            output_name=row.output_name,
+            output_digest=row.output_digest,
+        )
+        if row.published_work_id
+        else None
+    )
+    return Entry(
+        key=row.key,
+        collection=row.collection,
+        content_hash=row.content_hash,
+        media_type=row.media_type,
+        state=State(row.state),
+        size_bytes=row.size_bytes,
+        reason=Reason(row.reason) if row.reason else None,
+        detail=row.detail,
+        work_id=row.work_id,
+        stem=row.stem or "",
+        absent=row.absent,
+        published=published,
+    )

@@ -1,0 +1,1 @@
+"""Numbered, append-only steps from an empty database to the present tables."""

@@ -1,0 +1,1 @@
+"""Where cutouts and masters go: one file per kind of store."""

@@ -1,0 +1,126 @@
+"""One suite for every store of outputs and masters."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.errors import StoreError
+from bg_pipeline.outputs.folder import FolderStore
+from bg_pipeline.ports import BlobStore
+from bg_pipeline_tests.fakes import MemoryStore
+
+
+@pytest.fixture(params=["memory", "folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return MemoryStore() if request.param == "memory" else FolderStore(tmp_path / "cutouts")
+
+
+def test_what_is_written_can_be_read_and_is_replaced_by_the_next(store: BlobStore) -> None:
+    store.write("shoes/a.png", b"1")
+    store.write("shoes/a.png", b"2")
+
+    assert store.read("shoes/a.png") == b"2"
+    assert store.read("shoes/b.png") is None
+
+
+def test_names_are_listed_in_byte_order(store: BlobStore) -> None:
+    names = ["b.png", "a/1.png", "a.png", "a-b/1.png", "é.png", "a/\udcff.png"]
+    for name in names:
+        store.write(name, b"")
+
+    assert list(store.list()) == sorted(names, key=key_bytes)
+
+
+def test_a_store_that_was_never_written_to_is_empty(store: BlobStore) -> None:
+    assert list(store.list()) == []
+
+
+def test_a_name_that_leads_out_is_refused(store: BlobStore) -> None:
+    with pytest.raises(StoreError, match="outside"):
+        store.write("../a.png", b"1")
+
+
+def test_a_probe_leaves_nothing_behind(store: BlobStore) -> None:
+    store.probe()
+
+    assert list(store.list()) == []
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_bytes_and_no_temporary_file(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path)
+    store.write("a.png", b"old")
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    where = {"write": (os, "fdopen"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[call]
+    with monkeypatch.context() as broken:
+        broken.setattr(*where, fail)
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.write("a.png", b"new")
+
+    assert store.read("a.png") == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_bytes_and_name_are_on_the_disk_before_a_write_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut must not lose what the manifest already refers to: file, then name."""
+    order: list[str] = []
+    real_sync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        order.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        real_sync(descriptor)
+
+    def replace(path: Path, target: Path) -> Path:
+        order.append("rename")
+        return real_replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    FolderStore(tmp_path).write("a.png", b"1")
+
+    assert order == ["file", "rename", "folder"]
+
+
+def test_a_link_in_the_place_of_an_output_is_not_written_through(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_bytes(b"precious")
+    root = tmp_path / "cutouts"
+    root.mkdir()
+    (root / "a.png").symlink_to(outside)
+
+    with pytest.raises(StoreError, match="symbolic link"):
+        FolderStore(root).write("a.png", b"1")
+    assert outside.read_bytes() == b"precious"
+
+
+def test_only_our_own_leftovers_are_swept_and_only_old_ones(tmp_path: Path) -> None:
+    for name, age in ((".bgp-x-1", 100), (".bgp-x-2", 10), (".foreign", 100), ("a.png", 100)):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+
+    assert FolderStore(tmp_path).sweep(older_than=950) == 1
+    assert sorted(os.listdir(tmp_path)) == [".bgp-x-2", ".foreign", "a.png"]
+
+
+def test_masters_can_be_read_by_nobody_else(tmp_path: Path) -> None:
+    FolderStore(tmp_path / "masters", mode=0o600).write("ab/abc", b"1")
+
+    assert (tmp_path / "masters/ab/abc").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "masters/ab").stat().st_mode & 0o077 == 0
+
+
+def test_a_name_of_the_greatest_length_can_be_written(tmp_path: Path) -> None:
+    name = "x" * 251 + ".png"
+    FolderStore(tmp_path).write(name, b"1")
+
+    assert (tmp_path / name).read_bytes() == b"1"
