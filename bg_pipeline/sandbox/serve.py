@@ -1,0 +1,122 @@
+"""Runs the sandbox on a socket of this machine: in the foreground, or in a thread."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.sandbox.cutting import Cut
+from bg_pipeline.sandbox.dropping import DroppableProtocol
+from bg_pipeline.sandbox.server import create_app
+from bg_pipeline.sandbox.state import SandboxState
+
+HOST = "127.0.0.1"
+
+GRACE_S = 1.0
+"""How long calls in flight may go on when the sandbox stops; then their connections are dropped."""
+
+
+def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut: Cut | None = None) -> None:
+    """
+    Serve until interrupted; `port` 0 takes a free one.
+
+    Args:
+        announce: is given the base URL as soon as connections are accepted.
+        cut: None takes `imaging.grabcut`.
+
+    Raises:
+        ConfigurationError: the port cannot be listened on, or OpenCV is not installed.
+    """
+    server = _Server(state, cut or _default_cut())
+    with _listening(port) as listener:
+        announce(_base_url(listener))
+        # uvicorn stops in good order on Ctrl-C, then raises it once more.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+class RunningSandbox:
+    """A sandbox in a thread of this process, serving since it was made."""
+
+    def __init__(self, state: SandboxState, cut: Cut, port: int = 0) -> None:
+        self.state = state
+        listener = _listening(port)
+        self.base_url = _base_url(listener)
+        self._server = _Server(state, cut)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="bg-pipeline-sandbox", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the port is free and the thread has ended."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@contextlib.contextmanager
+def running_sandbox(state: SandboxState | None = None, cut: Cut | None = None) -> Iterator[RunningSandbox]:
+    """Serve on a free port for as long as the block lasts; `cut` None takes `imaging.grabcut`."""
+    sandbox = RunningSandbox(state or SandboxState(), cut or _default_cut())
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, state: SandboxState, cut: Cut) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(state, cut),
+                # Resets set an option of the raw socket, which other loops keep to themselves.
+                loop="asyncio",
+                http=DroppableProtocol,
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                # The process's own logging stays as it is: the sandbox may be a guest in it.
+                log_config=None,
+                access_log=False,
+                # nginx's default. At uvicorn's 5 s a client that pauses often meets a connection just closed.
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=2,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Left to itself, uvicorn waits for every call to end, however slow a fault makes it, or logs errors.
+        tasks = set(self.server_state.tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_S)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await super().shutdown(sockets)
+
+
+def _listening(port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise ConfigurationError(f"The sandbox cannot use port {port}: ports go from 0 to 65535.")
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise ConfigurationError(f"The sandbox cannot use port {port}: {reason}. Take another.") from error
+
+
+def _base_url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def _default_cut() -> Cut:
+    # Here, because it loads OpenCV, which is an extra.
+    try:
+        from bg_pipeline.imaging.grabcut import cut_alpha  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError("The sandbox cuts with OpenCV: pip install 'bg-pipeline[local]'.") from error
+    return cut_alpha
