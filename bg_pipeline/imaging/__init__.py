@@ -1,0 +1,1 @@
+"""Pixels: reading them within limits, cutting, checking, rendering, showing. No I/O but memory."""

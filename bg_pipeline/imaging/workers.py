@@ -1,0 +1,63 @@
+"""Pictures are decoded in child processes: a hostile or huge file may end one, and nothing else."""
+
+import multiprocessing
+import os
+import resource
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeout
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from bg_pipeline.errors import ItemUnreadable
+
+T = TypeVar("T")
+
+MEMORY_BYTES = 3 * 2**30
+"""Address space of one worker; a 50 megapixel picture needs about a third of it."""
+
+TIMEOUT_S = 120.0
+
+
+class Workers:
+    """
+    A pool that calls functions of `imaging` in processes of their own.
+
+    They see neither the environment nor more than `MEMORY_BYTES`, and are ended after `TIMEOUT_S`.
+    """
+
+    def __init__(self, count: int | None = None) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["bg_pipeline.imaging.pictures"])
+        self.count = count or os.cpu_count() or 1
+        self._pool = ProcessPool(max_workers=self.count, context=context, initializer=_confine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.close()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """
+        Raises:
+            ItemUnreadable: the worker died or took too long.
+        """
+        try:
+            result: T = self._pool.schedule(function, args=args, timeout=TIMEOUT_S).result()
+        except ProcessExpired as error:
+            raise ItemUnreadable("the picture made its decoder crash") from error
+        except FutureTimeout as error:
+            raise ItemUnreadable(f"the picture kept its decoder busy for {TIMEOUT_S:.0f} s") from error
+        except MemoryError as error:
+            raise ItemUnreadable(f"the picture needs more than {MEMORY_BYTES >> 20} MiB") from error
+        return result
+
+
+def _confine() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    os.environ.clear()

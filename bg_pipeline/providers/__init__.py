@@ -1,0 +1,1 @@
+"""Who removes backgrounds: one file per vendor or engine, and the wrappers round them."""

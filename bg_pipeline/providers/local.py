@@ -1,0 +1,80 @@
+"""Engines on this machine: free, private, and no match for a trained service."""
+
+import io
+import threading
+from decimal import Decimal
+from typing import Any
+
+from PIL import Image
+
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.imaging.grabcut import cut_alpha
+from bg_pipeline.ports import Call, CutReply, CutRequest
+
+
+class GrabCutEngine:
+    """
+    `ports.Remover` by border-seeded GrabCut.
+
+    Good for one subject on a plain backdrop that it does not touch. It fails on clutter, hair, glass, a subject
+    in the colour of its backdrop, and pictures cropped into the subject: use a service for those.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def cut(self, request: CutRequest) -> CutReply:
+        return CutReply(self._call(_grabcut, request.image), Decimal(0))
+
+    def balance(self) -> Decimal | None:
+        return None
+
+
+class RembgEngine:
+    """
+    `ports.Remover` by rembg's neural models (danielgatis/rembg), when it is installed.
+
+    The first cut downloads the model's weights (about 170 MB) unless they are there already.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import rembg  # noqa: PLC0415  it takes seconds and half a gigabyte
+        except ImportError as error:
+            raise ConfigurationError("BG_PROVIDER=rembg needs its extra: pip install 'bg-pipeline[rembg]'") from error
+        self._rembg = rembg
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    def cut(self, request: CutRequest) -> CutReply:
+        # One at a time: a session uses every core by itself.
+        with self._lock, Image.open(io.BytesIO(request.image)) as image:
+            alpha = self._rembg.remove(image, session=self._loaded(), only_mask=True)
+        return CutReply(_with_alpha(request.image, alpha), Decimal(0))
+
+    def balance(self) -> Decimal | None:
+        return None
+
+    def _loaded(self) -> Any:
+        if self._session is None:
+            try:
+                self._session = self._rembg.new_session()
+            except Exception as error:  # rembg lets through whatever its downloader raises
+                raise ConfigurationError(
+                    "rembg has no model weights and could not download them; see U2NET_HOME in rembg's README"
+                ) from error
+        return self._session
+
+
+def _grabcut(image: bytes) -> bytes:
+    with Image.open(io.BytesIO(image)) as opened:
+        return _with_alpha(image, cut_alpha(opened.convert("RGB")))
+
+
+def _with_alpha(image: bytes, alpha: Image.Image) -> bytes:
+    with Image.open(io.BytesIO(image)) as opened:
+        cutout = opened.convert("RGB")
+    cutout.putalpha(alpha.convert("L"))
+    out = io.BytesIO()
+    cutout.save(out, "PNG", compress_level=1)
+    return out.getvalue()
