@@ -110,7 +110,9 @@ class FakeRemover:
     to cut as usual; calls beyond its end are as usual.
     """
 
-    def __init__(self, script: Sequence[BaseException | bytes | None] = (), credits_left: Decimal | None = None) -> None:
+    def __init__(
+        self, script: Sequence[BaseException | bytes | None] = (), credits_left: Decimal | None = None
+    ) -> None:
         self._script = iter(script)
         self.credits_left = credits_left
         self.requests: list[CutRequest] = []
@@ -307,9 +309,7 @@ class MemoryLedger:
         return sum(a.state in maybe for a in self.attempts(work_id))
 
     def open_attempts(self, collection: str) -> list[Attempt]:
-        return [
-            a for a, name in self._db.attempts.values() if name == collection and a.state is AttemptState.INTENT
-        ]
+        return [a for a, name in self._db.attempts.values() if name == collection and a.state is AttemptState.INTENT]
 
     def attempts(self, work_id: str) -> list[Attempt]:
         return [a for a, _ in self._db.attempts.values() if a.work_id == work_id]

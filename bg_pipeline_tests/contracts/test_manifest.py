@@ -76,7 +76,16 @@ def shown(name: str, work_id: str = "w") -> Published:
     return Published(work_id, "cut", "rendition", name, "digest")
 
 
-NASTY = ["c/a\nb.jpg", "c/a b.jpg", "c/a\udcff.jpg", "c/a.jpg", "c/A.jpg", "c/é.jpg", "c/\U0001f45f.jpg", "c/z'\";--.jpg"]
+NASTY = [
+    "c/a\nb.jpg",
+    "c/a b.jpg",
+    "c/a\udcff.jpg",
+    "c/a.jpg",
+    "c/A.jpg",
+    "c/é.jpg",
+    "c/\U0001f45f.jpg",
+    "c/z'\";--.jpg",
+]
 
 
 def test_keys_of_any_bytes_come_back_in_byte_order(kept: Kept) -> None:
@@ -340,5 +349,3 @@ def test_a_detail_may_quote_a_name_that_is_no_text(kept: Kept) -> None:
     entry = kept.manifest.entry("c/a.jpg")
     assert entry is not None
     assert entry.detail.startswith("was c/")
-
-

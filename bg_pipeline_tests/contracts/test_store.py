@@ -69,9 +69,7 @@ def test_a_write_that_fails_leaves_the_old_bytes_and_no_temporary_file(
     assert os.listdir(tmp_path) == ["a.png"]
 
 
-def test_bytes_and_name_are_on_the_disk_before_a_write_returns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_and_name_are_on_the_disk_before_a_write_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power cut must not lose what the manifest already refers to: file, then name."""
     order: list[str] = []
     real_sync, real_replace = os.fsync, Path.replace

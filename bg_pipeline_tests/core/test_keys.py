@@ -31,7 +31,8 @@ def test_a_partition_key_stays_readable(collection: str, partition_key: str) -> 
 
 
 @pytest.mark.parametrize(
-    "key", ["/etc/passwd", "../a.jpg", "a/../../b.jpg", "a//b.jpg", "a/./b.jpg", "C:\\a.jpg", "C:/a.jpg", "a\0b.jpg", ""]
+    "key",
+    ["/etc/passwd", "../a.jpg", "a/../../b.jpg", "a//b.jpg", "a/./b.jpg", "C:\\a.jpg", "C:/a.jpg", "a\0b.jpg", ""],
 )
 def test_a_key_that_could_leave_its_folder_is_refused(key: str) -> None:
     assert keys.unsafe(key)

@@ -67,7 +67,9 @@ def test_a_refusal_during_an_episode_does_not_begin_another() -> None:
         ("Wed, 99 Oct 2026 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", None),
     ],
 )
-def test_retry_after_is_read_in_both_its_forms(value: str | None, date_header: str | None, expected: float | None) -> None:
+def test_retry_after_is_read_in_both_its_forms(
+    value: str | None, date_header: str | None, expected: float | None
+) -> None:
     assert parse_retry_after(value, date_header) == expected
 
 

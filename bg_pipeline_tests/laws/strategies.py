@@ -25,9 +25,7 @@ recipes = st.builds(
 
 def published(content: str, recipe: Recipe, stem: str) -> Published:
     """What a finished item is recorded with."""
-    return Published(
-        work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, f"{stem}.png", "digest"
-    )
+    return Published(work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, f"{stem}.png", "digest")
 
 
 @st.composite

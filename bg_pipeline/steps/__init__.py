@@ -1,0 +1,1 @@
+"""Use cases: one a file, each in terms of ports only."""

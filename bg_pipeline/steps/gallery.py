@@ -1,0 +1,28 @@
+"""Before and after, for people."""
+
+from collections.abc import Sequence
+
+from bg_pipeline.core.records import Entry, State
+from bg_pipeline.errors import ItemError
+from bg_pipeline.imaging.pictures import thumbnail
+from bg_pipeline.imaging.sheet import Pair
+from bg_pipeline.steps.parts import Parts
+
+
+def pairs(parts: Parts, keys: Sequence[str], size_px: int) -> list[Pair]:
+    """Source and cutout of each item, as thumbnails; what failed says why."""
+    found = (parts.manifest.entry(key) for key in keys)
+    return [_pair(parts, entry, size_px) for entry in found if entry is not None]
+
+
+def _pair(parts: Parts, entry: Entry, size_px: int) -> Pair:
+    before = after = None
+    try:
+        before = parts.call(thumbnail, parts.source.read(entry.key), size_px)
+        shown = parts.outputs.read(entry.published.output_name) if entry.published else None
+        if shown is not None:
+            after = parts.call(thumbnail, shown, size_px)
+    except ItemError as error:
+        return Pair(entry.key, before, None, str(error))
+    note = "" if entry.state is State.PUBLISHED else f"{entry.state}: {entry.detail}"
+    return Pair(entry.key, before, after, note)

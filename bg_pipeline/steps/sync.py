@@ -1,0 +1,71 @@
+"""The whole nightly job in one call, for the command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.report import Summary
+from bg_pipeline.errors import LeaseHeld
+from bg_pipeline.ports import Progress
+from bg_pipeline.steps.detect import Scan, detect, scan
+from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.process import process
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync saw and did."""
+
+    scan: Scan
+    delta: Delta
+    summary: Summary
+    published: Sequence[str]
+
+
+def sync(
+    parts: Parts,
+    owner: str,
+    budget: Budget,
+    progress: Progress,
+    *,
+    collection: str | None = None,
+    only: frozenset[str] | None = None,
+    apply_recipe_change: bool = False,
+) -> Synced:
+    """
+    Detect the delta, then process each collection that has work.
+
+    Args:
+        parts: where everything is.
+        owner: who holds the leases.
+        budget: for the whole sync.
+        progress: detection, then one bar a collection.
+        collection: only this one; detection covers all the same.
+        only: classes of the delta to be done.
+        apply_recipe_change: buy what only a changed cut asks for.
+
+    Raises:
+        LeaseHeld: another detection runs. A collection that another run works on is only left out.
+    """
+    started = parts.now()
+    seen = scan(parts, owner, progress)
+    delta = detect(parts, owner, apply_recipe_change=apply_recipe_change)
+    total = Summary()
+    published: list[str] = []
+    for name in parts.manifest.pending_collections(only):
+        if collection not in {None, name}:
+            continue
+        try:
+            summary, keys = process(parts, name, owner, budget, progress, only)
+        except LeaseHeld as error:
+            total.busy = str(error)
+            continue
+        total.add(summary)
+        published += keys
+        if total.paused or total.budget_reached:
+            break
+    total.pending = sum(parts.manifest.pending_collections().values())
+    total.seconds = parts.now() - started
+    parts.control.log_sync("sync", started, total.as_dict())
+    return Synced(seen, delta, total, published)

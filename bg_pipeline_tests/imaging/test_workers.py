@@ -1,0 +1,65 @@
+"""Child processes that decode, and what becomes of those that do not come back."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bg_pipeline.errors import ItemUnreadable
+from bg_pipeline.imaging import workers
+from bg_pipeline.imaging.pictures import prepare
+from bg_pipeline.imaging.workers import Workers
+from bg_pipeline_tests.pictures import product
+
+
+def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def hoard() -> None:
+    bytearray(workers.MEMORY_BYTES * 2)
+
+
+def dawdle() -> None:
+    time.sleep(3600)
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Workers]:
+    with Workers(1) as made:
+        yield made
+
+
+def test_a_function_runs_in_another_process(pool: Workers) -> None:
+    assert pool.call(os.getpid) != os.getpid()
+
+
+@pytest.mark.parametrize(("function", "said"), [(crash, "crash"), (hoard, "MiB")])
+def test_a_worker_that_dies_costs_its_picture_and_nothing_else(pool: Workers, function: object, said: str) -> None:
+    with pytest.raises(ItemUnreadable, match=said):
+        pool.call(function)  # type: ignore[arg-type]
+    assert pool.call(prepare, product(1), 100).width_px == 48
+
+
+def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "TIMEOUT_S", 0.2)
+    with Workers(1) as pool, pytest.raises(ItemUnreadable, match="busy"):
+        pool.call(dawdle)
+
+
+def test_an_error_of_the_function_comes_back_as_it_is(pool: Workers) -> None:
+    with pytest.raises(ItemUnreadable, match="cannot identify"):
+        pool.call(prepare, b"no picture", 100)
+
+
+def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that takes over its decoder finds no key there."""
+    monkeypatch.setenv("BGERASER_API_KEY", "canary")
+    with Workers(1) as made:
+        assert made.call(environment) == {}
