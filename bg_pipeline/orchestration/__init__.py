@@ -1,0 +1,1 @@
+"""The only Dagster: assets, jobs, schedule and sensors, each a thin layer over one step."""

@@ -1,0 +1,43 @@
+"""The jobs that people and sensors start."""
+
+import dagster as dg
+
+from bg_pipeline.core.keys import decode_partition
+from bg_pipeline.orchestration.assets import cutouts, image_delta, manifest, review_gallery, source_images
+from bg_pipeline.orchestration.resources import PipelineResource
+
+detect_delta = dg.define_asset_job(
+    "detect_delta",
+    selection=dg.AssetSelection.assets(source_images, manifest, image_delta),
+    description="List the catalogue and find the delta. Spends nothing.",
+)
+
+process_delta = dg.define_asset_job(
+    "process_delta",
+    selection=dg.AssetSelection.assets(cutouts, review_gallery),
+    description="Cut out and publish what is pending in one collection.",
+)
+
+
+class RetryConfig(dg.Config):
+    """Which failed items are tried again."""
+
+    collection: str = ""
+    """A partition key of `collections`; empty for all."""
+
+
+@dg.op
+def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResource, config: RetryConfig) -> None:
+    """Make failed items pending again; `delta_dispatch` then asks for their runs."""
+    with pipeline.open() as parts:
+        started = parts.now()
+        collection = decode_partition(config.collection) if config.collection else None
+        again = parts.manifest.retry(collection)
+        parts.control.log_sync("retry", started, {"items": again})
+    context.add_output_metadata({"items": again})
+    context.log.info("%s failed items are pending again", again)
+
+
+@dg.job(description="Try failed items again, all or those of one collection.")
+def retry_failed() -> None:
+    make_failed_pending()

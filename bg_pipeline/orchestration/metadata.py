@@ -1,0 +1,102 @@
+"""What a run tells its operator, as Dagster metadata."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import dagster as dg
+
+from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.report import Failure, Summary
+from bg_pipeline.imaging.sheet import Pair, sheet_png
+from bg_pipeline.steps.detect import Scan
+
+Metadata = dict[str, dg.MetadataValue]
+Row = Mapping[str, str | int | float]
+
+_MOST_ROWS = 100
+"""Metadata is part of the event log; the command line lists the rest."""
+
+
+def of_scan(scan: Scan) -> Metadata:
+    return {
+        "items": dg.MetadataValue.int(scan.listed),
+        "megabytes": dg.MetadataValue.float(round(scan.listed_bytes / 1e6, 1)),
+        "hashed": dg.MetadataValue.int(scan.hashed),
+        "gone": dg.MetadataValue.int(len(scan.absent)),
+        "unreadable": table([{"key": key, "why": why} for key, why in scan.unreadable.items()]),
+    }
+
+
+def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
+    work = delta.by_collection()
+    rows: list[Row] = [
+        {
+            "collection": name,
+            "pending": count,
+            "purchases": sum(c.purchase for c in work.get(name, [])),
+            "credits": _number(sum((c.credits for c in work.get(name, [])), Decimal(0))),
+        }
+        for name, count in pending.items()
+    ]
+    return {
+        **{reason: dg.MetadataValue.int(count) for reason, count in delta.counts.items()},
+        "purchases": dg.MetadataValue.int(delta.purchases),
+        "credits": dg.MetadataValue.float(_number(delta.credits)),
+        "held_for_recipe_change": dg.MetadataValue.int(len(delta.held)),
+        "pending_by_collection": table(rows),
+        "why": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
+    }
+
+
+def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
+    found: Metadata = {
+        "published": dg.MetadataValue.int(summary.published),
+        "purchases": dg.MetadataValue.int(summary.purchases),
+        "credits": dg.MetadataValue.float(_number(summary.credits)),
+        "failed": dg.MetadataValue.int(summary.failed),
+        "quarantined": dg.MetadataValue.int(summary.quarantined),
+        "pending": dg.MetadataValue.int(summary.pending),
+        "in_doubt": dg.MetadataValue.int(summary.in_doubt),
+        "seconds": dg.MetadataValue.float(round(summary.seconds, 2)),
+        "images_per_second": dg.MetadataValue.float(round(summary.images_per_second, 2)),
+        "published_by_reason": table([{"class": r, "items": n} for r, n in sorted(summary.by_reason.items())]),
+        "failures": of_failures(summary.failures),
+    }
+    if summary.paused:
+        found["paused"] = dg.MetadataValue.text(summary.paused)
+    if sheet:
+        found["contact_sheet"] = picture(sheet)
+    return found
+
+
+def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:
+    return table([{"key": f.key, "state": f.state, "why": f.detail} for f in failures])
+
+
+def picture(sheet: Sequence[Pair]) -> dg.MetadataValue:
+    """The contact sheet inline: Dagster shows Markdown, and no other kind of picture."""
+    png = base64.b64encode(sheet_png(sheet, columns=2, cell_px=140)).decode()
+    return dg.MetadataValue.md(f"![before and after](data:image/png;base64,{png})")
+
+
+def table(rows: Sequence[Row]) -> dg.MetadataValue:
+    """A table, or a word where Dagster would show an empty one."""
+    if not rows:
+        return dg.MetadataValue.text("none")
+    columns = [
+        dg.TableColumn(name, "string" if isinstance(v, str) else type(v).__name__) for name, v in rows[0].items()
+    ]
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: _safe(value) for name, value in row.items()}) for row in rows[:_MOST_ROWS]],
+        schema=dg.TableSchema(columns=columns),
+    )
+
+
+def _safe(value: str | float) -> str | float:
+    # A key may hold bytes that are no UTF-8, which no storage of Dagster takes.
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _number(value: Decimal) -> float:
+    return round(float(value), 3)
