@@ -1,0 +1,191 @@
+"""The demo: a made-up shop, a sandbox for a vendor, and two real nights of Dagster."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageStat
+from rich.console import Console
+
+from bg_pipeline.cli import show
+from bg_pipeline.cli.progress import Bars
+from bg_pipeline.config import Settings, load_settings
+from bg_pipeline.core.records import State
+from bg_pipeline.core.report import Summary
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.imaging.sheet import sheet_html, sheet_png
+from bg_pipeline.sandbox.catalogue import change_catalogue, make_catalogue
+from bg_pipeline.sandbox.serve import RunningSandbox, running_sandbox
+from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline.steps.gallery import pairs
+from bg_pipeline.steps.parts import Parts
+from bg_pipeline.wiring import opened
+
+_MARK = ".bg-pipeline-demo"
+_CREDITS = Decimal(500)
+_SHEET_PAIRS = 24
+_SEED = 7
+
+_ENV = """\
+# Settings of the demo: what runs in this folder uses them.
+BG_SOURCE=./images
+BG_OUTPUT=./cutouts
+BG_PROVIDER=bgeraser
+BGERASER_API_KEY=play-money
+BGERASER_BASE_URL={base_url}
+"""
+
+
+def run_demo(keep: Path | None) -> None:
+    """
+    Two nights of a small shop, in `keep` or in a new temporary folder.
+
+    Raises:
+        ConfigurationError: `keep` holds something else.
+    """
+    out = show.console()
+    home = _fresh(keep)
+    started = time.monotonic()
+    catalogue = make_catalogue(home / "images", home / "truth", seed=_SEED)
+    out.print(f"A catalogue of {len(catalogue.keys)} files in {home / 'images'}")
+    with running_sandbox(SandboxState({"bgeraser": _CREDITS})) as sandbox, _inside(home, sandbox):
+        out.print(f"A simulated bgeraser at {sandbox.base_url}, {_CREDITS} credits of play money\n")
+        settings = load_settings()
+        out.print("── First night " + "─" * 50)
+        _night(out, settings, home)
+        changes = change_catalogue(home / "images", home / "truth", seed=_SEED)
+        out.print(
+            f"\n── The next day: {len(changes.added)} pictures added, {len(changes.changed)} shot again, "
+            f"{len(changes.renamed)} renamed, {len(changes.deleted)} deleted, {len(changes.touched)} touched"
+        )
+        out.print("── Second night " + "─" * 49)
+        _night(out, settings, home)
+        _end(out, settings, home, sandbox, time.monotonic() - started)
+
+
+def _fresh(keep: Path | None) -> Path:
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="bg-pipeline-demo-")).resolve()
+    if keep.exists() and any(keep.iterdir()):
+        if not (keep / _MARK).exists():
+            raise ConfigurationError(f"{keep} is not empty and no earlier demo: choose another folder for --keep")
+        shutil.rmtree(keep)
+    keep.mkdir(parents=True, exist_ok=True)
+    (keep / _MARK).touch()
+    return keep.resolve()
+
+
+@contextmanager
+def _inside(home: Path, sandbox: RunningSandbox) -> Iterator[None]:
+    """Work in the demo's folder, with its settings and none of the caller's."""
+    (home / ".env").write_text(_ENV.format(base_url=sandbox.base_url))
+    (home / "dagster").mkdir()
+    shutil.copy(_instance_settings(), home / "dagster" / "dagster.yaml")
+    before, saved = Path.cwd(), dict(os.environ)
+    for name in [n for n in os.environ if n.startswith(("BG_", "BGERASER_"))]:
+        del os.environ[name]
+    os.chdir(home)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        os.environ.update(saved)
+
+
+def _instance_settings() -> Path:
+    return Path(__file__).parent.parent / "orchestration" / "dagster.yaml"
+
+
+def _night(out: Console, settings: Settings, home: Path) -> None:
+    began = time.time()
+    with opened(settings) as parts:
+        with (home / "dagster.log").open("a") as log:
+            run = subprocess.Popen(
+                [sys.executable, "-m", "bg_pipeline.orchestration.night"],
+                env=os.environ | {"DAGSTER_HOME": str(home / "dagster")},
+                stdout=log,
+                stderr=log,
+            )
+        _watch(run, parts, began)
+        if run.returncode:
+            raise ConfigurationError(f"the Dagster run failed; {home / 'dagster.log'} says why")
+        ((_, detected),) = parts.control.syncs("detect", since=began)
+        total = Summary()
+        for _, facts in parts.control.syncs("process", since=began, limit=1000):
+            total.add(Summary.from_dict(facts))
+    show.show_rows(out, detected["rows"])
+    out.print(f"unchanged: {detected['counts']['unchanged']}\n")
+    show.show_summary(out, total)
+    if total.failed:
+        out.print("what to do: replace the damaged files, or `bg-pipeline retry`; nothing was paid for them")
+
+
+def _watch(run: "subprocess.Popen[bytes]", parts: Parts, began: float) -> None:
+    with Bars() as bars:
+        bars.start("Dagster lists and hashes", None)
+        done = 0
+        working = False
+        while run.poll() is None:
+            time.sleep(0.25)
+            detected = parts.control.syncs("detect", since=began)
+            if detected and not working:
+                working = True
+                bars.done()
+                bars.start("Dagster cuts out", detected[0][1]["work"])
+            if working:
+                now_done = detected[0][1]["work"] - sum(parts.manifest.pending_collections().values())
+                bars.step(now_done - done)
+                done = now_done
+        bars.done()
+
+
+def _end(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, seconds: float) -> None:
+    with opened(settings) as parts:
+        entries = [e for e in parts.manifest.entries() if e.state is State.PUBLISHED and not e.absent]
+        likeness = [
+            _overlap(Path(settings.bg_output, e.published.output_name), home / "truth" / f"{e.key}.png")
+            for e in entries
+            if e.published
+        ]
+        failed = parts.manifest.in_state(State.FAILED)
+        step = max(1, len(entries) // _SHEET_PAIRS)
+        shown = [e.key for e in entries[::step]][: _SHEET_PAIRS - len(failed)] + [e.key for e in failed]
+        sheet = pairs(parts, shown, 320)
+        spent = parts.ledger.spent_since(0)
+    facts = [
+        ("pictures published", str(len(entries))),
+        ("credits paid", show.number(spent)),
+        ("overlap with the true outline", f"{sum(likeness) / len(likeness):.3f} (1 is perfect)"),
+    ]
+    (home / "before-after.png").write_bytes(sheet_png(sheet))
+    (home / "before-after.html").write_text(sheet_html(sheet, title="bg-pipeline demo", facts=facts), encoding="utf-8")
+    out.print("\n── What came of it " + "─" * 46)
+    for name, value in facts:
+        out.print(f"{name}: {value}")
+    out.print(f"charges on the vendor's own ledger: {len(sandbox.state.ledger.charges())}; took {seconds:.0f} s\n")
+    out.print(f"Before and after:  {home / 'before-after.png'}\n                   {home / 'before-after.html'}")
+    bin_folder = Path(sys.executable).parent
+    port = sandbox.base_url.rpartition(":")[2]
+    out.print(
+        "\nIn Dagster's UI, these very runs:\n"
+        f"  cd {home} && DAGSTER_HOME={home / 'dagster'} \\\n"
+        f"    {bin_folder / 'dagster'} dev -m bg_pipeline.orchestration.definitions\n"
+        "then open http://127.0.0.1:3000. To cut out more in it, bring the simulated vendor back:\n"
+        f"  {bin_folder / 'bg-pipeline'} sandbox --port {port}"
+    )
+
+
+def _overlap(cutout: Path, truth: Path) -> float:
+    """Intersection over union of the subject in both, 0 to 1."""
+    with Image.open(cutout) as made, Image.open(truth) as drawn:
+        found = made.convert("RGBA").getchannel("A").point(lambda a: 255 if a > 127 else 0)
+        real = drawn.convert("L").point(lambda a: 255 if a > 127 else 0)
+    both, either = ImageChops.darker(found, real), ImageChops.lighter(found, real)
+    return ImageStat.Stat(both).sum[0] / max(1, ImageStat.Stat(either).sum[0])

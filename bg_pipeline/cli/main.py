@@ -1,0 +1,329 @@
+"""`bg-pipeline`: its commands, their options and exit codes."""
+
+import contextlib
+import getpass
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+import bg_pipeline
+from bg_pipeline.cli import show
+from bg_pipeline.cli.doctor import diagnose
+from bg_pipeline.cli.progress import Bars
+from bg_pipeline.config import load_settings
+from bg_pipeline.core.credits import PRICES, Budget, runs_out_on
+from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
+from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.steps.detect import plan as plan_delta
+from bg_pipeline.steps.detect import scan
+from bg_pipeline.steps.gate import look, why_closed
+from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.process import process
+from bg_pipeline.steps.sync import sync as run_sync
+from bg_pipeline.wiring import opened
+
+_DAY_S = 86_400.0
+
+ONLY = {
+    "new": frozenset({Reason.NEW, Reason.RENAMED, Reason.DUPLICATE, Reason.UNFINISHED}),
+    "changed": frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED, Reason.OUTPUT_MISSING, Reason.UNFINISHED}),
+    "failed": frozenset({Reason.UNFINISHED}),
+}
+"""What an earlier run began is in each: an interrupted `--only` goes on where it was."""
+
+
+class _Group(click.Group):
+    """Turns the errors of this package into a sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BgPipelineError as error:
+            click.echo(f"bg-pipeline: {show.printable(str(error))}", err=True)
+            ctx.exit(exit_code_of(error))
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(bg_pipeline.__version__, prog_name="bg-pipeline")
+def main() -> None:
+    """
+    Keeps background-removed cutouts in step with a catalogue of product pictures.
+
+    Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
+    2 settings, 3 paused, 4 budget reached, 5 a guard stopped it, 6 another run holds the lease, 7 fatal.
+    """
+
+
+@main.command()
+@as_json
+def plan(as_json: bool) -> None:
+    """What the next sync would do and cost. Spends nothing; remembers what it hashed."""
+    settings = load_settings()
+    with opened(settings) as parts, Bars() as bars:
+        found = scan(parts, _owner(), bars)
+        delta = plan_delta(parts)
+        gate = look(parts)
+        providers = {
+            name: price.quote(delta.purchases, gate.balance if name == gate.provider else None, parts.thresholds.low)
+            for name, price in PRICES.items()
+        }
+        pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
+    if as_json:
+        _print_json(
+            {
+                "counts": delta.counts,
+                "purchases": delta.purchases,
+                "credits": float(delta.credits),
+                "providers": providers,
+                "collections": pending,
+            }
+        )
+        return
+    out = show.console()
+    show.show_scan(out, found, settings.bg_source)
+    show.show_delta(out, delta)
+    show.show_providers(out, providers)
+    if pending:
+        rows = [(name, str(facts["pending"])) for name, facts in pending.items()]
+        out.print(show.grid(("collection", "pending"), rows, numbers=(1,)))
+
+
+@main.command()
+@click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
+@click.option("--max-credits", type=click.FloatRange(min=0), metavar="N", help="Stop before spending more.")
+@click.option("--only", type=click.Choice(sorted(ONLY)), help="Only this part of the delta.")
+@click.option("--apply-recipe-change", is_flag=True, help="Buy again what was cut by another recipe.")
+@as_json
+def sync(
+    collection: str | None, max_credits: float | None, only: str | None, apply_recipe_change: bool, as_json: bool
+) -> None:
+    """The nightly job, here and now."""
+    settings = load_settings()
+    cap = settings.bg_max_credits_per_run if max_credits is None else Decimal(str(max_credits))
+    with _stoppable() as stop, opened(settings, stop) as parts, Bars() as bars:
+        if only == "failed":
+            parts.manifest.retry(_collection(collection))
+        done = run_sync(
+            parts,
+            _owner(),
+            Budget(cap),
+            bars,
+            collection=_collection(collection),
+            only=ONLY[only] if only else None,
+            apply_recipe_change=apply_recipe_change,
+        )
+    if not as_json:
+        out = show.console()
+        show.show_scan(out, done.scan, settings.bg_source)
+        show.show_delta(out, done.delta)
+    _end_with(done.summary, as_json)
+
+
+@main.command()
+@as_json
+def status(as_json: bool) -> None:
+    """How many items are in which state, the gate, and what was spent."""
+    settings = load_settings()
+    with opened(settings) as parts:
+        gate = parts.control.gate(parts.provider)
+        spent = parts.ledger.spent_since(parts.now() - 30 * _DAY_S)
+        last = max((ended for kind in ("sync", "process") for ended, _ in parts.control.syncs(kind)), default=None)
+        ends = runs_out_on(gate.balance, spent, 30, parts.now())
+        facts: dict[str, Any] = {
+            "items": parts.manifest.states(),
+            "gate": {
+                gate.provider: {
+                    "state": gate.state.value,
+                    "reason": gate.reason.value or None,
+                    "balance": None if gate.balance is None else float(gate.balance),
+                }
+            },
+            "last_sync": show.iso(last) if last else None,
+            "credits_30d": float(spent),
+            "runs_out_on": ends.isoformat() if ends else None,
+        }
+        waiting = parts.manifest.pending_collections()
+        thresholds = parts.thresholds
+    if as_json:
+        _print_json(facts)
+        return
+    out = show.console()
+    out.print(show.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
+    out.print(f"gate: {'open' if gate.is_open else why_closed(gate, thresholds)}")
+    out.print(
+        f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {show.number(spent)}; "
+        f"balance: {show.number(gate.balance)}; runs out on: {facts['runs_out_on'] or '–'}"
+    )
+    if waiting:
+        out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in waiting.items()))
+
+
+@main.command()
+@as_json
+def failures(as_json: bool) -> None:
+    """What failed or is in quarantine, and why."""
+    with opened(load_settings()) as parts:
+        found = [
+            Failure(entry.key, entry.state.value, entry.detail)
+            for state in (State.FAILED, State.QUARANTINED)
+            for entry in parts.manifest.in_state(state)
+        ]
+    if as_json:
+        _print_json([{"key": f.key, "state": f.state, "why": f.detail} for f in found])
+        return
+    out = show.console()
+    show.show_failures(out, found)
+    out.print("nothing failed" if not found else "try again: bg-pipeline retry [KEY ...]")
+
+
+@main.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
+@as_json
+def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
+    """Try failed items again: those named, or all."""
+    settings = load_settings()
+    total = Summary()
+    with _stoppable() as stop, opened(settings, stop) as parts, Bars() as bars:
+        for key in keys:
+            _known(parts, key)
+        again = parts.manifest.retry(_collection(collection), keys)
+        budget = Budget(settings.bg_max_credits_per_run)
+        for name in parts.manifest.pending_collections(ONLY["failed"]) if again else ():
+            summary, _ = process(parts, name, _owner(), budget, bars, ONLY["failed"])
+            total.add(summary)
+    if not again and not as_json:
+        click.echo("nothing failed that could be tried again")
+        return
+    _end_with(total, as_json)
+
+
+@main.command()
+@click.argument("key")
+@as_json
+def why(key: str, as_json: bool) -> None:
+    """One item's story: what it is, where it stands, every purchase that was tried."""
+    with opened(load_settings()) as parts:
+        entry = _known(parts, key)
+        found = show.story(entry, parts.ledger.attempts(entry.work_id) if entry.work_id else [])
+    if as_json:
+        _print_json(found)
+    else:
+        show.show_story(show.console(), found)
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Looks for what would keep a sync from working, and says what to do."""
+    findings = list(diagnose())
+    if as_json:
+        _print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+    else:
+        show.show_findings(show.console(), findings)
+    click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)
+
+
+@main.command()
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--credits", "credit_count", default=1000.0, show_default=True, type=click.FloatRange(min=0))
+@click.option("--latency", default=0.0, show_default=True, type=click.FloatRange(min=0), metavar="S")
+@click.option("--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON list of faults.")
+def sandbox(port: int, credit_count: float, latency: float, faults: Path | None) -> None:
+    """A simulated vendor on this machine: real wire format, play money, a ledger to look at."""
+    # Only this command needs a server.
+    from bg_pipeline.sandbox.faults import load_faults  # noqa: PLC0415
+    from bg_pipeline.sandbox.serve import serve  # noqa: PLC0415
+    from bg_pipeline.sandbox.state import SandboxState  # noqa: PLC0415
+
+    scripted = load_faults(faults) if faults else []
+    state = SandboxState({"bgeraser": Decimal(str(credit_count))}, latency_s=latency, faults=scripted)
+    serve(port, state, _announce)
+
+
+@main.command()
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep everything in DIR.")
+def demo(keep: Path | None) -> None:
+    """The whole job on sample pictures: no key, no network, under two minutes."""
+    from bg_pipeline.cli.demo import run_demo  # noqa: PLC0415  it draws its pictures with numpy
+
+    run_demo(keep)
+
+
+def _announce(base_url: str) -> None:
+    click.echo(
+        f"sandbox at {base_url} (Ctrl-C ends it); use it with\n"
+        f"  BG_PROVIDER=bgeraser BGERASER_API_KEY=any BGERASER_BASE_URL={base_url}\n"
+        f"ledger: {base_url}/_sandbox/ledger   state: {base_url}/_sandbox/state"
+    )
+
+
+def _end_with(summary: Summary, as_json: bool) -> None:
+    if as_json:
+        names = [
+            "published",
+            "purchases",
+            "credits",
+            "duplicates",
+            "renamed",
+            "failed",
+            "quarantined",
+            "pending",
+            "paused",
+            "seconds",
+        ]
+        facts = summary.as_dict()
+        _print_json({name: facts[name] for name in [*names, "in_doubt", "wasted"]})
+    else:
+        show.show_summary(show.console(), summary)
+    click.get_current_context().exit(summary.exit_code)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value))
+
+
+def _known(parts: Parts, key: str) -> Entry:
+    entry = parts.manifest.entry(key)
+    if entry is None:
+        raise click.UsageError(f"{key!r} is not in the manifest; keys are paths below the source, as in `failures`")
+    return entry
+
+
+def _collection(option: str | None) -> str | None:
+    return None if option is None else decode_partition(option)
+
+
+def _owner() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second ends the process as usual."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+        click.echo("stopping: what is in flight is finished and kept", err=True)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""Progress for people: a bar on a terminal, a line now and then where there is none."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+_LINES = 5
+"""Lines that one task prints where there is no terminal."""
+
+
+class Bars:
+    """`ports.Progress` on standard error, so that standard output stays for results."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._what, self._total, self._count = "", 0, 0
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def start(self, what: str, total: int | None) -> None:
+        self._what, self._total, self._count = what, total or 0, 0
+        self._task = self._bars.add_task(what, total=total)
+
+    def step(self, count: int = 1) -> None:
+        before, self._count = self._count, self._count + count
+        if self._task is not None:
+            self._bars.advance(self._task, count)
+        every = max(1, -(-self._total // _LINES))
+        if self._bars.disable and self._total and before // every != self._count // every:
+            self._say(f"{self._count} of {self._total}")
+
+    def done(self) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, total=self._count, completed=self._count)
+        if self._bars.disable and (not self._total or self._count % max(1, -(-self._total // _LINES))):
+            self._say(f"{self._count} done")
+
+    def _say(self, what: str) -> None:
+        click.echo(f"{self._what}: {what}", err=True)
+        sys.stderr.flush()

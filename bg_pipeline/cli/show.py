@@ -1,0 +1,167 @@
+"""How results look on a screen."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bg_pipeline.cli.doctor import Finding
+from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.records import Attempt, Entry
+from bg_pipeline.core.report import Failure, Summary
+from bg_pipeline.steps.detect import Scan
+
+_MOST_ROWS = 40
+
+
+def console() -> Console:
+    """For standard output; keys are shown as they are, never read as markup."""
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Names may hold control characters, which a terminal would obey, and bytes that are no UTF-8."""
+    safe = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
+
+
+def number(value: Decimal | float | None) -> str:
+    """`12`, `0.25`, or a dash for what is not known."""
+    return "–" if value is None else f"{float(value):,.3f}".rstrip("0").rstrip(".")
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> Table:
+    """A plain table; `numbers` are the columns set to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def show_scan(out: Console, scan: Scan, source: str) -> None:
+    out.print(
+        f"{source}: {scan.listed:,} files, {scan.listed_bytes / 1e6:,.1f} MB; "
+        f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
+    )
+    for key, why in scan.unreadable.items():
+        out.print(f"  {printable(key)}: {why}")
+
+
+def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`Delta.rows`."""
+    cells = [(r["class"], str(r["items"]), str(r["to_buy"]), number(r["credits"]), r["why"]) for r in rows]
+    out.print(grid(("class", "items", "to buy", "credits", "why"), cells, numbers=(1, 2, 3)))
+
+
+def show_delta(out: Console, delta: Delta) -> None:
+    """What is to be done and why."""
+    if delta.changes:
+        show_rows(out, delta.rows)
+    out.print(f"unchanged: {delta.unchanged:,}")
+    for key, stem in delta.collisions.items():
+        out.print(f"collision: {printable(key)} will be {printable(stem)}.*, its plain name belongs to another item")
+    if delta.held:
+        cost = number(sum((c.credits for c in delta.held), Decimal(0)))
+        out.print(
+            f"held: {len(delta.held)} items were cut by another recipe; cutting them anew costs {cost} credits. "
+            "They stay as they are until you ask: --apply-recipe-change"
+        )
+
+
+def show_providers(out: Console, providers: Mapping[str, Mapping[str, Any]]) -> None:
+    rows = [
+        (
+            name,
+            number(facts["credits"]),
+            "–" if facts["money_usd"] is None else f"{facts['money_usd']:,.2f}",
+            number(facts["balance"]),
+            {True: "yes", False: "no", None: "–"}[facts["enough"]],
+        )
+        for name, facts in providers.items()
+    ]
+    out.print(grid(("provider", "credits", "USD", "balance", "enough"), rows, numbers=(1, 2, 3)))
+
+
+def show_summary(out: Console, summary: Summary) -> None:
+    out.print(
+        f"published {summary.published:,}, bought {summary.purchases:,} for {number(summary.credits)} credits, "
+        f"failed {summary.failed}, quarantined {summary.quarantined}, pending {summary.pending}; "
+        f"{summary.seconds:.1f} s, {summary.images_per_second:.1f} images/s"
+    )
+    if summary.in_doubt or summary.wasted:
+        out.print(
+            f"money: {summary.in_doubt} purchases in doubt, {summary.wasted} charged without a cutout; "
+            "`bg-pipeline why KEY` tells each"
+        )
+    show_failures(out, summary.failures)
+    if summary.paused:
+        out.print(f"paused: {summary.paused}")
+    if summary.budget_reached:
+        out.print("stopped at the credit limit; what is pending waits for the next sync")
+    if summary.busy:
+        out.print(f"left out: {summary.busy}")
+
+
+def show_failures(out: Console, failures: Sequence[Failure]) -> None:
+    if failures:
+        rows = [(f.key, f.state, f.detail) for f in failures[:_MOST_ROWS]]
+        out.print(grid(("item", "state", "why"), rows))
+    if len(failures) > _MOST_ROWS:
+        out.print(f"and {len(failures) - _MOST_ROWS} more: bg-pipeline failures --json")
+
+
+def story(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """One item's whole story, for JSON."""
+    return {
+        "key": entry.key,
+        "collection": encode_partition(entry.collection),
+        "state": entry.state.value,
+        "class": entry.reason.value if entry.reason else None,
+        "detail": entry.detail,
+        "size_bytes": entry.size_bytes,
+        "media_type": entry.media_type or None,
+        "content_hash": entry.content_hash,
+        "output": entry.published.output_name if entry.published else None,
+        "work_id": entry.work_id or None,
+        "attempts": [
+            {
+                "at": iso(attempt.started_at),
+                "provider": attempt.provider,
+                "state": attempt.state.value,
+                "credits_expected": float(attempt.credits_expected),
+                "credits_charged": float(attempt.credits_charged),
+                "detail": attempt.detail,
+            }
+            for attempt in attempts
+        ],
+    }
+
+
+def show_story(out: Console, found: Mapping[str, Any]) -> None:
+    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in found.items() if name != "attempts"]
+    table = grid(("", ""), rows)
+    table.show_header = False
+    out.print(table)
+    if found["attempts"]:
+        columns = ("at", "provider", "state", "credits_charged", "detail")
+        rows_of_attempts = [tuple(str(a[name]) for name in columns) for a in found["attempts"]]
+        out.print(grid(("attempt", "provider", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
+    else:
+        out.print("no purchase was ever tried for these bytes and this recipe")
+
+
+def show_findings(out: Console, findings: Sequence[Finding]) -> None:
+    rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
+    out.print(grid(("", "check", "found"), rows))
+
+
+def iso(epoch_s: float) -> str:
+    """UTC, to the second."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
