@@ -271,22 +271,16 @@ def _announce(base_url: str) -> None:
     )
 
 
+_SYNC_FACTS = (
+    *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
+    *("paused", "seconds", "in_doubt", "wasted"),
+)
+
+
 def _end_with(summary: Summary, as_json: bool) -> None:
     if as_json:
-        names = [
-            "published",
-            "purchases",
-            "credits",
-            "duplicates",
-            "renamed",
-            "failed",
-            "quarantined",
-            "pending",
-            "paused",
-            "seconds",
-        ]
         facts = summary.as_dict()
-        _print_json({name: facts[name] for name in [*names, "in_doubt", "wasted"]})
+        _print_json({name: facts[name] for name in _SYNC_FACTS})
     else:
         show.show_summary(show.console(), summary)
     click.get_current_context().exit(summary.exit_code)

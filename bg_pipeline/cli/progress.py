@@ -53,7 +53,7 @@ class Bars:
         if self._task is not None:
             self._bars.update(self._task, total=self._count, completed=self._count)
         if self._bars.disable and (not self._total or self._count % max(1, -(-self._total // _LINES))):
-            self._say(f"{self._count} done")
+            self._say(f"{self._count} done" if self._count else "done")
 
     def _say(self, what: str) -> None:
         click.echo(f"{self._what}: {what}", err=True)

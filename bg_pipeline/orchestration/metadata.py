@@ -89,7 +89,7 @@ def table(rows: Sequence[Row]) -> dg.MetadataValue:
     ]
     return dg.MetadataValue.table(
         records=[dg.TableRecord({name: _safe(value) for name, value in row.items()}) for row in rows[:_MOST_ROWS]],
-        schema=dg.TableSchema(columns=columns),
+        schema=dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in kinds.items()]),
     )
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.keys import encode_partition
-from bg_pipeline.orchestration.jobs import detect_delta, process_delta
+from bg_pipeline.orchestration.jobs import process_delta
 from bg_pipeline.orchestration.resources import PipelineResource
 from bg_pipeline.steps.gate import look, why_closed
 from bg_pipeline.steps.parts import Parts
@@ -51,8 +51,6 @@ def run_requests(parts: Parts, gate: Gate) -> list[dg.RunRequest]:
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reads the balance. Below the threshold it closes the gate, after a top-up it opens it again.",
-    asset_selection=None,
-    job=detect_delta,
 )
 def low_credit_sensor(pipeline: PipelineResource) -> dg.SkipReason:
     """Never starts a run: its tick says how the gate stands."""

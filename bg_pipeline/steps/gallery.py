@@ -1,6 +1,7 @@
 """Before and after, for people."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.errors import ItemError
@@ -11,8 +12,9 @@ from bg_pipeline.steps.parts import Parts
 
 def pairs(parts: Parts, keys: Sequence[str], size_px: int) -> list[Pair]:
     """Source and cutout of each item, as thumbnails; what failed says why."""
-    found = (parts.manifest.entry(key) for key in keys)
-    return [_pair(parts, entry, size_px) for entry in found if entry is not None]
+    found = [entry for key in keys if (entry := parts.manifest.entry(key)) is not None]
+    with ThreadPoolExecutor(parts.concurrency, thread_name_prefix="gallery") as pool:
+        return list(pool.map(lambda entry: _pair(parts, entry, size_px), found))
 
 
 def _pair(parts: Parts, entry: Entry, size_px: int) -> Pair:

@@ -1,6 +1,7 @@
 """The gate as the steps use it: looked at, closed by a refusal, and counted down between two looks."""
 
 import threading
+from dataclasses import replace
 from decimal import Decimal
 
 from bg_pipeline.core.credits import Budget
@@ -77,6 +78,13 @@ class Till:
             if self.gate.balance is not None:
                 left = self.gate.balance - spent
                 self.gate = on_balance(self.gate, left, self._parts.thresholds, self._parts.now())
+
+    def close(self) -> None:
+        """Leave the counted balance behind for whoever looks before the next reading."""
+        with self._lock:
+            stored = self._parts.control.gate(self._parts.provider)
+            if self.gate.balance is not None:
+                self._parts.control.set_gate(replace(stored, balance=self.gate.balance))
 
     def refuse(self, error: AccountError) -> str:
         """Close the gate because the service refused the account; returns why it is closed."""

@@ -71,6 +71,7 @@ def process(
         run.summary.in_doubt = in_doubt
         if run.till.gate.is_open:
             run.work(_by_work(entries, parts))
+            run.till.close()
         else:
             run.summary.paused = why_closed(run.till.gate, parts.thresholds)
         progress.done()

@@ -66,7 +66,7 @@ def test_a_write_that_fails_leaves_the_old_bytes_and_no_temporary_file(
             store.write("a.png", b"new")
 
     assert store.read("a.png") == b"old"
-    assert os.listdir(tmp_path) == ["a.png"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_bytes_and_name_are_on_the_disk_before_a_write_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_bytes_and_name_are_on_the_disk_before_a_write_returns(tmp_path: Path, m
     real_sync, real_replace = os.fsync, Path.replace
 
     def fsync(descriptor: int) -> None:
-        order.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        order.append("folder" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "file")
         real_sync(descriptor)
 
     def replace(path: Path, target: Path) -> Path:
@@ -107,7 +107,7 @@ def test_only_our_own_leftovers_are_swept_and_only_old_ones(tmp_path: Path) -> N
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
 
     assert FolderStore(tmp_path).sweep(older_than=950) == 1
-    assert sorted(os.listdir(tmp_path)) == [".bgp-x-2", ".foreign", "a.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".bgp-x-2", ".foreign", "a.png"]
 
 
 def test_masters_can_be_read_by_nobody_else(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The whole job on fakes: what is bought, what is published, what is left alone."""
 
+import contextlib
 import threading
 from decimal import Decimal
 
@@ -402,10 +403,8 @@ def test_requests_in_flight_cannot_dip_below_the_threshold_together() -> None:
     together = threading.Barrier(3)
 
     def hold(_request: object) -> None:
-        try:
+        with contextlib.suppress(threading.BrokenBarrierError):
             together.wait(timeout=0.2)
-        except threading.BrokenBarrierError:
-            pass
 
     graph.remover.before = hold
     graph.sync()
