@@ -20,7 +20,7 @@ check: $(UV)
 	$(RUN) lint-imports
 
 test: check
-	$(RUN) pytest -n auto
+	$(RUN) pytest -n auto --dist loadfile
 
 dev: $(UV)
 	mkdir -p .dagster && cp -n dagster.yaml .dagster/ || true

@@ -84,9 +84,7 @@ def table(rows: Sequence[Row]) -> dg.MetadataValue:
     """A table, or a word where Dagster would show an empty one."""
     if not rows:
         return dg.MetadataValue.text("none")
-    columns = [
-        dg.TableColumn(name, "string" if isinstance(v, str) else type(v).__name__) for name, v in rows[0].items()
-    ]
+    kinds = {name: "string" if isinstance(value, str) else type(value).__name__ for name, value in rows[0].items()}
     return dg.MetadataValue.table(
         records=[dg.TableRecord({name: _safe(value) for name, value in row.items()}) for row in rows[:_MOST_ROWS]],
         schema=dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in kinds.items()]),

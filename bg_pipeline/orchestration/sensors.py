@@ -48,7 +48,7 @@ def run_requests(parts: Parts, gate: Gate) -> list[dg.RunRequest]:
 
 
 @dg.sensor(
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reads the balance. Below the threshold it closes the gate, after a top-up it opens it again.",
 )

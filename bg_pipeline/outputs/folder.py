@@ -73,7 +73,12 @@ class FolderStore:
 
     def sweep(self, older_than: float) -> int:
         """Remove what killed runs left half written before this epoch second; returns how many."""
-        stale = [p for p in self._root.rglob(f"{_TEMPORARY}*") if p.stat().st_mtime < older_than]
+        stale = [
+            path
+            for folder, _, names in os.walk(self._root)
+            for name in names
+            if name.startswith(_TEMPORARY) and (path := Path(folder, name)).stat().st_mtime < older_than
+        ]
         for path in stale:
             path.unlink(missing_ok=True)
         return len(stale)

@@ -20,6 +20,9 @@ LEASE = "detection"
 _BATCH = 256
 """Items hashed between two commits: what a killed scan has to hash again."""
 
+_LEFTOVER_S = 3600.0
+"""No write takes so long: a temporary file of this age belongs to a run that was killed."""
+
 _HASHERS = 2
 """Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
 
@@ -94,6 +97,8 @@ def detect(parts: Parts, owner: str, *, apply_recipe_change: bool = False) -> De
     """
     started_at = parts.now()
     with leased(parts, LEASE, owner):
+        for store in (parts.outputs, parts.masters):
+            store.sweep(older_than=started_at - _LEFTOVER_S)
         delta = plan(parts, apply_recipe_change=apply_recipe_change)
         parts.manifest.record_delta(delta.changes)
         parts.control.log_sync(
