@@ -135,7 +135,7 @@ def sync(
 @main.command()
 @as_json
 def status(as_json: bool) -> None:
-    """How many items are in which state, the gate, and what was spent."""
+    """Items by state, the gate, and what was spent."""
     settings = load_settings()
     with opened(settings) as parts:
         gate = parts.control.gate(parts.provider)
@@ -215,7 +215,7 @@ def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
 @click.argument("key")
 @as_json
 def why(key: str, as_json: bool) -> None:
-    """One item's story: what it is, where it stands, every purchase that was tried."""
+    """One item's story, with every purchase tried."""
     with opened(load_settings()) as parts:
         entry = _known(parts, key)
         found = show.story(entry, parts.ledger.attempts(entry.work_id) if entry.work_id else [])
@@ -228,7 +228,7 @@ def why(key: str, as_json: bool) -> None:
 @main.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Looks for what would keep a sync from working, and says what to do."""
+    """Finds what would keep a sync from working."""
     findings = list(diagnose())
     if as_json:
         _print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
@@ -243,7 +243,7 @@ def doctor(as_json: bool) -> None:
 @click.option("--latency", default=0.0, show_default=True, type=click.FloatRange(min=0), metavar="S")
 @click.option("--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON list of faults.")
 def sandbox(port: int, credit_count: float, latency: float, faults: Path | None) -> None:
-    """A simulated vendor on this machine: real wire format, play money, a ledger to look at."""
+    """A simulated vendor: real wire format, play money."""
     # Only this command needs a server.
     from bg_pipeline.sandbox.faults import load_faults  # noqa: PLC0415
     from bg_pipeline.sandbox.serve import serve  # noqa: PLC0415
@@ -257,7 +257,7 @@ def sandbox(port: int, credit_count: float, latency: float, faults: Path | None)
 @main.command()
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep everything in DIR.")
 def demo(keep: Path | None) -> None:
-    """The whole job on sample pictures: no key, no network, under two minutes."""
+    """The whole job on sample pictures; no key needed."""
     from bg_pipeline.cli.demo import run_demo  # noqa: PLC0415  it draws its pictures with numpy
 
     run_demo(keep)

@@ -25,7 +25,7 @@ def _owner(run_id: str) -> str:
     return f"Dagster run {run_id[:8]}"
 
 
-@dg.asset(group_name="detect", kinds={"python"}, owners=_OWNERS)
+@dg.asset(group_name="catalogue", kinds={"python"}, owners=_OWNERS)
 def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """
     The catalogue, listed to its end; what is new or looks changed is hashed.
@@ -38,7 +38,7 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
 
 
 @dg.asset(
-    group_name="detect",
+    group_name="catalogue",
     kinds={"sql"},
     owners=_OWNERS,
     check_specs=[
@@ -80,7 +80,7 @@ def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
 
 @dg.asset(
     deps=[source_images, manifest],
-    group_name="detect",
+    group_name="catalogue",
     kinds={"python"},
     owners=_OWNERS,
     check_specs=[
@@ -117,7 +117,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
 @dg.asset(
     deps=[image_delta],
     partitions_def=collections,
-    group_name="cut",
+    group_name="catalogue",
     kinds={"python"},
     owners=_OWNERS,
     pool="cutouts",
@@ -156,7 +156,7 @@ def cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg
     )
 
 
-@dg.asset(deps=[cutouts], partitions_def=collections, group_name="cut", kinds={"html"}, owners=_OWNERS)
+@dg.asset(deps=[cutouts], partitions_def=collections, group_name="catalogue", kinds={"html"}, owners=_OWNERS)
 def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """One page a collection, for eyes: the latest cutouts beside their sources, and what failed or is suspicious."""
     collection = decode_partition(context.partition_key)
