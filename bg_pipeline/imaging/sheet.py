@@ -1,23 +1,33 @@
-"""Contact sheets: before beside after, as a picture and as a page."""
+"""Contact sheets: before beside after, as one picture and as one page."""
 
 import base64
 import html
 import io
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import ceil
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
-_INK, _MUTED, _ALARM, _PAPER, _FRAME = "#1c1e21", "#6a6f76", "#b3261e", "#ffffff", "#d9dce1"
-_LIGHT, _DARK, _SQUARE_PX = "#ffffff", "#e3e6ea", 8
-_GAP_PX, _LINE_PX = 16, 16
-_PAGE_PX = 320
-"""Longest side of a picture in the page, which holds all of them inline."""
+_PAGE, _CARD, _LINE, _WELL = "#f2f4f7", "#ffffff", "#dde1e7", "#eceff3"
+_INK, _MUTED, _ALARM, _BLUSH = "#1d2129", "#667085", "#b42318", "#fdf0ee"
+_SQUARES = ("#ffffff", "#e4e7ec")
+_FINE = 4
+"""Corners are drawn this many times larger and shrunk: Pillow draws them without smoothing."""
+_INLINE_PX = 320
+"""Longest side of a picture inside the page; about 15 KB each."""
+
+_PLAIN = str.maketrans("–—‘’“”×", "--''\"\"x")
+
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One item before and after; without an `after`, `note` says why."""
+    """One item before and after; without an `after` it has failed, and `note` says why."""
 
     label: str
     before: Image.Image | None
@@ -30,134 +40,261 @@ def contact_sheet(pairs: Sequence[Pair], *, columns: int = 4, cell_px: int = 200
     All pairs in a grid, RGB.
 
     Args:
-        pairs: thumbnails of any size.
-        columns: pairs in a row.
-        cell_px: longest side of one picture.
+        pairs: pictures of any size and mode; they are shrunk, never enlarged.
+        columns: pairs in a row; no more are taken than there are pairs.
+        cell_px: width and height of one picture, px; at least 48.
         title: a line above; empty for none.
     """
+    cell_px = max(48, cell_px)
     columns = max(1, min(columns, len(pairs)))
-    wide, high = 2 * cell_px + _GAP_PX, cell_px + 2 * _LINE_PX + _GAP_PX
-    top = 2 * _GAP_PX + _LINE_PX if title else _GAP_PX
-    size = (columns * wide + _GAP_PX, -(-len(pairs) // columns) * high + top)
-    sheet = Image.new("RGB", size, _PAPER)
-    draw = ImageDraw.Draw(sheet)
+    rows = -(-len(pairs) // columns)
+    gap, pad = max(8, cell_px // 12), max(6, cell_px // 20)
+    wide, high = 2 * (cell_px + pad) + pad, cell_px + 2 * pad + _line_px(cell_px)[2]
+    head = gap + (round(cell_px * 0.16) if title else 0)
+    size = gap + columns * (wide + gap), head + rows * (high + gap) + (gap if not rows else 0)
+    sheet = Image.new("RGB", size, _PAGE)
     if title:
-        draw.text((_GAP_PX, _GAP_PX), title, _INK, _font(18))
+        font = _font(max(15, round(cell_px * 0.11)))
+        line = _fit(title, font, size[0] - 2 * gap, tail=0)
+        ImageDraw.Draw(sheet).text((gap, (head + gap // 3) // 2), line, _INK, font, anchor=_anchor(font, "lm"))
     for index, pair in enumerate(pairs):
-        corner = (_GAP_PX + index % columns * wide, top + index // columns * high)
-        _draw_pair(sheet, draw, pair, corner, cell_px)
+        corner = gap + index % columns * (wide + gap), head + index // columns * (high + gap)
+        sheet.paste(_card(pair, (wide, high), cell_px, pad), corner, _rounded((wide, high), pad))
     return sheet
 
 
 def sheet_png(pairs: Sequence[Pair], *, columns: int = 4, cell_px: int = 200, title: str = "") -> bytes:
     """`contact_sheet` as the bytes of a PNG."""
     out = io.BytesIO()
-    contact_sheet(pairs, columns=columns, cell_px=cell_px, title=title).save(out, "PNG", optimize=True)
+    contact_sheet(pairs, columns=columns, cell_px=cell_px, title=title).save(out, "PNG")
     return out.getvalue()
 
 
 def sheet_html(pairs: Sequence[Pair], *, title: str, facts: Sequence[tuple[str, str]]) -> str:
-    """One page that needs nothing else: pictures are inline."""
-    rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in facts)
-    figures = "\n".join(map(_figure, pairs))
-    return _PAGE.format(title=_text(title), facts=f"<table>{rows}</table>" if rows else "", figures=figures)
+    """
+    One page that needs nothing else: pictures are inline, there is no script.
+
+    Args:
+        pairs: as for `contact_sheet`.
+        title: heading and window title.
+        facts: (name, value) rows of the table above the pictures.
+    """
+    rows = "".join(f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>' for name, value in facts)
+    table = f"<table>{rows}</table>" if rows else ""
+    return _HTML.format(title=_text(title), facts=table, figures="\n".join(map(_figure, pairs)))
 
 
-def _draw_pair(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, pair: Pair, corner: tuple[int, int], cell_px: int
-) -> None:
-    left, top = corner
-    for picture, x in ((pair.before, left), (pair.after, left + cell_px)):
-        box = (x, top, x + cell_px - 1, top + cell_px - 1)
-        if picture is not None:
-            sheet.paste(_fitted(picture, cell_px), (x, top))
-        else:
-            for start, end in (((box[0] + 40, box[1] + 40), box[2:]), ((box[2] - 40, box[1] + 40), (box[0], box[3]))):
-                draw.line((start, (end[0] - 40 if end[0] == box[2] else end[0] + 40, end[1] - 40)), _ALARM, 3)
-        draw.rectangle(box, outline=_FRAME)
-    _line(draw, pair.label, (left, top + cell_px + 3), 2 * cell_px, _INK, 13)
-    colour = _MUTED if pair.after is not None else _ALARM
-    _line(draw, pair.note, (left, top + cell_px + 3 + _LINE_PX), 2 * cell_px, colour, 11)
+def _line_px(cell_px: int) -> tuple[int, int, int]:
+    """Font sizes of label and note, and the height of both lines together."""
+    label, note = max(11, round(cell_px * 0.070)), max(10, round(cell_px * 0.058))
+    return label, note, round(label * 1.45) + round(note * 1.9)
 
 
-def _fitted(picture: Image.Image, cell_px: int) -> Image.Image:
-    cell = (
-        _checkerboard((cell_px, cell_px)) if picture.has_transparency_data else Image.new("RGB", (cell_px,) * 2, _PAPER)
-    )
-    small = picture.convert("RGBA")
+def _card(pair: Pair, size: tuple[int, int], cell_px: int, pad: int) -> Image.Image:
+    card = Image.new("RGB", size, _CARD)
+    draw = ImageDraw.Draw(card)
+    draw.rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), pad, outline=_LINE)
+    cell = _rounded((cell_px, cell_px), max(3, pad // 2))
+    card.paste(_picture(pair.before, cell_px) if pair.before else _notice("no picture", "", cell_px), (pad, pad), cell)
+    after = _picture(pair.after, cell_px) if pair.after else _notice("no cutout", pair.note, cell_px)
+    card.paste(after, (2 * pad + cell_px, pad), cell)
+
+    label_px, note_px, _ = _line_px(cell_px)
+    left, top, room = pad + 1, 2 * pad + cell_px, size[0] - 2 * pad - 2
+    font = _font(label_px)
+    draw.text((left, top), _fit(pair.label, font, room, tail=0.6), _INK, font, anchor=_anchor(font, "la"))
+    if pair.after:  # a failure says why in the place of its cutout
+        font = _font(note_px)
+        top += round(label_px * 1.45)
+        draw.text((left, top), _fit(pair.note, font, room, tail=0), _MUTED, font, anchor=_anchor(font, "la"))
+    return card
+
+
+def _picture(picture: Image.Image, cell_px: int) -> Image.Image:
+    """A cell with the picture in its middle, on squares where it can be seen through."""
+    clear = picture.has_transparency_data
+    small = picture.convert("RGBA" if clear else "RGB")
     small.thumbnail((cell_px, cell_px), Image.Resampling.LANCZOS)
-    cell.paste(small, ((cell_px - small.width) // 2, (cell_px - small.height) // 2), small)
+    cell = _squares(cell_px).copy() if clear else Image.new("RGB", (cell_px, cell_px), _WELL)
+    place = (cell_px - small.width) // 2, (cell_px - small.height) // 2
+    cell.paste(small, place, small if clear else None)
     return cell
 
 
-def _checkerboard(size: tuple[int, int]) -> Image.Image:
-    board = Image.new("RGB", size, _LIGHT)
+def _notice(head: str, why: str, cell_px: int) -> Image.Image:
+    """A cell that says what is missing: a cross, a word, and as much of the reason as there is room for."""
+    cell = Image.new("RGB", (cell_px, cell_px), _BLUSH if why or head == "no cutout" else _WELL)
+    draw = ImageDraw.Draw(cell)
+    ink = _ALARM if head == "no cutout" else _MUTED
+    middle, arm = cell_px / 2, cell_px * 0.06
+    sign = Image.new("L", (cell_px * _FINE, cell_px * _FINE))
+    pen = ImageDraw.Draw(sign)
+    y = cell_px * 0.30
+    for slope in (-1, 1):
+        ends = [((middle + side * arm) * _FINE, (y + side * slope * arm) * _FINE) for side in (-1, 1)]
+        pen.line(ends, 255, round(cell_px * 0.022 * _FINE))
+    ring = [(middle - arm * 2.1) * _FINE, (y - arm * 2.1) * _FINE, (middle + arm * 2.1) * _FINE]
+    pen.ellipse((*ring, (y + arm * 2.1) * _FINE), outline=255, width=round(cell_px * 0.018 * _FINE))
+    cell.paste(ink, (0, 0), sign.reduce(_FINE))
+    font = _font(max(11, round(cell_px * 0.075)))
+    draw.text((middle, cell_px * 0.53), head, ink, font, anchor=_anchor(font, "mm"))
+    font = _font(max(10, round(cell_px * 0.058)))
+    for row, line in enumerate(_wrapped(why, font, round(cell_px * 0.86), rows=4)):
+        draw.text((middle, cell_px * (0.65 + 0.083 * row)), line, _INK, font, anchor=_anchor(font, "mm"))
+    return cell
+
+
+@cache
+def _rounded(size: tuple[int, int], radius: int) -> Image.Image:
+    mask = Image.new("L", (size[0] * _FINE, size[1] * _FINE))
+    box = (0, 0, mask.width - 1, mask.height - 1)
+    ImageDraw.Draw(mask).rounded_rectangle(box, radius * _FINE, 255)
+    return mask.reduce(_FINE)
+
+
+@cache
+def _squares(side: int) -> Image.Image:
+    """A checkerboard, the sign for nothing there."""
+    square = max(5, side // 20)
+    board = Image.new("RGB", (side, side), _SQUARES[0])
     draw = ImageDraw.Draw(board)
-    for y in range(0, size[1], _SQUARE_PX):
-        for x in range(y // _SQUARE_PX % 2 * _SQUARE_PX, size[0], 2 * _SQUARE_PX):
-            draw.rectangle((x, y, x + _SQUARE_PX - 1, y + _SQUARE_PX - 1), _DARK)
+    for y in range(0, side, square):
+        for x in range(y // square % 2 * square, side, 2 * square):
+            draw.rectangle((x, y, x + square - 1, y + square - 1), _SQUARES[1])
     return board
 
 
-def _line(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], width: int, colour: str, size: int) -> None:
-    font = _font(size)
-    line = _printable(text)
-    if draw.textlength(line, font) > width:
-        while line and draw.textlength(line + "…", font) > width:
-            line = line[:-1]
-        line += "…"
-    draw.text(corner, line, colour, font)
-
-
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+@cache
+def _font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
+def _anchor(font: Font, where: str) -> str | None:
+    """Without FreeType there is one bitmap font, which knows no anchors."""
+    return where if isinstance(font, ImageFont.FreeTypeFont) else None
+
+
+def _fit(text: str, font: Font, room_px: int, *, tail: float) -> str:
+    """The text, or as much of it as there is room for; `tail` is the share kept of its end, where names differ."""
+    line = _drawable(text)
+    if font.getlength(line) <= room_px:
+        return line
+
+    def shortened(kept: int) -> str:
+        end = round(kept * tail)
+        return line[: kept - end].rstrip() + "..." + (line[-end:] if end else "")
+
+    most = bisect_right(range(len(line)), room_px, key=lambda kept: ceil(font.getlength(shortened(kept)))) - 1
+    return shortened(most) if most > 0 else ""
+
+
+def _wrapped(text: str, font: Font, room_px: int, rows: int) -> list[str]:
+    lines: list[str] = []
+    for word in _drawable(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= room_px:
+            lines[-1] = longer
+        elif len(lines) == rows:
+            lines[-1] = _fit(longer, font, room_px, tail=0)
+            break
+        else:
+            lines.append(word)
+    return [_fit(line, font, room_px, tail=0) for line in lines]
+
+
+def _drawable(text: str) -> str:
+    """Pillow's own font knows ASCII only: accents are dropped, other letters become a question mark."""
+    parts = unicodedata.normalize("NFKD", _printable(text).translate(_PLAIN))
+    return "".join(c for c in parts if not unicodedata.combining(c)).encode("ascii", "replace").decode()
+
+
 def _printable(text: str) -> str:
+    """Names of files may hold control characters, and bytes that are no text at all."""
     safe = text.encode("utf-8", "replace").decode()
-    return "".join(c if c.isprintable() else "?" for c in safe)
+    return "".join(c if c.isprintable() else " " for c in safe)
 
 
 def _figure(pair: Pair) -> str:
-    after = (
-        f'<img class="clear" alt="after" src="{_inline(pair.after)}">' if pair.after else '<div class="none">✕</div>'
-    )
-    before = f'<img alt="before" src="{_inline(pair.before)}">' if pair.before else '<div class="none">✕</div>'
-    note = f'<small class="{"" if pair.after else "alarm"}">{_text(pair.note)}</small>' if pair.note else ""
-    return f"<figure><div>{before}{after}</div><figcaption>{_text(pair.label)}{note}</figcaption></figure>"
+    before = _image(pair.before, "before") if pair.before else '<div class="none">no picture</div>'
+    after = _image(pair.after, "after") if pair.after else '<div class="none failed">no cutout</div>'
+    note = f'<p class="{"" if pair.after else "failed"}">{_text(pair.note)}</p>' if pair.note else ""
+    caption = f"<figcaption><b>{_text(pair.label)}</b>{note}</figcaption>"
+    return f'<figure><div class="pair">{before}{after}</div>{caption}</figure>'
 
 
-def _inline(picture: Image.Image) -> str:
-    small = picture.copy()
-    small.thumbnail((_PAGE_PX, _PAGE_PX), Image.Resampling.LANCZOS)
+def _image(picture: Image.Image, what: str) -> str:
+    clear = picture.has_transparency_data
+    small = picture.convert("RGBA" if clear else "RGB")
+    small.thumbnail((_INLINE_PX, _INLINE_PX), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=85)
-    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+    if not clear:
+        kind = "jpeg"
+        small.save(out, "JPEG", quality=82)
+    elif features.check("webp"):
+        kind = "webp"
+        small.save(out, "WEBP", quality=82)
+    else:
+        kind = "png"
+        small.save(out, "PNG")
+    data = base64.b64encode(out.getvalue()).decode()
+    look = ' class="clear"' if clear else ""
+    size = f'width="{small.width}" height="{small.height}"'
+    return f'<img{look} alt="{what}" {size} src="data:image/{kind};base64,{data}">'
 
 
 def _text(text: str) -> str:
     return html.escape(_printable(text))
 
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+_HTML = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; --line: #8884; --square: #8883; }}
-body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }}
-table {{ margin: 0 0 1.5rem; border-spacing: 0; }} th {{ text-align: left; font-weight: 500; padding-right: 1.5rem; }}
-main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); gap: 1.25rem; }}
-figure {{ margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }}
-figure div {{ display: grid; grid-template-columns: 1fr 1fr; align-items: stretch; }}
-img {{ width: 100%; height: 100%; object-fit: contain; }}
-.clear {{ background: repeating-conic-gradient(var(--square) 0 25%, transparent 0 50%) 0 0 / 16px 16px; }}
-.none {{ place-content: center; text-align: center; font-size: 3rem; color: #b3261e; min-height: 8rem; }}
-figcaption {{ padding: .5rem .75rem; overflow-wrap: anywhere; }} small {{ display: block; opacity: .7; }}
-.alarm {{ color: #c5221f; opacity: 1; }}
-</style></head>
-<body><h1>{title}</h1>
+:root {{
+  color-scheme: light dark;
+  --page: #f2f4f7; --card: #fff; --line: #dde1e7; --ink: #1d2129; --muted: #667085;
+  --well: #eceff3; --clear: #fff; --square: #dfe3e9; --alarm: #b42318; --blush: #fdf0ee;
+}}
+@media (prefers-color-scheme: dark) {{
+  :root {{
+    --page: #14171c; --card: #1d2128; --line: #2e343d; --ink: #e8eaee; --muted: #98a1b0;
+    --well: #262b33; --clear: #434b58; --square: #545e6d; --alarm: #ff9b8e; --blush: #3a2320;
+  }}
+}}
+* {{ box-sizing: border-box; }}
+body {{
+  margin: 0 auto; max-width: 100rem; padding: 2rem clamp(1rem, 3vw, 3rem) 4rem;
+  background: var(--page); color: var(--ink);
+  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+}}
+h1 {{ margin: 0 0 1rem; font-size: 1.6rem; letter-spacing: -.01em; text-wrap: balance; }}
+table {{ margin-bottom: 2rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }}
+th {{ padding-right: 2rem; color: var(--muted); font-weight: 400; }}
+td {{ font-weight: 600; }}
+main {{ display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }}
+figure {{ margin: 0; padding: .6rem; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }}
+.pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; }}
+img, .none {{ width: 100%; height: auto; aspect-ratio: 1; border-radius: 7px; background: var(--well); }}
+img {{ display: block; object-fit: contain; }}
+.clear {{ background: repeating-conic-gradient(var(--square) 0 25%, var(--clear) 0 50%) 0 0 / 18px 18px; }}
+.none {{ display: grid; place-content: center; color: var(--muted); }}
+.none.failed {{ background: var(--blush); font-weight: 600; }}
+figcaption {{ padding: .6rem .2rem .1rem; overflow-wrap: anywhere; line-height: 1.35; }}
+b {{ font-weight: 600; }}
+p {{ margin: .15rem 0 0; color: var(--muted); font-size: .87em; }}
+.failed {{ color: var(--alarm); }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
 {facts}
 <main>
 {figures}
-</main></body></html>
+</main>
+</body>
+</html>
 """
