@@ -75,7 +75,9 @@ class Settings(Night):
     )
     bg_masters: str = Field(".bg_pipeline/masters", description="folder for the paid results")
     bg_gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")
-    bg_provider: Literal["local", "rembg", "bgeraser"] = Field("local", description="`local`, `rembg` or `bgeraser`: who removes the background")
+    bg_provider: Literal["local", "rembg", "bgeraser"] = Field(
+        "local", description="`local`, `rembg` or `bgeraser`: who removes the background"
+    )
     bg_collection_depth: int = Field(1, ge=1, le=10, description="folders of a key that name its collection")
     bg_concurrency: int = Field(8, ge=1, le=64, description="requests in flight")
     bg_max_pixels_sent: int = Field(2500, ge=64, le=10_000, description="longest side that is sent, px")
@@ -92,7 +94,9 @@ class Settings(Night):
     bgeraser_base_url: str = Field("https://bgeraser.ink", description="or the sandbox: `http://127.0.0.1:8787`")
     bgeraser_path: str = Field("/api/tools/bg-removal", description="path of the call")
     bgeraser_account_path: str = Field("/api/account", description="path of the balance")
-    bgeraser_auth: Literal["bearer", "x-api-key"] = Field("bearer", description="`bearer` or `x-api-key`: how the key is sent")
+    bgeraser_auth: Literal["bearer", "x-api-key"] = Field(
+        "bearer", description="`bearer` or `x-api-key`: how the key is sent"
+    )
     bgeraser_file_field: str = Field("image_file", description="form field of the picture")
 
     @field_validator("bg_source", "bg_output", "bg_masters")

@@ -39,7 +39,7 @@ def test_every_command_has_help_and_all_its_options_are_in_the_readme(name: str)
     told = CliRunner().invoke(main, [name, "--help"])
     assert told.exit_code == 0
     (line,) = re.findall(rf"^\| `bg-pipeline {name}\b(.*?)` \|", README, re.MULTILINE)
-    options = {option for option in re.findall(r"--[a-z-]+", told.output)} - {"--help", "--json"}
+    options = set(re.findall(r"--[a-z-]+", told.output)) - {"--help", "--json"}
 
     assert options == set(re.findall(r"--[a-z-]+", line))
     assert ("--json" in told.output) == (name not in {"demo", "sandbox"})

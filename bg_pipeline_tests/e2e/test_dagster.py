@@ -61,9 +61,7 @@ class Deployment:
         return str(done["run"]["runId"])
 
     def runs(self) -> list[dict[str, Any]]:
-        found = self.ask(
-            "{ runsOrError { ... on Runs { results { runId jobName status tags { key value } } } } }"
-        )
+        found = self.ask("{ runsOrError { ... on Runs { results { runId jobName status tags { key value } } } } }")
         return list(found["runsOrError"]["results"])
 
     def until(self, what: str, reached: Any) -> None:
@@ -159,7 +157,7 @@ def test_a_paused_night_goes_on_by_itself_after_a_top_up(deployment: Deployment)
     charges = len(deployment.vendor.ledger.charges())
 
     deployment.vendor.ledger.set_balance("bgeraser", Decimal(500))
-    deployment.until("the rest is published", lambda: (deployment.home / "cutouts/hats/1.png").exists())
+    deployment.until("the rest is published", (deployment.home / "cutouts/hats/1.png").exists)
     assert len(deployment.vendor.ledger.charges()) == charges + 1
 
 

@@ -4,12 +4,14 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
 from bg_pipeline.imaging.pictures import Prepared, check, prepare, render, thumbnail
+from bg_pipeline.sandbox.products import COLOURS, STYLES, shoot
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -168,6 +170,29 @@ def test_an_answer_that_shows_something_else_is_unusable() -> None:
     half.paste(255, (0, 0, 30, 40))
     with pytest.raises(UnusableAnswer, match="another picture"):
         check(answered(half, Image.new("RGB", (60, 40), (0, 255, 0))), prepared_corners())
+
+
+def test_a_cutout_of_another_product_is_told_apart() -> None:
+    """The limit must let every right answer pass, and stop nearly every swapped one."""
+    rng = np.random.default_rng(5)
+    shots = [
+        shoot(family, colour, styles[0], (240, 240), rng)
+        for (family, (_, styles)), colour in zip(STYLES.items(), COLOURS, strict=False)
+    ]
+    sent_ones = [prepare(encoded(picture), 2500) for picture, _ in shots]
+    answers = [answered(alpha, picture) for picture, alpha in shots]
+    stopped = []
+    for number, prepared in enumerate(sent_ones):
+        assert check(answers[number], prepared).suspicion == ""
+        for other in range(len(shots)):
+            if other != number:
+                try:
+                    check(answers[other], prepared)
+                    stopped.append(False)
+                except UnusableAnswer:
+                    stopped.append(True)
+
+    assert sum(stopped) >= 0.9 * len(stopped)
 
 
 def rendered(rendition: Rendition, source: bytes | None = None, master: bytes | None = None) -> Image.Image:
