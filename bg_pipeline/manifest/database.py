@@ -31,8 +31,12 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.name = self.engine.url.render_as_string(hide_password=True)
-        with self._errors():
-            self._upgrade()
+        try:
+            with self._errors():
+                self._upgrade()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self.engine.dispose()

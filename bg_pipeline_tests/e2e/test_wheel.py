@@ -26,7 +26,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, *words: str, cwd: Path) -> str:
-    code = "import sys, bg_pipeline; print(bg_pipeline.__file__); from bg_pipeline.cli.main import main; main(sys.argv[1:])"
+    code = "import sys, bg_pipeline as b; print(b.__file__); from bg_pipeline.cli.main import main; main(sys.argv[1:])"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=cwd, env=env, capture_output=True, text=True, check=False
