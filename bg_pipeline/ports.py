@@ -181,6 +181,10 @@ class Manifest(Protocol):
         """Collections with pending work, and how much."""
         ...
 
+    def collections(self) -> dict[str, int]:
+        """Every collection that has listed items, and how many."""
+        ...
+
     def publish(self, key: str, published: Published, lease: Lease) -> None:
         """
         Raises:

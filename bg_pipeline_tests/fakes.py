@@ -233,6 +233,10 @@ class MemoryManifest:
             found[e.collection] = found.get(e.collection, 0) + 1
         return found
 
+    def collections(self) -> dict[str, int]:
+        listed = [e.collection for e in self._sorted() if not e.absent]
+        return {name: listed.count(name) for name in sorted(listed, key=key_bytes)}
+
     def publish(self, key: str, published: Published, lease: Lease) -> None:
         with self._db.lock:
             self._db.check_fence(lease)

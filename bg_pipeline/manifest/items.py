@@ -179,6 +179,12 @@ class SqlManifest:
         with self._db.read() as conn:
             return {row.collection: row.n for row in conn.execute(query)}
 
+    def collections(self) -> dict[str, int]:
+        c = items.c
+        query = select(c.collection, func.count().label("n")).where(~c.absent).group_by(c.collection)
+        with self._db.read() as conn:
+            return {row.collection: row.n for row in conn.execute(query.order_by(c.collection))}
+
     def publish(self, key: str, published: Published, lease: Lease) -> None:
         with self._db.write() as conn:
             check_fence(conn, lease)

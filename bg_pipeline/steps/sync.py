@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.report import Summary
-from bg_pipeline.errors import LeaseHeld
+from bg_pipeline.errors import ConfigurationError, LeaseHeld
 from bg_pipeline.ports import Progress
 from bg_pipeline.steps.detect import Scan, detect, scan
 from bg_pipeline.steps.parts import Parts
@@ -46,10 +47,14 @@ def sync(
         apply_recipe_change: buy what only a changed cut asks for.
 
     Raises:
+        ConfigurationError: there is no such collection.
         LeaseHeld: another detection runs. A collection that another run works on is only left out.
     """
     started = parts.now()
     seen = scan(parts, owner, progress)
+    if collection is not None and collection not in (known := parts.manifest.collections()):
+        names = ", ".join(encode_partition(name) for name in list(known)[:20])
+        raise ConfigurationError(f"no item is in a collection {collection!r}; there are: {names or 'none'}")
     delta = detect(parts, owner, apply_recipe_change=apply_recipe_change)
     total = Summary()
     published: list[str] = []

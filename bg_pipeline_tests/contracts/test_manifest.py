@@ -148,6 +148,13 @@ def test_a_delta_makes_items_pending_skipped_or_deleted(kept: Kept) -> None:
     }
 
 
+def test_collections_are_those_of_listed_items(kept: Kept) -> None:
+    kept.manifest.observe([seen("c/a.jpg"), seen("c/b.jpg"), seen("d/c.jpg"), seen("top.jpg")])
+    kept.manifest.mark_absent(["d/c.jpg"])
+
+    assert kept.manifest.collections() == {"": 1, "c": 2}
+
+
 def test_a_rename_marks_the_old_key_as_deleted(kept: Kept) -> None:
     kept.manifest.observe([seen("c/new.jpg"), seen("c/old.jpg")])
     kept.manifest.record_delta([work("c/new.jpg", Reason.RENAMED, renamed_from="c/old.jpg")])

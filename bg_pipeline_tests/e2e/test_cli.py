@@ -192,6 +192,8 @@ def test_part_of_the_delta_can_be_asked_for(shop: Shop) -> None:
     assert shop.json("sync", "--collection", "shoes")["published"] == 3
     assert shop.json("sync", "--collection", ".")["published"] == 1
     assert shop.json("sync", "--only", "changed")["published"] == 1
+    shop.run("sync", "--collection", "shose", code=2)
+    assert "there are: ., bags, shoes" in shop.err
 
 
 def test_an_emptied_source_is_stopped_by_its_guard(shop: Shop) -> None:
