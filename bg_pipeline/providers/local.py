@@ -37,6 +37,9 @@ class RembgEngine:
     The first cut downloads the model's weights (about 170 MB) unless they are there already.
     """
 
+    MODEL = "u2net"
+    """rembg's own default is a model whose licence forbids commercial use; this one is under Apache-2.0."""
+
     def __init__(self) -> None:
         try:
             import rembg  # noqa: PLC0415  it takes seconds and half a gigabyte
@@ -58,10 +61,10 @@ class RembgEngine:
     def _loaded(self) -> Any:
         if self._session is None:
             try:
-                self._session = self._rembg.new_session()
+                self._session = self._rembg.new_session(self.MODEL)
             except Exception as error:  # rembg lets through whatever its downloader raises
                 raise ConfigurationError(
-                    "rembg has no model weights and could not download them; see U2NET_HOME in rembg's README"
+                    f"rembg has no weights of {self.MODEL} and could not download them; its README says where they belong"
                 ) from error
         return self._session
 

@@ -21,7 +21,8 @@ def installed(monkeypatch: pytest.MonkeyPatch, weights: bool = True) -> list[obj
     """A module with the two functions of rembg that are used; returns the sessions that were opened."""
     sessions: list[object] = []
 
-    def new_session() -> object:
+    def new_session(model: str) -> object:
+        assert model == RembgEngine.MODEL
         if not weights:
             raise ConnectionError("github.com cannot be reached")
         sessions.append(object())
