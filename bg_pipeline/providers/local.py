@@ -64,7 +64,7 @@ class RembgEngine:
                 self._session = self._rembg.new_session(self.MODEL)
             except Exception as error:  # rembg lets through whatever its downloader raises
                 raise ConfigurationError(
-                    f"rembg has no weights of {self.MODEL} and could not download them; its README says where they belong"
+                    f"rembg has no weights of {self.MODEL} and could not download them; its README says where they go"
                 ) from error
         return self._session
 
