@@ -24,6 +24,7 @@ from bg_pipeline.providers.bgeraser import Bgeraser
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
 from bg_pipeline.providers.wrappers import Limited, Metered, Retrying
 from bg_pipeline.sources.folder import FolderSource
+from bg_pipeline.steps.gate import require_open
 from bg_pipeline.steps.parts import Parts
 
 
@@ -53,8 +54,13 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 sent = Prepared(request.image, request.media_type, request.width_px, request.height_px)
                 return call(check, reply.image, sent)
 
+            control = SqlControl(database)
+
+            def ask_gate() -> None:
+                require_open(control, settings.bg_provider, settings.thresholds)
+
             client = Limited(remover(settings, call), settings.bg_concurrency)
-            metered = Metered(client, settings.bg_provider, ledger, masters, checked)
+            metered = Metered(client, settings.bg_provider, ledger, masters, checked, ask_gate)
 
             def priced(_entry: Entry) -> Decimal:
                 return price
@@ -65,7 +71,7 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 masters=masters,
                 manifest=SqlManifest(database),
                 ledger=ledger,
-                control=SqlControl(database),
+                control=control,
                 remover=Retrying(metered, sleep=stop.wait, jitter=random.random),
                 call=call,
                 recipe=settings.recipe,

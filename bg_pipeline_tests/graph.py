@@ -1,6 +1,7 @@
 """A whole pipeline of fakes, for tests of the steps."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.imaging.pictures import Prepared, check
 from bg_pipeline.ports import CutReply, CutRequest, Silent
 from bg_pipeline.providers.wrappers import Limited, Metered, Retrying
+from bg_pipeline.steps.gate import require_open
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.sync import Synced, sync
 from bg_pipeline_tests.fakes import (
@@ -46,6 +48,7 @@ class Graph:
     masters: MemoryStore = field(default_factory=MemoryStore)
     clock: FakeClock = field(default_factory=FakeClock)
     slept: list[float] = field(default_factory=list)
+    while_asleep: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     recipe: Recipe = RECIPE
     concurrency: int = 1
@@ -59,7 +62,12 @@ class Graph:
 
     @property
     def parts(self) -> Parts:
-        metered = Metered(Limited(self.remover, 8), "bgeraser", self.ledger, self.masters, checked)
+        thresholds = Thresholds(self.low, self.low + 50)
+
+        def ask_gate() -> None:
+            require_open(self.control, "bgeraser", thresholds)
+
+        metered = Metered(Limited(self.remover, 8), "bgeraser", self.ledger, self.masters, checked, ask_gate)
         return Parts(
             source=self.source,
             outputs=self.outputs,
@@ -67,16 +75,21 @@ class Graph:
             manifest=self.manifest,
             ledger=self.ledger,
             control=self.control,
-            remover=Retrying(metered, sleep=lambda s: bool(self.slept.append(s)), jitter=lambda: 1.0),
+            remover=Retrying(metered, sleep=self.sleep, jitter=lambda: 1.0),
             call=call_here,
             recipe=self.recipe,
-            thresholds=Thresholds(self.low, self.low + 50),
+            thresholds=thresholds,
             collection_depth=1,
             concurrency=self.concurrency,
             price=lambda _entry: Decimal(1),
             now=self.clock,
             stop=self.stop,
         )
+
+    def sleep(self, seconds: float) -> bool:
+        self.slept.append(seconds)
+        self.while_asleep()
+        return self.stop.is_set()
 
     def sync(self, cap: int | None = None, **options: object) -> Synced:
         budget = Budget(None if cap is None else Decimal(cap))

@@ -143,7 +143,7 @@ def _related(entry: Entry, change: Change, vanished: dict[str, str], twin: str |
 
 def _unfit(entry: Entry) -> str:
     if not entry.content_hash:
-        return "it is there and cannot be read"
+        return "it cannot be read, or is too large"
     return keys.unsafe(entry.key) or ("" if entry.media_type else "no picture by its first bytes")
 
 

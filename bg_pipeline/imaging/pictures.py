@@ -60,38 +60,41 @@ def prepare(source: bytes, max_side_px: int) -> Prepared:
     return Prepared(sent.getvalue(), "image/jpeg", image.width, image.height)
 
 
-def check(answer: bytes, prepared: Prepared) -> Checked:
+def inspect(answer: bytes) -> Checked:
     """
-    Decode an answer to its last byte and hold it against what was sent.
+    Decode an answer to its last byte.
 
     Raises:
-        UnusableAnswer: no picture, no alpha, another size, or another picture.
+        UnusableAnswer: no complete picture, or one without alpha.
     """
-    try:
-        cutout = _open(answer, ("PNG", "WEBP"))
-        cutout.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnusableAnswer(f"the answer is no complete picture: {error}") from error
-    if cutout.size != (prepared.width_px, prepared.height_px):
+    alpha = _cutout(answer).getchannel("A")
+    levels = [level for level, count in enumerate(alpha.histogram()) if count]
+    if levels[-1] < 16:  # noise in the alpha is no subject
+        return Checked(*alpha.size, suspicion="the cutout is empty: no subject was found")
+    if levels[0] > 239:
+        return Checked(*alpha.size, suspicion="nothing was removed: the whole frame was kept")
+    return Checked(*alpha.size, suspicion="")
+
+
+def check(answer: bytes, prepared: Prepared) -> Checked:
+    """
+    `inspect`, and hold the answer against what was sent.
+
+    Raises:
+        UnusableAnswer: no cutout, another size, or another picture.
+    """
+    checked = inspect(answer)
+    if (checked.width_px, checked.height_px) != (prepared.width_px, prepared.height_px):
         raise UnusableAnswer(
-            f"the answer measures {cutout.width}×{cutout.height}, sent were {prepared.width_px}×{prepared.height_px}"
+            f"the answer measures {checked.width_px}×{checked.height_px}, "
+            f"sent were {prepared.width_px}×{prepared.height_px}"
         )
-    if not cutout.has_transparency_data:
-        raise UnusableAnswer("the answer has no transparency at all")
-    cutout = cutout.convert("RGBA")
-    alpha = cutout.getchannel("A")
-    histogram = alpha.histogram()
-    highest = max(level for level, count in enumerate(histogram) if count)
-    lowest = min(level for level, count in enumerate(histogram) if count)
-    if highest < 16:  # noise in the alpha is no subject
-        return Checked(*cutout.size, suspicion="the cutout is empty: no subject was found")
-    if lowest > 239:
-        return Checked(*cutout.size, suspicion="nothing was removed: the whole frame was kept")
-    with Image.open(io.BytesIO(prepared.image)) as sent:
-        unlike = _difference(sent.convert("RGB"), cutout)
-    if unlike > _UNLIKE:
-        raise UnusableAnswer(f"the answer shows another picture (mean difference {unlike:.0f} of 255)")
-    return Checked(*cutout.size, suspicion="")
+    if not checked.suspicion:
+        with Image.open(io.BytesIO(prepared.image)) as sent:
+            unlike = _difference(sent.convert("RGB"), _cutout(answer))
+        if unlike > _UNLIKE:
+            raise UnusableAnswer(f"the answer shows another picture (mean difference {unlike:.0f} of 255)")
+    return checked
 
 
 def render(source: bytes, master: bytes, rendition: Rendition) -> bytes:
@@ -149,6 +152,17 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width * image.height / 1e6:.0f} megapixels, at most {MAX_PIXELS / 1e6:.0f}")
     return image
+
+
+def _cutout(answer: bytes) -> Image.Image:
+    try:
+        cutout = _open(answer, ("PNG", "WEBP"))
+        cutout.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnusableAnswer(f"the answer is no complete picture: {error}") from error
+    if not cutout.has_transparency_data:
+        raise UnusableAnswer("the answer has no transparency at all")
+    return cutout.convert("RGBA")
 
 
 def _open_source(data: bytes, max_side_px: int | None) -> Image.Image:

@@ -17,6 +17,8 @@ from bg_pipeline.errors import ConfigurationError, StateError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
+_WRITE_LOCK = 4_703_001
+"""Any number that nobody else uses in this database."""
 
 
 class Database:
@@ -46,6 +48,9 @@ class Database:
         """A transaction that owns the write lock from its start; committed durably on the way out."""
         writing = self.engine.execution_options(bg_write=True)
         with self._errors(), writing.connect() as conn, conn.begin():
+            if self.engine.dialect.name == "postgresql":
+                # What SQLite does by itself: read, decide and write without another writer in between.
+                conn.execute(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"))
             yield conn
 
     @contextmanager
@@ -72,8 +77,6 @@ class Database:
             if self._version(conn, head) == head:
                 return
         with self.write() as conn:
-            if self.engine.dialect.name == "postgresql":
-                conn.execute(text("SELECT pg_advisory_xact_lock(4703001)"))
             if self._version(conn, head) != head:
                 config.attributes["connection"] = conn
                 command.upgrade(config, "head")

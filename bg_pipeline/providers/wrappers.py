@@ -49,16 +49,35 @@ class Metered(_Wrapper):
 
     A process that dies in between leaves an open attempt; with it stands either a master, and then nothing was
     lost, or none, and then the attempt counts as in doubt.
+
+    Args:
+        inner: what sends the POST.
+        provider: its name on the ledger.
+        ledger: where attempts are written down.
+        masters: where answers are stored.
+        check: holds an answer against its request.
+        ask_gate: raises AccountError while the gate is closed; asked before each attempt, so that a retry that slept
+            does not come back to a service that was closed in the meantime.
     """
 
-    def __init__(self, inner: Remover, provider: str, ledger: Ledger, masters: BlobStore, check: Check) -> None:
+    def __init__(
+        self,
+        inner: Remover,
+        provider: str,
+        ledger: Ledger,
+        masters: BlobStore,
+        check: Check,
+        ask_gate: Callable[[], None],
+    ) -> None:
         super().__init__(inner)
+        self._ask_gate = ask_gate
         self._provider = provider
         self._ledger = ledger
         self._masters = masters
         self._check = check
 
     def cut(self, request: CutRequest) -> CutReply:
+        self._ask_gate()
         attempt = self._ledger.open_attempt(request.work_id, self._provider, request.credits_expected, request.lease)
         charged = Decimal(0)
         try:

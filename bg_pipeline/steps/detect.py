@@ -20,6 +20,9 @@ LEASE = "detection"
 _BATCH = 256
 """Items hashed between two commits: what a killed scan has to hash again."""
 
+MAX_SOURCE_BYTES = 256 * 2**20
+"""A file is held in memory while it is worked on. No service takes a picture of a quarter of this."""
+
 _LEFTOVER_S = 3600.0
 """No write takes so long: a temporary file of this age belongs to a run that was killed."""
 
@@ -141,6 +144,8 @@ def _suspects(parts: Parts, found: Scan, progress: Progress) -> Iterator[Listed]
 def _look(parts: Parts, listed: Listed, found: Scan) -> Observation | None:
     collection = collection_of(listed.key, parts.collection_depth)
     try:
+        if listed.size_bytes > MAX_SOURCE_BYTES:
+            raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
         data = parts.source.read(listed.key)
     except ItemChanged:
         return None  # removed since it was listed: the next scan sees that it is gone

@@ -7,6 +7,7 @@ from decimal import Decimal
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance, on_refusal
 from bg_pipeline.errors import AccountError, NoCredits, TransientError
+from bg_pipeline.ports import Control
 from bg_pipeline.steps.parts import Parts
 
 
@@ -35,6 +36,16 @@ def why_closed(gate: Gate, thresholds: Thresholds) -> str:
         f"{gate.provider}: {left}, the gate closes below {thresholds.low} and opens at {thresholds.resume}: "
         "top up, or lower BG_LOW_CREDITS"
     )
+
+
+def require_open(control: Control, provider: str, thresholds: Thresholds) -> None:
+    """
+    Raises:
+        AccountError: the gate is closed.
+    """
+    gate = control.gate(provider)
+    if not gate.is_open:
+        raise AccountError(why_closed(gate, thresholds))
 
 
 class Till:

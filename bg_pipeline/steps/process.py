@@ -22,7 +22,7 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import Prepared, prepare, render
+from bg_pipeline.imaging.pictures import Prepared, inspect, prepare, render
 from bg_pipeline.ports import CutRequest, Progress
 from bg_pipeline.steps.gate import Till, why_closed
 from bg_pipeline.steps.parts import Parts, leased
@@ -90,17 +90,13 @@ def recover(parts: Parts, lease: Lease) -> int:
         data = parts.masters.read(master_name(attempt.work_id))
         if data is None:
             parts.ledger.close_attempt(
-                attempt.id,
-                AttemptState.IN_DOUBT,
-                Decimal(0),
-                "the run was killed before the answer was stored",
+                attempt.id, AttemptState.IN_DOUBT, Decimal(0), "the run was killed before the answer was stored"
             )
             in_doubt += 1
         else:
-            # It was checked before it was stored; its size and soundness are looked up again when it is used.
-            parts.ledger.keep_master(
-                Master(attempt.work_id, digest_of(data), 0, 0), attempt.id, attempt.credits_expected
-            )
+            found = parts.call(inspect, data)
+            master = Master(attempt.work_id, digest_of(data), found.width_px, found.height_px, found.suspicion)
+            parts.ledger.keep_master(master, attempt.id, attempt.credits_expected)
     return in_doubt
 
 

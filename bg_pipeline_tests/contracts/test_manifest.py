@@ -1,6 +1,8 @@
 """One suite for the manifest, the ledger and the run control: in memory, in SQLite, in PostgreSQL."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -234,6 +236,41 @@ def test_a_held_lease_is_refused_with_its_holder_and_is_free_after_release(kept:
     kept.control.release(first)
     assert kept.control.leases() == []
     assert kept.lease().token > first.token
+
+
+def test_of_several_that_want_a_lease_at_once_one_gets_it(kept: Kept) -> None:
+    """Free for the first time, and free again after it expired."""
+    for _ in range(5):
+        together = threading.Barrier(6)
+
+        def want(together: threading.Barrier = together) -> bool:
+            together.wait()
+            try:
+                kept.lease()
+            except LeaseHeld:
+                return False
+            return True
+
+        with ThreadPoolExecutor(6) as pool:
+            won = [future.result() for future in [pool.submit(want) for _ in range(6)]]
+        assert won.count(True) == 1
+        kept.clock.now += 1000
+
+
+def test_of_several_that_want_to_buy_a_work_at_once_one_may(kept: Kept) -> None:
+    leases = [kept.lease(f"collection {n}") for n in range(6)]
+    together = threading.Barrier(6)
+
+    def buy(lease: Lease) -> bool:
+        together.wait()
+        try:
+            kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+        except LeaseHeld:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(buy, leases)).count(True) == 1
 
 
 def test_a_heartbeat_prolongs_a_lease(kept: Kept) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.gate import GateReason
+from bg_pipeline.core.gate import Gate, GateReason, on_refusal
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import AttemptState, Reason, State
 from bg_pipeline.core.report import Exit
@@ -164,6 +164,15 @@ def test_an_unreadable_file_stops_nobody_and_is_read_when_it_can_be(graph: Graph
     assert graph.sync().summary.published == 1
 
 
+def test_a_film_among_the_pictures_is_skipped_unread(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bg_pipeline.steps.detect.MAX_SOURCE_BYTES", 10_000)
+    graph.source.put("shoes/film.mp4", b"\0" * 10_001)
+    done = graph.sync()
+
+    assert "shoes/film.mp4" not in graph.source.reads
+    assert (done.delta.counts["skipped"], list(done.scan.unreadable)) == (1, ["shoes/film.mp4"])
+
+
 def test_a_file_replaced_after_it_was_hashed_goes_back_to_pending(graph: Graph) -> None:
     """What is hashed is what is sent."""
     graph.concurrency = 1
@@ -271,6 +280,23 @@ def test_a_run_killed_after_the_master_was_stored_pays_nothing_again(graph: Grap
     assert len(graph.remover.requests) == 1
 
 
+def test_a_suspicious_master_stays_suspicious_when_its_run_was_killed(graph: Graph) -> None:
+    answer = opened(product(9)).convert("RGBA")
+    answer.putalpha(0)
+    graph.remover = FakeRemover([encoded(answer)])
+    real, graph.ledger.keep_master = graph.ledger.keep_master, _killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        graph.sync(collection="bags")
+    graph.ledger.keep_master = real  # type: ignore[method-assign]
+
+    assert graph.sync(collection="bags").summary.quarantined == 1
+    assert graph.outputs.blobs == {}
+
+
+def _killed(*_args: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_damaged_master_is_not_published(graph: Graph) -> None:
     graph.sync()
     work = graph.manifest.entry("bags/9.png").work_id  # type: ignore[union-attr]
@@ -349,6 +375,24 @@ def test_a_transient_error_is_retried_with_growing_waits_and_each_try_is_on_reco
     assert (done.summary.published, graph.slept) == (1, [1.0, 2.0])
     states = [a.state for a, _ in graph.database.attempts.values()]
     assert states == [AttemptState.REFUSED, AttemptState.REFUSED, AttemptState.CHARGED]
+
+
+def test_a_retry_that_slept_asks_the_gate_again(graph: Graph) -> None:
+    """Stop means stop: another run may have met a 402 in the meantime."""
+    closed = on_refusal(Gate("bgeraser"), GateReason.NO_CREDITS, now=1.0)
+    graph.while_asleep = lambda: graph.control.set_gate(closed)
+    graph.remover = FakeRemover([TransientError("503")])
+    done = graph.sync(collection="bags")
+
+    assert (len(graph.remover.requests), done.summary.exit_code) == (1, Exit.PAUSED)
+
+
+def test_a_stop_on_request_wakes_a_retry_that_sleeps(graph: Graph) -> None:
+    graph.while_asleep = graph.stop.set
+    graph.remover = FakeRemover([TransientError("503")] * 9)
+    done = graph.sync(collection="bags")
+
+    assert (len(graph.remover.requests), done.summary.pending) == (1, 4)
 
 
 def test_an_outage_stops_the_run_and_blames_no_picture(graph: Graph) -> None:
