@@ -1,5 +1,6 @@
 """What the steps work with, and the lease under which they do."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,32 +44,28 @@ class Parts:
 
 
 @contextmanager
-def leased(parts: Parts, name: str, owner: str) -> Iterator[tuple[Lease, threading.Event]]:
+def leased(parts: Parts, name: str, owner: str) -> Iterator[Lease]:
     """
-    Hold a lease and keep it alive; the event is set when it was lost all the same.
+    Hold a lease and keep it alive. Whether it was lost all the same, the next write under it will tell.
 
     Raises:
         LeaseHeld: somebody else holds it.
     """
     lease = parts.control.acquire(name, owner, LEASE_S)
-    done, lost = threading.Event(), threading.Event()
+    done = threading.Event()
 
     def beat() -> None:
         while not done.wait(LEASE_S / 3):
-            try:
+            # A lost lease has nothing to prolong; a busy database is less busy at the next beat.
+            with contextlib.suppress(BgPipelineError):
                 parts.control.heartbeat(lease, LEASE_S)
-            except LeaseLost:
-                lost.set()
-                return
-            except BgPipelineError:
-                continue  # a busy database: the next beat is in time
 
     heart = threading.Thread(target=beat, name=f"lease {name}", daemon=True)
     heart.start()
     try:
-        yield lease, lost
+        yield lease
     finally:
         done.set()
         heart.join()
-        if not lost.is_set():
+        with contextlib.suppress(LeaseLost):
             parts.control.release(lease)

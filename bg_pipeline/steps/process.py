@@ -63,11 +63,11 @@ def process(
         LeaseLost, StateError, StoreError: it cannot go on; what was paid for is kept.
     """
     started = parts.now()
-    with leased(parts, lease_name(collection), owner) as (lease, lost):
+    with leased(parts, lease_name(collection), owner) as lease:
         in_doubt = recover(parts, lease)
         entries = parts.manifest.pending(collection, only)
         progress.start(f"cutting {collection or 'the top folder'}", len(entries))
-        run = _Run(parts, lease, lost, budget, progress)
+        run = _Run(parts, lease, budget, progress)
         run.summary.in_doubt = in_doubt
         if run.till.gate.is_open:
             run.work(_by_work(entries, parts))
@@ -114,13 +114,11 @@ class _Run:
         self,
         parts: Parts,
         lease: Lease,
-        lost: threading.Event,
         budget: Budget,
         progress: Progress,
     ) -> None:
         self.parts = parts
         self.lease = lease
-        self.lost = lost
         self.till = Till(parts, budget)
         self.progress = progress
         self.summary = Summary()
@@ -151,7 +149,7 @@ class _Run:
 
     def _next(self, queue: Iterator[tuple[str, list[Entry]]]) -> tuple[str, list[Entry]] | None:
         with self._lock:
-            if self._halted or self.lost.is_set():
+            if self._halted:
                 return None
             if self.parts.stop.is_set():
                 self.summary.paused = self.summary.paused or "stopped on request"
