@@ -85,7 +85,9 @@ class Settings(Night):
     bg_resume_credits: Credits | None = Field(
         None, description="and opens again at this one; default: threshold + the larger of 10 % and 50"
     )
-    bg_max_credits_per_run: Credits | None = Field(None, description="a run stops before it spends more")
+    bg_max_credits_per_run: Credits | None = Field(
+        None, description="a run stops before it spends more; in Dagster a run is one collection"
+    )
     bg_format: Literal["png", "webp", "jpg"] = Field("png", description="`png`, `webp` or `jpg`")
     bg_background: str = Field("", description="`#rrggbb` or a colour name; default: transparent")
     bg_canvas: str = Field("", description="`WIDTHxHEIGHT`, px, to centre the subject on; default: the original frame")
@@ -156,7 +158,7 @@ class Settings(Night):
     def recipe(self) -> Recipe:
         width, _, height = self.bg_canvas.partition("x")
         return Recipe(
-            Cut(provider=self.bg_provider, max_side_px=self.bg_max_pixels_sent),
+            Cut(provider=self.bg_provider, max_side_px=self.bg_max_pixels_sent, endpoint=self._endpoint),
             Rendition(
                 format=self.bg_format,
                 background=self.bg_background,
@@ -164,6 +166,13 @@ class Settings(Night):
                 padding=self.bg_padding,
             ),
         )
+
+    @property
+    def _endpoint(self) -> str:
+        default = type(self).model_fields["bgeraser_base_url"].default
+        if self.bg_provider != "bgeraser" or self.bgeraser_base_url == default:
+            return ""
+        return urlsplit(self.bgeraser_base_url).hostname or ""
 
     @property
     def thresholds(self) -> Thresholds:

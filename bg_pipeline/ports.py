@@ -203,8 +203,8 @@ class Manifest(Protocol):
         """Have the next scan hash it again."""
         ...
 
-    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> int:
-        """Make failed items pending again; returns how many."""
+    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> list[str]:
+        """Make failed items pending again; returns which."""
         ...
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
@@ -233,7 +233,7 @@ class Ledger(Protocol):
 
         Raises:
             LeaseLost: another run owns the collection.
-            LeaseHeld: another run has an open attempt for the same work.
+            LeaseHeld: another run has an open attempt for the same work, or has bought it meanwhile.
         """
         ...
 
@@ -243,6 +243,10 @@ class Ledger(Protocol):
 
     def keep_master(self, master: Master, attempt_id: int, credits_charged: Decimal) -> None:
         """The bytes are stored: record them and close the attempt as charged, in one step."""
+        ...
+
+    def forget_master(self, work_id: str) -> None:
+        """Its bytes are damaged: it may be bought again."""
         ...
 
     def charges(self, work_id: str) -> int:

@@ -250,7 +250,7 @@ class MemoryManifest:
     def forget_hash(self, key: str) -> None:
         self._db.evidence[key] = ""
 
-    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> int:
+    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> list[str]:
         again = [
             e.key
             for e in self._sorted()
@@ -261,7 +261,7 @@ class MemoryManifest:
         ]
         for key in again:
             self._update(key, state=State.PENDING, reason=Reason.UNFINISHED, detail="tried again")
-        return len(again)
+        return again
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
         ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
@@ -292,6 +292,8 @@ class MemoryLedger:
             self._db.check_fence(lease)
             if any(a.work_id == work_id and a.state is AttemptState.INTENT for a, _ in self._db.attempts.values()):
                 raise LeaseHeld("another run is buying the same picture at this moment")
+            if work_id in self._db.masters:
+                raise LeaseHeld("another run has bought the same picture meanwhile")
             number = next(self._db.ids)
             opened = Attempt(
                 number, work_id, provider, AttemptState.INTENT, credits_expected, Decimal(0), self._db.now()
@@ -307,6 +309,9 @@ class MemoryLedger:
     def keep_master(self, master: Master, attempt_id: int, credits_charged: Decimal) -> None:
         self._db.masters[master.work_id] = master
         self.close_attempt(attempt_id, AttemptState.CHARGED, credits_charged)
+
+    def forget_master(self, work_id: str) -> None:
+        self._db.masters.pop(work_id, None)
 
     def charges(self, work_id: str) -> int:
         maybe = {AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT}

@@ -37,7 +37,6 @@ _DAY_S = 86_400.0
 ONLY = {
     "new": frozenset({Reason.NEW, Reason.RENAMED, Reason.DUPLICATE, Reason.UNFINISHED}),
     "changed": frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED, Reason.OUTPUT_MISSING, Reason.UNFINISHED}),
-    "failed": frozenset({Reason.UNFINISHED}),
 }
 """What an earlier run began is in each: an interrupted `--only` goes on where it was."""
 
@@ -104,7 +103,7 @@ def plan(as_json: bool) -> None:
 @main.command()
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
 @click.option("--max-credits", type=click.FloatRange(min=0), metavar="N", help="Stop before spending more.")
-@click.option("--only", type=click.Choice(sorted(ONLY)), help="Only this part of the delta.")
+@click.option("--only", type=click.Choice(["new", "changed", "failed"]), help="Only this part of the delta.")
 @click.option("--apply-recipe-change", is_flag=True, help="Buy again what was cut by another recipe.")
 @as_json
 def sync(
@@ -114,15 +113,15 @@ def sync(
     settings = load_settings()
     cap = settings.bg_max_credits_per_run if max_credits is None else Decimal(str(max_credits))
     with _stoppable() as stop, opened(settings, stop) as parts, Bars() as bars:
-        if only == "failed":
-            parts.manifest.retry(_collection(collection))
+        failed = frozenset(parts.manifest.retry(_collection(collection))) if only == "failed" else None
         done = run_sync(
             parts,
             _owner(),
             Budget(cap),
             bars,
             collection=_collection(collection),
-            only=ONLY[only] if only else None,
+            only=ONLY.get(only or ""),
+            keys=failed,
             apply_recipe_change=apply_recipe_change,
         )
     if not as_json:
@@ -200,11 +199,13 @@ def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
     with _stoppable() as stop, opened(settings, stop) as parts, Bars() as bars:
         for key in keys:
             _known(parts, key)
-        again = parts.manifest.retry(_collection(collection), keys)
+        again = frozenset(parts.manifest.retry(_collection(collection), keys))
         budget = Budget(settings.bg_max_credits_per_run)
-        for name in parts.manifest.pending_collections(ONLY["failed"]) if again else ():
-            summary, _ = process(parts, name, _owner(), budget, bars, ONLY["failed"])
+        for name in sorted({_known(parts, key).collection for key in again}):
+            summary, _ = process(parts, name, _owner(), budget, bars, keys=again)
             total.add(summary)
+            if total.paused or total.budget_reached:
+                break
     if not again and not as_json:
         click.echo("nothing failed that could be tried again")
         return

@@ -131,6 +131,14 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
     return Reason.UNCHANGED, "source, recipe and output are as published"
 
 
+def _only_the_cut_differs(entry: Entry, change: Change, vanished: Mapping[str, Entry]) -> bool:
+    """Whether the same bytes are on show, cut another way, and nobody asked yet for this cut."""
+    if change.reason is Reason.UNFINISHED and entry.work_id == change.work_id:
+        return False
+    shown = vanished[change.renamed_from].published if change.renamed_from else entry.published
+    return shown is not None and change.work_id != shown.work_id == work_id(entry.content_hash, shown.cut_hash)
+
+
 def _related(entry: Entry, change: Change, vanished: dict[str, str], twin: str | None) -> Change:
     """A new key for bytes that are known is a rename or a duplicate; a rename uses up the key that went."""
     if change.reason is Reason.NEW and entry.content_hash in vanished:
@@ -208,6 +216,7 @@ def settle(
         if change.reason is Reason.DELETED:
             vanished.setdefault(entry.content_hash, entry.key)
 
+    vanished_entries = {e.key: e for e, c in found.candidates if c.reason is Reason.DELETED}
     claimed: dict[str, str] = {}
     settled: list[Change] = []
     for entry, first_look in found.candidates:
@@ -215,7 +224,7 @@ def settle(
         change = _related(entry, first_look, vanished, twin)
         if change.reason in WORK_REASONS:
             if change.work_id not in bought and change.work_id not in claimed:
-                held = change.reason is Reason.RECIPE_CHANGED and not apply_recipe_change
+                held = not apply_recipe_change and _only_the_cut_differs(entry, change, vanished_entries)
                 becomes = None if held else change.becomes
                 change = replace(change, purchase=True, credits=price(entry), held=held, becomes=becomes)
             if not change.held:

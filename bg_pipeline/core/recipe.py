@@ -19,6 +19,8 @@ class Cut:
     provider: str
     max_side_px: int
     """Longest side that is sent; larger pictures are shrunk first."""
+    endpoint: str = ""
+    """Host, where it is not the provider's own: what a sandbox cut must not pass for bought."""
     params: Mapping[str, str] = field(default_factory=dict)
     """Form fields passed to the provider as they are."""
 

@@ -158,7 +158,7 @@ def _cutout(answer: bytes) -> Image.Image:
     try:
         cutout = _open(answer, ("PNG", "WEBP"))
         cutout.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:
         raise UnusableAnswer(f"the answer is no complete picture: {error}") from error
     if not cutout.has_transparency_data:
         raise UnusableAnswer("the answer has no transparency at all")
@@ -179,7 +179,9 @@ def _open_source(data: bytes, max_side_px: int | None) -> Image.Image:
         image.load()
         upright = ImageOps.exif_transpose(image)
         return _to_srgb(upright, profile)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+    except ItemUnreadable:
+        raise
+    except Exception as error:  # damaged files make decoders raise what they like, struct.error and TypeError too
         why = str(error).partition("<_io")[0].strip() or type(error).__name__
         raise ItemUnreadable(f"cannot be read as a picture: {why}") from error
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bg_pipeline.core.delta import WORK_REASONS
-from bg_pipeline.core.keys import fold
+from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import Change, Entry, Lease, Observation, Published, Reason, State
 from bg_pipeline.manifest.control import check_fence
 from bg_pipeline.manifest.database import Database
@@ -217,7 +217,7 @@ class SqlManifest:
         with self._db.write() as conn:
             conn.execute(update(items).where(items.c.key == key).values(evidence=""))
 
-    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> int:
+    def retry(self, collection: str | None, keys: Sequence[str] = ()) -> list[str]:
         query = update(items).where(items.c.state == State.FAILED, ~items.c.absent)
         if collection is not None:
             query = query.where(items.c.collection == collection)
@@ -227,7 +227,7 @@ class SqlManifest:
             state=State.PENDING, reason=Reason.UNFINISHED, detail="tried again", changed_at=self._now()
         )
         with self._db.write() as conn:
-            return conn.execute(again).rowcount
+            return sorted(conn.scalars(again.returning(items.c.key)), key=key_bytes)
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
         ended = (State.PUBLISHED, State.FAILED, State.QUARANTINED)

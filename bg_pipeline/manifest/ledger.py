@@ -52,6 +52,8 @@ class SqlLedger:
         try:
             with self._db.write() as conn:
                 check_fence(conn, lease)
+                if conn.execute(select(masters.c.work_id).where(masters.c.work_id == work_id)).first():
+                    raise LeaseHeld("another run has bought the same picture meanwhile")
                 return int(conn.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one())
         except IntegrityError as error:
             raise LeaseHeld("another run is buying the same picture at this moment") from error
@@ -74,6 +76,10 @@ class SqlLedger:
                 )
             )
             conn.execute(_closing(attempt_id, AttemptState.CHARGED, credits_charged, "", self._now()))
+
+    def forget_master(self, work_id: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(delete(masters).where(masters.c.work_id == work_id))
 
     def charges(self, work_id: str) -> int:
         query = select(func.count()).where(attempts.c.work_id == work_id, attempts.c.state.in_(_MAYBE_CHARGED))

@@ -32,7 +32,7 @@ def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResour
     with pipeline.open() as parts:
         started = parts.now()
         collection = decode_partition(config.collection) if config.collection else None
-        again = parts.manifest.retry(collection)
+        again = len(parts.manifest.retry(collection))
         parts.control.log_sync("retry", started, {"items": again})
     context.add_output_metadata({"items": again})
     context.log.info("%s failed items are pending again", again)

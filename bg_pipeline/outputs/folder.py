@@ -1,5 +1,6 @@
 """Bytes in a folder, each file there whole or not at all."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -73,15 +74,15 @@ class FolderStore:
 
     def sweep(self, older_than: float) -> int:
         """Remove what killed runs left half written before this epoch second; returns how many."""
-        stale = [
-            path
-            for folder, _, names in os.walk(self._root)
-            for name in names
-            if name.startswith(_TEMPORARY) and (path := Path(folder, name)).stat().st_mtime < older_than
-        ]
-        for path in stale:
-            path.unlink(missing_ok=True)
-        return len(stale)
+        swept = 0
+        for folder, _, names in os.walk(self._root):
+            for path in (Path(folder, name) for name in names if name.startswith(_TEMPORARY)):
+                # Another run may put its file into place at this moment.
+                with contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime < older_than:
+                        path.unlink()
+                        swept += 1
+        return swept
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
         try:

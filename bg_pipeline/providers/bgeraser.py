@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bg_pipeline.core.retry import Verdict
-from bg_pipeline.errors import AccountError, BgPipelineError, OutcomeUnknown, TransientError
+from bg_pipeline.errors import AccountError, BgPipelineError, OutcomeUnknown, TransientError, UnusableAnswer
 from bg_pipeline.ports import CutReply, CutRequest
 from bg_pipeline.providers.http import NotSent, Reply, api_session, download, error_for, send
 
@@ -39,6 +39,7 @@ class Bgeraser:
 
     def __init__(self, key: str, *, base_url: str, path: str, account_path: str, auth: str, file_field: str) -> None:
         self._base = base_url
+        self._key = key
         self._url = base_url + path
         self._account_url = base_url + account_path
         self._file_field = file_field
@@ -64,17 +65,22 @@ class Bgeraser:
             reply = send(self._session, "GET", self._account_url)
         except (NotSent, OutcomeUnknown) as error:
             raise TransientError(f"the balance could not be read: {error}") from error
-        self._raise_for(reply)
+        if reply.status not in {200, 401, 402, 403}:
+            raise TransientError(f"the balance could not be read: bgeraser answered {reply.status}")
+        try:
+            self._raise_for(reply)
+        except UnusableAnswer as error:
+            raise TransientError(f"the balance could not be read: {error}") from error
         left = _balance(_json(reply))
         if left is None:
             raise TransientError("bgeraser's account answer holds no number of credits")
         return left
 
-    @staticmethod
-    def _raise_for(reply: Reply) -> None:
+    def _raise_for(self, reply: Reply) -> None:
         found = verdict(reply.status)
         body = _json(reply)
-        code, message = _error(body)
+        # A service may quote the key that it refuses.
+        code, message = (text.replace(self._key, "***") for text in _error(body))
         if found is Verdict.OK:
             if body.get("success") is False:
                 raise error_for(Verdict.UNUSABLE, reply, "bgeraser", code, message)

@@ -71,8 +71,13 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
             method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, **content
         ) as response:
             return Reply(response, _body(response, deadline))
-    except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-        raise NotSent(f"no connection to {_host(url)}: {type(error).__name__}") from error
+    except requests.ConnectTimeout as error:
+        raise NotSent(f"no connection to {_host(url)}: it did not answer") from error
+    except requests.exceptions.SSLError as error:
+        # TLS can also break after the request was received; only a refused certificate proves that it was not.
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise NotSent(f"no connection to {_host(url)}: its certificate is not trusted") from error
+        raise OutcomeUnknown(f"the encrypted connection to {_host(url)} broke") from error
     except requests.ConnectionError as error:
         if isinstance(getattr(error.args[0], "reason", None), NewConnectionError):
             raise NotSent(f"no connection to {_host(url)}") from error
@@ -83,18 +88,27 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
 
 def download(url: str, api_base: str) -> bytes:
     """
-    Fetch a result: once, without a key, from a public host over https or from the API's own.
+    Fetch a result, without a key, from a public host over https or from the API's own. It is paid for and a GET is
+    free, so a failure is tried again at once, twice.
 
     Raises:
         UnusableAnswer: it cannot be had. It was paid for.
     """
-    refusal = _refuse(url, api_base)
+    try:
+        refusal = _refuse(url, api_base)
+    except ValueError as error:  # UnicodeError is one
+        raise UnusableAnswer("the answer points to what is no URL") from error
     if refusal:
         raise UnusableAnswer(f"the answer points to {_host(url)}, which is not fetched: {refusal}")
-    try:
-        reply = send(api_session({}), "GET", url)
-    except (NotSent, OutcomeUnknown) as error:
-        raise UnusableAnswer(f"the result could not be fetched: {error}") from error
+    for last in (False, False, True):
+        try:
+            reply = send(api_session({}), "GET", url)
+        except (NotSent, OutcomeUnknown) as error:
+            if last:
+                raise UnusableAnswer(f"the result could not be fetched: {error}") from error
+            continue
+        if reply.status < 500:
+            break
     if reply.status != 200:
         raise UnusableAnswer(f"the result could not be fetched: {_host(url)} answered {reply.status}")
     return reply.body

@@ -13,7 +13,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import AttemptState, Master
 from bg_pipeline.core.retry import LONGEST_SLEEP_S, MAX_RETRIES, wait_s
-from bg_pipeline.errors import BgPipelineError, OutcomeUnknown, TransientError, UnusableAnswer
+from bg_pipeline.errors import BgPipelineError, ItemError, OutcomeUnknown, TransientError, UnusableAnswer
 from bg_pipeline.imaging.pictures import Checked
 from bg_pipeline.ports import BlobStore, CutReply, CutRequest, Ledger, Remover
 
@@ -83,7 +83,7 @@ class Metered(_Wrapper):
         try:
             reply = self._inner.cut(request)
             charged = reply.credits_charged
-            checked = self._check(reply, request)
+            checked = self._checked(reply, request)
         except UnusableAnswer as error:
             charged = charged or request.credits_expected
             self._ledger.close_attempt(attempt, AttemptState.UNUSABLE, charged, str(error))
@@ -98,6 +98,12 @@ class Metered(_Wrapper):
         master = Master(request.work_id, digest_of(reply.image), checked.width_px, checked.height_px, checked.suspicion)
         self._ledger.keep_master(master, attempt, charged)
         return reply
+
+    def _checked(self, reply: CutReply, request: CutRequest) -> Checked:
+        try:
+            return self._check(reply, request)
+        except ItemError as error:  # whatever its decoder died of, it was paid for
+            raise UnusableAnswer(f"the answer cannot be read: {error}") from error
 
 
 class Retrying(_Wrapper):

@@ -45,7 +45,13 @@ class FolderSource:
                 if is_dir:
                     yield from self._walk(Path(entry.path), f"{prefix}{entry.name}/")
                 else:
-                    yield self._listed(prefix + entry.name, entry)
+                    try:
+                        listed = self._listed(prefix + entry.name, entry)
+                    except FileNotFoundError:
+                        if not folder.exists():
+                            raise
+                        continue  # removed while the folder was listed
+                    yield listed
         except OSError as error:
             raise SourceUnreadable(
                 f"{error.filename or folder} cannot be listed: {error.strerror}. Nothing was changed or deleted; "

@@ -19,6 +19,7 @@ from bg_pipeline.errors import (
     ItemUnreadable,
     LeaseHeld,
     OutcomeUnknown,
+    StoreError,
     TransientError,
     UnusableAnswer,
 )
@@ -32,6 +33,10 @@ MAX_CHARGES = 3
 at 5 % faults."""
 
 
+MAX_USELESS = 5
+"""Purchases in a row without a usable cutout, after which a run stops: it is the service then, not the pictures."""
+
+
 def lease_name(collection: str) -> str:
     return f"collection {collection or '.'}"
 
@@ -43,6 +48,7 @@ def process(
     budget: Budget,
     progress: Progress,
     only: frozenset[str] | None = None,
+    keys: frozenset[str] | None = None,
 ) -> tuple[Summary, list[str]]:
     """
     Publish what is pending in one collection, buying each work at most once.
@@ -54,6 +60,7 @@ def process(
         budget: shared by all collections of a run.
         progress: one step an item.
         only: classes of the delta to be done; None for all.
+        keys: items to be done; None for all.
 
     Returns:
         What happened, and the keys that were published, in key order.
@@ -64,8 +71,11 @@ def process(
     """
     started = parts.now()
     with leased(parts, lease_name(collection), owner) as lease:
+        # What cannot be stored must not be bought.
+        parts.masters.probe()
+        parts.outputs.probe()
         in_doubt = recover(parts, lease)
-        entries = parts.manifest.pending(collection, only)
+        entries = [e for e in parts.manifest.pending(collection, only) if keys is None or e.key in keys]
         progress.start(f"cutting {collection or 'the top folder'}", len(entries))
         run = _Run(parts, lease, budget, progress)
         run.summary.in_doubt = in_doubt
@@ -93,8 +103,13 @@ def recover(parts: Parts, lease: Lease) -> int:
                 attempt.id, AttemptState.IN_DOUBT, Decimal(0), "the run was killed before the answer was stored"
             )
             in_doubt += 1
-        else:
+            continue
+        try:
             found = parts.call(inspect, data)
+        except (UnusableAnswer, ItemError) as error:
+            parts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), str(error))
+            in_doubt += 1
+        else:
             master = Master(attempt.work_id, digest_of(data), found.width_px, found.height_px, found.suspicion)
             parts.ledger.keep_master(master, attempt.id, attempt.credits_expected)
     return in_doubt
@@ -103,7 +118,10 @@ def recover(parts: Parts, lease: Lease) -> int:
 def _by_work(entries: Sequence[Entry], parts: Parts) -> dict[str, list[Entry]]:
     works: dict[str, list[Entry]] = {}
     for entry in entries:
-        works.setdefault(work_id(entry.content_hash, parts.recipe.cut.hash), []).append(entry)
+        work = work_id(entry.content_hash, parts.recipe.cut.hash)
+        # Settings that changed since the delta was priced: the next detection prices, and maybe holds, it anew.
+        if work == entry.work_id:
+            works.setdefault(work, []).append(entry)
     return works
 
 
@@ -125,6 +143,7 @@ class _Run:
         self.published: list[str] = []
         self._lock = threading.Lock()
         self._halted = False
+        self._useless = 0
 
     def work(self, works: dict[str, list[Entry]]) -> None:
         """Returns when all is done or nothing more may be begun; what was begun is finished."""
@@ -135,8 +154,9 @@ class _Run:
                 for lane in [pool.submit(self._lane, queue) for _ in range(lanes)]:
                     lane.result()
             except BaseException:
-                # Whoever interrupts this thread wants the others to end after what they are at.
+                # Whoever interrupts this thread wants the others to end after what they are at, and sleep no more.
                 self._halted = True
+                self.parts.stop.set()
                 raise
 
     def _lane(self, queue: Iterator[tuple[str, list[Entry]]]) -> None:
@@ -210,11 +230,9 @@ class _Run:
                 data = self.parts.source.read(entry.key)
                 if digest_of(data) != entry.content_hash:
                     raise ItemChanged("replaced since it was hashed")
-            except ItemChanged as error:
+            except (ItemChanged, ItemUnreadable) as error:
                 self.parts.manifest.forget_hash(entry.key)
                 self._put_back([entry], f"{error}; the next sync looks again", work)
-            except ItemUnreadable as error:
-                self._end([entry], State.FAILED, str(error), work)
             else:
                 source = data
                 good.append(entry)
@@ -224,7 +242,15 @@ class _Run:
         if master is None:
             return None
         data = self.parts.masters.read(master_name(master.work_id))
-        return data if data is not None and digest_of(data) == master.digest else None
+        if data is None:
+            raise StoreError(
+                f"the master {master_name(master.work_id)} is on record and not in the store: see that BG_MASTERS is "
+                "the right place and mounted. Nothing was bought again"
+            )
+        if digest_of(data) == master.digest:
+            return data
+        self.parts.ledger.forget_master(master.work_id)
+        return None
 
     def _buy(self, work: str, entry: Entry, source: bytes) -> None:
         if (charges := self.parts.ledger.charges(work)) >= MAX_CHARGES:
@@ -249,6 +275,7 @@ class _Run:
         finally:
             self.till.settle(price, spent)
         with self._lock:
+            self._useless = 0
             self.summary.purchases += 1
             self.summary.credits += spent
 
@@ -267,6 +294,11 @@ class _Run:
         return self.parts.remover.cut(request).credits_charged
 
     def _unusable(self, work: str, entries: list[Entry], error: BgPipelineError) -> None:
+        with self._lock:
+            self._useless += 1
+            useless = self._useless
+        if useless >= MAX_USELESS:
+            self._halt(f"{useless} purchases in a row brought nothing usable, the last: {error}")
         if isinstance(error, OutcomeUnknown):
             with self._lock:
                 self.summary.in_doubt += 1

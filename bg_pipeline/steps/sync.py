@@ -32,6 +32,7 @@ def sync(
     *,
     collection: str | None = None,
     only: frozenset[str] | None = None,
+    keys: frozenset[str] | None = None,
     apply_recipe_change: bool = False,
 ) -> Synced:
     """
@@ -44,6 +45,7 @@ def sync(
         progress: detection, then one bar a collection.
         collection: only this one; detection covers all the same.
         only: classes of the delta to be done.
+        keys: items to be done.
         apply_recipe_change: buy what only a changed cut asks for.
 
     Raises:
@@ -62,12 +64,12 @@ def sync(
         if collection not in {None, name}:
             continue
         try:
-            summary, keys = process(parts, name, owner, budget, progress, only)
+            summary, done = process(parts, name, owner, budget, progress, only, keys)
         except LeaseHeld as error:
             total.busy = str(error)
             continue
         total.add(summary)
-        published += keys
+        published += done
         if total.paused or total.budget_reached:
             break
     total.pending = sum(parts.manifest.pending_collections().values())

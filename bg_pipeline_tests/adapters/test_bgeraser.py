@@ -266,6 +266,8 @@ def test_the_result_is_fetched_without_the_key(vendor: Scripted) -> None:
         "//example.com/r.png",
         "r.png",
         "",
+        "https://[bad/r.png",
+        "https://example.com:99999/r.png",
     ],
 )
 def test_a_result_url_that_points_inwards_is_not_fetched(vendor: Scripted, elsewhere: Scripted, url: str) -> None:
@@ -287,6 +289,31 @@ def test_a_result_that_cannot_be_fetched_was_paid_for_and_says_so(vendor: Script
     with pytest.raises(UnusableAnswer, match=str(status)) as caught:
         client(vendor.base_url).cut(request())
     assert "canary-signature" not in str(caught.value)
+
+
+def test_a_paid_result_is_fetched_again_after_a_hiccup(vendor: Scripted) -> None:
+    vendor.say(TOOL, body=b'{"success": true, "data": {"imageUrl": "%s/r.png"}}' % vendor.base_url.encode())
+    vendor.say("/r.png", 503)
+    with pytest.raises(UnusableAnswer, match="503"):
+        client(vendor.base_url).cut(request())
+
+    assert [path for path, _ in vendor.seen] == [TOOL, "/r.png", "/r.png", "/r.png"]
+
+
+def test_a_key_that_the_service_quotes_is_not_passed_on(vendor: Scripted) -> None:
+    vendor.say(TOOL, 401, b'{"error": {"code": "BAD", "message": "no such key: %s"}}' % KEY.encode())
+    with pytest.raises(AccountError) as caught:
+        client(vendor.base_url).cut(request())
+
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 405, 422, 500])
+def test_a_balance_that_cannot_be_read_is_unknown(vendor: Scripted, status: int) -> None:
+    """It says nothing of the key: the gate stays as it is."""
+    vendor.say("/api/account", status, b'{"success": false}')
+    with pytest.raises(TransientError):
+        client(vendor.base_url).balance()
 
 
 def test_an_answer_cut_short_is_in_doubt(vendor: Scripted) -> None:

@@ -89,6 +89,15 @@ def test_no_secret_is_quoted_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_what_a_sandbox_cut_is_not_taken_for_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BG_PROVIDER", "bgeraser")
+    monkeypatch.setenv("BGERASER_API_KEY", "any")
+    real = load_settings().recipe.cut.hash
+    monkeypatch.setenv("BGERASER_BASE_URL", "http://127.0.0.1:8787")
+
+    assert load_settings().recipe.cut.hash != real
+
+
 def test_the_night_needs_neither_key_nor_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dagster loads the code location before anything is set up."""
     monkeypatch.setenv("BG_PROVIDER", "bgeraser")

@@ -291,9 +291,9 @@ def test_failed_items_become_pending_again_by_collection_or_key(kept: Kept) -> N
         kept.manifest.set_state(key, State.FAILED, "corrupt", "w", lease)
 
     assert [e.detail for e in kept.manifest.in_state(State.FAILED)] == ["corrupt"] * 3
-    assert kept.manifest.retry("c", ["c/a.jpg"]) == 1
+    assert kept.manifest.retry("c", ["c/a.jpg"]) == ["c/a.jpg"]
     assert kept.manifest.pending_collections() == {"c": 1}
-    assert kept.manifest.retry(None) == 2
+    assert kept.manifest.retry(None) == ["c/b.jpg", "d/c.jpg"]
 
 
 def test_the_latest_results_of_a_collection_come_first(kept: Kept) -> None:
@@ -358,6 +358,18 @@ def test_a_kept_master_closes_its_attempt_and_makes_the_work_bought(kept: Kept) 
     assert kept.ledger.bought(["w", "x"]) == {"w"}
     assert kept.ledger.open_attempts("collection c") == []
     assert kept.ledger.master("x") is None
+
+
+def test_a_work_with_a_master_cannot_be_bought_until_its_master_is_forgotten(kept: Kept) -> None:
+    """A twin in another collection may have looked before the master was there."""
+    lease = kept.lease()
+    attempt = kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+    kept.ledger.keep_master(Master("w", "digest", 20, 10), attempt, Decimal(1))
+    with pytest.raises(LeaseHeld, match="meanwhile"):
+        kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+
+    kept.ledger.forget_master("w")
+    assert kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
 
 
 def test_a_gate_is_open_until_it_is_set_and_keeps_what_is_set(kept: Kept) -> None:

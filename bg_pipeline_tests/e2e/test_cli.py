@@ -140,6 +140,16 @@ def test_a_corrupt_picture_is_named_and_the_rest_is_done(shop: Shop) -> None:
     assert "nothing failed" in shop.run("failures")
 
 
+def test_retry_buys_what_failed_and_nothing_else(shop: Shop) -> None:
+    shop.put("bags/bad.png", product(7)[:-25])
+    shop.run("sync", "--max-credits", "2", code=4)
+    before = len(shop.vendor.ledger.charges())
+    shop.json("retry", code=1)
+    shop.json("sync", "--only", "failed", code=1)
+
+    assert len(shop.vendor.ledger.charges()) == before
+
+
 def test_status_tells_states_gate_and_money(shop: Shop) -> None:
     shop.run("sync")
     status = shop.json("status")

@@ -146,6 +146,20 @@ def test_what_is_no_single_sound_picture_says_so(source: bytes, said: str) -> No
         prepare(source, 2500)
 
 
+def test_whatever_a_decoder_raises_concerns_its_picture_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's plugins raise struct.error, TypeError and RuntimeError on damaged files."""
+
+    def surprise(*_args: object) -> None:
+        raise RuntimeError("failed to decode")
+
+    sound = prepared_corners()
+    monkeypatch.setattr("bg_pipeline.imaging.pictures._open", surprise)
+    with pytest.raises(ItemUnreadable, match="failed to decode"):
+        prepare(encoded(corners()), 2500)
+    with pytest.raises(UnusableAnswer, match="failed to decode"):
+        check(encoded(corners()), sound)
+
+
 def answered(alpha: Image.Image | int = 128, image: Image.Image | None = None) -> bytes:
     made = (image or corners()).convert("RGBA")
     made.putalpha(alpha)

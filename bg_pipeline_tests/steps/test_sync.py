@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.gate import Gate, GateReason, on_refusal
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import AttemptState, Reason, State
@@ -14,6 +15,7 @@ from bg_pipeline.errors import (
     AccountError,
     GuardStopped,
     ItemRejected,
+    ItemUnreadable,
     LeaseHeld,
     NoCredits,
     OutcomeUnknown,
@@ -21,7 +23,8 @@ from bg_pipeline.errors import (
     StoreError,
     TransientError,
 )
-from bg_pipeline.steps.process import MAX_CHARGES, lease_name
+from bg_pipeline.ports import Silent
+from bg_pipeline.steps.process import MAX_CHARGES, MAX_USELESS, lease_name, process
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
@@ -243,20 +246,23 @@ def test_the_attempt_is_on_record_before_the_request_is_sent(graph: Graph) -> No
 
 
 def test_the_master_is_stored_before_anything_is_published(graph: Graph) -> None:
-    graph.outputs.full = True
+    graph.remover.before = lambda _request: setattr(graph.outputs, "full", True)
     with pytest.raises(StoreError):
         graph.sync(collection="bags")
 
     assert len(graph.masters.blobs) == 1
     graph.outputs.full = False
+    graph.stop.clear()
     assert graph.sync(collection="bags").summary.purchases == 0
 
 
 def test_a_master_that_cannot_be_stored_leaves_an_open_attempt_that_counts_as_in_doubt(graph: Graph) -> None:
-    graph.masters.full = True
+    graph.remover.before = lambda _request: setattr(graph.masters, "full", True)
     with pytest.raises(StoreError):
         graph.sync(collection="bags")
+    graph.remover.before = lambda _request: None
     graph.masters.full = False
+    graph.stop.clear()
     done = graph.sync(collection="bags")
 
     assert done.summary.in_doubt == 1
@@ -273,6 +279,7 @@ def test_a_run_killed_after_the_master_was_stored_pays_nothing_again(graph: Grap
     real, graph.ledger.keep_master = graph.ledger.keep_master, kill  # type: ignore[method-assign]
     with pytest.raises(Killed):
         graph.sync(collection="bags")
+    graph.stop.clear()
     graph.ledger.keep_master = real  # type: ignore[method-assign]
     done = graph.sync(collection="bags")
 
@@ -287,6 +294,7 @@ def test_a_suspicious_master_stays_suspicious_when_its_run_was_killed(graph: Gra
     real, graph.ledger.keep_master = graph.ledger.keep_master, _killed  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         graph.sync(collection="bags")
+    graph.stop.clear()
     graph.ledger.keep_master = real  # type: ignore[method-assign]
 
     assert graph.sync(collection="bags").summary.quarantined == 1
@@ -295,6 +303,77 @@ def test_a_suspicious_master_stays_suspicious_when_its_run_was_killed(graph: Gra
 
 def _killed(*_args: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("store", ["masters", "outputs"])
+def test_nothing_is_bought_that_could_not_be_stored(graph: Graph, store: str) -> None:
+    getattr(graph, store).full = True
+    with pytest.raises(StoreError):
+        graph.sync()
+
+    assert graph.remover.requests == []
+
+
+def test_a_rotten_master_of_a_killed_run_is_in_doubt_and_stops_nobody(graph: Graph) -> None:
+    real, graph.ledger.keep_master = graph.ledger.keep_master, _killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        graph.sync(collection="bags")
+    graph.stop.clear()
+    graph.ledger.keep_master = real  # type: ignore[method-assign]
+    graph.masters.blobs = dict.fromkeys(graph.masters.blobs, b"rotten")
+    done = graph.sync(collection="bags")
+
+    assert (done.summary.in_doubt, done.summary.published) == (1, 1)
+
+
+def test_masters_that_are_not_there_are_not_bought_again(graph: Graph) -> None:
+    """A disk that is not mounted, or a wrong BG_MASTERS: the plan said free."""
+    graph.sync()
+    graph.masters.blobs.clear()
+    graph.outputs.blobs.clear()
+    with pytest.raises(StoreError, match="BG_MASTERS"):
+        graph.sync()
+
+    assert len(graph.remover.requests) == 4
+
+
+def test_a_service_that_answers_only_junk_is_stopped(graph: Graph) -> None:
+    for n in range(30):
+        graph.source.put(f"hats/{n}.png", product(100 + n))
+    graph.remover = FakeRemover([b"junk"] * 100)
+    done = graph.sync(collection="hats")
+
+    assert (len(graph.remover.requests), done.summary.exit_code) == (MAX_USELESS, Exit.PAUSED)
+
+
+def test_an_answer_that_kills_its_decoder_was_paid_for(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_args: object) -> None:
+        raise ItemUnreadable("the picture made its decoder crash")
+
+    monkeypatch.setattr("bg_pipeline_tests.graph.check", crash)
+    assert graph.sync(collection="bags").summary.wasted == 1
+
+
+def test_a_changed_cut_is_held_also_for_files_that_were_away_or_moved(graph: Graph) -> None:
+    graph.sync()
+    graph.change_recipe(max_side_px=40)
+    away = graph.source.files.pop("bags/9.png")
+    graph.sync()
+    graph.source.put("bags/9.png", away)
+    graph.source.put("boots/0.png", graph.source.files.pop("shoes/0.png"))
+    done = graph.sync()
+
+    assert (done.summary.purchases, len(done.delta.held)) == (0, 4)
+
+
+def test_settings_that_change_between_detection_and_processing_buy_nothing(graph: Graph) -> None:
+    graph.sync()
+    graph.source.put("shoes/0.png", product(50))
+    graph.sync(cap=0)
+    graph.change_recipe(max_side_px=40)
+    summary, _ = process(graph.parts, "shoes", "a test", Budget(None), Silent())
+
+    assert (summary.purchases, summary.pending) == (0, 1)
 
 
 def test_a_damaged_master_is_not_published(graph: Graph) -> None:
