@@ -21,8 +21,10 @@ from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.outputs.folder import FolderStore
 from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
+from bg_pipeline.providers.limited import Limited
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
-from bg_pipeline.providers.wrappers import Limited, Metered, Retrying
+from bg_pipeline.providers.metered import Metered
+from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
 from bg_pipeline.steps.gate import require_open
 from bg_pipeline.steps.parts import Parts

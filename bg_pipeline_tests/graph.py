@@ -10,7 +10,9 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.imaging.pictures import Prepared, check
 from bg_pipeline.ports import CutReply, CutRequest, Silent
-from bg_pipeline.providers.wrappers import Limited, Metered, Retrying
+from bg_pipeline.providers.limited import Limited
+from bg_pipeline.providers.metered import Metered
+from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.steps.gate import require_open
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.sync import Synced, sync

@@ -1,49 +1,21 @@
-"""
-What is wrapped round every provider: `Retrying(Metered(Limited(client)))`.
+"""The order in which a purchase loses nothing."""
 
-Retrying is outermost, so that a request that waits holds no slot and every try is an attempt of its own on
-the ledger. No other layer retries: a retry may be a purchase.
-"""
-
-import threading
 from collections.abc import Callable
 from decimal import Decimal
 
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import AttemptState, Master
-from bg_pipeline.core.retry import LONGEST_SLEEP_S, MAX_RETRIES, wait_s
-from bg_pipeline.errors import BgPipelineError, ItemError, OutcomeUnknown, TransientError, UnusableAnswer
+from bg_pipeline.errors import BgPipelineError, ItemError, OutcomeUnknown, UnusableAnswer
 from bg_pipeline.imaging.pictures import Checked
 from bg_pipeline.ports import BlobStore, CutReply, CutRequest, Ledger, Remover
+from bg_pipeline.providers.wrapper import Wrapper
 
 Check = Callable[[CutReply, CutRequest], Checked]
 """Raises UnusableAnswer."""
 
 
-class _Wrapper:
-    """A remover round another one."""
-
-    def __init__(self, inner: Remover) -> None:
-        self._inner = inner
-
-    def balance(self) -> Decimal | None:
-        return self._inner.balance()
-
-
-class Limited(_Wrapper):
-    """At most so many requests in flight."""
-
-    def __init__(self, inner: Remover, concurrency: int) -> None:
-        super().__init__(inner)
-        self._slots = threading.BoundedSemaphore(concurrency)
-
-    def cut(self, request: CutRequest) -> CutReply:
-        with self._slots:
-            return self._inner.cut(request)
-
-
-class Metered(_Wrapper):
+class Metered(Wrapper):
     """
     The order that loses nothing: attempt on record, POST, check, master stored, charge on record.
 
@@ -104,29 +76,3 @@ class Metered(_Wrapper):
             return self._check(reply, request)
         except ItemError as error:  # whatever its decoder died of, it was paid for
             raise UnusableAnswer(f"the answer cannot be read: {error}") from error
-
-
-class Retrying(_Wrapper):
-    """
-    Tries again what failed without a charge.
-
-    Args:
-        inner: a remover that raises `TransientError` for just that.
-        sleep: waits so many seconds; true if it was woken to stop.
-        jitter: 0 to 1, drawn for each wait.
-    """
-
-    def __init__(self, inner: Remover, sleep: Callable[[float], bool], jitter: Callable[[], float]) -> None:
-        super().__init__(inner)
-        self._sleep = sleep
-        self._jitter = jitter
-
-    def cut(self, request: CutRequest) -> CutReply:
-        for retry in range(MAX_RETRIES):
-            try:
-                return self._inner.cut(request)
-            except TransientError as error:
-                wait = wait_s(retry, error.retry_after_s, self._jitter())
-                if wait > LONGEST_SLEEP_S or self._sleep(wait):
-                    raise
-        return self._inner.cut(request)
