@@ -158,7 +158,7 @@ class Settings(Night):
     def recipe(self) -> Recipe:
         width, _, height = self.bg_canvas.partition("x")
         return Recipe(
-            Cut(provider=self.bg_provider, max_side_px=self.bg_max_pixels_sent, endpoint=self._endpoint),
+            (Cut(provider=self.bg_provider, max_side_px=self.bg_max_pixels_sent, endpoint=self._endpoint),),
             Rendition(
                 format=self.bg_format,
                 background=self.bg_background,

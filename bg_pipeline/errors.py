@@ -15,6 +15,7 @@ The whole error tree, grouped by what happens next.
     │   └── ItemChanged         not the bytes that were hashed; back to pending
     ├── TransientError          nothing charged; wait and retry
     │   └── RateLimited         the same, and slow down
+    ├── Deferred                the service is to be left alone for a while; the rest waits, nobody is blamed
     ├── OutcomeUnknown          sent, no usable end: may be charged; goes on record as in doubt
     ├── UnusableAnswer          charged, as far as anybody knows, and the answer is no cutout
     ├── AccountError            stop this provider: the key is refused
@@ -25,6 +26,11 @@ The whole error tree, grouped by what happens next.
 
 class BgPipelineError(Exception):
     """Root of every error that this package raises on purpose; its text is fit for a user."""
+
+    answer: str = ""
+    """What the service sent with it: scrubbed of keys, at most 2 KB; empty where no service spoke."""
+    request_id: str = ""
+    """The service's own name for the request, where it gives one."""
 
 
 class ConfigurationError(BgPipelineError):
@@ -82,6 +88,15 @@ class TransientError(BgPipelineError):
 
 class RateLimited(TransientError):
     """The service asked to slow down."""
+
+
+class Deferred(BgPipelineError):
+    """Nothing was charged, and nothing may be sent before `for_s` have passed."""
+
+    def __init__(self, message: str, *, for_s: float) -> None:
+        super().__init__(message)
+        self.for_s = for_s
+        """Seconds."""
 
 
 class OutcomeUnknown(BgPipelineError):

@@ -21,6 +21,7 @@ from bg_pipeline.core.records import (
     Master,
     Observation,
     Published,
+    RateFacts,
     State,
 )
 
@@ -105,6 +106,10 @@ class CutRequest:
     params: Mapping[str, str]
     credits_expected: Decimal
     lease: Lease
+    tool: str = ""
+    """The vendor's further tool that is asked for; empty for the cut itself."""
+    sent_digest: str = ""
+    cut_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ class CutReply:
     image: bytes
     credits_charged: Decimal
     request_id: str = ""
+    rate: RateFacts | None = None
 
 
 class Remover(Protocol):

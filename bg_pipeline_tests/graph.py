@@ -27,7 +27,7 @@ from bg_pipeline_tests.fakes import (
     MemoryStore,
 )
 
-RECIPE = Recipe(Cut("bgeraser", 2500), Rendition())
+RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
 
 
 def call_here(function, *args):  # type: ignore[no-untyped-def]
@@ -101,4 +101,4 @@ class Graph:
         names = {"max_side_px", "params", "provider"}
         cut = {k: v for k, v in values.items() if k in names}
         rendition = {k: v for k, v in values.items() if k not in names}
-        self.recipe = Recipe(replace(self.recipe.cut, **cut), replace(self.recipe.rendition, **rendition))  # type: ignore[arg-type]
+        self.recipe = Recipe((replace(self.recipe.cut, **cut),), replace(self.recipe.rendition, **rendition))  # type: ignore[arg-type]

@@ -3,13 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
 def _digest(value: Any) -> str:
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One more tool of the same vendor, applied to what came before it."""
+
+    tool: str
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +29,21 @@ class Cut:
     """Longest side that is sent; larger pictures are shrunk first."""
     endpoint: str = ""
     """Host, where it is not the provider's own: what a sandbox cut must not pass for bought."""
+    surface: str = ""
+    """Which of a vendor's public APIs, where it has several: they differ in price and in what comes back."""
     params: Mapping[str, str] = field(default_factory=dict)
-    """Form fields passed to the provider as they are."""
+    """Form fields passed to the provider as they are, the size tier among them."""
+    steps: tuple[Step, ...] = ()
+    """Tools that follow the cut, each a purchase of its own."""
 
     @property
     def hash(self) -> str:
         return _digest(asdict(self))
+
+    @property
+    def stages(self) -> tuple["Cut", ...]:
+        """What has to be bought, in this order: the cut alone, then with each further step; the last is all of it."""
+        return tuple(replace(self, steps=self.steps[:count]) for count in range(len(self.steps) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +65,15 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A cut and a rendition of it."""
+    """Cuts in the order in which they are tried, and a rendition of whichever was made."""
 
-    cut: Cut
+    cuts: tuple[Cut, ...]
     rendition: Rendition
+
+    @property
+    def cut(self) -> Cut:
+        """The one that is wanted; the others are for when its provider cannot."""
+        return self.cuts[0]
 
 
 def digest_of(data: bytes) -> str:

@@ -128,7 +128,16 @@ class Attempt:
     credits_expected: Decimal
     credits_charged: Decimal
     started_at: float
+    ended_at: float | None = None
     detail: str = ""
+    answer: str = ""
+    """What the service sent with a refusal, scrubbed and capped."""
+    request_id: str = ""
+    item_key: str = ""
+    """The item it was sent for; others may share the work."""
+    collection: str = ""
+    run: str = ""
+    """Who spent it: the name that the cap of a run is counted under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,19 @@ class Master:
     height_px: int
     suspicion: str = ""
     """Why a person should look before it is published; empty for a sound one."""
+    sent_digest: str = ""
+    """SHA-256 of the bytes that were sent for it: the same picture saved anew is the same purchase."""
+    cut_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RateFacts:
+    """What an answer tells of the account's rate limit (`X-RateLimit-*`)."""
+
+    limit_units: float
+    remaining_units: float
+    resets_in_s: float
+    """Seconds from the answer until all units are back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,9 @@ masters = Table(
     Column("height_px", Integer, nullable=False),
     Column("suspicion", Prose, nullable=False, server_default=""),
     Column("stored_at", Float, nullable=False),
+    _text("sent_digest", 64),
+    _text("cut_hash", 64),
+    Index("masters_by_sent", "sent_digest", "cut_hash"),
 )
 
 attempts = Table(
@@ -131,8 +134,15 @@ attempts = Table(
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("detail", Prose, nullable=False, server_default=""),
+    Column("answer", Prose, nullable=False, server_default=""),
+    _text("request_id", 200),
+    Column("item_key", Key),
+    _text("run", 200),
+    _text("sent_digest", 64),
+    _text("cut_hash", 64),
     Index("attempts_by_work", "work_id"),
     Index("attempts_by_start", "started_at"),
+    Index("attempts_by_run", "run"),
     Index(
         "attempts_open_once",
         "work_id",
@@ -160,6 +170,18 @@ gates = Table(
     Column("since", Float, nullable=False),
     Column("episode", Integer, nullable=False),
     Column("balance", Credits),
+    Column("balance_at", Float, nullable=False, server_default="0"),
+    Column("until", Float, nullable=False, server_default="0"),
+    Column("trips", Integer, nullable=False, server_default="0"),
+    Column("readings", Integer, nullable=False, server_default="0"),
+    Column("why", Prose, nullable=False, server_default=""),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("state", JSON, nullable=False),
 )
 
 syncs = Table(

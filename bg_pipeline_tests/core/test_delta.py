@@ -9,9 +9,9 @@ from bg_pipeline.core.delta import Delta, classify, settle, survey
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, work_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 
-RECIPE = Recipe(Cut("bgeraser", 2500), Rendition())
-OTHER_CUT = Recipe(Cut("bgeraser", 1000), Rendition())
-OTHER_RENDITION = Recipe(Cut("bgeraser", 2500), Rendition(format="webp"))
+RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
+OTHER_CUT = Recipe((Cut("bgeraser", 1000),), Rendition())
+OTHER_RENDITION = Recipe((Cut("bgeraser", 2500),), Rendition(format="webp"))
 
 
 def published(content: str = "h", recipe: Recipe = RECIPE) -> Published:
