@@ -18,7 +18,7 @@ contents = st.sampled_from(["1", "2", "3", ""]).map(lambda digit: digit * 64)
 
 recipes = st.builds(
     Recipe,
-    st.builds(Cut, st.sampled_from(["bgeraser", "local"]), st.sampled_from([1000, 2500])),
+    st.tuples(st.builds(Cut, st.sampled_from(["bgeraser", "local"]), st.sampled_from([1000, 2500]))),
     st.builds(Rendition, st.sampled_from(["png", "webp"])),
 )
 
