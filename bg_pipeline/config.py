@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.errors import ConfigurationError
@@ -85,8 +86,15 @@ class Settings(Night):
     bg_resume_credits: Credits | None = Field(
         None, description="and opens again at this one; default: threshold + the larger of 10 % and 50"
     )
-    bg_max_credits_per_run: Credits | None = Field(
-        None, description="a run stops before it spends more; in Dagster a run is one collection"
+    bg_max_credits_per_run: Credits | None = Field(None, description="a sync, or a night, stops before it spends more")
+    bg_max_credits_per_day: Credits | None = Field(
+        None, description="nothing spends more in one day of `BG_TIMEZONE`, all runs together"
+    )
+    bg_in_doubt: Literal["retry", "hold"] = Field(
+        "retry", description="`retry` or `hold` for a person: what may have been charged before its answer was lost"
+    )
+    bg_already_cut: Literal["keep", "cut"] = Field(
+        "keep", description="`keep` or `cut`: pictures that are cut out already are published as they are, or bought"
     )
     bg_format: Literal["png", "webp", "jpg"] = Field("png", description="`png`, `webp` or `jpg`")
     bg_background: str = Field("", description="`#rrggbb` or a colour name; default: transparent")
@@ -165,6 +173,7 @@ class Settings(Night):
                 canvas=(int(width), int(height)) if self.bg_canvas else None,
                 padding=self.bg_padding,
             ),
+            keep_cutouts=self.bg_already_cut == "keep",
         )
 
     @property
@@ -173,6 +182,10 @@ class Settings(Night):
         if self.bg_provider != "bgeraser" or self.bgeraser_base_url == default:
             return ""
         return urlsplit(self.bgeraser_base_url).hostname or ""
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.thresholds, self.bg_max_credits_per_day, self.bg_timezone)
 
     @property
     def thresholds(self) -> Thresholds:

@@ -16,8 +16,11 @@ The whole error tree, grouped by what happens next.
     ├── TransientError          nothing charged; wait and retry
     │   └── RateLimited         the same, and slow down
     ├── Deferred                the service is to be left alone for a while; the rest waits, nobody is blamed
+    ├── GateClosed              nothing may be sent to this provider now; the rest waits
+    ├── Stopped                 the run was asked to end; nothing was sent
     ├── OutcomeUnknown          sent, no usable end: may be charged; goes on record as in doubt
     ├── UnusableAnswer          charged, as far as anybody knows, and the answer is no cutout
+    │   └── QualityDropped      less was delivered than asked for; stop this provider until a person has looked
     ├── AccountError            stop this provider: the key is refused
     │   └── NoCredits           stop this provider until a top-up
     └── BudgetReached           not a failure: the rest waits for the next run
@@ -99,12 +102,24 @@ class Deferred(BgPipelineError):
         """Seconds."""
 
 
+class GateClosed(BgPipelineError):
+    """The gate of the provider is closed; nothing was sent."""
+
+
+class Stopped(BgPipelineError):
+    """The run was asked to end before this was sent."""
+
+
 class OutcomeUnknown(BgPipelineError):
     """The request was sent and its outcome is not known."""
 
 
 class UnusableAnswer(BgPipelineError):
     """The service answered with success and the body is no cutout of this image."""
+
+
+class QualityDropped(UnusableAnswer):
+    """The service answered with a smaller picture, or a cheaper one, than was asked for."""
 
 
 class AccountError(BgPipelineError):

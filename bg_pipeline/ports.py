@@ -6,10 +6,11 @@ Every port has at least one real part and one fake, and both pass the same suite
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
+from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import (
     Attempt,
@@ -23,6 +24,7 @@ from bg_pipeline.core.records import (
     Published,
     RateFacts,
     State,
+    Totals,
 )
 
 T = TypeVar("T")
@@ -106,10 +108,12 @@ class CutRequest:
     params: Mapping[str, str]
     credits_expected: Decimal
     lease: Lease
+    budget: Budget = field(default_factory=lambda: Budget(""))
+    cut_hash: str = ""
+    sent_digest: str = ""
+    """SHA-256 of `image`."""
     tool: str = ""
     """The vendor's further tool that is asked for; empty for the cut itself."""
-    sent_digest: str = ""
-    cut_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ class CutReply:
     credits_charged: Decimal
     request_id: str = ""
     rate: RateFacts | None = None
+    attempt: int | None = None
+    """Its number on the ledger, once it is on one."""
 
 
 class Remover(Protocol):
@@ -233,22 +239,38 @@ class Ledger(Protocol):
 
     def master(self, work_id: str) -> Master | None: ...
 
-    def open_attempt(self, work_id: str, provider: str, credits_expected: Decimal, lease: Lease) -> int:
+    def twin(self, sent_digest: str, cut_hash: str) -> Master | None:
+        """The master that was bought with the very same bytes, whatever file they came from."""
+        ...
+
+    def open_attempt(self, request: CutRequest, provider: str, rules: Rules) -> int:
         """
-        Write down that a POST is about to be sent. Durable when this returns.
+        Decide by `core.credits.decide` whether this may be bought, and write down that a POST is about to be sent,
+        in one step. Durable when this returns. A gate that the decision closes is closed for everybody.
 
         Raises:
             LeaseLost: another run owns the collection.
-            LeaseHeld: another run has an open attempt for the same work, or has bought it meanwhile.
+            LeaseHeld: another run is buying the same work or the same bytes, or has bought it meanwhile.
+            GateClosed, BudgetReached, ItemRejected: it may not be bought.
         """
         ...
 
     def close_attempt(
-        self, attempt_id: int, state: AttemptState, credits_charged: Decimal, detail: str = ""
-    ) -> None: ...
+        self,
+        attempt_id: int,
+        state: AttemptState,
+        credits_charged: Decimal,
+        detail: str = "",
+        answer: str = "",
+        request_id: str = "",
+    ) -> None:
+        """What became of it; `answer` is what the service sent, scrubbed and capped."""
+        ...
 
-    def keep_master(self, master: Master, attempt_id: int, credits_charged: Decimal) -> None:
-        """The bytes are stored: record them and close the attempt as charged, in one step."""
+    def keep_master(
+        self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = ""
+    ) -> None:
+        """The bytes are stored: record them and close the attempt, if there was one, as charged, in one step."""
         ...
 
     def forget_master(self, work_id: str) -> None:
@@ -259,15 +281,25 @@ class Ledger(Protocol):
         """Attempts for this work that were, or may have been, charged."""
         ...
 
-    def open_attempts(self, collection: str) -> list[Attempt]:
-        """Attempts that a run of this collection began and never ended."""
+    def open_attempts(self, lease_name: str | None = None) -> list[Attempt]:
+        """Attempts that were begun under this lease, or any, and never ended."""
         ...
 
     def attempts(self, work_id: str) -> list[Attempt]:
         """Oldest first."""
         ...
 
-    def spent_since(self, since: float) -> Decimal: ...
+    def spent(self, since: float, provider: str | None = None) -> Decimal:
+        """Credits that were charged, may have been charged, or are in flight, since then; in flight counts always."""
+        ...
+
+    def totals(self, since: float, until: float, provider: str | None = None) -> dict[AttemptState, Totals]:
+        """The attempts that began between the two epoch seconds, by what became of them."""
+        ...
+
+    def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
+        """Attempts that began since then, oldest first."""
+        ...
 
 
 class Control(Protocol):
@@ -295,7 +327,9 @@ class Control(Protocol):
 
     def gate(self, provider: str) -> Gate: ...
 
-    def set_gate(self, gate: Gate) -> None: ...
+    def change_gate(self, provider: str, change: Callable[[Gate], Gate]) -> Gate:
+        """Move the gate by a pure function of what it is at that moment; returns it as it is then."""
+        ...
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         """Remember a finished detection or sync."""

@@ -5,14 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from bg_pipeline.config import Settings
 from bg_pipeline.core.credits import PRICES
-from bg_pipeline.core.records import Entry
-from bg_pipeline.imaging.pictures import Checked, Prepared, check
+from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.imaging.pictures import Checked, Prepared, check, inspect
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
@@ -23,10 +22,10 @@ from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
 from bg_pipeline.providers.limited import Limited
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
-from bg_pipeline.providers.metered import Metered
+from bg_pipeline.providers.metered import Kept, Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
-from bg_pipeline.steps.gate import require_open
+from bg_pipeline.steps.gate import report
 from bg_pipeline.steps.parts import Parts
 
 
@@ -47,26 +46,25 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
     try:
         with Workers() as workers:
             ledger = SqlLedger(database)
+            control = SqlControl(database)
             # Paid results are nobody else's business until they are published.
             masters = FolderStore(Path(settings.bg_masters), mode=0o600)
             call: Call = workers.call
-            price = PRICES[settings.bg_provider].credits
 
             def checked(reply: CutReply, request: CutRequest) -> Checked:
                 sent = Prepared(request.image, request.media_type, request.width_px, request.height_px)
-                return call(check, reply.image, sent)
+                return call(inspect, reply.image) if request.tool else call(check, reply.image, sent)
 
-            control = SqlControl(database)
+            def wrapped(provider: str) -> Remover:
+                def told(error: BgPipelineError | None) -> None:
+                    report(control, provider, error, time.time)
 
-            def ask_gate() -> None:
-                require_open(control, settings.bg_provider, settings.thresholds)
+                metered = Metered(remover(settings, provider, call), provider, ledger, settings.rules, told)
+                limited = Limited(metered, settings.bg_concurrency, stop)
+                kept = Kept(limited, ledger, masters, checked, told)
+                return Retrying(kept, sleep=stop.wait, jitter=random.random)
 
-            client = Limited(remover(settings, call), settings.bg_concurrency)
-            metered = Metered(client, settings.bg_provider, ledger, masters, checked, ask_gate)
-
-            def priced(_entry: Entry) -> Decimal:
-                return price
-
+            recipe = settings.recipe
             yield Parts(
                 source=FolderSource(Path(settings.bg_source)),
                 outputs=FolderStore(Path(settings.bg_output)),
@@ -74,13 +72,15 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 manifest=SqlManifest(database),
                 ledger=ledger,
                 control=control,
-                remover=Retrying(metered, sleep=stop.wait, jitter=random.random),
+                removers={cut.provider: wrapped(cut.provider) for cut in recipe.cuts},
                 call=call,
-                recipe=settings.recipe,
+                recipe=recipe,
                 thresholds=settings.thresholds,
                 collection_depth=settings.bg_collection_depth,
                 concurrency=settings.bg_concurrency,
-                price=priced,
+                price=lambda _entry: PRICES[recipe.cut.provider].credits,
+                stage_price=lambda cut, _pixels: PRICES[cut.provider].credits,
+                hold_in_doubt=settings.bg_in_doubt == "hold",
                 now=time.time,
                 stop=stop,
             )
@@ -88,9 +88,9 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
         database.close()
 
 
-def remover(settings: Settings, call: Call) -> Remover:
+def remover(settings: Settings, provider: str, call: Call) -> Remover:
     """The provider by itself, without limits and ledger."""
-    if settings.bg_provider == "bgeraser":
+    if provider == "bgeraser":
         assert settings.bgeraser_api_key is not None
         return Bgeraser(
             settings.bgeraser_api_key.get_secret_value(),
@@ -101,5 +101,5 @@ def remover(settings: Settings, call: Call) -> Remover:
             file_field=settings.bgeraser_file_field,
         )
     engines: dict[str, Any] = {"local": lambda: GrabCutEngine(call), "rembg": RembgEngine}
-    made: Remover = engines[settings.bg_provider]()
+    made: Remover = engines[provider]()
     return made

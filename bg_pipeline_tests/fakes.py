@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from bg_pipeline.core.credits import Rules, Spent, day_began, decide
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.keys import fold, key_bytes
@@ -22,6 +23,7 @@ from bg_pipeline.core.records import (
     Published,
     Reason,
     State,
+    Totals,
 )
 from bg_pipeline.errors import (
     ItemChanged,
@@ -36,12 +38,14 @@ from bg_pipeline_tests.pictures import cutout_of
 
 
 class FakeClock:
-    """Time that moves when told to."""
+    """Time that moves when told to, and by `tick_s` whenever somebody looks: then no two moments are the same."""
 
-    def __init__(self, now: float = 1_000_000.0) -> None:
+    def __init__(self, now: float = 1_000_000.0, tick_s: float = 0.0) -> None:
         self.now = now
+        self._tick_s = tick_s
 
     def __call__(self) -> float:
+        self.now += self._tick_s
         return self.now
 
 
@@ -143,7 +147,8 @@ class MemoryDatabase:
         self.evidence: dict[str, str] = {}
         self.changed_at: dict[str, float] = {}
         self.masters: dict[str, Master] = {}
-        self.attempts: dict[int, tuple[Attempt, str]] = {}
+        self.attempts: dict[int, Attempt] = {}
+        self.requests: dict[int, CutRequest] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
         self.syncs: list[tuple[str, float, dict[str, Any]]] = []
@@ -287,28 +292,75 @@ class MemoryLedger:
     def master(self, work_id: str) -> Master | None:
         return self._db.masters.get(work_id)
 
-    def open_attempt(self, work_id: str, provider: str, credits_expected: Decimal, lease: Lease) -> int:
+    def twin(self, sent_digest: str, cut_hash: str) -> Master | None:
+        same = (m for m in self._db.masters.values() if (m.sent_digest, m.cut_hash) == (sent_digest, cut_hash))
+        return next(same, None)
+
+    def open_attempt(self, request: CutRequest, provider: str, rules: Rules) -> int:
+        work_id = request.work_id
         with self._db.lock:
-            self._db.check_fence(lease)
-            if any(a.work_id == work_id and a.state is AttemptState.INTENT for a, _ in self._db.attempts.values()):
+            self._db.check_fence(request.lease)
+            buying = [r for number, r in self._db.requests.items() if self._db.attempts[number].state is _INTENT]
+            if any(r.work_id == work_id for r in buying):
                 raise LeaseHeld("another run is buying the same picture at this moment")
             if work_id in self._db.masters:
                 raise LeaseHeld("another run has bought the same picture meanwhile")
-            number = next(self._db.ids)
-            opened = Attempt(
-                number, work_id, provider, AttemptState.INTENT, credits_expected, Decimal(0), self._db.now()
+            sent = (request.sent_digest, request.cut_hash)
+            if request.sent_digest and any((r.sent_digest, r.cut_hash) == sent for r in buying):
+                raise LeaseHeld("the same picture is being bought at this moment under another name")
+            gate = self._db.gates.get(provider, Gate(provider))
+            today = day_began(self._db.now(), rules.timezone)
+            spent = Spent(
+                since_balance=self.spent(gate.balance_at, provider),
+                by_run=sum((_cost(a) for a in self._db.attempts.values() if a.run == request.budget.run), Decimal(0)),
+                today=sum((_cost(a) for a in self._db.attempts.values() if a.started_at >= today), Decimal(0)),
+                charges=self.charges(work_id),
             )
-            self._db.attempts[number] = (opened, lease.name)
+            moved, refusal = decide(request.credits_expected, gate, spent, request.budget, rules, self._db.now())
+            self._db.gates[provider] = moved
+            if refusal is not None:
+                raise refusal
+            number = next(self._db.ids)
+            self._db.requests[number] = request
+            self._db.attempts[number] = Attempt(
+                number,
+                work_id,
+                provider,
+                _INTENT,
+                request.credits_expected,
+                Decimal(0),
+                self._db.now(),
+                item_key=request.item_key,
+                lease_name=request.lease.name,
+                run=request.budget.run,
+            )
             return number
 
-    def close_attempt(self, attempt_id: int, state: AttemptState, credits_charged: Decimal, detail: str = "") -> None:
-        opened, lease_name = self._db.attempts[attempt_id]
-        closed = replace(opened, state=state, credits_charged=credits_charged, detail=detail)
-        self._db.attempts[attempt_id] = (closed, lease_name)
+    def close_attempt(
+        self,
+        attempt_id: int,
+        state: AttemptState,
+        credits_charged: Decimal,
+        detail: str = "",
+        answer: str = "",
+        request_id: str = "",
+    ) -> None:
+        self._db.attempts[attempt_id] = replace(
+            self._db.attempts[attempt_id],
+            state=state,
+            credits_charged=credits_charged,
+            ended_at=self._db.now(),
+            detail=detail,
+            answer=answer,
+            request_id=request_id,
+        )
 
-    def keep_master(self, master: Master, attempt_id: int, credits_charged: Decimal) -> None:
+    def keep_master(
+        self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = ""
+    ) -> None:
         self._db.masters[master.work_id] = master
-        self.close_attempt(attempt_id, AttemptState.CHARGED, credits_charged)
+        if attempt_id is not None:
+            self.close_attempt(attempt_id, AttemptState.CHARGED, credits_charged, request_id=request_id)
 
     def forget_master(self, work_id: str) -> None:
         self._db.masters.pop(work_id, None)
@@ -317,14 +369,35 @@ class MemoryLedger:
         maybe = {AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT}
         return sum(a.state in maybe for a in self.attempts(work_id))
 
-    def open_attempts(self, collection: str) -> list[Attempt]:
-        return [a for a, name in self._db.attempts.values() if name == collection and a.state is AttemptState.INTENT]
+    def open_attempts(self, lease_name: str | None = None) -> list[Attempt]:
+        return [a for a in self._db.attempts.values() if a.state is _INTENT and lease_name in {None, a.lease_name}]
 
     def attempts(self, work_id: str) -> list[Attempt]:
-        return [a for a, _ in self._db.attempts.values() if a.work_id == work_id]
+        return [a for a in self._db.attempts.values() if a.work_id == work_id]
 
-    def spent_since(self, since: float) -> Decimal:
-        return sum((a.credits_charged for a, _ in self._db.attempts.values() if a.started_at >= since), Decimal(0))
+    def spent(self, since: float, provider: str | None = None) -> Decimal:
+        counted = (a for a in self._db.attempts.values() if a.ended_at is None or a.ended_at > since)
+        return sum((_cost(a) for a in counted if provider in {None, a.provider}), Decimal(0))
+
+    def totals(self, since: float, until: float, provider: str | None = None) -> dict[AttemptState, Totals]:
+        found: dict[AttemptState, Totals] = {}
+        for a in self._db.attempts.values():
+            if since <= a.started_at < until and provider in {None, a.provider}:
+                t = found.get(a.state, Totals())
+                expected, charged = t.credits_expected + a.credits_expected, t.credits_charged + a.credits_charged
+                found[a.state] = Totals(t.attempts + 1, expected, charged)
+        return found
+
+    def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
+        yield from (a for a in self._db.attempts.values() if a.started_at >= since and run in {None, a.run})
+
+
+_INTENT = AttemptState.INTENT
+
+
+def _cost(attempt: Attempt) -> Decimal:
+    unsettled = attempt.state in {AttemptState.INTENT, AttemptState.IN_DOUBT}
+    return attempt.credits_expected if unsettled else attempt.credits_charged
 
 
 class MemoryControl:
@@ -359,8 +432,10 @@ class MemoryControl:
     def gate(self, provider: str) -> Gate:
         return self._db.gates.get(provider, Gate(provider))
 
-    def set_gate(self, gate: Gate) -> None:
-        self._db.gates[gate.provider] = gate
+    def change_gate(self, provider: str, change: Callable[[Gate], Gate]) -> Gate:
+        with self._db.lock:
+            self._db.gates[provider] = change(self.gate(provider))
+            return self._db.gates[provider]
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         self._db.syncs.append((kind, self._db.now(), dict(facts)))

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
-from bg_pipeline.imaging.pictures import Prepared, check
-from bg_pipeline.ports import CutReply, CutRequest, Silent
+from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.imaging.pictures import Prepared, check, inspect
+from bg_pipeline.ports import CutReply, CutRequest, Remover, Silent
 from bg_pipeline.providers.limited import Limited
-from bg_pipeline.providers.metered import Metered
+from bg_pipeline.providers.metered import Kept, Metered
 from bg_pipeline.providers.retrying import Retrying
-from bg_pipeline.steps.gate import require_open
+from bg_pipeline.steps.gate import report
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.sync import Synced, sync
 from bg_pipeline_tests.fakes import (
@@ -37,7 +38,8 @@ def call_here(function, *args):  # type: ignore[no-untyped-def]
 
 def checked(reply: CutReply, request: CutRequest):  # type: ignore[no-untyped-def]
     """As `wiring` does it."""
-    return check(reply.image, Prepared(request.image, request.media_type, request.width_px, request.height_px))
+    sent = Prepared(request.image, request.media_type, request.width_px, request.height_px)
+    return inspect(reply.image) if request.tool else check(reply.image, sent)
 
 
 @dataclass
@@ -48,13 +50,18 @@ class Graph:
     remover: FakeRemover = field(default_factory=FakeRemover)
     outputs: MemoryStore = field(default_factory=MemoryStore)
     masters: MemoryStore = field(default_factory=MemoryStore)
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(tick_s=0.001))
     slept: list[float] = field(default_factory=list)
     while_asleep: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     recipe: Recipe = RECIPE
     concurrency: int = 1
     low: Decimal = Decimal(0)
+    day_cap: Decimal | None = None
+    hold_in_doubt: bool = False
+    others: dict[str, FakeRemover] = field(default_factory=dict)
+    """By provider, where it is not `remover`."""
+    runs: int = 0
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
@@ -65,11 +72,7 @@ class Graph:
     @property
     def parts(self) -> Parts:
         thresholds = Thresholds(self.low, self.low + 50)
-
-        def ask_gate() -> None:
-            require_open(self.control, "bgeraser", thresholds)
-
-        metered = Metered(Limited(self.remover, 8), "bgeraser", self.ledger, self.masters, checked, ask_gate)
+        rules = Rules(thresholds, self.day_cap)
         return Parts(
             source=self.source,
             outputs=self.outputs,
@@ -77,16 +80,27 @@ class Graph:
             manifest=self.manifest,
             ledger=self.ledger,
             control=self.control,
-            remover=Retrying(metered, sleep=self.sleep, jitter=lambda: 1.0),
+            removers={cut.provider: self._wrapped(cut.provider, rules) for cut in self.recipe.cuts},
             call=call_here,
             recipe=self.recipe,
             thresholds=thresholds,
             collection_depth=1,
             concurrency=self.concurrency,
             price=lambda _entry: Decimal(1),
+            stage_price=lambda _cut, _pixels: Decimal(1),
+            hold_in_doubt=self.hold_in_doubt,
             now=self.clock,
             stop=self.stop,
         )
+
+    def _wrapped(self, provider: str, rules: Rules) -> Remover:
+        def told(error: BgPipelineError | None) -> None:
+            report(self.control, provider, error, self.clock)
+
+        client = self.others.get(provider, self.remover)
+        limited = Limited(Metered(client, provider, self.ledger, rules, told), self.concurrency, self.stop)
+        kept = Kept(limited, self.ledger, self.masters, checked, told)
+        return Retrying(kept, sleep=self.sleep, jitter=lambda: 1.0)
 
     def sleep(self, seconds: float) -> bool:
         self.slept.append(seconds)
@@ -94,7 +108,8 @@ class Graph:
         return self.stop.is_set()
 
     def sync(self, cap: int | None = None, **options: object) -> Synced:
-        budget = Budget(None if cap is None else Decimal(cap))
+        self.runs += 1
+        budget = Budget(f"run {self.runs}", None if cap is None else Decimal(cap))
         return sync(self.parts, "a test", budget, Silent(), **options)  # type: ignore[arg-type]
 
     def change_recipe(self, **values: object) -> None:

@@ -158,7 +158,7 @@ def _end(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, 
         step = max(1, len(entries) // _SHEET_PAIRS)
         shown = [e.key for e in entries[::step]][: _SHEET_PAIRS - len(failed)] + [e.key for e in failed]
         sheet = pairs(parts, shown, 320)
-        spent = parts.ledger.spent_since(0)
+        spent = parts.ledger.spent(0)
     facts = [
         ("pictures published", str(len(entries))),
         ("credits paid", show.number(spent)),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bg_pipeline.config import Settings, dagster_home, load_settings
+from bg_pipeline.core.credits import why_closed
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
-from bg_pipeline.steps.gate import look, why_closed
+from bg_pipeline.steps.gate import look
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.wiring import opened
 
@@ -42,7 +43,8 @@ def _checks(settings: Settings, parts: Parts) -> Iterator[tuple[str, Callable[[]
     yield "source", lambda: _first_key(settings, parts)
     yield "output", lambda: _writable(parts.outputs.probe, settings.bg_output)
     yield "masters", lambda: _writable(parts.masters.probe, settings.bg_masters)
-    yield "provider", lambda: _balance(parts)
+    for provider in parts.providers:
+        yield f"provider {provider}", lambda provider=provider: _balance(parts, provider)  # type: ignore[misc]
     yield "leases", lambda: _leases(parts)
 
 
@@ -65,12 +67,12 @@ def _writable(probe: Callable[[], None], place: str) -> str:
     return f"{place} can be written"
 
 
-def _balance(parts: Parts) -> str:
-    balance = parts.remover.balance()
-    gate = look(parts)
+def _balance(parts: Parts, provider: str) -> str:
+    balance = parts.removers[provider].balance()
+    gate = look(parts, provider)
     if not gate.is_open:
         raise ConfigurationError(why_closed(gate, parts.thresholds))
-    return f"{parts.provider} answers" + ("" if balance is None else f"; {balance} credits")
+    return f"{provider} answers" + ("" if balance is None else f"; {balance} credits")
 
 
 def _leases(parts: Parts) -> str:

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,22 +18,23 @@ import click
 import bg_pipeline
 from bg_pipeline.cli import show
 from bg_pipeline.cli.doctor import diagnose
+from bg_pipeline.cli.money import gate as gate_command
+from bg_pipeline.cli.money import ledger as ledger_command
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.config import load_settings
-from bg_pipeline.core.credits import PRICES, Budget, runs_out_on
+from bg_pipeline.core.credits import PRICES, Budget, why_closed
 from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.steps.detect import plan as plan_delta
 from bg_pipeline.steps.detect import scan
-from bg_pipeline.steps.gate import look, why_closed
+from bg_pipeline.steps.gate import look
+from bg_pipeline.steps.money import left_of, standing
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.process import process
 from bg_pipeline.steps.sync import sync as run_sync
 from bg_pipeline.wiring import opened
-
-_DAY_S = 86_400.0
 
 ONLY = {
     "new": frozenset({Reason.NEW, Reason.RENAMED, Reason.DUPLICATE, Reason.UNFINISHED}),
@@ -74,9 +76,9 @@ def plan(as_json: bool) -> None:
     with opened(settings) as parts, Bars() as bars:
         found = scan(parts, _owner(), bars)
         delta = plan_delta(parts)
-        gate = look(parts)
+        balances = {provider: left_of(parts, look(parts, provider)) for provider in parts.providers}
         providers = {
-            name: price.quote(delta.purchases, gate.balance if name == gate.provider else None, parts.thresholds.low)
+            name: price.quote(delta.purchases, balances.get(name), parts.thresholds.low)
             for name, price in PRICES.items()
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
@@ -117,7 +119,7 @@ def sync(
         done = run_sync(
             parts,
             _owner(),
-            Budget(cap),
+            Budget(_run_name(), cap),
             bars,
             collection=_collection(collection),
             only=ONLY.get(only or ""),
@@ -137,34 +139,31 @@ def status(as_json: bool) -> None:
     """Items by state, the gate, and what was spent."""
     settings = load_settings()
     with opened(settings) as parts:
-        gate = parts.control.gate(parts.provider)
-        spent = parts.ledger.spent_since(parts.now() - 30 * _DAY_S)
         last = max((ended for kind in ("sync", "process") for ended, _ in parts.control.syncs(kind)), default=None)
-        ends = runs_out_on(gate.balance, spent, 30, parts.now())
+        gates = {provider: standing(parts, provider) for provider in parts.providers}
         facts: dict[str, Any] = {
             "items": parts.manifest.states(),
-            "gate": {
-                gate.provider: {
-                    "state": gate.state.value,
-                    "reason": gate.reason.value or None,
-                    "balance": None if gate.balance is None else float(gate.balance),
-                }
-            },
+            "gate": gates,
             "last_sync": show.iso(last) if last else None,
-            "credits_30d": float(spent),
-            "runs_out_on": ends.isoformat() if ends else None,
+            "credits_30d": sum(g["charged"] for g in gates.values()),
+            "runs_out_on": gates[parts.provider]["runs_out_on"],
         }
+        closed = [
+            why_closed(gate, parts.thresholds, left_of(parts, gate))
+            for provider in parts.providers
+            if not (gate := parts.control.gate(provider)).is_open
+        ]
         waiting = parts.manifest.pending_collections()
-        thresholds = parts.thresholds
     if as_json:
         _print_json(facts)
         return
     out = show.console()
     out.print(show.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
-    out.print(f"gate: {'open' if gate.is_open else why_closed(gate, thresholds)}")
+    out.print(f"gate: {'; '.join(closed) or 'open'}")
     out.print(
-        f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {show.number(spent)}; "
-        f"balance: {show.number(gate.balance)}; runs out on: {facts['runs_out_on'] or '–'}"
+        f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {show.number(facts['credits_30d'])}; "
+        f"balance: {show.number(gates[settings.recipe.cut.provider]['balance'])}; "
+        f"runs out on: {facts['runs_out_on'] or '–'}"
     )
     if waiting:
         out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in waiting.items()))
@@ -200,7 +199,7 @@ def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
         for key in keys:
             _known(parts, key)
         again = frozenset(parts.manifest.retry(_collection(collection), keys))
-        budget = Budget(settings.bg_max_credits_per_run)
+        budget = Budget(_run_name(), settings.bg_max_credits_per_run)
         for name in sorted({_known(parts, key).collection for key in again}):
             summary, _ = process(parts, name, _owner(), budget, bars, keys=again)
             total.add(summary)
@@ -264,6 +263,10 @@ def demo(keep: Path | None) -> None:
     run_demo(keep)
 
 
+main.add_command(ledger_command)
+main.add_command(gate_command)
+
+
 def _announce(base_url: str) -> None:
     click.echo(
         f"sandbox at {base_url} (Ctrl-C ends it); use it with\n"
@@ -274,7 +277,7 @@ def _announce(base_url: str) -> None:
 
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
-    *("paused", "seconds", "in_doubt", "wasted"),
+    *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "bought_from"),
 )
 
 
@@ -300,6 +303,10 @@ def _known(parts: Parts, key: str) -> Entry:
 
 def _collection(option: str | None) -> str | None:
     return None if option is None else decode_partition(option)
+
+
+def _run_name() -> str:
+    return f"command {datetime.now(UTC).isoformat(timespec='seconds')} {os.getpid()}"
 
 
 def _owner() -> str:

@@ -16,7 +16,7 @@ from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.steps.detect import Scan
 
-_MOST_ROWS = 40
+MOST_ROWS = 40
 
 
 def console() -> Console:
@@ -97,8 +97,8 @@ def show_summary(out: Console, summary: Summary) -> None:
     )
     if summary.in_doubt or summary.wasted:
         out.print(
-            f"money: {summary.in_doubt} purchases in doubt, {summary.wasted} charged without a cutout; "
-            "`bg-pipeline why KEY` tells each"
+            f"money: {summary.in_doubt} purchases in doubt ({number(summary.credits_in_doubt)} credits if they were "
+            f"charged), {summary.wasted} charged without a cutout; `bg-pipeline why KEY` tells each"
         )
     show_failures(out, summary.failures)
     if summary.paused:
@@ -111,10 +111,10 @@ def show_summary(out: Console, summary: Summary) -> None:
 
 def show_failures(out: Console, failures: Sequence[Failure]) -> None:
     if failures:
-        rows = [(f.key, f.state, f.detail) for f in failures[:_MOST_ROWS]]
+        rows = [(f.key, f.state, f.detail) for f in failures[:MOST_ROWS]]
         out.print(grid(("item", "state", "why"), rows))
-    if len(failures) > _MOST_ROWS:
-        out.print(f"and {len(failures) - _MOST_ROWS} more: bg-pipeline failures --json")
+    if len(failures) > MOST_ROWS:
+        out.print(f"and {len(failures) - MOST_ROWS} more: bg-pipeline failures --json")
 
 
 def story(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:

@@ -1,10 +1,19 @@
-"""Prices, and a cap that reservations cannot exceed together."""
+"""Prices, and whether a purchase may be made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from bg_pipeline.errors import BudgetReached
+from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance
+from bg_pipeline.errors import BgPipelineError, BudgetReached, GateClosed, ItemRejected
+
+MAX_CHARGES = 3
+"""Purchases for one work in its whole life. Without a cap one unlucky picture was charged five times in a soak test
+at 5 % faults."""
+
+MOST_DRIFT = Decimal("0.01")
+"""Share of what was charged by which the balance may fall otherwise before somebody should look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +65,145 @@ def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) 
     return (datetime.fromtimestamp(now, UTC) + timedelta(days=float(days_left))).date()
 
 
+@dataclass(frozen=True, slots=True)
 class Budget:
+    """What one run may spend; counted on the ledger under its name, in whichever processes it spends."""
+
+    run: str
+    cap: Decimal | None = None
+    """Credits; None for no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every purchase, whichever run makes it."""
+
+    thresholds: Thresholds
+    day_cap: Decimal | None = None
+    timezone: str = "UTC"
+    """Where a day begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the ledger says, in credits: charged, or perhaps charged, or in flight."""
+
+    since_balance: Decimal = Decimal(0)
+    """Since the provider's balance was last read."""
+    by_run: Decimal = Decimal(0)
+    today: Decimal = Decimal(0)
+    charges: int = 0
+    """Purchases of the work in question that were, or may have been, charged."""
+
+
+def counted(gate: Gate, spent: Decimal) -> Decimal | None:
+    """The balance as it should be now: the last reading, less what was spent since."""
+    return None if gate.balance is None else gate.balance - spent
+
+
+def decide(
+    price: Decimal, gate: Gate, spent: Spent, budget: Budget, rules: Rules, now: float
+) -> tuple[Gate, BgPipelineError | None]:
     """
-    Credits that may still be spent.
+    Whether a purchase may be made, and the gate as this look leaves it.
 
-    Whoever is about to buy reserves first, so that requests in flight together cannot exceed the cap:
-    reserved = settled + released + pending, always.
+    Requests in flight count as spent: together they may neither exceed a cap nor dip below the threshold.
+
+    Returns:
+        The gate, and what speaks against the purchase: GateClosed, BudgetReached, ItemRejected, or None.
     """
-
-    def __init__(self, cap: Decimal | None) -> None:
-        self.cap = cap
-        self.spent = Decimal(0)
-        self.pending = Decimal(0)
-
-    def reserve(self, credits_expected: Decimal) -> None:
-        """
-        Raises:
-            BudgetReached: the cap would be exceeded; nothing is reserved.
-        """
-        if self.cap is not None and self.spent + self.pending + credits_expected > self.cap:
-            raise BudgetReached(
-                f"the next image costs {credits_expected} credits; {self.spent} of {self.cap} are spent"
-                f" and {self.pending} are in flight"
+    left = counted(gate, spent.since_balance)
+    if gate.is_open and left is not None and price:
+        moved = on_balance(gate, left, rules.thresholds, now)
+        if not moved.is_open:
+            # The reading itself stays: what is counted down is not read.
+            gate = replace(moved, balance=gate.balance, balance_at=gate.balance_at)
+    if not gate.is_open:
+        return gate, GateClosed(why_closed(gate, rules.thresholds, left))
+    if spent.charges >= MAX_CHARGES:
+        return gate, ItemRejected(
+            f"{spent.charges} purchases brought no usable cutout; no more are made. `bg-pipeline why` tells each"
+        )
+    for whose, sum_spent, cap in (
+        ("of this run", spent.by_run, budget.cap),
+        ("of this day", spent.today, rules.day_cap),
+    ):
+        if cap is not None and sum_spent + price > cap:
+            return gate, BudgetReached(
+                f"the next image costs {price} credits, and {sum_spent} of the {cap} {whose} are spent or in flight"
             )
-        self.pending += credits_expected
+    return gate, None
 
-    def settle(self, credits_expected: Decimal, credits_charged: Decimal) -> None:
-        """Turn a reservation into what was really charged."""
-        self.pending -= credits_expected
-        self.spent += credits_charged
+
+def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) -> str:
+    """
+    What is wrong and what opens the gate again, in a sentence.
+
+    Args:
+        gate: a closed one.
+        thresholds: where it opens.
+        left: credits, counted down; None takes the last reading.
+    """
+    left = gate.balance if left is None else left
+    again = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
+    said = f" ({gate.why})" if gate.why else ""
+    opens = f"`bg-pipeline gate open {gate.provider}` opens it"
+    sentences = {
+        GateReason.LOW_CREDITS: f"{left} credits are left, and the gate closes below {thresholds.low} and opens at "
+        f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
+        GateReason.NO_CREDITS: f"no credits are left{said}: top up; it opens at {thresholds.resume}, or {opens}",
+        GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{said}: see that the account path of the service is "
+        f"right; {opens} all the same",
+        GateReason.BAD_KEY: f"the key is refused{said}: put a working one into the settings; it is tried at {again}, "
+        f"{opens} at once",
+        GateReason.OUTAGE: f"it does not serve now{said}; it is tried again at {again}",
+        GateReason.QUALITY: f"it delivers less than is paid for{said}: see the plan and the credits; {opens}",
+        GateReason.BY_HAND: f"closed by hand{said}; {opens}",
+    }
+    return f"{gate.provider}: {sentences.get(gate.reason, 'open')}"
+
+
+def day_began(now: float, timezone: str) -> float:
+    """Epoch seconds of the last midnight there."""
+    local = datetime.fromtimestamp(now, ZoneInfo(timezone))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The ledger held against two readings of the balance."""
+
+    fell_by: Decimal
+    charged: Decimal
+    in_doubt: Decimal
+    drift: Decimal
+    """Credits that neither what was charged nor what is in doubt explains; positive when more is gone."""
+    sound: bool
+    because: str
+
+
+def reconcile(before: Decimal, after: Decimal, charged: Decimal, in_doubt: Decimal) -> Reconciliation:
+    """
+    Whether the balance fell by what the ledger says.
+
+        balance                                        result
+        rose                                           sound: topped up in between, nothing can be told
+        fell by between charged and charged + doubt    sound
+        within `MOST_DRIFT` of that                    sound
+        otherwise                                      drift
+
+    Args:
+        before: an earlier reading, credits.
+        after: a later one.
+        charged: what the ledger says was charged between them.
+        in_doubt: what may have been charged besides.
+    """
+    fell_by = before - after
+    drift = min(Decimal(0), fell_by - charged) + max(Decimal(0), fell_by - charged - in_doubt)
+    if fell_by < 0:
+        return Reconciliation(fell_by, charged, in_doubt, Decimal(0), True, "topped up in between")
+    sound = abs(drift) <= MOST_DRIFT * max(charged, fell_by)
+    because = "as the ledger says" if not drift else f"the balance fell by {fell_by}, the ledger says {charged}"
+    if in_doubt and drift:
+        because += f" and {in_doubt} in doubt"
+    return Reconciliation(fell_by, charged, in_doubt, drift, sound, because)

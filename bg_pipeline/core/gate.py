@@ -4,6 +4,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+BALANCE_GOOD_FOR_S = 6 * 3600.0
+"""How long purchases may be counted down from one reading while no other can be had."""
+
+FIRST_COOLDOWN_S, LONGEST_COOLDOWN_S = 60.0, 1800.0
+"""How long a service that fails, or refuses the key, is left alone; doubled each time in a row."""
+
 
 class GateState(StrEnum):
     OPEN = "open"
@@ -11,12 +17,22 @@ class GateState(StrEnum):
 
 
 class GateReason(StrEnum):
-    """Why a gate is closed."""
+    """Why a gate is closed, or, of an open one, what it still has to prove or who holds it open."""
 
     NONE = ""
     LOW_CREDITS = "low_credits"
     NO_CREDITS = "no_credits"
+    BALANCE_UNKNOWN = "balance_unknown"
     BAD_KEY = "bad_key"
+    OUTAGE = "outage"
+    QUALITY = "quality"
+    BY_HAND = "by_hand"
+
+
+_TIMED = frozenset({GateReason.BAD_KEY, GateReason.OUTAGE})
+"""Nobody can be asked whether these are over: after a while one request finds out."""
+
+_MONEY = frozenset({GateReason.LOW_CREDITS, GateReason.NO_CREDITS, GateReason.BALANCE_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +47,24 @@ class Gate:
     episode: int = 0
     """How many times the gate has closed; names one pause for ever."""
     balance: Decimal | None = None
-    """Credits at the last look; None where unknown or not counted."""
+    """Credits at the last reading; None where unknown or not counted."""
+    balance_at: float = 0.0
+    """Epoch seconds of that reading."""
+    until: float = 0.0
+    """Epoch seconds from which a closed gate opens by itself; only an outage or a refused key has such a time."""
+    trips: int = 0
+    """How many times in a row it closed for that."""
+    why: str = ""
+    """What the service or the person said."""
 
     @property
     def is_open(self) -> bool:
         return self.state is GateState.OPEN
+
+    @property
+    def on_probation(self) -> bool:
+        """Open again after an outage or a refused key, and nothing has succeeded yet."""
+        return self.is_open and self.reason in _TIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +75,106 @@ class Thresholds:
     resume: Decimal
 
 
-def on_balance(gate: Gate, balance: Decimal | None, thresholds: Thresholds, now: float) -> Gate:
+def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:
     """
-    The gate after a look at the balance.
+    The gate after a reading of the balance.
 
-        gate              balance     result
-        any               unknown     as it was
-        open              < low       closed
-        open              >= low      open
-        closed            < resume    closed
-        closed            >= resume   open
-        closed: bad key   < low       closed: low credits
-        closed: bad key   >= low      open: the key works again
+        gate                              balance     result
+        open                              < low       closed: low credits
+        open                              >= low      as it was
+        open by hand                      < resume    as it was
+        open by hand                      >= resume   open, by hand no more
+        closed: low, none, unknown        < resume    closed (unknown: low credits, when below low)
+        closed: low, none                 >= resume   open
+        closed: unknown                   >= low      open
+        closed: bad key, outage           < low       closed: low credits
+        closed: bad key, outage           >= low      as it was: `on_time` opens it
+        closed: quality, by hand          -           as it was: a person opens it
     """
-    seen = replace(gate, balance=balance if balance is not None else gate.balance)
-    if balance is None:
-        return seen
-    if gate.is_open and balance < thresholds.low:
-        return _close(seen, GateReason.LOW_CREDITS, now)
-    if gate.reason is GateReason.BAD_KEY and balance < thresholds.low:
-        return replace(seen, reason=GateReason.LOW_CREDITS)
-    wanted = thresholds.low if gate.reason is GateReason.BAD_KEY else thresholds.resume
-    if not gate.is_open and balance >= wanted:
-        return replace(seen, state=GateState.OPEN, reason=GateReason.NONE, since=now)
+    seen = replace(gate, balance=balance, balance_at=now)
+    if gate.is_open:
+        return _while_open(seen, balance, thresholds, now)
+    if gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and balance < thresholds.low:
+        return replace(seen, reason=GateReason.LOW_CREDITS, until=0.0, why="")
+    wanted = thresholds.low if gate.reason is GateReason.BALANCE_UNKNOWN else thresholds.resume
+    if gate.reason in _MONEY and balance >= wanted:
+        return _open(seen, now)
     return seen
 
 
-def on_refusal(gate: Gate, reason: GateReason, now: float) -> Gate:
-    """The gate after the service itself refused the account; an episode that runs already goes on."""
-    return _close(gate, reason, now) if gate.is_open else gate
+def _while_open(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:
+    if gate.reason is GateReason.BY_HAND:
+        return replace(gate, reason=GateReason.NONE, why="") if balance >= thresholds.resume else gate
+    return _close(gate, GateReason.LOW_CREDITS, "", now) if balance < thresholds.low else gate
 
 
-def _close(gate: Gate, reason: GateReason, now: float) -> Gate:
-    return replace(gate, state=GateState.CLOSED, reason=reason, since=now, episode=gate.episode + 1)
+def on_unreadable(gate: Gate, why: str, now: float) -> Gate:
+    """The gate when the balance cannot be read: unknown is neither none nor enough, so it goes on only for a while."""
+    if not gate.is_open or gate.reason is GateReason.BY_HAND:
+        return gate
+    known = gate.balance is not None and now - gate.balance_at <= BALANCE_GOOD_FOR_S
+    return gate if known else _close(gate, GateReason.BALANCE_UNKNOWN, why, now)
+
+
+def on_time(gate: Gate, now: float) -> Gate:
+    """The gate as time goes by: after an outage or a refused key it opens on probation."""
+    if gate.is_open or gate.reason not in _TIMED or now < gate.until:
+        return gate
+    return replace(gate, state=GateState.OPEN, since=now)
+
+
+def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: float = 0.0) -> Gate:
+    """
+    The gate after the service refused the account, failed, or delivered less than was paid for.
+
+    An episode that runs already goes on; it only becomes one that needs credits, or a person, where that is so.
+
+    Args:
+        gate: as it is now.
+        reason: what the refusal says.
+        why: in the service's words.
+        now: epoch seconds.
+        for_s: what the service asked for; a cooldown that grows with `trips` is kept at the least.
+    """
+    if not gate.is_open:
+        harder = gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and reason not in _TIMED
+        return replace(gate, reason=reason, why=why, until=0.0) if harder else gate
+    if reason not in _TIMED:
+        return _close(gate, reason, why, now)
+    again = gate.on_probation
+    trips = gate.trips + 1 if again else 1
+    closed = _close(gate, reason, why, now)
+    return replace(
+        closed,
+        episode=gate.episode if again else closed.episode,
+        trips=trips,
+        until=now + max(for_s, cooldown_s(trips)),
+    )
+
+
+def on_success(gate: Gate) -> Gate:
+    """The gate after a cutout came back: probation is over."""
+    return replace(gate, reason=GateReason.NONE, trips=0, until=0.0, why="") if gate.on_probation else gate
+
+
+def by_hand(gate: Gate, state: GateState, why: str, now: float) -> Gate:
+    """The gate as a person sets it. No balance undoes it; an empty account still closes it."""
+    if state is GateState.OPEN:
+        return replace(_open(gate, now), reason=GateReason.BY_HAND, why=why)
+    episode = gate.episode + 1 if gate.is_open else gate.episode
+    return replace(_close(gate, GateReason.BY_HAND, why, now), episode=episode)
+
+
+def cooldown_s(trips: int) -> float:
+    """Seconds to leave a service alone after so many failures in a row, at least one."""
+    return min(LONGEST_COOLDOWN_S, FIRST_COOLDOWN_S * 2.0 ** min(trips - 1, 16))
+
+
+def _close(gate: Gate, reason: GateReason, why: str, now: float) -> Gate:
+    return replace(
+        gate, state=GateState.CLOSED, reason=reason, since=now, episode=gate.episode + 1, until=0.0, trips=0, why=why
+    )
+
+
+def _open(gate: Gate, now: float) -> Gate:
+    return replace(gate, state=GateState.OPEN, reason=GateReason.NONE, since=now, until=0.0, trips=0, why="")

@@ -46,6 +46,10 @@ class Cut:
         return tuple(replace(self, steps=self.steps[:count]) for count in range(len(self.steps) + 1))
 
 
+AS_IT_IS = Cut("none", 0)
+"""No purchase: the source is a cutout already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendition:
     """What is made of a master, locally and free."""
@@ -69,11 +73,18 @@ class Recipe:
 
     cuts: tuple[Cut, ...]
     rendition: Rendition
+    keep_cutouts: bool = True
+    """A picture that is cut out already is published as it is, unpaid."""
 
     @property
     def cut(self) -> Cut:
         """The one that is wanted; the others are for when its provider cannot."""
         return self.cuts[0]
+
+    @property
+    def accepted(self) -> tuple[Cut, ...]:
+        """What a cutout on show may come from and be as this recipe wants it."""
+        return (*self.cuts, AS_IT_IS) if self.keep_cutouts else self.cuts
 
 
 def digest_of(data: bytes) -> str:

@@ -135,9 +135,23 @@ class Attempt:
     request_id: str = ""
     item_key: str = ""
     """The item it was sent for; others may share the work."""
-    collection: str = ""
+    lease_name: str = ""
     run: str = ""
     """Who spent it: the name that the cap of a run is counted under."""
+
+    @property
+    def credits_wasted(self) -> Decimal:
+        """What was charged without a cutout to show for it."""
+        return self.credits_charged if self.state is AttemptState.UNUSABLE else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Attempts with one end, added up."""
+
+    attempts: int = 0
+    credits_expected: Decimal = Decimal(0)
+    credits_charged: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

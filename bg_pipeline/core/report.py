@@ -1,12 +1,13 @@
 """What a sync did, and the exit code that says so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
 from bg_pipeline import errors
+from bg_pipeline.core.records import Attempt
 
 
 class Exit(IntEnum):
@@ -25,6 +26,7 @@ class Exit(IntEnum):
 _BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
     errors.ConfigurationError: Exit.SETTINGS,
     errors.AccountError: Exit.PAUSED,
+    errors.GateClosed: Exit.PAUSED,
     errors.BudgetReached: Exit.BUDGET,
     errors.GuardStopped: Exit.GUARD,
     errors.LeaseHeld: Exit.LEASE,
@@ -45,6 +47,9 @@ class Failure:
     detail: str
 
 
+_MONEY = ("credits", "saved", "credits_in_doubt")
+
+
 @dataclass(slots=True)
 class Summary:
     """Counters of one sync; two of them add up."""
@@ -52,10 +57,16 @@ class Summary:
     published: int = 0
     purchases: int = 0
     credits: Decimal = Decimal(0)
+    saved: Decimal = Decimal(0)
+    """Credits that the published items would have cost, had their masters not been there."""
     in_doubt: int = 0
     """Purchases of which nobody knows whether they were charged."""
+    credits_in_doubt: Decimal = Decimal(0)
+    """What they cost if they were; no part of `credits`."""
     wasted: int = 0
     """Purchases that were charged and brought no cutout."""
+    bought_from: dict[str, int] = field(default_factory=dict)
+    """Purchases by provider."""
     duplicates: int = 0
     renamed: int = 0
     failed: int = 0
@@ -70,10 +81,17 @@ class Summary:
     by_reason: dict[str, int] = field(default_factory=dict)
     """Published items by the class they had in the delta."""
     failures: list[Failure] = field(default_factory=list)
+    """Items that were not published, those that are tried again among them."""
+
+    def lost(self, attempts: Iterable[Attempt]) -> None:
+        """Count attempts whose outcome nobody will learn any more."""
+        for attempt in attempts:
+            self.in_doubt += 1
+            self.credits_in_doubt += attempt.credits_expected
 
     def add(self, other: "Summary") -> None:
         """Take in the counters of another collection of the same sync."""
-        for name in ("published", "purchases", "credits", "in_doubt", "wasted"):
+        for name in ("published", "purchases", "credits", "saved", "in_doubt", "credits_in_doubt", "wasted"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -81,8 +99,9 @@ class Summary:
         self.busy = self.busy or other.busy
         self.budget_reached = self.budget_reached or other.budget_reached
         self.failures += other.failures
-        for reason, count in other.by_reason.items():
-            self.by_reason[reason] = self.by_reason.get(reason, 0) + count
+        for mine, others in ((self.by_reason, other.by_reason), (self.bought_from, other.bought_from)):
+            for name, count in others.items():
+                mine[name] = mine.get(name, 0) + count
 
     @property
     def images_per_second(self) -> float:
@@ -97,7 +116,7 @@ class Summary:
             return Exit.BUDGET
         if self.busy:
             return Exit.LEASE
-        if self.failed or self.quarantined:
+        if self.failures or self.failed or self.quarantined:
             return Exit.SOME_FAILED
         return Exit.DONE
 
@@ -109,7 +128,7 @@ class Summary:
         return cls(
             **known
             | {
-                "credits": Decimal(str(facts["credits"])),
+                **{name: Decimal(str(facts[name])) for name in _MONEY},
                 "paused": facts["paused"] or "",
                 "failures": [Failure(**failure) for failure in facts["failures"]],
             }
@@ -117,4 +136,4 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON has."""
-        return asdict(self) | {"credits": float(self.credits), "paused": self.paused or None}
+        return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}

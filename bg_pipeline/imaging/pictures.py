@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, ImageStat
 
 from bg_pipeline.core.recipe import Rendition
-from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
+from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 """Pillow opens some forty formats; every one more is attack surface."""
@@ -33,6 +33,8 @@ class Prepared:
     media_type: str
     width_px: int
     height_px: int
+    is_cutout: bool = False
+    """The source is cut out already: its frame is transparent, its middle is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,40 @@ def prepare(source: bytes, max_side_px: int) -> Prepared:
     """
     image = _open_source(source, max_side_px)
     image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    is_cutout = False
     if "A" in image.getbands():
+        is_cutout = _is_cutout(image.getchannel("A"))
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         image = white
     sent = io.BytesIO()
     image.save(sent, "JPEG", quality=_SENT_QUALITY, subsampling=0)
-    return Prepared(sent.getvalue(), "image/jpeg", image.width, image.height)
+    return Prepared(sent.getvalue(), "image/jpeg", image.width, image.height, is_cutout)
+
+
+def as_master(source: bytes) -> bytes:
+    """
+    A source that is a cutout already, as a service would have answered it.
+
+    Raises:
+        ItemUnreadable: it cannot be decoded.
+    """
+    out = io.BytesIO()
+    _open_source(source, None).convert("RGBA").save(out, **_ENCODERS["png"])
+    return out.getvalue()
+
+
+def _is_cutout(alpha: Image.Image) -> bool:
+    """Rounded corners and soft edges are no cutout: most of the frame has to be see-through, some of the rest solid."""
+    width, height = alpha.size
+    frame = [
+        value
+        for box in ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
+        for value in alpha.crop(box).tobytes()
+    ]
+    see_through = sum(value < 16 for value in frame)
+    solid = sum(alpha.histogram()[240:])
+    return see_through * 2 >= len(frame) and solid * 100 >= width * height
 
 
 def inspect(answer: bytes) -> Checked:
@@ -81,14 +110,16 @@ def check(answer: bytes, prepared: Prepared) -> Checked:
     `inspect`, and hold the answer against what was sent.
 
     Raises:
+        QualityDropped: the same picture, smaller.
         UnusableAnswer: no cutout, another size, or another picture.
     """
     checked = inspect(answer)
     if (checked.width_px, checked.height_px) != (prepared.width_px, prepared.height_px):
-        raise UnusableAnswer(
+        said = (
             f"the answer measures {checked.width_px}×{checked.height_px}, "
             f"sent were {prepared.width_px}×{prepared.height_px}"
         )
+        raise QualityDropped(said) if _is_smaller_copy(checked, prepared) else UnusableAnswer(said)
     if not checked.suspicion:
         with Image.open(io.BytesIO(prepared.image)) as sent:
             unlike = _difference(sent.convert("RGB"), _cutout(answer))
@@ -97,17 +128,18 @@ def check(answer: bytes, prepared: Prepared) -> Checked:
     return checked
 
 
-def render(source: bytes, master: bytes, rendition: Rendition) -> bytes:
+def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = False) -> bytes:
     """
     The published bytes of an item.
 
-    A master smaller than its source lends it only the alpha: the colours come from the full resolution.
+    A master smaller than its source lends it only the alpha: the colours come from the full resolution. Not so one that
+    was reshaped by further tools, whose frame or colours are not the source's any more.
 
     Raises:
         ItemUnreadable: the source cannot be decoded.
     """
     cutout = _open(master, ("PNG", "WEBP")).convert("RGBA")
-    original = _open_source(source, None).convert("RGB")
+    original = cutout if reshaped else _open_source(source, None).convert("RGB")
     if original.width > cutout.width:
         alpha = cutout.getchannel("A").resize(original.size, Image.Resampling.BICUBIC)
         cutout = original
@@ -208,6 +240,12 @@ def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
     if alpha:
         converted.putalpha(alpha)
     return converted
+
+
+def _is_smaller_copy(checked: Checked, prepared: Prepared) -> bool:
+    """Whether it is what a cheaper size would have brought, and not just junk."""
+    across, down = checked.width_px / prepared.width_px, checked.height_px / prepared.height_px
+    return across < 1 and abs(across - down) < 0.02 and min(checked.width_px, checked.height_px) >= 32
 
 
 def _difference(sent: Image.Image, cutout: Image.Image) -> float:

@@ -1,7 +1,8 @@
 """Leases with fencing tokens, gates, and the log of syncs."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,21 @@ def check_fence(conn: Connection, lease: Lease) -> None:
     token = conn.scalar(select(leases.c.token).where(leases.c.name == lease.name))
     if token != lease.token:
         raise LeaseLost(f"another run took over {lease.name!r}; this one stops and writes nothing more")
+
+
+def read_gate(conn: Connection, provider: str) -> Gate:
+    """The gate as it is in this transaction; one that was never written is open."""
+    row = conn.execute(select(gates).where(gates.c.provider == provider)).mappings().one_or_none()
+    if row is None:
+        return Gate(provider)
+    return Gate(**dict(row) | {"state": GateState(row["state"]), "reason": GateReason(row["reason"])})
+
+
+def write_gate(conn: Connection, gate: Gate) -> None:
+    """To be called in the transaction that read it."""
+    changed = conn.execute(update(gates).where(gates.c.provider == gate.provider).values(asdict(gate)))
+    if not changed.rowcount:
+        conn.execute(insert(gates).values(asdict(gate)))
 
 
 class SqlControl:
@@ -69,23 +85,15 @@ class SqlControl:
 
     def gate(self, provider: str) -> Gate:
         with self._db.read() as conn:
-            row = conn.execute(select(gates).where(gates.c.provider == provider)).one_or_none()
-        if row is None:
-            return Gate(provider)
-        return Gate(provider, GateState(row.state), GateReason(row.reason), row.since, row.episode, row.balance)
+            return read_gate(conn, provider)
 
-    def set_gate(self, gate: Gate) -> None:
-        values = {
-            "state": gate.state,
-            "reason": gate.reason,
-            "since": gate.since,
-            "episode": gate.episode,
-            "balance": gate.balance,
-        }
+    def change_gate(self, provider: str, change: Callable[[Gate], Gate]) -> Gate:
         with self._db.write() as conn:
-            changed = conn.execute(update(gates).where(gates.c.provider == gate.provider).values(values))
-            if not changed.rowcount:
-                conn.execute(insert(gates).values(provider=gate.provider, **values))
+            gate = read_gate(conn, provider)
+            moved = change(gate)
+            if moved != gate:
+                write_gate(conn, moved)
+        return moved
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         with self._db.write() as conn:

@@ -173,7 +173,6 @@ gates = Table(
     Column("balance_at", Float, nullable=False, server_default="0"),
     Column("until", Float, nullable=False, server_default="0"),
     Column("trips", Integer, nullable=False, server_default="0"),
-    Column("readings", Integer, nullable=False, server_default="0"),
     Column("why", Prose, nullable=False, server_default=""),
 )
 

@@ -134,7 +134,7 @@ def cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg
     collection = decode_partition(context.partition_key)
     with pipeline.open() as parts:
         summary, keys = process(
-            parts, collection, _owner(context.run.run_id), pipeline.budget(), LogProgress(context.log)
+            parts, collection, _owner(context.run.run_id), pipeline.budget(context.run.run_id), LogProgress(context.log)
         )
         parts.control.log_sync(
             "process", parts.now() - summary.seconds, {"collection": collection, **summary.as_dict()}

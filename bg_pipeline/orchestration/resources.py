@@ -30,9 +30,9 @@ class PipelineResource(dg.ConfigurableResource):
         except BgPipelineError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
 
-    def budget(self) -> Budget:
-        """A new budget for one run."""
-        return Budget(load_settings().bg_max_credits_per_run)
+    def budget(self, run: str) -> Budget:
+        """What a run, or several that share its name, may spend."""
+        return Budget(run, load_settings().bg_max_credits_per_run)
 
 
 class LogProgress:

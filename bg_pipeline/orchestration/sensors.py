@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.orchestration.jobs import process_delta
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.steps.gate import look, why_closed
+from bg_pipeline.steps.gate import look
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.process import lease_name
 

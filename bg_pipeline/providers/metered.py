@@ -1,12 +1,21 @@
-"""The order in which a purchase loses nothing."""
+"""Every purchase on record: before it is sent, and after it is stored."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
+from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import AttemptState, Master
-from bg_pipeline.errors import BgPipelineError, ItemError, OutcomeUnknown, UnusableAnswer
+from bg_pipeline.errors import (
+    AccountError,
+    BgPipelineError,
+    ItemError,
+    OutcomeUnknown,
+    QualityDropped,
+    UnusableAnswer,
+)
 from bg_pipeline.imaging.pictures import Checked
 from bg_pipeline.ports import BlobStore, CutReply, CutRequest, Ledger, Remover
 from bg_pipeline.providers.wrapper import Wrapper
@@ -14,61 +23,86 @@ from bg_pipeline.providers.wrapper import Wrapper
 Check = Callable[[CutReply, CutRequest], Checked]
 """Raises UnusableAnswer."""
 
+Report = Callable[[BgPipelineError | None], None]
+"""Told what the gate has to know: that the service refused or betrayed the account, or, with None, that it served."""
+
 
 class Metered(Wrapper):
     """
-    The order that loses nothing: attempt on record, POST, check, master stored, charge on record.
+    Writes an attempt down before it is sent, and closes it when nothing came of it.
 
-    A process that dies in between leaves an open attempt; with it stands either a master, and then nothing was
-    lost, or none, and then the attempt counts as in doubt.
+    A process that dies in between leaves an open attempt; with it stands either a master, and then nothing was lost, or
+    none, and then the attempt counts as in doubt.
 
     Args:
         inner: what sends the POST.
         provider: its name on the ledger.
-        ledger: where attempts are written down.
-        masters: where answers are stored.
-        check: holds an answer against its request.
-        ask_gate: raises AccountError while the gate is closed; asked before each attempt, so that a retry that slept
-            does not come back to a service that was closed in the meantime.
+        ledger: where attempts are written down, and whether they may be made is decided.
+        rules: by which.
+        report: see `Report`.
     """
 
-    def __init__(
-        self,
-        inner: Remover,
-        provider: str,
-        ledger: Ledger,
-        masters: BlobStore,
-        check: Check,
-        ask_gate: Callable[[], None],
-    ) -> None:
+    def __init__(self, inner: Remover, provider: str, ledger: Ledger, rules: Rules, report: Report) -> None:
         super().__init__(inner)
-        self._ask_gate = ask_gate
         self._provider = provider
+        self._ledger = ledger
+        self._rules = rules
+        self._report = report
+
+    def cut(self, request: CutRequest) -> CutReply:
+        attempt = self._ledger.open_attempt(request, self._provider, self._rules)
+        try:
+            return replace(self._inner.cut(request), attempt=attempt)
+        except BgPipelineError as error:
+            close_as(self._ledger, attempt, error, request.credits_expected)
+            if isinstance(error, AccountError | QualityDropped):
+                self._report(error)
+            raise
+
+
+class Kept(Wrapper):
+    """
+    Checks what came back, stores it, and only then puts the charge on record.
+
+    It lies outside of the limit, so that a request that is answered holds no slot while its answer is looked at.
+
+    Args:
+        inner: a remover whose replies name their attempt.
+        ledger: where the charge goes on record.
+        masters: where answers are stored.
+        check: holds an answer against its request.
+        report: see `Report`.
+    """
+
+    def __init__(self, inner: Remover, ledger: Ledger, masters: BlobStore, check: Check, report: Report) -> None:
+        super().__init__(inner)
         self._ledger = ledger
         self._masters = masters
         self._check = check
+        self._report = report
 
     def cut(self, request: CutRequest) -> CutReply:
-        self._ask_gate()
-        attempt = self._ledger.open_attempt(request.work_id, self._provider, request.credits_expected, request.lease)
-        charged = Decimal(0)
+        reply = self._inner.cut(request)
+        assert reply.attempt is not None
         try:
-            reply = self._inner.cut(request)
-            charged = reply.credits_charged
             checked = self._checked(reply, request)
         except UnusableAnswer as error:
-            charged = charged or request.credits_expected
-            self._ledger.close_attempt(attempt, AttemptState.UNUSABLE, charged, str(error))
-            raise
-        except OutcomeUnknown as error:
-            self._ledger.close_attempt(attempt, AttemptState.IN_DOUBT, Decimal(0), str(error))
-            raise
-        except BgPipelineError as error:
-            self._ledger.close_attempt(attempt, AttemptState.REFUSED, Decimal(0), str(error))
+            close_as(self._ledger, reply.attempt, error, reply.credits_charged or request.credits_expected)
+            if isinstance(error, QualityDropped):
+                self._report(error)
             raise
         self._masters.write(master_name(request.work_id), reply.image)
-        master = Master(request.work_id, digest_of(reply.image), checked.width_px, checked.height_px, checked.suspicion)
-        self._ledger.keep_master(master, attempt, charged)
+        master = Master(
+            request.work_id,
+            digest_of(reply.image),
+            checked.width_px,
+            checked.height_px,
+            checked.suspicion,
+            request.sent_digest,
+            request.cut_hash,
+        )
+        self._ledger.keep_master(master, reply.attempt, reply.credits_charged, reply.request_id)
+        self._report(None)
         return reply
 
     def _checked(self, reply: CutReply, request: CutRequest) -> Checked:
@@ -76,3 +110,13 @@ class Metered(Wrapper):
             return self._check(reply, request)
         except ItemError as error:  # whatever its decoder died of, it was paid for
             raise UnusableAnswer(f"the answer cannot be read: {error}") from error
+
+
+def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> None:
+    """End an attempt with what its error says of the money."""
+    state, charged = AttemptState.REFUSED, Decimal(0)
+    if isinstance(error, UnusableAnswer):
+        state, charged = AttemptState.UNUSABLE, price
+    elif isinstance(error, OutcomeUnknown):
+        state = AttemptState.IN_DOUBT
+    ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)

@@ -2,13 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
 from bg_pipeline.core.gate import Thresholds
-from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.core.records import Entry, Lease
 from bg_pipeline.errors import BgPipelineError, LeaseLost
 from bg_pipeline.ports import BlobStore, Call, Control, ImageSource, Ledger, Manifest, Now, Remover
@@ -27,20 +27,31 @@ class Parts:
     manifest: Manifest
     ledger: Ledger
     control: Control
-    remover: Remover
+    removers: Mapping[str, Remover]
+    """By provider: one for each of the recipe's cuts."""
     call: Call
     recipe: Recipe
     thresholds: Thresholds
     collection_depth: int
     concurrency: int
     price: Callable[[Entry], Decimal]
+    """Credits for the whole work of an item, at the most: nobody has looked at the picture yet."""
+    stage_price: Callable[[Cut, int], Decimal]
+    """Credits for one purchase: the last stage of a cut, for so many pixels."""
+    hold_in_doubt: bool
+    """What may have been charged already is not bought again unasked."""
     now: Now
     stop: threading.Event
     """Set to end gracefully: what is in flight is finished and kept, nothing new is begun."""
 
     @property
     def provider(self) -> str:
+        """The first choice."""
         return self.recipe.cut.provider
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        return tuple(cut.provider for cut in self.recipe.cuts)
 
 
 @contextmanager

@@ -1,40 +1,37 @@
 """Carry out the pending work of one collection."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.keys import key_bytes, master_name
+from bg_pipeline.core.credits import MAX_CHARGES, Budget, counted, why_closed
+from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import digest_of, work_id
-from bg_pipeline.core.records import AttemptState, Entry, Lease, Master, Published, Reason, State
+from bg_pipeline.core.records import Entry, Lease, Published, Reason, State
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.errors import (
     AccountError,
     BgPipelineError,
     BudgetReached,
+    Deferred,
+    GateClosed,
     ItemChanged,
     ItemError,
     ItemUnreadable,
     LeaseHeld,
     OutcomeUnknown,
-    StoreError,
+    Stopped,
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import Prepared, inspect, prepare, render
-from bg_pipeline.ports import CutRequest, Progress
-from bg_pipeline.steps.gate import Till, why_closed
+from bg_pipeline.imaging.pictures import render
+from bg_pipeline.ports import Progress
+from bg_pipeline.steps.gate import look
 from bg_pipeline.steps.parts import Parts, leased
-
-MAX_CHARGES = 3
-"""Purchases for one work in its whole life. Without a cap one unlucky picture was charged five times in a soak test
-at 5 % faults."""
-
-
-MAX_USELESS = 5
-"""Purchases in a row without a usable cutout, after which a run stops: it is the service then, not the pictures."""
+from bg_pipeline.steps.purchase import Purchases
+from bg_pipeline.steps.recovery import HELD, recover
 
 
 def lease_name(collection: str) -> str:
@@ -74,81 +71,80 @@ def process(
         # What cannot be stored must not be bought.
         parts.masters.probe()
         parts.outputs.probe()
-        in_doubt = recover(parts, lease)
+        run = _Run(parts, lease, budget, progress)
+        run.summary.lost(recover(parts, lease))
         entries = [e for e in parts.manifest.pending(collection, only) if keys is None or e.key in keys]
         progress.start(f"cutting {collection or 'the top folder'}", len(entries))
-        run = _Run(parts, lease, budget, progress)
-        run.summary.in_doubt = in_doubt
-        if run.till.gate.is_open:
-            run.work(_by_work(entries, parts))
-            run.till.close()
-        else:
-            run.summary.paused = why_closed(run.till.gate, parts.thresholds)
+        free, to_buy = _by_work(entries, parts)
+        closed = to_buy and run.closed(look(parts, provider) for provider in parts.providers)
+        # The free ones come first: neither a gate that closes nor a cap that is reached keeps them from the shop.
+        run.work(free if closed else free | to_buy)
         progress.done()
         run.summary.pending = parts.manifest.pending_collections().get(collection, 0)
     run.summary.seconds = parts.now() - started
     return run.summary, sorted(run.published, key=key_bytes)
 
 
-def recover(parts: Parts, lease: Lease) -> int:
-    """
-    End the attempts that a killed run left open: with a stored master nothing was lost, without one nobody
-    knows. Returns how many are in doubt.
-    """
-    in_doubt = 0
-    for attempt in parts.ledger.open_attempts(lease.name):
-        data = parts.masters.read(master_name(attempt.work_id))
-        if data is None:
-            parts.ledger.close_attempt(
-                attempt.id, AttemptState.IN_DOUBT, Decimal(0), "the run was killed before the answer was stored"
-            )
-            in_doubt += 1
-            continue
-        try:
-            found = parts.call(inspect, data)
-        except (UnusableAnswer, ItemError) as error:
-            parts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), str(error))
-            in_doubt += 1
-        else:
-            master = Master(attempt.work_id, digest_of(data), found.width_px, found.height_px, found.suspicion)
-            parts.ledger.keep_master(master, attempt.id, attempt.credits_expected)
-    return in_doubt
+Works = dict[str, list[Entry]]
+"""Items that share a work, by its id."""
 
 
-def _by_work(entries: Sequence[Entry], parts: Parts) -> dict[str, list[Entry]]:
-    works: dict[str, list[Entry]] = {}
+def _by_work(entries: Sequence[Entry], parts: Parts) -> tuple[Works, Works]:
+    """The works that have a master, and those that have to be bought."""
+    works: Works = {}
     for entry in entries:
         work = work_id(entry.content_hash, parts.recipe.cut.hash)
         # Settings that changed since the delta was priced: the next detection prices, and maybe holds, it anew.
         if work == entry.work_id:
             works.setdefault(work, []).append(entry)
-    return works
+    by_any = {
+        work_id(entries[0].content_hash, cut.hash): work
+        for work, entries in works.items()
+        for cut in parts.recipe.accepted
+    }
+    free = {by_any[bought] for bought in parts.ledger.bought(list(by_any))}
+    return {w: e for w, e in works.items() if w in free}, {w: e for w, e in works.items() if w not in free}
 
 
 class _Run:
     """The lanes that work through one collection together, and what they count."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        lease: Lease,
-        budget: Budget,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, parts: Parts, lease: Lease, budget: Budget, progress: Progress) -> None:
         self.parts = parts
         self.lease = lease
-        self.till = Till(parts, budget)
         self.progress = progress
         self.summary = Summary()
         self.published: list[str] = []
         self._lock = threading.Lock()
+        self._purchases = Purchases(parts, lease, budget, self.summary, self._lock)
         self._halted = False
-        self._useless = 0
+        self._busy: Works | None = {}
+        """Works that another was buying; None once their second turn has come."""
 
-    def work(self, works: dict[str, list[Entry]]) -> None:
+    def closed(self, gates: Iterable[Gate]) -> bool:
+        """Whether no provider may be sent anything; then the summary says why."""
+        shut = [gate for gate in gates if not gate.is_open]
+        if len(shut) < len(self.parts.providers):
+            return False
+        with self._lock:
+            why = "; ".join(why_closed(gate, self.parts.thresholds, self._left(gate)) for gate in shut)
+            self.summary.paused = self.summary.paused or why
+        return True
+
+    def _left(self, gate: Gate) -> Decimal | None:
+        return counted(gate, self.parts.ledger.spent(gate.balance_at, gate.provider))
+
+    def work(self, works: Works) -> None:
         """Returns when all is done or nothing more may be begun; what was begun is finished."""
+        self._lanes(works)
+        # Whoever bought the same picture meanwhile may have been another lane of this very run.
+        busy, self._busy = self._busy, None
+        self._lanes(busy or {})
+
+    def _lanes(self, works: Works) -> None:
         queue = iter(works.items())
-        lanes = min(self.parts.concurrency, len(works))
+        # More lanes than slots: while one prepares or renders a picture, another uses the slot.
+        lanes = min(2 * self.parts.concurrency, len(works))
         with ThreadPoolExecutor(max(1, lanes), thread_name_prefix="lane") as pool:
             try:
                 for lane in [pool.submit(self._lane, queue) for _ in range(lanes)]:
@@ -182,16 +178,26 @@ class _Run:
         except ItemError as error:
             self._end(entries, State.FAILED, str(error), work)
         except LeaseHeld as error:
-            self._put_back(entries, str(error), work)
+            if self._busy is None:
+                self._put_back(entries, f"{error}; the next sync tries again", work)
+            else:
+                self._busy[work] = entries
+        except TransientError as error:
+            self._put_back(entries, f"{error}; the next sync tries again", work)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._unusable(work, entries, error)
         except BudgetReached:
-            self._halt()
+            self._halted = True
             self.summary.budget_reached = True
-        except AccountError as error:
-            self._halt(self.till.refuse(error))
-        except TransientError as error:
-            self._halt(f"{self.parts.provider} does not serve now: {error}")
+        except Stopped as error:
+            self._halted = True
+            with self._lock:
+                self.summary.paused = self.summary.paused or str(error)
+        except (GateClosed, AccountError, Deferred) as error:
+            if self.closed(self.parts.control.gate(provider) for provider in self.parts.providers):
+                self._halted = True
+            else:
+                self._put_back(entries, f"{error}; the next sync tries again", work)
         else:
             self.progress.step(len(entries))
 
@@ -199,28 +205,24 @@ class _Run:
         source, entries = self._read(work, entries)
         if not entries:
             return
-        master = self.parts.ledger.master(work)
-        image = self._intact(master)
-        if master is None or image is None:
-            self._buy(work, entries[0], source)
-            master = self.parts.ledger.master(work)
-            image = self._intact(master)
-            if master is None or image is None:
-                raise UnusableAnswer("the master cannot be read back")
-        if master.suspicion:
-            self._end(entries, State.QUARANTINED, master.suspicion, work)
+        got = self._purchases.obtain(entries[0], source)
+        if got.master.suspicion:
+            self._end(entries, State.QUARANTINED, got.master.suspicion, work)
             return
         rendition = self.parts.recipe.rendition
-        rendered = self.parts.call(render, source, image, rendition)
+        rendered = self.parts.call(render, source, got.image, rendition, bool(got.cut.steps))
         for entry in entries:
             name = f"{entry.stem}.{rendition.format}"
             self.parts.outputs.write(name, rendered)
             self.parts.manifest.publish(
                 entry.key,
-                Published(work, self.parts.recipe.cut.hash, rendition.hash, name, digest_of(rendered)),
+                Published(got.master.work_id, got.cut.hash, rendition.hash, name, digest_of(rendered)),
                 self.lease,
             )
             self._count(entry)
+        free = entries[1:] if got.paid else entries
+        with self._lock:
+            self.summary.saved += sum((self.parts.price(entry) for entry in free), Decimal(0))
 
     def _read(self, work: str, entries: list[Entry]) -> tuple[bytes, list[Entry]]:
         """The bytes that were hashed, and the entries that still have them."""
@@ -238,72 +240,11 @@ class _Run:
                 good.append(entry)
         return source, good
 
-    def _intact(self, master: Master | None) -> bytes | None:
-        if master is None:
-            return None
-        data = self.parts.masters.read(master_name(master.work_id))
-        if data is None:
-            raise StoreError(
-                f"the master {master_name(master.work_id)} is on record and not in the store: see that BG_MASTERS is "
-                "the right place and mounted. Nothing was bought again"
-            )
-        if digest_of(data) == master.digest:
-            return data
-        self.parts.ledger.forget_master(master.work_id)
-        return None
-
-    def _buy(self, work: str, entry: Entry, source: bytes) -> None:
-        if (charges := self.parts.ledger.charges(work)) >= MAX_CHARGES:
-            raise ItemUnreadable(
-                f"{charges} purchases brought no usable cutout; no more are made. `bg-pipeline why` tells each"
-            )
-        price = self.parts.price(entry)
-        prepared = self.parts.call(prepare, source, self.parts.recipe.cut.max_side_px)
-        self.till.reserve(price)
-        spent = Decimal(0)
-        try:
-            spent = self._order(work, entry, prepared, price)
-        except OutcomeUnknown:
-            spent = price
-            raise
-        except UnusableAnswer:
-            spent = price
-            with self._lock:
-                self.summary.wasted += 1
-                self.summary.credits += price
-            raise
-        finally:
-            self.till.settle(price, spent)
-        with self._lock:
-            self._useless = 0
-            self.summary.purchases += 1
-            self.summary.credits += spent
-
-    def _order(self, work: str, entry: Entry, prepared: Prepared, price: Decimal) -> Decimal:
-        request = CutRequest(
-            work_id=work,
-            item_key=entry.key,
-            image=prepared.image,
-            media_type=prepared.media_type,
-            width_px=prepared.width_px,
-            height_px=prepared.height_px,
-            params=self.parts.recipe.cut.params,
-            credits_expected=price,
-            lease=self.lease,
-        )
-        return self.parts.remover.cut(request).credits_charged
-
     def _unusable(self, work: str, entries: list[Entry], error: BgPipelineError) -> None:
-        with self._lock:
-            self._useless += 1
-            useless = self._useless
-        if useless >= MAX_USELESS:
-            self._halt(f"{useless} purchases in a row brought nothing usable, the last: {error}")
-        if isinstance(error, OutcomeUnknown):
-            with self._lock:
-                self.summary.in_doubt += 1
         if self.parts.ledger.charges(work) >= MAX_CHARGES:
             self._end(entries, State.FAILED, f"{error}. {MAX_CHARGES} purchases are the limit", work)
+        elif self.parts.hold_in_doubt and isinstance(error, OutcomeUnknown):
+            self._end(entries, State.FAILED, f"{error}: {HELD}", work)
         else:
             self._put_back(entries, f"{error}; the next sync tries again", work)
 
@@ -332,8 +273,3 @@ class _Run:
             self.summary.by_reason[reason] = self.summary.by_reason.get(reason, 0) + 1
             self.summary.duplicates += reason is Reason.DUPLICATE
             self.summary.renamed += reason is Reason.RENAMED
-
-    def _halt(self, paused: str = "") -> None:
-        with self._lock:
-            self._halted = True
-            self.summary.paused = self.summary.paused or paused

@@ -10,8 +10,10 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import ConfigurationError, LeaseHeld
 from bg_pipeline.ports import Progress
 from bg_pipeline.steps.detect import Scan, detect, scan
+from bg_pipeline.steps.money import reconcile_balances
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.process import process
+from bg_pipeline.steps.recovery import recover_abandoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ def sync(
         LeaseHeld: another detection runs. A collection that another run works on is only left out.
     """
     started = parts.now()
+    total = Summary()
+    total.lost(recover_abandoned(parts, owner))
+    reconcile_balances(parts)
     seen = scan(parts, owner, progress)
     if collection is not None and collection not in (known := parts.manifest.collections()):
         names = ", ".join(encode_partition(name) for name in list(known)[:20])
         raise ConfigurationError(f"no item is in a collection {collection!r}; there are: {names or 'none'}")
     delta = detect(parts, owner, apply_recipe_change=apply_recipe_change)
-    total = Summary()
     published: list[str] = []
     for name in parts.manifest.pending_collections(only):
         if collection not in {None, name}:

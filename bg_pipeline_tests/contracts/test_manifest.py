@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from bg_pipeline.core.gate import Gate, GateReason, GateState
+from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules
+from bg_pipeline.core.gate import Gate, GateReason, GateState, Thresholds
 from bg_pipeline.core.records import (
     AttemptState,
     Change,
@@ -20,14 +22,17 @@ from bg_pipeline.core.records import (
     Published,
     Reason,
     State,
+    Totals,
 )
-from bg_pipeline.errors import LeaseHeld, LeaseLost
+from bg_pipeline.errors import BudgetReached, GateClosed, ItemRejected, LeaseHeld, LeaseLost
 from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.items import SqlManifest
 from bg_pipeline.manifest.ledger import SqlLedger
-from bg_pipeline.ports import Control, Ledger, Manifest
+from bg_pipeline.ports import Control, CutRequest, Ledger, Manifest
 from bg_pipeline_tests.fakes import FakeClock, MemoryControl, MemoryDatabase, MemoryLedger, MemoryManifest
+
+ONE = Decimal(1)
 
 
 @dataclass
@@ -41,6 +46,22 @@ class Kept:
 
     def lease(self, name: str = "collection c") -> Lease:
         return self.control.acquire(name, "a test", 100.0)
+
+    def buy(self, work_id: str, lease: Lease, provider: str = "bgeraser", price: Decimal = ONE, **more: Any) -> int:
+        """Open an attempt; `more` are fields of its request, or `rules`."""
+        rules = more.pop("rules", Rules(Thresholds(Decimal(0), Decimal(50))))
+        asked = {
+            "image": b"",
+            "media_type": "",
+            "width_px": 1,
+            "height_px": 1,
+            "params": {},
+            "budget": Budget("a run"),
+            "item_key": f"c/{work_id}.jpg",
+            "credits_expected": price,
+        }
+        request = CutRequest(work_id, lease=lease, **asked | more)
+        return self.ledger.open_attempt(request, provider, rules)
 
 
 def _sql(url: str, clock: FakeClock) -> Iterator[Kept]:
@@ -208,7 +229,7 @@ def test_a_write_under_an_older_lease_is_refused(kept: Kept) -> None:
     for write in (
         lambda: kept.manifest.publish("c/a.jpg", shown("c/a.png"), old),
         lambda: kept.manifest.set_state("c/a.jpg", State.FAILED, "", "w", old),
-        lambda: kept.ledger.open_attempt("w", "bgeraser", Decimal(1), old),
+        lambda: kept.buy("w", old),
         lambda: kept.control.heartbeat(old, 100.0),
         lambda: kept.control.release(old),
     ):
@@ -264,7 +285,7 @@ def test_of_several_that_want_to_buy_a_work_at_once_one_may(kept: Kept) -> None:
     def buy(lease: Lease) -> bool:
         together.wait()
         try:
-            kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+            kept.buy("w", lease)
         except LeaseHeld:
             return False
         return True
@@ -317,12 +338,12 @@ def test_a_forgotten_hash_is_looked_at_again(kept: Kept) -> None:
 
 def test_one_work_has_one_open_attempt(kept: Kept) -> None:
     first, second = kept.lease("collection c"), kept.lease("collection d")
-    attempt = kept.ledger.open_attempt("w", "bgeraser", Decimal(1), first)
+    attempt = kept.buy("w", first)
     with pytest.raises(LeaseHeld, match="same picture"):
-        kept.ledger.open_attempt("w", "bgeraser", Decimal(1), second)
+        kept.buy("w", second)
 
     kept.ledger.close_attempt(attempt, AttemptState.REFUSED, Decimal(0), "503")
-    kept.ledger.open_attempt("w", "bgeraser", Decimal(1), second)
+    kept.buy("w", second)
     assert [a.state for a in kept.ledger.attempts("w")] == [AttemptState.REFUSED, AttemptState.INTENT]
     assert [a.work_id for a in kept.ledger.open_attempts("collection d")] == ["w"]
 
@@ -332,7 +353,7 @@ def test_one_work_has_one_open_attempt(kept: Kept) -> None:
     [(AttemptState.REFUSED, 0), (AttemptState.CHARGED, 1), (AttemptState.UNUSABLE, 1), (AttemptState.IN_DOUBT, 1)],
 )
 def test_what_may_have_been_charged_counts_as_a_charge(kept: Kept, state: AttemptState, charges: int) -> None:
-    attempt = kept.ledger.open_attempt("w", "bgeraser", Decimal(1), kept.lease())
+    attempt = kept.buy("w", kept.lease())
     kept.ledger.close_attempt(attempt, state, Decimal(0))
 
     assert kept.ledger.charges("w") == charges
@@ -341,16 +362,16 @@ def test_what_may_have_been_charged_counts_as_a_charge(kept: Kept, state: Attemp
 def test_credits_are_exact_to_a_thousandth(kept: Kept) -> None:
     lease = kept.lease()
     for number in range(3):
-        attempt = kept.ledger.open_attempt(f"w{number}", "removebg", Decimal("0.25"), lease)
+        attempt = kept.buy(f"w{number}", lease, "removebg", Decimal("0.25"))
         kept.ledger.close_attempt(attempt, AttemptState.CHARGED, Decimal("0.1"))
 
-    assert kept.ledger.spent_since(0.0) == Decimal("0.3")
-    assert kept.ledger.spent_since(kept.clock.now + 1) == 0
+    assert kept.ledger.spent(0.0) == Decimal("0.3")
+    assert kept.ledger.spent(kept.clock.now + 1) == 0
     assert kept.ledger.attempts("w0")[0].credits_expected == Decimal("0.25")
 
 
 def test_a_kept_master_closes_its_attempt_and_makes_the_work_bought(kept: Kept) -> None:
-    attempt = kept.ledger.open_attempt("w", "bgeraser", Decimal(1), kept.lease())
+    attempt = kept.buy("w", kept.lease())
     master = Master("w", "digest", 20, 10, "looks odd")
     kept.ledger.keep_master(master, attempt, Decimal(1))
 
@@ -363,23 +384,128 @@ def test_a_kept_master_closes_its_attempt_and_makes_the_work_bought(kept: Kept) 
 def test_a_work_with_a_master_cannot_be_bought_until_its_master_is_forgotten(kept: Kept) -> None:
     """A twin in another collection may have looked before the master was there."""
     lease = kept.lease()
-    attempt = kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+    attempt = kept.buy("w", lease)
     kept.ledger.keep_master(Master("w", "digest", 20, 10), attempt, Decimal(1))
     with pytest.raises(LeaseHeld, match="meanwhile"):
-        kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+        kept.buy("w", lease)
 
     kept.ledger.forget_master("w")
-    assert kept.ledger.open_attempt("w", "bgeraser", Decimal(1), lease)
+    assert kept.buy("w", lease)
 
 
-def test_a_gate_is_open_until_it_is_set_and_keeps_what_is_set(kept: Kept) -> None:
+def test_the_same_bytes_are_not_bought_twice_at_once_under_two_names(kept: Kept) -> None:
+    """Two files that differ in their metadata only are sent as the same bytes."""
+    lease = kept.lease()
+    first = kept.buy("w", lease, sent_digest="same", cut_hash="c")
+    with pytest.raises(LeaseHeld, match="another name"):
+        kept.buy("x", lease, sent_digest="same", cut_hash="c")
+    assert kept.buy("y", lease, sent_digest="same", cut_hash="another")
+
+    kept.ledger.keep_master(Master("w", "digest", 20, 10, "", "same", "c"), first, ONE)
+    assert kept.ledger.twin("same", "c") == Master("w", "digest", 20, 10, "", "same", "c")
+    assert kept.ledger.twin("same", "other") is None
+
+
+def test_the_cap_of_a_run_counts_what_is_spent_in_flight_and_in_doubt_wherever_it_runs(kept: Kept) -> None:
+    lease = kept.lease()
+    budget = Budget("the night", Decimal(3))
+    charged = kept.buy("a", lease, budget=budget)
+    kept.ledger.close_attempt(charged, AttemptState.CHARGED, ONE)
+    doubtful = kept.buy("b", lease, budget=budget)
+    kept.ledger.close_attempt(doubtful, AttemptState.IN_DOUBT, Decimal(0))
+    kept.buy("c", lease, budget=budget)
+
+    with pytest.raises(BudgetReached, match="3 of the 3 of this run"):
+        kept.buy("d", kept.lease("collection d"), budget=budget)
+    assert kept.buy("e", lease, budget=Budget("another run", Decimal(3)))
+
+
+def test_the_cap_of_a_day_holds_for_all_runs_and_ends_at_midnight(kept: Kept) -> None:
+    lease = kept.lease()
+    rules = Rules(Thresholds(Decimal(0), Decimal(50)), day_cap=ONE, timezone="Asia/Tokyo")
+    kept.ledger.close_attempt(kept.buy("a", lease, rules=rules), AttemptState.CHARGED, ONE)
+    with pytest.raises(BudgetReached, match="1 of the 1 of this day"):
+        kept.buy("b", lease, rules=rules, budget=Budget("another run"))
+
+    kept.clock.now += 86_400
+    assert kept.buy("b", kept.lease("collection d"), rules=rules)
+
+
+def test_purchases_since_the_last_reading_count_against_the_threshold_and_close_the_gate_for_all(kept: Kept) -> None:
+    """Two runs near the threshold must not dip below it together."""
+    lease = kept.lease()
+    rules = Rules(Thresholds(Decimal(10), Decimal(60)))
+    kept.control.change_gate("bgeraser", lambda gate: replace(gate, balance=Decimal(11), balance_at=kept.clock.now))
+    kept.clock.now += 1
+    kept.buy("a", lease, rules=rules)
+    kept.ledger.close_attempt(kept.buy("b", lease, rules=rules), AttemptState.CHARGED, ONE)
+
+    with pytest.raises(GateClosed, match="9 credits are left"):
+        kept.buy("c", kept.lease("collection d"), rules=rules)
+    gate = kept.control.gate("bgeraser")
+    assert (gate.reason, gate.balance) == (GateReason.LOW_CREDITS, Decimal(11))
+
+
+def test_no_purchase_passes_a_closed_gate(kept: Kept) -> None:
+    kept.control.change_gate("bgeraser", lambda gate: replace(gate, state=GateState.CLOSED, reason=GateReason.BY_HAND))
+
+    with pytest.raises(GateClosed, match="by hand"):
+        kept.buy("a", kept.lease())
+    assert kept.buy("a", kept.lease("collection d"), "removebg")
+
+
+def test_a_work_is_not_bought_a_fourth_time(kept: Kept) -> None:
+    lease = kept.lease()
+    for _ in range(MAX_CHARGES):
+        kept.ledger.close_attempt(kept.buy("w", lease), AttemptState.IN_DOUBT, Decimal(0))
+
+    with pytest.raises(ItemRejected, match="no usable cutout"):
+        kept.buy("w", lease)
+
+
+def test_the_log_tells_every_attempt_whole_and_the_totals_add_them_up(kept: Kept) -> None:
+    lease = kept.lease()
+    began = kept.clock.now
+    first = kept.buy("a", lease, item_key="c/\udcff.jpg")
+    kept.clock.now += 2
+    kept.ledger.close_attempt(first, AttemptState.UNUSABLE, ONE, "no picture", "<html>", "r-1")
+    second = kept.buy("b", lease, "removebg", Decimal("0.25"), budget=Budget("other"))
+    kept.ledger.keep_master(Master("b", "digest", 2, 1), second, Decimal("0.25"), "r-2")
+
+    one, two = kept.ledger.log(began)
+    assert (one.item_key, one.lease_name, one.run) == ("c/\udcff.jpg", "collection c", "a run")
+    assert (one.detail, one.answer, one.request_id, one.credits_wasted) == ("no picture", "<html>", "r-1", ONE)
+    assert (one.started_at, one.ended_at, two.request_id, two.credits_wasted) == (began, began + 2, "r-2", 0)
+    assert [a.work_id for a in kept.ledger.log(began, "other")] == ["b"]
+    assert kept.ledger.totals(began, began + 9) == {
+        AttemptState.UNUSABLE: Totals(1, ONE, ONE),
+        AttemptState.CHARGED: Totals(1, Decimal("0.25"), Decimal("0.25")),
+    }
+    assert kept.ledger.totals(began, began + 9, "removebg").keys() == {AttemptState.CHARGED}
+    assert kept.ledger.totals(began, began + 1).keys() == {AttemptState.UNUSABLE}
+
+
+def test_a_gate_is_open_until_it_is_moved_and_keeps_all_that_is_set(kept: Kept) -> None:
     assert kept.control.gate("bgeraser") == Gate("bgeraser")
-    closed = Gate("bgeraser", GateState.CLOSED, GateReason.LOW_CREDITS, 12.5, 3, Decimal("7.5"))
-    kept.control.set_gate(closed)
-    kept.control.set_gate(replace(closed, episode=4))
+    closed = Gate(
+        "bgeraser", GateState.CLOSED, GateReason.OUTAGE, 12.5, 3, Decimal("7.5"), 11.0, until=70.0, trips=2, why="503"
+    )
+    assert kept.control.change_gate("bgeraser", lambda _gate: closed) == closed
+    kept.control.change_gate("bgeraser", lambda gate: replace(gate, episode=gate.episode + 1))
 
     assert kept.control.gate("bgeraser") == replace(closed, episode=4)
     assert kept.control.gate("removebg").is_open
+
+
+def test_of_many_that_move_a_gate_at_once_none_is_lost(kept: Kept) -> None:
+    """A reading of the balance and a 402 may come at the same moment."""
+
+    def count(_number: int) -> None:
+        kept.control.change_gate("bgeraser", lambda gate: replace(gate, episode=gate.episode + 1))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(count, range(30)))
+    assert kept.control.gate("bgeraser").episode == 30
 
 
 def test_finished_syncs_are_remembered_newest_first(kept: Kept) -> None:

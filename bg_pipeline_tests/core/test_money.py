@@ -1,53 +1,16 @@
-"""Prices, budgets, gates, waits and exit codes."""
+"""Prices, waits and exit codes."""
 
-from dataclasses import replace
+import json
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from bg_pipeline import errors
-from bg_pipeline.core.credits import PRICES, Budget, runs_out_on
-from bg_pipeline.core.gate import Gate, GateReason, GateState, Thresholds, on_balance, on_refusal
+from bg_pipeline.core.credits import PRICES, runs_out_on
 from bg_pipeline.core.media import sniff
-from bg_pipeline.core.report import Exit, Summary, exit_code_of
+from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
 from bg_pipeline.core.retry import parse_retry_after, wait_s
-
-THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
-OPEN = Gate("bgeraser")
-LOW = Gate("bgeraser", GateState.CLOSED, GateReason.LOW_CREDITS, since=1.0, episode=3)
-BAD_KEY = replace(LOW, reason=GateReason.BAD_KEY)
-
-
-@pytest.mark.parametrize(
-    ("gate", "balance", "state", "reason"),
-    [
-        pytest.param(OPEN, 50, GateState.OPEN, GateReason.NONE, id="open, at the threshold"),
-        pytest.param(OPEN, 49, GateState.CLOSED, GateReason.LOW_CREDITS, id="open, below it"),
-        pytest.param(OPEN, None, GateState.OPEN, GateReason.NONE, id="open, balance unknown"),
-        pytest.param(LOW, 99, GateState.CLOSED, GateReason.LOW_CREDITS, id="closed, below the upper threshold"),
-        pytest.param(LOW, 100, GateState.OPEN, GateReason.NONE, id="closed, at the upper threshold"),
-        pytest.param(LOW, None, GateState.CLOSED, GateReason.LOW_CREDITS, id="closed, balance unknown"),
-        pytest.param(BAD_KEY, 60, GateState.OPEN, GateReason.NONE, id="bad key works again"),
-        pytest.param(BAD_KEY, 10, GateState.CLOSED, GateReason.LOW_CREDITS, id="bad key works, and is empty"),
-    ],
-)
-def test_the_balance_moves_the_gate(gate: Gate, balance: int | None, state: GateState, reason: GateReason) -> None:
-    moved = on_balance(gate, None if balance is None else Decimal(balance), THRESHOLDS, now=9.0)
-
-    assert (moved.state, moved.reason) == (state, reason)
-
-
-def test_each_closing_is_an_episode_of_its_own() -> None:
-    gate = OPEN
-    for balance in (10, 200, 10):
-        gate = on_balance(gate, Decimal(balance), THRESHOLDS, now=1.0)
-
-    assert gate.episode == 2
-
-
-def test_a_refusal_during_an_episode_does_not_begin_another() -> None:
-    assert on_refusal(LOW, GateReason.NO_CREDITS, now=5.0) == LOW
 
 
 @pytest.mark.parametrize(
@@ -80,16 +43,6 @@ def test_the_wait_doubles_up_to_a_minute(retry: int, expected: float) -> None:
 
 def test_a_wait_that_the_service_names_is_obeyed_to_the_letter() -> None:
     assert wait_s(0, 33.0, jitter=0.1) == 33.0
-
-
-def test_a_budget_refuses_what_would_exceed_it_and_counts_what_is_in_flight() -> None:
-    budget = Budget(Decimal(2))
-    budget.reserve(Decimal(1))
-    budget.settle(Decimal(1), Decimal(1))
-    budget.reserve(Decimal(1))
-
-    with pytest.raises(errors.BudgetReached, match="1 of 2 are spent and 1 are in flight"):
-        budget.reserve(Decimal(1))
 
 
 def test_a_quote_says_whether_the_balance_lasts_above_the_threshold() -> None:
@@ -132,6 +85,7 @@ def test_every_error_that_ends_a_command_has_its_exit_code(error: errors.BgPipel
         (Summary(quarantined=1), Exit.SOME_FAILED),
         (Summary(failed=1, paused="no credits"), Exit.PAUSED),
         (Summary(budget_reached=True), Exit.BUDGET),
+        (Summary(pending=1, failures=[Failure("a", "pending", "503")]), Exit.SOME_FAILED),
         (Summary(busy="held"), Exit.LEASE),
     ],
 )
@@ -145,6 +99,14 @@ def test_summaries_of_collections_add_up() -> None:
 
     assert (total.published, total.credits, total.failed) == (3, Decimal("1.25"), 1)
     assert total.by_reason == {"new": 2, "renamed": 1}
+
+
+def test_a_summary_survives_being_logged() -> None:
+    summary = Summary(
+        credits=Decimal("0.25"), saved=Decimal(3), credits_in_doubt=Decimal(1), failures=[Failure("a", "failed", "x")]
+    )
+
+    assert Summary.from_dict(json.loads(json.dumps(summary.as_dict()))) == summary
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
-"""Names, waits and budgets, whatever they are fed."""
+"""Names, waits and merges, whatever they are fed."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import allocate_stems, decode_partition, encode_partition, fold, key_bytes
 from bg_pipeline.core.retry import MAX_WAIT_S, parse_retry_after, wait_s
 from bg_pipeline.core.streams import merge_join
-from bg_pipeline.errors import BudgetReached
 from bg_pipeline_tests.laws.strategies import collections, keys
 
 
@@ -61,28 +58,6 @@ def test_no_retry_after_header_breaks_the_client(value: str, date: str | None) -
     parsed = parse_retry_after(value, date)
 
     assert parsed is None or parsed >= 0
-
-
-@given(
-    cap=st.integers(0, 20),
-    steps=st.lists(st.tuples(st.sampled_from(["reserve", "keep", "release"]), st.integers(1, 5))),
-)
-def test_a_budget_is_never_exceeded_and_always_adds_up(cap: int, steps: list[tuple[str, int]]) -> None:
-    budget = Budget(Decimal(cap))
-    reserved: list[int] = []
-    for step, amount in steps:
-        if step == "reserve":
-            try:
-                budget.reserve(Decimal(amount))
-            except BudgetReached:
-                continue
-            reserved.append(amount)
-        elif reserved:
-            taken = Decimal(reserved.pop())
-            budget.settle(taken, taken if step == "keep" else Decimal(0))
-
-        assert budget.pending == sum(reserved)
-        assert budget.spent + budget.pending <= cap
 
 
 @given(st.sets(keys), st.sets(keys))

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.gate import Gate, GateReason, on_refusal
+from bg_pipeline.core.credits import MAX_CHARGES, Budget
+from bg_pipeline.core.gate import GateReason, on_refusal
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import AttemptState, Reason, State
 from bg_pipeline.core.report import Exit
@@ -24,7 +24,8 @@ from bg_pipeline.errors import (
     TransientError,
 )
 from bg_pipeline.ports import Silent
-from bg_pipeline.steps.process import MAX_CHARGES, MAX_USELESS, lease_name, process
+from bg_pipeline.steps.process import lease_name, process
+from bg_pipeline.steps.purchase import MAX_USELESS
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
@@ -238,11 +239,13 @@ def test_a_source_that_comes_back_is_published_again_and_free(graph: Graph) -> N
 
 
 def test_the_attempt_is_on_record_before_the_request_is_sent(graph: Graph) -> None:
-    open_when_sent: list[int] = []
-    graph.remover.before = lambda request: open_when_sent.append(len(graph.ledger.open_attempts(request.lease.name)))
+    on_record: list[bool] = []
+    graph.remover.before = lambda request: on_record.append(
+        request.work_id in {a.work_id for a in graph.ledger.open_attempts(request.lease.name)}
+    )
     graph.sync()
 
-    assert open_when_sent == [1, 1, 1, 1]
+    assert on_record == [True] * 4
 
 
 def test_the_master_is_stored_before_anything_is_published(graph: Graph) -> None:
@@ -266,7 +269,7 @@ def test_a_master_that_cannot_be_stored_leaves_an_open_attempt_that_counts_as_in
     done = graph.sync(collection="bags")
 
     assert done.summary.in_doubt == 1
-    assert [a.state for a, _ in graph.database.attempts.values()] == [AttemptState.IN_DOUBT, AttemptState.CHARGED]
+    assert [a.state for a in graph.database.attempts.values()] == [AttemptState.IN_DOUBT, AttemptState.CHARGED]
 
 
 def test_a_run_killed_after_the_master_was_stored_pays_nothing_again(graph: Graph) -> None:
@@ -371,7 +374,7 @@ def test_settings_that_change_between_detection_and_processing_buy_nothing(graph
     graph.source.put("shoes/0.png", product(50))
     graph.sync(cap=0)
     graph.change_recipe(max_side_px=40)
-    summary, _ = process(graph.parts, "shoes", "a test", Budget(None), Silent())
+    summary, _ = process(graph.parts, "shoes", "a test", Budget("a run"), Silent())
 
     assert (summary.purchases, summary.pending) == (0, 1)
 
@@ -423,7 +426,7 @@ def test_an_unusable_answer_is_never_published_and_counts_as_charged(graph: Grap
 
     assert (done.summary.published, done.summary.wasted, done.summary.credits) == (0, 1, Decimal(1))
     assert graph.outputs.blobs == {}
-    assert [a.state for a, _ in graph.database.attempts.values()] == [AttemptState.UNUSABLE]
+    assert [a.state for a in graph.database.attempts.values()] == [AttemptState.UNUSABLE]
 
 
 def test_an_answer_with_another_picture_is_not_published(graph: Graph) -> None:
@@ -452,14 +455,15 @@ def test_a_transient_error_is_retried_with_growing_waits_and_each_try_is_on_reco
     done = graph.sync(collection="bags")
 
     assert (done.summary.published, graph.slept) == (1, [1.0, 2.0])
-    states = [a.state for a, _ in graph.database.attempts.values()]
+    states = [a.state for a in graph.database.attempts.values()]
     assert states == [AttemptState.REFUSED, AttemptState.REFUSED, AttemptState.CHARGED]
 
 
 def test_a_retry_that_slept_asks_the_gate_again(graph: Graph) -> None:
     """Stop means stop: another run may have met a 402 in the meantime."""
-    closed = on_refusal(Gate("bgeraser"), GateReason.NO_CREDITS, now=1.0)
-    graph.while_asleep = lambda: graph.control.set_gate(closed)
+    graph.while_asleep = lambda: graph.control.change_gate(
+        "bgeraser", lambda gate: on_refusal(gate, GateReason.NO_CREDITS, "402", now=1.0)
+    )
     graph.remover = FakeRemover([TransientError("503")])
     done = graph.sync(collection="bags")
 

@@ -25,7 +25,6 @@ def upgrade() -> None:
             sa.Column("balance_at", sa.Float, nullable=False, server_default="0"),
             sa.Column("until", sa.Float, nullable=False, server_default="0"),
             sa.Column("trips", sa.Integer, nullable=False, server_default="0"),
-            sa.Column("readings", sa.Integer, nullable=False, server_default="0"),
             sa.Column("why", sa.Text, nullable=False, server_default=""),
         ],
     }

@@ -1,0 +1,129 @@
+"""`bg-pipeline ledger` and `gate`: what was spent, and who may be sent anything."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import click
+
+from bg_pipeline.cli import show
+from bg_pipeline.config import load_settings
+from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.gate import GateState, by_hand
+from bg_pipeline.core.records import Attempt
+from bg_pipeline.steps.money import left_of, saved_since, standing
+from bg_pipeline.steps.parts import Parts
+from bg_pipeline.wiring import opened
+
+_DAY_S = 86_400.0
+_COLUMNS = (
+    *("at", "provider", "item", "collection", "run", "became"),
+    *("credits_expected", "credits_charged", "credits_wasted", "seconds", "detail", "answer", "request_id", "work_id"),
+)
+_SHOWN = ("at", "provider", "item", "became", "credits_expected", "credits_charged", "seconds", "detail")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the beginning of a formula; item names are not ours."""
+
+
+@click.command()
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660), help="How far back.")
+@click.option("--run", metavar="NAME", help="Only what this run spent.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every attempt as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
+    """Every purchase that was tried, and what it cost."""
+    with opened(load_settings()) as parts:
+        since = parts.now() - days * _DAY_S
+        rows = (_row(attempt) for attempt in parts.ledger.log(since, run))
+        if as_csv:
+            writer = csv.writer(sys.stdout)
+            writer.writerow(_COLUMNS)
+            writer.writerows([_cell(row[name]) for name in _COLUMNS] for row in rows)
+            return
+        providers = {provider: standing(parts, provider, days) for provider in parts.providers}
+        saved = float(saved_since(parts, since))
+        if as_json:
+            click.echo(json.dumps({"attempts": list(rows), "providers": providers, "saved": saved}))
+            return
+        _show(list(rows), providers, saved, days)
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["show", "open", "close"]), default="show", metavar="[open|close]")
+@click.argument("provider", required=False, metavar="[PROVIDER]")
+@click.option("--why", metavar="TEXT", default="", help="For whoever meets the gate as you left it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def gate(action: str, provider: str | None, why: str, as_json: bool) -> None:
+    """Who may be sent anything; open or close a gate by hand."""
+    with opened(load_settings()) as parts:
+        if action != "show":
+            if provider not in parts.providers:
+                names = ", ".join(parts.providers)
+                raise click.UsageError(f"name one of the providers in BG_PROVIDER: {names}")
+            wanted = GateState.OPEN if action == "open" else GateState.CLOSED
+            parts.control.change_gate(provider, lambda gate: by_hand(gate, wanted, why, parts.now()))
+        found = list(_gates(parts))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    columns = ("provider", "state", "since", "balance", "why")
+    show.console().print(show.grid(columns, [tuple(str(facts[name]) for name in columns) for facts in found]))
+
+
+def _gates(parts: Parts) -> Iterator[dict[str, Any]]:
+    for provider in parts.providers:
+        gate = parts.control.gate(provider)
+        left = left_of(parts, gate)
+        closed = why_closed(gate, parts.thresholds, left)
+        yield {
+            "provider": provider,
+            "state": gate.state.value,
+            "reason": gate.reason.value or None,
+            "since": show.iso(gate.since) if gate.since else "–",
+            "episode": gate.episode,
+            "balance": show.number(left),
+            "why": closed if not gate.is_open else gate.why or "–",
+        }
+
+
+def _row(attempt: Attempt) -> dict[str, Any]:
+    ended = attempt.ended_at
+    return {
+        "at": show.iso(attempt.started_at),
+        "provider": attempt.provider,
+        "item": show.printable(attempt.item_key),
+        "collection": show.printable(attempt.lease_name.removeprefix("collection ")),
+        "run": attempt.run,
+        "became": attempt.state.value,
+        "credits_expected": float(attempt.credits_expected),
+        "credits_charged": float(attempt.credits_charged),
+        "credits_wasted": float(attempt.credits_wasted),
+        "seconds": None if ended is None else round(ended - attempt.started_at, 2),
+        "detail": show.printable(attempt.detail),
+        "answer": show.printable(attempt.answer),
+        "request_id": attempt.request_id,
+        "work_id": attempt.work_id,
+    }
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _show(rows: list[dict[str, Any]], providers: dict[str, dict[str, Any]], saved: float, days: int) -> None:
+    out = show.console()
+    newest = list(islice(reversed(rows), show.MOST_ROWS))
+    cells = [tuple("–" if row[name] is None else str(row[name]) for name in _SHOWN) for row in reversed(newest)]
+    out.print(show.grid(_SHOWN, cells, numbers=(4, 5, 6)))
+    if len(rows) > len(newest):
+        out.print(f"and {len(rows) - len(newest)} before these: bg-pipeline ledger --csv")
+    columns = ("charged", "wasted", "in_doubt", "balance")
+    sums = [
+        (name, *(show.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
+        for name, facts in providers.items()
+    ]
+    out.print(show.grid(("provider", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
+    out.print(f"saved in {days} days by what was bought before: {show.number(saved)} credits")

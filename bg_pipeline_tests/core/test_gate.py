@@ -1,0 +1,139 @@
+"""When a gate closes, and when it opens again."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from bg_pipeline.core.gate import (
+    BALANCE_GOOD_FOR_S,
+    LONGEST_COOLDOWN_S,
+    Gate,
+    GateReason,
+    GateState,
+    Thresholds,
+    by_hand,
+    cooldown_s,
+    on_balance,
+    on_refusal,
+    on_success,
+    on_time,
+    on_unreadable,
+)
+
+THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
+OPEN = Gate("bgeraser", balance=Decimal(500), balance_at=0.0)
+BY_HAND = replace(OPEN, reason=GateReason.BY_HAND)
+
+
+def closed(reason: GateReason) -> Gate:
+    return Gate("bgeraser", GateState.CLOSED, reason, since=1.0, episode=3, until=60.0, trips=1)
+
+
+@pytest.mark.parametrize(
+    ("gate", "balance", "state", "reason"),
+    [
+        pytest.param(OPEN, 50, GateState.OPEN, GateReason.NONE, id="open, at the threshold"),
+        pytest.param(OPEN, 49, GateState.CLOSED, GateReason.LOW_CREDITS, id="open, below it"),
+        pytest.param(BY_HAND, 0, GateState.OPEN, GateReason.BY_HAND, id="open by hand, and empty"),
+        pytest.param(BY_HAND, 100, GateState.OPEN, GateReason.NONE, id="open by hand, and full again"),
+        pytest.param(closed(GateReason.LOW_CREDITS), 99, GateState.CLOSED, GateReason.LOW_CREDITS, id="low, below"),
+        pytest.param(closed(GateReason.LOW_CREDITS), 100, GateState.OPEN, GateReason.NONE, id="low, topped up"),
+        pytest.param(closed(GateReason.NO_CREDITS), 99, GateState.CLOSED, GateReason.NO_CREDITS, id="none, below"),
+        pytest.param(closed(GateReason.NO_CREDITS), 100, GateState.OPEN, GateReason.NONE, id="none, topped up"),
+        pytest.param(closed(GateReason.BALANCE_UNKNOWN), 50, GateState.OPEN, GateReason.NONE, id="unknown, known now"),
+        pytest.param(
+            closed(GateReason.BALANCE_UNKNOWN), 9, GateState.CLOSED, GateReason.LOW_CREDITS, id="unknown, low"
+        ),
+        pytest.param(closed(GateReason.BAD_KEY), 500, GateState.CLOSED, GateReason.BAD_KEY, id="bad key"),
+        pytest.param(closed(GateReason.BAD_KEY), 10, GateState.CLOSED, GateReason.LOW_CREDITS, id="bad key, low"),
+        pytest.param(closed(GateReason.OUTAGE), 500, GateState.CLOSED, GateReason.OUTAGE, id="outage"),
+        pytest.param(closed(GateReason.QUALITY), 500, GateState.CLOSED, GateReason.QUALITY, id="quality"),
+        pytest.param(closed(GateReason.BY_HAND), 500, GateState.CLOSED, GateReason.BY_HAND, id="closed by hand"),
+    ],
+)
+def test_the_balance_moves_the_gate(gate: Gate, balance: int, state: GateState, reason: GateReason) -> None:
+    moved = on_balance(gate, Decimal(balance), THRESHOLDS, now=9.0)
+
+    assert (moved.state, moved.reason) == (state, reason)
+    assert (moved.balance, moved.balance_at) == (Decimal(balance), 9.0)
+
+
+def test_each_closing_is_an_episode_of_its_own() -> None:
+    gate = OPEN
+    for balance in (10, 200, 10, 200, 10):
+        gate = on_balance(gate, Decimal(balance), THRESHOLDS, now=1.0)
+
+    assert gate.episode == 3
+
+
+@pytest.mark.parametrize("reason", [r for r in GateReason if r is not GateReason.NONE])
+def test_a_refusal_during_an_episode_does_not_begin_another(reason: GateReason) -> None:
+    assert on_refusal(closed(reason), GateReason.NO_CREDITS, "402", now=5.0).episode == 3
+
+
+@pytest.mark.parametrize(
+    ("during", "reason"),
+    [
+        (GateReason.OUTAGE, GateReason.NO_CREDITS),
+        (GateReason.BAD_KEY, GateReason.NO_CREDITS),
+        (GateReason.BY_HAND, GateReason.BY_HAND),
+        (GateReason.QUALITY, GateReason.QUALITY),
+        (GateReason.LOW_CREDITS, GateReason.LOW_CREDITS),
+    ],
+)
+def test_an_empty_account_outlasts_an_outage_and_nothing_outranks_a_person(
+    during: GateReason, reason: GateReason
+) -> None:
+    """A gate that opens by itself after a minute must not, once a 402 came."""
+    gate = on_refusal(closed(during), GateReason.NO_CREDITS, "402", now=5.0)
+
+    assert gate.reason is reason
+    assert on_time(gate, 1e9).is_open == (reason in {GateReason.OUTAGE, GateReason.BAD_KEY})
+
+
+def test_an_empty_account_closes_even_what_a_person_opened() -> None:
+    assert on_refusal(BY_HAND, GateReason.NO_CREDITS, "402", now=5.0).state is GateState.CLOSED
+
+
+def test_an_outage_ends_on_probation_and_each_relapse_takes_longer_within_one_episode() -> None:
+    gate = on_refusal(OPEN, GateReason.OUTAGE, "503", now=0.0)
+    assert (gate.until, gate.episode, on_time(gate, 59.0).is_open) == (60.0, 1, False)
+
+    probing = on_time(gate, 60.0)
+    assert probing.on_probation
+    relapsed = on_refusal(probing, GateReason.OUTAGE, "503", now=61.0)
+    assert (relapsed.until, relapsed.episode, relapsed.trips) == (61.0 + 120.0, 1, 2)
+    assert on_success(on_time(relapsed, 200.0)) == replace(OPEN, since=200.0, episode=1)
+
+
+def test_a_wait_that_the_service_names_is_kept() -> None:
+    assert on_refusal(OPEN, GateReason.OUTAGE, "429", now=5.0, for_s=3600.0).until == 3605.0
+
+
+def test_a_cooldown_never_ends_beyond_half_an_hour() -> None:
+    assert [cooldown_s(trips) for trips in (1, 2, 3)] == [60.0, 120.0, 240.0]
+    assert cooldown_s(10_000) == LONGEST_COOLDOWN_S
+
+
+def test_an_unreadable_balance_is_counted_down_for_six_hours_and_then_closes() -> None:
+    assert on_unreadable(OPEN, "502", now=BALANCE_GOOD_FOR_S).is_open
+    gate = on_unreadable(OPEN, "502", now=BALANCE_GOOD_FOR_S + 1)
+    assert (gate.reason, gate.why) == (GateReason.BALANCE_UNKNOWN, "502")
+
+    assert not on_unreadable(Gate("bgeraser"), "502", now=1.0).is_open
+    assert on_unreadable(BY_HAND, "502", now=1e9) == BY_HAND
+
+
+def test_a_person_opens_and_closes_for_good() -> None:
+    opened = by_hand(closed(GateReason.QUALITY), GateState.OPEN, "checked the plan", now=7.0)
+    assert (opened.is_open, opened.reason, opened.why, opened.episode) == (
+        True,
+        GateReason.BY_HAND,
+        "checked the plan",
+        3,
+    )
+
+    shut = by_hand(OPEN, GateState.CLOSED, "stocktaking", now=7.0)
+    assert (shut.is_open, shut.why, shut.episode) == (False, "stocktaking", 1)
+    assert by_hand(shut, GateState.CLOSED, "still", now=8.0).episode == 1
