@@ -15,10 +15,10 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 @cache
 def product(shade: int = 0, size: tuple[int, int] = (48, 32), kind: str = "PNG") -> bytes:
-    """A dark box on a light backdrop; another shade is another picture."""
+    """A dark box on a light backdrop; another shade is another picture, also after JPEG has blurred it."""
     image = Image.new("RGB", size, (235, 235, 235))
     box = (size[0] // 4, size[1] // 4, size[0] * 3 // 4, size[1] * 3 // 4)
-    ImageDraw.Draw(image).rectangle(box, fill=(shade % 200, shade // 200 % 200, 90))
+    ImageDraw.Draw(image).rectangle(box, fill=(shade * 29 % 200, (shade * 53 + shade // 200 * 40) % 200, 90))
     return encoded(image, kind)
 
 

@@ -178,21 +178,13 @@ class _Run:
         except ItemError as error:
             self._end(entries, State.FAILED, str(error), work)
         except LeaseHeld as error:
-            if self._busy is None:
-                self._put_back(entries, f"{error}; the next sync tries again", work)
-            else:
-                self._busy[work] = entries
+            self._later(work, entries, error)
         except TransientError as error:
             self._put_back(entries, f"{error}; the next sync tries again", work)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._unusable(work, entries, error)
-        except BudgetReached:
-            self._halted = True
-            self.summary.budget_reached = True
-        except Stopped as error:
-            self._halted = True
-            with self._lock:
-                self.summary.paused = self.summary.paused or str(error)
+        except (BudgetReached, Stopped) as error:
+            self._halt(error)
         except (GateClosed, AccountError, Deferred) as error:
             if self.closed(self.parts.control.gate(provider) for provider in self.parts.providers):
                 self._halted = True
@@ -200,6 +192,20 @@ class _Run:
                 self._put_back(entries, f"{error}; the next sync tries again", work)
         else:
             self.progress.step(len(entries))
+
+    def _halt(self, error: BgPipelineError) -> None:
+        with self._lock:
+            self._halted = True
+            if isinstance(error, BudgetReached):
+                self.summary.budget_reached = True
+            else:
+                self.summary.paused = self.summary.paused or str(error)
+
+    def _later(self, work: str, entries: list[Entry], error: BgPipelineError) -> None:
+        if self._busy is None:
+            self._put_back(entries, f"{error}; the next sync tries again", work)
+        else:
+            self._busy[work] = entries
 
     def _publish(self, work: str, entries: list[Entry]) -> None:
         source, entries = self._read(work, entries)

@@ -1,11 +1,14 @@
 """The command line as a user meets it: whole processes, real files, the sandbox on a socket."""
 
+import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -299,6 +302,70 @@ def test_a_killed_sync_charges_at_most_one_extra_a_request_in_flight_and_all_are
     extra = len(shop.vendor.ledger.charges()) - 45
     assert done["pending"] == 0
     assert 0 <= extra <= done["in_doubt"] <= 4
+
+
+def test_two_syncs_at_once_buy_each_picture_once(shop: Shop) -> None:
+    """Two machines with one cron line."""
+    for n in range(10):
+        shop.put(f"hats/{n}.png", product(100 + n))
+        shop.put(f"ties/{n}.png", product(200 + n))
+    shop.vendor.latency_s = 0.2
+    first = shop.start("sync", "--json")
+    while not shop.vendor.ledger.charges():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    second = shop.start("sync", "--json")
+    ended = [(*p.communicate(timeout=120), p.returncode) for p in (first, second)]
+
+    assert {code for _, _, code in ended} <= {0, 6}, ended
+    shop.run("sync")
+    charges = [charge.sha256 for charge in shop.vendor.ledger.charges()]
+    assert len(charges) == len(set(charges)) == 25
+    assert len(list((shop.home / "cutouts").rglob("*.png"))) == 25
+
+
+def test_a_night_under_every_kind_of_fault_ends_with_all_published_and_all_charges_on_record(shop: Shop) -> None:
+    for n in range(20):
+        shop.put(f"hats/{n}.png", product(100 + n))
+    kinds = ("500", "429", "503", "reset_after_charge", "truncated_image", "200_html", "wrong_size", "empty_body")
+    shop.vendor.faults.replace([Fault(kind=kind, after=2) for kind in kinds])  # type: ignore[arg-type]
+    for _ in range(4):
+        process = shop.start("sync")
+        process.communicate(timeout=120)
+
+    assert shop.json("status")["items"]["published"] == 25
+    attempts = shop.json("ledger")["attempts"]
+    maybe_charged = [a for a in attempts if a["became"] in {"charged", "unusable", "in_doubt"}]
+    assert len(shop.vendor.ledger.charges()) <= len(maybe_charged)
+    assert max(Counter(a["work_id"] for a in maybe_charged).values()) <= 3
+
+
+def test_the_ledger_tells_every_attempt_as_table_csv_and_json(shop: Shop) -> None:
+    shop.put("shoes/=cmd.png", product(50))
+    shop.run("sync")
+
+    told = shop.json("ledger")
+    assert {a["became"] for a in told["attempts"]} == {"charged"}
+    assert told["providers"]["bgeraser"]["charged"] == 6.0
+    rows = list(csv.DictReader(io.StringIO(shop.run("ledger", "--csv"))))
+    assert {row["credits_charged"] for row in rows} == {"1.0"}
+    assert "shoes/=cmd.png" in {row["item"] for row in rows}
+    assert "top.png" in shop.run("ledger")
+    run = told["attempts"][0]["run"]
+    assert len(shop.json("ledger", "--run", run)["attempts"]) == 6
+    assert shop.json("ledger", "--run", "another")["attempts"] == []
+
+
+def test_a_gate_that_a_person_closes_stays_closed_until_a_person_opens_it(shop: Shop) -> None:
+    shop.run("gate", "close", "bgeraser", "--why", "stocktaking")
+    assert "stocktaking" in shop.run("sync", code=3)
+    assert not shop.vendor.ledger.charges()
+
+    (gate,) = shop.json("gate")
+    assert (gate["state"], gate["reason"]) == ("closed", "by_hand")
+    shop.run("gate", "open", "bgeraser")
+    assert shop.json("sync")["published"] == 5
+    shop.run("gate", "open", "photoroom", code=2)
 
 
 def test_the_sandbox_serves_and_ends_on_request(tmp_path: Path) -> None:
