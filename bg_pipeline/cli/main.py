@@ -143,7 +143,7 @@ def status(as_json: bool) -> None:
         gates = {provider: standing(parts, provider) for provider in parts.providers}
         facts: dict[str, Any] = {
             "items": parts.manifest.states(),
-            "gate": gates,
+            "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
             "last_sync": show.iso(last) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[parts.provider]["runs_out_on"],
@@ -274,6 +274,8 @@ def _announce(base_url: str) -> None:
         f"ledger: {base_url}/_sandbox/ledger   state: {base_url}/_sandbox/state"
     )
 
+
+_GATE_FACTS = ("state", "reason", "balance")
 
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),

@@ -115,8 +115,11 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "quarantined": 0,
         "pending": 0,
         "paused": None,
+        "saved": 0.0,
         "in_doubt": 0,
+        "credits_in_doubt": 0.0,
         "wasted": 0,
+        "bought_from": {"bgeraser": 5},
     }
     assert opened((shop.home / "cutouts/shoes/0.png").read_bytes()).mode == "RGBA"
     assert shop.json("sync")["published"] == 0
@@ -250,8 +253,8 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(shop: Shop) -> None:
     (shop.home / "cutouts").rmdir()
     (shop.home / "cutouts").write_text("a file where a folder should be")
     bad = {f["check"]: f["detail"] for f in shop.json("doctor", code=2) if not f["ok"]}
-    assert set(bad) == {"source", "output", "provider"}
-    assert "top up" in bad["provider"]
+    assert set(bad) == {"source", "output", "provider bgeraser"}
+    assert "top up" in bad["provider bgeraser"]
 
 
 def test_names_with_control_characters_do_not_reach_the_terminal(shop: Shop) -> None:
