@@ -20,10 +20,13 @@ The whole error tree, grouped by what happens next.
     ├── Deferred                the service is to be left alone for a while; the rest waits, nobody is blamed
     ├── OutcomeUnknown          sent, no usable end: may be charged; goes on record as in doubt
     ├── UnusableAnswer          charged, as far as anybody knows, and the answer is no cutout
+    │   └── QualityDropped      the same: of a lower tier than was asked for, and the next would be too
     ├── AccountError            stop this provider: the key is refused
     │   └── NoCredits           stop this provider until a top-up
     └── BudgetReached           not a failure: the rest waits for the next run
 """
+
+from decimal import Decimal
 
 
 class BgPipelineError(Exception):
@@ -120,6 +123,13 @@ class OutcomeUnknown(BgPipelineError):
 
 class UnusableAnswer(BgPipelineError):
     """The service answered with success and the body is no cutout of this image."""
+
+    credits_charged: Decimal | None = None
+    """What the service says that it charged; None where it does not say."""
+
+
+class QualityDropped(UnusableAnswer):
+    """The service delivered less than was asked for."""
 
 
 class AccountError(BgPipelineError):

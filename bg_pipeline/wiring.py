@@ -3,14 +3,16 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+from pydantic import SecretStr
 
 from bg_pipeline.config import Settings
-from bg_pipeline.core.credits import PRICES
+from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.records import Entry
 from bg_pipeline.imaging.pictures import Checked, Prepared, check
 from bg_pipeline.imaging.workers import Workers
@@ -24,6 +26,8 @@ from bg_pipeline.providers.bgeraser import Bgeraser
 from bg_pipeline.providers.limited import Limited
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
 from bg_pipeline.providers.metered import Metered
+from bg_pipeline.providers.photoroom import PhotoRoom
+from bg_pipeline.providers.removebg import RemoveBg
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
 from bg_pipeline.steps.gate import require_open
@@ -50,7 +54,8 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
             # Paid results are nobody else's business until they are published.
             masters = FolderStore(Path(settings.bg_masters), mode=0o600)
             call: Call = workers.call
-            price = PRICES[settings.bg_provider].credits
+            provider = settings.providers[0]
+            price = credits_for(settings.recipe.cut, None)
 
             def checked(reply: CutReply, request: CutRequest) -> Checked:
                 sent = Prepared(request.image, request.media_type, request.width_px, request.height_px)
@@ -59,10 +64,10 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
             control = SqlControl(database)
 
             def ask_gate() -> None:
-                require_open(control, settings.bg_provider, settings.thresholds)
+                require_open(control, provider, settings.thresholds)
 
-            client = Limited(remover(settings, call), settings.bg_concurrency)
-            metered = Metered(client, settings.bg_provider, ledger, masters, checked, ask_gate)
+            client = Limited(remover(settings, provider, call), settings.bg_concurrency)
+            metered = Metered(client, provider, ledger, masters, checked, ask_gate)
 
             def priced(_entry: Entry) -> Decimal:
                 return price
@@ -88,18 +93,22 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
         database.close()
 
 
-def remover(settings: Settings, call: Call) -> Remover:
-    """The provider by itself, without limits and ledger."""
-    if settings.bg_provider == "bgeraser":
-        assert settings.bgeraser_api_key is not None
-        return Bgeraser(
-            settings.bgeraser_api_key.get_secret_value(),
-            base_url=settings.bgeraser_base_url,
-            path=settings.bgeraser_path,
-            account_path=settings.bgeraser_account_path,
-            auth=settings.bgeraser_auth,
-            file_field=settings.bgeraser_file_field,
-        )
-    engines: dict[str, Any] = {"local": lambda: GrabCutEngine(call), "rembg": RembgEngine}
-    made: Remover = engines[settings.bg_provider]()
-    return made
+def remover(settings: Settings, provider: str, call: Call) -> Remover:
+    """A provider by itself, without limits and ledger."""
+    make: dict[str, Callable[[], Remover]] = {
+        "local": lambda: GrabCutEngine(call),
+        "rembg": RembgEngine,
+        "bgeraser": lambda: Bgeraser(
+            _key(settings.bgeraser_api_key), file_field=settings.bgeraser_file_field, **asdict(settings.bgeraser)
+        ),
+        "removebg": lambda: RemoveBg(_key(settings.removebg_api_key), base_url=settings.removebg_base_url, call=call),
+        "photoroom": lambda: PhotoRoom(
+            _key(settings.photoroom_api_key), plan=settings.photoroom_plan, base_url=settings.photoroom_base_url
+        ),
+    }
+    return make[provider]()
+
+
+def _key(setting: SecretStr | None) -> str:
+    assert setting is not None  # `Settings` made sure of it
+    return setting.get_secret_value()

@@ -18,9 +18,10 @@ import bg_pipeline
 from bg_pipeline.cli import show
 from bg_pipeline.cli.doctor import diagnose
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.config import load_settings
-from bg_pipeline.core.credits import PRICES, Budget, runs_out_on
+from bg_pipeline.config import PROVIDERS, load_settings
+from bg_pipeline.core.credits import Budget, runs_out_on
 from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
 from bg_pipeline.errors import BgPipelineError
@@ -76,8 +77,13 @@ def plan(as_json: bool) -> None:
         delta = plan_delta(parts)
         gate = look(parts)
         providers = {
-            name: price.quote(delta.purchases, gate.balance if name == gate.provider else None, parts.thresholds.low)
-            for name, price in PRICES.items()
+            name: quote(
+                settings.cut(name),
+                delta.purchases,
+                gate.balance if name == gate.provider else None,
+                parts.thresholds.low,
+            )
+            for name in PROVIDERS
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
     if as_json:
