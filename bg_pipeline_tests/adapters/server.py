@@ -49,56 +49,57 @@ class Vendor:
         self.answers[path] = (status, headers or {}, body, manner)
 
 
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    vendor: Vendor
+
+    def answer(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.vendor.seen.append(Request(self.command, self.path, dict(self.headers), sent))
+        status, headers, body, manner = self.vendor.answers[self.path]
+        with suppress(OSError):
+            if manner == "whole":
+                self.begin(status, {"Content-Length": str(len(body)), **headers})
+                self.wfile.write(body)
+            elif manner == "endless":
+                self.begin(status, headers)
+                while not self.vendor.closing.is_set():
+                    self.wfile.write(b"x" * 65536)
+            elif manner == "silent":
+                self.vendor.closing.wait(20)
+            else:
+                self.drip(status, headers, manner)
+        self.close_connection = manner != "whole" or "Content-Length" in headers
+
+    def begin(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def drip(self, status: int, headers: dict[str, str], manner: Manner) -> None:
+        """Long enough to be told from a deadline, short enough to end a test that has none."""
+        if manner == "drip":
+            self.begin(status, headers)
+        else:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(400):
+            if self.vendor.closing.is_set():
+                return
+            self.wfile.write(b"x")
+            time.sleep(0.05)
+
+    do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
 @contextmanager
 def vendor() -> Iterator[Vendor]:
     """Runs until the end of the block."""
     made = Vendor()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            made.seen.append(Request(self.command, self.path, dict(self.headers), sent))
-            status, headers, body, manner = made.answers[self.path]
-            with suppress(OSError):
-                if manner == "whole":
-                    self.begin(status, {"Content-Length": str(len(body)), **headers})
-                    self.wfile.write(body)
-                elif manner == "endless":
-                    self.begin(status, headers)
-                    while not made.closing.is_set():
-                        self.wfile.write(b"x" * 65536)
-                elif manner == "drip":
-                    self.begin(status, headers)
-                    self.drip(b"x")
-                elif manner == "drip headers":
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-                    self.drip(b"x")
-                else:
-                    made.closing.wait(20)
-            self.close_connection = manner != "whole" or "Content-Length" in headers
-
-        def begin(self, status: int, headers: dict[str, str]) -> None:
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def drip(self, byte: bytes) -> None:
-            """Long enough to be told from a deadline, short enough to end a test that has none."""
-            for _ in range(400):
-                if made.closing.is_set():
-                    return
-                self.wfile.write(byte)
-                time.sleep(0.05)
-
-        do_GET = do_POST = answer  # noqa: N815
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"vendor": made}))
     server.daemon_threads = True
     made.base_url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
