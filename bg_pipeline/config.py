@@ -3,10 +3,11 @@
 import os
 import re
 import tomllib
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 from PIL import ImageColor
@@ -20,8 +21,30 @@ from pydantic_settings import (
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.gate import Thresholds
-from bg_pipeline.core.recipe import Cut, Recipe, Rendition
+from bg_pipeline.core.params import refusal
+from bg_pipeline.core.prices import MAX_SIDE_PX, max_pixels
+from bg_pipeline.core.recipe import Cut, Recipe, Rendition, Step
 from bg_pipeline.errors import ConfigurationError
+
+VENDORS = ("bgeraser", "removebg", "photoroom")
+PROVIDERS = ("local", "rembg", *VENDORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Where one of bgeraser's public APIs is, and how the key is sent to it."""
+
+    base_url: str
+    path: str
+    account_path: str
+    auth: str
+
+
+SURFACES = {
+    "tools": Surface("https://bgeraser.ink", "/api/tools/bg-removal", "/api/account", "bearer"),
+    "v1": Surface("https://api.bgeraser.ink", "/v1/removebg", "/v1/account", "x-api-key"),
+}
+"""bgeraser.ink/blog/bgeraser-api-quickstart and /api-docs, read 2026-11; v1's account as at remove.bg."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -76,8 +99,17 @@ class Settings(Night):
     )
     bg_masters: str = Field(".bg_pipeline/masters", description="folder for the paid results")
     bg_gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")
-    bg_provider: Literal["local", "rembg", "bgeraser"] = Field(
-        "local", description="`local`, `rembg` or `bgeraser`: who removes the background"
+    bg_provider: str = Field(
+        "local",
+        description="who removes the background: `local`, `rembg`, `bgeraser`, `removebg` or `photoroom`;"
+        " `bgeraser,removebg`: the second where the first cannot",
+    )
+    bg_params: str = Field(
+        "",
+        description="further parameters of the first provider, as in a URL: `type=product&add_shadow=true`",
+    )
+    bg_steps: str = Field(
+        "", description="tools of bgeraser that follow its cut, each a purchase: `upscale?factor=2,generative-expand`"
     )
     bg_collection_depth: int = Field(1, ge=1, le=10, description="folders of a key that name its collection")
     bg_concurrency: int = Field(8, ge=1, le=64, description="requests in flight")
@@ -101,13 +133,35 @@ class Settings(Night):
     bg_canvas: str = Field("", description="`WIDTHxHEIGHT`, px, to centre the subject on; default: the original frame")
     bg_padding: float = Field(0.0, ge=0, le=0.45, description="share of the canvas left free on each side")
     bgeraser_api_key: SecretStr | None = Field(None, description="key from the bgeraser dashboard")
-    bgeraser_base_url: str = Field("https://bgeraser.ink", description="or the sandbox: `http://127.0.0.1:8787`")
-    bgeraser_path: str = Field("/api/tools/bg-removal", description="path of the call")
-    bgeraser_account_path: str = Field("/api/account", description="path of the balance")
-    bgeraser_auth: Literal["bearer", "x-api-key"] = Field(
-        "bearer", description="`bearer` or `x-api-key`: how the key is sent"
+    bgeraser_surface: Literal["tools", "v1"] = Field(
+        "tools", description="`tools` or `v1`: which of its two public APIs; the next four default to what it documents"
+    )
+    bgeraser_base_url: str = Field("", description="`https://bgeraser.ink`; or the sandbox: `http://127.0.0.1:8787`")
+    bgeraser_path: str = Field("", description="path of the call")
+    bgeraser_account_path: str = Field("", description="path of the balance")
+    bgeraser_auth: Literal["", "bearer", "x-api-key"] = Field(
+        "", description="`bearer` or `x-api-key`: how the key is sent"
     )
     bgeraser_file_field: str = Field("image_file", description="form field of the picture")
+    removebg_api_key: SecretStr | None = Field(None, description="key from the remove.bg dashboard")
+    removebg_base_url: str = Field("https://api.remove.bg", description="or the sandbox: `http://127.0.0.1:8787`")
+    removebg_size: Literal["preview", "medium", "hd", "full", "50MP", "auto"] = Field(
+        "full",
+        description="`preview` (0.25 megapixels), `medium` (1.5), `hd` (4), `full` (25), `50MP`, or `auto`: what the"
+        " balance allows",
+    )
+    photoroom_api_key: SecretStr | None = Field(
+        None, description="key from the PhotoRoom dashboard; `sandbox_` before it: free and watermarked"
+    )
+    photoroom_base_url: str = Field(
+        "", description="default: the vendor's two hosts; or the sandbox: `http://127.0.0.1:8787`"
+    )
+    photoroom_plan: Literal["basic", "plus"] = Field(
+        "basic", description="`basic` (`/v1/segment`) or `plus` (`/v2/edit`, five times the price)"
+    )
+    photoroom_size: Literal["preview", "medium", "hd", "full"] = Field(
+        "full", description="on `basic`: `preview` (0.25 megapixels), `medium` (1.5), `hd` (4) or `full` (36)"
+    )
 
     @field_validator("bg_source", "bg_output", "bg_masters")
     @classmethod
@@ -133,12 +187,36 @@ class Settings(Night):
             raise ValueError("must be WIDTHxHEIGHT in pixels, such as 2000x2000")
         return value
 
-    @field_validator("bgeraser_base_url")
+    @field_validator("bg_provider")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",")]
+        if not set(names) <= set(PROVIDERS) or len(set(names)) < len(names):
+            raise ValueError(f"must be one of {', '.join(PROVIDERS)}, or several of them once each, with commas")
+        return ",".join(names)
+
+    @field_validator("bgeraser_api_key", "removebg_api_key", "photoroom_api_key")
+    @classmethod
+    def _a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        key = value.get_secret_value().strip()
+        if not re.fullmatch(r"[!-~]+", key):
+            raise ValueError("must be one word of plain characters, as in the dashboard: copy it again")
+        return SecretStr(key)
+
+    @field_validator("bgeraser_base_url", "removebg_base_url", "photoroom_base_url")
     @classmethod
     def _a_safe_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if not url.hostname or url.scheme not in {"https", "http"}:
-            raise ValueError("must be a URL, such as https://bgeraser.ink")
+        if not value:
+            return value
+        try:
+            url = urlsplit(value)
+            whole = url.scheme in {"https", "http"} and url.hostname and (url.port or True)
+        except ValueError:
+            whole = False
+        if not whole or url.username is not None or url.query or url.fragment:
+            raise ValueError("must be a URL of scheme, host and port, such as https://bgeraser.ink")
         if url.scheme == "http" and url.hostname not in LOOPBACK:
             raise ValueError("must start with https:// (http is for the sandbox on this machine): it carries a key")
         return value.rstrip("/")
@@ -149,11 +227,13 @@ class Settings(Night):
             raise ValueError("BG_FORMAT=jpg cannot be transparent: set BG_BACKGROUND, to white for one")
         if self.thresholds.resume < self.thresholds.low:
             raise ValueError("BG_RESUME_CREDITS must not be below BG_LOW_CREDITS: the gate would flap")
-        if self.bg_provider == "bgeraser" and not self.bgeraser_api_key:
-            raise ValueError(
-                "BG_PROVIDER=bgeraser needs BGERASER_API_KEY: make one in the bgeraser dashboard "
-                "(the sandbox takes any)"
-            )
+        for provider in self.providers:
+            if provider in VENDORS and not getattr(self, f"{provider}_api_key"):
+                raise ValueError(
+                    f"BG_PROVIDER={provider} needs {provider.upper()}_API_KEY: make one in its dashboard"
+                    " (the sandbox takes any)"
+                )
+        self._passes_through()
         source, output, masters = (Path(p).resolve() for p in (self.bg_source, self.bg_output, self.bg_masters))
         for name, folder in (("BG_OUTPUT", output), ("BG_MASTERS", masters)):
             if folder.is_relative_to(source) or source.is_relative_to(folder):
@@ -163,10 +243,15 @@ class Settings(Night):
         return self
 
     @property
+    def providers(self) -> tuple[str, ...]:
+        """In the order in which they are tried."""
+        return tuple(self.bg_provider.split(","))
+
+    @property
     def recipe(self) -> Recipe:
         width, _, height = self.bg_canvas.partition("x")
         return Recipe(
-            (Cut(provider=self.bg_provider, max_side_px=self.bg_max_pixels_sent, endpoint=self._endpoint),),
+            tuple(self.cut(provider) for provider in self.providers),
             Rendition(
                 format=self.bg_format,
                 background=self.bg_background,
@@ -177,11 +262,79 @@ class Settings(Night):
         )
 
     @property
-    def _endpoint(self) -> str:
-        default = type(self).model_fields["bgeraser_base_url"].default
-        if self.bg_provider != "bgeraser" or self.bgeraser_base_url == default:
-            return ""
-        return urlsplit(self.bgeraser_base_url).hostname or ""
+    def bgeraser(self) -> Surface:
+        """What its surface documents, but for what is set."""
+        usual = SURFACES[self.bgeraser_surface]
+        return Surface(
+            self.bgeraser_base_url or usual.base_url,
+            self.bgeraser_path or usual.path,
+            self.bgeraser_account_path or usual.account_path,
+            self.bgeraser_auth or usual.auth,
+        )
+
+    def cut(self, provider: str) -> Cut:
+        """What is, or would be, bought of this provider."""
+        surface, base_url, usual, params = "", "", "", {}
+        if provider == "bgeraser":
+            surface, base_url, usual = (
+                self.bgeraser_surface,
+                self.bgeraser_base_url,
+                SURFACES[self.bgeraser_surface].base_url,
+            )
+            # Otherwise remove.bg's API, which this one copies, makes a preview and leaves the format open.
+            params = {"size": "full", "format": "png"} if surface == "v1" else {}
+        elif provider == "removebg":
+            base_url, usual = self.removebg_base_url, type(self).model_fields["removebg_base_url"].default
+            params = {"size": self.removebg_size}
+        elif provider == "photoroom":
+            surface, base_url = self.photoroom_plan, self.photoroom_base_url
+            params = {"size": self.photoroom_size} if surface == "basic" else {}
+            key = self.photoroom_api_key
+            if key and key.get_secret_value().startswith("sandbox_"):
+                surface += " sandbox"  # a watermarked cutout must not pass for a bought one
+        if provider == self.providers[0]:
+            params = {**params, **self._params}
+        cut = Cut(
+            provider=provider,
+            max_side_px=min(self.bg_max_pixels_sent, MAX_SIDE_PX.get(provider, self.bg_max_pixels_sent)),
+            endpoint=(urlsplit(base_url).hostname or "") if base_url not in {"", usual} else "",
+            surface=surface,
+            params=params,
+            steps=self._steps if provider == "bgeraser" else (),
+        )
+        return replace(cut, max_pixels=max_pixels(cut))
+
+    @property
+    def _params(self) -> dict[str, str]:
+        return _form("BG_PARAMS", self.bg_params)
+
+    @property
+    def _steps(self) -> tuple[Step, ...]:
+        steps = []
+        for text in filter(None, (part.strip() for part in self.bg_steps.split(","))):
+            tool, _, params = text.partition("?")
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", tool) or tool == "bg-removal":
+                raise ValueError(
+                    "BG_STEPS must be tools with commas between, such as upscale?factor=2,generative-expand"
+                )
+            steps.append(Step(tool, _form("BG_STEPS", params)))
+        return tuple(steps)
+
+    def _passes_through(self) -> None:
+        """
+        Raises:
+            ValueError: BG_PARAMS or BG_STEPS cannot be passed through.
+        """
+        cut = self.cut(self.providers[0])
+        why = refusal(cut.provider, cut.surface, self._params)
+        if why:
+            raise ValueError(f"BG_PARAMS: {why}")
+        if self._steps and ("bgeraser" not in self.providers or self.bgeraser_surface != "tools"):
+            raise ValueError("BG_STEPS are tools of bgeraser: they need it in BG_PROVIDER, and BGERASER_SURFACE=tools")
+        for step in self._steps:
+            why = refusal("bgeraser", "tools", step.params)
+            if why or self.bgeraser_file_field in step.params:
+                raise ValueError(f"BG_STEPS: {why or 'the picture is no parameter'}")
 
     @property
     def rules(self) -> Rules:
@@ -192,6 +345,16 @@ class Settings(Night):
         low = self.bg_low_credits
         resume = self.bg_resume_credits
         return Thresholds(low, low + max(low / 10, Decimal(50)) if resume is None else resume)
+
+
+def _form(setting: str, text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
+    except ValueError:
+        raise ValueError(f"{setting} must be written as in a URL: name=value&name=value") from None
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError(f"{setting} names a parameter twice")
+    return dict(pairs)
 
 
 def load_settings() -> Settings:

@@ -3,13 +3,15 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+from pydantic import SecretStr
 
 from bg_pipeline.config import Settings
-from bg_pipeline.core.credits import PRICES
+from bg_pipeline.core.prices import credits_for, credits_for_stage
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.pictures import Checked, Prepared, check, inspect
 from bg_pipeline.imaging.workers import Workers
@@ -23,6 +25,8 @@ from bg_pipeline.providers.bgeraser import Bgeraser
 from bg_pipeline.providers.limited import Limited
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
 from bg_pipeline.providers.metered import Kept, Metered
+from bg_pipeline.providers.photoroom import PhotoRoom
+from bg_pipeline.providers.removebg import RemoveBg
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
 from bg_pipeline.steps.gate import report
@@ -78,8 +82,8 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 thresholds=settings.thresholds,
                 collection_depth=settings.bg_collection_depth,
                 concurrency=settings.bg_concurrency,
-                price=lambda _entry: PRICES[recipe.cut.provider].credits,
-                stage_price=lambda cut, _pixels: PRICES[cut.provider].credits,
+                price=lambda _entry: credits_for(recipe.cut, None),
+                stage_price=credits_for_stage,
                 hold_in_doubt=settings.bg_in_doubt == "hold",
                 now=time.time,
                 stop=stop,
@@ -89,17 +93,21 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
 
 
 def remover(settings: Settings, provider: str, call: Call) -> Remover:
-    """The provider by itself, without limits and ledger."""
-    if provider == "bgeraser":
-        assert settings.bgeraser_api_key is not None
-        return Bgeraser(
-            settings.bgeraser_api_key.get_secret_value(),
-            base_url=settings.bgeraser_base_url,
-            path=settings.bgeraser_path,
-            account_path=settings.bgeraser_account_path,
-            auth=settings.bgeraser_auth,
-            file_field=settings.bgeraser_file_field,
-        )
-    engines: dict[str, Any] = {"local": lambda: GrabCutEngine(call), "rembg": RembgEngine}
-    made: Remover = engines[provider]()
-    return made
+    """A provider by itself, without limits and ledger."""
+    make: dict[str, Callable[[], Remover]] = {
+        "local": lambda: GrabCutEngine(call),
+        "rembg": RembgEngine,
+        "bgeraser": lambda: Bgeraser(
+            _key(settings.bgeraser_api_key), file_field=settings.bgeraser_file_field, **asdict(settings.bgeraser)
+        ),
+        "removebg": lambda: RemoveBg(_key(settings.removebg_api_key), base_url=settings.removebg_base_url, call=call),
+        "photoroom": lambda: PhotoRoom(
+            _key(settings.photoroom_api_key), plan=settings.photoroom_plan, base_url=settings.photoroom_base_url
+        ),
+    }
+    return make[provider]()
+
+
+def _key(setting: SecretStr | None) -> str:
+    assert setting is not None  # `Settings` made sure of it
+    return setting.get_secret_value()

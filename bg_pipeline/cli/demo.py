@@ -89,7 +89,7 @@ def _inside(home: Path, sandbox: RunningSandbox) -> Iterator[None]:
     (home / "dagster").mkdir()
     shutil.copy(_instance_settings(), home / "dagster" / "dagster.yaml")
     before, saved = Path.cwd(), dict(os.environ)
-    for name in [n for n in os.environ if n.startswith(("BG_", "BGERASER_"))]:
+    for name in [n for n in os.environ if n.startswith(("BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_"))]:
         del os.environ[name]
     os.chdir(home)
     try:

@@ -21,9 +21,10 @@ from bg_pipeline.cli.doctor import diagnose
 from bg_pipeline.cli.money import gate as gate_command
 from bg_pipeline.cli.money import ledger as ledger_command
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.config import load_settings
-from bg_pipeline.core.credits import PRICES, Budget, why_closed
+from bg_pipeline.config import PROVIDERS, load_settings
+from bg_pipeline.core.credits import Budget, why_closed
 from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
 from bg_pipeline.errors import BgPipelineError
@@ -78,8 +79,8 @@ def plan(as_json: bool) -> None:
         delta = plan_delta(parts)
         balances = {provider: left_of(parts, look(parts, provider)) for provider in parts.providers}
         providers = {
-            name: price.quote(delta.purchases, balances.get(name), parts.thresholds.low)
-            for name, price in PRICES.items()
+            name: quote(settings.cut(name), delta.purchases, balances.get(name), parts.thresholds.low)
+            for name in PROVIDERS
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
     if as_json:

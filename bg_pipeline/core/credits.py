@@ -1,4 +1,4 @@
-"""Prices, and whether a purchase may be made."""
+"""Whether a purchase may be made, and what the money says afterwards."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,47 +14,6 @@ at 5 % faults."""
 
 MOST_DRIFT = Decimal("0.01")
 """Share of what was charged by which the balance may fall otherwise before somebody should look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What one cut costs."""
-
-    credits: Decimal
-    usd_per_credit: Decimal | None
-    """None where the provider publishes no price."""
-    source: str
-
-    def quote(self, purchases: int, balance: Decimal | None, low: Decimal) -> dict[str, float | bool | None]:
-        """
-        What so many purchases cost, in types that JSON has.
-
-        Args:
-            purchases: how many.
-            balance: credits left; None where unknown, and then nobody knows whether it is enough.
-            low: what has to be left afterwards.
-        """
-        needed = self.credits * purchases
-        usd = None if self.usd_per_credit is None else round(float(needed * self.usd_per_credit), 2)
-        enough = True if not needed else None if balance is None else balance - needed >= low
-        return {
-            "credits": float(needed),
-            "money_usd": usd,
-            "balance": None if balance is None else float(balance),
-            "enough": enough,
-        }
-
-
-PRICES = {
-    "bgeraser": Price(
-        Decimal(1),
-        Decimal("0.039"),
-        "1 credit a call: bgeraser.ink/blog/bgeraser-api-quickstart; $39 for 1,000: bgeraser.ink/api-docs; "
-        "read 2026-11. The two pages describe different surfaces: check the price of your own plan",
-    ),
-    "local": Price(Decimal(0), Decimal(0), "made on this machine"),
-    "rembg": Price(Decimal(0), Decimal(0), "made on this machine"),
-}
 
 
 def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) -> date | None:

@@ -27,6 +27,8 @@ class Cut:
     provider: str
     max_side_px: int
     """Longest side that is sent; larger pictures are shrunk first."""
+    max_pixels: int = 0
+    """Most pixels that are sent: what the size tier gives back; 0: no limit of its own."""
     endpoint: str = ""
     """Host, where it is not the provider's own: what a sandbox cut must not pass for bought."""
     surface: str = ""

@@ -1,8 +1,9 @@
-"""What an answer means for the next request, and how long to wait for it."""
+"""How long to wait before the next request, and what answers say about that."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
+
+from bg_pipeline.core.records import RateFacts
 
 MAX_RETRIES = 5
 BASE_WAIT_S = 1.0
@@ -11,19 +12,6 @@ MAX_WAIT_S = 60.0
 
 LONGEST_SLEEP_S = 120.0
 """A run does not sleep longer for one service; it ends and leaves the rest pending."""
-
-
-class Verdict(StrEnum):
-    """What one answer of a service says about the image, the service and the money."""
-
-    OK = "ok"
-    TRANSIENT = "transient"
-    RATE_LIMITED = "rate_limited"
-    REJECTED = "rejected"
-    ACCOUNT = "account"
-    NO_CREDITS = "no_credits"
-    OUTCOME_UNKNOWN = "outcome_unknown"
-    UNUSABLE = "unusable"
 
 
 def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
@@ -59,6 +47,26 @@ def parse_retry_after(value: str | None, date: str | None) -> float | None:
     except ValueError:
         return None
     return None if sent is None else max(0.0, (until - sent).total_seconds())
+
+
+def parse_rate(limit: str | None, remaining: str | None, reset: str | None, date: str | None) -> RateFacts | None:
+    """
+    The account's rate limit from `X-RateLimit-*` headers; None unless all of it is there.
+
+    Args:
+        limit, remaining: units.
+        reset: the Unix second at which all units are back.
+        date: the `Date` header of the same answer, so that our own clock does not matter.
+    """
+    given = [(text or "").strip()[:12] for text in (limit, remaining, reset)]
+    try:
+        sent = _utc(parsedate_to_datetime(date)) if date else None
+    except ValueError:
+        return None
+    if sent is None or not all(text.isdecimal() for text in given):
+        return None
+    units, left, second = (float(text) for text in given)
+    return RateFacts(units, min(left, units), max(0.0, second - sent.timestamp()))
 
 
 def _utc(moment: datetime) -> datetime:

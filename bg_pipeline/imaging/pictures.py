@@ -1,6 +1,7 @@
 """From source bytes to what is sent, from the answer to a master, from a master to a rendition."""
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -46,13 +47,16 @@ class Checked:
     suspicion: str
 
 
-def prepare(source: bytes, max_side_px: int) -> Prepared:
+def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> Prepared:
     """
+    What is sent: no longer than `max_side_px` on any side, and no more than `max_pixels` (0: no such limit).
+
     Raises:
         ItemUnreadable: corrupt, too large, or more than one picture.
     """
     image = _open_source(source, max_side_px)
-    image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    width, height = _fitting(image.size, max_side_px, max_pixels)
+    image.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
     is_cutout = False
     if "A" in image.getbands():
         is_cutout = _is_cutout(image.getchannel("A"))
@@ -62,6 +66,14 @@ def prepare(source: bytes, max_side_px: int) -> Prepared:
     sent = io.BytesIO()
     image.save(sent, "JPEG", quality=_SENT_QUALITY, subsampling=0)
     return Prepared(sent.getvalue(), "image/jpeg", image.width, image.height, is_cutout)
+
+
+def _fitting(size: tuple[int, int], max_side_px: int, max_pixels: int) -> tuple[int, int]:
+    scale = min(1.0, max_side_px / max(size))
+    if max_pixels:
+        scale = min(scale, math.sqrt(max_pixels / (size[0] * size[1])))
+    # Rounded down: one pixel more would be another size tier.
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def as_master(source: bytes) -> bytes:

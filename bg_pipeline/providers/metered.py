@@ -116,7 +116,7 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
     """End an attempt with what its error says of the money."""
     state, charged = AttemptState.REFUSED, Decimal(0)
     if isinstance(error, UnusableAnswer):
-        state, charged = AttemptState.UNUSABLE, price
+        state, charged = AttemptState.UNUSABLE, price if error.credits_charged is None else error.credits_charged
     elif isinstance(error, OutcomeUnknown):
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)

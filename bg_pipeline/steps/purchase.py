@@ -87,7 +87,7 @@ class Purchases:
                 return found
         refusal: BgPipelineError | None = None
         for cut in recipe.cuts:
-            prepared = self._parts.call(prepare, source, cut.max_side_px)
+            prepared = self._parts.call(prepare, source, cut.max_side_px, cut.max_pixels)
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._as_it_is(entry, source)
             try:

@@ -55,7 +55,7 @@ def main(pictures: int = 40, small: int = 5000) -> None:
     print(f"client CPU a picture of 24 MP         {shrunk.cpu_s / pictures:8.2f} s")
     say(f"peak memory, {pictures} of 24 MP, 8 in flight", shrunk.peak_mb, MOST_MB)
     say(f"memory after {small} small ones, to before", many.late_mb / many.early_mb, 1.10)
-    print(f"bytes sent a picture, shrunk to whole {each_shrunk / each_whole:8.2f}   ({each_shrunk:.2f}, {each_whole:.2f} MB)")
+    print(f"MB sent a picture, shrunk and whole   {each_shrunk:8.2f} {each_whole:.2f}: {each_shrunk / each_whole:.2f}")
 
 
 def say(what: str, value: float, most: float) -> None:
@@ -91,8 +91,11 @@ def measure(home: Path, pictures: Iterator[tuple[str, bytes]], latency_s: float,
     with running_sandbox(vendor, cut=lambda rgb: Image.new("L", rgb.size, 128)) as sandbox:
         env = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-            **{"BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "any", "BGERASER_BASE_URL": sandbox.base_url},
-            **{"BG_FORMAT": "jpg", "BG_BACKGROUND": "white"},
+            "BG_PROVIDER": "bgeraser",
+            "BGERASER_API_KEY": "any",
+            "BGERASER_BASE_URL": sandbox.base_url,
+            "BG_FORMAT": "jpg",
+            "BG_BACKGROUND": "white",
             **settings,
         }
         process = subprocess.Popen([COMMAND, "sync", "--json"], cwd=home, env=env, stdout=subprocess.PIPE, text=True)
@@ -104,7 +107,9 @@ def measure(home: Path, pictures: Iterator[tuple[str, bytes]], latency_s: float,
         sent = vendor.ledger.received_bytes
     fifth = max(1, len(readings) // 5)
     facts = json.loads(out.splitlines()[-1])
-    return Measured(facts, _cpu_s(), max(readings), max(readings[fifth : 2 * fifth]), max(readings[-fifth:]), sent / 1e6)
+    return Measured(
+        facts, _cpu_s(), max(readings), max(readings[fifth : 2 * fifth]), max(readings[-fifth:]), sent / 1e6
+    )
 
 
 def _watch(process: "subprocess.Popen[str]", readings: list[float]) -> None:
@@ -138,7 +143,7 @@ _cpu_before = 0.0
 
 def _cpu_s() -> float:
     """Of all children that ended since the last call."""
-    global _cpu_before  # noqa: PLW0603  a process has one such counter
+    global _cpu_before
     times = os.times()
     now = times.children_user + times.children_system
     spent, _cpu_before = now - _cpu_before, now

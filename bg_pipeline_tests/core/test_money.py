@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bg_pipeline import errors
-from bg_pipeline.core.credits import PRICES, runs_out_on
+from bg_pipeline.core.credits import runs_out_on
 from bg_pipeline.core.media import sniff
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
 from bg_pipeline.core.retry import parse_retry_after, wait_s
@@ -43,15 +43,6 @@ def test_the_wait_doubles_up_to_a_minute(retry: int, expected: float) -> None:
 
 def test_a_wait_that_the_service_names_is_obeyed_to_the_letter() -> None:
     assert wait_s(0, 33.0, jitter=0.1) == 33.0
-
-
-def test_a_quote_says_whether_the_balance_lasts_above_the_threshold() -> None:
-    price = PRICES["bgeraser"]
-
-    assert price.quote(100, Decimal(150), Decimal(50))["enough"] is True
-    assert price.quote(101, Decimal(150), Decimal(50))["enough"] is False
-    assert price.quote(101, None, Decimal(50))["enough"] is None
-    assert price.quote(1000, None, Decimal(50))["money_usd"] == 39.0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""What one answer of a service says about the image, the service and the money."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from bg_pipeline.core.media import sniff
+
+
+class Verdict(StrEnum):
+    """What to do about an answer; each has its error in `errors`."""
+
+    OK = "ok"
+    TRANSIENT = "transient"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    ACCOUNT = "account"
+    NO_CREDITS = "no_credits"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    UNUSABLE = "unusable"
+
+
+class Shape(StrEnum):
+    """What a body is, by its first bytes: content types lie."""
+
+    PICTURE = "picture"
+    ZIP = "zip"
+    JSON = "json"
+    REFUSAL = "refusal"
+    """JSON that names an error, whatever the status says."""
+    OTHER = "other"
+    """A page, text, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a vendor's table."""
+
+    verdict: Verdict
+    statuses: Collection[int]
+    because: str
+    codes: Collection[str] = ()
+    """The vendor's own names for an error; empty: any."""
+    shapes: Collection[Shape] = ()
+    """Empty: any."""
+
+    def fits(self, status: int, code: str, shape: Shape) -> bool:
+        return (
+            status in self.statuses
+            and (not self.codes or code in self.codes)
+            and (not self.shapes or shape in self.shapes)
+        )
+
+
+ANY_STATUS = range(1000)
+
+OTHERWISE = (
+    Rule(Verdict.OUTCOME_UNKNOWN, range(300), "a success of another kind: it may have been worked on, and charged"),
+    Rule(Verdict.ACCOUNT, range(300, 400), "a key follows no redirect: the base URL is not the service's"),
+    Rule(Verdict.ACCOUNT, (401, 403), "RFC 9110, 15.5.2 and 15.5.4: the key is refused"),
+    Rule(Verdict.NO_CREDITS, (402,), "what all three vendors send when the account is empty"),
+    Rule(Verdict.TRANSIENT, (408, 425), "RFC 9110, 15.5.9; RFC 8470, 5.2: the request was not taken in"),
+    Rule(Verdict.REJECTED, (413, 415, 422), "RFC 9110, 15.5.14 to 21: of this picture, before any work on it"),
+    Rule(Verdict.RATE_LIMITED, (429,), "RFC 6585, 4: refused before any work"),
+    Rule(Verdict.ACCOUNT, range(400, 500), "it says that path, method or settings are wrong, not the picture"),
+    Rule(
+        Verdict.TRANSIENT,
+        (521, 523, 525, 526),
+        "Cloudflare got no connection to the service (developers.cloudflare.com/support, '5xx errors', read 2026-11)",
+    ),
+    Rule(
+        Verdict.OUTCOME_UNKNOWN,
+        ANY_STATUS,
+        "a gateway answers 502, 504, 520, 522 or 524 for a service that may have worked on it, and charged",
+    ),
+)
+"""What holds where a vendor's own table says nothing; the last line holds always."""
+
+
+def judge(rules: Sequence[Rule], status: int, code: str, shape: Shape) -> Rule:
+    """The first line of a vendor's table that fits, or else of `OTHERWISE`."""
+    return next(rule for rule in (*rules, *OTHERWISE) if rule.fits(status, code, shape))
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The object that a body is; empty for anything else."""
+    try:
+        found = json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def shape_of(body: bytes) -> Shape:
+    if sniff(body):
+        return Shape.PICTURE
+    if body.startswith(b"PK\x03\x04"):
+        return Shape.ZIP
+    found = read_json(body)
+    if found.get("success") is False or found.get("error") or found.get("errors"):
+        return Shape.REFUSAL
+    return Shape.JSON if found else Shape.OTHER
+
+
+def said(body: dict[str, Any]) -> tuple[str, str]:
+    """
+    Code and message of an error, in whichever of the vendors' shapes it comes; empty where there is none.
+
+    remove.bg: `errors[].code/title/detail`. PhotoRoom: `type/detail` on Basic, `error.message/detail` on Plus. bgeraser
+    names only a code; its shape is not documented.
+    """
+    errors = body.get("errors")
+    several = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
+    if several:
+        parts = [str(e[name]) for e in several for name in ("title", "message", "detail") if e.get(name)]
+        return str(several[0].get("code") or ""), "; ".join(parts)
+    for place in (body.get("error"), body):
+        if isinstance(place, str):
+            return place, ""
+        if isinstance(place, dict):
+            code, message = place.get("code") or place.get("type"), place.get("message") or place.get("detail")
+            if code or message:
+                return str(code or ""), str(message or "")
+    return "", ""
+
+
+def number(found: Any, most: int) -> Decimal | None:
+    """A count of credits from 0 to `most`; None for whatever else a service sends in its place."""
+    if isinstance(found, bool) or not isinstance(found, int | float | str | Decimal):
+        return None
+    try:
+        value = Decimal(str(found).strip())
+    except ArithmeticError:
+        return None
+    return value if value.is_finite() and 0 <= value <= most else None

@@ -1,0 +1,67 @@
+"""remove.bg's ZIP to one picture: colours and alpha are sent apart, as JPEG and PNG."""
+
+import io
+import zipfile
+
+from PIL import Image
+
+from bg_pipeline.errors import UnusableAnswer
+from bg_pipeline.imaging.pictures import MAX_PIXELS
+
+COLOURS, ALPHA = "color.jpg", "alpha.png"
+"""Both names are exact (remove.bg/api, read 2026-11); nothing else is looked at, and nothing is written to disk."""
+
+_MAX_ENTRIES = 4
+_MAX_ENTRY_BYTES = 64 * 2**20
+_MAX_RATIO = 100
+_SMALL_BYTES = 2**20
+"""Up to here any ratio will do: the alpha of a plain picture packs well."""
+
+
+def compose(archive: bytes) -> bytes:
+    """
+    A PNG in RGBA.
+
+    Raises:
+        UnusableAnswer: no such ZIP, or its two pictures are damaged, too large, or differ in size.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            if len(opened.infolist()) > _MAX_ENTRIES:
+                raise UnusableAnswer(f"the ZIP holds {len(opened.infolist())} entries")
+            colours = _picture(_entry(opened, COLOURS), "JPEG").convert("RGB")
+            alpha = _picture(_entry(opened, ALPHA), "PNG")
+        if alpha.mode not in {"1", "L"}:
+            raise UnusableAnswer(f"{ALPHA} is {alpha.mode}, not greyscale")
+        if alpha.size != colours.size:
+            raise UnusableAnswer(f"{COLOURS} and {ALPHA} differ in size: {colours.size} and {alpha.size}")
+        colours.putalpha(alpha.convert("L"))
+        out = io.BytesIO()
+        colours.save(out, "PNG", compress_level=1)
+        return out.getvalue()
+    except UnusableAnswer:
+        raise
+    except Exception as error:  # zipfile and decoders raise what they like
+        raise UnusableAnswer(f"the ZIP cannot be read: {type(error).__name__}") from error
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    found = [entry for entry in archive.infolist() if entry.filename == name]
+    if len(found) != 1:
+        raise UnusableAnswer(f"the ZIP holds {len(found)} entries named {name}")
+    if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise UnusableAnswer(f"{name} is packed in a way that unpacks without limit")
+    most = min(_MAX_ENTRY_BYTES, max(_SMALL_BYTES, _MAX_RATIO * found[0].compress_size))
+    with archive.open(found[0]) as stream:
+        data = stream.read(most + 1)  # what is declared may be a lie
+    if len(data) > most:
+        raise UnusableAnswer(f"{name} unpacks to more than {most:,} bytes")
+    return data
+
+
+def _picture(data: bytes, kind: str) -> Image.Image:
+    picture = Image.open(io.BytesIO(data), formats=(kind,))
+    if picture.width * picture.height > MAX_PIXELS:
+        raise UnusableAnswer(f"a picture of {picture.width}×{picture.height}")
+    picture.load()
+    return picture
