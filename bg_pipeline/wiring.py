@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.config import Settings
 from bg_pipeline.core.credits import PRICES
 from bg_pipeline.core.records import Entry
@@ -18,6 +19,7 @@ from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.items import SqlManifest
 from bg_pipeline.manifest.ledger import SqlLedger
+from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.outputs.folder import FolderStore
 from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
@@ -27,7 +29,7 @@ from bg_pipeline.providers.metered import Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
 from bg_pipeline.steps.gate import require_open
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.parts import Alerting, Parts
 
 
 @contextmanager
@@ -83,6 +85,12 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 price=priced,
                 now=time.time,
                 stop=stop,
+                alerting=Alerting(
+                    SqlOutbox(database),
+                    AppriseSink(settings.alert_urls),
+                    settings.bg_alert_failure_rate,
+                    settings.bg_dagster_url,
+                ),
             )
     finally:
         database.close()

@@ -14,15 +14,17 @@ from bg_pipeline.providers.limited import Limited
 from bg_pipeline.providers.metered import Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.steps.gate import require_open
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.parts import Alerting, Parts
 from bg_pipeline.steps.sync import Synced, sync
 from bg_pipeline_tests.fakes import (
     FakeClock,
     FakeRemover,
+    FakeSink,
     MemoryControl,
     MemoryDatabase,
     MemoryLedger,
     MemoryManifest,
+    MemoryOutbox,
     MemorySource,
     MemoryStore,
 )
@@ -55,12 +57,14 @@ class Graph:
     recipe: Recipe = RECIPE
     concurrency: int = 1
     low: Decimal = Decimal(0)
+    sink: FakeSink = field(default_factory=FakeSink)
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
         self.manifest = MemoryManifest(self.database)
         self.ledger = MemoryLedger(self.database)
         self.control = MemoryControl(self.database)
+        self.outbox = MemoryOutbox(self.database)
 
     @property
     def parts(self) -> Parts:
@@ -86,6 +90,7 @@ class Graph:
             price=lambda _entry: Decimal(1),
             now=self.clock,
             stop=self.stop,
+            alerting=Alerting(self.outbox, self.sink, 0.2, "http://dagster.test"),
         )
 
     def sleep(self, seconds: float) -> bool:

@@ -16,6 +16,7 @@ import click
 
 import bg_pipeline
 from bg_pipeline.cli import show
+from bg_pipeline.cli.alerts import alert_test
 from bg_pipeline.cli.doctor import diagnose
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.config import load_settings
@@ -262,6 +263,9 @@ def demo(keep: Path | None) -> None:
     from bg_pipeline.cli.demo import run_demo  # noqa: PLC0415  it draws its pictures with numpy
 
     run_demo(keep)
+
+
+main.add_command(alert_test)
 
 
 def _announce(base_url: str) -> None:
