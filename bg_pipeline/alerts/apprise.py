@@ -1,5 +1,6 @@
 """Chats, mails, pagers and webhooks, each by a URL of Apprise (https://github.com/caronc/apprise/wiki)."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -33,10 +34,16 @@ class AppriseSink:
         )
 
     def send(self, target: Target, notice: Notice) -> bool:
-        service = self._service(target)
         took: list[bool] = []
+
+        def post() -> None:
+            # A hundred services raise what they like, and quote their URL in it.
+            with contextlib.suppress(Exception):
+                took.append(_notify(service, notice))
+
+        service = self._service(target)
         # A daemon: a server that never stops answering must keep neither the caller nor the end of the process.
-        thread = threading.Thread(target=lambda: took.append(_notify(service, notice)), name="alert", daemon=True)
+        thread = threading.Thread(target=post, name="alert", daemon=True)
         thread.start()
         thread.join(self._timeout_s)
         return any(took)
@@ -49,7 +56,7 @@ class AppriseSink:
 
 
 def _service_at(url: str) -> "Apprise":
-    # A second for its hundred services, which only those who are told something should pay.
+    # It loads all its services, in a second that only those who are told something should pay.
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415
 
     # Both write URLs into their logs: Apprise when a service fails, urllib3 when an answer is malformed.
@@ -65,6 +72,7 @@ def _service_at(url: str) -> "Apprise":
         storage_mode="memory",
     )
     service = Apprise(asset=asset)
+    # A URL that it cannot use leaves it without a service; it then takes no notice.
     service.add(url)
     return service
 
@@ -73,13 +81,10 @@ def _notify(service: "Apprise", notice: Notice) -> bool:
     from apprise import NotifyFormat, NotifyType  # noqa: PLC0415
 
     kinds = {Event.OVER: NotifyType.SUCCESS, Event.TEST: NotifyType.INFO}
-    try:
-        sent = service.notify(
-            body=notice.body,
-            title=notice.title,
-            notify_type=kinds.get(notice.event, NotifyType.WARNING),
-            body_format=NotifyFormat.TEXT,
-        )
-    except Exception:  # noqa: BLE001  a hundred services raise what they like, and quote their URL in it
-        return False
+    sent = service.notify(
+        body=notice.body,
+        title=notice.title,
+        notify_type=kinds.get(notice.event, NotifyType.WARNING),
+        body_format=NotifyFormat.TEXT,
+    )
     return bool(sent)
