@@ -410,8 +410,9 @@ class MemoryOutbox:
     def settle(self, letter: Letter, took_it: bool, wait_s: float, detail: str = "") -> None:
         with self._db.lock:
             row = self._db.letters[letter.id]
-            if row.state == "waiting":
-                row.state = "sent" if took_it else "waiting"
+            if took_it:
+                row.state = "sent"
+            elif row.letter.tries == letter.tries:
                 row.due_at = self._db.now() + wait_s
 
     def give_up(self, made_before: float) -> int:

@@ -174,8 +174,8 @@ def _notice(event: Event, concerns: Sequence[Concern]) -> Notice:
 
 
 def notice(event: Event, title: str, lines: Sequence[str]) -> Notice:
-    """Plain text of bounded length, each line one line."""
-    shown = [inert(line) for line in lines[:_MOST_LINES]]
+    """Plain text of bounded length, each line one line; never without a body, which many services refuse."""
+    shown = [inert(line) for line in lines[:_MOST_LINES]] or [inert(title)]
     if len(lines) > _MOST_LINES:
         shown.append(f"… and {len(lines) - _MOST_LINES} more")
     return Notice(event, _OPENING[event] + inert(title), "\n".join(shown))

@@ -52,13 +52,14 @@ class SqlOutbox:
         return Letter(row.id, row.target, Notice(Event(row.event), row.title, row.body), row.made_at, tries)
 
     def settle(self, letter: Letter, took_it: bool, wait_s: float, detail: str = "") -> None:
+        row = update(outbox).where(outbox.c.id == letter.id)
         if took_it:
-            values = {"state": _SENT, "ended_at": self._now(), "detail": ""}
+            settled = row.values(state=_SENT, ended_at=self._now(), detail="")
         else:
-            values = {"due_at": self._now() + wait_s, "detail": detail}
-        waiting = (outbox.c.id == letter.id) & (outbox.c.state == _WAITING)
+            # Not if somebody else has it by now, because this one took too long.
+            settled = row.where(outbox.c.tries == letter.tries).values(due_at=self._now() + wait_s, detail=detail)
         with self._db.write() as conn:
-            conn.execute(update(outbox).where(waiting).values(values))
+            conn.execute(settled)
 
     def give_up(self, made_before: float) -> int:
         old = (outbox.c.state == _WAITING) & (outbox.c.made_at < made_before)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from bg_pipeline.alerts.apprise import AppriseSink
@@ -123,7 +124,7 @@ class Post:
         return deliver(self.outbox, self.sink, self.clock).refused_by
 
 
-LOW = Concern(Kind.CREDITS, "bgeraser", "credits are low", ("<!channel> has a key\nof two lines",))
+LOW = Concern(Kind.CREDITS, "bgeraser", "credits are low", ("<!channel> &lt;!channel&gt;\nof two lines",))
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_an_episode_arrives_as_plain_text_once_at_each_target(post: Post, hook: 
     for server in (hook, other):
         (taken,) = server.took
         assert (taken["title"], taken["type"]) == ("bg_pipeline: credits are low", "warning")
-        assert taken["message"] == "‹!channel› has a key\\nof two lines"
+        assert taken["message"] == "‹!channel› &lt;!channel&gt;\\nof two lines"
 
 
 @pytest.mark.parametrize("mode", ["500", "hang", "drip", "redirect"])
@@ -183,6 +184,43 @@ def test_a_url_that_apprise_cannot_use_is_one_that_did_not_take_it(url: str) -> 
     sink = AppriseSink([url])
 
     assert sink.send(sink.targets[0], notice(Event.TEST, "a test", [])) is False
+
+
+class Raises:
+    """A service that breaks, and quotes its URL in doing so."""
+
+    def notify(self, **_: object) -> bool:
+        raise ValueError(f"cannot post to json://{CANARY}")
+
+
+def test_a_service_that_breaks_did_not_take_it_and_says_nothing(
+    hook: Webhook, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sink = AppriseSink([hook.url])
+    sink._services[sink.targets[0].digest] = Raises()  # type: ignore[assignment]
+
+    assert sink.send(sink.targets[0], notice(Event.TEST, "a test", [])) is False
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_chat_gets_no_mention_and_no_link_out_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    posted: list[str] = []
+
+    def post(*_: object, data: str, **__: object) -> requests.Response:
+        posted.append(data)
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b"ok"
+        return answer
+
+    monkeypatch.setattr(requests, "post", post)
+    monkeypatch.setattr(requests, "request", lambda _method, *words, **more: post(*words, **more))
+    sink = AppriseSink(["slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts"])
+    key = "<!channel> &lt;!here&gt; <@U1> <https://example.org|click>"
+
+    assert sink.send(sink.targets[0], notice(Event.BEGAN, "a title", [key]))
+    (data,) = posted
+    assert "&amp;lt;!here&amp;gt;" in data
+    assert not set("<>@") & set(data.replace("https:", ""))
 
 
 def test_no_secret_is_in_any_log_row_name_or_repr(

@@ -119,6 +119,10 @@ def test_keys_break_no_line_and_call_nobody(said: str, shown: str) -> None:
     assert told == Notice(Event.BEGAN, f"bg_pipeline: {shown}", shown)
 
 
+def test_a_notice_always_has_a_body() -> None:
+    assert notice(Event.BEGAN, "a title", []).body == "a title"
+
+
 def test_a_notice_is_short_enough_for_a_chat() -> None:
     told = notice(Event.BEGAN, "x" * 10_000, ["\n" * 10_000] * 300)
 
