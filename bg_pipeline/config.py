@@ -132,6 +132,11 @@ class Settings(Night):
     bg_background: str = Field("", description="`#rrggbb` or a colour name; default: transparent")
     bg_canvas: str = Field("", description="`WIDTHxHEIGHT`, px, to centre the subject on; default: the original frame")
     bg_padding: float = Field(0.0, ge=0, le=0.45, description="share of the canvas left free on each side")
+    bg_alert_urls: SecretStr = Field(
+        SecretStr(""), description="who is told what is wrong: Apprise URLs, with commas or line ends between them"
+    )
+    bg_alert_failure_rate: float = Field(0.2, ge=0, le=1, description="share of failed items above which it is told")
+    bg_dagster_url: str = Field("", description="address of Dagster's UI, for the links in alerts")
     bgeraser_api_key: SecretStr | None = Field(None, description="key from the bgeraser dashboard")
     bgeraser_surface: Literal["tools", "v1"] = Field(
         "tools", description="`tools` or `v1`: which of its two public APIs; the next four default to what it documents"
@@ -186,6 +191,21 @@ class Settings(Night):
         if value and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", value):
             raise ValueError("must be WIDTHxHEIGHT in pixels, such as 2000x2000")
         return value
+
+    @field_validator("bg_alert_urls")
+    @classmethod
+    def _urls(cls, value: SecretStr) -> SecretStr:
+        for number, url in enumerate(_split_urls(value), start=1):
+            if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", url, re.IGNORECASE):
+                raise ValueError(f"entry {number} is no Apprise URL, such as slack://… or mailto://…")
+        return value
+
+    @field_validator("bg_dagster_url")
+    @classmethod
+    def _a_page(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s@?]+", value):
+            raise ValueError("must be a URL without a password, such as http://127.0.0.1:3000")
+        return value.rstrip("/")
 
     @field_validator("bg_provider")
     @classmethod
@@ -246,6 +266,11 @@ class Settings(Night):
     def providers(self) -> tuple[str, ...]:
         """In the order in which they are tried."""
         return tuple(self.bg_provider.split(","))
+
+    @property
+    def alert_urls(self) -> list[str]:
+        """In clear: for the part that sends, and nobody else."""
+        return _split_urls(self.bg_alert_urls)
 
     @property
     def recipe(self) -> Recipe:
@@ -355,6 +380,13 @@ def _form(setting: str, text: str) -> dict[str, str]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError(f"{setting} names a parameter twice")
     return dict(pairs)
+
+
+def _split_urls(value: SecretStr) -> list[str]:
+    # A URL may hold commas: only one before the next URL is a separator.
+    return [
+        url for url in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)|\s+", value.get_secret_value().strip(" ,\n")) if url
+    ]
 
 
 def load_settings() -> Settings:

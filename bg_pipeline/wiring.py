@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.config import Settings
 from bg_pipeline.core.prices import credits_for, credits_for_stage
 from bg_pipeline.errors import BgPipelineError
@@ -19,6 +20,7 @@ from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.items import SqlManifest
 from bg_pipeline.manifest.ledger import SqlLedger
+from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.outputs.folder import FolderStore
 from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
@@ -30,7 +32,7 @@ from bg_pipeline.providers.removebg import RemoveBg
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
 from bg_pipeline.steps.gate import report
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.parts import Alerting, Parts
 
 
 @contextmanager
@@ -87,6 +89,12 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 hold_in_doubt=settings.bg_in_doubt == "hold",
                 now=time.time,
                 stop=stop,
+                alerting=Alerting(
+                    SqlOutbox(database),
+                    AppriseSink(settings.alert_urls),
+                    settings.bg_alert_failure_rate,
+                    settings.bg_dagster_url,
+                ),
             )
     finally:
         database.close()

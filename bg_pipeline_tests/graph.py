@@ -15,20 +15,22 @@ from bg_pipeline.providers.limited import Limited
 from bg_pipeline.providers.metered import Kept, Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.steps.gate import report
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.parts import Alerting, Parts
 from bg_pipeline.steps.sync import Synced, sync
 from bg_pipeline_tests.fakes import (
     FakeClock,
     FakeRemover,
+    FakeSink,
     MemoryControl,
     MemoryDatabase,
     MemoryLedger,
     MemoryManifest,
+    MemoryOutbox,
     MemorySource,
     MemoryStore,
 )
 
-RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
+RECIPE = Recipe((Cut("bgeraser", 2500, surface="tools"),), Rendition())
 
 
 def call_here(function, *args):  # type: ignore[no-untyped-def]
@@ -62,12 +64,14 @@ class Graph:
     others: dict[str, FakeRemover] = field(default_factory=dict)
     """By provider, where it is not `remover`."""
     runs: int = 0
+    sink: FakeSink = field(default_factory=FakeSink)
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
         self.manifest = MemoryManifest(self.database)
         self.ledger = MemoryLedger(self.database)
         self.control = MemoryControl(self.database)
+        self.outbox = MemoryOutbox(self.database)
 
     @property
     def parts(self) -> Parts:
@@ -91,6 +95,7 @@ class Graph:
             hold_in_doubt=self.hold_in_doubt,
             now=self.clock,
             stop=self.stop,
+            alerting=Alerting(self.outbox, self.sink, 0.2, "http://dagster.test"),
         )
 
     def _wrapped(self, provider: str, rules: Rules) -> Remover:

@@ -17,6 +17,7 @@ import click
 
 import bg_pipeline
 from bg_pipeline.cli import show
+from bg_pipeline.cli.alerts import alert_test
 from bg_pipeline.cli.doctor import diagnose
 from bg_pipeline.cli.money import gate as gate_command
 from bg_pipeline.cli.money import ledger as ledger_command
@@ -266,6 +267,7 @@ def demo(keep: Path | None) -> None:
 
 main.add_command(ledger_command)
 main.add_command(gate_command)
+main.add_command(alert_test)
 
 
 def _announce(base_url: str) -> None:

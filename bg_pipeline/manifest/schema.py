@@ -193,3 +193,31 @@ syncs = Table(
     Column("facts", JSON, nullable=False),
     Index("syncs_by_kind", "kind", "id"),
 )
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("subject", Key, primary_key=True),
+    Column("title", Prose, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("told_at", Float, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target", String(16), nullable=False),
+    Column("event", String(10), nullable=False),
+    Column("title", Prose, nullable=False),
+    Column("body", Prose, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("detail", Prose, nullable=False, server_default=""),
+    Index("outbox_by_target", "target", "state", "id"),
+)

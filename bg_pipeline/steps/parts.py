@@ -11,10 +11,33 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.core.records import Entry, Lease
 from bg_pipeline.errors import BgPipelineError, LeaseLost
-from bg_pipeline.ports import BlobStore, Call, Control, ImageSource, Ledger, Manifest, Now, Remover
+from bg_pipeline.ports import (
+    AlertSink,
+    BlobStore,
+    Call,
+    Control,
+    ImageSource,
+    Ledger,
+    Manifest,
+    Now,
+    Outbox,
+    Remover,
+)
 
 LEASE_S = 120.0
 """A holder that misses three heartbeats is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """Who is told what is wrong, and how."""
+
+    outbox: Outbox
+    sink: AlertSink
+    failure_rate: float
+    """Share of failed items above which somebody is told."""
+    ui_url: str
+    """Dagster's UI, for links; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +66,7 @@ class Parts:
     now: Now
     stop: threading.Event
     """Set to end gracefully: what is in flight is finished and kept, nothing new is begun."""
+    alerting: Alerting
 
     @property
     def provider(self) -> str:

@@ -22,7 +22,7 @@ from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
-FIRST, SECOND = Cut("bgeraser", 2500), Cut("removebg", 2500)
+FIRST, SECOND = Cut("bgeraser", 2500, surface="tools"), Cut("removebg", 2500)
 
 
 def shop(*keys: str, **options: object) -> Graph:

@@ -1,0 +1,90 @@
+"""Chats, mails, pagers and webhooks, each by a URL of Apprise (https://github.com/caronc/apprise/wiki)."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from bg_pipeline.core.alerts import Event, Notice, Target
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+TIMEOUT_S = 15.0
+"""For one notice, from connecting to the end of the answer."""
+
+
+class AppriseSink:
+    """
+    `ports.AlertSink` for any number of URLs, each on its own.
+
+    A URL is a secret: it is kept in memory and shown nowhere, and nothing of what Apprise says of it is passed on.
+    """
+
+    def __init__(self, urls: Sequence[str], timeout_s: float = TIMEOUT_S) -> None:
+        self._urls = {sha256(url.encode()).hexdigest()[:8]: url for url in urls}
+        self._timeout_s = timeout_s
+        self._services: dict[str, Apprise] = {}
+        self._lock = threading.Lock()
+        self.targets = tuple(
+            Target(f"target {number} ({url.partition('://')[0]})", digest)
+            for number, (digest, url) in enumerate(self._urls.items(), start=1)
+        )
+
+    def send(self, target: Target, notice: Notice) -> bool:
+        took: list[bool] = []
+
+        def post() -> None:
+            # A hundred services raise what they like, and quote their URL in it.
+            with contextlib.suppress(Exception):
+                took.append(_notify(service, notice))
+
+        service = self._service(target)
+        # A daemon: a server that never stops answering must keep neither the caller nor the end of the process.
+        thread = threading.Thread(target=post, name="alert", daemon=True)
+        thread.start()
+        thread.join(self._timeout_s)
+        return any(took)
+
+    def _service(self, target: Target) -> "Apprise":
+        with self._lock:
+            if target.digest not in self._services:
+                self._services[target.digest] = _service_at(self._urls[target.digest])
+            return self._services[target.digest]
+
+
+def _service_at(url: str) -> "Apprise":
+    # It loads all its services, in a second that only those who are told something should pay.
+    from apprise import Apprise, AppriseAsset  # noqa: PLC0415
+
+    # Both write URLs into their logs: Apprise when a service fails, urllib3 when an answer is malformed.
+    logging.getLogger("apprise").disabled = True
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    asset = AppriseAsset(
+        app_id="bg_pipeline",
+        app_desc="bg_pipeline",
+        image_url_mask="",
+        image_url_logo="",
+        http_redirects=False,
+        service_timeout=0,
+        storage_mode="memory",
+    )
+    service = Apprise(asset=asset)
+    # A URL that it cannot use leaves it without a service; it then takes no notice.
+    service.add(url)
+    return service
+
+
+def _notify(service: "Apprise", notice: Notice) -> bool:
+    from apprise import NotifyFormat, NotifyType  # noqa: PLC0415
+
+    kinds = {Event.OVER: NotifyType.SUCCESS, Event.TEST: NotifyType.INFO}
+    sent = service.notify(
+        body=notice.body,
+        title=notice.title,
+        notify_type=kinds.get(notice.event, NotifyType.WARNING),
+        body_format=NotifyFormat.TEXT,
+    )
+    return bool(sent)

@@ -1,0 +1,145 @@
+"""When somebody is told what, and that the text can do no harm."""
+
+import pytest
+
+from bg_pipeline.core.alerts import (
+    HOLD_S,
+    REPEAT_S,
+    Concern,
+    Decision,
+    Episode,
+    Event,
+    Kind,
+    Notice,
+    decide,
+    inert,
+    notice,
+    retry_in_s,
+    too_many_failed,
+)
+
+LOW = Concern(Kind.CREDITS, "bgeraser", "bgeraser: credits are low", ("12 credits are left",))
+
+
+class Watch:
+    """Looks in a row, each with the episodes that the one before left open."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.episodes: tuple[Episode, ...] = ()
+
+    def look(self, *concerns: Concern, after_s: float = 60.0) -> list[tuple[Event, str]]:
+        self.now += after_s
+        made: Decision = decide(concerns, self.episodes, self.now)
+        self.episodes = made.episodes
+        return [(n.event, n.title) for n in made.notices]
+
+    def events(self, *concerns: Concern, after_s: float = 60.0) -> list[Event]:
+        return [event for event, _ in self.look(*concerns, after_s=after_s)]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+def test_an_episode_is_told_when_it_begins_and_when_it_is_over_and_not_between(watch: Watch) -> None:
+    assert watch.look() == []
+    assert watch.look(LOW) == [(Event.BEGAN, "bg_pipeline: bgeraser: credits are low")]
+    assert [watch.look(LOW) for _ in range(50)] == [[]] * 50
+    assert watch.look(after_s=HOLD_S) == [(Event.OVER, "bg_pipeline, recovered: bgeraser: credits are low")]
+    assert watch.look(after_s=REPEAT_S) == []
+
+
+def test_while_it_lasts_it_is_told_daily(watch: Watch) -> None:
+    told = [event for _ in range(24 * 4) for event in watch.events(LOW, after_s=3600.0)]
+
+    assert told == [Event.BEGAN, Event.STILL, Event.STILL, Event.STILL]
+
+
+def test_what_comes_and_goes_faster_than_the_hold_is_one_episode(watch: Watch) -> None:
+    told = [event for n in range(100) for event in watch.events(*([LOW] if n % 2 else []), after_s=HOLD_S / 2 - 1)]
+    assert told == [Event.BEGAN]
+
+    assert watch.events(after_s=HOLD_S) == [Event.OVER]
+
+
+def test_a_look_once_a_night_is_enough_to_see_that_it_is_over(watch: Watch) -> None:
+    watch.look(LOW)
+
+    assert watch.events(after_s=REPEAT_S) == [Event.OVER]
+
+
+def test_any_number_of_episodes_is_told(watch: Watch) -> None:
+    for _ in range(20):
+        assert watch.events(LOW) == [Event.BEGAN]
+        assert watch.events(after_s=HOLD_S) == [Event.OVER]
+
+
+def test_several_of_a_kind_found_at_once_are_one_notice(watch: Watch) -> None:
+    failed = [Concern(Kind.RUN_FAILED, name, f"run failed: {name}: the disk is full") for name in ("a", "b", "c")]
+    title = "bg_pipeline: run failed: a: the disk is full (and 2 more)"
+
+    assert watch.look(*failed, LOW) == [(Event.BEGAN, title), (Event.BEGAN, "bg_pipeline: bgeraser: credits are low")]
+    assert watch.look(after_s=HOLD_S)[0] == (Event.OVER, title.replace("line:", "line, recovered:"))
+
+
+def test_a_storm_of_one_kind_is_told_in_bundles(watch: Watch) -> None:
+    failed = [Concern(Kind.RUN_FAILED, str(n), f"run failed: {n}") for n in range(300)]
+    told = [event for n in range(300) for event in watch.events(*failed[: n + 1], after_s=10.0)]
+    told += watch.events(*failed, after_s=HOLD_S)
+
+    assert len(watch.episodes) == 300
+    assert len(told) <= 3000 / HOLD_S + 2
+
+
+def test_what_changes_in_the_text_begins_nothing_new(watch: Watch) -> None:
+    watch.look(LOW)
+
+    assert watch.look(Concern(Kind.CREDITS, "bgeraser", "bgeraser: none are left")) == []
+    assert watch.look(after_s=HOLD_S) == [(Event.OVER, "bg_pipeline, recovered: bgeraser: none are left")]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a <!channel> b", "a ‹!channel› b"),
+        ("<@U123> @everyone", "‹＠U123› ＠everyone"),
+        ("<a href='x'>y</a>", "‹a href='x'›y‹/a›"),
+        ("two\nlines\r\x1b[31m", "two\\nlines\\r\\x1b[31m"),
+        ("gpj.\u202eexe\u200b", "gpj.\\u202eexe\\u200b"),
+        ("no UTF-8: \udcff", "no UTF-8: \\udcff"),
+        ("`code`", "ˋcodeˋ"),
+        ("größe 3×4 – 日本.jpg", "größe 3×4 – 日本.jpg"),
+    ],
+)
+def test_keys_break_no_line_and_call_nobody(said: str, shown: str) -> None:
+    told = notice(Event.BEGAN, said, [said])
+
+    assert told == Notice(Event.BEGAN, f"bg_pipeline: {shown}", shown)
+
+
+def test_a_notice_always_has_a_body() -> None:
+    assert notice(Event.BEGAN, "a title", []).body == "a title"
+
+
+def test_a_notice_is_short_enough_for_a_chat() -> None:
+    told = notice(Event.BEGAN, "x" * 10_000, ["\n" * 10_000] * 300)
+
+    assert len(inert("x" * 10_000)) == 300
+    assert told.body.endswith("… and 288 more")
+    assert len(told.body.splitlines()) == 13
+
+
+@pytest.mark.parametrize(
+    ("failed", "published", "rate", "told"),
+    [(4, 0, 0.2, False), (5, 0, 0.2, True), (20, 80, 0.2, False), (21, 79, 0.2, True), (50, 0, 1.0, False)],
+)
+def test_a_share_of_failures_is_told_above_the_rate_and_with_enough_of_them(
+    failed: int, published: int, rate: float, told: bool
+) -> None:
+    assert too_many_failed(failed, published, rate) is told
+
+
+def test_a_dead_target_is_tried_after_a_minute_to_an_hour() -> None:
+    assert [retry_in_s(n) for n in (1, 2, 3, 6, 7, 10_000)] == [60, 120, 240, 1920, 3600, 3600]
