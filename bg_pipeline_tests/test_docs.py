@@ -29,7 +29,9 @@ def test_every_setting_is_in_the_readme_as_it_is(name: str) -> None:
 
 
 def test_the_readme_names_no_setting_that_is_not_there() -> None:
-    named = set(re.findall(r"`((?:BG|BGERASER|REMOVEBG|PHOTOROOM)_[A-Z_]+)`", README + (ROOT / ".env.example").read_text()))
+    named = set(
+        re.findall(r"`((?:BG|BGERASER|REMOVEBG|PHOTOROOM)_[A-Z_]+)`", README + (ROOT / ".env.example").read_text())
+    )
 
     assert named <= {name.upper() for name in Settings.model_fields}
 

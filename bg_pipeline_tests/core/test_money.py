@@ -1,18 +1,24 @@
-"""Prices, budgets, gates, waits and exit codes."""
+"""Budgets, gates, waits and exit codes."""
 
+import math
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bg_pipeline import errors
-from bg_pipeline.core.credits import PRICES, Budget, runs_out_on
+from bg_pipeline.core.credits import Budget, runs_out_on
 from bg_pipeline.core.gate import Gate, GateReason, GateState, Thresholds, on_balance, on_refusal
 from bg_pipeline.core.media import sniff
+from bg_pipeline.core.records import RateFacts
 from bg_pipeline.core.report import Exit, Summary, exit_code_of
-from bg_pipeline.core.retry import parse_retry_after, wait_s
+from bg_pipeline.core.retry import parse_rate, parse_retry_after, wait_s
 
+DATE = "Mon, 01 Jun 2020 15:48:36 GMT"
+HEADERS = st.none() | st.sampled_from(("7", "-5", DATE, "Mon, 01 Jun 2020 15:48:36 +9999")) | st.text(max_size=12)
 THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
 OPEN = Gate("bgeraser")
 LOW = Gate("bgeraser", GateState.CLOSED, GateReason.LOW_CREDITS, since=1.0, episode=3)
@@ -65,12 +71,47 @@ def test_a_refusal_during_an_episode_does_not_begin_another() -> None:
         ("", None, None),
         (None, None, None),
         ("Wed, 99 Oct 2026 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Wednesday, 21-Oct-26 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        ("Wed Oct 21 07:28:10 2026", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        ("Wed, 21 Oct 2026 09:28:10 +0200", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        pytest.param("Thu, 01 Jan 1970 00:01:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", 60.0, id="their clock is off"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 251609733119.0, id="huge"),
+        ("Wed, 21 Oct 2026 07:28:10 GMT", "just now", None),
+        ("120, 60", None, None),
+        ("inf", None, None),
     ],
 )
 def test_retry_after_is_read_in_both_its_forms(
     value: str | None, date_header: str | None, expected: float | None
 ) -> None:
     assert parse_retry_after(value, date_header) == expected
+
+
+@given(value=HEADERS, date_header=HEADERS)
+def test_no_header_of_a_service_is_an_error(value: str | None, date_header: str | None) -> None:
+    wait = parse_retry_after(value, date_header)
+
+    assert wait is None or 0 <= wait < math.inf
+    assert parse_rate(value, value, value, date_header) is None or value
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "date_header", "expected"),
+    [
+        pytest.param("500", "494", "1591026567", DATE, RateFacts(500, 494, 51), id="recorded"),
+        pytest.param("500", "494", "1591026000", DATE, RateFacts(500, 494, 0), id="over already"),
+        pytest.param("500", "900", "1591026567", DATE, RateFacts(500, 500, 51), id="more left than there are"),
+        pytest.param("500", "494", "1591026567", None, None, id="no clock of theirs"),
+        pytest.param("500", "494", "1591026567", "now", None, id="no date"),
+        pytest.param("500", None, "1591026567", DATE, None, id="not all of it"),
+        pytest.param("500", "-1", "1591026567", DATE, None, id="negative"),
+        pytest.param("500", "NaN", "1591026567", DATE, None, id="no number"),
+    ],
+)
+def test_a_rate_limit_is_read_against_the_date_of_its_own_answer(
+    limit: str, remaining: str | None, reset: str, date_header: str | None, expected: RateFacts | None
+) -> None:
+    assert parse_rate(limit, remaining, reset, date_header) == expected
 
 
 @pytest.mark.parametrize(("retry", "expected"), [(0, 1.0), (1, 2.0), (3, 8.0), (6, 60.0), (10_000, 60.0)])
@@ -90,15 +131,6 @@ def test_a_budget_refuses_what_would_exceed_it_and_counts_what_is_in_flight() ->
 
     with pytest.raises(errors.BudgetReached, match="1 of 2 are spent and 1 are in flight"):
         budget.reserve(Decimal(1))
-
-
-def test_a_quote_says_whether_the_balance_lasts_above_the_threshold() -> None:
-    price = PRICES["bgeraser"]
-
-    assert price.quote(100, Decimal(150), Decimal(50))["enough"] is True
-    assert price.quote(101, Decimal(150), Decimal(50))["enough"] is False
-    assert price.quote(101, None, Decimal(50))["enough"] is None
-    assert price.quote(1000, None, Decimal(50))["money_usd"] == 39.0
 
 
 @pytest.mark.parametrize(
