@@ -8,45 +8,40 @@ from bg_pipeline.core.recipe import Cut
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one credit costs, and what is free."""
+    """What one credit costs."""
 
     usd_per_credit: Decimal | None
     """None where the provider publishes no price."""
-    free_per_month: int
-    """Credits that every account gets."""
     source: str
 
 
-FREE = Price(Decimal(0), 0, "made on this machine")
+FREE = Price(Decimal(0), "made on this machine")
 
 PRICES = {
     ("local", ""): FREE,
     ("rembg", ""): FREE,
     ("bgeraser", "tools"): Price(
         Decimal("0.039"),
-        15,
         "15 free a month: bgeraser.ink/blog/batch-background-removal-api-guide; this surface's paid plans are not"
         " published, so those of v1 stand in: check your own; read 2026-11",
     ),
     ("bgeraser", "v1"): Price(
         Decimal("0.039"),
-        300,
         "$39 for 1,000 a month, $99 for 3,000, $299 for 10,000; 10 free a day: bgeraser.ink/api-docs, read 2026-11",
     ),
     ("removebg", ""): Price(
         Decimal("0.20"),
-        50,
         "$0.20 to 0.90 by volume: bgeraser.ink/blog/batch-background-removal-api-guide (a competitor; no official table"
         " was found); 50 free calls a month: remove.bg/api; read 2026-11",
     ),
     ("photoroom", "basic"): Price(
-        Decimal("0.02"), 10, "$0.02 an image, 10 free a month: docs.photoroom.com/getting-started/pricing, read 2026-11"
+        Decimal("0.02"), "$0.02 an image, 10 free a month: docs.photoroom.com/getting-started/pricing, read 2026-11"
     ),
     ("photoroom", "plus"): Price(
-        Decimal("0.10"), 0, "$0.10 an image: docs.photoroom.com/getting-started/pricing, read 2026-11"
+        Decimal("0.10"), "$0.10 an image: docs.photoroom.com/getting-started/pricing, read 2026-11"
     ),
-    ("photoroom", "basic sandbox"): Price(Decimal(0), 1000, "free and watermarked: docs.photoroom.com, read 2026-11"),
-    ("photoroom", "plus sandbox"): Price(Decimal(0), 1000, "free and watermarked: docs.photoroom.com, read 2026-11"),
+    ("photoroom", "basic sandbox"): Price(Decimal(0), "free and watermarked: docs.photoroom.com, read 2026-11"),
+    ("photoroom", "plus sandbox"): Price(Decimal(0), "free and watermarked: docs.photoroom.com, read 2026-11"),
 }
 """By provider and surface."""
 
@@ -164,7 +159,6 @@ def quote(cut: Cut, purchases: int, balance: Decimal | None, low: Decimal) -> di
     return {
         "credits": float(needed),
         "money_usd": usd,
-        "free_per_month": float(price.free_per_month),
         "balance": None if balance is None else float(balance),
         "enough": True if not needed else None if balance is None else balance - needed >= low,
     }

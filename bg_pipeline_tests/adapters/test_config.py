@@ -5,8 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from bg_pipeline.config import load_night, load_settings
+from bg_pipeline.config import Surface, load_night, load_settings
+from bg_pipeline.core.recipe import Cut, Step
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.wiring import remover
+from bg_pipeline_tests.graph import call_here
+
+REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
+BGERASER = {"BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "k"}
+PHOTOROOM = {"BG_PROVIDER": "photoroom", "PHOTOROOM_API_KEY": "k"}
+
+
+def cut_of(monkeypatch: pytest.MonkeyPatch, provider: str, **names: str) -> Cut:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    return load_settings().cut(provider)
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -61,6 +74,31 @@ def test_a_rendition_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"BGERASER_BASE_URL": "http://bgeraser.ink"}, "https"),
         ({"BGERASER_BASE_URL": "bgeraser.ink"}, "BGERASER_BASE_URL"),
         ({"BG_TIMEZONE": "Mars/Olympus"}, "BG_TIMEZONE"),
+        ({"BG_PROVIDER": "removebg"}, "REMOVEBG_API_KEY"),
+        ({"BG_PROVIDER": "photoroom"}, "PHOTOROOM_API_KEY"),
+        ({"BG_PROVIDER": "bgeraser,removebg", "BGERASER_API_KEY": "k"}, "REMOVEBG_API_KEY"),
+        ({"BG_PROVIDER": "local,local"}, "once each"),
+        ({"BG_PROVIDER": "local,"}, "BG_PROVIDER"),
+        ({"REMOVEBG_API_KEY": "two words"}, "copy it again"),
+        ({"REMOVEBG_API_KEY": "schlüssel"}, "copy it again"),
+        ({"REMOVEBG_BASE_URL": "http://api.remove.bg"}, "https"),
+        ({"PHOTOROOM_BASE_URL": "https://key@host"}, "PHOTOROOM_BASE_URL"),
+        ({"PHOTOROOM_BASE_URL": "https://host:99999"}, "PHOTOROOM_BASE_URL"),
+        ({"PHOTOROOM_BASE_URL": "https://host?a=b"}, "PHOTOROOM_BASE_URL"),
+        ({"REMOVEBG_SIZE": "huge"}, "REMOVEBG_SIZE"),
+        ({"BG_PARAMS": "type=product"}, "local takes no parameters"),
+        ({**REMOVEBG, "BG_PARAMS": "type"}, "as in a URL"),
+        ({**REMOVEBG, "BG_PARAMS": "type=car&type=person"}, "twice"),
+        ({**REMOVEBG, "BG_PARAMS": "size=preview"}, "REMOVEBG_SIZE sets it"),
+        ({**REMOVEBG, "BG_PARAMS": "crop=true"}, "crop cannot be passed.*BG_CANVAS"),
+        ({**REMOVEBG, "BG_PARAMS": "format=jpg"}, "transparency"),
+        ({**REMOVEBG, "BG_STEPS": "upscale"}, "BG_STEPS"),
+        ({**BGERASER, "BG_STEPS": "upscale", "BGERASER_SURFACE": "v1"}, "BGERASER_SURFACE=tools"),
+        ({**BGERASER, "BG_STEPS": "../upscale"}, "BG_STEPS"),
+        ({**BGERASER, "BG_STEPS": "bg-removal"}, "BG_STEPS"),
+        ({**BGERASER, "BG_STEPS": "upscale?factor"}, "as in a URL"),
+        ({**BGERASER, "BG_STEPS": "upscale?image_file=x"}, "the client sets it"),
+        ({**BGERASER, "BG_STEPS": "upscale?photo=x", "BGERASER_FILE_FIELD": "photo"}, "the picture"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, names: dict[str, str], said: str) -> None:
@@ -87,6 +125,101 @@ def test_no_secret_is_quoted_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
     assert "canary" not in str(caught.value)
+
+
+def test_providers_are_tried_in_the_order_in_which_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**REMOVEBG, **BGERASER, "BG_PROVIDER": "bgeraser, removebg,local"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BG_STEPS", "upscale?factor=2, generative-expand")
+    settings = load_settings()
+    first, second, third = settings.recipe.cuts
+
+    assert (first.provider, second.provider, third.provider) == settings.providers == ("bgeraser", "removebg", "local")
+    assert first.steps == (Step("upscale", {"factor": "2"}), Step("generative-expand"))
+    assert second.steps == third.steps == ()
+    assert len({cut.hash for cut in settings.recipe.cuts}) == 3
+
+
+def test_parameters_are_the_first_providers_and_part_of_its_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = cut_of(monkeypatch, "removebg", **REMOVEBG)
+    cut = cut_of(monkeypatch, "removebg", BG_PARAMS="type=product&roi=0%25+0%25+90%25+90%25")
+
+    assert cut.params == {"size": "full", "type": "product", "roi": "0% 0% 90% 90%"}
+    assert cut.hash != plain.hash
+    assert load_settings().cut("photoroom").params == {"size": "full"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "names", "surface", "endpoint", "params", "max_side_px", "pixels"),
+    [
+        ("bgeraser", {}, "tools", "", {}, 9000, 0),
+        ("bgeraser", {"BGERASER_SURFACE": "v1"}, "v1", "", {"size": "full", "format": "png"}, 9000, 10_000_000),
+        ("bgeraser", {"BGERASER_BASE_URL": "https://bgeraser.ink/"}, "tools", "", {}, 9000, 0),
+        ("bgeraser", {"BGERASER_BASE_URL": "http://127.0.0.1:1"}, "tools", "127.0.0.1", {}, 9000, 0),
+        ("removebg", {}, "", "", {"size": "full"}, 9000, 25_000_000),
+        ("removebg", {"REMOVEBG_BASE_URL": "http://127.0.0.1:1"}, "", "127.0.0.1", {"size": "full"}, 9000, 25_000_000),
+        ("removebg", {"REMOVEBG_SIZE": "preview"}, "", "", {"size": "preview"}, 9000, 250_000),
+        ("photoroom", {}, "basic", "", {"size": "full"}, 6000, 36_000_000),
+        ("photoroom", {"PHOTOROOM_PLAN": "plus"}, "plus", "", {}, 6000, 0),
+        ("photoroom", {"PHOTOROOM_API_KEY": "sandbox_k"}, "basic sandbox", "", {"size": "full"}, 6000, 36_000_000),
+        (
+            "photoroom",
+            {"PHOTOROOM_BASE_URL": "http://127.0.0.1:1"},
+            "basic",
+            "127.0.0.1",
+            {"size": "full"},
+            6000,
+            36_000_000,
+        ),
+        ("local", {}, "", "", {}, 9000, 0),
+    ],
+)
+def test_a_cut_says_all_that_alters_what_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    names: dict[str, str],
+    surface: str,
+    endpoint: str,
+    params: dict[str, str],
+    max_side_px: int,
+    pixels: int,
+) -> None:
+    cut = cut_of(monkeypatch, provider, BG_MAX_PIXELS_SENT="9000", **names)
+
+    assert cut == Cut(provider, max_side_px, pixels, endpoint, surface, params)
+
+
+def test_a_watermarked_cutout_is_not_taken_for_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cut_of(monkeypatch, "photoroom", **PHOTOROOM)
+
+    assert cut_of(monkeypatch, "photoroom", PHOTOROOM_API_KEY="sandbox_k").hash != real.hash
+
+
+def test_each_surface_of_bgeraser_has_its_own_defaults_and_all_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().bgeraser == Surface(
+        "https://bgeraser.ink", "/api/tools/bg-removal", "/api/account", "bearer"
+    )
+    monkeypatch.setenv("BGERASER_SURFACE", "v1")
+    assert load_settings().bgeraser == Surface("https://api.bgeraser.ink", "/v1/removebg", "/v1/account", "x-api-key")
+    for name, value in {"BASE_URL": "https://a.example", "PATH": "/b", "ACCOUNT_PATH": "/c", "AUTH": "bearer"}.items():
+        monkeypatch.setenv(f"BGERASER_{name}", value)
+    assert load_settings().bgeraser == Surface("https://a.example", "/b", "/c", "bearer")
+
+
+def test_a_key_with_a_line_break_behind_it_is_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOVEBG_API_KEY", " key\n")
+    key = load_settings().removebg_api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "key"
+
+
+@pytest.mark.parametrize("provider", ["local", "bgeraser", "removebg", "photoroom"])
+def test_every_provider_of_the_list_can_be_made(monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
+    for name, value in {**REMOVEBG, **BGERASER, **PHOTOROOM, "BG_PROVIDER": "bgeraser,removebg,photoroom"}.items():
+        monkeypatch.setenv(name, value)
+
+    assert remover(load_settings(), provider, call_here)
 
 
 def test_what_a_sandbox_cut_is_not_taken_for_bought(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,23 +143,21 @@ def test_a_slow_upload_has_longer_than_a_connection(monkeypatch: pytest.MonkeyPa
     """urllib3 would send with the timeout for connecting."""
     monkeypatch.setattr(http, "CONNECT_S", 0.1)
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
 
     def serve() -> None:
         connection, _ = listener.accept()
         with connection:
             threading.Event().wait(0.3)
             seen = b""
-            while b"format" not in seen[-400:] and (data := connection.recv(1 << 20)):
-                seen = seen[-400:] + data
-                if seen.rstrip().endswith(b"--"):
-                    break
+            while not seen.endswith(b"--\r\n"):
+                seen = seen[-4:] + connection.recv(1 << 20)
             connection.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
 
     thread = threading.Thread(target=serve)
     thread.start()
     with pytest.raises(ItemRejected):
-        removebg(f"http://127.0.0.1:{listener.getsockname()[1]}").cut(request(image=b"x" * 20_000_000))
+        removebg(f"http://127.0.0.1:{listener.getsockname()[1]}").cut(request(image=b"x" * 8_000_000))
     thread.join()
     listener.close()
 

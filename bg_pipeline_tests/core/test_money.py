@@ -1,16 +1,23 @@
-"""Prices, waits and exit codes."""
+"""Waits, what headers say, and exit codes."""
 
 import json
+import math
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bg_pipeline import errors
 from bg_pipeline.core.credits import runs_out_on
 from bg_pipeline.core.media import sniff
+from bg_pipeline.core.records import RateFacts
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
-from bg_pipeline.core.retry import parse_retry_after, wait_s
+from bg_pipeline.core.retry import parse_rate, parse_retry_after, wait_s
+
+DATE = "Mon, 01 Jun 2020 15:48:36 GMT"
+HEADERS = st.none() | st.sampled_from(("7", "-5", DATE, "Mon, 01 Jun 2020 15:48:36 +9999")) | st.text(max_size=12)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +35,47 @@ from bg_pipeline.core.retry import parse_retry_after, wait_s
         ("", None, None),
         (None, None, None),
         ("Wed, 99 Oct 2026 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Wednesday, 21-Oct-26 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        ("Wed Oct 21 07:28:10 2026", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        ("Wed, 21 Oct 2026 09:28:10 +0200", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        pytest.param("Thu, 01 Jan 1970 00:01:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", 60.0, id="their clock is off"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 251609733119.0, id="huge"),
+        ("Wed, 21 Oct 2026 07:28:10 GMT", "just now", None),
+        ("120, 60", None, None),
+        ("inf", None, None),
     ],
 )
 def test_retry_after_is_read_in_both_its_forms(
     value: str | None, date_header: str | None, expected: float | None
 ) -> None:
     assert parse_retry_after(value, date_header) == expected
+
+
+@given(value=HEADERS, date_header=HEADERS)
+def test_no_header_of_a_service_is_an_error(value: str | None, date_header: str | None) -> None:
+    wait = parse_retry_after(value, date_header)
+
+    assert wait is None or 0 <= wait < math.inf
+    assert parse_rate(value, value, value, date_header) is None or value
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "date_header", "expected"),
+    [
+        pytest.param("500", "494", "1591026567", DATE, RateFacts(500, 494, 51), id="recorded"),
+        pytest.param("500", "494", "1591026000", DATE, RateFacts(500, 494, 0), id="over already"),
+        pytest.param("500", "900", "1591026567", DATE, RateFacts(500, 500, 51), id="more left than there are"),
+        pytest.param("500", "494", "1591026567", None, None, id="no clock of theirs"),
+        pytest.param("500", "494", "1591026567", "now", None, id="no date"),
+        pytest.param("500", None, "1591026567", DATE, None, id="not all of it"),
+        pytest.param("500", "-1", "1591026567", DATE, None, id="negative"),
+        pytest.param("500", "NaN", "1591026567", DATE, None, id="no number"),
+    ],
+)
+def test_a_rate_limit_is_read_against_the_date_of_its_own_answer(
+    limit: str, remaining: str | None, reset: str, date_header: str | None, expected: RateFacts | None
+) -> None:
+    assert parse_rate(limit, remaining, reset, date_header) == expected
 
 
 @pytest.mark.parametrize(("retry", "expected"), [(0, 1.0), (1, 2.0), (3, 8.0), (6, 60.0), (10_000, 60.0)])
