@@ -23,6 +23,8 @@ The whole error tree, grouped by what happens next.
     └── BudgetReached           not a failure: the rest waits for the next run
 """
 
+from typing import Any
+
 
 class BgPipelineError(Exception):
     """Root of every error that this package raises on purpose; its text is fit for a user."""
@@ -88,6 +90,9 @@ class TransientError(BgPipelineError):
 
 class RateLimited(TransientError):
     """The service asked to slow down."""
+
+    rate: Any = None
+    """`core.records.RateFacts` of the same answer, where it told them."""
 
 
 class Deferred(BgPipelineError):

@@ -271,7 +271,7 @@ class Ledger(Protocol):
 
 
 class Control(Protocol):
-    """Leases, gates, and the log of syncs."""
+    """Leases, gates, the limits of accounts, and the log of syncs."""
 
     def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
         """
@@ -296,6 +296,14 @@ class Control(Protocol):
     def gate(self, provider: str) -> Gate: ...
 
     def set_gate(self, gate: Gate) -> None: ...
+
+    def limits(self, provider: str) -> Mapping[str, Any] | None:
+        """What was learned of an account's limits, and what is in flight; None before the first request."""
+        ...
+
+    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        """Read, change and write in one step: nobody else comes in between."""
+        ...
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         """Remember a finished detection or sync."""

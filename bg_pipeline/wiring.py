@@ -21,7 +21,7 @@ from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.outputs.folder import FolderStore
 from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
-from bg_pipeline.providers.limited import Limited
+from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
 from bg_pipeline.providers.metered import Metered
 from bg_pipeline.providers.retrying import Retrying
@@ -61,7 +61,10 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
             def ask_gate() -> None:
                 require_open(control, settings.bg_provider, settings.thresholds)
 
-            client = Limited(remover(settings, call), settings.bg_concurrency)
+            client = Limited(
+                remover(settings, call),
+                Limiter(control, settings.bg_provider, settings.bg_concurrency, time.time, stop),
+            )
             metered = Metered(client, settings.bg_provider, ledger, masters, checked, ask_gate)
 
             def priced(_entry: Entry) -> Decimal:
@@ -74,7 +77,13 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 manifest=SqlManifest(database),
                 ledger=ledger,
                 control=control,
-                remover=Retrying(metered, sleep=stop.wait, jitter=random.random),
+                remover=Retrying(
+                    metered,
+                    sleep=stop.wait,
+                    jitter=random.random,
+                    now=time.time,
+                    trips=lambda: 0,
+                ),
                 call=call,
                 recipe=settings.recipe,
                 thresholds=settings.thresholds,

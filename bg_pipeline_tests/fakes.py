@@ -1,6 +1,7 @@
 """Fakes of every port, typed by the protocols and held to the same contract suites as the real parts."""
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -146,6 +147,7 @@ class MemoryDatabase:
         self.attempts: dict[int, tuple[Attempt, str]] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
+        self.limits: dict[str, dict[str, Any]] = {}
         self.syncs: list[tuple[str, float, dict[str, Any]]] = []
         self.ids = itertools.count(1)
         self.lock = threading.RLock()
@@ -361,6 +363,14 @@ class MemoryControl:
 
     def set_gate(self, gate: Gate) -> None:
         self._db.gates[gate.provider] = gate
+
+    def limits(self, provider: str) -> Mapping[str, Any] | None:
+        return self._db.limits.get(provider)
+
+    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        with self._db.lock:
+            state = change(self.limits(provider))
+            self._db.limits[provider] = json.loads(json.dumps(state))
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         self._db.syncs.append((kind, self._db.now(), dict(facts)))

@@ -1,6 +1,7 @@
 """A whole pipeline of fakes, for tests of the steps."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -10,7 +11,7 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.imaging.pictures import Prepared, check
 from bg_pipeline.ports import CutReply, CutRequest, Silent
-from bg_pipeline.providers.limited import Limited
+from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline.providers.metered import Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.steps.gate import require_open
@@ -69,7 +70,11 @@ class Graph:
         def ask_gate() -> None:
             require_open(self.control, "bgeraser", thresholds)
 
-        metered = Metered(Limited(self.remover, 8), "bgeraser", self.ledger, self.masters, checked, ask_gate)
+        def now() -> float:
+            return time.time() + sum(self.slept)  # real time, in which sleeping takes none
+
+        limited = Limited(self.remover, Limiter(self.control, "bgeraser", 8, now, self.stop))
+        metered = Metered(limited, "bgeraser", self.ledger, self.masters, checked, ask_gate)
         return Parts(
             source=self.source,
             outputs=self.outputs,
@@ -77,7 +82,7 @@ class Graph:
             manifest=self.manifest,
             ledger=self.ledger,
             control=self.control,
-            remover=Retrying(metered, sleep=self.sleep, jitter=lambda: 1.0),
+            remover=Retrying(metered, self.sleep, jitter=lambda: 1.0, now=now, trips=lambda: 0),
             call=call_here,
             recipe=self.recipe,
             thresholds=thresholds,
