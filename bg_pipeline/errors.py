@@ -29,6 +29,7 @@ The whole error tree, grouped by what happens next.
 """
 
 from decimal import Decimal
+from typing import Any
 
 
 class BgPipelineError(Exception):
@@ -108,6 +109,9 @@ class TransientError(BgPipelineError):
 
 class RateLimited(TransientError):
     """The service asked to slow down."""
+
+    rate: Any = None
+    """`core.records.RateFacts` of the same answer, where it told them."""
 
 
 class Deferred(BgPipelineError):

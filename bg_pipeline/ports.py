@@ -304,7 +304,7 @@ class Ledger(Protocol):
 
 
 class Control(Protocol):
-    """Leases, gates, and the log of syncs."""
+    """Leases, gates, the limits of accounts, and the log of syncs."""
 
     def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
         """
@@ -330,6 +330,14 @@ class Control(Protocol):
 
     def change_gate(self, provider: str, change: Callable[[Gate], Gate]) -> Gate:
         """Move the gate by a pure function of what it is at that moment; returns it as it is then."""
+        ...
+
+    def limits(self, provider: str) -> Mapping[str, Any] | None:
+        """What was learned of an account's limits, and what is in flight; None before the first request."""
+        ...
+
+    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        """Read, change and write in one step: nobody else comes in between."""
         ...
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:

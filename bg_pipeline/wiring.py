@@ -24,7 +24,7 @@ from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.outputs.folder import FolderStore
 from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
-from bg_pipeline.providers.limited import Limited
+from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
 from bg_pipeline.providers.metered import Kept, Metered
 from bg_pipeline.providers.photoroom import PhotoRoom
@@ -66,9 +66,9 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                     report(control, provider, error, time.time)
 
                 metered = Metered(remover(settings, provider, call), provider, ledger, settings.rules, told)
-                limited = Limited(metered, settings.bg_concurrency, stop)
-                kept = Kept(limited, ledger, masters, checked, told)
-                return Retrying(kept, sleep=stop.wait, jitter=random.random)
+                limiter = Limiter(control, provider, settings.bg_concurrency, time.time, stop)
+                kept = Kept(Limited(metered, limiter), ledger, masters, checked, told)
+                return Retrying(kept, stop.wait, random.random, time.time, lambda: control.gate(provider).trips)
 
             recipe = settings.recipe
             yield Parts(

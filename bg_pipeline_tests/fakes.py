@@ -1,6 +1,7 @@
 """Fakes of every port, typed by the protocols and held to the same contract suites as the real parts."""
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -161,6 +162,7 @@ class MemoryDatabase:
         self.requests: dict[int, CutRequest] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
+        self.limits: dict[str, dict[str, Any]] = {}
         self.syncs: list[tuple[str, float, dict[str, Any]]] = []
         self.episodes: tuple[Episode, ...] = ()
         self.letters: dict[int, FakeLetter] = {}
@@ -448,6 +450,14 @@ class MemoryControl:
         with self._db.lock:
             self._db.gates[provider] = change(self.gate(provider))
             return self._db.gates[provider]
+
+    def limits(self, provider: str) -> Mapping[str, Any] | None:
+        return self._db.limits.get(provider)
+
+    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        with self._db.lock:
+            state = change(self.limits(provider))
+            self._db.limits[provider] = json.loads(json.dumps(state))
 
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         self._db.syncs.append((kind, self._db.now(), dict(facts)))

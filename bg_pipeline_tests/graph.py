@@ -1,6 +1,7 @@
 """A whole pipeline of fakes, for tests of the steps."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -11,7 +12,7 @@ from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.pictures import Prepared, check, inspect
 from bg_pipeline.ports import CutReply, CutRequest, Remover, Silent
-from bg_pipeline.providers.limited import Limited
+from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline.providers.metered import Kept, Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.steps.gate import report
@@ -102,10 +103,14 @@ class Graph:
         def told(error: BgPipelineError | None) -> None:
             report(self.control, provider, error, self.clock)
 
-        client = self.others.get(provider, self.remover)
-        limited = Limited(Metered(client, provider, self.ledger, rules, told), self.concurrency, self.stop)
-        kept = Kept(limited, self.ledger, self.masters, checked, told)
-        return Retrying(kept, sleep=self.sleep, jitter=lambda: 1.0)
+        def now() -> float:
+            # Real time, in which sleeping takes none, and which moves with the clock.
+            return time.time() + sum(self.slept) + self.clock.now
+
+        metered = Metered(self.others.get(provider, self.remover), provider, self.ledger, rules, told)
+        limiter = Limiter(self.control, provider, self.concurrency, now, self.stop)
+        kept = Kept(Limited(metered, limiter), self.ledger, self.masters, checked, told)
+        return Retrying(kept, self.sleep, lambda: 1.0, now, lambda: self.control.gate(provider).trips)
 
     def sleep(self, seconds: float) -> bool:
         self.slept.append(seconds)

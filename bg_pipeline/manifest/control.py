@@ -1,4 +1,4 @@
-"""Leases with fencing tokens, gates, and the log of syncs."""
+"""Leases with fencing tokens, gates, the limits of accounts, and the log of syncs."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from bg_pipeline.core.gate import Gate, GateReason, GateState
 from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import LeaseHeld, LeaseLost
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.schema import gates, leases, syncs
+from bg_pipeline.manifest.schema import gates, leases, limits, syncs
 from bg_pipeline.ports import Now
 
 
@@ -95,6 +95,19 @@ class SqlControl:
                 write_gate(conn, moved)
         return moved
 
+    def limits(self, provider: str) -> Mapping[str, Any] | None:
+        with self._db.read() as conn:
+            return _limits(conn, provider)
+
+    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        with self._db.write() as conn:
+            found = _limits(conn, provider)
+            state = dict(change(found))
+            if found is None:
+                conn.execute(insert(limits).values(provider=provider, state=state))
+            elif state != found:
+                conn.execute(update(limits).where(limits.c.provider == provider).values(state=state))
+
     def log_sync(self, kind: str, started_at: float, facts: Mapping[str, Any]) -> None:
         with self._db.write() as conn:
             conn.execute(
@@ -106,3 +119,8 @@ class SqlControl:
         with self._db.read() as conn:
             rows = conn.execute(query.order_by(syncs.c.id.desc()).limit(limit))
             return [(row.ended_at, row.facts) for row in rows]
+
+
+def _limits(conn: Connection, provider: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = conn.scalar(select(limits.c.state).where(limits.c.provider == provider))
+    return found

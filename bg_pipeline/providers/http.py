@@ -196,6 +196,8 @@ class Api:
         error.request_id = scrubbed(reply.request_id, self._key)
         if isinstance(error, UnusableAnswer):
             error.credits_charged = reply.credits_charged
+        if isinstance(error, RateLimited):
+            error.rate = reply.rate
         return error
 
 

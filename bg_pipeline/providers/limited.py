@@ -1,22 +1,126 @@
-"""No more requests in flight than the service takes."""
+"""No more requests in flight, and no more a minute, than the account is allowed; all processes together."""
 
+import contextlib
+import itertools
+import os
+import secrets
 import threading
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from bg_pipeline.errors import Stopped
-from bg_pipeline.ports import CutReply, CutRequest, Remover
+from bg_pipeline.core import limits
+from bg_pipeline.core.limits import Limits
+from bg_pipeline.core.retry import LONGEST_SLEEP_S
+from bg_pipeline.errors import BgPipelineError, Deferred, OutcomeUnknown, RateLimited, Stopped, TransientError
+from bg_pipeline.ports import Control, CutReply, CutRequest, Now, Remover
 from bg_pipeline.providers.wrapper import Wrapper
+
+POLL_S = 0.25
+"""How soon it is noticed that another process made room."""
+
+
+class Limiter:
+    """
+    The account's limits as one process sees them.
+
+    Args:
+        control: where their state is kept for all processes.
+        provider: whose account.
+        ceiling: most in flight that the settings allow.
+        now: the time, the same in all processes.
+        stop: ends every wait.
+    """
+
+    def __init__(self, control: Control, provider: str, ceiling: int, now: Now, stop: threading.Event) -> None:
+        self._control = control
+        self.provider = provider
+        self.ceiling = ceiling
+        self._now = now
+        self._stop = stop
+        self._names = (f"{os.getpid()}-{secrets.token_hex(4)}-{number}" for number in itertools.count())
+        self._turn = threading.Lock()
+        self._room = threading.Condition()
+        self._moves = 0
+
+    def enter(self, units: float) -> str:
+        """
+        Wait until one more request may be sent; returns its token, to be given back with how it ended.
+
+        Raises:
+            Stopped: the run is to end; nothing was sent.
+            Deferred: the wait is longer than a run sleeps.
+        """
+        # Lanes come in turn: one of them watches the state, the others cost nothing.
+        with self._turn:
+            token = next(self._names)
+            while True:
+                if self._stop.is_set():
+                    raise Stopped("stopped on request")
+                moves, state = self._moves, limits.limits_from(self._control.limits(self.provider))
+                if (paused_s := state.next_at - self._now()) > LONGEST_SLEEP_S:
+                    raise Deferred(f"{self.provider} asked to be left alone for {paused_s:.0f} s", for_s=paused_s)
+                # Most looks find no room, and are not worth a write.
+                wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
+                if not wait_s:
+                    return token
+                with self._room:
+                    if self._moves == moves:
+                        self._room.wait(min(wait_s, POLL_S))
+
+    def _leave(self, step: Callable[[Limits], Limits]) -> None:
+        """Tell how a request ended. A slot that cannot be given back now runs out by itself."""
+        with contextlib.suppress(BgPipelineError):
+            self._move(lambda state: (step(state), 0.0))
+        with self._room:
+            self._moves += 1
+            self._room.notify_all()
+
+    def succeeded(self, token: str, reply: CutReply) -> None:
+        self._leave(lambda state: limits.succeeded(state, token, reply.rate, self.ceiling, self._now()))
+
+    def refused(self, token: str, error: RateLimited) -> None:
+        self._leave(lambda state: limits.refused(state, token, error.retry_after_s, error.rate, self._now()))
+
+    def failed(self, token: str) -> None:
+        self._leave(lambda state: limits.failed(state, token))
+
+    def released(self, token: str) -> None:
+        self._leave(lambda state: limits.released(state, token))
+
+    def _ask(self, state: Limits, token: str, units: float) -> tuple[Limits, float]:
+        return limits.ask(state, token, units, self.ceiling, self._now())
+
+    def _move(self, step: Callable[[Limits], tuple[Limits, float]]) -> float:
+        wait_s = 0.0
+
+        def change(found: Mapping[str, Any] | None) -> Mapping[str, Any]:
+            nonlocal wait_s
+            state, wait_s = step(limits.limits_from(found))
+            return state.as_json()
+
+        self._control.change_limits(self.provider, change)
+        return wait_s
 
 
 class Limited(Wrapper):
-    """At most so many requests in flight, and none after `stop`."""
+    """Sends a request when the account's limits allow it, and learns from the answer."""
 
-    def __init__(self, inner: Remover, concurrency: int, stop: threading.Event) -> None:
+    def __init__(self, inner: Remover, limiter: Limiter) -> None:
         super().__init__(inner)
-        self._slots = threading.BoundedSemaphore(concurrency)
-        self._stop = stop
+        self._limiter = limiter
 
     def cut(self, request: CutRequest) -> CutReply:
-        with self._slots:
-            if self._stop.is_set():
-                raise Stopped("stopped on request")
-            return self._inner.cut(request)
+        token = self._limiter.enter(limits.units_of(self._limiter.provider, request.width_px, request.height_px))
+        try:
+            reply = self._inner.cut(request)
+        except RateLimited as error:
+            self._limiter.refused(token, error)
+            raise
+        except (TransientError, OutcomeUnknown):
+            self._limiter.failed(token)
+            raise
+        except BaseException:
+            self._limiter.released(token)
+            raise
+        self._limiter.succeeded(token, reply)
+        return reply

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.breaker import IN_A_ROW
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.gate import GateReason, on_refusal
 from bg_pipeline.core.keys import master_name
@@ -482,7 +483,7 @@ def test_an_outage_stops_the_run_and_blames_no_picture(graph: Graph) -> None:
     graph.remover = FakeRemover([TransientError("503")] * 100)
     done = graph.sync(collection="shoes")
 
-    assert len(graph.remover.requests) == 6
+    assert len(graph.remover.requests) == IN_A_ROW
     assert (done.summary.failed, done.summary.pending) == (0, 4)
     assert done.summary.exit_code is Exit.PAUSED
 

@@ -1,0 +1,69 @@
+"""When a service is to be left alone: a budget of retries, and a circuit breaker."""
+
+from dataclasses import dataclass, replace
+
+from bg_pipeline.core.gate import cooldown_s
+
+TOKENS = 50
+RETRY_COSTS = 5
+SUCCESS_GIVES = 1
+"""botocore's standard mode: a quota that retries use up and successes refill; with these, retries that go on for long
+are at most a sixth of all requests."""
+
+IN_A_ROW = 10
+RECENT = 40
+SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """Tokens that retries use up: while a service is down, retrying each image only adds to its load."""
+
+    tokens: int = TOKENS
+
+    @property
+    def allows_a_retry(self) -> bool:
+        return self.tokens >= RETRY_COSTS
+
+    def retried(self) -> "RetryBudget":
+        return RetryBudget(self.tokens - RETRY_COSTS)
+
+    def succeeded(self) -> "RetryBudget":
+        return RetryBudget(min(TOKENS, self.tokens + SUCCESS_GIVES))
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """What the last answers of a service say about sending it another request."""
+
+    failures_in_a_row: int = 0
+    recent: tuple[bool, ...] = ()
+    """Whether each of the last answers was a success, the oldest first."""
+    on_trial: bool = True
+    """No success since it was made or last tripped."""
+    open_until: float = 0.0
+    """Epoch seconds; nothing may be sent before."""
+
+    def is_open(self, now: float) -> bool:
+        return now < self.open_until
+
+    def succeeded(self) -> "Breaker":
+        return replace(self, failures_in_a_row=0, recent=(*self.recent, True)[-RECENT:], on_trial=False)
+
+    def failed(self, trips: int, now: float) -> "Breaker":
+        """
+        After a failure; it opens at ten in a row, or where half of the last forty were failures, or at the first one
+        after it was open.
+
+        Args:
+            trips: how often it tripped in a row before, in this process or another.
+            now: epoch seconds.
+        """
+        if self.is_open(now):
+            return self
+        recent = (*self.recent, False)[-RECENT:]
+        in_a_row = self.failures_in_a_row + 1
+        often = len(recent) == RECENT and recent.count(False) >= SHARE * RECENT
+        if in_a_row >= IN_A_ROW or often or (self.on_trial and trips):
+            return Breaker(open_until=now + cooldown_s(trips + 1))
+        return replace(self, failures_in_a_row=in_a_row, recent=recent)
