@@ -98,6 +98,7 @@ def canary() -> Iterator[tuple[int, list[object]]]:
         "https://255.255.255.255/",
         "https://198.18.0.1/",
         "https://user:password@127.0.0.1:{port}/",
+        "https://user:password@example.com/",
         "https://example.com@127.0.0.1:{port}/",
         "https://127.0.0.1:{port}\\@example.com/",
         "file:///etc/passwd",

@@ -68,38 +68,38 @@ def locked() -> bytes:
     return bytes(data)
 
 
-BAD: dict[str, Callable[[], bytes]] = {
-    "nothing": lambda: b"",
-    "no zip": lambda: b"PK\x03\x04 and nothing else",
-    "cut short": lambda: zipped(CUTOUT)[:-40],
-    "a flipped byte": lambda: zipped(CUTOUT).replace(b"IDAT", b"IDAX"),
-    "empty": lambda: zipped(CUTOUT, color_jpg=None, alpha_png=None),
-    "no alpha": lambda: zipped(CUTOUT, alpha_png=None),
-    "no colours": lambda: zipped(CUTOUT, color_jpg=None),
-    "other names": lambda: zipped(CUTOUT, alpha_png=None, Alpha_png=grey()),
-    "a path": lambda: zipped(CUTOUT, alpha_png=None, **{"../alpha_png": grey()}),
-    "an absolute path": lambda: zipped(CUTOUT, alpha_png=None, **{"/alpha_png": grey()}),
-    "a folder": lambda: zipped(CUTOUT, alpha_png=None, **{"alpha_png/": b""}),
-    "one name twice": twice,
-    "too many entries": lambda: zipped(CUTOUT, a=b"", b=b"", c=b""),
-    "a bomb": lambda: packed(alpha_png=bytes(40_000_000)),
-    "a bomb by another method": lambda: packed(zipfile.ZIP_LZMA, alpha_png=bytes(2_000_000)),
-    "a lie about its size": lying,
-    "a password": locked,
-    "sizes that differ": lambda: zipped(CUTOUT, alpha_png=grey((47, 32))),
-    "an alpha in colour": lambda: zipped(CUTOUT, alpha_png=grey(mode="RGB")),
-    "an alpha with alpha": lambda: zipped(CUTOUT, alpha_png=grey(mode="RGBA")),
-    "an alpha as JPEG": lambda: zipped(CUTOUT, alpha_png=encoded(Image.new("L", (48, 32)), "JPEG")),
-    "colours as PNG": lambda: zipped(CUTOUT, color_jpg=encoded(opened(CUTOUT).convert("RGB"))),
-    "a picture cut short": lambda: zipped(CUTOUT, color_jpg=product(1, kind="JPEG")[:-200]),
-    "a page": lambda: zipped(CUTOUT, color_jpg=b"<html>"),
-    "too many pixels": lambda: zipped(CUTOUT, alpha_png=grey((8000, 8000))),
+BAD: dict[str, tuple[Callable[[], bytes], str]] = {
+    "nothing": (lambda: b"", "BadZipFile"),
+    "no zip": (lambda: b"PK\x03\x04 and nothing else", "BadZipFile"),
+    "cut short": (lambda: zipped(CUTOUT)[:-40], "BadZipFile"),
+    "a flipped byte": (lambda: zipped(CUTOUT).replace(b"IDAT", b"IDAX"), "BadZipFile"),
+    "empty": (lambda: zipped(CUTOUT, color_jpg=None, alpha_png=None), "0 entries"),
+    "no alpha": (lambda: zipped(CUTOUT, alpha_png=None), "0 entries"),
+    "no colours": (lambda: zipped(CUTOUT, color_jpg=None), "0 entries"),
+    "other names": (lambda: zipped(CUTOUT, alpha_png=None, Alpha_png=grey()), "0 entries"),
+    "a path": (lambda: zipped(CUTOUT, alpha_png=None, **{"../alpha_png": grey()}), "0 entries"),
+    "an absolute path": (lambda: zipped(CUTOUT, alpha_png=None, **{"/alpha_png": grey()}), "0 entries"),
+    "a folder": (lambda: zipped(CUTOUT, alpha_png=None, **{"alpha_png/": b""}), "0 entries"),
+    "one name twice": (twice, "2 entries"),
+    "too many entries": (lambda: zipped(CUTOUT, a=b"", b=b"", c=b""), "holds 5 entries"),
+    "a bomb": (lambda: packed(alpha_png=bytes(40_000_000)), "unpacks to more"),
+    "another method": (lambda: packed(zipfile.ZIP_LZMA), "without limit"),
+    "a lie about its size": (lying, "BadZipFile"),
+    "a password": (locked, "RuntimeError"),
+    "sizes that differ": (lambda: zipped(CUTOUT, alpha_png=grey((47, 32))), "differ in size"),
+    "an alpha in colour": (lambda: zipped(CUTOUT, alpha_png=grey(mode="RGB")), "not greyscale"),
+    "an alpha with alpha": (lambda: zipped(CUTOUT, alpha_png=grey(mode="RGBA")), "not greyscale"),
+    "an alpha as JPEG": (lambda: zipped(CUTOUT, alpha_png=product(1, kind="JPEG")), "UnidentifiedImageError"),
+    "colours as PNG": (lambda: zipped(CUTOUT, color_jpg=product(1)), "UnidentifiedImageError"),
+    "a picture cut short": (lambda: zipped(CUTOUT, color_jpg=product(1, kind="JPEG")[:-200]), "OSError"),
+    "a page": (lambda: zipped(CUTOUT, color_jpg=b"<html>"), "UnidentifiedImageError"),
+    "too many pixels": (lambda: zipped(CUTOUT, alpha_png=grey((8000, 8000))), "8000×8000"),
 }
 
 
-@pytest.mark.parametrize("make", BAD.values(), ids=BAD)
-def test_a_bad_zip_is_an_unusable_answer(make: Callable[[], bytes]) -> None:
-    with pytest.raises(UnusableAnswer):
+@pytest.mark.parametrize(("make", "why"), BAD.values(), ids=BAD)
+def test_a_bad_zip_is_an_unusable_answer(make: Callable[[], bytes], why: str) -> None:
+    with pytest.raises(UnusableAnswer, match=why):
         compose(make())
 
 
