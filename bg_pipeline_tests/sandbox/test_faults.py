@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.sandbox.faults import CHARGED, Fault, FaultKind, FaultScript, load_faults
+from bg_pipeline.sandbox.faults import CHARGED, Fault, FaultKind, FaultPlan, load_faults
 from bg_pipeline_tests.sandbox import client
 
 ERRORS = {
@@ -126,8 +126,8 @@ def test_a_call_refused_by_itself_uses_up_no_fault(start, key, data, status):
 
 
 def test_what_is_left_of_a_script_is_written_as_its_author_wrote_it():
-    script = FaultScript([Fault(kind=FaultKind.TOO_MANY_REQUESTS, times=3, retry_after=None)])
-    script.next_call()
+    script = FaultPlan([Fault(kind=FaultKind.TOO_MANY_REQUESTS, times=3, retry_after=None)])
+    script.next_call("bgeraser")
     assert [fault.as_json() for fault in script.remaining()] == [{"kind": "429", "times": 2, "retry_after": None}]
 
 
