@@ -73,12 +73,14 @@ def test_a_call_costs_one_credit_and_is_written_down(start, fake_time):
         "charges": [
             {
                 "provider": "bgeraser",
+                "surface": "/api/tools/bg-removal",
                 "sha256": hashlib.sha256(data).hexdigest(),
                 "credits": 1,
                 "time": "2023-11-14T22:13:20+00:00",
             }
         ],
         "requests": 1,
+        "faults": {},
     }
     assert client.account(sandbox.base_url).json() == {
         "success": True,
@@ -109,7 +111,7 @@ def test_an_upload_that_is_not_exactly_one_image_is_refused_free_of_charge(start
     assert answer.status_code == 400
     assert answer.json()["success"] is False
     assert answer.json()["error"].keys() == {"code", "message"}
-    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1}
+    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1, "faults": {}}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_missing_key_is_refused(start, key):
     answer = client.post(sandbox.base_url, key=key)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "UNAUTHORIZED"
-    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1}
+    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1, "faults": {}}
 
 
 def test_a_key_in_another_scheme_is_refused(start):

@@ -41,7 +41,7 @@ def test_threads_that_race_for_credits_never_overdraw_the_balance():
             reservation = ledger.reserve("bgeraser", Decimal(1))
             if reservation is not None:
                 with reservation:
-                    reservation.charge("digest")
+                    reservation.charge("/path", "digest")
                 bought += 1
         return bought
 
@@ -69,7 +69,7 @@ def test_old_results_make_room_for_new_ones():
     large = _Sized(MAX_STORED_BYTES // 2 + 1)
     store = ResultStore(60, lambda: 0.0)
     first, second = store.add(large), store.add(large)
-    assert (store.get(first), store.get(second)) == (None, large)
+    assert (store.get(first), store.get(second)) == (None, (large, None))
 
 
 class _Sized:
