@@ -124,8 +124,8 @@ class Length:
     value: float
     is_share: bool
 
-    def px(self, whole_px: int) -> int:
-        return round(self.value * whole_px) if self.is_share else round(self.value)
+    def px(self, whole_px: int) -> float:
+        return self.value * whole_px if self.is_share else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,9 +431,10 @@ def _region(wish: Wish, picture: Image.Image) -> Box | None:
     """
     if wish.roi is None:
         return None
-    left, top, right, bottom = (length.px(whole) for length, whole in zip(wish.roi, picture.size * 2, strict=True))
-    if max(left, right) > picture.width or max(top, bottom) > picture.height:
+    edges = [length.px(whole) for length, whole in zip(wish.roi, picture.size * 2, strict=True)]
+    if max(edges[::2]) > picture.width or max(edges[1::2]) > picture.height:
         raise _Invalid("roi_exceeds_bounds")
+    left, top, right, bottom = (round(edge) for edge in edges)
     if right <= left or bottom <= top:
         raise _Invalid("roi_region_empty")
     return left, top, right, bottom
@@ -444,7 +445,7 @@ def _with_margins(subject: Box, margins: tuple[Length, Length, Length, Length]) 
     width, height = right - left, bottom - top
 
     def px(margin: Length, whole_px: int) -> int:
-        return min(margin.px(whole_px), whole_px // 2, _LARGEST_MARGIN_PX)
+        return round(min(margin.px(whole_px), whole_px / 2, _LARGEST_MARGIN_PX))
 
     return (
         left - px(margins[3], width),

@@ -23,15 +23,20 @@ def cut_left_half(image: Image.Image) -> Image.Image:
 
 
 def post(
-    base_url: str, data: bytes | None = None, *, field: str = "image_file", key: str | None = "k"
+    base_url: str,
+    data: bytes | None = None,
+    *,
+    field: str = "image_file",
+    key: str | None = "k",
+    tool: str = "bg-removal",
 ) -> requests.Response:
     content = picture() if data is None else data
-    return post_files(base_url, [(field, ("a.png", content, "image/png"))], key=key)
+    return post_files(base_url, [(field, ("a.png", content, "image/png"))], key=key, tool=tool)
 
 
-def post_files(base_url: str, files: Any, *, key: str | None = "k") -> requests.Response:
+def post_files(base_url: str, files: Any, *, key: str | None = "k", tool: str = "bg-removal") -> requests.Response:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return requests.post(f"{base_url}/api/tools/bg-removal", files=files, headers=headers, timeout=TIMEOUT_S)
+    return requests.post(f"{base_url}/api/tools/{tool}", files=files, headers=headers, timeout=TIMEOUT_S)
 
 
 def removebg(
