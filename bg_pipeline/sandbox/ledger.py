@@ -66,7 +66,8 @@ class Ledger:
         """
         with self._lock:
             total = self._total[provider]
-            fresh = takewhile(lambda charge: charge.time.timestamp() > self._now() - lag_s, reversed(self._charges))
+            since = datetime.fromtimestamp(self._now() - lag_s, UTC)
+            fresh = takewhile(lambda charge: charge.time > since, reversed(self._charges))
             unseen = sum((charge.credits for charge in fresh if charge.provider == provider), Decimal(0))
             return Balance(min(total, self._remaining[provider] + unseen), total)
 

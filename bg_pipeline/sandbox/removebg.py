@@ -55,8 +55,6 @@ MAX_INPUT_PIXELS = 50_000_000
 MAX_INPUT_MB = 22
 """12 in the OpenAPI description of 2021; 22 since then, by third parties only."""
 
-_SOURCES = ("image_file", "image_file_b64", "image_url")
-_BACKGROUNDS = ("bg_color", "bg_image_url", "bg_image_file")
 _LARGEST_MARGIN_PX = 500
 
 _MULTIPLE = "Multiple {} sources given: Please provide either the {} parameter."
@@ -234,14 +232,9 @@ class RemoveBg(Surface[Wish]):
         return encode(image, kind)
 
     def answer(self, request: Request, order: Order[Wish], offer: Offer, result: Result) -> Response:  # noqa: ARG002
-        file, subject = result.file, result.drawing.subject
-        places = dict(
-            zip(
-                ("top", "left", "width", "height"),
-                (subject[1], subject[0], subject[2] - subject[0], subject[3] - subject[1]),
-                strict=True,
-            )
-        )
+        file = result.file
+        left, top, right, bottom = result.drawing.subject
+        places = {"top": top, "left": left, "width": right - left, "height": bottom - top}
         if order.wish.as_json:
             text = base64.b64encode(file.content).decode()
             answer = _json({"data": {"result_b64": text} | {f"foreground_{name}": at for name, at in places.items()}})
@@ -283,14 +276,14 @@ class RemoveBg(Surface[Wish]):
 
 
 async def _source(form: Form) -> bytes:
-    given = [name for name in _SOURCES if name in form.texts or form.file(name) is not None]
-    if len(given) > 1:
-        raise _Invalid("multiple_sources")
-    if given == ["image_url"]:
-        return await _downloaded(form.texts["image_url"], "image")
-    if given == ["image_file_b64"]:
-        return _not_too_large(_from_base64(form.texts.get("image_file_b64", "")))
     upload = form.file("image_file")
+    text, url = form.texts.get("image_file_b64"), form.texts.get("image_url")
+    if sum(source is not None for source in (upload, text, url)) > 1:
+        raise _Invalid("multiple_sources")
+    if url is not None:
+        return await _downloaded(url, "image")
+    if text is not None:
+        upload = _from_base64(text)
     if upload is None:
         raise _Invalid("missing_source")
     return _not_too_large(upload)
@@ -321,15 +314,15 @@ async def _downloaded(url: str, kind: str) -> bytes:
 
 
 async def _background(form: Form) -> Colour | Image.Image | None:
-    given = [name for name in _BACKGROUNDS if name in form.texts or form.file(name) is not None]
-    if len(given) > 1:
-        raise _Invalid("multiple_bg_sources")
-    if given == ["bg_color"]:
-        found: Colour = _checked("bg_color", colour(form.texts["bg_color"]))
-        return found
     file = form.file("bg_image_file")
-    if given == ["bg_image_url"]:
-        file = await _downloaded(form.texts["bg_image_url"], "bg")
+    name, url = form.texts.get("bg_color"), form.texts.get("bg_image_url")
+    if sum(source is not None for source in (file, name, url)) > 1:
+        raise _Invalid("multiple_bg_sources")
+    if name is not None:
+        found: Colour = _checked("bg_color", colour(name))
+        return found
+    if url is not None:
+        file = await _downloaded(url, "bg")
     return None if file is None else await asyncio.to_thread(decode, file, MAX_INPUT_PIXELS)
 
 

@@ -59,6 +59,19 @@ def test_a_reservation_without_a_charge_gives_its_credits_back():
     assert ledger.charges() == ()
 
 
+def test_what_is_written_stays_written(start):
+    """Whatever else changes, what was there before is the beginning of what is there now."""
+    base_url = start().base_url
+    seen = []
+    for call in (client.post, client.removebg, client.segment, client.edit):
+        call(base_url)
+        client.put_state(base_url, {"credits": {"bgeraser": 5}, "faults": [], "chance": {"rate": 0}})
+        told = client.ledger(base_url)["charges"]
+        assert (told[:-1], len(told)) == (seen, len(seen) + 1)
+        seen = told
+    assert [charge["provider"] for charge in seen] == ["bgeraser", "removebg", "photoroom", "photoroom"]
+
+
 @pytest.mark.parametrize(("amount", "written"), [("1", "1"), ("1.0", "1"), ("0.25", "0.25"), ("0", "0")])
 def test_whole_amounts_are_written_without_a_fraction(amount, written):
     assert repr(json_number(Decimal(amount))) == written

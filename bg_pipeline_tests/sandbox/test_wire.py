@@ -120,6 +120,15 @@ def spoil(shared) -> Spoil:
     return next_call
 
 
+def test_a_chunked_upload_works(shared, vendor):
+    """Some clients stream and send no Content-Length."""
+    head, _, body = vendor.posted(shared.base_url).partition(b"\r\n\r\n")
+    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length")]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:100], body[100:]))
+    said = b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", chunks + b"0\r\n\r\n"])
+    assert talk(shared.base_url, said).status == 200
+
+
 @pytest.mark.parametrize("kind", FaultKind)
 def test_only_faults_that_deliver_or_lose_a_result_are_charged(shared, spoil, vendor, kind):
     base_url = spoil(kind)
