@@ -241,18 +241,32 @@ def doctor(as_json: bool) -> None:
 
 @main.command()
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--credits", "credit_count", default=1000.0, show_default=True, type=click.FloatRange(min=0))
+@click.option(
+    "--credits", "credit_count", default=1000.0, show_default=True, type=click.FloatRange(min=0), help="At each vendor."
+)
 @click.option("--latency", default=0.0, show_default=True, type=click.FloatRange(min=0), metavar="S")
 @click.option("--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON list of faults.")
-def sandbox(port: int, credit_count: float, latency: float, faults: Path | None) -> None:
-    """A simulated vendor: real wire format, play money."""
+@click.option(
+    "--fault-rate",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of the calls that go wrong by chance.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed spoils the same calls.")
+def sandbox(port: int, credit_count: float, latency: float, faults: Path | None, fault_rate: float, seed: int) -> None:
+    """Three simulated vendors: real wire formats, play money."""
     # Only this command needs a server.
-    from bg_pipeline.sandbox.faults import load_faults  # noqa: PLC0415
+    from bg_pipeline.sandbox.faults import Chance, load_faults  # noqa: PLC0415
     from bg_pipeline.sandbox.serve import serve  # noqa: PLC0415
-    from bg_pipeline.sandbox.state import SandboxState  # noqa: PLC0415
+    from bg_pipeline.sandbox.state import DEFAULT_CREDITS, SandboxState  # noqa: PLC0415
 
-    scripted = load_faults(faults) if faults else []
-    state = SandboxState({"bgeraser": Decimal(str(credit_count))}, latency_s=latency, faults=scripted)
+    state = SandboxState(
+        dict.fromkeys(DEFAULT_CREDITS, Decimal(str(credit_count))),
+        latency_s=latency,
+        faults=load_faults(faults) if faults else [],
+        chance=Chance(rate=fault_rate, seed=seed),
+    )
     serve(port, state, _announce)
 
 
@@ -271,11 +285,13 @@ main.add_command(alert_test)
 
 
 def _announce(base_url: str) -> None:
-    click.echo(
-        f"sandbox at {base_url} (Ctrl-C ends it); use it with\n"
-        f"  BG_PROVIDER=bgeraser BGERASER_API_KEY=any BGERASER_BASE_URL={base_url}\n"
-        f"ledger: {base_url}/_sandbox/ledger   state: {base_url}/_sandbox/state"
-    )
+    # bgeraser's prefix tells its account from Photoroom's, where both have the same path.
+    keys = {"bgeraser": "bge_any", "removebg": "any", "photoroom": "any"}
+    click.echo(f"sandbox at {base_url} (Ctrl-C ends it); use it with one of")
+    for provider, key in keys.items():
+        name = provider.upper()
+        click.echo(f"  BG_PROVIDER={provider} {name}_API_KEY={key} {name}_BASE_URL={base_url}")
+    click.echo(f"ledger: {base_url}/_sandbox/ledger   state: {base_url}/_sandbox/state")
 
 
 _GATE_FACTS = ("state", "reason", "balance")

@@ -1,24 +1,26 @@
-"""The bgeraser "tools" dialect: POST /api/tools/bg-removal and GET /api/account."""
+"""bgeraser's two surfaces: the tools under /api/tools/ with /api/account, and the remove.bg-like /v1/."""
 
 import asyncio
-import hashlib
+import math
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
 from PIL import Image
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bg_pipeline.sandbox.cutting import Cutter, decode_rgb, encode_png
-from bg_pipeline.sandbox.dropping import DroppedConnection
-from bg_pipeline.sandbox.faults import CHARGED, Fault, FaultKind, damaged
-from bg_pipeline.sandbox.ledger import json_number
+from bg_pipeline.sandbox.cutting import Cutter
+from bg_pipeline.sandbox.faults import FaultKind
+from bg_pipeline.sandbox.frame import Drawing, Offer, Order, Refused, Result, Surface, bearer, spoiled
+from bg_pipeline.sandbox.ledger import Provider, json_number
+from bg_pipeline.sandbox.pictures import File, UnreadablePicture, decode, encode
+from bg_pipeline.sandbox.removebg import RemoveBg
 from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline.sandbox.uploads import read_form
 
-PROVIDER: Final = "bgeraser"
+PROVIDER: Final[Provider] = "bgeraser"
 
 PRICE = Decimal(1)
 """Credits a call, whatever the tool; bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11."""
@@ -26,9 +28,12 @@ PRICE = Decimal(1)
 FILE_FIELDS = ("image_file", "image", "file")
 """The vendor's examples hide the name, so a client's likely guesses all work."""
 
-_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+KEY_PREFIX = "bge_"
+"""Of the keys in the vendor's own samples (bgeraser.ink/api-docs, read 2026-11)."""
 
-_ERRORS: dict[FaultKind, tuple[int, str, str]] = {
+_MAX_PIXELS = 50_000_000
+
+_ERRORS: Mapping[FaultKind, tuple[int, str, str]] = {
     FaultKind.INTERNAL_ERROR: (500, "INTERNAL_ERROR", "Something went wrong."),
     FaultKind.UNAVAILABLE: (503, "SERVICE_UNAVAILABLE", "The service is not available."),
     FaultKind.TOO_MANY_REQUESTS: (429, "RATE_LIMITED", "Too many requests."),
@@ -38,142 +43,149 @@ _ERRORS: dict[FaultKind, tuple[int, str, str]] = {
 }
 
 
-class BgeraserDialect:
+def _upscale(picture: Image.Image) -> Image.Image:
+    factor = min(2.0, math.sqrt(_MAX_PIXELS / (picture.width * picture.height)))
+    return picture.resize((int(picture.width * factor), int(picture.height * factor)))
+
+
+def _expand(picture: Image.Image) -> Image.Image:
+    across, down = picture.width // 4, picture.height // 4
+    return picture.crop((-across, -down, picture.width + across, picture.height + down))
+
+
+def _crop(picture: Image.Image) -> Image.Image:
+    return picture.crop(picture.getchannel("A").getbbox())
+
+
+def _unchanged(picture: Image.Image) -> Image.Image:
+    return picture
+
+
+class _Tool(Surface[float]):
     """
     Answers as the vendor does, out of the sandbox's state.
 
     Documented (bgeraser.ink/blog/bgeraser-api-quickstart and its neighbour
-    batch-background-removal-api-guide, bgeraser.ink/privacy; read 2026-11): both paths, the Bearer key,
-    the multipart upload, the success body, 402 with INSUFFICIENT_CREDITS, 429 with Retry-After, results
-    that are gone within an hour. Assumed: the names of the file field, the shape of errors and of the
-    account, every other error code, the order of checks, that refused calls cost nothing, that a result
-    is fetched without the key and as large as the upload.
+    batch-background-removal-api-guide, bgeraser.ink/privacy; read 2026-11): the paths, the Bearer key,
+    the multipart upload, the success body, 1 credit a call, 402 with INSUFFICIENT_CREDITS, 429 with
+    Retry-After, results that are gone within an hour. Assumed: the names of the file field, the shape of
+    errors and of the account, every other error code, the order of checks, that refused calls cost
+    nothing, that a result is fetched without the key and as large as the upload, and all that the other
+    tools do to a picture; their parameters are not documented, so none is looked at.
     """
 
-    def __init__(self, state: SandboxState, cutter: Cutter) -> None:
-        self._state = state
-        self._cutter = cutter
+    provider = PROVIDER
+    delivers_by_url = True
 
-    def routes(self) -> list[Route]:
-        return [
-            Route("/api/tools/bg-removal", self._remove_background, methods=["POST"]),
-            Route("/api/account", self._account, methods=["GET"]),
-            Route("/files/{token}.png", self._download, methods=["GET"]),
-        ]
+    def __init__(self, state: SandboxState, cutter: Cutter, effect: Callable[[Image.Image], Image.Image]) -> None:
+        super().__init__(state, cutter)
+        self._effect = effect
 
-    async def _remove_background(self, request: Request) -> Response:
+    def key_of(self, request: Request) -> str:
+        return bearer(request)
+
+    async def read(self, request: Request) -> Order[float]:
+        """The wish is when it came."""
+        came_at = self.state.clock.now()
+        given = [content for name, content in (await read_form(request)).files if name in FILE_FIELDS]
+        if len(given) != 1:
+            raise Refused(_bad_request("INVALID_REQUEST", f"Send one file, as one of {', '.join(FILE_FIELDS)}."))
         try:
-            # Before any refusal: a client that is still sending would report a broken pipe instead.
-            await request.body()
-        except ClientDisconnect:
-            return DroppedConnection()
-        self._state.ledger.count_request()
-        if not self._has_key(request):
-            return _error(FaultKind.BAD_KEY)
-        limiter = self._state.limiter(PROVIDER)
-        wait_s = limiter.enter(self._state.limits)
-        if wait_s is not None:
-            return _error(FaultKind.TOO_MANY_REQUESTS, retry_after=str(wait_s))
-        try:
-            started_at = self._state.clock.now()
-            response = await self._answer(request, started_at)
-            await self._state.wait_out_latency(started_at)
-            return response
-        finally:
-            limiter.leave()
+            picture = await asyncio.to_thread(decode, given[0], _MAX_PIXELS)
+        except UnreadablePicture as error:
+            raise Refused(_bad_request("INVALID_IMAGE", "The file is not an image that can be read.")) from error
+        return Order(given[0], picture, came_at, (Offer(PRICE, _MAX_PIXELS),))
 
-    async def _answer(self, request: Request, started_at: float) -> Response:
-        data = await _uploaded_file(request)
-        if data is None:
-            return _bad_request("INVALID_REQUEST", f"Send one file, as one of {', '.join(FILE_FIELDS)}.")
-        rgb = await asyncio.to_thread(decode_rgb, data)
-        if rgb is None:
-            return _bad_request("INVALID_IMAGE", "The file is not an image that can be read.")
-        fault = self._state.faults.next_call()
-        if fault is not None and fault.kind not in CHARGED:
-            return _uncharged(fault)
-        reservation = self._state.ledger.reserve(PROVIDER, PRICE)
-        if reservation is None:
-            return _error(FaultKind.NO_CREDITS)
-        with reservation:
-            png = await self._cutter.run(self._draw, rgb, fault)
-            reservation.charge(hashlib.sha256(data).hexdigest())
-        if fault is not None and fault.kind is FaultKind.RESET_AFTER_CHARGE:
-            return DroppedConnection()
-        if fault is not None and fault.kind is FaultKind.SLOW:
-            await self._state.clock.sleep(fault.seconds)
-        return self._success(request, rgb.size, png, started_at)
+    def draw(self, order: Order[float], offer: Offer) -> Drawing:  # noqa: ARG002 - one price, one quality
+        image = self._effect(order.picture)
+        return Drawing(image, (0, 0, *image.size))
 
-    def _draw(self, rgb: Image.Image, fault: Fault | None) -> bytes:
-        kind = fault.kind if fault is not None else None
-        png = encode_png(damaged(self._cutter.cut_out(rgb), kind))
-        # Its Content-Length fits what is left, so that only the PNG itself tells of the damage.
-        return png[: len(png) // 2] if kind is FaultKind.TRUNCATED_IMAGE else png
+    def pack(self, order: Order[float], image: Image.Image) -> File:  # noqa: ARG002 - one format
+        return encode(image, "png")
 
-    def _success(self, request: Request, size: tuple[int, int], png: bytes, started_at: float) -> Response:
-        token = self._state.results.add(png)
-        # The size of the upload, whatever a fault delivers: clients have to look at the pixels.
-        width, height = size
+    def answer(
+        self,
+        request: Request,
+        order: Order[float],
+        offer: Offer,  # noqa: ARG002 - as above
+        result: Result,
+    ) -> Response:
+        token = self.state.results.add(result.file.content, result.fault)
+        # The size as it should be, whatever a fault delivers: clients have to look at the pixels.
+        width, height = result.drawing.image.size
         data = {
             "imageUrl": f"{request.base_url}files/{token}.png",
             "width": width,
             "height": height,
             "format": "png",
-            "processingTimeMs": round((self._state.clock.now() - started_at) * 1000),
+            "processingTimeMs": round((self.state.clock.now() - order.wish) * 1000),
         }
         return JSONResponse({"success": True, "data": data})
 
+    def error(self, kind: FaultKind) -> Response:
+        return _error(kind)
+
+
+class _V1(RemoveBg):
+    """
+    The surface of bgeraser.ink/api-docs (read 2026-11), which claims remove.bg's parameters, answers and errors.
+
+    Documented there: the path, X-Api-Key, `image_file` and `size`, an image as the answer, plans that count calls.
+    Assumed: that the rest is remove.bg's to the letter, /v1/account too, that every call costs 1 credit whatever its
+    size, and that no limit of a minute is counted in megapixels.
+    """
+
+    provider = PROVIDER
+    preview_price = PRICE
+
+    def units(self, megapixels: float) -> int:  # noqa: ARG002 - calls are counted
+        return 1
+
+
+class Bgeraser:
+    """All that bgeraser serves."""
+
+    def __init__(self, state: SandboxState, cutter: Cutter) -> None:
+        self._state = state
+        self._tools = {
+            name: _Tool(state, cutter, effect)
+            for name, effect in {
+                "bg-removal": cutter.cut_out,
+                "upscale": _upscale,
+                "generative-expand": _expand,
+                "generative-fill": _unchanged,
+                "crop": _crop,
+                "magic-select": cutter.cut_out,
+                "brush": _unchanged,
+            }.items()
+        }
+        self.v1 = _V1(state, cutter)
+
+    def routes(self) -> list[Route]:
+        return [
+            *(Route(f"/api/tools/{name}", tool.call, methods=["POST"]) for name, tool in self._tools.items()),
+            Route("/api/account", self._account, methods=["GET"]),
+            Route("/files/{token}.png", self._download, methods=["GET"]),
+            Route("/v1/removebg", self.v1.call, methods=["POST"]),
+        ]
+
     async def _account(self, request: Request) -> Response:
-        if not self._has_key(request):
+        if not self._state.accepts_key(bearer(request)):
             return _error(FaultKind.BAD_KEY)
-        balance = self._state.ledger.balance(PROVIDER)
+        balance = self._state.balance(PROVIDER)
         numbers = {"remaining": json_number(balance.remaining), "total": json_number(balance.total)}
         return JSONResponse({"success": True, "data": {"plan": "sandbox", "credits": numbers}})
 
     async def _download(self, request: Request) -> Response:
-        png = self._state.results.get(request.path_params["token"])
-        if png is None:
+        found = self._state.results.get(request.path_params["token"])
+        if found is None:
             return _error_body(404, "NOT_FOUND", "There is no such file, or it has expired.")
-        return Response(png, media_type="image/png")
-
-    def _has_key(self, request: Request) -> bool:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._state.accepts_key(key.strip())
+        png, fault = found
+        return spoiled(Response(png, media_type="image/png"), fault, self._state.clock)
 
 
-async def _uploaded_file(request: Request) -> bytes | None:
-    """None unless the form carries exactly one file under exactly one of the accepted names."""
-    try:
-        async with request.form() as form:
-            given = [value for name, value in form.multi_items() if name in FILE_FIELDS]
-            if len(given) == 1 and isinstance(given[0], UploadFile):
-                return await given[0].read()
-    except HTTPException:  # how Starlette reports a malformed form
-        pass
-    return None
-
-
-def _uncharged(fault: Fault) -> Response:
-    match fault.kind:
-        case FaultKind.RESET_BEFORE:
-            return DroppedConnection()
-        case FaultKind.BAD_GATEWAY_PAGE:
-            return HTMLResponse(_PAGE.format("502 Bad Gateway"), 502)
-        case FaultKind.SUCCESS_PAGE:
-            return HTMLResponse(_PAGE.format("Down for maintenance"))
-        case FaultKind.EMPTY_BODY:
-            return Response(media_type="application/json")
-        case FaultKind.TOO_MANY_REQUESTS:
-            return _error(fault.kind, retry_after=fault.retry_after)
-        case _:
-            return _error(fault.kind)
-
-
-def _error(kind: FaultKind, *, retry_after: str | None = None) -> Response:
-    response = _error_body(*_ERRORS[kind])
-    if retry_after is not None:
-        response.headers["Retry-After"] = retry_after
-    return response
+def _error(kind: FaultKind) -> Response:
+    return _error_body(*_ERRORS[kind])
 
 
 def _bad_request(code: str, message: str) -> Response:

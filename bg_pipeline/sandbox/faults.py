@@ -1,19 +1,31 @@
-"""Scripted faults: which calls go wrong, and how."""
+"""Faults by script and by chance: which calls go wrong, and how."""
 
+import random
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from PIL import Image
+from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.sandbox.ledger import Provider
 
 
 class FaultKind(StrEnum):
-    """What goes wrong; only the kinds in `CHARGED` cost what a good answer costs."""
+    """
+    What goes wrong with a paid call.
+
+    Free of charge, the first group: the vendor says no, or something in between answers in its place. Charged like a
+    good answer, the second group (`CHARGED`): the work was done, and its result is lost, late or not what it should
+    be. The third group strikes the answer that carries the picture: where that is a download of its own (bgeraser's
+    tools), the first download, and a second one is good. Errors take each vendor's own shape, so "401" is a 403 at
+    remove.bg and Photoroom.
+    """
 
     INTERNAL_ERROR = "500"
     BAD_GATEWAY_PAGE = "502_html"
@@ -22,25 +34,53 @@ class FaultKind(StrEnum):
     NO_CREDITS = "402"
     BAD_KEY = "401"
     RESET_BEFORE = "reset_before"
-    RESET_AFTER_CHARGE = "reset_after_charge"
     SUCCESS_PAGE = "200_html"
     SUCCESS_ERROR = "200_json_error"
     EMPTY_BODY = "empty_body"
-    TRUNCATED_IMAGE = "truncated_image"
-    WRONG_SIZE = "wrong_size"
-    OPAQUE = "opaque"
+    REDIRECT = "redirect"
+
+    RESET_AFTER_CHARGE = "reset_after_charge"
+    HANG = "hang"
+    """No answer ever; it ends when the client gives up."""
     SLOW = "slow"
+    WRONG_SIZE = "wrong_size"
+    """One pixel, announced as the right size."""
+    WRONG_IMAGE = "wrong_image"
+    """A good cutout of something else, as large as the right one."""
+    OPAQUE = "opaque"
+    TRUNCATED_IMAGE = "truncated_image"
+    """Half of the file, whole as HTTP."""
+    EXPIRED_RESULT = "expired_result"
+    """The URL of the result leads to a 404; vendors that answer with the picture itself answer well."""
+
+    TRUNCATED_LENGTH = "truncated_length"
+    """Half of the body that Content-Length promised."""
+    TRUNCATED_CLOSE = "truncated_close"
+    """Half of a body that ends with the connection, without Content-Length."""
+    SLOW_LORIS = "slow_loris"
+    ENDLESS = "endless"
 
 
-CHARGED = frozenset(
-    {
-        FaultKind.RESET_AFTER_CHARGE,
-        FaultKind.TRUNCATED_IMAGE,
-        FaultKind.WRONG_SIZE,
-        FaultKind.OPAQUE,
-        FaultKind.SLOW,
-    }
+OF_THE_DELIVERY = frozenset(
+    {FaultKind.TRUNCATED_LENGTH, FaultKind.TRUNCATED_CLOSE, FaultKind.SLOW_LORIS, FaultKind.ENDLESS}
 )
+
+CHARGED = OF_THE_DELIVERY | {
+    FaultKind.RESET_AFTER_CHARGE,
+    FaultKind.HANG,
+    FaultKind.SLOW,
+    FaultKind.WRONG_SIZE,
+    FaultKind.WRONG_IMAGE,
+    FaultKind.OPAQUE,
+    FaultKind.TRUNCATED_IMAGE,
+    FaultKind.EXPIRED_RESULT,
+}
+
+_BELONGS_TO: Mapping[str, frozenset[FaultKind]] = {
+    "retry_after": frozenset({FaultKind.TOO_MANY_REQUESTS}),
+    "seconds": frozenset({FaultKind.SLOW, FaultKind.SLOW_LORIS}),
+    "location": frozenset({FaultKind.REDIRECT}),
+}
 
 
 class Fault(BaseModel):
@@ -51,17 +91,22 @@ class Fault(BaseModel):
     kind: FaultKind = Field(strict=False)
     times: int = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
+    provider: Provider | None = None
+    """Whose calls are counted and spoiled; None is everybody's."""
     # Other text cannot be sent as a header, and would turn the 429 into a 500.
     retry_after: str | None = Field(default="1", pattern="^([!-~]+( +[!-~]+)*)?$")
     """Of a 429 only: the header's value, sent as it is; None leaves the header out."""
-    seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Of a slow answer only: how long the answer is held back."""
+    seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """How long a slow answer is held back; of a slow loris, the pause before each byte."""
+    location: str = Field(default="http://redirected.invalid/", pattern="^[!-~]+$")
+    """Of a redirect only: where to. The default leads nowhere."""
 
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> Self:
-        for name, kind in (("retry_after", FaultKind.TOO_MANY_REQUESTS), ("seconds", FaultKind.SLOW)):
-            if name in self.model_fields_set and self.kind is not kind:
-                raise ValueError(f"'{name}' belongs to the kind '{kind}', not to '{self.kind}'")
+        for name, kinds in _BELONGS_TO.items():
+            if name in self.model_fields_set and self.kind not in kinds:
+                owners = " and ".join(f"'{kind}'" for kind in sorted(kinds))
+                raise ValueError(f"'{name}' belongs to the kind {owners}, not to '{self.kind}'")
         return self
 
     def as_json(self) -> dict[str, Any]:
@@ -69,44 +114,102 @@ class Fault(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
-class FaultScript:
-    """Faults in the order of the script, each counting calls from where the one before it ended."""
+class Chance(BaseModel):
+    """The share `rate` of all calls goes wrong; which, and how, follows from the seed and the number of the call."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    rate: float = Field(default=0.0, ge=0, le=1)
+    seed: int = 0
+
+    def fault(self, call: int, now_s: float) -> Fault | None:
+        dice = random.Random(f"{self.seed}:{call}")  # noqa: S311 - faults have to repeat, not to be secret
+        return dice.choice(_mix(now_s)) if dice.random() < self.rate else None
+
+
+NO_CHANCE = Chance()
+
+
+def _mix(now_s: float) -> list[Fault]:
+    """All that may befall one call; not a 402 or a bad key, which befall an account and would end every run at once."""
+    throttled: list[str | None] = [None, "2", formatdate(now_s + 2, usegmt=True), "86400"]
+    account = {FaultKind.NO_CREDITS, FaultKind.BAD_KEY, FaultKind.TOO_MANY_REQUESTS}
+    return [
+        *(Fault(kind=kind) for kind in FaultKind if kind not in account),
+        *(Fault(kind=FaultKind.TOO_MANY_REQUESTS, retry_after=value) for value in throttled),
+    ]
+
+
+class FaultPlan:
+    """A script, each line counting calls from where the one before it ended; what it lets pass is left to chance."""
+
+    def __init__(self, script: Iterable[Fault], chance: Chance, now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
-        self._faults = list(faults)
+        self._script = list(script)
+        self._now = now
+        self._calls = 0
+        self._done: Counter[FaultKind] = Counter()
+        self.chance = chance
 
     def remaining(self) -> list[Fault]:
+        """What is left of the script."""
         with self._lock:
-            return list(self._faults)
+            return list(self._script)
 
-    def replace(self, faults: Iterable[Fault]) -> None:
+    def replace(self, script: Iterable[Fault]) -> None:
         with self._lock:
-            self._faults = list(faults)
+            self._script = list(script)
 
-    def next_call(self) -> Fault | None:
-        """Move the script on by one call; gives the fault that spoils this call."""
+    def done(self) -> dict[str, int]:
+        """Calls spoiled so far, by kind."""
         with self._lock:
-            if not self._faults:
-                return None
-            fault = self._faults[0]
+            return {kind.value: count for kind, count in sorted(self._done.items())}
+
+    def next_call(self, provider: Provider) -> Fault | None:
+        """Move on by one call; gives the fault that spoils it."""
+        with self._lock:
+            fault = self._scripted(provider) or self.chance.fault(self._calls, self._now())
+            self._calls += 1
+            if fault is not None:
+                self._done[fault.kind] += 1
+            return fault
+
+    def _scripted(self, provider: Provider) -> Fault | None:
+        for place, fault in enumerate(self._script):
+            if fault.provider not in {None, provider}:
+                continue
             if fault.after:
-                self._faults[0] = fault.model_copy(update={"after": fault.after - 1})
+                self._script[place] = fault.model_copy(update={"after": fault.after - 1})
                 return None
             if fault.times > 1:
-                self._faults[0] = fault.model_copy(update={"times": fault.times - 1})
+                self._script[place] = fault.model_copy(update={"times": fault.times - 1})
             else:
-                del self._faults[0]
+                del self._script[place]
             return fault
+        return None
 
 
 def damaged(result: Image.Image, kind: FaultKind | None) -> Image.Image:
-    """What is delivered in place of a good RGBA result."""
-    if kind is FaultKind.WRONG_SIZE:
-        return Image.new("RGBA", (1, 1))
-    if kind is FaultKind.OPAQUE:
-        return result.convert("RGB")
-    return result
+    """What is delivered in place of a good result."""
+    match kind:
+        case FaultKind.WRONG_SIZE:
+            return Image.new(result.mode, (1, 1))
+        case FaultKind.WRONG_IMAGE:
+            return _something_else(result.size).convert(result.mode)
+        case FaultKind.OPAQUE if result.mode == "RGBA":
+            return result.convert("RGB")
+        case FaultKind.OPAQUE if result.mode == "L":
+            return Image.new("L", result.size, 255)
+        case _:
+            return result
+
+
+def _something_else(size: tuple[int, int]) -> Image.Image:
+    """A ball in a colour that few products have."""
+    shade = Image.radial_gradient("L").resize(size)
+    ball = ImageOps.colorize(shade, "white", "#7b1fa2").convert("RGBA")
+    ball.putalpha(shade.point(lambda value: 255 if value < 100 else 0))
+    return ball
 
 
 def load_faults(path: Path) -> list[Fault]:

@@ -5,18 +5,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Literal, Self
 
-Provider = Literal["bgeraser"]
+Provider = Literal["bgeraser", "removebg", "photoroom"]
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One purchase; `sha256` is of the image as it was received."""
+    """One result that was made and paid for, at a price of 0 where the key was a free one."""
 
     provider: Provider
+    surface: str
+    """Path of the call."""
     sha256: str
+    """Of the image as it was received."""
     credits: Decimal
+    """In the provider's unit: credits, or images at Photoroom."""
     time: datetime
 
 
@@ -40,12 +45,8 @@ class Ledger:
         self._requests = 0
 
     @property
-    def providers(self) -> tuple[Provider, ...]:
-        return tuple(self._total)
-
-    @property
     def requests(self) -> int:
-        """API POSTs received, refused ones included."""
+        """Calls received that would cost something, refused ones included."""
         return self._requests
 
     def count_request(self) -> None:
@@ -56,10 +57,19 @@ class Ledger:
         with self._lock:
             return tuple(self._charges)
 
-    def balance(self, provider: Provider) -> Balance:
-        """What calls in flight have reserved is no longer part of what remains."""
+    def balance(self, provider: Provider, lag_s: float = 0.0) -> Balance:
+        """
+        What calls in flight have reserved is no longer part of what remains.
+
+        Args:
+            lag_s: charges younger than this do not show yet.
+        """
         with self._lock:
-            return Balance(self._remaining[provider], self._total[provider])
+            total = self._total[provider]
+            since = datetime.fromtimestamp(self._now() - lag_s, UTC)
+            fresh = takewhile(lambda charge: charge.time > since, reversed(self._charges))
+            unseen = sum((charge.credits for charge in fresh if charge.provider == provider), Decimal(0))
+            return Balance(min(total, self._remaining[provider] + unseen), total)
 
     def set_balance(self, provider: Provider, amount: Decimal) -> None:
         with self._lock:
@@ -77,8 +87,8 @@ class Ledger:
         with self._lock:
             self._remaining[provider] += amount
 
-    def _record(self, provider: Provider, amount: Decimal, sha256: str) -> None:
-        charge = Charge(provider, sha256, amount, datetime.fromtimestamp(self._now(), UTC))
+    def _record(self, provider: Provider, surface: str, sha256: str, amount: Decimal) -> None:
+        charge = Charge(provider, surface, sha256, amount, datetime.fromtimestamp(self._now(), UTC))
         with self._lock:
             self._charges.append(charge)
 
@@ -92,8 +102,8 @@ class Reservation:
         self._amount = amount
         self._charged = False
 
-    def charge(self, sha256: str) -> None:
-        self._ledger._record(self._provider, self._amount, sha256)  # noqa: SLF001 - two halves of one ledger
+    def charge(self, surface: str, sha256: str) -> None:
+        self._ledger._record(self._provider, surface, sha256, self._amount)  # noqa: SLF001 - two halves of one ledger
         self._charged = True
 
     def __enter__(self) -> Self:

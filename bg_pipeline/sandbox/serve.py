@@ -11,9 +11,9 @@ import uvicorn
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.sandbox.cutting import Cut
-from bg_pipeline.sandbox.dropping import DroppableProtocol
 from bg_pipeline.sandbox.server import create_app
 from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline.sandbox.wire import WireProtocol
 
 HOST = "127.0.0.1"
 
@@ -76,7 +76,7 @@ class _Server(uvicorn.Server):
                 create_app(state, cut),
                 # Resets set an option of the raw socket, which other loops keep to themselves.
                 loop="asyncio",
-                http=DroppableProtocol,
+                http=WireProtocol,
                 ws="none",
                 lifespan="off",
                 log_level="warning",

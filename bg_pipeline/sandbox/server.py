@@ -1,7 +1,7 @@
 """The sandbox as an ASGI application: the vendors' routes, and the control routes of tests and demos."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
@@ -9,16 +9,37 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bg_pipeline.sandbox.bgeraser import BgeraserDialect
+from bg_pipeline.sandbox.bgeraser import KEY_PREFIX, Bgeraser
 from bg_pipeline.sandbox.cutting import Cut, Cutter
-from bg_pipeline.sandbox.faults import Fault, sentence
+from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, sentence
 from bg_pipeline.sandbox.ledger import Provider, json_number
-from bg_pipeline.sandbox.state import UNLIMITED, Limits, SandboxState
+from bg_pipeline.sandbox.photoroom import Photoroom
+from bg_pipeline.sandbox.removebg import RemoveBg
+from bg_pipeline.sandbox.state import UNLIMITED, Limits, Plan, SandboxState
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def create_app(state: SandboxState, cut: Cut) -> Starlette:
-    """Dropped connections need `dropping.DroppableProtocol`; all other answers work on any server."""
-    return Starlette(routes=[*BgeraserDialect(state, Cutter(cut)).routes(), *_Control(state).routes()])
+    """Answers that go wrong below HTTP need `wire.WireProtocol`; all others work on any server."""
+    cutter = Cutter(cut)
+    bgeraser, photoroom = Bgeraser(state, cutter), Photoroom(state, cutter)
+
+    async def account(request: Request) -> Response:
+        """Two vendors have this path: bgeraser's keys begin with `bge_`, any other key is Photoroom's."""
+        if bgeraser.v1.key_of(request).startswith(KEY_PREFIX):
+            return await bgeraser.v1.account(request)
+        return await photoroom.legacy_account(request)
+
+    return Starlette(
+        routes=[
+            *bgeraser.routes(),
+            *RemoveBg(state, cutter).routes(),
+            *photoroom.routes(),
+            Route("/v1/account", account, methods=["GET"]),
+            *_Control(state).routes(),
+        ]
+    )
 
 
 class _StateChange(BaseModel):
@@ -28,8 +49,12 @@ class _StateChange(BaseModel):
 
     credits: dict[Provider, Annotated[Decimal, Field(ge=0)]] = {}
     latency_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    lag_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     limits: Limits = UNLIMITED
+    limits_of: dict[Provider, Limits] = {}
     faults: list[Fault] = []
+    chance: Chance = NO_CHANCE
+    photoroom_plan: Plan = "basic"
 
 
 class _Control:
@@ -48,23 +73,28 @@ class _Control:
         charges = [
             {
                 "provider": charge.provider,
+                "surface": charge.surface,
                 "sha256": charge.sha256,
                 "credits": json_number(charge.credits),
                 "time": charge.time.isoformat(),
             }
             for charge in ledger.charges()
         ]
-        return JSONResponse({"charges": charges, "requests": ledger.requests})
+        return JSONResponse({"charges": charges, "requests": ledger.requests, "faults": self._state.faults.done()})
 
     async def _show_state(self, _: Request) -> Response:
         state = self._state
-        balances = {name: json_number(state.ledger.balance(name).remaining) for name in state.ledger.providers}
+        providers: tuple[Provider, ...] = get_args(Provider)
         return JSONResponse(
             {
-                "credits": balances,
+                "credits": {name: json_number(state.ledger.balance(name).remaining) for name in providers},
                 "latency_s": state.latency_s,
-                "limits": {"concurrent": state.limits.concurrent, "per_minute": state.limits.per_minute},
+                "lag_s": state.lag_s,
+                "limits": state.limits.model_dump(),
+                "limits_of": {name: state.limits_of[name].model_dump() for name in providers},
                 "faults": [fault.as_json() for fault in state.faults.remaining()],
+                "chance": state.faults.chance.model_dump(),
+                "photoroom_plan": state.photoroom_plan,
             }
         )
 
@@ -80,8 +110,19 @@ class _Control:
         state = self._state
         for provider, amount in change.credits.items():
             state.ledger.set_balance(provider, amount)
-        state.limits = state.limits.model_copy(update=change.limits.model_dump(exclude_unset=True))
+        state.limits = _changed(state.limits, change.limits)
+        for provider, limits in change.limits_of.items():
+            state.limits_of[provider] = _changed(state.limits_of[provider], limits)
+        state.faults.chance = _changed(state.faults.chance, change.chance)
         if "latency_s" in change.model_fields_set:
             state.latency_s = change.latency_s
+        if "lag_s" in change.model_fields_set:
+            state.lag_s = change.lag_s
         if "faults" in change.model_fields_set:
             state.faults.replace(change.faults)
+        if "photoroom_plan" in change.model_fields_set:
+            state.photoroom_plan = change.photoroom_plan
+
+
+def _changed(present: M, change: M) -> M:
+    return present.model_copy(update=change.model_dump(exclude_unset=True))

@@ -4,17 +4,25 @@ import asyncio
 import math
 import secrets
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bg_pipeline.sandbox.faults import Fault, FaultScript
-from bg_pipeline.sandbox.ledger import Ledger, Provider
+from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, FaultKind, FaultPlan
+from bg_pipeline.sandbox.ledger import Balance, Ledger, Provider
 
-DEFAULT_CREDITS: Mapping[Provider, Decimal] = {"bgeraser": Decimal(1000)}
+DEFAULT_CREDITS: Mapping[Provider, Decimal] = {
+    "bgeraser": Decimal(1000),
+    "removebg": Decimal(1000),
+    "photoroom": Decimal(1000),
+}
+
+Plan = Literal["basic", "plus"]
+"""What a Photoroom account has bought, and so what its images are: docs.photoroom.com, pricing, read 2026-11."""
 
 WINDOW_S = 60.0
 
@@ -40,40 +48,90 @@ class Limits(BaseModel):
 
     concurrent: int | None = Field(default=None, ge=1)
     per_minute: int | None = Field(default=None, ge=1)
+    """Units: megapixels at remove.bg, calls elsewhere."""
+
+    def and_also(self, other: "Limits") -> "Limits":
+        """Both hold."""
+        return Limits(
+            concurrent=_smaller(self.concurrent, other.concurrent),
+            per_minute=_smaller(self.per_minute, other.per_minute),
+        )
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
 UNLIMITED = Limits()
 
+LIMITS_OF: Mapping[Provider, Limits] = {
+    "bgeraser": UNLIMITED,
+    "removebg": Limits(per_minute=500),
+    "photoroom": UNLIMITED,
+}
+"""
+remove.bg documents its number (a copy of remove.bg/api of October 2023). bgeraser names none for a minute. Photoroom's
+own pages and staff disagree (60 or 500 a minute), so that nothing is assumed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the present minute allows and has left, in units, and when the next may begin, in seconds since 1970."""
+
+    limit: int
+    remaining: int
+    resets_at: int
+
 
 class Limiter:
-    """Counts the calls of one provider; belongs to the event loop's thread."""
+    """
+    Counts the calls of one provider in minutes, each opened by the first call after the last had ended.
+
+    So does remove.bg (recorded traffic of its Ruby client, 2020-06). Belongs to the event loop's thread.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._in_flight = 0
-        self._admitted: deque[float] = deque()
+        self._opened_at = -math.inf
+        self._used = 0
 
-    def enter(self, limits: Limits) -> int | None:
+    def enter(self, limits: Limits, units: int = 1) -> int | None:
         """None admits the call, which must then `leave`; else the whole seconds before another try."""
-        now = self._now()
-        while self._admitted and self._admitted[0] <= now - WINDOW_S:
-            self._admitted.popleft()
+        self._turn()
         if limits.concurrent is not None and self._in_flight >= limits.concurrent:
             return 1
-        if limits.per_minute is not None and len(self._admitted) >= limits.per_minute:
-            return max(1, math.ceil(self._admitted[-limits.per_minute] + WINDOW_S - now))
+        # A call larger than the whole allowance has a minute to itself, or it would never get in.
+        if limits.per_minute is not None and self._used and self._used + units > limits.per_minute:
+            return max(1, math.ceil(self._opened_at + WINDOW_S - self._now()))
+        if not self._used:
+            self._opened_at = self._now()
         self._in_flight += 1
-        self._admitted.append(now)
+        self._used += units
         return None
 
     def leave(self) -> None:
         self._in_flight -= 1
+
+    def allowance(self, limits: Limits) -> Allowance | None:
+        """None where a minute has no limit."""
+        self._turn()
+        if limits.per_minute is None:
+            return None
+        opened_at = self._opened_at if self._used else self._now()
+        return Allowance(limits.per_minute, max(0, limits.per_minute - self._used), math.ceil(opened_at + WINDOW_S))
+
+    def _turn(self) -> None:
+        if self._opened_at + WINDOW_S <= self._now():
+            self._used = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
     content: bytes
     expires_at: float
+    fault: Fault | None
 
 
 class ResultStore:
@@ -85,16 +143,23 @@ class ResultStore:
         self._results: dict[str, _Result] = {}
         self._stored_bytes = 0
 
-    def add(self, content: bytes) -> str:
+    def add(self, content: bytes, fault: Fault | None = None) -> str:
+        """Keep a result of a call; its `fault`, if it is one of the delivery, spoils the first download."""
         self._stored_bytes += len(content)
         self._forget_oldest()
         token = secrets.token_urlsafe(24)
-        self._results[token] = _Result(content, self._now() + self._ttl_s)
+        self._results[token] = _Result(content, self._now() + self._ttl_s, fault)
         return token
 
-    def get(self, token: str) -> bytes | None:
+    def get(self, token: str) -> tuple[bytes, Fault | None] | None:
+        """The content, and what spoils this download of it."""
         result = self._results.get(token)
-        return result.content if result is not None and result.expires_at > self._now() else None
+        if result is None or result.expires_at <= self._now():
+            return None
+        if result.fault is not None and result.fault.kind is FaultKind.EXPIRED_RESULT:
+            return None
+        self._results[token] = replace(result, fault=None)
+        return result.content, result.fault
 
     def _forget_oldest(self) -> None:
         now = self._now()
@@ -113,16 +178,29 @@ class SandboxState:
         *,
         latency_s: float = 0.0,
         limits: Limits = UNLIMITED,
+        limits_of: Mapping[Provider, Limits] = LIMITS_OF,
         faults: Iterable[Fault] = (),
+        chance: Chance = NO_CHANCE,
         keys: frozenset[str] | None = None,
         url_ttl_s: float = 3600.0,
+        lag_s: float = 0.0,
+        photoroom_plan: Plan = "basic",
         clock: Clock = REAL_TIME,
     ) -> None:
-        self.ledger = Ledger(credits_of, clock.now)
+        """
+        Args:
+            credits_of: providers left out have `DEFAULT_CREDITS`.
+            limits: hold for every provider; `limits_of` holds as well.
+            lag_s: how long a charge takes to show in the account.
+        """
+        self.ledger = Ledger({**DEFAULT_CREDITS, **credits_of}, clock.now)
         self.latency_s = latency_s
         self.limits = limits
-        self.faults = FaultScript(faults)
+        self.limits_of: dict[Provider, Limits] = {**LIMITS_OF, **limits_of}
+        self.faults = FaultPlan(faults, chance, clock.now)
         self.results = ResultStore(url_ttl_s, clock.now)
+        self.lag_s = lag_s
+        self.photoroom_plan: Plan = photoroom_plan
         self.clock = clock
         self._keys = keys
         self._limiters: defaultdict[Provider, Limiter] = defaultdict(lambda: Limiter(clock.now))
@@ -132,6 +210,13 @@ class SandboxState:
 
     def limiter(self, provider: Provider) -> Limiter:
         return self._limiters[provider]
+
+    def limits_on(self, provider: Provider) -> Limits:
+        return self.limits.and_also(self.limits_of[provider])
+
+    def balance(self, provider: Provider) -> Balance:
+        """As the account tells it."""
+        return self.ledger.balance(provider, self.lag_s)
 
     async def wait_out_latency(self, started_at: float) -> None:
         """Return no earlier than `latency_s` after `started_at`."""

@@ -1,4 +1,4 @@
-"""A plain client of the bgeraser dialect, and the pictures it sends."""
+"""Plain clients of the vendors, and the pictures they send."""
 
 import io
 from typing import Any
@@ -23,15 +23,51 @@ def cut_left_half(image: Image.Image) -> Image.Image:
 
 
 def post(
-    base_url: str, data: bytes | None = None, *, field: str = "image_file", key: str | None = "k"
+    base_url: str,
+    data: bytes | None = None,
+    *,
+    field: str = "image_file",
+    key: str | None = "k",
+    tool: str = "bg-removal",
 ) -> requests.Response:
     content = picture() if data is None else data
-    return post_files(base_url, [(field, ("a.png", content, "image/png"))], key=key)
+    return post_files(base_url, [(field, ("a.png", content, "image/png"))], key=key, tool=tool)
 
 
-def post_files(base_url: str, files: Any, *, key: str | None = "k") -> requests.Response:
+def post_files(base_url: str, files: Any, *, key: str | None = "k", tool: str = "bg-removal") -> requests.Response:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return requests.post(f"{base_url}/api/tools/bg-removal", files=files, headers=headers, timeout=TIMEOUT_S)
+    return requests.post(f"{base_url}/api/tools/{tool}", files=files, headers=headers, timeout=TIMEOUT_S)
+
+
+def removebg(
+    base_url: str, data: bytes | None = None, *, path: str = "/v1.0/removebg", key: str = "k", **parameters: Any
+) -> requests.Response:
+    content = picture() if data is None else data
+    headers = {"X-Api-Key": key} if key else {}
+    files = {"image_file": ("a.png", content, "image/png")}
+    return requests.post(f"{base_url}{path}", files=files, data=parameters, headers=headers, timeout=TIMEOUT_S)
+
+
+def segment(base_url: str, data: bytes | None = None, *, key: str = "k", **parameters: Any) -> requests.Response:
+    return removebg(base_url, data, path="/v1/segment", key=key, **parameters)
+
+
+def edit(base_url: str, data: bytes | None = None, *, key: str = "k", **parameters: Any) -> requests.Response:
+    """Parameters are written with `_` for the dots of their names."""
+    content = picture() if data is None else data
+    names = {name.replace("_", "."): value for name, value in parameters.items()}
+    headers = {"x-api-key": key} if key else {}
+    files = {"imageFile": ("a.png", content, "image/png")}
+    return requests.post(f"{base_url}/v2/edit", files=files, data=names, headers=headers, timeout=TIMEOUT_S)
+
+
+def get(url: str, key: str = "k") -> requests.Response:
+    return requests.get(url, headers={"X-Api-Key": key} if key else {}, timeout=TIMEOUT_S)
+
+
+def opened(answer: requests.Response) -> Image.Image:
+    answer.raise_for_status()
+    return Image.open(io.BytesIO(answer.content))
 
 
 def download(answer: requests.Response) -> Image.Image:

@@ -43,3 +43,15 @@ def start(fake_time: FakeTime) -> Iterator[Start]:
             return stack.enter_context(running_sandbox(state, cut))
 
         yield started
+
+
+@pytest.fixture(scope="module")
+def shared_time() -> FakeTime:
+    return FakeTime()
+
+
+@pytest.fixture(scope="module")
+def shared(shared_time: FakeTime) -> Iterator[RunningSandbox]:
+    """One sandbox for all tests of a module that look at answers, or at what they themselves add to the ledger."""
+    with running_sandbox(SandboxState(clock=shared_time.clock), cut_left_half) as sandbox:
+        yield sandbox

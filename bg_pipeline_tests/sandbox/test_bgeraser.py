@@ -73,12 +73,14 @@ def test_a_call_costs_one_credit_and_is_written_down(start, fake_time):
         "charges": [
             {
                 "provider": "bgeraser",
+                "surface": "/api/tools/bg-removal",
                 "sha256": hashlib.sha256(data).hexdigest(),
                 "credits": 1,
                 "time": "2023-11-14T22:13:20+00:00",
             }
         ],
         "requests": 1,
+        "faults": {},
     }
     assert client.account(sandbox.base_url).json() == {
         "success": True,
@@ -109,7 +111,7 @@ def test_an_upload_that_is_not_exactly_one_image_is_refused_free_of_charge(start
     assert answer.status_code == 400
     assert answer.json()["success"] is False
     assert answer.json()["error"].keys() == {"code", "message"}
-    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1}
+    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1, "faults": {}}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_missing_key_is_refused(start, key):
     answer = client.post(sandbox.base_url, key=key)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "UNAUTHORIZED"
-    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1}
+    assert client.ledger(sandbox.base_url) == {"charges": [], "requests": 1, "faults": {}}
 
 
 def test_a_key_in_another_scheme_is_refused(start):
@@ -205,3 +207,54 @@ def test_a_cut_that_fails_gives_the_credit_back(start, caplog):
     assert client.post(sandbox.base_url).status_code == 500
     assert client.remaining(sandbox.base_url) == 1
     assert client.ledger(sandbox.base_url)["charges"] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "size", "box"),
+    [
+        ("upscale", (80, 60), (0, 0, 80, 60)),
+        ("generative-expand", (60, 44), (10, 7, 50, 37)),
+        ("generative-fill", (40, 30), (0, 0, 40, 30)),
+        ("crop", (40, 30), (0, 0, 40, 30)),
+        ("magic-select", (40, 30), (0, 0, 20, 30)),
+        ("brush", (40, 30), (0, 0, 40, 30)),
+    ],
+)
+def test_every_tool_costs_one_credit_and_answers_in_the_same_way(shared, tool, size, box):
+    answer = client.post(shared.base_url, client.picture(40, 30), tool=tool)
+    assert (answer.json()["data"]["width"], answer.json()["data"]["height"]) == size
+    result = client.download(answer)
+    assert (result.size, result.getchannel("A").getbbox()) == (size, box)
+    charge = client.ledger(shared.base_url)["charges"][-1]
+    assert (charge["surface"], charge["credits"]) == (f"/api/tools/{tool}", 1)
+
+
+def test_the_crop_tool_keeps_the_subject_of_a_cutout(shared):
+    cutout = client.get(client.post(shared.base_url).json()["data"]["imageUrl"]).content
+    assert client.download(client.post(shared.base_url, cutout, tool="crop")).size == (20, 30)
+
+
+def test_the_v1_surface_answers_as_remove_bg_does_at_one_credit_a_call(shared):
+    for size, width in (("preview", "577"), ("auto", "800")):
+        answer = client.removebg(shared.base_url, client.picture(800, 600), path="/v1/removebg", size=size)
+        assert (answer.headers["X-Credits-Charged"], answer.headers["X-Width"]) == ("1", width)
+    charge = client.ledger(shared.base_url)["charges"][-1]
+    assert (charge["provider"], charge["surface"]) == ("bgeraser", "/v1/removebg")
+    refused = client.removebg(shared.base_url, path="/v1/removebg", size="huge")
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "invalid_size")
+
+
+def test_both_surfaces_draw_on_one_balance(start):
+    base_url = start(credits_of={"bgeraser": Decimal(1)}).base_url
+    assert client.post(base_url).status_code == 200
+    refused = client.removebg(base_url, path="/v1/removebg")
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (402, "insufficient_credits")
+
+
+def test_the_v1_account_belongs_to_bgeraser_when_the_key_begins_with_bge(start):
+    """Photoroom has the same path."""
+    base_url = start(keys=frozenset({"bge_live_1", "other"}), credits_of={"bgeraser": Decimal(7)}).base_url
+    found = client.get(f"{base_url}/v1/account", "bge_live_1").json()
+    assert found["data"]["attributes"]["credits"]["total"] == 7
+    assert client.get(f"{base_url}/v1/account", "bge_live_2").status_code == 403
+    assert client.get(f"{base_url}/v1/account", "other").json().keys() == {"credits"}

@@ -9,11 +9,20 @@ import requests
 from bg_pipeline.sandbox.state import Limits
 from bg_pipeline_tests.sandbox import client
 
+UNLIMITED = {"concurrent": None, "per_minute": None}
 FRESH = {
-    "credits": {"bgeraser": 1000},
+    "credits": {"bgeraser": 1000, "removebg": 1000, "photoroom": 1000},
     "latency_s": 0,
-    "limits": {"concurrent": None, "per_minute": None},
+    "lag_s": 0,
+    "limits": UNLIMITED,
+    "limits_of": {
+        "bgeraser": UNLIMITED,
+        "removebg": {"concurrent": None, "per_minute": 500},
+        "photoroom": UNLIMITED,
+    },
     "faults": [],
+    "chance": {"rate": 0, "seed": 0},
+    "photoroom_plan": "basic",
 }
 
 
@@ -25,8 +34,15 @@ def test_the_state_of_a_fresh_sandbox_can_be_read(start):
     ("changes", "expected"),
     [
         ({}, {}),
-        ({"credits": {"bgeraser": 0.25}}, {"credits": {"bgeraser": 0.25}}),
+        ({"credits": {"removebg": 0.25}}, {"credits": FRESH["credits"] | {"removebg": 0.25}}),
         ({"latency_s": 2}, {"latency_s": 2}),
+        ({"lag_s": 3}, {"lag_s": 3}),
+        ({"photoroom_plan": "plus"}, {"photoroom_plan": "plus"}),
+        ({"chance": {"rate": 0.05}}, {"chance": {"rate": 0.05, "seed": 0}}),
+        (
+            {"limits_of": {"removebg": {"concurrent": 2}}},
+            {"limits_of": FRESH["limits_of"] | {"removebg": {"concurrent": 2, "per_minute": 500}}},
+        ),
         ({"limits": {"concurrent": 3}}, {"limits": {"concurrent": 3, "per_minute": None}}),
         ({"faults": [{"kind": "slow", "seconds": 1.5}]}, {"faults": [{"kind": "slow", "seconds": 1.5}]}),
     ],
@@ -57,6 +73,9 @@ def test_one_limit_can_be_lifted_while_the_other_stays(start):
         ({"latency_s": "fast"}, "latency_s"),
         ({"limits": {"concurrent": 0}}, "limits.concurrent"),
         ({"limits": {"hourly": 1}}, "limits.hourly"),
+        ({"limits_of": {"acme": {}}}, "limits_of.acme"),
+        ({"chance": {"rate": 1.5}}, "chance.rate"),
+        ({"photoroom_plan": "gold"}, "photoroom_plan"),
         ({"faults": {"kind": "500"}}, "faults"),
         ({"faults": [{"kind": "501"}]}, "'reset_after_charge'"),
     ],

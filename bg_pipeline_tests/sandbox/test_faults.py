@@ -4,10 +4,9 @@ import json
 from decimal import Decimal
 
 import pytest
-import requests
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.sandbox.faults import CHARGED, Fault, FaultKind, FaultScript, load_faults
+from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, FaultKind, FaultPlan, load_faults
 from bg_pipeline_tests.sandbox import client
 
 ERRORS = {
@@ -37,27 +36,6 @@ def test_a_proxy_page_is_html(start, kind, status):
 def test_an_empty_body_is_a_success_without_content(start):
     answer = client.post(start(faults=[Fault(kind=FaultKind.EMPTY_BODY)]).base_url)
     assert (answer.status_code, answer.content) == (200, b"")
-
-
-@pytest.mark.parametrize("kind", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER_CHARGE])
-def test_a_reset_gives_no_answer_at_all(start, kind):
-    sandbox = start(faults=[Fault(kind=kind)])
-    with pytest.raises(requests.ConnectionError):
-        client.post(sandbox.base_url)
-    assert client.post(sandbox.base_url).status_code == 200
-
-
-@pytest.mark.parametrize("kind", FaultKind)
-def test_only_faults_that_deliver_or_lose_a_result_are_charged(start, kind):
-    sandbox = start(faults=[Fault(kind=kind)], credits_of={"bgeraser": Decimal(1)})
-    try:
-        client.post(sandbox.base_url)
-    except requests.ConnectionError:
-        assert kind.startswith("reset")
-    cost = 1 if kind in CHARGED else 0
-    assert client.remaining(sandbox.base_url) == 1 - cost
-    assert len(client.ledger(sandbox.base_url)["charges"]) == cost
-    assert client.ledger(sandbox.base_url)["requests"] == 1
 
 
 def test_a_fault_that_is_charged_needs_credits(start):
@@ -116,6 +94,47 @@ def test_faults_follow_each_other_each_counting_from_the_end_of_the_last(start):
     assert [client.post(base_url).status_code for _ in range(7)] == [200, 500, 500, 503, 200, 502, 200]
 
 
+def test_a_fault_may_be_for_the_calls_of_one_provider_only(start):
+    script = [Fault(kind=FaultKind.UNAVAILABLE, provider="removebg", after=1), Fault(kind=FaultKind.INTERNAL_ERROR)]
+    base_url = start(faults=script).base_url
+    assert [client.removebg(base_url).status_code, client.post(base_url).status_code] == [200, 500]
+    assert [client.post(base_url).status_code, client.removebg(base_url).status_code] == [200, 503]
+    assert client.ledger(base_url)["faults"] == {"500": 1, "503": 1}
+
+
+def test_chance_spoils_the_same_calls_in_the_same_way_with_the_same_seed():
+    first, again, other = (
+        [chance.fault(call, 0.0) for call in range(500)]
+        for chance in (Chance(rate=0.2, seed=7), Chance(rate=0.2, seed=7), Chance(rate=0.2, seed=8))
+    )
+    assert first == again != other
+    assert 60 < sum(fault is not None for fault in first) < 140
+
+
+def test_chance_brings_every_kind_but_those_that_befall_an_account():
+    kinds = {Chance(rate=1, seed=7).fault(call, 0.0).kind for call in range(500)}
+    assert kinds == set(FaultKind) - {FaultKind.NO_CREDITS, FaultKind.BAD_KEY}
+
+
+def test_chance_brings_retry_after_in_all_its_forms():
+    faults = [Chance(rate=1, seed=7).fault(call, 0.0) for call in range(500)]
+    waits = {fault.retry_after for fault in faults if fault.kind is FaultKind.TOO_MANY_REQUESTS}
+    assert waits == {None, "2", "86400", "Thu, 01 Jan 1970 00:00:02 GMT"}
+
+
+def test_chance_leaves_alone_what_the_script_has_spoiled(start):
+    script = [Fault(kind=FaultKind.UNAVAILABLE, times=3)]
+    base_url = start(faults=script, chance=Chance(rate=0.0)).base_url
+    assert [client.post(base_url).status_code for _ in range(4)] == [503, 503, 503, 200]
+    client.put_state(base_url, {"chance": {"rate": 1, "seed": 4}})
+    client.put_state(base_url, {"faults": [{"kind": "402"}]})
+    assert client.post(base_url).status_code == 402
+
+
+def test_without_a_rate_nothing_is_left_to_chance():
+    assert [Chance(seed=7).fault(call, 0.0) for call in range(100)] == [None] * 100
+
+
 @pytest.mark.parametrize(
     ("key", "data", "status"), [(None, None, 401), ("k", b"rubbish", 400)], ids=["bad key", "bad image"]
 )
@@ -126,8 +145,8 @@ def test_a_call_refused_by_itself_uses_up_no_fault(start, key, data, status):
 
 
 def test_what_is_left_of_a_script_is_written_as_its_author_wrote_it():
-    script = FaultScript([Fault(kind=FaultKind.TOO_MANY_REQUESTS, times=3, retry_after=None)])
-    script.next_call()
+    script = FaultPlan([Fault(kind=FaultKind.TOO_MANY_REQUESTS, times=3, retry_after=None)], NO_CHANCE, lambda: 0.0)
+    script.next_call("bgeraser")
     assert [fault.as_json() for fault in script.remaining()] == [{"kind": "429", "times": 2, "retry_after": None}]
 
 
@@ -151,10 +170,12 @@ def test_a_script_is_read_from_a_file(tmp_path):
         ('[{"kind": "500", "times": true}]', "0.times: .*integer"),
         ('[{"kind": "500", "after": -1}]', "0.after"),
         ('[{"kind": "500", "often": 1}]', "0.often"),
-        ('[{"kind": "500", "seconds": 1}]', "'seconds' belongs to the kind 'slow'"),
+        ('[{"kind": "500", "seconds": 1}]', "'seconds' belongs to the kind 'slow' and 'slow_loris', not to '500'"),
         ('[{"kind": "slow", "seconds": NaN}]', "0.seconds|NaN|Invalid JSON"),
         ('[{"kind": "429", "retry_after": "1\\r\\nX-Evil: 1"}]', "0.retry_after"),
         ('[{"kind": "503", "retry_after": "1"}]', "'retry_after' belongs to the kind '429'"),
+        ('[{"kind": "503", "location": "http://a/"}]', "'location' belongs to the kind 'redirect'"),
+        ('[{"kind": "503", "provider": "acme"}]', "0.provider"),
     ],
 )
 def test_a_wrong_script_is_refused_with_the_place_and_the_reason(tmp_path, text, complaint):

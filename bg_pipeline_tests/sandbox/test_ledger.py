@@ -41,7 +41,7 @@ def test_threads_that_race_for_credits_never_overdraw_the_balance():
             reservation = ledger.reserve("bgeraser", Decimal(1))
             if reservation is not None:
                 with reservation:
-                    reservation.charge("digest")
+                    reservation.charge("/path", "digest")
                 bought += 1
         return bought
 
@@ -59,6 +59,19 @@ def test_a_reservation_without_a_charge_gives_its_credits_back():
     assert ledger.charges() == ()
 
 
+def test_what_is_written_stays_written(start):
+    """Whatever else changes, what was there before is the beginning of what is there now."""
+    base_url = start().base_url
+    seen = []
+    for call in (client.post, client.removebg, client.segment, client.edit):
+        call(base_url)
+        client.put_state(base_url, {"credits": {"bgeraser": 5}, "faults": [], "chance": {"rate": 0}})
+        told = client.ledger(base_url)["charges"]
+        assert (told[:-1], len(told)) == (seen, len(seen) + 1)
+        seen = told
+    assert [charge["provider"] for charge in seen] == ["bgeraser", "removebg", "photoroom", "photoroom"]
+
+
 @pytest.mark.parametrize(("amount", "written"), [("1", "1"), ("1.0", "1"), ("0.25", "0.25"), ("0", "0")])
 def test_whole_amounts_are_written_without_a_fraction(amount, written):
     assert repr(json_number(Decimal(amount))) == written
@@ -69,7 +82,7 @@ def test_old_results_make_room_for_new_ones():
     large = _Sized(MAX_STORED_BYTES // 2 + 1)
     store = ResultStore(60, lambda: 0.0)
     first, second = store.add(large), store.add(large)
-    assert (store.get(first), store.get(second)) == (None, large)
+    assert (store.get(first), store.get(second)) == (None, (large, None))
 
 
 class _Sized:

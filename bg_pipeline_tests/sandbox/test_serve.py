@@ -46,7 +46,7 @@ def test_a_sandbox_can_be_stopped_at_once():
 def test_two_sandboxes_do_not_share_anything():
     with running_sandbox(cut=client.cut_left_half) as one, running_sandbox(cut=client.cut_left_half) as other:
         client.post(one.base_url)
-        assert client.ledger(other.base_url) == {"charges": [], "requests": 0}
+        assert client.ledger(other.base_url) == {"charges": [], "requests": 0, "faults": {}}
 
 
 def test_an_idle_connection_does_not_hold_up_the_stop():

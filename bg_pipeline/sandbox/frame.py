@@ -1,0 +1,234 @@
+"""The course of every paid call, whatever the vendor: key, order, limit, fault, money, cut, answer."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from PIL import Image
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from bg_pipeline.sandbox.cutting import Cutter
+from bg_pipeline.sandbox.faults import CHARGED, OF_THE_DELIVERY, Fault, FaultKind, damaged
+from bg_pipeline.sandbox.ledger import Provider, Reservation
+from bg_pipeline.sandbox.pictures import Box, File
+from bg_pipeline.sandbox.state import Clock, SandboxState
+from bg_pipeline.sandbox.wire import CutShort, DroppedConnection, EndlessBody, Silence, Trickle
+
+_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+_PAGES: Mapping[FaultKind, tuple[str, int]] = {
+    FaultKind.BAD_GATEWAY_PAGE: ("502 Bad Gateway", 502),
+    FaultKind.SUCCESS_PAGE: ("Down for maintenance", 200),
+}
+
+W = TypeVar("W")
+
+
+class Refused(Exception):
+    """The call ends here, free of charge, with this answer."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A price, in the provider's unit, and the most pixels that it buys."""
+
+    price: Decimal
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[W]):
+    """A call that was read and found in order; `wish` is what the vendor's parameters come to."""
+
+    upload: bytes
+    picture: Image.Image
+    """RGBA."""
+    wish: W
+    offers: tuple[Offer, ...]
+    """Best first; the first that the balance covers is taken."""
+    units: int = 1
+    """What the call counts for in the limit of a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A result, and where its subject is."""
+
+    image: Image.Image
+    subject: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was drawn, and the file that is delivered, which a fault may have damaged."""
+
+    drawing: Drawing
+    file: File
+    fault: Fault | None
+
+
+class Surface(ABC, Generic[W]):
+    """One paid path of a vendor. A dialect says how calls are read, drawn and answered; `call` is the rest."""
+
+    provider: Provider
+    delivers_by_url = False
+    """Whether the picture is fetched from a URL in the answer, and not the answer itself."""
+
+    def __init__(self, state: SandboxState, cutter: Cutter) -> None:
+        self.state = state
+        self.cutter = cutter
+
+    @abstractmethod
+    def key_of(self, request: Request) -> str:
+        """The key as the account knows it; empty when there is none."""
+
+    @abstractmethod
+    async def read(self, request: Request) -> Order[W]:
+        """
+        The order that the request is.
+
+        Raises:
+            Refused: with a 400.
+        """
+
+    @abstractmethod
+    def draw(self, order: Order[W], offer: Offer) -> Drawing:
+        """
+        The result; takes its time, in a thread of its own.
+
+        Raises:
+            Refused: the vendor finds nothing to cut out.
+        """
+
+    @abstractmethod
+    def pack(self, order: Order[W], image: Image.Image) -> File:
+        """A drawn image as the file that was asked for; in the same thread."""
+
+    @abstractmethod
+    def answer(self, request: Request, order: Order[W], offer: Offer, result: Result) -> Response:
+        """The answer that carries the picture, or where it is."""
+
+    @abstractmethod
+    def error(self, kind: FaultKind) -> Response:
+        """One of the kinds that vendors answer in JSON; a 429 without Retry-After."""
+
+    def refuse_key(self, key: str) -> Response:  # noqa: ARG002 - some vendors tell a missing key from a wrong one
+        return self.error(FaultKind.BAD_KEY)
+
+    async def call(self, request: Request) -> Response:
+        try:
+            # Before any refusal: a client that is still sending would report a broken pipe instead.
+            await request.body()
+        except ClientDisconnect:
+            return DroppedConnection()
+        self.state.ledger.count_request()
+        key = self.key_of(request)
+        if not self.state.accepts_key(key):
+            return self.refuse_key(key)
+        started_at = self.state.clock.now()
+        try:
+            order = await self.read(request)
+            return await self._admit(request, order, started_at)
+        except Refused as refused:
+            return refused.answer
+
+    async def _admit(self, request: Request, order: Order[W], started_at: float) -> Response:
+        limiter = self.state.limiter(self.provider)
+        wait_s = limiter.enter(self.state.limits_on(self.provider), order.units)
+        if wait_s is not None:
+            return _with_retry_after(self.error(FaultKind.TOO_MANY_REQUESTS), str(wait_s))
+        try:
+            answer = await self._serve(request, order)
+            await self.state.wait_out_latency(started_at)
+            return answer
+        finally:
+            limiter.leave()
+
+    async def _serve(self, request: Request, order: Order[W]) -> Response:
+        fault = self.state.faults.next_call(self.provider)
+        if fault is not None and fault.kind not in CHARGED:
+            return self._uncharged(fault)
+        bought = self._reserve(order)
+        if bought is None:
+            return self.error(FaultKind.NO_CREDITS)
+        offer, reservation = bought
+        with reservation:
+            result = await self.cutter.run(self._make, order, offer, fault)
+            reservation.charge(request.url.path, hashlib.sha256(order.upload).hexdigest())
+        if fault is not None and fault.kind is FaultKind.SLOW:
+            await self.state.clock.sleep(fault.seconds)
+        answer = self.answer(request, order, offer, result)
+        if self.delivers_by_url and fault is not None and fault.kind in OF_THE_DELIVERY:
+            return answer
+        return spoiled(answer, fault, self.state.clock)
+
+    def _reserve(self, order: Order[W]) -> tuple[Offer, Reservation] | None:
+        for offer in order.offers:
+            reservation = self.state.ledger.reserve(self.provider, offer.price)
+            if reservation is not None:
+                return offer, reservation
+        return None
+
+    def _make(self, order: Order[W], offer: Offer, fault: Fault | None) -> Result:
+        kind = fault.kind if fault is not None else None
+        drawing = self.draw(order, offer)
+        file = self.pack(order, damaged(drawing.image, kind))
+        if kind is FaultKind.TRUNCATED_IMAGE:
+            # Its Content-Length fits what is left, so that only the file itself tells of the damage.
+            file = File(file.content[: len(file.content) // 2], file.media_type)
+        return Result(drawing, file, fault)
+
+    def _uncharged(self, fault: Fault) -> Response:
+        match fault.kind:
+            case FaultKind.RESET_BEFORE:
+                return DroppedConnection()
+            case FaultKind.BAD_GATEWAY_PAGE | FaultKind.SUCCESS_PAGE:
+                title, status = _PAGES[fault.kind]
+                return HTMLResponse(_PAGE.format(title), status)
+            case FaultKind.EMPTY_BODY:
+                return Response(media_type="application/json")
+            case FaultKind.REDIRECT:
+                return RedirectResponse(fault.location, 307)
+            case FaultKind.TOO_MANY_REQUESTS if fault.retry_after is not None:
+                return _with_retry_after(self.error(fault.kind), fault.retry_after)
+            case _:
+                return self.error(fault.kind)
+
+
+def spoiled(answer: Response, fault: Fault | None, clock: Clock) -> Response:
+    """The answer as a fault lets it arrive."""
+    match fault:
+        case Fault(kind=FaultKind.RESET_AFTER_CHARGE):
+            return DroppedConnection()
+        case Fault(kind=FaultKind.HANG):
+            return Silence()
+        case Fault(kind=FaultKind.TRUNCATED_LENGTH | FaultKind.TRUNCATED_CLOSE as kind):
+            return CutShort(answer, length=kind is FaultKind.TRUNCATED_LENGTH)
+        case Fault(kind=FaultKind.SLOW_LORIS, seconds=seconds):
+            return Trickle(answer, lambda: clock.sleep(seconds))
+        case Fault(kind=FaultKind.ENDLESS):
+            return EndlessBody(answer)
+        case _:
+            return answer
+
+
+def bearer(request: Request) -> str:
+    """The key of an `Authorization: Bearer` header; empty when there is none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def with_headers(answer: Response, headers: Mapping[str, str]) -> Response:
+    answer.headers.update(headers)
+    return answer
+
+
+def _with_retry_after(answer: Response, value: str) -> Response:
+    return with_headers(answer, {"Retry-After": value})
