@@ -83,6 +83,8 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 price=priced,
                 now=time.time,
                 stop=stop,
+                rehash_nights=settings.bg_rehash_nights,
+                deletes=settings.deletes,
             )
     finally:
         database.close()

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import key_bytes, master_name
-from bg_pipeline.core.recipe import digest_of, work_id
+from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import AttemptState, Entry, Lease, Master, Published, Reason, State
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.errors import (
@@ -117,11 +118,11 @@ def recover(parts: Parts, lease: Lease) -> int:
 
 def _by_work(entries: Sequence[Entry], parts: Parts) -> dict[str, list[Entry]]:
     works: dict[str, list[Entry]] = {}
+    goal = Goal.of(parts.recipe)
     for entry in entries:
-        work = work_id(entry.content_hash, parts.recipe.cut.hash)
         # Settings that changed since the delta was priced: the next detection prices, and maybe holds, it anew.
-        if work == entry.work_id:
-            works.setdefault(work, []).append(entry)
+        if cut_of(entry, goal):
+            works.setdefault(entry.work_id, []).append(entry)
     return works
 
 
@@ -201,7 +202,11 @@ class _Run:
             return
         master = self.parts.ledger.master(work)
         image = self._intact(master)
+        cut_hash = cut_of(entries[0], Goal.of(self.parts.recipe))
         if master is None or image is None:
+            if cut_hash != self.parts.recipe.cut.hash:
+                self._put_back(entries, "its old master is damaged; the next sync decides anew", work)
+                return
             self._buy(work, entries[0], source)
             master = self.parts.ledger.master(work)
             image = self._intact(master)
@@ -217,7 +222,7 @@ class _Run:
             self.parts.outputs.write(name, rendered)
             self.parts.manifest.publish(
                 entry.key,
-                Published(work, self.parts.recipe.cut.hash, rendition.hash, name, digest_of(rendered)),
+                Published(work, cut_hash, rendition.hash, name, digest_of(rendered), entry.content_hash),
                 self.lease,
             )
             self._count(entry)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.delta import Delta, classify, settle, survey
+from bg_pipeline.core.delta import Delta, Goal, classify, settle, survey
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, work_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 
@@ -15,7 +15,9 @@ OTHER_RENDITION = Recipe((Cut("bgeraser", 2500),), Rendition(format="webp"))
 
 
 def published(content: str = "h", recipe: Recipe = RECIPE) -> Published:
-    return Published(work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, "a.png", "digest")
+    return Published(
+        work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, "a.png", "digest", content
+    )
 
 
 def entry(key: str = "c/a.jpg", content: str = "h", state: State = State.PUBLISHED, **more: object) -> Entry:
@@ -27,7 +29,7 @@ def entry(key: str = "c/a.jpg", content: str = "h", state: State = State.PUBLISH
 
 def delta_of(*entries: Entry, bought: set[str] = frozenset(), apply: bool = False, recipe: Recipe = RECIPE) -> Delta:  # type: ignore[assignment]
     found = survey(entries, recipe, missing_outputs=frozenset())
-    unchanged = [e for e in entries if classify(e, recipe, output_missing=False)[0] is Reason.UNCHANGED]
+    unchanged = [e for e in entries if classify(e, Goal.of(recipe), output_missing=False)[0] is Reason.UNCHANGED]
     carriers = {e.published.work_id: e.key for e in reversed(unchanged) if e.published}
     return settle(
         found,
@@ -95,7 +97,7 @@ def change(delta: Delta, key: str) -> Change:
 def test_an_entry_is_classified_by_what_it_was_published_from(
     known: Entry, recipe: Recipe, output_missing: bool, expected: Reason
 ) -> None:
-    reason, because = classify(known, recipe, output_missing=output_missing)
+    reason, because = classify(known, Goal.of(recipe), output_missing=output_missing)
 
     assert reason is expected
     assert because
