@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.imaging.pictures import Prepared, check
@@ -55,6 +56,9 @@ class Graph:
     recipe: Recipe = RECIPE
     concurrency: int = 1
     low: Decimal = Decimal(0)
+    rehash_nights: int = 0
+    collection_depth: int = 1
+    deletes: DeletePolicy = field(default_factory=DeletePolicy)
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
@@ -81,11 +85,13 @@ class Graph:
             call=call_here,
             recipe=self.recipe,
             thresholds=thresholds,
-            collection_depth=1,
+            collection_depth=self.collection_depth,
             concurrency=self.concurrency,
             price=lambda _entry: Decimal(1),
             now=self.clock,
             stop=self.stop,
+            rehash_nights=self.rehash_nights,
+            deletes=self.deletes,
         )
 
     def sleep(self, seconds: float) -> bool:
