@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from bg_pipeline.core.credits import Rules
+from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.params import refusal
 from bg_pipeline.core.prices import MAX_SIDE_PX, max_pixels
@@ -112,6 +113,14 @@ class Settings(Night):
         "", description="tools of bgeraser that follow its cut, each a purchase: `upscale?factor=2,generative-expand`"
     )
     bg_collection_depth: int = Field(1, ge=1, le=10, description="folders of a key that name its collection")
+    bg_rehash_nights: int = Field(
+        7, ge=0, le=365, description="in how many nights all files are hashed once, unchanged or not; 0 for never"
+    )
+    bg_delete_policy: Literal["keep", "trash"] = Field(
+        "keep", description="`keep` or `trash`: what becomes of the cutout of a deleted picture"
+    )
+    bg_sentinel: str = Field("", description="a key that every listing must have, or the sync stops; default: any key")
+    bg_trash_days: int = Field(30, ge=1, le=3650, description="how long the trash is kept, days")
     bg_concurrency: int = Field(8, ge=1, le=64, description="requests in flight")
     bg_max_pixels_sent: int = Field(2500, ge=64, le=10_000, description="longest side that is sent, px")
     bg_low_credits: Credits = Field(Decimal(50), description="the gate closes below this balance, credits")
@@ -285,6 +294,10 @@ class Settings(Night):
             ),
             keep_cutouts=self.bg_already_cut == "keep",
         )
+
+    @property
+    def deletes(self) -> DeletePolicy:
+        return DeletePolicy(self.bg_delete_policy == "trash", self.bg_sentinel, self.bg_trash_days)
 
     @property
     def bgeraser(self) -> Surface:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from bg_pipeline.core.alerts import Decision, Episode, Letter, Notice, Target
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import (
     Attempt,
     AttemptState,
@@ -56,6 +57,15 @@ class ImageSource(Protocol):
         """
         ...
 
+    def exists(self, key: str) -> bool:
+        """
+        Whether an item is there, asked for by itself, whatever the listing says.
+
+        Raises:
+            SourceUnreadable: nobody can tell. That must never be taken for no.
+        """
+        ...
+
 
 class BlobStore(Protocol):
     """Named bytes that are there whole or not at all: outputs and masters."""
@@ -75,10 +85,19 @@ class BlobStore(Protocol):
 
     def list(self) -> Iterator[str]:
         """
-        All names, in ascending order of `key_bytes`.
+        All names, in ascending order of `key_bytes`; none with a part that begins with a dot, such as the trash.
 
         Raises:
             StoreError: the listing is not complete.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """
+        Remove the bytes of this name, if there are any.
+
+        Raises:
+            StoreError: they are still there.
         """
         ...
 
@@ -152,20 +171,40 @@ class Remover(Protocol):
 class Manifest(Protocol):
     """What every item's published cutout was made from."""
 
-    def observations(self) -> Iterator[Observation]:
-        """What the last complete scan left present, in ascending order of `key_bytes`."""
+    def observations(self) -> Iterator[tuple[bytes, str, bytes]]:
+        """
+        Key, evidence and collection of what the last complete scan left present, in ascending order of the key.
+
+        Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
+        """
         ...
 
     def observe(self, batch: Sequence[Observation]) -> None:
         """Remember what was hashed; touches neither state nor what is published."""
         ...
 
+    def regroup(self, collections: Mapping[str, str]) -> None:
+        """Give keys another collection; changes nothing else."""
+        ...
+
     def mark_absent(self, keys: Sequence[str]) -> None:
-        """The last complete listing did not have them."""
+        """The last complete listing is the first that did not have them."""
         ...
 
     def entries(self) -> Iterator[Entry]:
         """Every item ever seen, in ascending order of `key_bytes`."""
+        ...
+
+    def settled(self, recipe: Recipe) -> int:
+        """How many items are as `core.delta.is_settled` wants them."""
+        ...
+
+    def unsettled(self, recipe: Recipe) -> Iterator[Entry]:
+        """All others in ascending order of `key_bytes`, but for those that are gone and marked as deleted."""
+        ...
+
+    def some(self, keys: Sequence[str]) -> list[Entry]:
+        """Those of these keys that are known, in key order if the keys are."""
         ...
 
     def entry(self, key: str) -> Entry | None: ...
@@ -179,11 +218,15 @@ class Manifest(Protocol):
         ...
 
     def taken(self, folded_stems: Sequence[str]) -> set[str]:
-        """Which of these output stems belong to an item."""
+        """Which of these output stems belong to an item that is not gone."""
         ...
 
     def record_delta(self, changes: Sequence[Change]) -> None:
-        """Make work pending, mark what is gone or skipped. All of it or nothing."""
+        """
+        Make work pending, mark what is gone or skipped. All of it or nothing.
+
+        A stem that is given to an item is taken from the item that is gone and had it.
+        """
         ...
 
     def pending(self, collection: str, reasons: frozenset[str] | None = None) -> list[Entry]:
@@ -222,6 +265,30 @@ class Manifest(Protocol):
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
         """Items of a collection that were published, failed or quarantined last, newest first."""
+        ...
+
+    def gone(self, since: float) -> list[Entry]:
+        """Items with a cutout on show that no complete listing had since this epoch second, in key order."""
+        ...
+
+    def on_show(self, output_name: str) -> bool:
+        """Whether a listed item has a cutout of this name."""
+        ...
+
+    def begin_trash(self, key: str, trash_name: str) -> None:
+        """The cutout of an item is about to be moved there."""
+        ...
+
+    def take_off_show(self, key: str) -> None:
+        """There is no cutout of it under its name any more."""
+        ...
+
+    def in_trash(self, before: float | None = None) -> list[Entry]:
+        """Items whose cutout was moved to the trash, before that epoch second if one is given, in key order."""
+        ...
+
+    def end_trash(self, key: str, output_name: str | None = None) -> None:
+        """Its cutout is in the trash no more: thrown away, or put back to stay under this name."""
         ...
 
     def in_state(self, state: State) -> list[Entry]: ...

@@ -95,6 +95,8 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                     settings.bg_alert_failure_rate,
                     settings.bg_dagster_url,
                 ),
+                rehash_nights=settings.bg_rehash_nights,
+                deletes=settings.deletes,
             )
     finally:
         database.close()

@@ -10,9 +10,10 @@ from typing import Any
 
 from bg_pipeline.core.alerts import Decision, Episode, Letter, Notice, Target
 from bg_pipeline.core.credits import Rules, Spent, day_began, decide
-from bg_pipeline.core.delta import WORK_REASONS
+from bg_pipeline.core.delta import WORK_REASONS, Goal, is_settled
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.keys import fold, key_bytes
+from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import (
     Attempt,
     AttemptState,
@@ -52,11 +53,14 @@ class FakeClock:
 
 
 class MemorySource:
-    """A catalogue in a dictionary; `unreadable` keys are listed and cannot be read."""
+    """A catalogue in a dictionary; `unreadable` keys are listed and cannot be read, `hidden` ones the other way."""
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
         self.files = dict(files or {})
         self.unreadable: set[str] = set()
+        self.unsettled: set[str] = set()
+        self.modified_at: dict[str, float] = {}
+        self.hidden: set[str] = set()
         self.fail_after: int | None = None
         self.reads: list[str] = []
         self.versions: dict[str, int] = {}
@@ -66,10 +70,19 @@ class MemorySource:
         self.versions[key] = self.versions.get(key, 0) + 1
 
     def list(self) -> Iterator[Listed]:
-        for count, key in enumerate(sorted(self.files, key=key_bytes)):
+        for count, key in enumerate(sorted(set(self.files) - self.hidden, key=key_bytes)):
             if count == self.fail_after:
                 raise SourceUnreadable("the listing broke off")
-            yield Listed(key, f"v{self.versions.get(key, 0)}", len(self.files[key]))
+            yield Listed(
+                key,
+                f"v{self.versions.get(key, 0)}",
+                len(self.files[key]),
+                settled=key not in self.unsettled,
+                modified_at=self.modified_at.get(key),
+            )
+
+    def exists(self, key: str) -> bool:
+        return key in self.files
 
     def read(self, key: str) -> bytes:
         self.reads.append(key)
@@ -100,7 +113,11 @@ class MemoryStore:
         return self.blobs.get(name)
 
     def list(self) -> Iterator[str]:
-        yield from sorted(self.blobs, key=key_bytes)
+        hidden = (name for name in self.blobs if not any(part.startswith(".") for part in name.split("/")))
+        yield from sorted(hidden, key=key_bytes)
+
+    def remove(self, name: str) -> None:
+        self.blobs.pop(name, None)
 
     def probe(self) -> None:
         if self.full:
@@ -187,11 +204,10 @@ class MemoryManifest:
         self._db.entries[key] = replace(self._db.entries[key], **values)
         self._db.changed_at[key] = self._db.now()
 
-    def observations(self) -> Iterator[Observation]:
+    def observations(self) -> Iterator[tuple[bytes, str, bytes]]:
         for e in self._sorted():
             if not e.absent:
-                evidence = self._db.evidence[e.key]
-                yield Observation(e.key, e.collection, evidence, e.content_hash, e.size_bytes, e.media_type)
+                yield key_bytes(e.key), self._db.evidence[e.key], key_bytes(e.collection)
 
     def observe(self, batch: Sequence[Observation]) -> None:
         for o in batch:
@@ -203,21 +219,45 @@ class MemoryManifest:
                 size_bytes=o.size_bytes,
                 media_type=o.media_type,
                 absent=False,
+                absent_since=None,
             )
             self._db.evidence[o.key] = o.evidence
 
+    def _patch(self, key: str, **values: Any) -> None:
+        """Without a trace in `changed_at`."""
+        self._db.entries[key] = replace(self._db.entries[key], **values)
+
+    def _show(self, key: str, output_name: str) -> None:
+        if published := self._db.entries[key].published:
+            self._patch(key, published=replace(published, output_name=output_name))
+
+    def regroup(self, collections: Mapping[str, str]) -> None:
+        for key, collection in collections.items():
+            self._patch(key, collection=collection)
+
     def mark_absent(self, keys: Sequence[str]) -> None:
         for key in keys:
-            self._db.entries[key] = replace(self._db.entries[key], absent=True)
+            self._patch(key, absent=True, absent_since=self._db.now())
 
     def entries(self) -> Iterator[Entry]:
         yield from self._sorted()
+
+    def settled(self, recipe: Recipe) -> int:
+        return sum(is_settled(e, Goal.of(recipe)) for e in self._sorted())
+
+    def unsettled(self, recipe: Recipe) -> Iterator[Entry]:
+        for e in self._sorted():
+            if not is_settled(e, Goal.of(recipe)) and not (e.absent and e.state is State.DELETED):
+                yield e
+
+    def some(self, keys: Sequence[str]) -> list[Entry]:
+        return [e for e in self._sorted() if e.key in keys]
 
     def entry(self, key: str) -> Entry | None:
         return self._db.entries.get(key)
 
     def published_names(self) -> Iterator[tuple[str, str]]:
-        names = [(e.published.output_name, e.key) for e in self._sorted() if e.published and not e.absent]
+        names = [(e.published.output_name if e.published else "", e.key) for e in self._shown()]
         yield from sorted(names, key=lambda n: key_bytes(n[0]))
 
     def carriers(self, work_ids: Sequence[str]) -> dict[str, str]:
@@ -228,14 +268,22 @@ class MemoryManifest:
         return found
 
     def taken(self, folded_stems: Sequence[str]) -> set[str]:
-        return {fold(e.stem) for e in self._sorted() if e.stem} & set(folded_stems)
+        return {fold(e.stem) for e in self._sorted() if e.stem and not e.absent} & set(folded_stems)
+
+    def _shown(self) -> list[Entry]:
+        return [e for e in self._sorted() if e.published and e.published.output_name and not e.absent]
 
     def record_delta(self, changes: Sequence[Change]) -> None:
+        given = {fold(c.stem) for c in changes if c.stem and c.becomes is not None}
+        for e in self._sorted():
+            if e.absent and e.stem and fold(e.stem) in given:
+                self._patch(e.key, stem="")
+                self._show(e.key, "")
         for c in changes:
             if c.becomes is not None:
                 stem = c.stem or self._db.entries[c.key].stem
                 self._update(c.key, state=c.becomes, reason=c.reason, detail=c.because, work_id=c.work_id, stem=stem)
-            if c.renamed_from:
+            if c.renamed_from and c.becomes is not None:
                 gone = f"renamed to {c.key}"
                 self._update(c.renamed_from, state=State.DELETED, reason=Reason.DELETED, detail=gone)
 
@@ -259,7 +307,13 @@ class MemoryManifest:
     def publish(self, key: str, published: Published, lease: Lease) -> None:
         with self._db.lock:
             self._db.check_fence(lease)
-            self._update(key, state=State.PUBLISHED, work_id=published.work_id, published=published)
+            self._update(
+                key,
+                state=State.PUBLISHED,
+                work_id=published.work_id,
+                published=published,
+                published_at=self._db.now(),
+            )
 
     def set_state(self, key: str, state: State, detail: str, work_id: str, lease: Lease) -> None:
         with self._db.lock:
@@ -286,6 +340,39 @@ class MemoryManifest:
         ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
         found = [e for e in self._sorted() if e.collection == collection and e.state in ended]
         return sorted(found, key=lambda e: -self._db.changed_at[e.key])[:limit]
+
+    def gone(self, since: float) -> list[Entry]:
+        return [
+            e
+            for e in self._sorted()
+            if e.absent
+            and e.absent_since is not None
+            and e.absent_since <= since
+            and e.published
+            and e.published.output_name
+        ]
+
+    def on_show(self, output_name: str) -> bool:
+        return any(name == output_name for name, _ in self.published_names())
+
+    def begin_trash(self, key: str, trash_name: str) -> None:
+        self._patch(key, trash_name=trash_name, trashed_at=self._db.now())
+
+    def take_off_show(self, key: str) -> None:
+        self._show(key, "")
+
+    def in_trash(self, before: float | None = None) -> list[Entry]:
+        return [
+            e
+            for e in self._sorted()
+            if e.trash_name and (before is None or (e.trashed_at is not None and e.trashed_at <= before))
+        ]
+
+    def end_trash(self, key: str, output_name: str | None = None) -> None:
+        self._patch(key, trash_name="", trashed_at=None)
+        if output_name is not None:
+            self._show(key, output_name)
+            self._patch(key, absent_since=None)
 
     def in_state(self, state: State) -> list[Entry]:
         return [e for e in self._sorted() if e.state is state]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.errors import BgPipelineError
@@ -66,6 +67,9 @@ class Graph:
     """By provider, where it is not `remover`."""
     runs: int = 0
     sink: FakeSink = field(default_factory=FakeSink)
+    rehash_nights: int = 0
+    collection_depth: int = 1
+    deletes: DeletePolicy = field(default_factory=DeletePolicy)
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
@@ -89,7 +93,7 @@ class Graph:
             call=call_here,
             recipe=self.recipe,
             thresholds=thresholds,
-            collection_depth=1,
+            collection_depth=self.collection_depth,
             concurrency=self.concurrency,
             price=lambda _entry: Decimal(1),
             stage_price=lambda _cut, _pixels: Decimal(1),
@@ -97,6 +101,8 @@ class Graph:
             now=self.clock,
             stop=self.stop,
             alerting=Alerting(self.outbox, self.sink, 0.2, "http://dagster.test"),
+            rehash_nights=self.rehash_nights,
+            deletes=self.deletes,
         )
 
     def _wrapped(self, provider: str, rules: Rules) -> Remover:

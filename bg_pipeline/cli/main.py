@@ -28,7 +28,7 @@ from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
-from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.errors import BgPipelineError, GuardStopped
 from bg_pipeline.steps.detect import plan as plan_delta
 from bg_pipeline.steps.detect import scan
 from bg_pipeline.steps.gate import look
@@ -36,6 +36,7 @@ from bg_pipeline.steps.money import left_of, standing
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.process import process
 from bg_pipeline.steps.sync import sync as run_sync
+from bg_pipeline.steps.trash import restore
 from bg_pipeline.wiring import opened
 
 ONLY = {
@@ -109,9 +110,28 @@ def plan(as_json: bool) -> None:
 @click.option("--max-credits", type=click.FloatRange(min=0), metavar="N", help="Stop before spending more.")
 @click.option("--only", type=click.Choice(["new", "changed", "failed"]), help="Only this part of the delta.")
 @click.option("--apply-recipe-change", is_flag=True, help="Buy again what was cut by another recipe.")
+@click.option(
+    "--recipe-change-share",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Buy N of those, the oldest cutouts first.",
+)
+@click.option(
+    "--allow-deletes",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Let so many cutouts of deleted pictures go to the trash, this once.",
+)
 @as_json
 def sync(
-    collection: str | None, max_credits: float | None, only: str | None, apply_recipe_change: bool, as_json: bool
+    collection: str | None,
+    max_credits: float | None,
+    only: str | None,
+    apply_recipe_change: bool,
+    recipe_change_share: int | None,
+    allow_deletes: int,
+    as_json: bool,
 ) -> None:
     """The nightly job, here and now."""
     settings = load_settings()
@@ -126,12 +146,18 @@ def sync(
             collection=_collection(collection),
             only=ONLY.get(only or ""),
             keys=failed,
-            apply_recipe_change=apply_recipe_change,
+            apply_recipe_change=apply_recipe_change or recipe_change_share is not None,
+            recipe_change_limit=recipe_change_share,
+            allow_deletes=allow_deletes,
         )
     if not as_json:
         out = show.console()
         show.show_scan(out, done.scan, settings.bg_source)
         show.show_delta(out, done.delta)
+        show.show_trashed(out, done.trashed)
+    if done.trashed.stopped:
+        _show_summary(done.summary, as_json)
+        raise GuardStopped(done.trashed.stopped)
     _end_with(done.summary, as_json)
 
 
@@ -211,6 +237,30 @@ def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
         click.echo("nothing failed that could be tried again")
         return
     _end_with(total, as_json)
+
+
+@main.command()
+@click.argument("action", type=click.Choice(["list", "restore"]), default="list")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@as_json
+def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
+    """Cutouts of deleted pictures; puts back those named, to stay."""
+    if (action == "restore") != bool(keys):
+        raise click.UsageError("name the pictures whose cutouts are to be restored: bg-pipeline trash restore KEY ...")
+    settings = load_settings()
+    with opened(settings) as parts:
+        if action == "restore":
+            back = restore(parts, _owner(), keys)
+            if as_json:
+                _print_json({"restored": back})
+            else:
+                click.echo("\n".join(f"restored {show.printable(name)}" for name in back))
+            return
+        found = parts.manifest.in_trash()
+    if as_json:
+        _print_json([{"key": e.key, "trash": e.trash_name, "since": show.iso(e.trashed_at or 0.0)} for e in found])
+    else:
+        show.show_trash(show.console(), found, settings.bg_trash_days)
 
 
 @main.command()
@@ -302,12 +352,16 @@ _SYNC_FACTS = (
 )
 
 
-def _end_with(summary: Summary, as_json: bool) -> None:
+def _show_summary(summary: Summary, as_json: bool) -> None:
     if as_json:
         facts = summary.as_dict()
         _print_json({name: facts[name] for name in _SYNC_FACTS})
     else:
         show.show_summary(show.console(), summary)
+
+
+def _end_with(summary: Summary, as_json: bool) -> None:
+    _show_summary(summary, as_json)
     click.get_current_context().exit(summary.exit_code)
 
 

@@ -15,6 +15,7 @@ from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.steps.detect import Scan
+from bg_pipeline.steps.trash import Trashed
 
 MOST_ROWS = 40
 
@@ -50,6 +51,10 @@ def show_scan(out: Console, scan: Scan, source: str) -> None:
         f"{source}: {scan.listed:,} files, {scan.listed_bytes / 1e6:,.1f} MB; "
         f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
     )
+    if scan.unsettled:
+        out.print(f"{scan.unsettled:,} are still being written to: left as they were until the next look")
+    if scan.regrouped:
+        out.print(f"{scan.regrouped:,} belong to another collection now, by BG_COLLECTION_DEPTH")
     for key, why in scan.unreadable.items():
         out.print(f"  {printable(key)}: {why}")
 
@@ -66,13 +71,34 @@ def show_delta(out: Console, delta: Delta) -> None:
         show_rows(out, delta.rows)
     out.print(f"unchanged: {delta.unchanged:,}")
     for key, stem in delta.collisions.items():
-        out.print(f"collision: {printable(key)} will be {printable(stem)}.*, its plain name belongs to another item")
+        out.print(
+            f"collision: {printable(key)} will be {printable(stem)}.*, its plain name belongs to another item, is too "
+            "long, or would be hidden"
+        )
     if delta.held:
         cost = number(sum((c.credits for c in delta.held), Decimal(0)))
         out.print(
             f"held: {len(delta.held)} items were cut by another recipe; cutting them anew costs {cost} credits. "
             "They stay as they are until you ask: --apply-recipe-change"
         )
+
+
+def show_trashed(out: Console, trashed: Trashed) -> None:
+    if trashed.moved or trashed.purged:
+        out.print(
+            f"deleted pictures: {len(trashed.moved)} cutouts went to the trash (back with: bg-pipeline trash restore "
+            f"KEY), {len(trashed.purged)} were thrown away"
+        )
+    for key, why in trashed.left.items():
+        out.print(f"kept: {printable(key)} is gone from the listing; {why}")
+
+
+def show_trash(out: Console, entries: Sequence[Entry], days: int) -> None:
+    if not entries:
+        out.print("the trash is empty")
+        return
+    out.print(grid(("item", "cutout", "since"), [(e.key, e.trash_name, iso(e.trashed_at or 0.0)) for e in entries]))
+    out.print(f"thrown away after {days} days; put back: bg-pipeline trash restore KEY ...")
 
 
 def show_providers(out: Console, providers: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,13 +1,20 @@
 """Item key to collection, partition key and output name."""
 
 import hashlib
+import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote
 
 _MAX_SEGMENT_BYTES = 200
-"""Most file systems end at 255 bytes a name; the extension and a temporary name need the rest."""
+"""Most file systems end at 255 bytes a name; marks and the extension need the rest."""
+
+_MAX_STEM_BYTES = 800
+"""S3 ends at 1,024 bytes a key; a prefix, the folder of the trash, marks and the extension need the rest."""
+
+_FORMATS = (".png", ".webp", ".jpg")
+"""What outputs end in."""
 
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.$")
 """Dagster refuses control characters and `...`; its UI reads `,` and `[a...b]` as selections; the rest is
@@ -37,32 +44,60 @@ def key_bytes(key: str) -> bytes:
 
 
 def unsafe(key: str) -> str:
-    """Why a key may not become a path; empty if it may."""
+    """
+    Why a key may not become a path; empty if it may.
+
+    A backslash parts folders on Windows and on the shares it serves, so it does here.
+    """
     if "\0" in key:
         return "its name contains a NUL character"
-    if key.startswith("/") or re.match(r"^[A-Za-z]:[\\/]", key):
+    if key.startswith(("/", "\\")):
         return "its name is an absolute path"
-    if any(part in {"", ".", ".."} for part in key.split("/")):
+    if re.match(r"[A-Za-z]:", key):
+        return "its name begins with a drive letter"
+    if any(part in {"", ".", ".."} for part in re.split(r"[/\\]", key)):
         return "its name has an empty, '.' or '..' part"
     return ""
 
 
 def fold(stem: str) -> str:
-    """What two output names must differ in: many file systems ignore case and Unicode form."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())
+    """
+    What two output names must differ in: many file systems ignore case and Unicode form, some also dots and spaces
+    at the end of a folder's name.
+    """
+    *folders, name = unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold()).split("/")
+    return "/".join([*(folder.rstrip(". ") for folder in folders), name])
+
+
+def plain_stem(key: str) -> str:
+    """Folders kept, extension dropped: what a person expects."""
+    folder, slash, name = key.rpartition("/")
+    stem, dot, _ = name.rpartition(".")
+    return folder + slash + (stem if dot and stem else name)
 
 
 def preferred_stem(key: str) -> str:
-    """Folders kept, extension dropped, over-long parts cut and marked."""
-    *folders, name = key.split("/")
-    stem, dot, _ = name.rpartition(".")
-    return "/".join(_fit(part) for part in [*folders, stem if dot and stem else name])
+    """
+    The plain stem, made fit for every store.
+
+    Over-long parts are cut and marked. A leading dot would hide the output, so `_` comes before it; a folder that is
+    called like an output (`a.png/`) would get into the way of one, so `_` comes after it.
+    """
+    *folders, name = plain_stem(key).split("/")
+    stem = "/".join([*(_fit(f"{part}_" if part.lower().endswith(_FORMATS) else part) for part in folders), _fit(name)])
+    raw = key_bytes(stem)
+    if len(raw) <= _MAX_STEM_BYTES:
+        return stem
+    return f"{raw[:_MAX_STEM_BYTES].decode('utf-8', 'ignore').rstrip('/')}~{_mark(plain_stem(key))}"
 
 
-def marked_stem(key: str) -> str:
-    """The stem of a key whose preferred one is taken; depends on nothing but the key."""
+def stems_for(key: str) -> Iterator[str]:
+    """Stems in the order in which they are tried for a key; they depend on nothing but the key, and never end."""
     stem = preferred_stem(key)
-    return f"{stem}~{_mark(key)}"
+    yield stem
+    yield f"{stem}~{_mark(key)}"
+    for count in itertools.count(2):
+        yield f"{stem}~{_mark(f'{key}/{count}')}"
 
 
 def allocate_stems(keys: Iterable[str], taken: Callable[[str], bool]) -> dict[str, str]:
@@ -76,9 +111,7 @@ def allocate_stems(keys: Iterable[str], taken: Callable[[str], bool]) -> dict[st
     given: dict[str, str] = {}
     folded: set[str] = set()
     for key in keys:
-        stem = preferred_stem(key)
-        if fold(stem) in folded or taken(fold(stem)):
-            stem = marked_stem(key)
+        stem = next(stem for stem in stems_for(key) if fold(stem) not in folded and not taken(fold(stem)))
         folded.add(fold(stem))
         given[key] = stem
     return given
@@ -90,6 +123,7 @@ def master_name(work_id: str) -> str:
 
 
 def _fit(part: str) -> str:
+    part = f"_{part}" if part.startswith(".") else part
     raw = key_bytes(part)
     if len(raw) <= _MAX_SEGMENT_BYTES:
         return part

@@ -39,6 +39,10 @@ class Listed:
     evidence: str
     """Opaque to all but its source; equal means probably unchanged. Empty means: hash it."""
     size_bytes: int
+    settled: bool = True
+    """False while it may still be written to: it is there, and left alone until the next look."""
+    modified_at: float | None = None
+    """Epoch second of its last change by the source's clock; None where its evidence cannot go stale within a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,10 @@ class Published:
     cut_hash: str
     rendition_hash: str
     output_name: str
+    """Empty once its cutout went to the trash, or its name to another item."""
     output_digest: str
+    content_hash: str
+    """Of the bytes that were cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,12 @@ class Entry:
     absent: bool = False
     """The last complete listing did not have it."""
     published: Published | None = None
+    published_at: float | None = None
+    absent_since: float | None = None
+    """Epoch second of the first complete listing without it; None while it is there, or to be kept for good."""
+    trash_name: str = ""
+    """Where its cutout lies in the trash, or is being moved to."""
+    trashed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = 
     """
     cutout = _open(master, ("PNG", "WEBP")).convert("RGBA")
     original = cutout if reshaped else _open_source(source, None).convert("RGB")
-    if original.width > cutout.width:
+    if original.width > cutout.width and _same_shape(original.size, cutout.size):
         alpha = cutout.getchannel("A").resize(original.size, Image.Resampling.BICUBIC)
         cutout = original
         cutout.putalpha(alpha)
@@ -252,6 +252,10 @@ def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
     if alpha:
         converted.putalpha(alpha)
     return converted
+
+
+def _same_shape(large: tuple[int, int], small: tuple[int, int]) -> bool:
+    return abs(large[0] * small[1] / large[1] - small[0]) <= 2
 
 
 def _is_smaller_copy(checked: Checked, prepared: Prepared) -> bool:

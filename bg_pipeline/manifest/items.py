@@ -1,18 +1,19 @@
 """The manifest proper: one row an item."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, func, not_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bg_pipeline.core.delta import WORK_REASONS
+from bg_pipeline.core.delta import WORK_REASONS, Goal
 from bg_pipeline.core.keys import fold, key_bytes
+from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Change, Entry, Lease, Observation, Published, Reason, State
 from bg_pipeline.manifest.control import check_fence
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.schema import items
+from bg_pipeline.manifest.schema import Key, items
 from bg_pipeline.ports import Now
 
 _CHUNK = 5_000
@@ -29,11 +30,22 @@ class SqlManifest:
         self._db = database
         self._now = now
 
-    def observations(self) -> Iterator[Observation]:
-        c = items.c
-        query = select(c.key, c.collection, c.evidence, c.content_hash, c.size_bytes, c.media_type).where(~c.absent)
-        for row in self._stream(query.order_by(c.key)):
-            yield Observation(row.key, row.collection, row.evidence, row.content_hash, row.size_bytes, row.media_type)
+    def observations(self) -> Iterator[tuple[bytes, str, bytes]]:
+        # By pages, not in one snapshot: a scan may hash for hours, and an open snapshot keeps both databases from
+        # tidying up. In plain SQL, because a million rows a night pass here.
+        page = text(
+            "SELECT key, evidence, collection FROM items WHERE key > :after AND NOT absent ORDER BY key LIMIT :most"
+        )
+        after = b""
+        while True:
+            with self._db.read() as conn:
+                # Straight from the driver: wrapping each row takes longer than reading it.
+                cursor = conn.execute(page, {"after": after, "most": _CHUNK}).cursor
+                rows: Sequence[Any] = cursor.fetchall() if cursor else []
+            yield from rows
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1][0]
 
     def observe(self, batch: Sequence[Observation]) -> None:
         if not batch:
@@ -58,22 +70,49 @@ class SqlManifest:
             set_={
                 name: insert.excluded[name]
                 for name in ("collection", "evidence", "content_hash", "size_bytes", "media_type", "absent")
-            },
+            }
+            | {"absent_since": None},
         )
         with self._db.write() as conn:
             conn.execute(statement, seen)
+
+    def regroup(self, collections: Mapping[str, str]) -> None:
+        if not collections:
+            return
+        with self._db.write() as conn:
+            conn.execute(
+                update(items).where(items.c.key == bindparam("k")).values(collection=bindparam("to", type_=Key())),
+                [{"k": key, "to": collection} for key, collection in collections.items()],
+            )
 
     def mark_absent(self, keys: Sequence[str]) -> None:
         if not keys:
             return
         with self._db.write() as conn:
             conn.execute(
-                update(items).where(items.c.key == bindparam("k")).values(absent=True),
+                update(items).where(items.c.key == bindparam("k")).values(absent=True, absent_since=self._now()),
                 [{"k": key} for key in keys],
             )
 
     def entries(self) -> Iterator[Entry]:
         yield from map(_entry, self._stream(select(items).order_by(items.c.key)))
+
+    def settled(self, recipe: Recipe) -> int:
+        with self._db.read() as conn:
+            return conn.scalar(select(func.count()).select_from(items).where(_is_settled(recipe))) or 0
+
+    def unsettled(self, recipe: Recipe) -> Iterator[Entry]:
+        done_with = and_(items.c.absent, items.c.state == State.DELETED)
+        query = select(items).where(not_(_is_settled(recipe)), not_(done_with))
+        yield from map(_entry, self._stream(query.order_by(items.c.key)))
+
+    def some(self, keys: Sequence[str]) -> list[Entry]:
+        with self._db.read() as conn:
+            return [
+                _entry(row)
+                for part in _parts(keys)
+                for row in conn.execute(select(items).where(items.c.key.in_(part)).order_by(items.c.key))
+            ]
 
     def entry(self, key: str) -> Entry | None:
         with self._db.read() as conn:
@@ -81,10 +120,12 @@ class SqlManifest:
         return None if row is None else _entry(row)
 
     def published_names(self) -> Iterator[tuple[str, str]]:
-        c = items.c
-        shown = select(c.output_name, c.key).where(c.published_work_id != "", ~c.absent)
-        for row in self._stream(shown.order_by(c.output_name)):
-            yield row.output_name, row.key
+        # In plain SQL, because a million rows a night pass here.
+        query = text(
+            "SELECT output_name, key FROM items WHERE output_name IS NOT NULL AND NOT absent ORDER BY output_name"
+        )
+        for name, key in (tuple(row) for row in self._stream(query)):
+            yield bytes(name).decode("utf-8", "surrogateescape"), bytes(key).decode("utf-8", "surrogateescape")
 
     def carriers(self, work_ids: Sequence[str]) -> dict[str, str]:
         c = items.c
@@ -103,7 +144,7 @@ class SqlManifest:
             return {
                 row.stem_fold
                 for part in _parts(folded_stems)
-                for row in conn.execute(select(items.c.stem_fold).where(items.c.stem_fold.in_(part)))
+                for row in conn.execute(select(items.c.stem_fold).where(items.c.stem_fold.in_(part), ~items.c.absent))
             }
 
     def record_delta(self, changes: Sequence[Change]) -> None:
@@ -125,10 +166,18 @@ class SqlManifest:
         gone = [
             {"k": change.renamed_from, "because": f"renamed to {change.key}", "at": now}
             for change in changes
-            if change.renamed_from
+            if change.renamed_from and change.becomes is not None
         ]
+        folds = [fold(change.stem) for change in changes if change.stem and change.becomes is not None]
         c = items.c
         with self._db.write() as conn:
+            for part in _parts(folds):
+                # Who is gone gives its name away, and with it the output that has it.
+                conn.execute(
+                    update(items)
+                    .where(c.stem_fold.in_(part), c.absent)
+                    .values(stem=None, stem_fold=None, output_name=None)
+                )
             if rows:
                 conn.execute(
                     update(items)
@@ -200,6 +249,7 @@ class SqlManifest:
                     output_name=published.output_name,
                     output_digest=published.output_digest,
                     published_at=self._now(),
+                    published_content_hash=published.content_hash,
                     changed_at=self._now(),
                 )
             )
@@ -236,6 +286,36 @@ class SqlManifest:
             newest = conn.execute(query.order_by(items.c.changed_at.desc(), items.c.key).limit(limit))
             return [_entry(row) for row in newest]
 
+    def gone(self, since: float) -> list[Entry]:
+        c = items.c
+        query = select(items).where(c.absent, c.absent_since <= since, c.output_name.is_not(None))
+        with self._db.read() as conn:
+            return [_entry(row) for row in conn.execute(query.order_by(c.key))]
+
+    def on_show(self, output_name: str) -> bool:
+        c = items.c
+        query = select(c.key).where(c.output_name == output_name, ~c.absent).limit(1)
+        with self._db.read() as conn:
+            return conn.execute(query).one_or_none() is not None
+
+    def begin_trash(self, key: str, trash_name: str) -> None:
+        self._set(key, trash_name=trash_name, trashed_at=self._now())
+
+    def take_off_show(self, key: str) -> None:
+        self._set(key, output_name=None)
+
+    def in_trash(self, before: float | None = None) -> list[Entry]:
+        c = items.c
+        query = select(items).where(c.trash_name.is_not(None))
+        if before is not None:
+            query = query.where(c.trashed_at <= before)
+        with self._db.read() as conn:
+            return [_entry(row) for row in conn.execute(query.order_by(c.key))]
+
+    def end_trash(self, key: str, output_name: str | None = None) -> None:
+        back = {} if output_name is None else {"output_name": output_name, "absent_since": None}
+        self._set(key, trash_name=None, trashed_at=None, **back)
+
     def in_state(self, state: State) -> list[Entry]:
         with self._db.read() as conn:
             query = select(items).where(items.c.state == state).order_by(items.c.key)
@@ -247,9 +327,27 @@ class SqlManifest:
             found = {row.state: row.n for row in conn.execute(query)}
         return {state.value: found.get(state, 0) for state in State}
 
-    def _stream(self, query: Select[Any]) -> Iterator[Row[Any]]:
+    def _set(self, key: str, **values: Any) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(items).where(items.c.key == key).values(values))
+
+    def _stream(self, query: Executable) -> Iterator[Row[Any]]:
         with self._db.read() as conn:
             yield from conn.execution_options(yield_per=_CHUNK).execute(query)
+
+
+def _is_settled(recipe: Recipe) -> ColumnElement[bool]:
+    """`core.delta.is_settled` in SQL: a property test holds them against each other."""
+    c, goal = items.c, Goal.of(recipe)
+    return and_(
+        ~c.absent,
+        c.state == State.PUBLISHED,
+        c.published_work_id != "",
+        c.content_hash != "",
+        c.published_content_hash == c.content_hash,
+        c.published_cut_hash.in_(goal.cuts),
+        c.published_rendition_hash == goal.rendition,
+    )
 
 
 def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -263,8 +361,9 @@ def _entry(row: Row[Any]) -> Entry:
             work_id=row.published_work_id,
             cut_hash=row.published_cut_hash,
             rendition_hash=row.published_rendition_hash,
-            output_name=row.output_name,
+            output_name=row.output_name or "",
             output_digest=row.output_digest,
+            content_hash=row.published_content_hash,
         )
         if row.published_work_id
         else None
@@ -282,4 +381,8 @@ def _entry(row: Row[Any]) -> Entry:
         stem=row.stem or "",
         absent=row.absent,
         published=published,
+        published_at=row.published_at,
+        absent_since=row.absent_since,
+        trash_name=row.trash_name or "",
+        trashed_at=row.trashed_at,
     )

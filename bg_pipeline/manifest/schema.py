@@ -85,6 +85,7 @@ items = Table(
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     _text("media_type", 40),
     Column("absent", Boolean, nullable=False, server_default=text("false")),
+    Column("absent_since", Float),
     # where it stands
     Column("state", String(20), nullable=False),
     _text("reason", 20),
@@ -101,9 +102,13 @@ items = Table(
     Column("output_name", Key),
     _text("output_digest", 64),
     Column("published_at", Float),
+    _text("published_content_hash", 64),
+    # its cutout in the trash
+    Column("trash_name", Key),
+    Column("trashed_at", Float),
     Index("items_by_state", "state", "collection"),
     Index("items_by_published_work", "published_work_id"),
-    Index("items_by_output_name", "output_name"),
+    Index("items_by_output_name", "output_name", "absent", "key"),
     sqlite_with_rowid=False,
 )
 

@@ -31,6 +31,18 @@ class FolderSource:
         except OSError as error:
             raise ItemUnreadable(f"cannot be read: {error.strerror}") from error
 
+    def exists(self, key: str) -> bool:
+        try:
+            self._root.stat()
+            (self._root / key).lstat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not self._root.is_dir():
+                raise SourceUnreadable(f"{self._root} is not there; see that BG_SOURCE is mounted") from error
+            return False
+        except OSError as error:
+            raise SourceUnreadable(f"{key} cannot be looked at: {error.strerror}") from error
+        return True
+
     def _walk(self, folder: Path, prefix: str) -> Iterator[Listed]:
         try:
             with os.scandir(folder) as found:

@@ -21,7 +21,8 @@ def _pair(parts: Parts, entry: Entry, size_px: int) -> Pair:
     before = after = None
     try:
         before = parts.call(thumbnail, parts.source.read(entry.key), size_px)
-        shown = parts.outputs.read(entry.published.output_name) if entry.published else None
+        name = entry.published.output_name if entry.published else ""
+        shown = parts.outputs.read(name) if name else None
         if shown is not None:
             after = parts.call(thumbnail, shown, size_px)
     except ItemError as error:

@@ -4,9 +4,10 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.core.records import Entry, Lease
@@ -67,6 +68,9 @@ class Parts:
     stop: threading.Event
     """Set to end gracefully: what is in flight is finished and kept, nothing new is begun."""
     alerting: Alerting
+    rehash_nights: int = 0
+    """In how many nights the whole catalogue is hashed once, whatever it looks like; 0 for never."""
+    deletes: DeletePolicy = field(default_factory=DeletePolicy)
 
     @property
     def provider(self) -> str:

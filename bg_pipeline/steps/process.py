@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 from bg_pipeline.core.credits import MAX_CHARGES, Budget, counted, why_closed
+from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import digest_of, work_id
@@ -92,15 +93,13 @@ Works = dict[str, list[Entry]]
 def _by_work(entries: Sequence[Entry], parts: Parts) -> tuple[Works, Works]:
     """The works that have a master, and those that have to be bought."""
     works: Works = {}
+    goal = Goal.of(parts.recipe)
     for entry in entries:
-        work = work_id(entry.content_hash, parts.recipe.cut.hash)
         # Settings that changed since the delta was priced: the next detection prices, and maybe holds, it anew.
-        if work == entry.work_id:
-            works.setdefault(work, []).append(entry)
-    by_any = {
-        work_id(entries[0].content_hash, cut.hash): work
-        for work, entries in works.items()
-        for cut in parts.recipe.accepted
+        if cut_of(entry, goal):
+            works.setdefault(entry.work_id, []).append(entry)
+    by_any = {work: work for work in works} | {
+        work_id(entries[0].content_hash, cut): work for work, entries in works.items() for cut in goal.cuts
     }
     free = {by_any[bought] for bought in parts.ledger.bought(list(by_any))}
     return {w: e for w, e in works.items() if w in free}, {w: e for w, e in works.items() if w not in free}
@@ -175,6 +174,8 @@ class _Run:
     def _one(self, work: str, entries: list[Entry]) -> None:
         try:
             self._publish(work, entries)
+        except ItemChanged as error:
+            self._put_back(entries, f"{error}; the next sync decides anew", work)
         except ItemError as error:
             self._end(entries, State.FAILED, str(error), work)
         except LeaseHeld as error:
@@ -216,13 +217,15 @@ class _Run:
             self._end(entries, State.QUARANTINED, got.master.suspicion, work)
             return
         rendition = self.parts.recipe.rendition
-        rendered = self.parts.call(render, source, got.image, rendition, bool(got.cut.steps))
+        rendered = self.parts.call(render, source, got.image, rendition, got.reshaped)
         for entry in entries:
             name = f"{entry.stem}.{rendition.format}"
             self.parts.outputs.write(name, rendered)
             self.parts.manifest.publish(
                 entry.key,
-                Published(got.master.work_id, got.cut.hash, rendition.hash, name, digest_of(rendered)),
+                Published(
+                    got.master.work_id, got.cut_hash, rendition.hash, name, digest_of(rendered), entry.content_hash
+                ),
                 self.lease,
             )
             self._count(entry)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, digest_of, work_id
 from bg_pipeline.core.records import Entry, Lease, Master
@@ -15,6 +16,7 @@ from bg_pipeline.errors import (
     BgPipelineError,
     Deferred,
     GateClosed,
+    ItemChanged,
     ItemRejected,
     OutcomeUnknown,
     QualityDropped,
@@ -42,9 +44,11 @@ UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
 class Obtained:
     """A master, and the cut that it is of."""
 
-    cut: Cut
+    cut_hash: str
     master: Master
     image: bytes
+    reshaped: bool = False
+    """Further tools followed the cut: its frame and colours are its own."""
     paid: bool = False
     """It was bought just now."""
 
@@ -82,9 +86,14 @@ class Purchases:
             OutcomeUnknown, UnusableAnswer: it may have been, or was, charged.
         """
         recipe = self._parts.recipe
+        goal = Goal.of(recipe)
         for cut in recipe.accepted:
             if (found := self._kept(entry, cut)) is not None:
                 return found
+        if (wanted := cut_of(entry, goal)) not in goal.cuts:
+            if (found := self._kept_by(entry.work_id, wanted)) is not None:
+                return found
+            raise ItemChanged("its old master is damaged")
         refusal: BgPipelineError | None = None
         for cut in recipe.cuts:
             prepared = self._parts.call(prepare, source, cut.max_side_px, cut.max_pixels)
@@ -102,18 +111,22 @@ class Purchases:
         raise refusal
 
     def _kept(self, entry: Entry, cut: Cut) -> Obtained | None:
-        master = self._parts.ledger.master(work_id(entry.content_hash, cut.hash))
+        found = self._kept_by(work_id(entry.content_hash, cut.hash), cut.hash)
+        return replace(found, reshaped=bool(cut.steps)) if found else None
+
+    def _kept_by(self, work: str, cut_hash: str) -> Obtained | None:
+        master = self._parts.ledger.master(work)
         if master is None:
             return None
-        data = self._parts.masters.read(master_name(master.work_id))
+        data = self._parts.masters.read(master_name(work))
         if data is None:
             raise StoreError(
-                f"the master {master_name(master.work_id)} is on record and not in the store: see that BG_MASTERS is "
+                f"the master {master_name(work)} is on record and not in the store: see that BG_MASTERS is "
                 "the right place and mounted. Nothing was bought again"
             )
         if digest_of(data) == master.digest:
-            return Obtained(cut, master, data)
-        self._parts.ledger.forget_master(master.work_id)
+            return Obtained(cut_hash, master, data)
+        self._parts.ledger.forget_master(work)
         return None
 
     def _as_it_is(self, entry: Entry, source: bytes) -> Obtained:
@@ -127,7 +140,7 @@ class Purchases:
         size = (found.width_px, found.height_px)
         master = Master(work, digest_of(image), *size, found.suspicion, sent_digest, cut.hash)
         self._parts.ledger.keep_master(master, None, Decimal(0))
-        return Obtained(cut, master, image)
+        return Obtained(cut.hash, master, image, bool(cut.steps))
 
     def _bought(self, entry: Entry, cut: Cut, prepared: Prepared) -> Obtained:
         """Each stage is a work of its own, so that what one has brought is not bought again for the next."""

@@ -1,14 +1,20 @@
 """The database, from nothing to now."""
 
+import time
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
 
+from bg_pipeline.core.recipe import work_id
 from bg_pipeline.errors import ConfigurationError, StateError
+from bg_pipeline.manifest import migrations
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.items import SqlManifest
 from bg_pipeline.manifest.schema import metadata
 
 
@@ -25,6 +31,57 @@ def test_the_migrations_lead_to_the_tables_that_the_code_uses(url: str) -> None:
     with database.read() as conn:
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
     database.close()
+
+
+def _of_version(url: str, version: str) -> str:
+    """A database as an earlier version left it; returns its URL."""
+    made = make_url(url)
+    if made.get_backend_name() == "postgresql":
+        with create_engine(url, isolation_level="AUTOCOMMIT").connect() as conn:
+            conn.execute(text(f"DROP DATABASE IF EXISTS version_{version}"))
+            conn.execute(text(f"CREATE DATABASE version_{version}"))
+        made = made.set(database=f"version_{version}")
+    else:
+        Path(str(made.database)).parent.mkdir(parents=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = create_engine(made)
+    with engine.begin() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, version)
+    engine.dispose()
+    return made.render_as_string(hide_password=False)
+
+
+def test_what_was_published_before_0003_is_still_as_published_and_nothing_is_taken_for_long_gone(url: str) -> None:
+    """Taken for changed, the whole catalogue would be rendered anew; taken for long gone, cutouts would go."""
+    url = _of_version(url, "0002")
+    engine = create_engine(url)
+    insert = text(
+        "INSERT INTO items (key, collection, state, changed_at, absent, content_hash, published_work_id, "
+        "published_cut_hash, output_name) VALUES (:key, :key, 'published', 1.0, :absent, :content, :work, 'cut', :key)"
+    )
+    rows = [
+        {"key": b"changed", "content": "2", "work": work_id("1", "cut"), "absent": False},
+        {"key": b"gone", "content": "1", "work": work_id("1", "cut"), "absent": True},
+        {"key": b"new", "content": "1", "work": "", "absent": False},
+        {"key": b"same", "content": "1", "work": work_id("1", "cut"), "absent": False},
+    ]
+    with engine.begin() as conn:
+        conn.execute(insert, rows)
+    engine.dispose()
+    before = time.time()
+    database = Database(url)
+    entries = {e.key: e for e in SqlManifest(database).entries()}
+    database.close()
+
+    assert {key: e.published.content_hash for key, e in entries.items() if e.published} == {
+        "changed": "",
+        "gone": "1",
+        "same": "1",
+    }
+    assert entries["same"].absent_since is None
+    assert (entries["gone"].absent_since or 0.0) >= before
 
 
 def test_opening_a_database_again_changes_nothing(url: str) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy import text
 
 from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules
 from bg_pipeline.core.gate import Gate, GateReason, GateState, Thresholds
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import (
     AttemptState,
     Change,
@@ -96,7 +98,7 @@ def work(key: str, reason: Reason = Reason.NEW, **more: object) -> Change:
 
 
 def shown(name: str, work_id: str = "w") -> Published:
-    return Published(work_id, "cut", "rendition", name, "digest")
+    return Published(work_id, "cut", "rendition", name, "digest", "h")
 
 
 NASTY = [
@@ -115,7 +117,7 @@ def test_keys_of_any_bytes_come_back_in_byte_order(kept: Kept) -> None:
     kept.manifest.observe([seen(key) for key in NASTY])
     in_order = sorted(NASTY, key=lambda key: key.encode("utf-8", "surrogateescape"))
 
-    assert [o.key for o in kept.manifest.observations()] == in_order
+    assert [key for key, _, _ in kept.manifest.observations()] == [key_bytes(key) for key in in_order]
     assert [e.key for e in kept.manifest.entries()] == in_order
     assert kept.manifest.entry("c/a\udcff.jpg") is not None
 
@@ -129,16 +131,16 @@ def test_an_observation_replaces_the_last_and_leaves_state_and_output_alone(kept
     entry = kept.manifest.entry("c/a.jpg")
     assert entry is not None
     assert (entry.content_hash, entry.state, entry.published) == ("h2", State.PUBLISHED, shown("c/a.png"))
-    assert [o.evidence for o in kept.manifest.observations()] == ["e2"]
+    assert [evidence for _, evidence, _ in kept.manifest.observations()] == ["e2"]
 
 
 def test_what_is_absent_is_not_observed_until_it_is_seen_again(kept: Kept) -> None:
     kept.manifest.observe([seen("c/a.jpg"), seen("c/b.jpg")])
     kept.manifest.mark_absent(["c/a.jpg"])
-    assert [o.key for o in kept.manifest.observations()] == ["c/b.jpg"]
+    assert [key for key, _, _ in kept.manifest.observations()] == [b"c/b.jpg"]
 
     kept.manifest.observe([seen("c/a.jpg")])
-    assert [o.key for o in kept.manifest.observations()] == ["c/a.jpg", "c/b.jpg"]
+    assert [key for key, _, _ in kept.manifest.observations()] == [b"c/a.jpg", b"c/b.jpg"]
 
 
 def test_an_item_that_was_only_observed_is_no_work_yet(kept: Kept) -> None:
@@ -333,7 +335,7 @@ def test_a_forgotten_hash_is_looked_at_again(kept: Kept) -> None:
     kept.manifest.observe([seen("c/a.jpg")])
     kept.manifest.forget_hash("c/a.jpg")
 
-    assert [o.evidence for o in kept.manifest.observations()] == [""]
+    assert [evidence for _, evidence, _ in kept.manifest.observations()] == [""]
 
 
 def test_one_work_has_one_open_attempt(kept: Kept) -> None:
@@ -531,3 +533,133 @@ def test_a_detail_may_quote_a_name_that_is_no_text(kept: Kept) -> None:
     entry = kept.manifest.entry("c/a.jpg")
     assert entry is not None
     assert entry.detail.startswith("was c/")
+
+
+RECIPE = Recipe((Cut("bgeraser", 2500), Cut("local", 2500)), Rendition())
+
+
+def test_what_is_as_published_is_counted_and_the_rest_is_told(kept: Kept) -> None:
+    first, fallback = RECIPE.cuts
+    lease = kept.lease()
+    kept.manifest.observe([seen(f"c/{name}.jpg") for name in "abcdef"])
+    kept.manifest.record_delta([work(f"c/{name}.jpg") for name in "abcdef"])
+    good = Published("w", first.hash, RECIPE.rendition.hash, "c/a.png", "digest", "h")
+    for name, published in {
+        "a": good,
+        "b": replace(good, cut_hash=fallback.hash),
+        "c": replace(good, cut_hash="other"),
+        "d": replace(good, rendition_hash="other"),
+        "e": replace(good, content_hash="other"),
+    }.items():
+        kept.manifest.publish(f"c/{name}.jpg", replace(published, output_name=f"c/{name}.png"), lease)
+
+    assert kept.manifest.settled(RECIPE) == 2
+    assert [e.key for e in kept.manifest.unsettled(RECIPE)] == ["c/c.jpg", "c/d.jpg", "c/e.jpg", "c/f.jpg"]
+
+    kept.manifest.mark_absent(["c/a.jpg", "c/c.jpg"])
+    kept.manifest.record_delta([work("c/c.jpg", Reason.DELETED, becomes=State.DELETED, stem="")])
+    assert kept.manifest.settled(RECIPE) == 1
+    assert [e.key for e in kept.manifest.unsettled(RECIPE)] == ["c/a.jpg", "c/d.jpg", "c/e.jpg", "c/f.jpg"]
+
+
+def test_entries_can_be_asked_for_by_key(kept: Kept) -> None:
+    keys = [f"c/{n:04}.jpg" for n in range(1100)]
+    kept.manifest.observe([seen(key) for key in keys])
+
+    assert [e.key for e in kept.manifest.some([*keys[:1050], "d/unknown.jpg"])] == keys[:1050]
+    assert kept.manifest.some([]) == []
+
+
+def test_observations_come_in_order_over_many_pages(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bg_pipeline.manifest.items._CHUNK", 3)
+    keys = [f"c/{n}.jpg" for n in range(9)]
+    kept.manifest.observe([seen(key) for key in keys])
+
+    assert list(kept.manifest.observations()) == [(key.encode(), "e1", b"c") for key in keys]
+
+
+def test_items_can_be_moved_to_another_collection(kept: Kept) -> None:
+    kept.manifest.observe([seen("c/a.jpg"), seen("c/b.jpg")])
+    kept.manifest.regroup({"c/b.jpg": "c/d\udcff"})
+    kept.manifest.regroup({})
+
+    assert kept.manifest.collections() == {"c": 1, "c/d\udcff": 1}
+
+
+def test_since_when_an_item_is_gone_is_kept_until_it_is_back(kept: Kept) -> None:
+    def absent_since() -> float | None:
+        entry = kept.manifest.entry("c/a.jpg")
+        assert entry is not None
+        return entry.absent_since
+
+    kept.manifest.observe([seen("c/a.jpg")])
+    assert absent_since() is None
+    kept.manifest.mark_absent(["c/a.jpg"])
+    assert absent_since() == kept.clock.now
+    kept.manifest.observe([seen("c/a.jpg")])
+    assert absent_since() is None
+
+
+def test_when_it_was_published_is_told(kept: Kept) -> None:
+    kept.manifest.observe([seen("c/a.jpg")])
+    kept.manifest.publish("c/a.jpg", shown("c/a.png"), kept.lease())
+
+    entry = kept.manifest.entry("c/a.jpg")
+    assert entry is not None
+    assert entry.published_at == kept.clock.now
+
+
+def test_who_is_gone_gives_its_name_to_who_asks_for_it(kept: Kept) -> None:
+    kept.manifest.observe([seen("c/a.jpg")])
+    kept.manifest.record_delta([work("c/a.jpg")])
+    kept.manifest.publish("c/a.jpg", shown("c/a.png"), kept.lease())
+    assert kept.manifest.taken(["c/a"]) == {"c/a"}
+
+    kept.manifest.mark_absent(["c/a.jpg"])
+    assert kept.manifest.taken(["c/a"]) == set()
+    kept.manifest.observe([seen("c/A.png")])
+    kept.manifest.record_delta([work("c/A.png")])
+
+    old, new = kept.manifest.some(["c/a.jpg"]) + kept.manifest.some(["c/A.png"])
+    assert (old.stem, new.stem) == ("", "c/A")
+    assert old.published is not None
+    assert (old.published.output_name, old.published.work_id) == ("", "w")
+
+
+def test_a_held_rename_leaves_the_old_key_as_it_is(kept: Kept) -> None:
+    kept.manifest.observe([seen("c/new.jpg"), seen("c/old.jpg")])
+    kept.manifest.record_delta([work("c/old.jpg")])
+    kept.manifest.record_delta([work("c/new.jpg", Reason.RENAMED, renamed_from="c/old.jpg", becomes=None, held=True)])
+
+    (old,) = kept.manifest.some(["c/old.jpg"])
+    assert old.state is State.PENDING
+
+
+def test_a_cutout_goes_to_the_trash_and_back_in_steps_that_are_on_record(kept: Kept) -> None:
+    lease = kept.lease()
+    kept.manifest.observe([seen("c/a.jpg"), seen("c/b.jpg")])
+    kept.manifest.record_delta([work("c/a.jpg"), work("c/b.jpg")])
+    kept.manifest.publish("c/a.jpg", shown("c/a.png"), lease)
+    kept.manifest.mark_absent(["c/a.jpg", "c/b.jpg"])
+    gone_at = kept.clock.now
+    assert kept.manifest.gone(gone_at - 1) == []
+    assert [e.key for e in kept.manifest.gone(gone_at)] == ["c/a.jpg"]
+    assert not kept.manifest.on_show("c/a.png")
+
+    kept.clock.now += 100
+    kept.manifest.begin_trash("c/a.jpg", ".trash/c/a.png")
+    (entry,) = kept.manifest.in_trash()
+    assert (entry.trash_name, entry.trashed_at) == (".trash/c/a.png", gone_at + 100)
+    assert [e.key for e in kept.manifest.gone(gone_at)] == ["c/a.jpg"]
+    kept.manifest.take_off_show("c/a.jpg")
+    assert kept.manifest.gone(gone_at) == []
+    assert kept.manifest.in_trash(before=gone_at) == []
+
+    kept.manifest.end_trash("c/a.jpg", "c/a.png")
+    (entry,) = kept.manifest.some(["c/a.jpg"])
+    assert (entry.trash_name, entry.trashed_at, entry.absent_since) == ("", None, None)
+    assert entry.published == shown("c/a.png")
+    assert kept.manifest.gone(kept.clock.now + 1e6) == []
+
+    kept.manifest.observe([seen("c/a.jpg")])
+    assert kept.manifest.on_show("c/a.png")

@@ -112,6 +112,14 @@ def test_an_item_that_cannot_be_read_says_so(catalogue: Catalogue) -> None:
         catalogue.source.read("a.jpg")
 
 
+def test_whether_an_item_is_there_can_be_asked_for_by_itself(catalogue: Catalogue) -> None:
+    catalogue.put("a/1.jpg", b"1")
+    assert catalogue.source.exists("a/1.jpg")
+    catalogue.remove("a/1.jpg")
+
+    assert [catalogue.source.exists(key) for key in ("a/1.jpg", "no/such.jpg", "a/1.jpg/x.jpg")] == [False] * 3
+
+
 def test_a_listing_that_cannot_be_finished_fails(catalogue: Catalogue) -> None:
     """Swallowed, the items below would look deleted."""
     catalogue.put("a.jpg", b"1")
@@ -145,3 +153,8 @@ def test_an_edit_that_restores_size_and_time_still_changes_the_evidence(tmp_path
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     assert next(FolderSource(tmp_path).list()).evidence != listed.evidence
+
+
+def test_a_folder_that_is_not_there_cannot_tell_what_is_in_it(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable):
+        FolderSource(tmp_path / "unmounted").exists("a.jpg")

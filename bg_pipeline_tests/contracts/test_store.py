@@ -43,6 +43,26 @@ def test_a_name_that_leads_out_is_refused(store: BlobStore) -> None:
         store.write("../a.png", b"1")
 
 
+def test_what_is_removed_is_gone_and_removing_it_again_does_no_harm(store: BlobStore) -> None:
+    store.write("c/a.png", b"1")
+    store.write("c/b.png", b"2")
+    store.remove("c/a.png")
+    store.remove("c/a.png")
+    store.remove("never/there.png")
+
+    assert (store.read("c/a.png"), list(store.list())) == (None, ["c/b.png"])
+
+
+def test_the_trash_is_kept_in_the_store_and_is_not_listed(store: BlobStore) -> None:
+    store.write(".trash/2026-11-24/c/a.png", b"1")
+    store.write("c/a.png", b"2")
+
+    assert list(store.list()) == ["c/a.png"]
+    assert store.read(".trash/2026-11-24/c/a.png") == b"1"
+    store.remove(".trash/2026-11-24/c/a.png")
+    assert store.read(".trash/2026-11-24/c/a.png") is None
+
+
 def test_a_probe_leaves_nothing_behind(store: BlobStore) -> None:
     store.probe()
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.delta import Delta, classify, settle, survey
+from bg_pipeline.core.delta import Delta, Goal, classify, settle, survey
+from bg_pipeline.core.keys import fold
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, work_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 
@@ -15,7 +16,9 @@ OTHER_RENDITION = Recipe((Cut("bgeraser", 2500),), Rendition(format="webp"))
 
 
 def published(content: str = "h", recipe: Recipe = RECIPE) -> Published:
-    return Published(work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, "a.png", "digest")
+    return Published(
+        work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, "a.png", "digest", content
+    )
 
 
 def entry(key: str = "c/a.jpg", content: str = "h", state: State = State.PUBLISHED, **more: object) -> Entry:
@@ -25,17 +28,27 @@ def entry(key: str = "c/a.jpg", content: str = "h", state: State = State.PUBLISH
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def delta_of(*entries: Entry, bought: set[str] = frozenset(), apply: bool = False, recipe: Recipe = RECIPE) -> Delta:  # type: ignore[assignment]
-    found = survey(entries, recipe, missing_outputs=frozenset())
-    unchanged = [e for e in entries if classify(e, recipe, output_missing=False)[0] is Reason.UNCHANGED]
+def delta_of(
+    *entries: Entry,
+    bought: set[str] = frozenset(),
+    apply: bool = False,
+    recipe: Recipe = RECIPE,
+    lost: set[str] = frozenset(),
+    limit: int | None = None,
+) -> Delta:  # type: ignore[assignment]
+    found = survey(entries, recipe, missing_outputs=lost)
+    unchanged = [
+        e for e in entries if classify(e, Goal.of(recipe), output_missing=e.key in lost)[0] is Reason.UNCHANGED
+    ]
     carriers = {e.published.work_id: e.key for e in reversed(unchanged) if e.published}
     return settle(
         found,
         price=lambda _entry: Decimal(1),
         bought=bought | set(carriers),
         carriers=carriers,
-        taken=lambda _stem: False,
+        taken={fold(e.stem) for e in entries if e.stem and not e.absent}.__contains__,
         apply_recipe_change=apply,
+        recipe_change_limit=limit,
     )
 
 
@@ -95,7 +108,7 @@ def change(delta: Delta, key: str) -> Change:
 def test_an_entry_is_classified_by_what_it_was_published_from(
     known: Entry, recipe: Recipe, output_missing: bool, expected: Reason
 ) -> None:
-    reason, because = classify(known, recipe, output_missing=output_missing)
+    reason, because = classify(known, Goal.of(recipe), output_missing=output_missing)
 
     assert reason is expected
     assert because
@@ -179,3 +192,88 @@ def test_items_that_want_one_name_get_different_ones_and_are_reported() -> None:
     assert stems["c/A.png"] == "c/A"
     assert stems["c/a.jpg"].startswith("c/a~")
     assert list(delta.collisions) == ["c/a.jpg"]
+
+
+FALLBACK = Recipe((Cut("removebg", 2500), RECIPE.cut), Rendition())
+
+
+def test_an_item_cut_by_a_fallback_is_as_it_should_be() -> None:
+    assert delta_of(entry(), recipe=FALLBACK).changes == ()
+
+
+def test_what_a_fallback_cut_is_rendered_renamed_and_copied_free() -> None:
+    bought = {published().work_id}
+    rendered = replace(FALLBACK, rendition=Rendition(format="webp"))
+    away, moved = entry("c/old.jpg", absent=True), entry("c/new.jpg", state=State.PENDING)
+
+    for delta in (
+        delta_of(entry(), recipe=rendered, bought=bought),
+        delta_of(away, moved, recipe=FALLBACK, bought=bought),
+    ):
+        assert (delta.purchases, [c.work_id for c in delta.work]) == (0, [published().work_id])
+
+
+def test_what_a_fallback_cut_and_lost_its_master_and_output_is_bought_by_the_first_cut() -> None:
+    delta = delta_of(entry(), recipe=FALLBACK, lost={"c/a.jpg"})
+
+    assert (delta.purchases, delta.held) == (1, ())
+    assert delta.work[0].work_id == work_id("h", FALLBACK.cut.hash)
+
+
+def test_new_bytes_are_bought_by_the_first_cut() -> None:
+    delta = delta_of(entry(content="h2", published=published("h")), recipe=FALLBACK)
+
+    assert delta.work[0].work_id == work_id("h2", FALLBACK.cut.hash)
+
+
+def test_of_a_changed_cut_the_oldest_are_bought_first_and_the_rest_is_held() -> None:
+    ages = {"c/a.jpg": 30.0, "c/b.jpg": 10.0, "c/c.jpg": 20.0}
+    known = [entry(key, key, published=published(key), published_at=at) for key, at in ages.items()]
+    delta = delta_of(*known, recipe=OTHER_CUT, apply=True, limit=2)
+
+    assert [c.key for c in delta.work] == ["c/b.jpg", "c/c.jpg"]
+    assert [c.key for c in delta.held] == ["c/a.jpg"]
+
+
+def test_a_share_counts_purchases_so_twins_come_along_free() -> None:
+    known = [entry("c/a.jpg", published_at=1.0), entry("c/b.jpg", published_at=2.0)]
+    delta = delta_of(*known, recipe=OTHER_CUT, apply=True, limit=1)
+
+    assert (len(delta.work), delta.purchases, delta.held) == (2, 1, ())
+
+
+def test_a_held_item_that_lost_its_output_gets_its_old_one_back_free() -> None:
+    known = entry()
+    delta = delta_of(known, recipe=OTHER_CUT, lost={known.key}, bought={published().work_id})
+
+    (restored,) = delta.work
+    assert (restored.reason, restored.work_id, delta.purchases) == (Reason.OUTPUT_MISSING, published().work_id, 0)
+
+
+def test_a_held_item_that_lost_output_and_master_stays_held() -> None:
+    known = entry()
+    delta = delta_of(known, recipe=OTHER_CUT, lost={known.key})
+
+    assert (delta.work, len(delta.held)) == ((), 1)
+
+
+def test_a_new_export_takes_over_the_name_of_the_one_that_is_gone() -> None:
+    delta = delta_of(entry("c/a.jpg", absent=True), entry("c/a.png", "2", State.PENDING, stem=""))
+
+    assert (change(delta, "c/a.png").stem, delta.collisions) == ("c/a", {})
+
+
+def test_a_renamed_item_keeps_a_marked_name_while_the_plain_one_is_in_use() -> None:
+    twin = entry("c/A.jpg", "2")
+    old, new = entry("c/a.jpg", absent=True, stem="c/a~1"), entry("c/a.png", state=State.PENDING, stem="")
+
+    assert change(delta_of(twin, old, new), "c/a.png").stem == "c/a~1"
+
+
+def test_a_name_that_a_rename_takes_along_is_given_to_nobody_else() -> None:
+    old = entry("c/a.jpg", absent=True)
+    renamed, other = (entry("c/a.webp", state=State.PENDING, stem=""), entry("c/A.png", "2", State.PENDING, stem=""))
+    delta = delta_of(old, renamed, other)
+
+    assert change(delta, "c/a.webp").stem == "c/a"
+    assert change(delta, "c/A.png").stem.startswith("c/A~")

@@ -32,20 +32,34 @@ def test_a_partition_key_stays_readable(collection: str, partition_key: str) -> 
 
 @pytest.mark.parametrize(
     "key",
-    ["/etc/passwd", "../a.jpg", "a/../../b.jpg", "a//b.jpg", "a/./b.jpg", "C:\\a.jpg", "C:/a.jpg", "a\0b.jpg", ""],
+    [
+        *("/etc/passwd", "../a.jpg", "a/../../b.jpg", "a//b.jpg", "a/./b.jpg", "a\0b.jpg", "", "..", "a/..", "a/"),
+        *(
+            "C:\\a.jpg",
+            "C:/a.jpg",
+            "c:a.jpg",
+            "\\a.jpg",
+            "\\\\server\\a.jpg",
+            "..\\a.jpg",
+            "a\\..\\..\\b.jpg",
+            "a\\.\\b.jpg",
+        ),
+    ],
 )
 def test_a_key_that_could_leave_its_folder_is_refused(key: str) -> None:
     assert keys.unsafe(key)
 
 
-@pytest.mark.parametrize("key", ["a.jpg", "a/b..c.jpg", "ä ö/ü.jpg", "...jpg", "a/ .jpg"])
+@pytest.mark.parametrize(
+    "key", ["a.jpg", "a/b..c.jpg", "ä ö/ü.jpg", "...jpg", "a/ .jpg", "a\\b.jpg", "ab:c.jpg", "CON.jpg"]
+)
 def test_an_odd_but_harmless_key_is_allowed(key: str) -> None:
     assert keys.unsafe(key) == ""
 
 
 @pytest.mark.parametrize(
     ("key", "stem"),
-    [("c/a.jpg", "c/a"), ("c/a.b.jpg", "c/a.b"), ("c/a", "c/a"), ("c/.png", "c/.png"), ("c.d/a.JPG", "c.d/a")],
+    [("c/a.jpg", "c/a"), ("c/a.b.jpg", "c/a.b"), ("c/a", "c/a"), ("c/.png", "c/_.png"), ("c.d/a.JPG", "c.d/a")],
 )
 def test_an_output_keeps_its_folders_and_loses_its_extension(key: str, stem: str) -> None:
     assert keys.preferred_stem(key) == stem
@@ -58,6 +72,8 @@ def test_an_output_keeps_its_folders_and_loses_its_extension(key: str, stem: str
         pytest.param(("A.jpg", "a.jpg"), id="case"),
         pytest.param(("caf\u00e9.jpg", "cafe\u0301.jpg"), id="Unicode form"),
         pytest.param(("stra\u00dfe.jpg", "STRASSE.jpg"), id="folded letters"),
+        pytest.param(("a./b.jpg", "a/b.jpg"), id="dot after a folder"),
+        pytest.param(("a /b.jpg", "a/b.jpg"), id="space after a folder"),
     ],
 )
 def test_twins_get_names_that_differ_everywhere(twins: tuple[str, str]) -> None:
@@ -69,7 +85,7 @@ def test_twins_get_names_that_differ_everywhere(twins: tuple[str, str]) -> None:
 def test_a_name_that_is_taken_stays_with_its_owner() -> None:
     stems = keys.allocate_stems(["a.jpg"], taken=lambda folded: folded == "a")
 
-    assert stems["a.jpg"] == keys.marked_stem("a.jpg")
+    assert stems["a.jpg"].startswith("a~")
 
 
 def test_an_over_long_name_is_cut_and_stays_unlike_its_neighbour() -> None:
@@ -78,3 +94,30 @@ def test_an_over_long_name_is_cut_and_stays_unlike_its_neighbour() -> None:
 
     assert len({*stems.values()}) == 2
     assert all(len(stem.encode()) < 230 for stem in stems.values())
+
+
+def test_a_whole_name_is_cut_where_s3_would_refuse_it() -> None:
+    """Each part fits; together they are longer than the 1,024 bytes of a key."""
+    first, second = ("/".join(["f" * 190] * 6 + [end]) + ".jpg" for end in "ab")
+    stems = keys.allocate_stems([first, second], taken=lambda _folded: False)
+
+    assert len({*stems.values()}) == 2
+    assert all(len(stem) < 850 for stem in stems.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "stem"),
+    [(".a/b.jpg", "_.a/b"), ("a/.b.jpg", "a/_.b"), ("a.png/b.jpg", "a.png_/b"), ("A.JPG/b", "A.JPG_/b")],
+)
+def test_no_output_is_hidden_or_in_the_way_of_another(key: str, stem: str) -> None:
+    assert keys.preferred_stem(key) == stem
+
+
+def test_names_do_not_depend_on_what_was_listed_first() -> None:
+    twins = ["a.jpg", "a.png", "A.webp"]
+    stems = keys.allocate_stems(sorted(twins, key=keys.key_bytes), taken=lambda _folded: False)
+
+    assert stems["A.webp"] == "A"
+    assert {key: stem.partition("~")[0] for key, stem in stems.items()} == {"a.jpg": "a", "a.png": "a", "A.webp": "A"}
+    for key in ("a.jpg", "a.png"):
+        assert stems[key] == keys.allocate_stems([key], taken=lambda folded: folded == "a")[key]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
@@ -403,3 +404,43 @@ def test_a_wrong_command_line_is_explained(words: list[str], tmp_path: Path) -> 
     done = subprocess.run([COMMAND, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, "Usage:" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def test_a_cutout_goes_to_the_trash_and_is_restored_by_name(shop: Shop) -> None:
+    shop.env["BG_DELETE_POLICY"] = "trash"
+    shop.run("sync")
+    cutout = (shop.home / "cutouts/bags/9.png").read_bytes()
+    (shop.home / "images/bags/9.png").unlink()
+    shop.run("sync")
+    database = Database(f"sqlite:///{shop.home}/.bg_pipeline/manifest.db")
+    with database.write() as conn:
+        conn.execute(text("UPDATE items SET absent_since = absent_since - 86400 WHERE absent"))
+    database.close()
+
+    assert "1 cutouts went to the trash" in shop.run("sync")
+    assert not (shop.home / "cutouts/bags/9.png").exists()
+    assert "bags/9.png" in shop.run("trash")
+    assert [row["key"] for row in json.loads(shop.run("trash", "list", "--json"))] == ["bags/9.png"]
+    assert "restored bags/9.png" in shop.run("trash", "restore", "bags/9.png")
+    assert (shop.home / "cutouts/bags/9.png").read_bytes() == cutout
+    assert "empty" in shop.run("trash")
+    shop.run("trash", "restore", code=2)
+    shop.run("trash", "restore", "no/such.png", code=2)
+
+
+def test_a_guard_that_keeps_cutouts_ends_the_sync_with_its_own_exit_code(shop: Shop) -> None:
+    shop.env["BG_DELETE_POLICY"] = "trash"
+    for n in range(22):
+        shop.put(f"hats/{n}.png", product(n))
+    shop.run("sync")
+    for n in range(21):
+        (shop.home / f"images/hats/{n}.png").unlink()
+    shop.run("sync")
+    database = Database(f"sqlite:///{shop.home}/.bg_pipeline/manifest.db")
+    with database.write() as conn:
+        conn.execute(text("UPDATE items SET absent_since = absent_since - 86400 WHERE absent"))
+    database.close()
+
+    assert json.loads(shop.run("sync", "--json", code=5).splitlines()[-1])["failed"] == 0
+    assert (shop.home / "cutouts/hats/0.png").exists()
+    assert "21 cutouts went to the trash" in shop.run("sync", "--allow-deletes", "21")

@@ -18,14 +18,20 @@ contents = st.sampled_from(["1", "2", "3", ""]).map(lambda digit: digit * 64)
 
 recipes = st.builds(
     Recipe,
-    st.tuples(st.builds(Cut, st.sampled_from(["bgeraser", "local"]), st.sampled_from([1000, 2500]))),
+    st.lists(
+        st.builds(Cut, st.sampled_from(["bgeraser", "local"]), st.sampled_from([1000, 2500])),
+        min_size=1,
+        max_size=2,
+        unique_by=lambda cut: cut.hash,
+    ).map(tuple),
     st.builds(Rendition, st.sampled_from(["png", "webp"])),
 )
 
 
 def published(content: str, recipe: Recipe, stem: str) -> Published:
     """What a finished item is recorded with."""
-    return Published(work_id(content, recipe.cut.hash), recipe.cut.hash, recipe.rendition.hash, f"{stem}.png", "digest")
+    cut, rendition = recipe.cut.hash, recipe.rendition.hash
+    return Published(work_id(content, cut), cut, rendition, f"{stem}.png", "digest", content)
 
 
 @st.composite

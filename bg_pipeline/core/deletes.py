@@ -1,0 +1,117 @@
+"""Which cutouts of vanished pictures may go to the trash. Where there is doubt, they stay."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from bg_pipeline.core.records import Entry
+
+APART_S = 86_400.0
+"""A picture is gone if two complete listings this far apart did not have it: by then a share is mounted again."""
+
+_ALWAYS_ALLOWED = 20
+_ALLOWED_PERCENT = 5
+
+TRASH = ".trash"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePolicy:
+    """What becomes of the cutout when its picture is gone."""
+
+    trash: bool = False
+    """Move it to the trash; otherwise it is kept."""
+    sentinel: str = ""
+    """A key that every listing must have; empty if any key will do."""
+    days: int = 30
+    """How long the trash is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The last listing of the source."""
+
+    ended_at: float
+    complete: bool
+    listed: int
+    sentinel_seen: bool
+
+
+class Action(StrEnum):
+    """What to do with one cutout whose picture seems to be gone."""
+
+    LEAVE = "leave"
+    MOVE = "move"
+    FORGET = "forget"
+    """There is no cutout of it any more."""
+
+
+def refusal(policy: DeletePolicy, listing: Listing | None) -> str:
+    """Why nothing at all may be deleted on the evidence of this listing; empty if something may."""
+    if listing is None or not listing.complete:
+        return "the last listing of the source did not come to its end"
+    if not listing.listed:
+        return "the source is empty"
+    if policy.sentinel and not listing.sentinel_seen:
+        return f"BG_SENTINEL ({policy.sentinel}) was not in the last listing"
+    return ""
+
+
+def is_due(absent_since: float | None, listing: Listing) -> bool:
+    """Whether two complete listings, far enough apart, did not have it."""
+    return absent_since is not None and absent_since <= listing.ended_at - APART_S
+
+
+def ceiling(published: int) -> int:
+    """How many cutouts may go at once without being asked for."""
+    return max(_ALWAYS_ALLOWED, published * _ALLOWED_PERCENT // 100)
+
+
+def excess(count: int, published: int, allowed: int) -> str:
+    """
+    Why so many may not go; empty if they may.
+
+    Args:
+        count: cutouts that would go.
+        published: cutouts on show, those among them.
+        allowed: what was asked for, for this once.
+    """
+    most = ceiling(published)
+    if count <= max(most, allowed):
+        return ""
+    return (
+        f"{count} cutouts of vanished pictures would go to the trash, and at most {most} go unasked "
+        f"({_ALLOWED_PERCENT} % of {published} on show, at least {_ALWAYS_ALLOWED}). Nothing was moved. See that "
+        f"BG_SOURCE is the right place and whole; if they are meant to go: bg-pipeline sync --allow-deletes {count}"
+    )
+
+
+def judge(entry: Entry, *, exists: bool, name_is_taken: bool, digest: str | None) -> tuple[Action, str]:
+    """
+    What to do with one cutout, and why.
+
+    Args:
+        entry: an item that is due.
+        exists: whether its source has it after all, asked for directly.
+        name_is_taken: whether a listed item has a cutout of this name.
+        digest: of the bytes that have the name of its cutout; None if there are none.
+    """
+    if exists:
+        return Action.LEAVE, "its picture is there, although no listing has it"
+    if name_is_taken:
+        return Action.FORGET, "its name belongs to another item now"
+    if digest is None:
+        return Action.FORGET, "there is no cutout of it"
+    if entry.published is None or digest != entry.published.output_digest:
+        return Action.LEAVE, "its cutout is not the one that was published: somebody else wrote it"
+    return Action.MOVE, "its picture is gone"
+
+
+def trash_name(output_name: str, now: float) -> str:
+    """Where a cutout goes that is moved at this epoch second."""
+    return f"{TRASH}/{datetime.fromtimestamp(now, UTC).date().isoformat()}/{output_name}"
+
+
+def output_name_of(name_in_trash: str) -> str:
+    """The name that it had before."""
+    return name_in_trash.split("/", 2)[2]

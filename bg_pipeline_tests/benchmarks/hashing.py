@@ -1,0 +1,54 @@
+"""
+The first scan of a catalogue against the least that it could take: two threads that hash the same files.
+
+    python -m bg_pipeline_tests.benchmarks.hashing [--files 2000] [--megabytes 1] [--folder DIR]
+"""
+
+import argparse
+import hashlib
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bg_pipeline.ports import Silent
+from bg_pipeline.steps.detect import scan
+from bg_pipeline_tests.benchmarks.measuring import measured, parts_over
+
+_TIMES = 5
+
+
+def bare(root: Path) -> None:
+    """Two threads, nothing else."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), sorted(root.rglob("*.png"))))
+
+
+def first_scan(root: Path, number: int) -> int:
+    """Into a manifest that is not there yet."""
+    return scan(parts_over(f"sqlite:///{root.parent}/{number}.db", root, root), "benchmark", Silent()).hashed
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--files", type=int, default=2000)
+    asked.add_argument("--megabytes", type=int, default=1)
+    asked.add_argument("--folder", type=Path, help="where to make them; default: the folder for temporary files")
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as made:
+        root = Path(made) / "images"
+        for number in range(options.files):
+            file = root / f"{number % 20:02}" / f"{number:06}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(options.megabytes * 2**20 - 8))
+        # Turn by turn, so that what else the machine does falls on both.
+        runs = [(measured(bare, root), measured(first_scan, root, number)) for number in range(_TIMES)]
+        least, ours = (min(pair[side] for pair in runs) for side in (0, 1))
+        total = options.files * options.megabytes
+        print(f"two threads of sha256  {least.seconds:6.2f} s  {total / least.seconds:6.0f} MB/s")
+        print(f"first scan             {ours.seconds:6.2f} s  {total / ours.seconds:6.0f} MB/s  {ours.rss_mb:4.0f} MB")
+        print(f"reaches {least.seconds / ours.seconds:.0%}")
+
+
+if __name__ == "__main__":
+    main()

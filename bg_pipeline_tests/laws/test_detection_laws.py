@@ -1,0 +1,183 @@
+"""What holds of names, slices, deletes, and of the manifest's own view of what is settled."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, text
+
+from bg_pipeline.core import deletes
+from bg_pipeline.core.delta import Goal, is_settled, survey
+from bg_pipeline.core.keys import allocate_stems, fold, key_bytes, plain_stem, preferred_stem, stems_for, unsafe
+from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.rehash import Slice
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.items import SqlManifest
+from bg_pipeline.manifest.schema import items
+from bg_pipeline_tests.laws.strategies import entries, keys, recipes
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    if request.param == "sqlite":
+        made = Database(f"sqlite:///{tmp_path_factory.mktemp('laws')}/manifest.db")
+    else:
+        made = Database(request.getfixturevalue("postgres_url"))
+    yield made
+    made.close()
+
+
+def _fill(database: Database, known: list[Entry]) -> None:
+    rows = [
+        {
+            "key": e.key,
+            "collection": e.collection,
+            "content_hash": e.content_hash,
+            "media_type": e.media_type,
+            "state": e.state,
+            "reason": e.reason or "",
+            "work_id": e.work_id,
+            "stem": e.stem or None,
+            "absent": e.absent,
+            "changed_at": 0.0,
+            "published_work_id": e.published.work_id if e.published else "",
+            "published_cut_hash": e.published.cut_hash if e.published else "",
+            "published_rendition_hash": e.published.rendition_hash if e.published else "",
+            "published_content_hash": e.published.content_hash if e.published else "",
+            "output_name": e.published.output_name if e.published else None,
+            "output_digest": e.published.output_digest if e.published else "",
+        }
+        for e in known
+    ]
+    with database.write() as conn:
+        conn.execute(text("DELETE FROM items"))
+        if rows:
+            conn.execute(insert(items), rows)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(known=entries(), recipe=recipes, missing=st.booleans())
+def test_the_manifest_and_the_delta_agree_on_what_is_settled(
+    database: Database, known: list[Entry], recipe: Recipe, missing: bool
+) -> None:
+    _fill(database, known)
+    manifest = SqlManifest(database)
+    goal = Goal.of(recipe)
+    lost = {e.key for e in known if is_settled(e, goal)} if missing else set()
+
+    rest = [*manifest.unsettled(recipe), *manifest.some(sorted(lost, key=key_bytes))]
+    piecemeal = survey(rest, recipe, lost, manifest.settled(recipe) - len(lost))
+    whole = survey(known, recipe, lost)
+
+    assert {e.key for e in manifest.unsettled(recipe)} == {
+        e.key for e in known if not is_settled(e, goal) and not (e.absent and e.state is State.DELETED)
+    }
+    assert piecemeal.unchanged == whole.unchanged
+    assert [change for _, change in piecemeal.candidates] == [change for _, change in whole.candidates]
+
+
+@st.composite
+def _rival_keys(draw: st.DrawFn) -> list[str]:
+    """Keys of which some are called as others would be, once marked."""
+    several = draw(st.lists(keys, min_size=1, max_size=6, unique=True))
+    for key in draw(st.lists(st.sampled_from(several), max_size=4)):
+        stems = stems_for(key)
+        chosen = [next(stems) for _ in range(3)][draw(st.integers(0, 2))]
+        several.append(chosen + draw(st.sampled_from([".png", ".jpg", "/x.jpg", ""])))
+    return sorted(set(several), key=key_bytes)
+
+
+@given(several=_rival_keys())
+def test_distinct_keys_get_distinct_outputs_even_where_one_is_called_like_the_mark_of_another(
+    several: list[str],
+) -> None:
+    stems = allocate_stems(several, taken=lambda _folded: False)
+
+    assert len({fold(stem) for stem in stems.values()}) == len(several)
+
+
+@given(several=_rival_keys(), others=st.sets(keys))
+def test_no_allocated_stem_is_one_that_is_taken(several: list[str], others: set[str]) -> None:
+    taken = {fold(preferred_stem(key)) for key in others}
+
+    assert not taken & {fold(stem) for stem in allocate_stems(several, taken.__contains__).values()}
+
+
+@given(key=keys | st.lists(st.text(st.characters(exclude_characters="/\0"), max_size=300), min_size=1).map("/".join))
+def test_every_stem_fits_into_every_store_and_is_not_hidden(key: str) -> None:
+    stems = stems_for(key)
+    for stem in (next(stems), next(stems)):
+        assert len(key_bytes(stem)) <= 850
+        assert all(len(key_bytes(part)) <= 250 for part in stem.split("/"))
+        if not unsafe(key):
+            assert not any(part.startswith(".") for part in stem.split("/"))
+
+
+@given(several=st.lists(keys, unique=True))
+def test_no_output_is_the_folder_of_another(several: list[str]) -> None:
+    """A file `a.png` and a folder `a.png` cannot both be."""
+    names = {f"{stem}.png" for stem in allocate_stems(several, lambda _folded: False).values()}
+    folders = {name[:at] for name in names for at, sign in enumerate(name) if sign == "/"}
+
+    assert not {fold(name) for name in names} & {fold(folder) for folder in folders}
+
+
+@given(key=keys)
+def test_a_plain_stem_is_kept_where_nothing_speaks_against_it(key: str) -> None:
+    fits = all(
+        not part.startswith(".") and not part.lower().endswith((".png", ".jpg", ".webp"))
+        for part in key.split("/")[:-1]
+    ) and not plain_stem(key).rpartition("/")[2].startswith(".")
+
+    assert fits <= (preferred_stem(key) == plain_stem(key))
+
+
+@given(key=st.binary(), of=st.integers(1, 30))
+def test_the_slices_of_a_round_hold_every_key_once(key: bytes, of: int) -> None:
+    assert sum(Slice(number, of).holds(key) for number in range(of)) == 1
+
+
+def test_slices_are_of_about_one_size() -> None:
+    chance = random.Random(1)
+    held = sum(Slice(3, 7).holds(f"shoes/{chance.randrange(10**9)}.jpg".encode()) for _ in range(7000))
+
+    assert 900 < held < 1100
+
+
+@given(
+    exists=st.booleans(),
+    taken=st.booleans(),
+    digest=st.sampled_from([None, "digest", "other"]),
+    known=entries(),
+)
+def test_a_cutout_is_moved_only_if_no_guard_objects(
+    exists: bool, taken: bool, digest: str | None, known: list[Entry]
+) -> None:
+    for entry in known:
+        action, why = deletes.judge(entry, exists=exists, name_is_taken=taken, digest=digest)
+        ours = entry.published is not None and digest == entry.published.output_digest
+
+        assert why
+        assert (action is deletes.Action.MOVE) == (not exists and not taken and ours)
+
+
+@given(count=st.integers(0, 10**6), published=st.integers(0, 10**6), allowed=st.integers(0, 10**6))
+def test_more_than_the_ceiling_goes_only_if_it_was_asked_for(count: int, published: int, allowed: int) -> None:
+    stopped = bool(deletes.excess(count, published, allowed))
+
+    assert stopped == (count > allowed and count > 20 and count > published * 0.05 // 1)
+
+
+@given(
+    ended_at=st.floats(0, 1e10), absent_since=st.none() | st.floats(0, 1e10), apart=st.floats(0, deletes.APART_S / 2)
+)
+def test_nothing_is_due_that_was_there_within_a_day(ended_at: float, absent_since: float | None, apart: float) -> None:
+    listing = deletes.Listing(ended_at, complete=True, listed=1, sentinel_seen=True)
+
+    assert not deletes.is_due(ended_at - apart, listing)
+    if deletes.is_due(absent_since, listing):
+        assert absent_since is not None
+        assert absent_since <= ended_at - deletes.APART_S
