@@ -1,7 +1,8 @@
 """Masters and attempts: what was bought, and every POST that tried."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,9 @@ from bg_pipeline.manifest.control import check_fence
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import attempts, masters
 from bg_pipeline.ports import Now
+
+_CHUNK = 5_000
+"""Rows fetched at once while streaming."""
 
 _MAYBE_CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT)
 
@@ -97,6 +101,22 @@ class SqlLedger:
         with self._db.read() as conn:
             return conn.scalar(select(total).where(attempts.c.started_at >= since)) or Decimal(0)
 
+    def masters(self) -> Iterator[Master]:
+        with self._db.read() as conn:
+            rows = conn.execution_options(yield_per=_CHUNK).execute(select(masters).order_by(masters.c.work_id))
+            yield from map(_master, rows)
+
+    def adopt_master(self, master: Master) -> bool:
+        with self._db.write() as conn:
+            if conn.execute(select(masters.c.work_id).where(masters.c.work_id == master.work_id)).first():
+                return False
+            conn.execute(insert(masters).values(**asdict(master), stored_at=self._now()))
+            return True
+
+    def approve_master(self, work_id: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(masters).where(masters.c.work_id == work_id).values(suspicion=""))
+
     def _attempts(self, condition: Any) -> list[Attempt]:
         with self._db.read() as conn:
             rows = conn.execute(select(attempts).where(condition).order_by(attempts.c.id))
@@ -108,6 +128,18 @@ def _closing(attempt_id: int, state: AttemptState, charged: Decimal, detail: str
         update(attempts)
         .where(attempts.c.id == attempt_id)
         .values(state=state, credits_charged=charged, detail=detail, ended_at=now)
+    )
+
+
+def _master(row: Row[Any]) -> Master:
+    return Master(
+        work_id=row.work_id,
+        digest=row.digest,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        suspicion=row.suspicion,
+        sent_digest=row.sent_digest,
+        cut_hash=row.cut_hash,
     )
 
 
