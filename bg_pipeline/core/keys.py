@@ -89,6 +89,11 @@ def master_name(work_id: str) -> str:
     return f"{work_id[:2]}/{work_id}"
 
 
+def gallery_page(collection: str) -> str:
+    """File name of the before-and-after page of a collection."""
+    return f"{encode_partition(collection).replace('/', '%2F')}.html"
+
+
 def _fit(part: str) -> str:
     raw = key_bytes(part)
     if len(raw) <= _MAX_SEGMENT_BYTES:

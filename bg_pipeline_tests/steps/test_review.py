@@ -82,8 +82,8 @@ def test_only_what_is_in_quarantine_can_be_decided(graph: Graph, decide) -> None
 
 
 def test_nothing_is_approved_that_would_have_to_be_bought(graph: Graph) -> None:
+    graph.change_recipe(max_side_px=40)
     with pytest.raises(ConfigurationError, match="recipe changed"):
-        graph.change_recipe(max_side_px=40)
         approve(graph.parts, ODD)
     graph.change_recipe(max_side_px=2500)
     graph.ledger.forget_master(graph.manifest.in_state(State.QUARANTINED)[0].work_id)
