@@ -77,11 +77,12 @@ def test_a_picture_on_its_side_is_compared_upright() -> None:
         (encoded(Image.new("RGBA", (48, 32), (9, 9, 9, 255))), "nothing was removed"),
         (encoded(opened(cutout_of(product(3))).crop((4, 0, 44, 32))), "larger, cropped or turned"),
         (encoded(opened(cutout_of(product(3))).resize((96, 64))), "larger, cropped or turned"),
+        (encoded(opened(cutout_of(product(3))).resize((49, 33))), "larger, cropped or turned"),
         (encoded(opened(cutout_of(product(3))).rotate(90, expand=True)), "larger, cropped or turned"),
         (encoded(ImageOps.invert(opened(product(3)).convert("RGB"))), "no transparency"),
         (b"no picture", "no complete picture"),
     ],
-    ids=["photo", "truncated", "empty", "full", "cropped", "larger", "turned", "negative", "text"],
+    ids=["photo", "truncated", "empty", "full", "cropped", "larger", "a pixel larger", "turned", "negative", "text"],
 )
 def test_what_is_no_cutout_of_the_picture_is_refused_with_a_reason(made: bytes, why: str) -> None:
     with pytest.raises(UnusableAnswer, match=why):

@@ -6,8 +6,10 @@ import pytest
 
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, work_id
+from bg_pipeline.errors import LeaseHeld
 from bg_pipeline.ports import Silent
 from bg_pipeline.steps.adopt import Adoption, adopt
+from bg_pipeline.steps.detect import LEASE
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
@@ -149,3 +151,20 @@ def test_a_file_or_picture_that_is_replaced_meanwhile_is_left_out(graph: Graph) 
 
     assert "replaced since" in found.refused["shoes/0.jpg"]
     assert "not there any more" in found.refused["shoes/1.jpg"]
+
+
+def test_no_detection_runs_while_cutouts_are_taken_over(graph: Graph) -> None:
+    """It would make pending, and maybe have bought, what is about to be free."""
+    files = cutouts(shoes__0=cutout_of(product(0)))
+    read, asked = files.read, []
+
+    def reading(name: str) -> bytes | None:
+        with pytest.raises(LeaseHeld):
+            graph.control.acquire(LEASE, "the night", 1.0)
+        asked.append(name)
+        return read(name)
+
+    files.read = reading  # type: ignore[method-assign]
+    taken(graph, files)
+
+    assert asked == ["shoes/0.png"]

@@ -126,8 +126,18 @@ def test_a_listing_of_the_masters_that_breaks_off_is_an_error(graph: Graph, monk
         rebuilt(without_manifest(graph))
 
 
-def test_a_rebuild_waits_for_a_detection(graph: Graph) -> None:
-    graph.control.acquire(LEASE, "the night", 100.0)
-
+def test_a_rebuild_waits_for_a_detection_and_a_detection_for_it(graph: Graph) -> None:
+    lease = graph.control.acquire(LEASE, "the night", 100.0)
     with pytest.raises(LeaseHeld, match="the night"):
         rebuilt(graph)
+    graph.control.release(lease)
+
+    listing, asked = graph.outputs.list, []
+
+    def listed() -> object:
+        asked.append(graph.control.leases())
+        return listing()
+
+    graph.outputs.list = listed  # type: ignore[method-assign, assignment]
+    rebuilt(graph)
+    assert all([lease.name for lease, _ in held] == [LEASE] for held in asked)
