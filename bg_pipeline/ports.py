@@ -297,6 +297,23 @@ class Manifest(Protocol):
         """How many items are in each state."""
         ...
 
+    def spoil(self, key: str, output_digest: str) -> bool:
+        """
+        Make an item pending whose output is not what was published: it is made again from its master.
+
+        Returns:
+            False if it was published anew meanwhile, or waits already; nothing was changed then.
+        """
+        ...
+
+    def end_quarantine(self, work_id: str, state: State, detail: str) -> list[str]:
+        """Give the quarantined items of one work another state; returns which, in key order."""
+        ...
+
+    def keep_stems(self, stems: Mapping[str, str]) -> None:
+        """Give items that have no output name yet the one that they had before the manifest was lost."""
+        ...
+
 
 class Ledger(Protocol):
     """Every attempt to buy, and what came of it."""
@@ -367,6 +384,18 @@ class Ledger(Protocol):
 
     def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
         """Attempts that began since then, oldest first."""
+        ...
+
+    def masters(self) -> Iterator[Master]:
+        """Every one on record, in ascending order of its work id."""
+        ...
+
+    def adopt_master(self, master: Master) -> bool:
+        """Record what is stored and was paid for, though no attempt tells of it; False if its work has a master."""
+        ...
+
+    def approve_master(self, work_id: str) -> None:
+        """A person looked at it: it is under no suspicion any more."""
         ...
 
 

@@ -380,6 +380,25 @@ class MemoryManifest:
     def states(self) -> dict[str, int]:
         return {state.value: len(self.in_state(state)) for state in State}
 
+    def spoil(self, key: str, output_digest: str) -> bool:
+        e = self._db.entries[key]
+        if e.state is not State.PUBLISHED or e.published is None or e.published.output_digest != output_digest:
+            return False
+        why = "its output is not what was published"
+        self._update(key, state=State.PENDING, reason=Reason.OUTPUT_MISSING, detail=why, work_id=e.published.work_id)
+        return True
+
+    def end_quarantine(self, work_id: str, state: State, detail: str) -> list[str]:
+        ended = [e.key for e in self.in_state(State.QUARANTINED) if e.work_id == work_id]
+        for key in ended:
+            self._update(key, state=state, reason=Reason.UNFINISHED, detail=detail)
+        return ended
+
+    def keep_stems(self, stems: Mapping[str, str]) -> None:
+        for key, stem in stems.items():
+            if not self._db.entries[key].stem:
+                self._update(key, stem=stem)
+
 
 class MemoryLedger:
     """`ports.Ledger` in dictionaries."""
@@ -491,6 +510,17 @@ class MemoryLedger:
 
     def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
         yield from (a for a in self._db.attempts.values() if a.started_at >= since and run in {None, a.run})
+
+    def masters(self) -> Iterator[Master]:
+        for _, master in sorted(self._db.masters.items()):
+            yield master
+
+    def adopt_master(self, master: Master) -> bool:
+        with self._db.lock:
+            return self._db.masters.setdefault(master.work_id, master) is master
+
+    def approve_master(self, work_id: str) -> None:
+        self._db.masters[work_id] = replace(self._db.masters[work_id], suspicion="")
 
 
 _INTENT = AttemptState.INTENT

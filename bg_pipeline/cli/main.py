@@ -1,11 +1,8 @@
 """`bg-pipeline`: its commands, their options and exit codes."""
 
 import contextlib
-import getpass
-import json
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,12 +13,13 @@ from typing import Any
 import click
 
 import bg_pipeline
-from bg_pipeline.cli import show
+from bg_pipeline.cli import show, upkeep
 from bg_pipeline.cli.alerts import alert_test
 from bg_pipeline.cli.doctor import diagnose
 from bg_pipeline.cli.money import gate as gate_command
 from bg_pipeline.cli.money import ledger as ledger_command
 from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.shell import as_json, owner, print_json
 from bg_pipeline.config import PROVIDERS, load_settings
 from bg_pipeline.core.credits import Budget, why_closed
 from bg_pipeline.core.keys import decode_partition, encode_partition
@@ -57,9 +55,6 @@ class _Group(click.Group):
             ctx.exit(exit_code_of(error))
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
-
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(bg_pipeline.__version__, prog_name="bg-pipeline")
 def main() -> None:
@@ -77,7 +72,7 @@ def plan(as_json: bool) -> None:
     """What the next sync would do and cost. Spends nothing; remembers what it hashed."""
     settings = load_settings()
     with opened(settings) as parts, Bars() as bars:
-        found = scan(parts, _owner(), bars)
+        found = scan(parts, owner(), bars)
         delta = plan_delta(parts)
         balances = {provider: left_of(parts, look(parts, provider)) for provider in parts.providers}
         providers = {
@@ -86,7 +81,7 @@ def plan(as_json: bool) -> None:
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
     if as_json:
-        _print_json(
+        print_json(
             {
                 "counts": delta.counts,
                 "purchases": delta.purchases,
@@ -140,7 +135,7 @@ def sync(
         failed = frozenset(parts.manifest.retry(_collection(collection))) if only == "failed" else None
         done = run_sync(
             parts,
-            _owner(),
+            owner(),
             Budget(_run_name(), cap),
             bars,
             collection=_collection(collection),
@@ -183,7 +178,7 @@ def status(as_json: bool) -> None:
         ]
         waiting = parts.manifest.pending_collections()
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     out = show.console()
     out.print(show.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
@@ -208,7 +203,7 @@ def failures(as_json: bool) -> None:
             for entry in parts.manifest.in_state(state)
         ]
     if as_json:
-        _print_json([{"key": f.key, "state": f.state, "why": f.detail} for f in found])
+        print_json([{"key": f.key, "state": f.state, "why": f.detail} for f in found])
         return
     out = show.console()
     show.show_failures(out, found)
@@ -229,7 +224,7 @@ def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
         again = frozenset(parts.manifest.retry(_collection(collection), keys))
         budget = Budget(_run_name(), settings.bg_max_credits_per_run)
         for name in sorted({_known(parts, key).collection for key in again}):
-            summary, _ = process(parts, name, _owner(), budget, bars, keys=again)
+            summary, _ = process(parts, name, owner(), budget, bars, keys=again)
             total.add(summary)
             if total.paused or total.budget_reached:
                 break
@@ -250,15 +245,15 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
     settings = load_settings()
     with opened(settings) as parts:
         if action == "restore":
-            back = restore(parts, _owner(), keys)
+            back = restore(parts, owner(), keys)
             if as_json:
-                _print_json({"restored": back})
+                print_json({"restored": back})
             else:
                 click.echo("\n".join(f"restored {show.printable(name)}" for name in back))
             return
         found = parts.manifest.in_trash()
     if as_json:
-        _print_json([{"key": e.key, "trash": e.trash_name, "since": show.iso(e.trashed_at or 0.0)} for e in found])
+        print_json([{"key": e.key, "trash": e.trash_name, "since": show.iso(e.trashed_at or 0.0)} for e in found])
     else:
         show.show_trash(show.console(), found, settings.bg_trash_days)
 
@@ -272,7 +267,7 @@ def why(key: str, as_json: bool) -> None:
         entry = _known(parts, key)
         found = show.story(entry, parts.ledger.attempts(entry.work_id) if entry.work_id else [])
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         show.show_story(show.console(), found)
 
@@ -283,7 +278,7 @@ def doctor(as_json: bool) -> None:
     """Finds what would keep a sync from working."""
     findings = list(diagnose())
     if as_json:
-        _print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+        print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         show.show_findings(show.console(), findings)
     click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)
@@ -355,7 +350,7 @@ _SYNC_FACTS = (
 def _show_summary(summary: Summary, as_json: bool) -> None:
     if as_json:
         facts = summary.as_dict()
-        _print_json({name: facts[name] for name in _SYNC_FACTS})
+        print_json({name: facts[name] for name in _SYNC_FACTS})
     else:
         show.show_summary(show.console(), summary)
 
@@ -363,10 +358,6 @@ def _show_summary(summary: Summary, as_json: bool) -> None:
 def _end_with(summary: Summary, as_json: bool) -> None:
     _show_summary(summary, as_json)
     click.get_current_context().exit(summary.exit_code)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value))
 
 
 def _known(parts: Parts, key: str) -> Entry:
@@ -382,10 +373,6 @@ def _collection(option: str | None) -> str | None:
 
 def _run_name() -> str:
     return f"command {datetime.now(UTC).isoformat(timespec='seconds')} {os.getpid()}"
-
-
-def _owner() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
 
 
 @contextlib.contextmanager
@@ -404,3 +391,7 @@ def _stoppable() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+for command in (upkeep.check, upkeep.rebuild, upkeep.adopt, upkeep.review):
+    main.add_command(command)

@@ -91,11 +91,16 @@ def preferred_stem(key: str) -> str:
     return f"{raw[:_MAX_STEM_BYTES].decode('utf-8', 'ignore').rstrip('/')}~{_mark(plain_stem(key))}"
 
 
+def marked_stem(key: str) -> str:
+    """The stem of a key whose preferred one is taken."""
+    return f"{preferred_stem(key)}~{_mark(key)}"
+
+
 def stems_for(key: str) -> Iterator[str]:
     """Stems in the order in which they are tried for a key; they depend on nothing but the key, and never end."""
     stem = preferred_stem(key)
     yield stem
-    yield f"{stem}~{_mark(key)}"
+    yield marked_stem(key)
     for count in itertools.count(2):
         yield f"{stem}~{_mark(f'{key}/{count}')}"
 
@@ -120,6 +125,11 @@ def allocate_stems(keys: Iterable[str], taken: Callable[[str], bool]) -> dict[st
 def master_name(work_id: str) -> str:
     """Where the master of a work is stored."""
     return f"{work_id[:2]}/{work_id}"
+
+
+def gallery_page(collection: str) -> str:
+    """File name of the before-and-after page of a collection."""
+    return f"{encode_partition(collection).replace('/', '%2F')}.html"
 
 
 def _fit(part: str) -> str:

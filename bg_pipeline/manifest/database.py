@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from bg_pipeline.errors import ConfigurationError, StateError
+from bg_pipeline.manifest.backup import copy, refuse_damaged
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
@@ -27,13 +28,18 @@ class Database:
 
     Raises:
         ConfigurationError: the URL is wrong, or its driver is not installed.
-        StateError: the database cannot be reached, or a newer version of this package wrote it.
+        StateError: the database cannot be reached, is damaged, or a newer version of this package wrote it.
     """
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.name = self.engine.url.render_as_string(hide_password=True)
+        on_disk = self.engine.dialect.name == "sqlite" and self.engine.url.database not in {None, "", ":memory:"}
+        self.file = Path(str(self.engine.url.database)).resolve() if on_disk else None
+        """Where SQLite keeps it; None for a server."""
         try:
+            if self.file:
+                refuse_damaged(self.file)
             with self._errors():
                 self._upgrade()
         except BaseException:
@@ -77,7 +83,10 @@ class Database:
             if self._version(conn, head) == head:
                 return
         with self.write() as conn:
-            if self._version(conn, head) != head:
+            version = self._version(conn, head)
+            if version != head:
+                if self.file and version is not None:
+                    copy(self.file, self.file.with_name(f"{self.file.name}.before-{head}"))
                 config.attributes["connection"] = conn
                 command.upgrade(config, "head")
 

@@ -327,6 +327,40 @@ class SqlManifest:
             found = {row.state: row.n for row in conn.execute(query)}
         return {state.value: found.get(state, 0) for state in State}
 
+    def spoil(self, key: str, output_digest: str) -> bool:
+        c = items.c
+        still = (c.key == key) & (c.state == State.PUBLISHED) & (c.output_digest == output_digest)
+        with self._db.write() as conn:
+            found = conn.execute(
+                update(items)
+                .where(still)
+                .values(
+                    state=State.PENDING,
+                    reason=Reason.OUTPUT_MISSING,
+                    detail="its output is not what was published",
+                    work_id=c.published_work_id,
+                    changed_at=self._now(),
+                )
+            )
+            return bool(found.rowcount)
+
+    def end_quarantine(self, work_id: str, state: State, detail: str) -> list[str]:
+        held = update(items).where(items.c.state == State.QUARANTINED, items.c.work_id == work_id)
+        ended = held.values(state=state, reason=Reason.UNFINISHED, detail=detail, changed_at=self._now())
+        with self._db.write() as conn:
+            return sorted(conn.scalars(ended.returning(items.c.key)), key=key_bytes)
+
+    def keep_stems(self, stems: Mapping[str, str]) -> None:
+        if not stems:
+            return
+        with self._db.write() as conn:
+            conn.execute(
+                update(items)
+                .where(items.c.key == bindparam("k"), items.c.stem.is_(None))
+                .values(stem=bindparam("given"), stem_fold=bindparam("folded")),
+                [{"k": key, "given": stem, "folded": fold(stem)} for key, stem in stems.items()],
+            )
+
     def _set(self, key: str, **values: Any) -> None:
         with self._db.write() as conn:
             conn.execute(update(items).where(items.c.key == key).values(values))

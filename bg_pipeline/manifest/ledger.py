@@ -33,6 +33,9 @@ from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import attempts, masters
 from bg_pipeline.ports import CutRequest, Now
 
+_CHUNK = 5_000
+"""Rows fetched at once while streaming."""
+
 _MAYBE_CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT)
 
 
@@ -167,6 +170,22 @@ class SqlLedger:
             today=Decimal(0) if rules.day_cap is None else _cost(conn, attempts.c.started_at >= today),
             charges=conn.execute(_charges(request.work_id)).scalar_one(),
         )
+
+    def masters(self) -> Iterator[Master]:
+        with self._db.read() as conn:
+            rows = conn.execution_options(yield_per=_CHUNK).execute(select(masters).order_by(masters.c.work_id))
+            yield from map(_master, rows)
+
+    def adopt_master(self, master: Master) -> bool:
+        with self._db.write() as conn:
+            if conn.execute(select(masters.c.work_id).where(masters.c.work_id == master.work_id)).first():
+                return False
+            conn.execute(insert(masters).values(**asdict(master), stored_at=self._now()))
+            return True
+
+    def approve_master(self, work_id: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(masters).where(masters.c.work_id == work_id).values(suspicion=""))
 
     def _attempts(self, condition: Any) -> list[Attempt]:
         with self._db.read() as conn:

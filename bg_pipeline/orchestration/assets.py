@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from bg_pipeline.config import load_settings
-from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page
 from bg_pipeline.core.records import State
 from bg_pipeline.imaging.sheet import sheet_html
 from bg_pipeline.orchestration import metadata
@@ -160,7 +160,7 @@ def cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg
 def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """One page a collection, for eyes: the latest cutouts beside their sources, and what failed or is suspicious."""
     collection = decode_partition(context.partition_key)
-    page = Path(load_settings().bg_gallery) / f"{context.partition_key.replace('/', '%2F')}.html"
+    page = Path(load_settings().bg_gallery, gallery_page(collection))
     with pipeline.open() as parts:
         keys = [entry.key for entry in parts.manifest.recent(collection, _GALLERY_PAIRS)]
         found = pairs(parts, keys, 320)

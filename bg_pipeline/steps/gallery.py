@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.errors import ItemError
 from bg_pipeline.imaging.pictures import thumbnail
@@ -23,6 +24,8 @@ def _pair(parts: Parts, entry: Entry, size_px: int) -> Pair:
         before = parts.call(thumbnail, parts.source.read(entry.key), size_px)
         name = entry.published.output_name if entry.published else ""
         shown = parts.outputs.read(name) if name else None
+        if entry.state is State.QUARANTINED:  # it is not published, and somebody has to judge it
+            shown = parts.masters.read(master_name(entry.work_id))
         if shown is not None:
             after = parts.call(thumbnail, shown, size_px)
     except ItemError as error:

@@ -663,3 +663,68 @@ def test_a_cutout_goes_to_the_trash_and_back_in_steps_that_are_on_record(kept: K
 
     kept.manifest.observe([seen("c/a.jpg")])
     assert kept.manifest.on_show("c/a.png")
+
+
+def test_a_spoiled_output_makes_its_item_pending_unless_it_was_published_anew(kept: Kept) -> None:
+    lease = kept.lease()
+    kept.manifest.observe([seen("c/a.jpg")])
+    kept.manifest.record_delta([work("c/a.jpg")])
+    assert not kept.manifest.spoil("c/a.jpg", "")
+    kept.manifest.publish("c/a.jpg", shown("c/a.png", "paid"), lease)
+    kept.manifest.set_state("c/a.jpg", State.PUBLISHED, "", "another", lease)
+    assert not kept.manifest.spoil("c/a.jpg", "an older digest")
+
+    assert kept.manifest.spoil("c/a.jpg", "digest")
+    assert not kept.manifest.spoil("c/a.jpg", "digest")
+    (entry,) = kept.manifest.pending("c")
+    assert (entry.reason, entry.work_id, entry.published) == (
+        Reason.OUTPUT_MISSING,
+        "paid",
+        shown("c/a.png", "paid"),
+    )
+
+
+def test_the_quarantine_of_a_work_ends_for_all_its_items_and_no_others(kept: Kept) -> None:
+    lease = kept.lease()
+    kept.manifest.observe([seen(f"c/{n}.jpg") for n in "abcd"])
+    for key, state, of in (
+        ("c/a.jpg", State.QUARANTINED, "w"),
+        ("c/b.jpg", State.QUARANTINED, "w"),
+        ("c/c.jpg", State.QUARANTINED, "other"),
+        ("c/d.jpg", State.FAILED, "w"),
+    ):
+        kept.manifest.set_state(key, state, "empty", of, lease)
+
+    assert kept.manifest.end_quarantine("w", State.PENDING, "approved") == ["c/a.jpg", "c/b.jpg"]
+    assert kept.manifest.end_quarantine("w", State.PENDING, "approved") == []
+    assert [(e.key, e.detail) for e in kept.manifest.pending("c")] == [("c/a.jpg", "approved"), ("c/b.jpg", "approved")]
+    assert [e.key for e in kept.manifest.in_state(State.QUARANTINED)] == ["c/c.jpg"]
+
+
+def test_a_stem_from_before_is_given_to_who_has_none(kept: Kept) -> None:
+    kept.manifest.observe([seen("c/a.jpg"), seen("c/b.jpg")])
+    kept.manifest.record_delta([work("c/a.jpg")])
+    kept.manifest.keep_stems({})
+    kept.manifest.keep_stems({"c/a.jpg": "c/other", "c/b.jpg": "c/B~1"})
+
+    assert [e.stem for e in kept.manifest.entries()] == ["c/a", "c/B~1"]
+    assert kept.manifest.taken(["c/b~1"]) == {"c/b~1"}
+
+
+def test_a_master_that_no_attempt_tells_of_is_adopted_once(kept: Kept) -> None:
+    master = Master("w", "digest", 20, 10, "looks odd", "sent", "cut")
+
+    assert kept.ledger.adopt_master(master)
+    assert not kept.ledger.adopt_master(replace(master, digest="another"))
+    assert kept.ledger.adopt_master(replace(master, work_id="a"))
+    assert list(kept.ledger.masters()) == [replace(master, work_id="a"), master]
+    assert kept.ledger.bought(["w"]) == {"w"}
+    assert kept.ledger.charges("w") == 0
+
+
+def test_an_approved_master_is_under_no_suspicion(kept: Kept) -> None:
+    for name in ("w", "x"):
+        kept.ledger.adopt_master(Master(name, "digest", 20, 10, "looks odd"))
+    kept.ledger.approve_master("w")
+
+    assert [m.suspicion for m in kept.ledger.masters()] == ["", "looks odd"]

@@ -1,0 +1,202 @@
+"""The commands that keep manifest, masters and outputs in step with each other. None of them buys anything."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bg_pipeline.cli import show
+from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.shell import as_json, owner, print_json
+from bg_pipeline.config import Settings, load_settings
+from bg_pipeline.core.keys import encode_partition, gallery_page, master_name
+from bg_pipeline.core.records import Entry
+from bg_pipeline.core.rehash import Slice
+from bg_pipeline.core.report import Exit
+from bg_pipeline.outputs.folder import FolderStore
+from bg_pipeline.steps import review as reviews
+from bg_pipeline.steps.adopt import adopt as run_adopt
+from bg_pipeline.steps.detect import plan
+from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.rebuild import rebuild as run_rebuild
+from bg_pipeline.steps.verify import Damage, verify
+from bg_pipeline.wiring import opened
+
+_MOST_ROWS = 40
+
+
+def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Slice | None:
+    if value is None:
+        return None
+    number, _, of = value.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise click.BadParameter("must be N/M with N from 1 to M, such as 1/7")
+    return Slice(int(number) - 1, int(of))
+
+
+@click.command()
+@click.option("--subset", callback=_slice, metavar="N/M", help="Only the N-th of M parts, such as 1/7.")
+@click.option("--masters", is_flag=True, help="Read the paid results too.")
+@as_json
+def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
+    """Reads what is on show and compares it with the record."""
+    with opened(load_settings()) as parts, Bars() as bars:
+        found = verify(parts, bars, subset, masters=masters)
+    damaged = found.damaged + found.damaged_masters
+    if as_json:
+        print_json(
+            {
+                "outputs": found.outputs,
+                "masters": found.masters,
+                "damaged": [_damage(d, "key", "output") for d in found.damaged],
+                "damaged_masters": [_damage(d, "work_id", "master") for d in found.damaged_masters],
+            }
+        )
+    else:
+        _show_table(("what", "is", "then"), [(d.where, d.problem, d.then) for d in damaged])
+        read = f"{found.outputs:,} outputs" + (f" and {found.masters:,} masters" if masters else "")
+        show.console().print(f"read {read}; {len(damaged)} are not as they should be")
+    click.get_current_context().exit(Exit.SOME_FAILED if damaged else Exit.DONE)
+
+
+@click.command()
+@as_json
+def rebuild(as_json: bool) -> None:
+    """Brings a lost manifest back from masters and outputs."""
+    with opened(load_settings()) as parts, Bars() as bars:
+        found = run_rebuild(parts, owner(), bars)
+        next_sync = _next_sync(parts)
+    if as_json:
+        print_json(
+            {
+                "masters_known": found.known,
+                "masters_taken_in": found.taken_in,
+                "damaged_masters": [{"master": name, "why": why} for name, why in found.damaged.items()],
+                "adopted": _rows(found.adoption.adopted, "output"),
+                "refused": _rows(found.adoption.refused, "why"),
+                "next_sync": next_sync,
+            }
+        )
+    else:
+        _show_table(("damaged master", "why"), list(found.damaged.items()))
+        _show_table(("output that is no master", "why"), list(found.adoption.refused.items()))
+        out = show.console()
+        out.print(
+            f"masters: {found.taken_in:,} taken in, {found.known:,} known before, {len(found.damaged)} damaged; "
+            f"{len(found.adoption.adopted):,} outputs became masters"
+        )
+        _show_next_sync(next_sync)
+    click.get_current_context().exit(Exit.SOME_FAILED if found.damaged else Exit.DONE)
+
+
+@click.command()
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Where the cutouts are; default: BG_OUTPUT.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be taken over.")
+@as_json
+def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Takes over cutouts that another tool made."""
+    with opened(load_settings()) as parts, Bars() as bars:
+        files = FolderStore(folder) if folder else parts.outputs
+        found = run_adopt(parts, owner(), files, bars, dry_run=dry_run)
+        next_sync = None if dry_run else _next_sync(parts)
+    if as_json:
+        print_json(
+            {
+                "adopted": _rows(found.adopted, "file"),
+                "refused": _rows(found.refused, "why"),
+                "nameless": found.nameless,
+                "next_sync": next_sync,
+            }
+        )
+        return
+    _show_table(("item", "not taken over, because"), list(found.refused.items()))
+    show.console().print(
+        f"{len(found.adopted):,} cutouts {'would be' if dry_run else 'were'} taken over, {len(found.refused):,} were "
+        f"not; no file is named after {found.nameless:,} further items"
+    )
+    if next_sync:
+        _show_next_sync(next_sync)
+
+
+@click.command()
+@click.argument("decision", type=click.Choice(["list", "approve", "reject"]), default="list")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@as_json
+def review(decision: str, keys: tuple[str, ...], as_json: bool) -> None:
+    """Lists suspicious results, and lets a person decide."""
+    if (decision == "list") == bool(keys):
+        raise click.UsageError("name the items to approve or reject, as `bg-pipeline review` lists them")
+    settings = load_settings()
+    with opened(settings) as parts:
+        if decision == "list":
+            _show_waiting([_case(settings, entry) for entry in reviews.waiting(parts)], as_json)
+        else:
+            _show_decided(parts, decision, keys, as_json)
+
+
+def _case(settings: Settings, entry: Entry) -> dict[str, Any]:
+    page = Path(settings.bg_gallery, gallery_page(entry.collection))
+    return {
+        "key": entry.key,
+        "collection": encode_partition(entry.collection),
+        "why": entry.detail,
+        "page": str(page) if page.exists() else None,
+        "master": f"{settings.bg_masters}/{master_name(entry.work_id)}",
+    }
+
+
+def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(waiting)
+        return
+    _show_table(("item", "why", "look at"), [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting])
+    click.echo("decide: bg-pipeline review approve|reject KEY" if waiting else "nothing waits for a review")
+
+
+def _show_decided(parts: Parts, decision: str, keys: Sequence[str], as_json: bool) -> None:
+    decide = reviews.approve if decision == "approve" else reviews.reject
+    decided: list[str] = []
+    for key in keys:
+        if key not in decided:  # it may have the same picture as one before
+            decided += decide(parts, key)
+    if as_json:
+        print_json({"decision": decision, "keys": decided})
+        return
+    then = "the next sync publishes it" if decision == "approve" else "failed, until its picture or the recipe changes"
+    for key in decided:
+        click.echo(f"{show.printable(key)}: {then}")
+
+
+def _next_sync(parts: Parts) -> dict[str, float]:
+    delta = plan(parts)
+    return {"purchases": delta.purchases, "credits": float(delta.credits)}
+
+
+def _show_next_sync(facts: Mapping[str, float]) -> None:
+    show.console().print(
+        f"the next sync buys {facts['purchases']:,} for {show.number(facts['credits'])} credits; "
+        "`bg-pipeline plan` tells which"
+    )
+
+
+def _damage(damage: Damage, name: str, where: str) -> dict[str, str]:
+    return {name: damage.name, where: damage.where, "problem": damage.problem.value, "then": damage.then}
+
+
+def _rows(found: Mapping[str, str], what: str) -> list[dict[str, str]]:
+    return [{"key": key, what: value} for key, value in found.items()]
+
+
+def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    out = show.console()
+    if rows:
+        out.print(show.grid(columns, rows[:_MOST_ROWS]))
+    if len(rows) > _MOST_ROWS:
+        out.print(f"and {len(rows) - _MOST_ROWS} more: --json prints all")

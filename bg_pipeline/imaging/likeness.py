@@ -1,0 +1,46 @@
+"""Whether a file that another tool made is the cutout of a picture."""
+
+import io
+
+from PIL import Image, ImageChops, ImageStat
+
+from bg_pipeline.errors import UnusableAnswer
+from bg_pipeline.imaging.pictures import Checked, inspect, prepare
+
+_UNLIKE = 6
+"""Mean difference a channel under the opaque part, of 255. Right cutouts stay below 4.5, shrunk or saved as JPEG too;
+the same product photographed again starts at 7.8 (`test_a_cutout_of_an_earlier_photograph_is_told_apart`). Stricter
+than for an answer to a request: a name is all that leads from this file to the picture."""
+
+_SIZE = (64, 64)
+
+
+def check_likeness(candidate: bytes, source: bytes) -> Checked:
+    """
+    Hold a whole file against a picture: same frame, perhaps smaller, and the same colours where it is opaque.
+
+    Raises:
+        UnusableAnswer: it is no cutout of this picture; says why.
+        ItemUnreadable: the picture cannot be read.
+    """
+    found = inspect(candidate)
+    if found.suspicion:
+        raise UnusableAnswer(found.suspicion)
+    side_px = max(found.width_px, found.height_px)
+    sent = prepare(source, side_px)
+    apart_px = max(abs(sent.width_px - found.width_px), abs(sent.height_px - found.height_px))
+    if apart_px > 1 or max(sent.width_px, sent.height_px) != side_px:
+        raise UnusableAnswer(
+            f"it measures {found.width_px}×{found.height_px}, the picture {sent.width_px}×{sent.height_px}: "
+            "larger, cropped or turned"
+        )
+    with Image.open(io.BytesIO(sent.image)) as picture, Image.open(io.BytesIO(candidate)) as cutout:
+        small = cutout.convert("RGBA").resize(_SIZE, Image.Resampling.BOX)
+        apart = ImageChops.difference(picture.convert("RGB").resize(_SIZE, Image.Resampling.BOX), small.convert("RGB"))
+    solid = small.getchannel("A").point(lambda a: 255 if a > 200 else 0)
+    if solid.getbbox() is None:
+        raise UnusableAnswer("too little of it is opaque to tell whether it shows the picture")
+    unlike = sum(ImageStat.Stat(apart, solid).mean) / 3
+    if unlike > _UNLIKE:
+        raise UnusableAnswer(f"it shows another picture (mean difference {unlike:.0f} of 255)")
+    return found

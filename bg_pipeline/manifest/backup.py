@@ -1,0 +1,127 @@
+"""Copies of an SQLite manifest, and whether its file is sound. A server has tools of its own for both."""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import cache
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bg_pipeline.errors import StateError
+
+if TYPE_CHECKING:
+    from bg_pipeline.manifest.database import Database
+
+KEPT = 7
+"""Days of which there is a copy."""
+
+_BUSY_TIMEOUT_S = 30.0
+
+
+def backup(database: "Database", now: float) -> Path | None:
+    """
+    Keep a copy of today: `backups/manifest-YYYY-MM-DD.db` beside the manifest, days in UTC, the last seven of them.
+
+    Args:
+        database: nothing is done for PostgreSQL, where `pg_dump` is the tool.
+        now: epoch seconds.
+
+    Returns:
+        The copy, or None if there was nothing to do.
+
+    Raises:
+        StateError: it could not be made, or came out damaged. The older ones are still there.
+    """
+    if database.file is None:
+        return None
+    folder = _folder(database.file)
+    target = folder / f"{database.file.stem}-{datetime.fromtimestamp(now, UTC):%Y-%m-%d}.db"
+    if target.exists():
+        return None
+    copy(database.file, target)
+    for old in _backups(database.file)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return target
+
+
+def copy(file: Path, target: Path) -> None:
+    """
+    One consistent copy, while others read and write; there whole or not at all, for its owner's eyes only.
+
+    Raises:
+        StateError: nothing has the name `target` that had it not before.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.unlink(missing_ok=True)
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            with closing(_connect(file)) as source, closing(_connect(temporary)) as made:
+                source.backup(made)
+                made.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+                if why := _damage(made):
+                    raise sqlite3.DatabaseError(why)
+            _sync(temporary)
+            temporary.replace(target)
+            _sync(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        raise StateError(f"{target}, a copy of the manifest database, could not be made: {error}") from error
+
+
+@cache  # a process that lives for months opens the database twice a minute; a run is a process of its own
+def refuse_damaged(file: Path) -> None:
+    """
+    Look at every page of a database before anything relies on it; a file that is not there yet is sound.
+
+    Raises:
+        StateError: it is damaged; says what to do.
+    """
+    if not file.exists() or not file.stat().st_size:
+        return
+    try:
+        with closing(_connect(file)) as conn:
+            why = _damage(conn)
+    except sqlite3.OperationalError as error:
+        raise StateError(f"the manifest database {file} cannot be read: {error}") from error
+    except sqlite3.DatabaseError as error:
+        why = str(error)
+    if why:
+        newest = next(reversed(_backups(file)), None)
+        put_back = f"put {newest}, the newest copy, in its place" if newest else "there is no copy of it"
+        raise StateError(
+            f"the manifest database {file} is damaged ({why}). Nothing was bought or changed. What to do: move it and "
+            f"the files {file.name}-wal and {file.name}-shm away; {put_back}; then run `bg-pipeline rebuild`, which "
+            "takes in what masters and outputs tell, and buys nothing"
+        )
+
+
+def _damage(conn: sqlite3.Connection) -> str:
+    (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if found == "ok" else str(found).replace("\n", " ")
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    # mode=rw: a file that vanished is an error, not a new database.
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_S)
+
+
+def _folder(file: Path) -> Path:
+    return file.parent / "backups"
+
+
+def _backups(file: Path) -> list[Path]:
+    """Oldest first."""
+    return sorted(_folder(file).glob(f"{escape(file.stem)}-????-??-??.db"))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

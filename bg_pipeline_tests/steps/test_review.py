@@ -1,0 +1,101 @@
+"""The way out of quarantine."""
+
+import pytest
+
+from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.records import State
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.steps.gallery import pairs
+from bg_pipeline.steps.review import approve, reject, waiting
+from bg_pipeline_tests.fakes import FakeRemover
+from bg_pipeline_tests.graph import Graph
+from bg_pipeline_tests.pictures import encoded, opened, product
+
+ODD, TWIN = "shoes/odd.png", "bags/twin.png"
+
+
+@pytest.fixture
+def graph() -> Graph:
+    """Two items share a picture of which nothing was removed."""
+    whole = encoded(opened(product(5)).convert("RGBA"))
+    made = Graph(remover=FakeRemover([whole]))
+    made.source.put(ODD, product(5))
+    made.source.put(TWIN, product(5))
+    assert made.sync().summary.quarantined == 2
+    return made
+
+
+def states(graph: Graph) -> set[State]:
+    return {entry.state for entry in graph.manifest.entries()}
+
+
+def test_what_waits_is_listed_until_its_picture_is_gone(graph: Graph) -> None:
+    assert [(e.key, e.detail.partition(":")[0]) for e in waiting(graph.parts)] == [
+        (TWIN, "nothing was removed"),
+        (ODD, "nothing was removed"),
+    ]
+    graph.manifest.mark_absent([ODD])
+    assert [e.key for e in waiting(graph.parts)] == [TWIN]
+
+
+def test_without_a_decision_it_stays_where_it_is(graph: Graph) -> None:
+    graph.sync()
+
+    assert states(graph) == {State.QUARANTINED}
+
+
+def test_an_approved_result_is_published_by_the_next_sync_for_nothing_and_so_is_its_twin(graph: Graph) -> None:
+    assert approve(graph.parts, ODD) == [TWIN, ODD]
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.purchases, len(graph.remover.requests)) == (2, 0, 1)
+    assert sorted(graph.outputs.blobs) == [TWIN, ODD]
+    assert graph.sync().delta.changes == ()
+
+
+def test_a_rejected_result_has_failed_until_its_picture_changes(graph: Graph) -> None:
+    assert reject(graph.parts, TWIN) == [TWIN, ODD]
+    assert graph.sync().summary.published == 0
+    assert states(graph) == {State.FAILED}
+    assert graph.outputs.blobs == {}
+
+    graph.source.put(ODD, product(6))
+    assert graph.sync().summary.published == 1
+
+
+def test_to_retry_a_rejected_result_costs_nothing_and_brings_it_back_to_review(graph: Graph) -> None:
+    reject(graph.parts, ODD)
+    graph.manifest.retry(None)
+    graph.sync()
+
+    assert states(graph) == {State.QUARANTINED}
+    assert len(graph.remover.requests) == 1
+
+
+@pytest.mark.parametrize("decide", [approve, reject])
+def test_only_what_is_in_quarantine_can_be_decided(graph: Graph, decide) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigurationError, match="not in the manifest"):
+        decide(graph.parts, "shoes/none.png")
+    approve(graph.parts, ODD)
+    with pytest.raises(ConfigurationError, match="is pending"):
+        decide(graph.parts, ODD)
+
+
+def test_nothing_is_approved_that_would_have_to_be_bought(graph: Graph) -> None:
+    graph.change_recipe(max_side_px=40)
+    with pytest.raises(ConfigurationError, match="recipe changed"):
+        approve(graph.parts, ODD)
+    graph.change_recipe(max_side_px=2500)
+    graph.ledger.forget_master(graph.manifest.in_state(State.QUARANTINED)[0].work_id)
+    with pytest.raises(ConfigurationError, match="not on record"):
+        approve(graph.parts, ODD)
+    assert states(graph) == {State.QUARANTINED}
+
+
+def test_the_gallery_shows_what_is_to_be_judged(graph: Graph) -> None:
+    (pair,) = pairs(graph.parts, [ODD], 100)
+    assert pair.after is not None
+    assert pair.note.startswith("quarantined: nothing was removed")
+
+    del graph.masters.blobs[master_name(graph.manifest.in_state(State.QUARANTINED)[0].work_id)]
+    assert pairs(graph.parts, [ODD], 100)[0].after is None
