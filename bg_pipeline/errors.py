@@ -9,6 +9,8 @@ The whole error tree, grouped by what happens next.
     ├── LeaseLost               another run took over; stop at once, write nothing more
     ├── StateError              the manifest database cannot be used
     ├── StoreError              the output or master store cannot be used
+    ├── FetchFailed             a URL that others chose cannot be had; whoever asked knows what that means
+    │   └── FetchRefused        the same, and it must not be asked for
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
     │   ├── ItemRejected        the service says no, and would again
@@ -59,6 +61,19 @@ class StateError(BgPipelineError):
 
 class StoreError(BgPipelineError):
     """Outputs or masters cannot be read or written."""
+
+
+class FetchFailed(BgPipelineError):
+    """A URL that somebody else chose cannot be had."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """What its host answered; None when it gave no answer."""
+
+
+class FetchRefused(FetchFailed):
+    """The URL must not be asked for: not https, or not a public address."""
 
 
 class ItemError(BgPipelineError):
