@@ -133,8 +133,8 @@ def page(
 ) -> bytes:
     """A page of ListObjectsV2 as AWS writes it."""
     rows = "".join(
-        f"<Contents><Key>{escape(quote_plus(key, safe='/~'))}</Key><LastModified>2026-11-24T00:00:00.000Z</LastModified>"
-        f"<ETag>&quot;{index:032x}&quot;</ETag><Size>7</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        f"<Contents><Key>{escape(quote_plus(key, safe='/~'))}</Key>"
+        f"<LastModified>2026-11-24T00:00:00.000Z</LastModified><ETag>&quot;{index:032x}&quot;</ETag><Size>7</Size><StorageClass>STANDARD</StorageClass></Contents>"
         for index, key in enumerate(keys)
     )
     is_truncated = bool(token) if truncated is None else truncated
@@ -155,7 +155,8 @@ class ScriptedS3:
     answers: list[tuple[int, bytes]]
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, target and headers of each request."""
-    answer_headers: list[dict[str, str]] = field(default_factory=list)
+    answer_headers: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Of the answer with this number."""
     endpoint: str = ""
 
     @contextmanager
@@ -171,7 +172,9 @@ class ScriptedS3:
                 script.asked.append((self.command, self.path, dict(self.headers)))
                 status, body = script.answers[min(number, len(script.answers) - 1)]
                 self.send_response(status)
-                for name, value in (script.answer_headers[number] if number < len(script.answer_headers) else {}).items():
+                for name, value in (
+                    script.answer_headers[number] if number < len(script.answer_headers) else {}
+                ).items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

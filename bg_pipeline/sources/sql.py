@@ -77,9 +77,10 @@ class SqlSource:
             last: bytes | None = None
             # One cursor in one snapshot. Paging by key would sort the whole catalogue again for every page unless an
             # index has just this byte order, which few have.
-            for found, size_bytes, seen in conn.execution_options(yield_per=_ROWS).execute(statement):
-                last = self._next(found, last)
-                yield Listed(found, _evidence(seen), size_bytes or 0)
+            with conn.execution_options(yield_per=_ROWS).execute(statement) as result:
+                for found, size_bytes, seen in result:
+                    last = self._next(found, last)
+                    yield Listed(found, _evidence(seen), size_bytes or 0)
 
     def read(self, key: str) -> bytes:
         with self._told(), self._snapshot() as (conn, rows):
