@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004  botocore's own
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -88,6 +89,8 @@ class Objects:
         """
         Every object, in ascending order of `key_bytes`, with one request a page and none besides.
 
+        Keys that end in a slash are left out: they stand for folders.
+
         Raises:
             BucketError: it is not complete, or not what a whole listing looks like.
         """
@@ -101,6 +104,8 @@ class Objects:
                 if not found.key.startswith(prefix):
                     raise self._broken(f"{found.key!r} does not lie there")
                 last = this
+                if found.key.endswith("/"):
+                    continue
                 yield found._replace(key=found.key[len(prefix) :]) if prefix else found
 
     def get(self, key: str) -> bytes:
@@ -207,7 +212,7 @@ class Objects:
             raise BucketError(
                 f"{self._bucket} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
             ) from error
-        except HTTPClientError as error:  # its own text quotes the whole URL
+        except (ConnectionError, HTTPClientError) as error:  # its own text quotes the whole URL
             raise BucketError(
                 f"{self._host} cannot be reached for {self._bucket} ({type(error).__name__}); see BG_S3_ENDPOINT"
             ) from error
@@ -226,7 +231,7 @@ class Objects:
             return BucketError(f"the credentials for {self._bucket} are refused ({code}); see AWS_ACCESS_KEY_ID")
         if code in {"NoSuchKey", "404"}:
             return NoObject(f"{self._bucket} has no such object")
-        if status == 403:
+        if code in {"AccessDenied", "403"}:
             return ObjectRefused(f"{action} is not allowed on {self._bucket}: the credentials lack that permission")
         kind = ObjectRefused if 400 <= status < 500 and status != 429 else BucketError
         return kind(f"{self._bucket} answered to {action}: {message.strip()}")
@@ -276,10 +281,9 @@ def parse_page(body: bytes) -> Page:
     Raises:
         ValueError: it is not one.
     """
-    if b"<!DOCTYPE" in body:
+    if b"<!DOCTYPE" in body or b"\0" in body:  # UTF-16 could hide one, but not its zero bytes
         raise ValueError("a listing with a document type is not read")
-    # Whatever it says itself: another encoding could hide a document type. defusedxml would do the same in Python,
-    # too slowly.
+    # The encoding is not the answer's to choose. defusedxml would do the same in Python, too slowly.
     parser = ET.XMLParser(encoding="utf-8")  # noqa: S314
     parser.feed(body)
     root = parser.close()

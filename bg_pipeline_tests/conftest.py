@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from bg_pipeline_tests.fakes import FakeClock
+from bg_pipeline_tests.radosgw import missing, radosgw
 from bg_pipeline_tests.s3 import S3Server, moto
 
 # A busy machine is no failure: no test has a deadline.
@@ -51,10 +52,23 @@ def _moto() -> Iterator[S3Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    assert not missing(), f"{', '.join(missing())} not installed: make test-radosgw installs what it needs"
+    with radosgw(tmp_path_factory.mktemp("radosgw")) as server:
+        yield server
+
+
 @pytest.fixture
 def s3(_moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """An S3 server, and the credentials for it in the environment."""
     return with_credentials(_moto, monkeypatch)
+
+
+@pytest.fixture(name="radosgw")
+def _of_radosgw(_radosgw: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The same over a server written by others; for tests with the mark of this name."""
+    return with_credentials(_radosgw, monkeypatch)
 
 
 def with_credentials(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:

@@ -172,9 +172,7 @@ class ScriptedS3:
                 script.asked.append((self.command, self.path, dict(self.headers)))
                 status, body = script.answers[min(number, len(script.answers) - 1)]
                 self.send_response(status)
-                for name, value in (
-                    script.answer_headers[number] if number < len(script.answer_headers) else {}
-                ).items():
+                for name, value in script.answer_headers.get(number, {}).items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -42,7 +42,7 @@ class S3Store:
     def list(self) -> Iterator[str]:
         with _store_errors():
             for found in self._objects.list():
-                if not found.key.endswith("/") and not any(part.startswith(".") for part in found.key.split("/")):
+                if not any(part.startswith(".") for part in found.key.split("/")):
                     yield found.key
 
     def probe(self) -> None:

@@ -10,7 +10,7 @@ from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 
 class S3Source:
     """
-    `ports.ImageSource` over the objects below a prefix. Keys that end in a slash are left out: they stand for folders.
+    `ports.ImageSource` over the objects below a prefix.
 
     Args:
         bucket: where the pictures lie.
@@ -23,10 +23,8 @@ class S3Source:
     def list(self) -> Iterator[Listed]:
         try:
             for found in self._objects.list():
-                if found.key and not found.key.endswith("/"):
-                    # An ETag is no hash of the bytes: those of multipart uploads and encrypted objects are not.
-                    evidence = f"{found.size_bytes}:{found.etag}:{found.modified}"
-                    yield Listed(found.key, evidence, found.size_bytes)
+                # An ETag is evidence, no hash: those of multipart uploads and encrypted objects are not of the bytes.
+                yield Listed(found.key, f"{found.size_bytes}:{found.etag}:{found.modified}", found.size_bytes)
         except BucketError as error:
             raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
 
