@@ -4,7 +4,7 @@ import hashlib
 import logging
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
@@ -123,6 +123,23 @@ class Objects:
             data: bytes = found["Body"].read()
         return data
 
+    def has(self, key: str) -> bool:
+        """
+        Whether an object is there. Not by HEAD, whose 404 does not tell a missing object from a missing bucket.
+
+        Raises:
+            BucketError: nobody can tell.
+        """
+        name = self._bucket.prefix + key
+        with suppress(NoObject), self._told("s3:GetObject"):
+            try:
+                self._client.get_object(Bucket=self._bucket.name, Key=name, Range="bytes=0-0")["Body"].read()
+            except ClientError as error:
+                if error.response["Error"].get("Code") != "InvalidRange":  # there, and empty
+                    raise
+            return True
+        return False
+
     def put(self, key: str, data: bytes, *, once: bool = False) -> None:
         """
         Store one object with one request, and see that what arrived is what was sent.
@@ -229,11 +246,12 @@ class Objects:
             return BucketError(f"there is no bucket {self._bucket.name} at {self._host}")
         if code in _REFUSED_KEYS:
             return BucketError(f"the credentials for {self._bucket} are refused ({code}); see AWS_ACCESS_KEY_ID")
-        if code in {"NoSuchKey", "404"}:
+        if code == "NoSuchKey":
             return NoObject(f"{self._bucket} has no such object")
         if code in {"AccessDenied", "403"}:
             return ObjectRefused(f"{action} is not allowed on {self._bucket}: the credentials lack that permission")
-        kind = ObjectRefused if 400 <= status < 500 and status != 429 else BucketError
+        # What is no S3 server, at a wrong endpoint, answers 404 too.
+        kind = ObjectRefused if 400 <= status < 500 and status not in {404, 429} else BucketError
         return kind(f"{self._bucket} answered to {action}: {message.strip()}")
 
     @property

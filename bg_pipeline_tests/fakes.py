@@ -46,11 +46,14 @@ class FakeClock:
 
 
 class MemorySource:
-    """A catalogue in a dictionary; `unreadable` keys are listed and cannot be read."""
+    """A catalogue in a dictionary; `unreadable` keys are listed and cannot be read, `hidden` ones the other way."""
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
         self.files = dict(files or {})
         self.unreadable: set[str] = set()
+        self.unsettled: set[str] = set()
+        self.modified_at: dict[str, float] = {}
+        self.hidden: set[str] = set()
         self.fail_after: int | None = None
         self.reads: list[str] = []
         self.versions: dict[str, int] = {}
@@ -60,10 +63,19 @@ class MemorySource:
         self.versions[key] = self.versions.get(key, 0) + 1
 
     def list(self) -> Iterator[Listed]:
-        for count, key in enumerate(sorted(self.files, key=key_bytes)):
+        for count, key in enumerate(sorted(set(self.files) - self.hidden, key=key_bytes)):
             if count == self.fail_after:
                 raise SourceUnreadable("the listing broke off")
-            yield Listed(key, f"v{self.versions.get(key, 0)}", len(self.files[key]))
+            yield Listed(
+                key,
+                f"v{self.versions.get(key, 0)}",
+                len(self.files[key]),
+                settled=key not in self.unsettled,
+                modified_at=self.modified_at.get(key),
+            )
+
+    def exists(self, key: str) -> bool:
+        return key in self.files
 
     def read(self, key: str) -> bytes:
         self.reads.append(key)
@@ -94,7 +106,11 @@ class MemoryStore:
         return self.blobs.get(name)
 
     def list(self) -> Iterator[str]:
-        yield from sorted(self.blobs, key=key_bytes)
+        hidden = (name for name in self.blobs if not any(part.startswith(".") for part in name.split("/")))
+        yield from sorted(hidden, key=key_bytes)
+
+    def remove(self, name: str) -> None:
+        self.blobs.pop(name, None)
 
     def probe(self) -> None:
         if self.full:

@@ -90,6 +90,11 @@ class S3Server:
     def remove(self, bucket: Bucket, key: str) -> None:
         self.client.delete_object(Bucket=bucket.name, Key=bucket.prefix + key)
 
+    def remove_bucket(self, bucket: Bucket) -> None:
+        for key in self.keys(bucket):
+            self.client.delete_object(Bucket=bucket.name, Key=key)
+        self.client.delete_bucket(Bucket=bucket.name)
+
     def keys(self, bucket: Bucket) -> list[str]:
         return [o["Key"] for o in self.client.list_objects_v2(Bucket=bucket.name).get("Contents", [])]
 

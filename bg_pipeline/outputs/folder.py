@@ -57,6 +57,15 @@ class FolderStore:
         except OSError as error:
             raise StoreError(f"{self._path(name)} cannot be read: {error.strerror}") from error
 
+    def remove(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.exists():
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be removed: {error.strerror}") from error
+
     def list(self) -> Iterator[str]:
         if self._root.exists():
             yield from self._walk(self._root, "")

@@ -56,6 +56,18 @@ class FolderSource:
             reason = "a symbolic link stands in its place" if link else error.strerror
             raise ItemUnreadable(f"cannot be read: {reason}") from error
 
+    def exists(self, key: str) -> bool:
+        try:
+            self._root.stat()
+            (self._root / key).lstat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not self._root.is_dir():
+                raise SourceUnreadable(f"{self._root} is not there; see that BG_SOURCE is mounted") from error
+            return False
+        except OSError as error:
+            raise SourceUnreadable(f"{key} cannot be looked at: {error.strerror}") from error
+        return True
+
     def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
         """Takes over the descriptor. `within` are the folders that lead here, by device and inode."""
         now, settle_s = self._now(), self._settle_s

@@ -37,3 +37,9 @@ class S3Source:
             raise ItemUnreadable(f"cannot be read: {error}") from error
         except BucketError as error:  # no picture's fault
             raise SourceUnreadable(str(error)) from error
+
+    def exists(self, key: str) -> bool:
+        try:
+            return self._objects.has(key)
+        except BucketError as error:
+            raise SourceUnreadable(str(error)) from error

@@ -1,7 +1,7 @@
 """A catalogue in a database: a query gives a row for each picture."""
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Never
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Row,
     Select,
     Subquery,
     bindparam,
@@ -83,11 +84,7 @@ class SqlSource:
                     yield Listed(found, _evidence(seen), size_bytes or 0)
 
     def read(self, key: str) -> bytes:
-        with self._told(), self._snapshot() as (conn, rows):
-            wanted = bindparam("key", key, type_=NullType())
-            columns = [rows.c[name] for name in ("key", "image", "url") if name in rows.c]
-            # A database may take `a` and `A` for the same.
-            found = [row for row in conn.execute(select(*columns).where(rows.c.key == wanted)) if row.key == key]
+        found = self._rows(key, "image", "url")
         if not found:
             raise ItemChanged(f"{key} is not there any more")
         image, url = (getattr(found[0], name, None) for name in ("image", "url"))
@@ -101,6 +98,16 @@ class SqlSource:
             return self._fetch(str(url))
         except FetchFailed as error:
             raise ItemUnreadable(f"cannot be read: {error}") from error
+
+    def exists(self, key: str) -> bool:
+        return bool(self._rows(key))
+
+    def _rows(self, key: str, *names: str) -> Sequence[Row[Any]]:
+        with self._told(), self._snapshot() as (conn, rows):
+            wanted = bindparam("key", key, type_=NullType())
+            columns = [rows.c[name] for name in ("key", *names) if name in rows.c]
+            # A database may take `a` and `A` for the same.
+            return [row for row in conn.execute(select(*columns).where(rows.c.key == wanted)) if row.key == key]
 
     def _next(self, key: Any, last: bytes | None) -> bytes:
         if not isinstance(key, str) or not key:

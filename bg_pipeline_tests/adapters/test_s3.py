@@ -153,6 +153,7 @@ def test_an_object_that_arrives_damaged_is_not_read(script: Script) -> None:
         ((403, error_body("AccessDenied")), ItemUnreadable, "s3:GetObject is not allowed"),
         ((403, error_body("InvalidObjectState", "archived")), ItemUnreadable, "archived"),
         ((404, error_body("NoSuchBucket")), SourceUnreadable, "no bucket shop"),
+        ((404, b"<html>nothing here</html>"), SourceUnreadable, "404"),
         ((403, error_body("SignatureDoesNotMatch")), SourceUnreadable, "AWS_ACCESS_KEY_ID"),
         ((403, error_body("InvalidAccessKeyId")), SourceUnreadable, "AWS_ACCESS_KEY_ID"),
         ((503, error_body("SlowDown")), SourceUnreadable, "503 SlowDown"),
@@ -164,6 +165,12 @@ def test_only_what_is_wrong_with_one_object_is_blamed_on_it(
 ) -> None:
     with pytest.raises(error, match=said):
         S3Source(BUCKET, script(answer).endpoint).read("a.jpg")
+
+
+@pytest.mark.parametrize("answer", [(404, b""), (404, error_body("NoSuchBucket")), (403, error_body("AccessDenied"))])
+def test_only_a_server_that_knows_says_that_an_object_is_gone(answer: tuple[int, bytes], script: Script) -> None:
+    with pytest.raises(SourceUnreadable):
+        S3Source(BUCKET, script(answer).endpoint).exists("a.jpg")
 
 
 def test_a_server_that_is_not_there_is_named(script: Script) -> None:
@@ -259,17 +266,6 @@ def test_a_probe_says_what_is_missing(s3: S3Server) -> None:
     answer_instead(store._objects, "PutObject", 403, error_body("AccessDenied"), lambda _url: True)
     with pytest.raises(StoreError, match="s3:PutObject is not allowed"):
         store.probe()
-
-
-def test_removing_twice_is_removing_once(s3: S3Server) -> None:
-    bucket = s3.new_bucket("cutouts/")
-    store = S3Store(bucket, s3.endpoint)
-    store.write("a.png", b"1")
-    store.write("b.png", b"1")
-    for _ in range(2):
-        store.remove("a.png")
-
-    assert s3.keys(bucket) == ["cutouts/b.png"]
 
 
 def test_a_name_that_is_too_long_stops_no_other(s3: S3Server) -> None:

@@ -25,6 +25,8 @@ class Catalogue:
     remove: Callable[[str], None]
     lock: Callable[[str], None]
     break_listing: Callable[[], None]
+    take_away: Callable[[], None] | None = None
+    """The whole place, as when a share is not mounted; None where it cannot happen."""
     refuses: Callable[[str], bool] = lambda _key: False
     """Keys that this kind of place cannot hold."""
 
@@ -72,7 +74,12 @@ def _folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         hidden = any(part.startswith(".") for part in key.split("/"))
         return hidden or "//" in key or key.startswith("/") or len(key) > 255
 
-    return Catalogue(FolderSource(root), put, lambda key: (root / key).unlink(), lock, break_listing, refuses)
+    def take_away() -> None:
+        root.rename(root.parent / "unmounted")
+
+    return Catalogue(
+        FolderSource(root), put, lambda key: (root / key).unlink(), lock, break_listing, take_away, refuses
+    )
 
 
 def _s3(server: S3Server) -> Catalogue:
@@ -98,6 +105,7 @@ def _s3(server: S3Server) -> Catalogue:
         lambda key: server.remove(bucket, key),
         lambda key: answer_instead(source._objects, "GetObject", 403, refused, lambda url: url.endswith(key)),
         lambda: answer_instead(source._objects, "ListObjectsV2", 403, refused, lambda _url: True),
+        lambda: server.remove_bucket(bucket),
         refuses,
     )
 
@@ -127,6 +135,7 @@ def _sql(url: str) -> Catalogue:
         put,
         lambda key: execute("DELETE FROM catalogue WHERE sku = :key", key=key),
         lambda key: execute("UPDATE catalogue SET picture = NULL WHERE sku = :key", key=key),
+        lambda: execute("DROP TABLE catalogue"),
         lambda: execute("DROP TABLE catalogue"),
         lambda key: "\udcff" in key,
     )
@@ -198,6 +207,17 @@ def test_an_item_that_went_is_changed_not_unreadable(catalogue: Catalogue) -> No
         catalogue.source.read("a.jpg")
 
 
+def test_an_item_can_be_looked_for_by_itself(catalogue: Catalogue) -> None:
+    for name in ("a/1.jpg", "a/1.jpg.txt", "gone.jpg", "empty.jpg"):
+        catalogue.put(name, b"" if name == "empty.jpg" else b"1")
+    catalogue.remove("gone.jpg")
+
+    there = [
+        catalogue.source.exists(key) for key in ("a/1.jpg", "empty.jpg", "gone.jpg", "a/1", "A/1.jpg", "a/1.jpg/b")
+    ]
+    assert there == [True, True, False, False, False, False]
+
+
 def test_an_item_that_cannot_be_read_says_so(catalogue: Catalogue) -> None:
     catalogue.put("a.jpg", b"1")
     catalogue.lock("a.jpg")
@@ -214,3 +234,15 @@ def test_a_listing_that_cannot_be_finished_fails(catalogue: Catalogue) -> None:
 
     with pytest.raises(SourceUnreadable):
         list(catalogue.source.list())
+
+
+def test_a_place_that_is_not_there_is_neither_empty_nor_does_it_lack_an_item(catalogue: Catalogue) -> None:
+    if catalogue.take_away is None:
+        return
+    catalogue.put("a.jpg", b"1")
+    catalogue.take_away()
+
+    with pytest.raises(SourceUnreadable):
+        list(catalogue.source.list())
+    with pytest.raises(SourceUnreadable):
+        catalogue.source.exists("a.jpg")

@@ -53,6 +53,25 @@ def test_a_name_that_is_no_utf8_is_listed_as_it_is_or_refused_for_this_item_alon
     assert list(store.list()) in (["a.png"], ["a.png", "a/\udcff.png"])
 
 
+def test_what_is_removed_is_gone_and_may_be_gone_already(store: BlobStore) -> None:
+    store.write("a/1.png", b"1")
+    store.write("a/2.png", b"2")
+    for _ in range(2):
+        store.remove("a/1.png")
+    store.remove("never/there.png")
+
+    assert list(store.list()) == ["a/2.png"]
+    assert store.read("a/1.png") is None
+
+
+def test_hidden_names_are_kept_and_not_listed(store: BlobStore) -> None:
+    for name in (".trash/a.png", "a/.b.png", "a/c.png"):
+        store.write(name, b"1")
+
+    assert list(store.list()) == ["a/c.png"]
+    assert store.read(".trash/a.png") == b"1"
+
+
 def test_a_store_that_was_never_written_to_is_empty(store: BlobStore) -> None:
     assert list(store.list()) == []
 
