@@ -37,7 +37,7 @@ from bg_pipeline.fetching import fetch
 _BYTE_ORDER = {"postgresql": "C", "sqlite": "BINARY"}
 """Collations that sort text by its bytes. Another database has to do so by itself."""
 
-_STATEMENT_S = 300
+_STATEMENT_S = 300.0
 _BUSY_S = 30
 _ROWS = 1000
 """Fetched at a time."""
@@ -76,8 +76,8 @@ class SqlSource:
             version = rows.c.version if "version" in rows.c else null()
             statement = select(rows.c.key, size, version).order_by(key)
             last: bytes | None = None
-            # One cursor in one snapshot. Paging by key would sort the whole catalogue again for every page unless an
-            # index has just this byte order, which few have.
+            # One statement sees one snapshot. Paging by key would sort the whole catalogue again for every page unless
+            # an index has just this byte order, which few have.
             with conn.execution_options(yield_per=_ROWS).execute(statement) as result:
                 for found, size_bytes, seen in result:
                     last = self._next(found, last)
@@ -163,11 +163,11 @@ def _engine(url: Any) -> Engine:
         return create_engine(url, connect_args={"timeout": _BUSY_S})
     engine = create_engine(url, pool_timeout=_STATEMENT_S)
     if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        engine = engine.execution_options(postgresql_readonly=True)
 
         @event.listens_for(engine, "begin")
         def limit(conn: Connection) -> None:
-            conn.exec_driver_sql(f"SET LOCAL statement_timeout = {_STATEMENT_S * 1000}")
+            conn.exec_driver_sql(f"SET LOCAL statement_timeout = {int(_STATEMENT_S * 1000)}")
 
     return engine
 

@@ -1,6 +1,7 @@
 """A folder as a catalogue: links, uploads that go on, and evidence."""
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -121,6 +122,19 @@ def test_a_folder_that_vanishes_during_the_listing_is_no_empty_one(tmp_path: Pat
     (tmp_path / "b").rmdir()
 
     with pytest.raises(SourceUnreadable):
+        list(listing)
+
+
+def test_a_root_that_vanishes_during_the_listing_is_no_end_of_it(tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    root.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (root / name).write_bytes(b"1")
+    listing = FolderSource(root).list()
+    next(listing)
+    shutil.rmtree(root)
+
+    with pytest.raises(SourceUnreadable, match="BG_SOURCE"):
         list(listing)
 
 

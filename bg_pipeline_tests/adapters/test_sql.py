@@ -168,6 +168,26 @@ def test_keys_are_told_apart_where_the_database_does_not(tmp_path: Path) -> None
         source.read("A")
 
 
+def test_a_database_that_does_not_sort_by_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collations are known for two databases; another one is held to the order all the same."""
+    monkeypatch.setattr("bg_pipeline.sources.sql._BYTE_ORDER", {})
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db")
+    with engine.begin() as conn:
+        conn.execute(text("CREATE TABLE items (key TEXT COLLATE NOCASE, image BLOB)"))
+        conn.execute(text("INSERT INTO items VALUES ('a', x'01'), ('B', x'02')"))
+    engine.dispose()
+
+    with pytest.raises(SourceUnreadable, match="not sorted by bytes: 'B' came after 'a'"):
+        list(SqlSource(f"sqlite:///{tmp_path}/shop.db", "SELECT key, image FROM items").list())
+
+
+def test_a_query_that_takes_for_ever_is_ended(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bg_pipeline.sources.sql._STATEMENT_S", 0.1)
+
+    with pytest.raises(SourceUnreadable, match="statement timeout"):
+        list(SqlSource(postgres_url, "SELECT pg_sleep(60)::text AS key, NULL AS url").list())
+
+
 def test_a_listing_is_one_snapshot(postgres_url: str) -> None:
     """Rows that move while it goes on would be missing, or come twice."""
     engine = create_engine(postgres_url)
