@@ -16,7 +16,9 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004  botocore's own
+    FlexibleChecksumError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
 )
@@ -65,8 +67,9 @@ class Page:
     """Their keys still with the prefix."""
     truncated: str
     token: str
-    count: str
-    """As the server writes these three; empty where it does not."""
+    """As the server writes these two; empty where it does not."""
+    count: int
+    """How many it says they are; -1 where it does not."""
 
 
 class Objects:
@@ -117,10 +120,18 @@ class Objects:
             ObjectRefused: this one cannot be read.
             BucketError: nothing can.
         """
-        name = self._bucket.prefix + key
         with self._told("s3:GetObject"):
-            found = self._client.get_object(Bucket=self._bucket.name, Key=name, ChecksumMode="ENABLED")
-            data: bytes = found["Body"].read()
+            for left in reversed(range(_ATTEMPTS)):
+                found = self._client.get_object(
+                    Bucket=self._bucket.name, Key=self._bucket.prefix + key, ChecksumMode="ENABLED"
+                )
+                try:
+                    data: bytes = found["Body"].read()
+                except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
+                    if not left:  # botocore tries again only until the answer begins
+                        raise
+                else:
+                    break
         return data
 
     def has(self, key: str) -> bool:
@@ -145,8 +156,8 @@ class Objects:
         Store one object with one request, and see that what arrived is what was sent.
 
         Args:
-            once: the object is never written anew with other bytes. If it is there, it is compared and left alone,
-                where the server can tell in the same request.
+            once: to be written only if there is none. One that is there is compared, and replaced only if it
+                differs. A server that cannot tell is asked without the condition.
 
         Raises:
             BucketError: it cannot be written, or arrived damaged.
@@ -204,7 +215,7 @@ class Objects:
                 page: Page = self._client.list_objects_v2(
                     Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **asked
                 )["Page"]
-            if page.count and int(page.count) != len(page.rows):
+            if page.count not in {-1, len(page.rows)}:
                 raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
             yield page
             if page.truncated == "false" and not page.token:
@@ -235,6 +246,8 @@ class Objects:
             ) from error
         except (ET.ParseError, ValueError) as error:
             raise self._broken(str(error)) from error
+        except FlexibleChecksumError as error:
+            raise ObjectRefused(f"{self._bucket} has bytes that do not fit their checksum") from error
         except BotoCoreError as error:
             raise BucketError(f"{self._bucket}: {error}") from error
 
@@ -323,7 +336,7 @@ def parse_page(body: bytes) -> Page:
         ),
         truncated=root.findtext(f"{space}IsTruncated", ""),
         token=root.findtext(f"{space}NextContinuationToken", ""),
-        count=root.findtext(f"{space}KeyCount", ""),
+        count=int(root.findtext(f"{space}KeyCount", "-1")),
     )
 
 
