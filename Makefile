@@ -3,10 +3,11 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --locked --extra local
 
-.PHONY: help demo test check dev
+.PHONY: help demo test test-radosgw check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make test    lint, types, layers and tests"
+	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
 
@@ -21,6 +22,10 @@ check: $(UV)
 
 test: check
 	$(RUN) pytest -n auto --dist loadfile
+
+test-radosgw: $(UV)
+	command -v radosgw >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends radosgw ceph-mon ceph-osd)
+	$(RUN) pytest -m radosgw
 
 dev: $(UV)
 	mkdir -p .dagster && cp -n dagster.yaml .dagster/ || true

@@ -18,11 +18,14 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.params import refusal
+from bg_pipeline.core.places import bucket_of
 from bg_pipeline.core.prices import MAX_SIDE_PX, max_pixels
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, Step
 from bg_pipeline.errors import ConfigurationError
@@ -92,14 +95,24 @@ class Settings(Night):
     (`bg_source`, `bgeraser_api_key`).
     """
 
-    bg_source: str = Field("./images", description="folder with the catalogue")
-    bg_output: str = Field("./cutouts", description="folder for the cutouts")
+    bg_source: SecretStr = Field(
+        SecretStr("./images"), description="the catalogue: folder, `s3://BUCKET/PREFIX`, or SQLAlchemy URL"
+    )
+    bg_source_query: str = Field(
+        "", description="for a database: a SELECT of `key` and `image` (bytes) or `url`, and best of all `version`"
+    )
+    bg_output: str = Field("./cutouts", description="the cutouts: folder or `s3://BUCKET/PREFIX`")
     bg_state: SecretStr = Field(
         SecretStr("sqlite:///./.bg_pipeline/manifest.db"),
         description="manifest, ledger and gate: `sqlite:///FILE` or `postgresql+psycopg://…`",
     )
-    bg_masters: str = Field(".bg_pipeline/masters", description="folder for the paid results")
+    bg_masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
     bg_gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")
+    bg_s3_endpoint: str = Field("", description="URL of an S3-compatible server; default: `AWS_ENDPOINT_URL`, or AWS")
+    bg_follow_links: bool = Field(False, description="follow symbolic links in a source folder, never out of it")
+    bg_settle_s: float = Field(
+        0.0, ge=0, description="files changed within so many seconds may still be uploaded: the next sync takes them"
+    )
     bg_provider: str = Field(
         "local",
         description="who removes the background: `local`, `rembg`, `bgeraser`, `removebg` or `photoroom`;"
@@ -177,11 +190,30 @@ class Settings(Night):
         "full", description="on `basic`: `preview` (0.25 megapixels), `medium` (1.5), `hd` (4) or `full` (36)"
     )
 
-    @field_validator("bg_source", "bg_output", "bg_masters")
+    @field_validator("bg_source")
     @classmethod
-    def _a_folder(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("must be a folder; this version reads and writes no other kind of place")
+    def _a_source(cls, value: SecretStr) -> SecretStr:
+        place = value.get_secret_value()
+        if bucket_of(place) is None and "://" in place:
+            try:
+                make_url(place).get_dialect()
+            except (ArgumentError, ImportError, ValueError) as error:
+                raise ValueError("must be a folder, s3://BUCKET/PREFIX, or the URL of a database") from error
+        return value
+
+    @field_validator("bg_output", "bg_masters")
+    @classmethod
+    def _a_store(cls, value: str) -> str:
+        if bucket_of(value) is None and "://" in value:
+            raise ValueError("must be a folder or s3://BUCKET/PREFIX")
+        return value
+
+    @field_validator("bg_s3_endpoint")
+    @classmethod
+    def _an_endpoint(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in {"https", "http"} or not url.hostname or url.username or url.password):
+            raise ValueError("must be a URL without credentials, such as https://s3.example.com")
         return value
 
     @field_validator("bg_background")
@@ -263,11 +295,13 @@ class Settings(Night):
                     " (the sandbox takes any)"
                 )
         self._passes_through()
-        source, output, masters = (Path(p).resolve() for p in (self.bg_source, self.bg_output, self.bg_masters))
-        for name, folder in (("BG_OUTPUT", output), ("BG_MASTERS", masters)):
-            if folder.is_relative_to(source) or source.is_relative_to(folder):
+        if self.is_database != bool(self.bg_source_query):
+            raise ValueError("BG_SOURCE_QUERY goes with a database in BG_SOURCE, and a database needs it")
+        source, output, masters = self.bg_source.get_secret_value(), self.bg_output, self.bg_masters
+        for name, store in (("BG_OUTPUT", output), ("BG_MASTERS", masters)):
+            if not self.is_database and _overlap(store, source):
                 raise ValueError(f"{name} and BG_SOURCE must not lie in each other: cutouts would be cut out again")
-        if masters.is_relative_to(output) or output.is_relative_to(masters):
+        if _overlap(masters, output):
             raise ValueError("BG_MASTERS and BG_OUTPUT must not lie in each other")
         return self
 
@@ -294,6 +328,24 @@ class Settings(Night):
             ),
             keep_cutouts=self.bg_already_cut == "keep",
         )
+
+    @property
+    def is_database(self) -> bool:
+        """Whether the catalogue is one."""
+        source = self.bg_source.get_secret_value()
+        return "://" in source and bucket_of(source) is None
+
+    @property
+    def source_name(self) -> str:
+        """The source as it may be shown: without the password of a database."""
+        source = self.bg_source.get_secret_value()
+        return make_url(source).set(query={}).render_as_string() if self.is_database else source
+
+    @property
+    def s3_endpoint(self) -> str:
+        """The S3-compatible server; empty for AWS."""
+        names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        return self.bg_s3_endpoint or next((os.environ[name] for name in names if os.environ.get(name)), "")
 
     @property
     def deletes(self) -> DeletePolicy:
@@ -400,6 +452,16 @@ def _split_urls(value: SecretStr) -> list[str]:
     return [
         url for url in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)|\s+", value.get_secret_value().strip(" ,\n")) if url
     ]
+
+
+def _overlap(one: str, other: str) -> bool:
+    buckets = bucket_of(one), bucket_of(other)
+    if buckets[0] and buckets[1]:
+        return buckets[0].overlaps(buckets[1])
+    if buckets[0] or buckets[1]:
+        return False
+    folders = Path(one).resolve(), Path(other).resolve()
+    return folders[0].is_relative_to(folders[1]) or folders[1].is_relative_to(folders[0])
 
 
 def load_settings() -> Settings:

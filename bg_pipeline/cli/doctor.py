@@ -58,8 +58,8 @@ def _finding(name: str, look_at: Callable[[], str]) -> Finding:
 def _first_key(settings: Settings, parts: Parts) -> str:
     first = next(parts.source.list(), None)
     if first is None:
-        raise ConfigurationError(f"{settings.bg_source} is empty: set BG_SOURCE to the folder with your pictures")
-    return f"{settings.bg_source} can be listed; it starts with {first.key}"
+        raise ConfigurationError(f"{settings.source_name} is empty: set BG_SOURCE to the folder with your pictures")
+    return f"{settings.source_name} can be listed; it starts with {first.key}"
 
 
 def _writable(probe: Callable[[], None], place: str) -> str:

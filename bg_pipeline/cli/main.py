@@ -92,7 +92,7 @@ def plan(as_json: bool) -> None:
         )
         return
     out = show.console()
-    show.show_scan(out, found, settings.bg_source)
+    show.show_scan(out, found, settings.source_name)
     show.show_delta(out, delta)
     show.show_providers(out, providers)
     if pending:
@@ -147,7 +147,7 @@ def sync(
         )
     if not as_json:
         out = show.console()
-        show.show_scan(out, done.scan, settings.bg_source)
+        show.show_scan(out, done.scan, settings.source_name)
         show.show_delta(out, done.delta)
         show.show_trashed(out, done.trashed)
     if done.trashed.stopped:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
@@ -31,9 +32,8 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One line of a listing."""
+class Listed(NamedTuple):
+    """One line of a listing. A tuple, because a frozen dataclass takes three times as long to make a million of."""
 
     key: str
     evidence: str

@@ -8,7 +8,7 @@ import pytest
 from bg_pipeline.config import Surface, load_night, load_settings
 from bg_pipeline.core.recipe import Cut, Step
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.wiring import remover
+from bg_pipeline.wiring import masters_of, outputs_of, remover, source_of
 from bg_pipeline_tests.graph import call_here
 
 REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
@@ -70,7 +70,19 @@ def test_a_rendition_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"BG_OUTPUT": "./images/cutouts"}, "must not lie in each other"),
         ({"BG_SOURCE": "."}, "must not lie in each other"),
         ({"BG_MASTERS": "./cutouts/masters"}, "must not lie in each other"),
-        ({"BG_SOURCE": "s3://bucket"}, "BG_SOURCE"),
+        ({"BG_SOURCE": "s3://"}, "BG_SOURCE: must be s3://BUCKET"),
+        ({"BG_SOURCE": "gs://bucket/images"}, "BG_SOURCE: must be a folder, s3://BUCKET/PREFIX, or"),
+        ({"BG_OUTPUT": "sqlite:///shop.db"}, "BG_OUTPUT: must be a folder or s3://"),
+        ({"BG_MASTERS": "https://shop.example.com"}, "BG_MASTERS"),
+        ({"BG_SOURCE": "s3://shop/img", "BG_OUTPUT": "s3://shop/img/cut"}, "must not lie in each other"),
+        ({"BG_SOURCE": "s3://shop/img", "BG_OUTPUT": "s3://shop"}, "must not lie in each other"),
+        ({"BG_SOURCE": "s3://shop", "BG_MASTERS": "s3://shop/masters"}, "BG_MASTERS and BG_SOURCE"),
+        ({"BG_OUTPUT": "s3://shop/cut", "BG_MASTERS": "s3://shop/cut/"}, "BG_MASTERS and BG_OUTPUT"),
+        ({"BG_SOURCE": "sqlite:///shop.db"}, "BG_SOURCE_QUERY"),
+        ({"BG_SOURCE_QUERY": "SELECT key, image FROM items"}, "BG_SOURCE_QUERY"),
+        ({"BG_S3_ENDPOINT": "s3.example.com"}, "BG_S3_ENDPOINT"),
+        ({"BG_S3_ENDPOINT": "https://me:secret@s3.example.com"}, "BG_S3_ENDPOINT"),
+        ({"BG_SETTLE_S": "-1"}, "BG_SETTLE_S"),
         ({"BGERASER_BASE_URL": "http://bgeraser.ink"}, "https"),
         ({"BGERASER_BASE_URL": "bgeraser.ink"}, "BGERASER_BASE_URL"),
         ({"BG_TIMEZONE": "Mars/Olympus"}, "BG_TIMEZONE"),
@@ -107,6 +119,42 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, names: dict[s
 
     with pytest.raises(ConfigurationError, match=said):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("s3://shop/img", "s3://shop/cut", "s3://shop/masters"),
+        ("s3://shop/img", "s3://shop/img-cut", ".bg_pipeline/masters"),
+        ("./images", "s3://shop", "s3://masters"),
+        ("s3://shop", "./cutouts", ".bg_pipeline/masters"),
+    ],
+)
+def test_places_of_every_kind_go_together(places: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, place in zip(("BG_SOURCE", "BG_OUTPUT", "BG_MASTERS"), places, strict=True):
+        monkeypatch.setenv(name, place)
+
+    settings = load_settings()
+    assert (settings.source_name, settings.bg_output, settings.bg_masters) == places
+
+
+def test_an_endpoint_of_our_own_wins_over_that_of_every_aws_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().s3_endpoint == ""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://all.example.com")
+    assert load_settings().s3_endpoint == "https://all.example.com"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.com")
+    assert load_settings().s3_endpoint == "https://s3.example.com"
+    monkeypatch.setenv("BG_S3_ENDPOINT", "http://127.0.0.1:9000")
+    assert load_settings().s3_endpoint == "http://127.0.0.1:9000"
+
+
+def test_a_database_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BG_SOURCE", "postgresql+psycopg://me:canary-1@host/shop?password=canary-2")
+    monkeypatch.setenv("BG_SOURCE_QUERY", "SELECT key, image FROM items")
+    settings = load_settings()
+
+    assert settings.source_name == "postgresql+psycopg://me:***@host/shop"
+    assert "canary" not in repr(settings)
 
 
 def test_a_wrong_toml_file_is_named(tmp_path: Path) -> None:
@@ -237,3 +285,22 @@ def test_the_night_needs_neither_key_nor_folder(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("BG_NIGHTLY_CRON", "30 1 * * *")
 
     assert load_night().bg_nightly_cron == "30 1 * * *"
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("./images", "FolderSource"), ("s3://shop/img", "S3Source"), ("sqlite:///shop.db", "SqlSource")],
+)
+def test_a_source_is_chosen_by_how_its_place_is_written(place: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BG_SOURCE", place)
+    if kind == "SqlSource":
+        monkeypatch.setenv("BG_SOURCE_QUERY", "SELECT key, image FROM items")
+
+    assert type(source_of(load_settings())).__name__ == kind
+
+
+def test_stores_are_chosen_by_how_their_places_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BG_OUTPUT", "s3://shop/cut")
+
+    assert type(outputs_of(load_settings())).__name__ == "S3Store"
+    assert type(masters_of(load_settings())).__name__ == "FolderStore"

@@ -216,9 +216,11 @@ def _of_version(url: str, version: str) -> str:
     """A database as an earlier version left it; returns its URL."""
     made = make_url(url)
     if made.get_backend_name() == "postgresql":
-        with create_engine(url, isolation_level="AUTOCOMMIT").connect() as conn:
+        server = create_engine(url, isolation_level="AUTOCOMMIT")
+        with server.connect() as conn:
             conn.execute(text(f"DROP DATABASE IF EXISTS version_{version}"))
             conn.execute(text(f"CREATE DATABASE version_{version}"))
+        server.dispose()
         made = made.set(database=f"version_{version}")
     else:
         Path(str(made.database)).parent.mkdir(parents=True)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports import ImageSource
 from bg_pipeline.sources.folder import FolderSource
+from bg_pipeline.sources.s3 import S3Source
+from bg_pipeline.sources.sql import SqlSource
 from bg_pipeline_tests.fakes import MemorySource
+from bg_pipeline_tests.s3 import CONTROL_KEYS, NASTY_KEYS, S3Server, answer_instead, error_body
 
 
 @dataclass
@@ -21,36 +25,10 @@ class Catalogue:
     remove: Callable[[str], None]
     lock: Callable[[str], None]
     break_listing: Callable[[], None]
-
-
-def _folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
-    def put(key: str, data: bytes) -> None:
-        (root / key).parent.mkdir(parents=True, exist_ok=True)
-        (root / key).write_bytes(data)
-
-    def lock(key: str) -> None:
-        # Root reads any file, so permissions alone would prove nothing here.
-        real = Path.read_bytes
-        refused = PermissionError(13, "Permission denied")
-
-        def read(path: Path) -> bytes:
-            if path == root / key:
-                raise refused
-            return real(path)
-
-        monkeypatch.setattr(Path, "read_bytes", read)
-
-    def break_listing() -> None:
-        real = os.scandir
-
-        def scandir(path: Path) -> object:
-            if Path(path) != root:
-                raise PermissionError(13, "Permission denied", str(path))
-            return real(path)
-
-        monkeypatch.setattr(os, "scandir", scandir)
-
-    return Catalogue(FolderSource(root), put, lambda key: (root / key).unlink(), lock, break_listing)
+    take_away: Callable[[], None] | None = None
+    """The whole place, as when a share is not mounted; None where it cannot happen."""
+    refuses: Callable[[str], bool] = lambda _key: False
+    """Keys that this kind of place cannot hold."""
 
 
 def _memory() -> Catalogue:
@@ -64,18 +42,141 @@ def _memory() -> Catalogue:
     )
 
 
-@pytest.fixture(params=["memory", "folder"])
+def _folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    root.mkdir()
+
+    def put(key: str, data: bytes) -> None:
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_bytes(data)
+
+    def lock(key: str) -> None:
+        # Root reads any file, so permissions alone would prove nothing here.
+        real = os.open
+
+        def refuse(path: str, *args: int, **more: int) -> int:
+            if path == Path(key).name:
+                raise PermissionError(13, "Permission denied")
+            return real(path, *args, **more)
+
+        monkeypatch.setattr(os, "open", refuse)
+
+    def break_listing() -> None:
+        real = os.open
+
+        def refuse(path: str, *args: int, **more: int) -> int:
+            if path == "b":
+                raise PermissionError(13, "Permission denied", path)
+            return real(path, *args, **more)
+
+        monkeypatch.setattr(os, "open", refuse)
+
+    def refuses(key: str) -> bool:
+        hidden = any(part.startswith(".") for part in key.split("/"))
+        return hidden or "//" in key or key.startswith("/") or len(key) > 255
+
+    def take_away() -> None:
+        root.rename(root.parent / "unmounted")
+
+    return Catalogue(
+        FolderSource(root), put, lambda key: (root / key).unlink(), lock, break_listing, take_away, refuses
+    )
+
+
+def _s3(server: S3Server) -> Catalogue:
+    bucket = server.new_bucket("catalogue/img 1/")
+    server.put(bucket, "", b"")  # what a console leaves behind for a folder
+    source = S3Source(bucket, server.endpoint)
+    refused = error_body("AccessDenied")
+    taken: dict[str, bool] = {}
+
+    def refuses(key: str) -> bool:
+        if key in CONTROL_KEYS and key not in taken:
+            try:
+                server.put(bucket, key, b"1")
+            except server.client.exceptions.ClientError:
+                taken[key] = False
+            else:
+                taken[key] = True
+        return "\udcff" in key or not taken.get(key, True)
+
+    return Catalogue(
+        source,
+        lambda key, data: server.put(bucket, key, data),
+        lambda key: server.remove(bucket, key),
+        lambda key: answer_instead(source._objects, "GetObject", 403, refused, lambda url: url.endswith(key)),
+        lambda: answer_instead(source._objects, "ListObjectsV2", 403, refused, lambda _url: True),
+        lambda: server.remove_bucket(bucket),
+        refuses,
+    )
+
+
+def _sql(url: str) -> Catalogue:
+    engine = create_engine(url)
+    image = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
+    with engine.begin() as conn:
+        conn.execute(text("DROP TABLE IF EXISTS catalogue"))
+        conn.execute(text(f"CREATE TABLE catalogue (sku TEXT, picture {image}, changes INTEGER)"))
+    query = "SELECT sku AS key, picture AS image, changes AS version FROM catalogue WHERE sku <> ':none'"
+
+    def execute(statement: str, **values: object) -> None:
+        with engine.begin() as conn:
+            conn.execute(text(statement), values)
+        engine.dispose()
+
+    def put(key: str, data: bytes) -> None:
+        before = "SELECT 1 + count(*) FROM catalogue WHERE sku = :key"
+        with engine.begin() as conn:
+            version = conn.execute(text(before), {"key": key}).scalar_one()
+        execute("DELETE FROM catalogue WHERE sku = :key", key=key)
+        execute("INSERT INTO catalogue VALUES (:key, :data, :version)", key=key, data=data, version=version)
+
+    return Catalogue(
+        SqlSource(url, query),
+        put,
+        lambda key: execute("DELETE FROM catalogue WHERE sku = :key", key=key),
+        lambda key: execute("UPDATE catalogue SET picture = NULL WHERE sku = :key", key=key),
+        lambda: execute("DROP TABLE catalogue"),
+        lambda: execute("DROP TABLE catalogue"),
+        lambda key: "\udcff" in key,
+    )
+
+
+KINDS = ["memory", "folder", "s3", "sqlite", "postgresql", pytest.param("radosgw", marks=pytest.mark.radosgw)]
+
+
+@pytest.fixture(params=KINDS)
 def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
-    (tmp_path / "images").mkdir()
-    return _memory() if request.param == "memory" else _folder(tmp_path / "images", monkeypatch)
+    match request.param:
+        case "memory":
+            return _memory()
+        case "folder":
+            return _folder(tmp_path / "images", monkeypatch)
+        case "sqlite":
+            return _sql(f"sqlite:///{tmp_path}/shop.db")
+        case "postgresql":
+            return _sql(request.getfixturevalue("postgres_url"))
+        case _:
+            return _s3(request.getfixturevalue(request.param))
 
 
 def test_every_item_is_listed_once_in_byte_order(catalogue: Catalogue) -> None:
     names = ["b.jpg", "a/2.jpg", "a/1.jpg", "a.jpg", "a-b/1.jpg", "é/ö.jpg", "B.jpg", "a/b/c/d.jpg", "a/\udcff.jpg"]
+    names = [name for name in names if not catalogue.refuses(name)]
     for name in names:
         catalogue.put(name, b"1")
 
     assert [listed.key for listed in catalogue.source.list()] == sorted(names, key=key_bytes)
+
+
+def test_keys_are_listed_and_read_as_they_are_spelled(catalogue: Catalogue) -> None:
+    names = [name for name in NASTY_KEYS + CONTROL_KEYS if not catalogue.refuses(name)]
+    for name in names:
+        catalogue.put(name, name.encode())
+
+    listed = [found.key for found in catalogue.source.list()]
+    assert listed == sorted(names, key=key_bytes)
+    assert len(listed) > 25
+    assert [catalogue.source.read(key) for key in listed] == [key.encode() for key in listed]
 
 
 def test_what_is_read_is_what_is_there_now(catalogue: Catalogue) -> None:
@@ -92,23 +193,36 @@ def test_evidence_stays_while_nothing_changes_and_differs_after_a_change(catalog
     changed = next(catalogue.source.list())
 
     assert first == again
+    assert first.settled
     assert first.size_bytes == 4
     assert changed.evidence != first.evidence
 
 
 def test_an_item_that_went_is_changed_not_unreadable(catalogue: Catalogue) -> None:
     catalogue.put("a.jpg", b"1")
+    catalogue.put("b.jpg", b"1")
     catalogue.remove("a.jpg")
 
     with pytest.raises(ItemChanged):
         catalogue.source.read("a.jpg")
 
 
+def test_an_item_can_be_looked_for_by_itself(catalogue: Catalogue) -> None:
+    for name in ("a/1.jpg", "a/1.jpg.txt", "gone.jpg", "empty.jpg"):
+        catalogue.put(name, b"" if name == "empty.jpg" else b"1")
+    catalogue.remove("gone.jpg")
+
+    there = [
+        catalogue.source.exists(key) for key in ("a/1.jpg", "empty.jpg", "gone.jpg", "a/1", "A/1.jpg", "a/1.jpg/b")
+    ]
+    assert there == [True, True, False, False, False, False]
+
+
 def test_an_item_that_cannot_be_read_says_so(catalogue: Catalogue) -> None:
     catalogue.put("a.jpg", b"1")
     catalogue.lock("a.jpg")
 
-    with pytest.raises(ItemUnreadable, match="Permission denied"):
+    with pytest.raises(ItemUnreadable, match=r"cannot be read: .*(Permission denied|not allowed|neither)"):
         catalogue.source.read("a.jpg")
 
 
@@ -130,31 +244,13 @@ def test_a_listing_that_cannot_be_finished_fails(catalogue: Catalogue) -> None:
         list(catalogue.source.list())
 
 
-def test_a_folder_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match="BG_SOURCE"):
-        list(FolderSource(tmp_path / "unmounted").list())
+def test_a_place_that_is_not_there_is_neither_empty_nor_does_it_lack_an_item(catalogue: Catalogue) -> None:
+    if catalogue.take_away is None:
+        return
+    catalogue.put("a.jpg", b"1")
+    catalogue.take_away()
 
-
-def test_links_and_hidden_files_are_left_out(tmp_path: Path) -> None:
-    """A link may lead out of the folder, or round in circles."""
-    (tmp_path / "a.jpg").write_bytes(b"1")
-    (tmp_path / ".DS_Store").write_bytes(b"1")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "out.jpg").symlink_to("/etc/passwd")
-
-    assert [listed.key for listed in FolderSource(tmp_path).list()] == ["a.jpg"]
-
-
-def test_an_edit_that_restores_size_and_time_still_changes_the_evidence(tmp_path: Path) -> None:
-    file = tmp_path / "a.jpg"
-    file.write_bytes(b"1111")
-    before, listed = file.stat(), next(FolderSource(tmp_path).list())
-    file.write_bytes(b"2222")
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    assert next(FolderSource(tmp_path).list()).evidence != listed.evidence
-
-
-def test_a_folder_that_is_not_there_cannot_tell_what_is_in_it(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable):
-        FolderSource(tmp_path / "unmounted").exists("a.jpg")
+        list(catalogue.source.list())
+    with pytest.raises(SourceUnreadable):
+        catalogue.source.exists("a.jpg")

@@ -2,24 +2,35 @@
 
 import errno
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.errors import StoreError
+from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.outputs.folder import FolderStore
+from bg_pipeline.outputs.s3 import S3Store
 from bg_pipeline.ports import BlobStore
 from bg_pipeline_tests.fakes import MemoryStore
 
+KINDS = ["memory", "folder", "s3", "s3-masters"]
 
-@pytest.fixture(params=["memory", "folder"])
+
+@pytest.fixture(params=[*KINDS, *(pytest.param(k, marks=pytest.mark.radosgw) for k in ("radosgw", "radosgw-masters"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return MemoryStore() if request.param == "memory" else FolderStore(tmp_path / "cutouts")
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "folder":
+        return FolderStore(tmp_path / "cutouts")
+    name, _, masters = request.param.partition("-")
+    server = request.getfixturevalue(name)
+    return S3Store(server.new_bucket("cutouts 1/"), server.endpoint, write_once=bool(masters))
 
 
 def test_what_is_written_can_be_read_and_is_replaced_by_the_next(store: BlobStore) -> None:
     store.write("shoes/a.png", b"1")
+    store.write("shoes/a.png", b"2")
     store.write("shoes/a.png", b"2")
 
     assert store.read("shoes/a.png") == b"2"
@@ -27,20 +38,48 @@ def test_what_is_written_can_be_read_and_is_replaced_by_the_next(store: BlobStor
 
 
 def test_names_are_listed_in_byte_order(store: BlobStore) -> None:
-    names = ["b.png", "a/1.png", "a.png", "a-b/1.png", "é.png", "a/\udcff.png"]
+    names = ["b.png", "a/1.png", "a.png", "a-b/1.png", "é.png", "+ %/1.png", "\U0001f45f.png"]
     for name in names:
         store.write(name, b"")
 
     assert list(store.list()) == sorted(names, key=key_bytes)
 
 
+def test_a_name_that_is_no_utf8_is_listed_as_it_is_or_refused_for_this_item_alone(store: BlobStore) -> None:
+    store.write("a.png", b"")
+    with pytest.raises(ItemError, match="rename") if isinstance(store, S3Store) else nullcontext():
+        store.write("a/\udcff.png", b"")
+
+    assert list(store.list()) in (["a.png"], ["a.png", "a/\udcff.png"])
+
+
+def test_what_is_removed_is_gone_and_may_be_gone_already(store: BlobStore) -> None:
+    store.write("a/1.png", b"1")
+    store.write("a/2.png", b"2")
+    for _ in range(2):
+        store.remove("a/1.png")
+    store.remove("never/there.png")
+
+    assert list(store.list()) == ["a/2.png"]
+    assert store.read("a/1.png") is None
+
+
+def test_hidden_names_are_kept_and_not_listed(store: BlobStore) -> None:
+    for name in (".trash/a.png", "a/.b.png", "a/c.png"):
+        store.write(name, b"1")
+
+    assert list(store.list()) == ["a/c.png"]
+    assert store.read(".trash/a.png") == b"1"
+
+
 def test_a_store_that_was_never_written_to_is_empty(store: BlobStore) -> None:
     assert list(store.list()) == []
 
 
-def test_a_name_that_leads_out_is_refused(store: BlobStore) -> None:
+@pytest.mark.parametrize("name", ["../a.png", "a/../../b.png"])
+def test_a_name_that_leads_out_is_refused(name: str, store: BlobStore) -> None:
     with pytest.raises(StoreError, match="outside"):
-        store.write("../a.png", b"1")
+        store.write(name, b"1")
 
 
 def test_what_is_removed_is_gone_and_removing_it_again_does_no_harm(store: BlobStore) -> None:
@@ -67,6 +106,13 @@ def test_a_probe_leaves_nothing_behind(store: BlobStore) -> None:
     store.probe()
 
     assert list(store.list()) == []
+
+
+def test_nothing_is_left_half_written(store: BlobStore) -> None:
+    store.write("a.png", b"1")
+
+    assert store.sweep(older_than=0.0) == 0
+    assert store.read("a.png") == b"1"
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])

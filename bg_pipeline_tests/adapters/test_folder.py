@@ -1,0 +1,159 @@
+"""A folder as a catalogue: links, uploads that go on, and evidence."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.sources.folder import FolderSource
+
+
+def _keys(source: FolderSource) -> list[str]:
+    return [listed.key for listed in source.list()]
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_folder_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="BG_SOURCE"):
+        list(FolderSource(tmp_path / "unmounted").list())
+
+
+def test_links_and_hidden_files_are_left_out(tmp_path: Path) -> None:
+    """A link may lead out of the folder, or round in circles."""
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    (tmp_path / ".DS_Store").write_bytes(b"1")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "out.jpg").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe.jpg")
+
+    assert _keys(FolderSource(tmp_path)) == ["a.jpg"]
+
+
+def test_links_are_followed_when_asked_for_but_never_out_or_round(tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    (root / "shoes/left").mkdir(parents=True)
+    (root / "shoes/left/a.jpg").write_bytes(b"1")
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private/secret.jpg").write_bytes(b"secret")
+    (root / "again").symlink_to(root / "shoes")
+    (root / "b.jpg").symlink_to("shoes/left/a.jpg")
+    (root / "shoes/left/up").symlink_to(root / "shoes")
+    (root / "shoes/root").symlink_to(root)
+    (root / "gone.jpg").symlink_to("nowhere.jpg")
+    (root / "out").symlink_to(tmp_path / "private")
+    (root / "out.jpg").symlink_to(tmp_path / "private/secret.jpg")
+    (root / "sibling").symlink_to(tmp_path / "images-old")
+    source = FolderSource(root, follow_links=True)
+
+    assert _keys(source) == ["again/left/a.jpg", "b.jpg", "shoes/left/a.jpg"]
+    assert source.read("again/left/a.jpg") == b"1"
+    for key in ("out.jpg", "out/secret.jpg"):
+        with pytest.raises(ItemUnreadable, match="leads out"):
+            source.read(key)
+
+
+@pytest.mark.parametrize("key", ["folder/a.jpg", "b.jpg"])
+def test_a_link_that_is_planted_after_the_listing_is_not_read(key: str, tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    root.mkdir()
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private/a.jpg").write_bytes(b"secret")
+    (root / "folder").symlink_to(tmp_path / "private")
+    (root / "b.jpg").symlink_to(tmp_path / "private/a.jpg")
+
+    with pytest.raises((ItemUnreadable, ItemChanged)):
+        FolderSource(root).read(key)
+
+
+@pytest.mark.parametrize("key", ["../private.jpg", "/etc/passwd", "a/../../private.jpg", ""])
+def test_a_key_that_leads_out_is_not_read(key: str, tmp_path: Path) -> None:
+    (tmp_path / "images/a").mkdir(parents=True)
+    (tmp_path / "private.jpg").write_bytes(b"secret")
+
+    with pytest.raises(ItemUnreadable):
+        FolderSource(tmp_path / "images").read(key)
+
+
+def test_what_is_no_file_any_more_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket.jpg"))
+
+        for key in ("pipe.jpg", "folder.jpg", "socket.jpg"):
+            with pytest.raises(ItemUnreadable):
+                FolderSource(tmp_path).read(key)
+
+
+def test_an_edit_that_restores_size_and_time_still_changes_the_evidence(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(b"1111")
+    before, listed = file.stat(), next(FolderSource(tmp_path).list())
+    file.write_bytes(b"2222")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert next(FolderSource(tmp_path).list()).evidence != listed.evidence
+
+
+@pytest.mark.parametrize(
+    ("age_s", "settled"), [(0.5, False), (4.9, False), (5.0, True), (3600, True), (-2.0, False), (-3600, True)]
+)
+def test_a_file_settles_with_time_and_one_from_the_future_too(age_s: float, settled: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    os.utime(tmp_path / "a.jpg", (1000, 1000 - age_s))
+    (listed,) = FolderSource(tmp_path, now=lambda: 1000.0, settle_s=5).list()
+
+    assert (listed.settled, listed.modified_at) == (settled, 1000 - age_s)
+
+
+def test_a_folder_that_vanishes_during_the_listing_is_no_empty_one(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(b"1")
+    listing = FolderSource(tmp_path).list()
+    next(listing)
+    (tmp_path / "b/1.jpg").unlink()
+    (tmp_path / "b").rmdir()
+
+    with pytest.raises(SourceUnreadable):
+        list(listing)
+
+
+def test_a_root_that_vanishes_during_the_listing_is_no_end_of_it(tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    root.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (root / name).write_bytes(b"1")
+    listing = FolderSource(root).list()
+    next(listing)
+    shutil.rmtree(root)
+
+    with pytest.raises(SourceUnreadable, match="BG_SOURCE"):
+        list(listing)
+
+
+def test_a_file_that_vanishes_during_the_listing_is_left_out(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(b"1")
+    listing = FolderSource(tmp_path).list()
+    next(listing)
+    (tmp_path / "b.jpg").unlink()
+
+    assert [listed.key for listed in listing] == ["c.jpg"]
+
+
+def test_a_listing_that_is_left_early_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/1.jpg").write_bytes(b"1")
+    before = _descriptors()
+    listing = FolderSource(tmp_path).list()
+    next(listing)
+    listing.close()
+
+    assert _descriptors() == before

@@ -1,0 +1,171 @@
+"""
+Benchmark: 100,000 objects on an S3 server, nothing changed.
+
+    python -m bg_pipeline_tests.benchmarks.listing [--objects N]
+
+Each contestant is a process that compares the bucket with what it knows: ours with its manifest, the others with a
+folder. Requests are counted in the server's own log. Needs radosgw and rclone; s5cmd and aws take part if they are
+there.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from bg_pipeline.config import load_settings
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.places import Bucket
+from bg_pipeline.core.records import Observation
+from bg_pipeline.core.streams import merge_join
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.items import SqlManifest
+from bg_pipeline.wiring import source_of
+from bg_pipeline_tests.radosgw import radosgw
+from bg_pipeline_tests.s3 import S3Server
+
+_ROUNDS = 3
+_BATCH = 5000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--objects", type=int, default=100_000)
+    parser.add_argument("--look", action="store_true", help="be our contestant, with the settings of the environment")
+    wanted = parser.parse_args()
+    if wanted.look:
+        look(learn=False)
+        return
+    with tempfile.TemporaryDirectory(prefix="bgp-listing-") as folder, radosgw(Path(folder)) as server:
+        race(server, Path(folder), wanted.objects)
+
+
+def look(*, learn: bool) -> None:
+    """List the source beside the manifest, as a scan does; `learn` writes down what it finds, unread."""
+    settings = load_settings()
+    database = Database(settings.bg_state.get_secret_value())
+    manifest = SqlManifest(database)
+    pairs = merge_join(
+        source_of(settings).list(), manifest.observations(), lambda a: key_bytes(a.key), lambda b: key_bytes(b.key)
+    )
+    listed = changed = 0
+
+    def found() -> Iterator[Observation]:
+        nonlocal listed, changed
+        for there, known in pairs:
+            assert there is not None
+            listed += 1
+            if known is None or known.evidence != there.evidence:
+                changed += 1
+                yield Observation(there.key, there.key.split("/")[0], there.evidence, "0" * 64, there.size_bytes, "")
+
+    observations = found()
+    while batch := list(islice(observations, _BATCH)):
+        if learn:
+            manifest.observe(batch)
+    database.close()
+    print(f"{listed} listed, {changed} changed")
+
+
+def race(server: S3Server, folder: Path, objects: int) -> None:
+    bucket = server.new_bucket()
+    files = folder / "files"
+    for number in range(objects):
+        file = files / f"{number // 1000:03}" / f"picture-{number:06}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * 1000)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "BG_"))]:
+        del os.environ[name]
+    os.environ.update(_environment(server, bucket, folder))
+    print(f"uploading {objects} objects …", flush=True)
+    _timed(["rclone", "copy", "--transfers", "32", "--no-check-dest", str(files), f"bench:{bucket.name}"])
+    for file in files.rglob("*.jpg"):
+        os.utime(file)  # newer than the object: nobody has a reason to copy it
+    look(learn=True)
+    log = folder / "client.rgw.log"
+    contestants = _contestants(server, bucket, files)
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    requests: dict[str, Counter[str]] = {}
+    for _ in range(_ROUNDS):
+        for name, command in contestants.items():
+            start = log.stat().st_size
+            seconds[name].append(_timed(command))
+            time.sleep(1)  # the log is written behind
+            requests[name] = _requests(log, start)
+    ours = statistics.median(seconds[next(iter(contestants))])
+    for name, taken in seconds.items():
+        median = statistics.median(taken)
+        print(f"{name:<34} {median:7.2f} s  {median / ours:5.2f} × ours  {dict(requests[name])}")
+
+
+def _contestants(server: S3Server, bucket: Bucket, files: Path) -> dict[str, list[str]]:
+    there, here = f"s3://{bucket.name}/", f"{files}/"
+    others = {
+        "rclone sync --fast-list --size-only": [
+            "rclone",
+            "sync",
+            "--fast-list",
+            "--size-only",
+            f"bench:{bucket.name}",
+            here,
+        ],
+        "s5cmd sync --size-only": [
+            "s5cmd",
+            "--endpoint-url",
+            server.endpoint,
+            "sync",
+            "--size-only",
+            f"{there}*",
+            here,
+        ],
+        "aws s3 sync --size-only": ["aws", "--endpoint-url", server.endpoint, "s3", "sync", "--size-only", there, here],
+    }
+    ours = [sys.executable, "-m", "bg_pipeline_tests.benchmarks.listing", "--look"]
+    return {"bg_pipeline": ours} | {name: c for name, c in others.items() if shutil.which(c[0])}
+
+
+def _environment(server: S3Server, bucket: Bucket, folder: Path) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_REGION": "us-east-1",
+        "BG_SOURCE": str(bucket),
+        "BG_S3_ENDPOINT": server.endpoint,
+        "BG_STATE": f"sqlite:///{folder}/manifest.db",
+        "RCLONE_CONFIG_BENCH_TYPE": "s3",
+        "RCLONE_CONFIG_BENCH_PROVIDER": "Ceph",
+        "RCLONE_CONFIG_BENCH_ENV_AUTH": "true",
+        "RCLONE_CONFIG_BENCH_ENDPOINT": server.endpoint,
+    }
+
+
+def _timed(command: list[str]) -> float:
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command[0]}: {done.stderr[-800:]}"
+    return time.perf_counter() - start
+
+
+def _requests(log: Path, start: int) -> Counter[str]:
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode(errors="replace")
+    found: Counter[str] = Counter()
+    for method, target in re.findall(r'"(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP', lines):
+        found[
+            "LIST" if method == "GET" and re.search(r"[?&](list-type|prefix|max-keys|delimiter)", target) else method
+        ] += 1
+    return found
+
+
+if __name__ == "__main__":
+    main()
