@@ -220,7 +220,8 @@ def released(state: Limits, token: str) -> Limits:
 
 def _without_what_ran_out(state: Limits, now: float) -> Limits:
     slots = {token: slot for token, slot in state.slots.items() if slot.deadline > now}
-    return replace(state, slots=slots, sent=tuple(count for count in state.sent if _leaves_at(count[0]) > now))
+    gone = next((n for n, (quarter, _) in enumerate(state.sent) if _leaves_at(quarter) > now), len(state.sent))
+    return replace(state, slots=slots, sent=state.sent[gone:])
 
 
 def _without(slots: Mapping[str, Slot], token: str) -> dict[str, Slot]:

@@ -55,7 +55,7 @@ FURTHER: Sequence[Scenario] = (
     _steady("120 a minute, fixed windows", Allowed(per_minute=120), fixed_window=True),
     _steady("120 a minute, no Retry-After", Allowed(per_minute=120), says_when=False),
     _steady("5 concurrent, no Retry-After", Allowed(concurrent=5), says_when=False),
-    _steady("500 a minute", Allowed(per_minute=500), ceiling=32),
+    _steady("500 a minute", Allowed(per_minute=500), seconds=300.0, ceiling=16),
     _steady("nothing limited", Allowed()),
     _steady("5 concurrent and 120 a minute", Allowed(5, 120)),
     Scenario("240, then 120 a minute", Allowed(per_minute=240), Allowed(per_minute=120)),

@@ -83,7 +83,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> It
         url = request.getfixturevalue("postgres_url")
         database = Database(url)
         with database.write() as conn:
-            conn.execute(text("TRUNCATE items, masters, attempts, leases, gates, syncs"))
+            conn.execute(text("TRUNCATE items, masters, attempts, leases, gates, limits, syncs"))
         database.close()
         yield from _sql(url, clock)
 
@@ -508,6 +508,26 @@ def test_of_many_that_move_a_gate_at_once_none_is_lost(kept: Kept) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(count, range(30)))
     assert kept.control.gate("bgeraser").episode == 30
+
+
+def test_the_limits_of_an_account_are_changed_in_one_step(kept: Kept) -> None:
+    assert kept.control.limits("bgeraser") is None
+
+    def add(_number: int) -> None:
+        kept.control.change_limits("bgeraser", lambda found: {"count": (found or {"count": 0})["count"] + 1})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(20)))
+    assert kept.control.limits("bgeraser") == {"count": 20}
+    assert kept.control.limits("removebg") is None
+
+
+def test_limits_stay_as_they_were_when_their_change_fails(kept: Kept) -> None:
+    kept.control.change_limits("bgeraser", lambda _found: {"width": 5})
+    with pytest.raises(ZeroDivisionError):
+        kept.control.change_limits("bgeraser", lambda found: {"width": 1 // 0})
+
+    assert kept.control.limits("bgeraser") == {"width": 5}
 
 
 def test_finished_syncs_are_remembered_newest_first(kept: Kept) -> None:

@@ -1,0 +1,194 @@
+"""The limiter at work: lanes that wait, answers that teach, and several processes on one account."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bg_pipeline.core.limits import OUTAGE, Limits, Pace, limits_from
+from bg_pipeline.core.records import Lease, RateFacts
+from bg_pipeline.errors import BgPipelineError, Deferred, ItemRejected, OutcomeUnknown, RateLimited, StateError, Stopped
+from bg_pipeline.manifest.control import SqlControl
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.ports import CutReply, CutRequest
+from bg_pipeline.providers.limited import Limited, Limiter
+from bg_pipeline_tests.fakes import FakeRemover, MemoryControl, MemoryDatabase
+
+REQUEST = CutRequest("w", "c/a.jpg", b"", "image/jpeg", 4000, 2500, {}, Decimal(1), Lease("c", "a test", 1))
+OK = b"a cutout"
+
+
+class CountingControl(MemoryControl):
+    """Counts its writes; `broken` makes them fail."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryDatabase(time.time))
+        self.writes = 0
+        self.broken = False
+
+    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        if self.broken:
+            raise StateError("the database is locked")
+        self.writes += 1
+        super().change_limits(provider, change)
+
+    def state(self, provider: str = "bgeraser") -> Limits:
+        return limits_from(self.limits(provider))
+
+
+@pytest.fixture
+def control() -> CountingControl:
+    return CountingControl()
+
+
+def limiter(control: MemoryControl, ceiling: int = 8, provider: str = "bgeraser") -> Limiter:
+    return Limiter(control, provider, ceiling, time.time, threading.Event())
+
+
+def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(control: CountingControl) -> None:
+    inside, go_on, most, now_in = threading.Event(), threading.Event(), [], []
+    remover = FakeRemover([OK, OK])
+
+    def hold(_request: CutRequest) -> None:
+        now_in.append(1)
+        most.append(len(now_in))
+        inside.set()
+        assert go_on.wait(30)
+        now_in.pop()
+
+    remover.before = hold
+    limited = Limited(remover, limiter(control, ceiling=1))
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(limited.cut, REQUEST) for _ in range(2)]
+        assert inside.wait(30)
+        writes = control.writes
+        time.sleep(0.6)  # long enough for the second to look a few times
+        assert control.writes == writes == 1
+        go_on.set()
+        assert [future.result(30).image for future in both] == [OK, OK]
+    assert most == [1, 1]
+
+
+def test_a_stop_ends_the_wait_and_sends_nothing(control: CountingControl) -> None:
+    lanes = limiter(control, ceiling=1)
+    lanes.enter(1.0)
+    remover = FakeRemover([OK])
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(Limited(remover, lanes).cut, REQUEST)
+        lanes._stop.set()
+        with pytest.raises(Stopped, match="on request"):
+            waiting.result(30)
+    assert remover.requests == []
+
+
+def test_a_pause_of_more_than_two_minutes_is_deferred(control: CountingControl) -> None:
+    limited = Limited(FakeRemover([RateLimited("429", retry_after_s=3_600.0)]), limiter(control))
+    with pytest.raises(RateLimited):
+        limited.cut(REQUEST)
+    with pytest.raises(Deferred) as caught:
+        limited.cut(REQUEST)
+
+    assert caught.value.for_s == pytest.approx(3_600, abs=60)
+
+
+def test_a_full_account_is_not_taken_for_a_pause(control: CountingControl) -> None:
+    """What died with its slots gives them back after more than two minutes; others may finish any moment."""
+    lanes = limiter(control, ceiling=1)
+    token = lanes.enter(1.0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lanes.enter, 1.0)
+        lanes.released(token)
+        assert waiting.result(30)
+
+
+def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(control: CountingControl) -> None:
+    remover = FakeRemover([OK])
+
+    def break_down(_request: CutRequest) -> None:
+        control.broken = True
+
+    remover.before = break_down
+
+    assert Limited(remover, limiter(control)).cut(REQUEST).image == OK
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RateLimited("429"), OutcomeUnknown("timeout"), ItemRejected("400"), KeyboardInterrupt(), StateError("full")],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_end_gives_the_slot_back(control: CountingControl, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        Limited(FakeRemover([error]), limiter(control)).cut(REQUEST)
+
+    assert control.state().slots == {}
+
+
+def test_an_outage_leaves_one_slot_and_rejected_pictures_do_not(control: CountingControl) -> None:
+    script: list[BgPipelineError] = [ItemRejected("400")] * OUTAGE
+    limited = Limited(FakeRemover([*script, *[OutcomeUnknown("timeout")] * OUTAGE]), limiter(control))
+
+    def run() -> int:
+        for _ in range(OUTAGE):
+            with pytest.raises(BgPipelineError):
+                limited.cut(REQUEST)
+        return control.state().width
+
+    assert run() > 1
+    assert run() == 1
+
+
+def test_what_headers_tell_is_kept_for_the_account(control: CountingControl) -> None:
+    class Telling(FakeRemover):
+        def cut(self, request: CutRequest) -> CutReply:
+            return replace(super().cut(request), rate=RateFacts(500, 499, 60))
+
+    Limited(Telling([OK]), limiter(control, provider="removebg")).cut(REQUEST)
+
+    state = control.state("removebg")
+    assert (state.pace, state.units) == (Pace.PACED, 500)
+    assert sum(units for _, units in state.sent) == 10
+
+
+def test_headers_of_a_refusal_are_heard_too(control: CountingControl) -> None:
+    error = RateLimited("429", retry_after_s=1.0)
+    error.rate = RateFacts(120, 50, 1)
+    with pytest.raises(RateLimited):
+        Limited(FakeRemover([error]), limiter(control)).cut(REQUEST)
+
+    assert control.state().units == 120
+
+
+def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
+    """Two databases on one file, as two processes have them, and eight lanes in all."""
+    url, lock, now_in, most = f"sqlite:///{tmp_path}/manifest.db", threading.Lock(), set[int](), []
+    databases = [Database(url), Database(url)]
+
+    def note(_request: CutRequest) -> None:
+        me = threading.get_ident()
+        with lock:
+            now_in.add(me)
+            most.append(len(now_in))
+        time.sleep(0.02)
+        with lock:
+            now_in.discard(me)
+
+    remover = FakeRemover([OK] * 24)
+    remover.before = note
+    both = [Limited(remover, limiter(SqlControl(database), ceiling=3)) for database in databases]  # type: ignore[arg-type]
+    with ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(24)]
+        assert all(future.result(60).image == OK for future in done)
+    state = limits_from(SqlControl(databases[0]).limits("bgeraser"))
+    for database in databases:
+        database.close()
+
+    assert max(most) <= 3
+    assert len(most) == 24
+    assert state.slots == {}
