@@ -23,7 +23,9 @@ def lifeless(instance: dg.DagsterInstance, parts: Parts) -> list[dg.RunRecord]:
     """Started runs that show no sign of life and do not wait for the pool. A living one is among them between steps."""
     records = instance.get_run_records(dg.RunsFilter(statuses=_WORKING))
     alive = {lease.name for lease, _ in parts.control.leases()}
-    waiting = {step.run_id for step in instance.event_log_storage.get_concurrency_info(POOL).pending_steps}
+    # Who has got a place stays among the pending ones, with the moment in which it was given.
+    asked = instance.event_log_storage.get_concurrency_info(POOL).pending_steps
+    waiting = {step.run_id for step in asked if step.assigned_timestamp is None}
     return [
         record
         for record in records
