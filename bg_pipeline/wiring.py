@@ -17,6 +17,7 @@ from bg_pipeline.core.prices import credits_for, credits_for_stage
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.pictures import Checked, Prepared, check, inspect
 from bg_pipeline.imaging.workers import Workers
+from bg_pipeline.manifest.backup import backup
 from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.items import SqlManifest
@@ -98,6 +99,7 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 ),
                 rehash_nights=settings.bg_rehash_nights,
                 deletes=settings.deletes,
+                back_up=lambda: backup(database, time.time()),
             )
     finally:
         database.close()

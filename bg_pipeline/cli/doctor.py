@@ -1,5 +1,8 @@
 """What could keep a sync from working, looked at one by one."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -30,12 +33,25 @@ def diagnose() -> Iterator[Finding]:
     yield Finding("settings", True, "complete")
     without = "not set. The command line needs none; Dagster would forget its runs and schedules when it ends"
     yield Finding("DAGSTER_HOME", True, dagster_home() or without)
+    if dagster_home():
+        yield from _dagster()
     try:
         with opened(settings) as parts:
             for name, look_at in _checks(settings, parts):
                 yield _finding(name, look_at)
     except BgPipelineError as error:
         yield Finding("manifest", False, str(error))
+
+
+def _dagster() -> Iterator[Finding]:
+    """Asked of a process of its own: the command line works without Dagster."""
+    asked = [sys.executable, "-m", "bg_pipeline.orchestration.diagnose"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield Finding("Dagster", False, done.stderr.strip().rpartition("\n")[2])
+        return
+    for finding in json.loads(done.stdout):
+        yield Finding(**finding)
 
 
 def _checks(settings: Settings, parts: Parts) -> Iterator[tuple[str, Callable[[], str]]]:

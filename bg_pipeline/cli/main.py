@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +27,7 @@ from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
 from bg_pipeline.errors import BgPipelineError, GuardStopped
+from bg_pipeline.steps.alerting import after_sync, note_failure
 from bg_pipeline.steps.detect import plan as plan_delta
 from bg_pipeline.steps.detect import scan
 from bg_pipeline.steps.gate import look
@@ -133,18 +134,21 @@ def sync(
     cap = settings.bg_max_credits_per_run if max_credits is None else Decimal(str(max_credits))
     with _stoppable() as stop, opened(settings, stop) as parts, Bars() as bars:
         failed = frozenset(parts.manifest.retry(_collection(collection))) if only == "failed" else None
-        done = run_sync(
-            parts,
-            owner(),
-            Budget(_run_name(), cap),
-            bars,
-            collection=_collection(collection),
-            only=ONLY.get(only or ""),
-            keys=failed,
-            apply_recipe_change=apply_recipe_change or recipe_change_share is not None,
-            recipe_change_limit=recipe_change_share,
-            allow_deletes=allow_deletes,
-        )
+        with _alerting(parts):
+            done = run_sync(
+                parts,
+                owner(),
+                Budget(_run_name(), cap),
+                bars,
+                collection=_collection(collection),
+                only=ONLY.get(only or ""),
+                keys=failed,
+                apply_recipe_change=apply_recipe_change or recipe_change_share is not None,
+                recipe_change_limit=recipe_change_share,
+                allow_deletes=allow_deletes,
+            )
+            if done.trashed.stopped:
+                note_failure(parts, GuardStopped(done.trashed.stopped))
     if not as_json:
         out = show.console()
         show.show_scan(out, done.scan, settings.source_name)
@@ -373,6 +377,22 @@ def _collection(option: str | None) -> str | None:
 
 def _run_name() -> str:
     return f"command {datetime.now(UTC).isoformat(timespec='seconds')} {os.getpid()}"
+
+
+@contextlib.contextmanager
+def _alerting(parts: Parts) -> Iterator[None]:
+    """Tells those in BG_ALERT_URLS afterwards what is wrong, also when that is what ended it."""
+    try:
+        yield
+    except BgPipelineError as error:
+        _warn(after_sync(parts, error))
+        raise
+    _warn(after_sync(parts))
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(f"bg-pipeline: {show.printable(line)}", err=True)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The gate of a provider: when it closes, and when it opens again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -163,6 +164,11 @@ def by_hand(gate: Gate, state: GateState, why: str, now: float) -> Gate:
         return replace(_open(gate, now), reason=GateReason.BY_HAND, why=why)
     episode = gate.episode + 1 if gate.is_open else gate.episode
     return replace(_close(gate, GateReason.BY_HAND, why, now), episode=episode)
+
+
+def way(gates: Sequence[Gate]) -> Gate:
+    """Of gates in the order in which they are tried: the first that is open, or the first of all."""
+    return next((gate for gate in gates if gate.is_open), gates[0])
 
 
 def cooldown_s(trips: int) -> float:

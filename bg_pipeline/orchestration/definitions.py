@@ -3,10 +3,25 @@
 import dagster as dg
 
 from bg_pipeline.config import load_night
-from bg_pipeline.orchestration.assets import cutouts, image_delta, manifest, review_gallery, source_images
-from bg_pipeline.orchestration.jobs import detect_delta, process_delta, retry_failed
+from bg_pipeline.orchestration.assets import (
+    cutouts,
+    image_delta,
+    manifest,
+    nightly_cutouts,
+    review_gallery,
+    source_images,
+)
+from bg_pipeline.orchestration.balance import credit_balance, gate_open
+from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending, retry_failed
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.sensors import delta_dispatch, low_credit_sensor
+from bg_pipeline.orchestration.sensors import (
+    alerts,
+    delta_dispatch,
+    failed_runs,
+    lost_runs,
+    low_credit_sensor,
+    missed_night,
+)
 
 _night = load_night()
 
@@ -20,10 +35,11 @@ nightly_delta_sync = dg.ScheduleDefinition(
 )
 
 defs = dg.Definitions(
-    assets=[source_images, manifest, image_delta, cutouts, review_gallery],
-    jobs=[detect_delta, process_delta, retry_failed],
+    assets=[source_images, manifest, image_delta, cutouts, nightly_cutouts, review_gallery, credit_balance],
+    asset_checks=[gate_open],
+    jobs=[detect_delta, process_pending, process_delta, retry_failed],
     schedules=[nightly_delta_sync],
-    sensors=[delta_dispatch, low_credit_sensor],
+    sensors=[delta_dispatch, low_credit_sensor, missed_night, lost_runs, alerts, failed_runs],
     resources={"pipeline": PipelineResource()},
     # Steps wait for the network most of their time; a process for each would only cost its start.
     executor=dg.in_process_executor,

@@ -3,7 +3,14 @@
 import dagster as dg
 
 from bg_pipeline.core.keys import decode_partition
-from bg_pipeline.orchestration.assets import cutouts, image_delta, manifest, review_gallery, source_images
+from bg_pipeline.orchestration.assets import (
+    cutouts,
+    image_delta,
+    manifest,
+    nightly_cutouts,
+    review_gallery,
+    source_images,
+)
 from bg_pipeline.orchestration.resources import PipelineResource
 
 detect_delta = dg.define_asset_job(
@@ -12,10 +19,16 @@ detect_delta = dg.define_asset_job(
     description="List the catalogue and find the delta. Spends nothing.",
 )
 
+process_pending = dg.define_asset_job(
+    "process_pending",
+    selection=dg.AssetSelection.assets(nightly_cutouts),
+    description="Cut out and publish all that is pending, in one run.",
+)
+
 process_delta = dg.define_asset_job(
     "process_delta",
     selection=dg.AssetSelection.assets(cutouts, review_gallery),
-    description="Cut out and publish what is pending in one collection.",
+    description="Cut out and publish what is pending in chosen collections.",
 )
 
 
@@ -28,7 +41,7 @@ class RetryConfig(dg.Config):
 
 @dg.op
 def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResource, config: RetryConfig) -> None:
-    """Make failed items pending again; `delta_dispatch` then asks for their runs."""
+    """Make failed items pending again; `delta_dispatch` then asks for their run."""
     with pipeline.open() as parts:
         started = parts.now()
         collection = decode_partition(config.collection) if config.collection else None

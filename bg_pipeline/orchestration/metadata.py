@@ -1,15 +1,20 @@
 """What a run tells its operator, as Dagster metadata."""
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import dagster as dg
+from sqlalchemy import Table
 
+from bg_pipeline.core.credits import Reconciliation
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
-from bg_pipeline.imaging.sheet import Pair, sheet_png
+from bg_pipeline.imaging.sheet import Pair, contact_sheet
 from bg_pipeline.steps.detect import Scan
+from bg_pipeline.steps.trash import Trashed
 
 Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
@@ -28,6 +33,34 @@ def of_scan(scan: Scan) -> Metadata:
     }
 
 
+def of_trash(trashed: Trashed) -> Metadata:
+    """Cutouts of deleted pictures, where the policy is to clear them out."""
+    return {
+        "trashed": dg.MetadataValue.int(len(trashed.moved)),
+        "purged": dg.MetadataValue.int(len(trashed.purged)),
+        "trash_stopped": dg.MetadataValue.text(trashed.stopped or "no"),
+    }
+
+
+def of_money(lost: Sequence[Attempt], drift: Mapping[str, Reconciliation]) -> Metadata:
+    """What killed runs left in doubt, and whether each balance fell by what the ledger says."""
+    return {
+        "in_doubt_of_killed_runs": dg.MetadataValue.int(len(lost)),
+        "balance_and_ledger": table(
+            [
+                {
+                    "provider": provider,
+                    "fell_by": _number(found.fell_by),
+                    "charged": _number(found.charged),
+                    "drift": _number(found.drift),
+                    "why": found.because,
+                }
+                for provider, found in drift.items()
+            ]
+        ),
+    }
+
+
 def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
     work = delta.by_collection()
     rows: list[Row] = [
@@ -43,6 +76,7 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
         **{reason: dg.MetadataValue.int(count) for reason, count in delta.counts.items()},
         "purchases": dg.MetadataValue.int(delta.purchases),
         "credits": dg.MetadataValue.float(_number(delta.credits)),
+        "pending": dg.MetadataValue.int(sum(pending.values())),
         "held_for_recipe_change": dg.MetadataValue.int(len(delta.held)),
         "pending_by_collection": table(rows),
         "why": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
@@ -70,14 +104,48 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     return found
 
 
+def of_part(summary: Summary) -> Metadata:
+    """Of one collection among hundreds in a night: only what is looked for there, since every byte is kept for ever."""
+    found: Metadata = {
+        "published": dg.MetadataValue.int(summary.published),
+        "credits": dg.MetadataValue.float(_number(summary.credits)),
+        "failed": dg.MetadataValue.int(summary.failed),
+        "pending": dg.MetadataValue.int(summary.pending),
+    }
+    if summary.failures:
+        found["failures"] = of_failures(summary.failures)
+    if summary.paused:
+        found["paused"] = dg.MetadataValue.text(summary.paused)
+    return found
+
+
 def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:
     return table([{"key": f.key, "state": f.state, "why": f.detail} for f in failures])
 
 
 def picture(sheet: Sequence[Pair]) -> dg.MetadataValue:
-    """The contact sheet inline: Dagster shows Markdown, and no other kind of picture."""
-    png = base64.b64encode(sheet_png(sheet, columns=2, cell_px=140)).decode()
-    return dg.MetadataValue.md(f"![before and after](data:image/png;base64,{png})")
+    """The contact sheet inline: Dagster shows Markdown, and no other kind of picture. A few KB: it is kept for ever."""
+    if not sheet:
+        return dg.MetadataValue.text("none")
+    out = io.BytesIO()
+    contact_sheet(sheet, columns=2, cell_px=112).save(out, "WEBP", quality=60, method=6)
+    return dg.MetadataValue.md(
+        f"![before and after](data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()})"
+    )
+
+
+def columns_of(described: Table) -> dg.TableSchema:
+    """A table of the manifest, as Dagster shows schemas."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                str(column.type),
+                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=column.primary_key),
+            )
+            for column in described.columns
+        ]
+    )
 
 
 def table(rows: Sequence[Row]) -> dg.MetadataValue:

@@ -12,7 +12,7 @@ import dagster as dg
 from bg_pipeline.config import load_settings
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.sensors import run_requests
+from bg_pipeline.orchestration.sensors import request_run
 from bg_pipeline.wiring import opened
 
 
@@ -22,15 +22,11 @@ def run_night(instance: dg.DagsterInstance) -> bool:
     if not detected.success:
         return False
     with opened(load_settings()) as parts:
-        requests = run_requests(parts, parts.control.gate(parts.provider))
-    process = defs.resolve_job_def("process_delta")
-    runs = [
-        process.execute_in_process(
-            instance=instance, partition_key=request.partition_key, tags=request.tags, raise_on_error=False
-        )
-        for request in requests
-    ]
-    return all(run.success for run in runs)
+        request = request_run(instance, parts)
+    if isinstance(request, dg.SkipReason):
+        return True
+    process = defs.resolve_job_def("process_pending")
+    return process.execute_in_process(instance=instance, tags=request.tags, raise_on_error=False).success
 
 
 if __name__ == "__main__":

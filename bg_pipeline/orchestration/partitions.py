@@ -1,5 +1,43 @@
 """One partition a collection, registered when the delta finds it. Never one an image."""
 
+from collections.abc import Collection, Sequence
+
 import dagster as dg
 
 collections = dg.DynamicPartitionsDefinition(name="collections")
+
+MOST_COLLECTIONS = 20_000
+"""Dagster's pages stay quick up to about 25,000 partitions an asset, and freeze above 40,000."""
+
+_BATCH = 1_000
+"""Partitions added at once. SQLite refused 36,000 in one statement."""
+
+
+def register(instance: dg.DagsterInstance, wanted: Sequence[str], present: Collection[str]) -> None:
+    """
+    Make partitions of collections that have none yet.
+
+    Args:
+        instance: where.
+        wanted: partition keys that must be there.
+        present: partition keys of all collections that have items; the others go when room is needed.
+
+    Raises:
+        Failure: there would be more than `MOST_COLLECTIONS`.
+    """
+    name = str(collections.name)
+    known = set(instance.get_dynamic_partitions(name))
+    new = [key for key in wanted if key not in known]
+    if len(known) + len(new) > MOST_COLLECTIONS:
+        for key in known - set(present):
+            instance.delete_dynamic_partition(name, key)
+            known.remove(key)
+    if len(known) + len(new) > MOST_COLLECTIONS:
+        raise dg.Failure(
+            f"{len(known) + len(new)} collections, and Dagster shows {MOST_COLLECTIONS} at most: lower "
+            "BG_COLLECTION_DEPTH, so that fewer folders name a collection. Nothing was bought, and what is pending "
+            "is published all the same",
+            allow_retries=False,
+        )
+    for start in range(0, len(new), _BATCH):
+        instance.add_dynamic_partitions(name, new[start : start + _BATCH])

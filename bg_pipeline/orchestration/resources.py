@@ -1,17 +1,23 @@
 """What an asset needs to call a step: the object graph, and errors that an operator can read."""
 
 import math
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import dagster as dg
 
 from bg_pipeline.config import load_settings
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.errors import BgPipelineError
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.steps.parts import Parts, leased
 from bg_pipeline.wiring import opened
+
+WAVE, EPISODE = "bg_pipeline/wave", "bg_pipeline/episode"
+"""Tags: which detection's work a run does, and how many pauses there were when it was asked for."""
 
 
 class PipelineResource(dg.ConfigurableResource):
@@ -22,17 +28,47 @@ class PipelineResource(dg.ConfigurableResource):
     """
 
     @contextmanager
-    def open(self) -> Iterator[Parts]:
-        """The parts; a foreseeable error ends the step in one sentence, and is not retried by Dagster."""
+    def open(self, run_id: str = "") -> Iterator[Parts]:
+        """
+        The parts; a foreseeable error ends the step in one sentence, and is not retried by Dagster.
+
+        A step that gives its run's id shows that it lives, by a lease. What ends a step early, such as a person who
+        terminates its run, sets `stop`: what is in flight is finished and kept, and nobody sleeps on.
+        """
+        stop = threading.Event()
         try:
-            with opened(load_settings()) as parts:
-                yield parts
+            with opened(load_settings(), stop) as parts, alive(parts, run_id):
+                try:
+                    yield parts
+                except BaseException:
+                    stop.set()
+                    raise
         except BgPipelineError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
 
-    def budget(self, run: str) -> Budget:
-        """What a run, or several that share its name, may spend."""
-        return Budget(run, load_settings().bg_max_credits_per_run)
+    def budget(self, run: str, cap: float | None = None) -> Budget:
+        """What all that spends under this name may spend together; without a cap of its own, what the settings say."""
+        return Budget(run, load_settings().bg_max_credits_per_run if cap is None else Decimal(str(cap)))
+
+
+def spender(run: dg.DagsterRun) -> str:
+    """The name that a run spends under: a night's runs, or a backfill's, share one, and with it their cap."""
+    return run.tags.get(WAVE) or run.tags.get("dagster/backfill") or run.run_id
+
+
+def alive(parts: Parts, run_id: str) -> AbstractContextManager[object]:
+    """For as long as it is entered, others see that this run's process is there: its status does not tell."""
+    return leased(parts, sign_of_life(run_id), owner_of(run_id)) if run_id else nullcontext()
+
+
+def sign_of_life(run_id: str) -> str:
+    """The lease that a run holds while it works."""
+    return f"run {run_id}"
+
+
+def owner_of(run_id: str) -> str:
+    """Who holds a lease, as whoever finds it taken reads it."""
+    return f"Dagster run {run_id[:8]} since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 class LogProgress:

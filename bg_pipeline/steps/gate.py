@@ -21,6 +21,16 @@ def look(parts: Parts, provider: str | None = None) -> Gate:
     return look_at(parts.control, name, parts.removers[name], parts.thresholds, parts.now)
 
 
+def gates_of(parts: Parts) -> list[Gate]:
+    """The gates of all providers, in the order in which they are tried."""
+    return [parts.control.gate(provider) for provider in parts.providers]
+
+
+def look_at_all(parts: Parts) -> list[Gate]:
+    """The same, after a look at each balance."""
+    return [look(parts, provider) for provider in parts.providers]
+
+
 def look_at(control: Control, provider: str, remover: Remover, thresholds: Thresholds, now: Now) -> Gate:
     """The same for those who have no parts."""
     balance = None

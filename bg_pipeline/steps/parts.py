@@ -70,6 +70,8 @@ class Parts:
     alerting: Alerting
     rehash_nights: int = 0
     """In how many nights the whole catalogue is hashed once, whatever it looks like; 0 for never."""
+    back_up: Callable[[], object] = lambda: None
+    """Keeps a copy of the manifest, where it is a file."""
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
 
     @property

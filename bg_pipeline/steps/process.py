@@ -29,7 +29,7 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.imaging.pictures import render
 from bg_pipeline.ports import Progress
-from bg_pipeline.steps.gate import look
+from bg_pipeline.steps.gate import gates_of, look_at_all
 from bg_pipeline.steps.parts import Parts, leased
 from bg_pipeline.steps.purchase import Purchases
 from bg_pipeline.steps.recovery import HELD, recover
@@ -77,7 +77,7 @@ def process(
         entries = [e for e in parts.manifest.pending(collection, only) if keys is None or e.key in keys]
         progress.start(f"cutting {collection or 'the top folder'}", len(entries))
         free, to_buy = _by_work(entries, parts)
-        closed = to_buy and run.closed(look(parts, provider) for provider in parts.providers)
+        closed = to_buy and run.closed(look_at_all(parts))
         # The free ones come first: neither a gate that closes nor a cap that is reached keeps them from the shop.
         run.work(free if closed else free | to_buy)
         progress.done()
@@ -187,7 +187,7 @@ class _Run:
         except (BudgetReached, Stopped) as error:
             self._halt(error)
         except (GateClosed, AccountError, Deferred) as error:
-            if self.closed(self.parts.control.gate(provider) for provider in self.parts.providers):
+            if self.closed(gates_of(self.parts)):
                 self._halted = True
             else:
                 self._put_back(entries, f"{error}; the next sync tries again", work)

@@ -10,10 +10,9 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import ConfigurationError, GuardStopped, LeaseHeld
 from bg_pipeline.ports import Progress
 from bg_pipeline.steps.detect import Scan, detect, rehash_due, scan
-from bg_pipeline.steps.money import reconcile_balances
+from bg_pipeline.steps.night import begin
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.steps.process import process
-from bg_pipeline.steps.recovery import recover_abandoned
 from bg_pipeline.steps.trash import Trashed, clear_out
 
 
@@ -63,8 +62,7 @@ def sync(
     """
     started = parts.now()
     total = Summary()
-    total.lost(recover_abandoned(parts, owner))
-    reconcile_balances(parts)
+    total.lost(begin(parts, owner).lost)
     seen = scan(parts, owner, progress, rehash_due(parts))
     if collection is not None and collection not in (known := parts.manifest.collections()):
         names = ", ".join(encode_partition(name) for name in list(known)[:20])

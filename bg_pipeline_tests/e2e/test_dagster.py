@@ -1,173 +1,270 @@
-"""Dagster as an operator runs it: webserver, daemon and code server as real processes."""
+"""
+Dagster as an operator runs it, and what it recovers from without one: real processes, killed one after the other.
+
+The deployment keeps Dagster's records and the manifest in PostgreSQL; `dagster dev` and the browser test use SQLite.
+"""
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
+import sqlalchemy
 
-import bg_pipeline
-from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline_tests.deployment import BIN, ROOT, Deployment, answers, deployed, descendants, free_port
 from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
 
-BIN = Path(sys.executable).parent
-ROOT = Path(bg_pipeline.__file__).parent.parent
-TIMEOUT_S = 120.0
+FAST = """\
+# Sensors tick every two seconds and leases end after eight, so that the tests need not wait for minutes.
+import dagster
+_sensor = dagster.sensor
+dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_interval_seconds": 2})
+import bg_pipeline.core.dispatch
+import bg_pipeline.steps.parts
+bg_pipeline.steps.parts.LEASE_S = 8.0
+bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
+"""
 
+_EVENTS = """
+query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } } }
+"""
 
-@dataclass
-class Deployment:
-    """`dagster dev` on a shop of its own."""
-
-    home: Path
-    vendor: SandboxState
-    url: str
-
-    def put(self, key: str, data: bytes) -> None:
-        (self.home / "images" / key).parent.mkdir(parents=True, exist_ok=True)
-        (self.home / "images" / key).write_bytes(data)
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        answer = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=30)
-        answer.raise_for_status()
-        found = answer.json()
-        assert "errors" not in found, found
-        return found["data"]
-
-    def launch(self, job: str) -> str:
-        """Returns the id of a run of this job."""
-        done = self.ask(
-            """
-            mutation($job: String!) { launchRun(executionParams: {selector: {
-                repositoryLocationName: "bg_pipeline", repositoryName: "__repository__", jobName: $job},
-                runConfigData: {}, mode: "default"}) {
-              __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
-            """,
-            job=job,
-        )["launchRun"]
-        assert done["__typename"] == "LaunchRunSuccess", done
-        return str(done["run"]["runId"])
-
-    def runs(self) -> list[dict[str, Any]]:
-        found = self.ask("{ runsOrError { ... on Runs { results { runId jobName status tags { key value } } } } }")
-        return list(found["runsOrError"]["results"])
-
-    def until(self, what: str, reached: Any) -> None:
-        deadline = time.monotonic() + TIMEOUT_S
-        while not reached():
-            assert time.monotonic() < deadline, f"waited in vain until {what}; runs: {self.runs()}"
-            time.sleep(0.5)
+DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("deployment")
-    (home / "dagster").mkdir()
-    (home / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
-    (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    vendor = SandboxState()
-    with running_sandbox(vendor, cut_left_half) as sandbox, (home / "log").open("w") as log:
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "DAGSTER_HOME": str(home / "dagster"),
-            "BG_PROVIDER": "bgeraser",
-            "BGERASER_API_KEY": "canary-key",
-            "BGERASER_BASE_URL": sandbox.base_url,
-        }
+    (home / "fast").mkdir()
+    (home / "fast" / "sitecustomize.py").write_text(FAST)
+    urls = {}
+    for name in ("dagster_records", "manifest"):
+        engine = sqlalchemy.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as conn:
+            conn.exec_driver_sql(f"CREATE DATABASE {name}_e2e")
+        engine.dispose()
+        urls[name] = sqlalchemy.make_url(postgres_url).set(database=f"{name}_e2e")
+    records = urls["dagster_records"].set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    settings = {
+        "BG_STATE": urls["manifest"].render_as_string(hide_password=False),
+        "BG_CONCURRENCY": "2",
+        "PYTHONPATH": str(home / "fast"),
+    }
+    storage = f"\nstorage:\n  postgres:\n    postgres_url: {json.dumps(records)}\n"
+    vendor = SandboxState(latency_s=0.4)
+    with deployed(home, vendor=vendor, storage=storage, settings=settings) as made:
+        yield made
+    for path in (home / "dagster").rglob("*"):
+        assert not path.is_file() or b"canary-key" not in path.read_bytes(), path
+    for log in home.glob("*.log"):
+        assert "canary-key" not in log.read_text()
+
+
+_shade = iter(range(10_000))
+
+
+def new_pictures(deployment: Deployment, collection: str, count: int) -> list[str]:
+    names = [f"{collection}/{n}.png" for n in range(count)]
+    for name in names:
+        deployment.put(name, product(next(_shade)))
+    return names
+
+
+def detect(deployment: Deployment) -> None:
+    run = deployment.launch("detect_delta")
+    deployment.until("the delta is found", lambda: deployment.status(run) == "SUCCESS")
+
+
+def are_published(deployment: Deployment, names: list[str]) -> Callable[[], bool]:
+    return lambda: set(names) <= set(deployment.outputs())
+
+
+def newest(deployment: Deployment, job: str) -> str:
+    return next((str(r["runId"]) for r in deployment.runs() if r["jobName"] == job), "")
+
+
+def worker_of(deployment: Deployment, run_id: str) -> int:
+    """The process of a run, as its own events tell it."""
+    found: list[str] = []
+
+    def told() -> bool:
+        events = deployment.ask(_EVENTS, id=run_id)["logsForRun"]["events"]
+        found.extend(re.findall(r"Executing steps in process \(pid: (\d+)\)", " ".join(map(str, events))))
+        return bool(found)
+
+    deployment.until("the run tells its process", told)
+    return int(found[0])
+
+
+def settle(deployment: Deployment) -> None:
+    """Every run has ended and nothing is pending."""
+    deployment.until("all runs are over", lambda: {r["status"] for r in deployment.runs()} <= DONE)
+
+
+def bought_once(deployment: Deployment, before: int, names: list[str], extra: int = 0) -> None:
+    """
+    Args:
+        extra: requests that were in flight at a kill: each may be bought once more.
+    """
+    charges = deployment.charges() - before
+    assert len(names) <= charges <= len(names) + extra
+
+
+def test_a_night_is_two_runs_however_many_collections_it_has(deployment: Deployment) -> None:
+    names = [name for c in range(5) for name in new_pictures(deployment, f"night{c}", 2)]
+    detect(deployment)
+    deployment.until("everything is published", are_published(deployment, names))
+    settle(deployment)
+
+    assert sorted(r["jobName"] for r in deployment.runs()) == ["detect_delta", "process_pending"]
+    assert {r["status"] for r in deployment.runs()} == {"SUCCESS"}
+    assert deployment.charges() == len(names)
+
+    detect(deployment)
+    deployment.until("the sensor has looked", lambda: "nothing is pending" in deployment.last_tick("delta_dispatch"))
+    assert [r["jobName"] for r in deployment.runs()].count("process_pending") == 1
+
+
+def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(deployment: Deployment) -> None:
+    before = deployment.charges()
+    deployment.top_up(10)
+    deployment.until("the gate is closed", lambda: "10 credits are left" in deployment.last_tick("low_credit_sensor"))
+    names = new_pictures(deployment, "hats", 2) + new_pictures(deployment, "caps", 2)
+    detect(deployment)
+    deployment.backfill("hats", "caps")
+    deployment.until("the backfill waits", lambda: "QUEUED" in {r["status"] for r in deployment.runs()})
+    deployment.until("no run is asked for", lambda: "top up" in deployment.last_tick("delta_dispatch"))
+    time.sleep(6)
+    assert {r["status"] for r in deployment.runs() if r["hasConcurrencyKeySlots"]} <= {"QUEUED", *DONE}
+    assert deployment.charges() == before
+
+    deployment.top_up(500)
+    deployment.until("the rest is published", are_published(deployment, names))
+    settle(deployment)
+    bought_once(deployment, before, names)
+
+
+def test_a_backfill_that_runs_out_of_credits_keeps_its_place(deployment: Deployment) -> None:
+    before = deployment.charges()
+    names = new_pictures(deployment, "belts", 10)
+    deployment.top_up(54)
+    detect(deployment)
+    deployment.backfill("belts")
+    deployment.until(
+        "it pauses",
+        lambda: (
+            any("credits are left" in t["value"] for r in deployment.runs() for t in r["tags"] if "paused" in t["key"])
+            and "credits are left" in deployment.last_tick("low_credit_sensor")
+        ),
+    )
+    assert deployment.charges() - before < len(names)
+
+    deployment.top_up(500)
+    deployment.until("the rest is published", are_published(deployment, names))
+    settle(deployment)
+    bought_once(deployment, before, names)
+
+
+def test_a_terminated_run_drains_stays_ended_and_goes_on_when_it_is_run_again(deployment: Deployment) -> None:
+    before = deployment.charges()
+    names = new_pictures(deployment, "gloves", 12)
+    detect(deployment)
+    deployment.until("it buys", lambda: deployment.charges() >= before + 2)
+    run = newest(deployment, "process_pending")
+    deployment.terminate(run)
+    deployment.until("it has ended", lambda: deployment.status(run) == "CANCELED")
+    done = [name for name in names if name in deployment.outputs()]
+    assert deployment.charges() - before == len(done) < len(names)
+    deployment.until("it stays ended", lambda: "was cancelled" in deployment.last_tick("delta_dispatch"))
+
+    deployment.reexecute_from_failure(run)
+    deployment.until("the rest is published", are_published(deployment, names))
+    settle(deployment)
+    bought_once(deployment, before, names)
+
+
+def test_a_killed_run_is_started_again_and_buys_at_most_what_was_in_flight_twice(deployment: Deployment) -> None:
+    before = deployment.charges()
+    names = new_pictures(deployment, "scarves", 12)
+    detect(deployment)
+    deployment.until("it buys", lambda: deployment.charges() >= before + 2)
+    run = newest(deployment, "process_pending")
+    os.kill(worker_of(deployment, run), signal.SIGKILL)
+    deployment.until("the rest is published", are_published(deployment, names))
+    settle(deployment)
+
+    assert deployment.status(run) == "FAILURE"
+    bought_once(deployment, before, names, extra=2)
+
+
+def test_a_killed_daemon_goes_on_where_it_was(deployment: Deployment) -> None:
+    before = deployment.charges()
+    deployment.processes["daemon"].kill()
+    deployment.processes["daemon"].wait()
+    names = new_pictures(deployment, "ties", 2)
+    run = deployment.launch("detect_delta")
+    deployment.start_daemon()
+    deployment.until("the queued run is done", lambda: deployment.status(run) == "SUCCESS")
+    deployment.until("everything is published", are_published(deployment, names))
+    settle(deployment)
+    bought_once(deployment, before, names)
+
+
+def test_a_run_that_dies_with_its_code_server_blocks_no_night_and_is_cleared_away(deployment: Deployment) -> None:
+    before = deployment.charges()
+    names = new_pictures(deployment, "socks", 12)
+    detect(deployment)
+    deployment.until("it buys", lambda: deployment.charges() >= before + 2)
+    run = newest(deployment, "process_pending")
+    worker = worker_of(deployment, run)
+    servers = [pid for pid, command in descendants(deployment.processes["daemon"].pid).items() if "api grpc" in command]
+    for pid in [*servers, worker]:
+        os.kill(pid, signal.SIGKILL)
+    deployment.until("the rest is published", are_published(deployment, names), 180)
+    deployment.until("it is cleared away", lambda: deployment.status(run) == "FAILURE", 180)
+    bought_once(deployment, before, names, extra=2)
+
+
+def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sensors(tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
+    port = free_port()
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster")}
+    with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             [BIN / "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=home,
+            cwd=tmp_path,
             env=env,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-        made = Deployment(home, vendor, f"http://127.0.0.1:{port}")
-        made.until("the webserver answers", lambda: _answers(made.url))
-        yield made
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        for path in (home / "dagster").rglob("*"):
-            assert not path.is_file() or b"canary-key" not in path.read_bytes(), path
-        assert "canary-key" not in (home / "log").read_text()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/server_info", timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
-def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sensors(deployment: Deployment) -> None:
-    found = deployment.ask(
-        """
-        { workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
-            __typename ... on RepositoryLocation { repositories {
-                schedules { name scheduleState { status } } sensors { name sensorState { status } } } } } } } } }
-        """
-    )["workspaceOrError"]["locationEntries"]
+        made = Deployment(tmp_path, SandboxState(), f"http://127.0.0.1:{port}", env)
+        try:
+            made.until("the webserver answers", lambda: answers(made.url))
+            found = made.ask(
+                """
+                { workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
+                    __typename ... on RepositoryLocation { repositories {
+                        schedules { name scheduleState { status } }
+                        sensors { name sensorState { status } } } } } } } } }
+                """
+            )["workspaceOrError"]["locationEntries"]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
 
     assert [location["name"] for location in found] == ["bg_pipeline"]
     (repository,) = found[0]["locationOrLoadError"]["repositories"]
     states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
     states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
-    assert states == {
-        "nightly_delta_sync": "RUNNING",
-        "delta_dispatch": "RUNNING",
-        "low_credit_sensor": "RUNNING",
-    }
-
-
-def test_a_night_detects_dispatches_and_publishes_by_itself(deployment: Deployment) -> None:
-    for n in range(3):
-        deployment.put(f"shoes/{n}.png", product(n))
-    deployment.put("bags/9.png", product(9))
-    deployment.launch("detect_delta")
-    cutouts = deployment.home / "cutouts"
-    deployment.until("everything is published", lambda: len(list(cutouts.rglob("*.png"))) == 4)
-    deployment.until("all runs are over", lambda: {r["status"] for r in deployment.runs()} == {"SUCCESS"})
-
-    assert sorted(r["jobName"] for r in deployment.runs()) == ["detect_delta", "process_delta", "process_delta"]
-    assert len(deployment.vendor.ledger.charges()) == 4
-
-
-def test_a_paused_night_goes_on_by_itself_after_a_top_up(deployment: Deployment) -> None:
-    deployment.vendor.ledger.set_balance("bgeraser", Decimal(10))
-    deployment.until("the gate is closed", lambda: "closed" in _gate(deployment))
-    deployment.put("hats/1.png", product(31))
-    run = deployment.launch("detect_delta")
-    deployment.until("the delta is found", lambda: _status(deployment, run) == "SUCCESS")
-    charges = len(deployment.vendor.ledger.charges())
-
-    deployment.vendor.ledger.set_balance("bgeraser", Decimal(500))
-    deployment.until("the rest is published", (deployment.home / "cutouts/hats/1.png").exists)
-    assert len(deployment.vendor.ledger.charges()) == charges + 1
-
-
-def _status(deployment: Deployment, run_id: str) -> str:
-    return next(str(r["status"]) for r in deployment.runs() if r["runId"] == run_id)
-
-
-def _gate(deployment: Deployment) -> str:
-    env = {"PATH": os.environ["PATH"], "BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "any"}
-    done = subprocess.run(
-        [BIN / "bg-pipeline", "status", "--json"], cwd=deployment.home, env=env, capture_output=True, check=True
+    assert states == dict.fromkeys(
+        ["nightly_delta_sync", "delta_dispatch", "low_credit_sensor", "missed_night", "lost_runs"], "RUNNING"
     )
-    return str(json.loads(done.stdout)["gate"]["bgeraser"]["state"])

@@ -1,14 +1,26 @@
 """The assets on real parts: what they do, what they tell, and what they keep to themselves."""
 
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from bg_pipeline.config import load_settings
+from bg_pipeline.core.gate import Gate
+from bg_pipeline.orchestration.partitions import register
+from bg_pipeline.orchestration.resources import owner_of
 from bg_pipeline.sandbox.faults import Fault
+from bg_pipeline.steps.gate import look_at_all
+from bg_pipeline.steps.parts import Parts, leased
+from bg_pipeline.wiring import opened as opened_with
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.pictures import opened, product
+
+
+def opened_parts() -> AbstractContextManager[Parts]:
+    return opened_with(load_settings())
 
 
 def metadata_of(instance: dg.DagsterInstance, asset: str) -> dict[str, object]:
@@ -23,16 +35,20 @@ def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     return {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
 
 
-def night(run: Run, instance: dg.DagsterInstance) -> list[dg.ExecuteInProcessResult]:
-    detected = run("detect_delta")
-    keys = instance.get_dynamic_partitions("collections")
-    return [detected, *(run("process_delta", partition_key=key) for key in keys)]
+def night(run: Run) -> list[dg.ExecuteInProcessResult]:
+    return [run("detect_delta"), run("process_pending")]
+
+
+def partitions_of(instance: dg.DagsterInstance, asset: str) -> list[str]:
+    found = instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
+    return sorted(str(record.partition_key) for record in found)
 
 
 def test_a_night_publishes_every_collection(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
-    results = night(run, instance)
+    results = night(run)
 
-    assert [r.success for r in results] == [True] * 3
+    assert [r.success for r in results] == [True] * 2
+    assert partitions_of(instance, "cutouts") == ["bags", "shoes"]
     assert sorted(p.relative_to(shop.home / "cutouts").as_posix() for p in shop.home.glob("cutouts/*/*")) == [
         "bags/9.png",
         "shoes/0.png",
@@ -51,8 +67,8 @@ def test_the_delta_tells_what_it_is_and_what_it_costs(shop: Shop, run: Run, inst
 
 
 def test_a_second_night_buys_nothing(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
-    night(run, instance)
-    night(run, instance)
+    night(run)
+    night(run)
 
     assert metadata_of(instance, "image_delta")["unchanged"] == 3
     assert metadata_of(instance, "manifest")["published"] == 3
@@ -70,23 +86,23 @@ def test_a_collection_tells_what_happened_with_counts_failures_and_pictures(
     assert (told["published"], told["purchases"], told["credits"], told["failed"]) == (2, 2, 2.0, 1)
     failures = told["failures"]
     assert "shoes/broken.png" in str(failures)
-    assert str(told["contact_sheet"]).startswith("![before and after](data:image/png;base64,")
+    assert str(told["contact_sheet"]).startswith("![before and after](data:image/webp;base64,")
     page = metadata_of(instance, "review_gallery")["page"]
     assert "shoes/0.png" in Path(str(page)).read_text(encoding="utf-8")
 
 
-def test_one_event_a_collection_and_none_an_image(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
+def test_one_event_a_collection_and_none_an_image(shop: Shop, run: Run) -> None:
     """The event log must not grow with the catalogue."""
-    few = sum(len(r.all_events) for r in night(run, instance))
+    few = sum(len(r.all_events) for r in night(run))
     for n in range(30):
         shop.put(f"shoes/more-{n}.png", product(100 + n))
-    many = sum(len(r.all_events) for r in night(run, instance))
+    many = sum(len(r.all_events) for r in night(run))
 
     assert many <= few
 
 
-def test_no_image_goes_through_an_io_manager(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
-    kinds = {e.event_type for result in night(run, instance) for e in result.all_events}
+def test_no_image_goes_through_an_io_manager(shop: Shop, run: Run) -> None:
+    kinds = {e.event_type for result in night(run) for e in result.all_events}
 
     assert dg.DagsterEventType.HANDLED_OUTPUT not in kinds
     assert dg.DagsterEventType.LOADED_INPUT not in kinds
@@ -94,13 +110,39 @@ def test_no_image_goes_through_an_io_manager(shop: Shop, run: Run, instance: dg.
 
 def test_an_empty_account_pauses_the_run_and_says_so(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
     shop.vendor.faults.replace([Fault(kind="402")])
-    run("detect_delta")
-    result = run("process_delta", partition_key="bags")
-    told = metadata_of(instance, "cutouts")
+    (shop.home / "images/shoes/0.png").unlink()
+    (shop.home / "images/shoes/1.png").unlink()
+    _, result = night(run)
+    told = metadata_of(instance, "nightly_cutouts")
 
     assert result.success
     assert (told["failed"], told["pending"]) == (0, 1)
     assert "402" in str(told["paused"])
+    assert "402" in instance.get_run_by_id(result.run_id).tags["bg_pipeline/paused"]  # type: ignore[union-attr]
+    assert [pool.limit for pool in instance.event_log_storage.get_pool_limits()] == [0]
+
+
+def test_a_backfill_waits_while_the_gate_is_closed_and_goes_on_after_a_top_up(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("detect_delta")
+    shop.vendor.ledger.set_balance("bgeraser", Decimal(10))
+    monkeypatch.setattr("bg_pipeline.orchestration.assets._LOOK_S", 0.01)
+    looked = []
+
+    def top_up(parts: Parts) -> list[Gate]:
+        looked.append(len(shop.vendor.ledger.charges()))
+        if len(looked) == 3:
+            shop.vendor.ledger.set_balance("bgeraser", Decimal(500))
+        return look_at_all(parts)
+
+    monkeypatch.setattr("bg_pipeline.orchestration.assets.look_at_all", top_up)
+    result = run("process_delta", partition_key="shoes")
+
+    assert result.success
+    assert looked == [0, 0, 0]
+    assert metadata_of(instance, "cutouts")["published"] == 2
+    assert instance.get_run_by_id(result.run_id).tags["bg_pipeline/paused"] == "no, it went on"  # type: ignore[union-attr]
 
 
 def test_a_charge_without_a_cutout_fails_the_spend_check(shop: Shop, run: Run) -> None:
@@ -111,15 +153,15 @@ def test_a_charge_without_a_cutout_fails_the_spend_check(shop: Shop, run: Run) -
     assert checks_of(result) == {"spend": False}
 
 
-def test_the_checks_of_a_sound_night_pass(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
-    night(run, instance)
-    results = night(run, instance)
+def test_the_checks_of_a_sound_night_pass(shop: Shop, run: Run) -> None:
+    night(run)
+    results = night(run)
 
     assert checks_of(results[0]) == {"coverage": True, "output_integrity": True, "no_collisions": True}
 
 
-def test_a_damaged_output_fails_the_integrity_check(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
-    night(run, instance)
+def test_a_damaged_output_fails_the_integrity_check(shop: Shop, run: Run) -> None:
+    night(run)
     (shop.home / "cutouts/bags/9.png").write_bytes(b"damaged")
 
     assert checks_of(run("detect_delta"))["output_integrity"] is False
@@ -153,7 +195,7 @@ def test_wrong_settings_fail_the_run_in_one_sentence(shop: Shop, run: Run, monke
 
 def test_failed_items_are_made_pending_again_by_their_job(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
     (shop.home / "images/bags/9.png").write_bytes(product(9)[:-25])
-    night(run, instance)
+    night(run)
     result = run("retry_failed", run_config={"ops": {"make_failed_pending": {"config": {"collection": "bags"}}}})
 
     assert result.success
@@ -164,7 +206,7 @@ def test_failed_items_are_made_pending_again_by_their_job(shop: Shop, run: Run, 
 
 def test_no_key_is_in_any_event(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
     shop.vendor.faults.replace([Fault(kind="401"), Fault(kind="500")])
-    for result in night(run, instance):
+    for result in night(run):
         for event in instance.all_logs(result.run_id):
             assert "canary-key" not in str(event)
 
@@ -178,3 +220,130 @@ def test_a_limit_of_credits_leaves_the_rest_pending(
 
     assert metadata_of(instance, "cutouts")["pending"] == 1
     assert sum(c.credits for c in shop.vendor.ledger.charges()) == Decimal(1)
+
+
+def backfill(run: Run, *partition_keys: str, **config: object) -> dg.ExecuteInProcessResult:
+    """What the backfill daemon starts: one run for neighbouring partitions."""
+    tags = {
+        "dagster/asset_partition_range_start": partition_keys[0],
+        "dagster/asset_partition_range_end": partition_keys[-1],
+    }
+    return run("process_delta", tags=tags, run_config={"ops": {"cutouts": {"config": config}}})
+
+
+def test_one_run_of_a_backfill_does_several_collections_and_tells_of_each(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    run("detect_delta")
+    assert backfill(run, "bags", "shoes").success
+
+    records = instance.fetch_materializations(dg.AssetKey("cutouts"), limit=10).records
+    told = {r.partition_key: r.asset_materialization.metadata["published"].value for r in records}  # type: ignore[union-attr]
+    assert told == {"bags": 1, "shoes": 2}
+    assert partitions_of(instance, "review_gallery") == ["bags", "shoes"]
+
+
+def test_a_backfill_stops_at_its_own_limit_of_credits(shop: Shop, run: Run) -> None:
+    run("detect_delta")
+    backfill(run, "bags", "shoes", max_credits=2.0)
+
+    assert len(shop.vendor.ledger.charges()) == 2
+
+
+def test_a_backfill_does_a_sample_of_each_collection(shop: Shop, run: Run) -> None:
+    run("detect_delta")
+    backfill(run, "bags", "shoes", sample=1)
+
+    assert len(shop.vendor.ledger.charges()) == 2
+
+
+def test_a_backfill_of_what_failed_tries_that_and_nothing_else(shop: Shop, run: Run) -> None:
+    shop.put("shoes/broken.png", product(7)[:-25])
+    night(run)
+    shop.put("shoes/new.png", product(8))
+    run("detect_delta")
+    charges = len(shop.vendor.ledger.charges())
+    backfill(run, "shoes", only="FAILED")
+
+    assert len(shop.vendor.ledger.charges()) == charges
+    assert not (shop.home / "cutouts/shoes/new.png").exists()
+
+
+def test_a_backfill_of_what_changed_leaves_what_is_new(shop: Shop, run: Run) -> None:
+    night(run)
+    shop.put("shoes/0.png", product(50))
+    shop.put("shoes/new.png", product(8))
+    run("detect_delta")
+    backfill(run, "shoes", only="CHANGED")
+
+    assert len(shop.vendor.ledger.charges()) == 4
+    assert not (shop.home / "cutouts/shoes/new.png").exists()
+
+
+def test_a_recipe_change_is_bought_in_the_chosen_collections_only(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(run)
+    monkeypatch.setenv("BG_MAX_PIXELS_SENT", "64")
+    run("detect_delta")
+    backfill(run, "bags", apply_recipe_change=True)
+    run("process_pending")
+
+    assert len(shop.vendor.ledger.charges()) == 4
+
+
+def test_a_detection_beside_another_says_who_is_at_it_since_when_and_ends_well(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    run("detect_delta")
+    with opened_parts() as parts, leased(parts, "detection", owner_of("the first night")):
+        result = run("detect_delta")
+
+    assert result.success
+    said = instance.get_run_by_id(result.run_id).tags["bg_pipeline/left_to_the_other"]  # type: ignore[union-attr]
+    assert "Dagster run the firs since 20" in said
+
+
+def test_a_collection_without_new_work_is_not_called_unsynced_after_another_night(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+    from dagster._core.loader import LoadingContextForTest
+
+    from bg_pipeline.orchestration.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    # The code may have been loaded under the settings of another test.
+    loaded = graph.get(dg.AssetKey("cutouts")).code_version
+    monkeypatch.setattr("bg_pipeline.orchestration.versions.of_recipe", lambda _recipe: loaded)
+    night(run)
+    shop.put("bags/8.png", product(8))
+    night(run)
+    resolver = CachingStaleStatusResolver(
+        instance=instance, asset_graph=graph, loading_context=LoadingContextForTest(instance)
+    )
+    found = {key: resolver.get_status(dg.AssetKey("cutouts"), key) for key in ("bags", "shoes")}
+
+    assert found == {"bags": StaleStatus.FRESH, "shoes": StaleStatus.FRESH}
+
+
+def test_many_collections_are_registered_in_batches_and_too_many_are_refused(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(instance, [f"c{n}" for n in range(2500)], set())
+    assert len(instance.get_dynamic_partitions("collections")) == 2500
+
+    monkeypatch.setattr("bg_pipeline.orchestration.partitions.MOST_COLLECTIONS", 2600)
+    with pytest.raises(dg.Failure, match="BG_COLLECTION_DEPTH"):
+        register(instance, [f"d{n}" for n in range(200)], {f"c{n}" for n in range(2450)})
+    register(instance, [f"d{n}" for n in range(100)], set())
+    assert len(instance.get_dynamic_partitions("collections")) == 2550
+
+
+def test_a_catalogue_without_folders_is_one_collection(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
+    for key in ("shoes/0.png", "shoes/1.png", "bags/9.png"):
+        (shop.home / "images" / key).rename(shop.home / "images" / key.replace("/", "-"))
+    night(run)
+
+    assert partitions_of(instance, "cutouts") == ["."]
+    assert len(list(shop.home.glob("cutouts/*.png"))) == 3

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.events import DagsterEvent
 
 import bg_pipeline
 from bg_pipeline.orchestration.definitions import defs, nightly_delta_sync
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.sensors import delta_dispatch, low_credit_sensor
+from bg_pipeline.orchestration.runs import WAVE
+from bg_pipeline.orchestration.sensors import delta_dispatch, lost_runs, low_credit_sensor, missed_night
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.pictures import product
 
@@ -24,10 +26,8 @@ def context(instance: dg.DagsterInstance) -> dg.SensorEvaluationContext:
 
 
 def requests(instance: dg.DagsterInstance) -> tuple[list[dg.RunRequest], str]:
-    # Called as a function: `evaluate_tick` would want the daemon round it to see dynamic partitions.
-    found = list(delta_dispatch(context(instance)))
-    said = "".join(f.skip_message or "" for f in found if isinstance(f, dg.SkipReason))
-    return [f for f in found if isinstance(f, dg.RunRequest)], said
+    tick = delta_dispatch.evaluate_tick(context(instance))
+    return list(tick.run_requests or []), tick.skip_message or ""
 
 
 def credit_tick(instance: dg.DagsterInstance) -> str:
@@ -44,11 +44,20 @@ def test_the_names_that_others_rely_on_are_there() -> None:
         "manifest",
         "image_delta",
         "cutouts",
+        "nightly_cutouts",
         "review_gallery",
+        "credit_balance",
     }
-    assert {"detect_delta", "process_delta", "retry_failed"} <= set(repository.job_names)
+    assert {"detect_delta", "process_pending", "process_delta", "retry_failed"} <= set(repository.job_names)
     assert [s.name for s in repository.schedule_defs] == ["nightly_delta_sync"]
-    assert {s.name for s in repository.sensor_defs} == {"delta_dispatch", "low_credit_sensor"}
+    assert {s.name for s in repository.sensor_defs} == {
+        "delta_dispatch",
+        "low_credit_sensor",
+        "missed_night",
+        "lost_runs",
+        "alerts",
+        "failed_runs",
+    }
 
 
 def test_the_graph_leads_from_catalogue_and_manifest_to_the_cutouts() -> None:
@@ -73,19 +82,80 @@ def test_everything_loads_with_an_empty_environment() -> None:
     dg.Definitions.validate_loadable(defs)
 
 
-def test_a_pending_collection_is_asked_for_once_a_wave(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
-    assert requests(instance) == ([], "nothing is pending that no run works on")
+def test_one_run_is_asked_for_a_wave_however_many_collections_have_work(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    assert requests(instance) == ([], "nothing is pending")
     run("detect_delta")
-    first, _ = requests(instance)
-    again, _ = requests(instance)
-
-    assert [r.partition_key for r in first] == ["bags", "shoes"]
-    assert [r.run_key for r in first] == [r.run_key for r in again]
+    (first,), _ = requests(instance)
+    (again,), _ = requests(instance)
+    assert first.run_key == again.run_key
+    run("process_pending", tags=first.tags)
+    assert requests(instance) == ([], "nothing is pending")
 
     shop.put("bags/8.png", product(8))
     run("detect_delta")
-    next_wave, _ = requests(instance)
-    assert {r.run_key for r in next_wave}.isdisjoint(r.run_key for r in first)
+    (next_wave,), _ = requests(instance)
+    assert next_wave.run_key != first.run_key
+
+
+def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("detect_delta")
+    (first,), _ = requests(instance)
+    with monkeypatch.context() as broken:
+        broken.setenv("BG_OUTPUT", "/proc/nowhere")
+        assert not run("process_pending", tags=first.tags).success
+    asked, said = requests(instance)
+    assert (asked, "asked again in" in said) == ([], True)
+
+    monkeypatch.setattr("bg_pipeline.core.dispatch.FIRST_WAIT_S", 0.0)
+    (again,), _ = requests(instance)
+    assert again.run_key != first.run_key
+
+
+def test_a_started_run_without_a_sign_of_life_is_marked_as_failed_at_the_second_look(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bg_pipeline.orchestration.runs.GRACE_S", -1.0)
+    zombie = instance.create_run_for_job(
+        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={WAVE: "1"}
+    )
+    instance.report_dagster_event(
+        DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
+    )
+    first = lost_runs.evaluate_tick(context(instance))
+    status = instance.get_run_by_id(zombie.run_id).status  # type: ignore[union-attr]
+    assert status is dg.DagsterRunStatus.STARTED
+
+    again = dg.build_sensor_context(
+        instance, cursor=first.cursor, definitions=defs, resources={"pipeline": PipelineResource()}
+    )
+    assert zombie.run_id[:8] in (lost_runs.evaluate_tick(again).skip_message or "")
+    status = instance.get_run_by_id(zombie.run_id).status  # type: ignore[union-attr]
+    assert status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_missed_night_is_caught_up_by_one_run(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tick() -> tuple[list[str | None], str]:
+        found = missed_night.evaluate_tick(context(instance))
+        return [r.run_key for r in found.run_requests or []], found.skip_message or ""
+
+    assert tick() == ([], "there was no night yet: the schedule will start the first")
+    run("detect_delta")
+    assert "is complete" in tick()[1]
+
+    # An hour later by the cron, and no detection since.
+    due = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr("bg_pipeline.orchestration.sensors.get_latest_completed_cron_tick", lambda *_: due)
+    assert "may still come by itself" in tick()[1]
+    monkeypatch.setattr("bg_pipeline.orchestration.sensors.LATE_S", -7200.0)
+    (key,), _ = tick()
+    assert key == f"night of {due.isoformat(timespec='minutes')}"
+    assert tick()[0] == [key]
 
 
 def test_nothing_is_asked_for_while_the_gate_is_closed_and_everything_after_a_top_up(
@@ -104,7 +174,45 @@ def test_nothing_is_asked_for_while_the_gate_is_closed_and_everything_after_a_to
         assert "the gate is open" in credit_tick(instance)
         keys |= {r.run_key for r in requests(instance)[0]}
 
-    assert len(keys) == 6
+    assert len(keys) == 3
+
+
+def test_the_pool_is_at_zero_while_the_gate_is_closed_and_then_what_it_was(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    def limit() -> int:
+        return next(p.limit for p in instance.event_log_storage.get_pool_limits() if p.name == "cutouts")
+
+    instance.event_log_storage.set_concurrency_slots("cutouts", 7)
+    for _ in range(3):
+        shop.vendor.ledger.set_balance("bgeraser", Decimal(10))
+        credit_tick(instance)
+        credit_tick(instance)
+        assert limit() == 0
+        shop.vendor.ledger.set_balance("bgeraser", Decimal(500))
+        credit_tick(instance)
+        assert limit() == 7
+
+    instance.event_log_storage.set_concurrency_slots("cutouts", 0)
+    credit_tick(instance)
+    assert limit() == 0, "a person chose that"
+
+
+def test_the_balance_is_written_down_when_the_gate_moves_and_else_once_an_hour(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    cursor, written = None, []
+    for balance in (500, 499, 498, 10, 9, 500):
+        shop.vendor.ledger.set_balance("bgeraser", Decimal(balance))
+        tick = low_credit_sensor.evaluate_tick(
+            dg.build_sensor_context(
+                instance, cursor=cursor, definitions=defs, resources={"pipeline": PipelineResource()}
+            )
+        )
+        cursor = tick.cursor
+        written.append([e.passed for e in tick.asset_events if isinstance(e, dg.AssetCheckEvaluation)])
+
+    assert written == [[True], [], [], [False], [], [True]]
 
 
 def test_the_gate_stays_closed_between_the_thresholds(shop: Shop, instance: dg.DagsterInstance) -> None:

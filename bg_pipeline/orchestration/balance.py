@@ -1,0 +1,97 @@
+"""The balance as an asset: a plot over the weeks, and a check that is red while the gate is closed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import dagster as dg
+
+from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.gate import Gate, Thresholds, way
+from bg_pipeline.orchestration.assets import OWNERS
+from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.steps.gate import look_at_all
+
+ASSET = "credit_balance"
+CHECK = "gate_open"
+
+EVERY_S = 3600.0
+"""A balance that only went down a little is written no more often: at each tick it would be megabytes a night."""
+
+credit_balance = dg.AssetSpec(
+    ASSET,
+    description="Credits left at each provider, as `low_credit_sensor` reads them. Below the threshold no run buys.",
+    group_name="money",
+    owners=OWNERS,
+    kinds={"python"},
+)
+
+
+@dg.asset_check(
+    asset=ASSET,
+    name=CHECK,
+    description="A gate is open: a provider may be sent pictures. It opens by itself after a top-up.",
+)
+def gate_open(pipeline: PipelineResource) -> dg.AssetCheckResult:
+    with pipeline.open() as parts:
+        gates, thresholds = look_at_all(parts), parts.thresholds
+    return dg.AssetCheckResult(passed=way(gates).is_open, metadata=_facts(gates, thresholds))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was last written down."""
+
+    gates: str = ""
+    balances: str = ""
+    at: float = 0.0
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None) -> "Told":
+        try:
+            return cls(**json.loads(cursor or "{}"))
+        except (ValueError, TypeError):
+            return cls()
+
+    def cursor(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def news(
+    gates: Sequence[Gate], thresholds: Thresholds, before: Told, now: float
+) -> tuple[Told, Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]]:
+    """What is to be remembered and written: a moved gate at once, a moved balance once an hour."""
+    told = Told(
+        "; ".join(f"{gate.provider} {gate.state} {gate.reason} {gate.episode}" for gate in gates),
+        "; ".join(str(gate.balance) for gate in gates),
+        now,
+    )
+    moved = told.gates != before.gates
+    if not moved and (told.balances == before.balances or now - before.at < EVERY_S):
+        return before, []
+    facts = _facts(gates, thresholds)
+    events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = [dg.AssetMaterialization(ASSET, metadata=facts)]
+    if moved:
+        events.append(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(ASSET),
+                check_name=CHECK,
+                passed=way(gates).is_open,
+                metadata=facts,
+                severity=dg.AssetCheckSeverity.ERROR,
+            )
+        )
+    return told, events
+
+
+def _facts(gates: Sequence[Gate], thresholds: Thresholds) -> dict[str, dg.MetadataValue]:
+    """The first provider's balance is `balance`, so that its plot goes on when a second one joins."""
+    facts: dict[str, dg.MetadataValue] = {}
+    for number, gate in enumerate(gates):
+        suffix = f"_{gate.provider}" if number else ""
+        facts[f"provider{suffix}"] = dg.MetadataValue.text(gate.provider)
+        if gate.balance is not None:
+            facts[f"balance{suffix}"] = dg.MetadataValue.float(float(gate.balance))
+        if not gate.is_open:
+            facts[f"closed{suffix}"] = dg.MetadataValue.text(why_closed(gate, thresholds))
+    return facts

@@ -1,0 +1,79 @@
+"""
+What could keep Dagster from doing its part: `python -m bg_pipeline.orchestration.diagnose`.
+
+Prints a JSON list of findings, each with `check`, `ok` and `detail`. A program of its own, because the command line
+works without Dagster.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorStatus
+
+from bg_pipeline.config import dagster_home, load_settings
+from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.orchestration.runs import lifeless
+from bg_pipeline.wiring import opened
+
+_START = "start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
+
+
+def diagnose() -> Iterator[dict[str, Any]]:
+    """Findings in the order in which a person would mend them."""
+    home = dagster_home()
+    if not home:
+        yield _finding("DAGSTER_HOME", "not set: Dagster would forget its runs and schedules when it ends")
+        return
+    if not (Path(home) / "dagster.yaml").is_file():
+        yield _finding("dagster.yaml", f"{home} has none: copy the project's, which has the limits and the retention")
+        return
+    with dg.DagsterInstance.get() as instance:
+        yield _daemons(instance)
+        yield _switched_off(instance)
+        yield _zombies(instance)
+
+
+def _daemons(instance: dg.DagsterInstance) -> dict[str, Any]:
+    found = instance.get_daemon_statuses()
+    wanted = {kind: status for kind, status in found.items() if status.required}
+    silent = [kind.lower() for kind, status in wanted.items() if not status.healthy]
+    if not any(status.last_heartbeat for status in wanted.values()):
+        return _finding("Dagster's daemon", f"never ran: nothing starts by itself. {_START}")
+    return _finding("Dagster's daemon", f"silent: {', '.join(silent)}. {_START}" if silent else "")
+
+
+def _switched_off(instance: dg.DagsterInstance) -> dict[str, Any]:
+    off = [
+        state.instigator_name
+        for kind in (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
+        for state in instance.all_instigator_state(instigator_type=kind)
+        if state.status is InstigatorStatus.STOPPED
+    ]
+    return _finding(
+        "schedule and sensors", f"switched off: {', '.join(off)}. Switch on in the UI, Automation" if off else ""
+    )
+
+
+def _zombies(instance: dg.DagsterInstance) -> dict[str, Any]:
+    with opened(load_settings()) as parts:
+        dead = [record.dagster_run.run_id[:8] for record in lifeless(instance, parts)]
+    why = (
+        f"started, and no process works on them: {', '.join(dead)}. `lost_runs` marks them as failed; or terminate them"
+    )
+    return _finding("runs", why if dead else "")
+
+
+def _finding(check: str, wrong: str) -> dict[str, Any]:
+    return {"check": check, "ok": not wrong, "detail": wrong or "as it should be"}
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(list(diagnose())))  # noqa: T201  its one output
+    except BgPipelineError as error:
+        sys.exit(str(error))

@@ -1,0 +1,33 @@
+"""Code and data versions, so that "unsynced" in Dagster's UI is true."""
+
+from bg_pipeline.config import load_settings
+from bg_pipeline.core.recipe import Recipe, digest_of
+from bg_pipeline.errors import ConfigurationError
+
+DELTA = "in the manifest"
+"""The delta is state, not a value that is handed on. Were it a new version every night, every collection would be
+called unsynced, also those without work."""
+
+
+def of_recipe(recipe: Recipe) -> str:
+    """The code version of a cutout: another recipe makes others of the same pictures."""
+    cuts = [cut.hash for cut in recipe.cuts]
+    return digest_of("".join([*cuts, recipe.rendition.hash]).encode())[:16]
+
+
+def of_settings() -> str | None:
+    """The same for the settings as they are when the code is loaded; None where they are incomplete."""
+    try:
+        return of_recipe(load_settings().recipe)
+    except ConfigurationError:
+        return None
+
+
+def tags(version: str, run_id: str) -> dict[str, str]:
+    """What Dagster writes by itself beside a materialization of `cutouts`, but not where another asset logs it."""
+    return {
+        "dagster/code_version": version,
+        "dagster/data_version": run_id,
+        "dagster/input_data_version/image_delta": DELTA,
+        "dagster/input_event_pointer/image_delta": "NULL",
+    }

@@ -1,0 +1,235 @@
+"""Dagster as an operator runs it, for tests and benchmarks: webserver, daemon and code servers as real processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+
+import bg_pipeline
+from bg_pipeline.sandbox.cutting import Cut
+from bg_pipeline.sandbox.serve import running_sandbox
+from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline_tests.sandbox.client import cut_left_half
+
+BIN = Path(sys.executable).parent
+ROOT = Path(bg_pipeline.__file__).parent.parent
+TIMEOUT_S = 120.0
+
+_LAUNCH = """
+mutation($job: String!, $config: RunConfigData, $tags: [ExecutionTag!]) { launchRun(executionParams: {selector: {
+    repositoryLocationName: "bg_pipeline", repositoryName: "__repository__", jobName: $job},
+    runConfigData: $config, mode: "default", executionMetadata: {tags: $tags}}) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  ... on RunConfigValidationInvalid { errors { message } } } }
+"""
+
+_BACKFILL = """
+mutation($names: [String!]!, $config: RunConfigData) { launchPartitionBackfill(backfillParams: {
+    assetSelection: [{path: ["cutouts"]}], partitionNames: $names, runConfigData: $config}) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
+"""
+
+_RUNS = """
+{ runsOrError { ... on Runs { results {
+    runId jobName status startTime endTime hasConcurrencyKeySlots tags { key value } } } } }
+"""
+
+_TERMINATE = """
+mutation($id: String!) { terminateRun(runId: $id) { __typename ... on PythonError { message } } }
+"""
+
+_RETRY = """
+mutation($id: String!) { launchRunReexecution(reexecutionParams: {parentRunId: $id, strategy: FROM_FAILURE}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+
+_TICKS = """
+query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "bg_pipeline",
+    repositoryName: "__repository__", sensorName: $name}) { ... on Sensor { sensorState {
+        ticks(limit: 1) { status skipReason error { message } } } } } }
+"""
+
+
+@dataclass
+class Deployment:
+    """One shop with its Dagster, its vendor and its folders."""
+
+    home: Path
+    vendor: SandboxState
+    url: str
+    env: Mapping[str, str]
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def put(self, key: str, data: bytes) -> None:
+        (self.home / "images" / key).parent.mkdir(parents=True, exist_ok=True)
+        (self.home / "images" / key).write_bytes(data)
+
+    def outputs(self) -> list[str]:
+        return sorted(p.relative_to(self.home / "cutouts").as_posix() for p in self.home.glob("cutouts/**/*.png"))
+
+    def charges(self) -> int:
+        return len(self.vendor.ledger.charges())
+
+    def top_up(self, balance: int) -> None:
+        self.vendor.ledger.set_balance("bgeraser", Decimal(balance))
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        answer = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
+        answer.raise_for_status()
+        found = answer.json()
+        assert "errors" not in found, found
+        return found["data"]
+
+    def launch(self, job: str, *, config: Any = None, tags: Mapping[str, str] | None = None) -> str:
+        """Returns the id of a run of this job."""
+        listed = [{"key": key, "value": value} for key, value in (tags or {}).items()]
+        done = self.ask(_LAUNCH, job=job, config=config or {}, tags=listed)["launchRun"]
+        assert done["__typename"] == "LaunchRunSuccess", done
+        return str(done["run"]["runId"])
+
+    def backfill(self, *names: str, config: Any = None) -> str:
+        """Returns the id of a backfill of `cutouts`."""
+        done = self.ask(_BACKFILL, names=list(names), config=config or {})["launchPartitionBackfill"]
+        assert done["__typename"] == "LaunchBackfillSuccess", done
+        return str(done["backfillId"])
+
+    def terminate(self, run_id: str) -> None:
+        done = self.ask(_TERMINATE, id=run_id)["terminateRun"]
+        assert done["__typename"] == "TerminateRunSuccess", done
+
+    def reexecute_from_failure(self, run_id: str) -> str:
+        done = self.ask(_RETRY, id=run_id)["launchRunReexecution"]
+        assert done["__typename"] == "LaunchRunSuccess", done
+        return str(done["run"]["runId"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        return list(self.ask(_RUNS)["runsOrError"]["results"])
+
+    def status(self, run_id: str) -> str:
+        return next(str(r["status"]) for r in self.runs() if r["runId"] == run_id)
+
+    def last_tick(self, sensor: str) -> str:
+        ticks = self.ask(_TICKS, name=sensor)["sensorOrError"]["sensorState"]["ticks"]
+        return "" if not ticks else str(ticks[0]["skipReason"] or ticks[0]["error"] or ticks[0]["status"])
+
+    def until(self, what: str, reached: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not reached():
+            assert time.monotonic() < deadline, f"waited in vain until {what}; runs: {self.runs()}"
+            time.sleep(0.3)
+
+    def start(self, name: str, *command: str) -> None:
+        """Start one of the processes; its output goes to `NAME.log`."""
+        with (self.home / f"{name}.log").open("a") as log:
+            self.processes[name] = subprocess.Popen(
+                [BIN / command[0], *command[1:]],
+                cwd=self.home,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def start_daemon(self) -> None:
+        self.start("daemon", "dagster-daemon", "run", "-w", "workspace.yaml")
+
+    def stop(self) -> None:
+        """End what was started, with what that started."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGINT)
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def deployed(
+    home: Path,
+    *,
+    vendor: SandboxState | None = None,
+    cut: Cut = cut_left_half,
+    storage: str = "",
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Deployment]:
+    """
+    A webserver and a daemon on a new shop in `home`, with the shipped `dagster.yaml` and `workspace.yaml`.
+
+    Args:
+        home: an empty folder.
+        vendor: whom the cutouts are bought from.
+        cut: how he cuts.
+        storage: YAML to be added to `dagster.yaml`; empty for SQLite.
+        settings: of the pipeline.
+    """
+    vendor = vendor or SandboxState()
+    (home / "dagster").mkdir()
+    (home / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text() + storage)
+    (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
+    with running_sandbox(vendor, cut) as sandbox:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "DAGSTER_HOME": str(home / "dagster"),
+            "BG_PROVIDER": "bgeraser",
+            "BGERASER_API_KEY": "canary-key",
+            "BGERASER_BASE_URL": sandbox.base_url,
+            **(settings or {}),
+        }
+        port = free_port()
+        made = Deployment(home, vendor, f"http://127.0.0.1:{port}", env)
+        address = ("--host", "127.0.0.1", "--port", str(port))
+        # Two processes that make the same new SQLite files at once fail: Dagster's tables are made by one.
+        subprocess.run([BIN / "dagster", "instance", "info"], cwd=home, env=env, check=True, capture_output=True)
+        made.start("webserver", "dagster-webserver", "-w", "workspace.yaml", *address)
+        made.start_daemon()
+        try:
+            made.until("the webserver answers", lambda: answers(made.url))
+            yield made
+        finally:
+            made.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/server_info", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Processes that this one started, and they in turn: id to command line."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue  # it has just ended
+            parents.setdefault(parent, []).append(int(entry.name))
+    found, left = {}, [pid]
+    while left:
+        for child in parents.get(left.pop(), []):
+            left.append(child)
+            try:
+                found[child] = (Path("/proc") / str(child) / "cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue
+    return found
