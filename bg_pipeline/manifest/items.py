@@ -132,11 +132,11 @@ class SqlManifest:
         found: dict[str, str] = {}
         with self._db.read() as conn:
             for part in _parts(work_ids):
-                query = select(c.published_work_id, c.key).where(
-                    c.published_work_id.in_(part), c.state == State.PUBLISHED, ~c.absent
-                )
+                # The state is looked at here: asked for it, SQLite goes through all that are published, part by part.
+                query = select(c.published_work_id, c.key, c.state).where(c.published_work_id.in_(part), ~c.absent)
                 for row in conn.execute(query.order_by(c.key)):
-                    found.setdefault(row.published_work_id, row.key)
+                    if row.state == State.PUBLISHED:
+                        found.setdefault(row.published_work_id, row.key)
         return found
 
     def taken(self, folded_stems: Sequence[str]) -> set[str]:

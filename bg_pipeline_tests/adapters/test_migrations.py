@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, event, make_url, text
 
 from bg_pipeline.core.recipe import work_id
 from bg_pipeline.errors import ConfigurationError, StateError
@@ -301,3 +301,28 @@ def test_a_file_that_is_no_database_is_an_error_and_stays_as_it_is(tmp_path: Pat
     with pytest.raises(StateError, match="not a database"):
         Database(f"sqlite:///{file}")
     assert file.read_bytes().startswith(b"this is a photograph")
+
+
+def test_looking_up_works_and_names_goes_by_their_index_and_never_through_the_whole_catalogue(tmp_path: Path) -> None:
+    """Asked for in hundreds of parts, anything else takes the square of the catalogue's size."""
+    database = Database(f"sqlite:///{tmp_path}/manifest.db")
+    asked: list[tuple[str, object]] = []
+    event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda _conn, _cursor, statement, parameters, *_more: asked.append((statement, parameters)),
+    )
+    manifest = SqlManifest(database)
+    manifest.carriers(["w"])
+    manifest.taken(["a"])
+    manifest.some(["a.jpg"])
+    manifest.on_show("a.png")
+    queries = [(statement, parameters) for statement, parameters in asked if "FROM items" in statement]
+    with database.read() as conn:
+        plans = [str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", p).all()) for s, p in queries]
+    database.close()
+
+    assert len(plans) == 4
+    for plan in plans:
+        assert "SCAN" not in plan
+        assert "items_by_state" not in plan

@@ -60,7 +60,7 @@ def parts_over(url: str, images: Path, cutouts: Path) -> Parts:
 def make_tree(root: Path, folders: int, files: int, data: bytes = b"") -> None:
     """`folders` × `files` small files."""
     for folder in range(folders):
-        here = root / f"{folder:04}"
+        here = root / f"{folder:05}"
         here.mkdir(parents=True)
         for number in range(files):
             (here / f"{number:04}.png").write_bytes(data)

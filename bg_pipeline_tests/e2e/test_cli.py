@@ -410,7 +410,7 @@ def test_a_cutout_goes_to_the_trash_and_is_restored_by_name(shop: Shop) -> None:
     shop.env["BG_DELETE_POLICY"] = "trash"
     shop.run("sync")
     cutout = (shop.home / "cutouts/bags/9.png").read_bytes()
-    (shop.home / "images/bags/9.png").unlink()
+    (shop.home / "images/bags/9.jpg").unlink()
     shop.run("sync")
     database = Database(f"sqlite:///{shop.home}/.bg_pipeline/manifest.db")
     with database.write() as conn:
@@ -419,9 +419,9 @@ def test_a_cutout_goes_to_the_trash_and_is_restored_by_name(shop: Shop) -> None:
 
     assert "1 cutouts went to the trash" in shop.run("sync")
     assert not (shop.home / "cutouts/bags/9.png").exists()
-    assert "bags/9.png" in shop.run("trash")
-    assert [row["key"] for row in json.loads(shop.run("trash", "list", "--json"))] == ["bags/9.png"]
-    assert "restored bags/9.png" in shop.run("trash", "restore", "bags/9.png")
+    assert "bags/9.jpg" in shop.run("trash")
+    assert [row["key"] for row in json.loads(shop.run("trash", "list", "--json"))] == ["bags/9.jpg"]
+    assert "restored bags/9.png" in shop.run("trash", "restore", "bags/9.jpg")
     assert (shop.home / "cutouts/bags/9.png").read_bytes() == cutout
     assert "empty" in shop.run("trash")
     shop.run("trash", "restore", code=2)
