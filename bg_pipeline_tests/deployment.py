@@ -59,6 +59,13 @@ query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "
         ticks(limit: 1) { status skipReason error { message } } } } } }
 """
 
+_SENSOR = """
+query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "bg_pipeline",
+    repositoryName: "__repository__", sensorName: $name}) { ... on Sensor { id } } }
+"""
+
+_STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename ... on PythonError { message } } }"
+
 
 @dataclass
 class Deployment:
@@ -121,6 +128,11 @@ class Deployment:
     def last_tick(self, sensor: str) -> str:
         ticks = self.ask(_TICKS, name=sensor)["sensorOrError"]["sensorState"]["ticks"]
         return "" if not ticks else str(ticks[0]["skipReason"] or ticks[0]["error"] or ticks[0]["status"])
+
+    def switch_off(self, sensor: str) -> None:
+        found = self.ask(_SENSOR, name=sensor)["sensorOrError"]["id"]
+        done = self.ask(_STOP_SENSOR, id=found)["stopSensor"]
+        assert done["__typename"] == "StopSensorMutationResult", done
 
     def until(self, what: str, reached: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
         deadline = time.monotonic() + timeout_s

@@ -1,0 +1,104 @@
+"""
+What an operator does in a browser: looks at the graph, starts work, sees it pause, pays, and sees the pictures.
+
+Screenshots are kept in the folder that SCREENSHOTS names, or in pytest's.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline_tests.deployment import Deployment, deployed
+from bg_pipeline_tests.pictures import product
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists() and not os.environ.get("CI"), reason="there is no /usr/bin/chromium: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """On SQLite, with a balance that allows for three pictures."""
+    vendor = SandboxState(latency_s=0.2)
+    with deployed(tmp_path_factory.mktemp("browser"), vendor=vendor, settings={"BG_CONCURRENCY": "1"}) as made:
+        made.top_up(53)
+        for n in range(6):
+            made.put(f"{('bags', 'shoes')[n % 2]}/{n}.png", product(n * 33, (480, 360)))
+        yield made
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        made = browser.new_page(viewport={"width": 1440, "height": 900})
+        made.set_default_timeout(90_000)
+        yield made
+        browser.close()
+
+
+expect.set_options(timeout=90_000)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
+    deployment: Deployment, page: Page, album: Path
+) -> None:
+    # The night would do the same beside the backfill, which the other tests are about.
+    deployment.switch_off("delta_dispatch")
+
+    page.goto(f"{deployment.url}/locations/bg_pipeline/asset-groups/catalogue/lineage")
+    for asset in ("source_images", "manifest", "image_delta", "cutouts", "nightly_cutouts", "review_gallery"):
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
+
+    page.goto(f"{deployment.url}/locations/bg_pipeline/jobs/detect_delta")
+    page.get_by_role("button", name="Materialize all").first.click()
+    deployment.until("the delta is found", lambda: "SUCCESS" in {r["status"] for r in deployment.runs()})
+
+    page.goto(f"{deployment.url}/assets/cutouts?view=partitions")
+    expect(page.get_by_text("shoes", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="All", exact=True).click()
+    page.screenshot(path=album / "backfill.png")
+    page.get_by_role("button", name="Launch backfill").click()
+
+    deployment.until("it pauses", lambda: any("credits are left" in str(r["tags"]) for r in deployment.runs()))
+    run = next(r["runId"] for r in deployment.runs() if "credits are left" in str(r["tags"]))
+    page.goto(f"{deployment.url}/runs/{run}")
+    expect(page.get_by_text("paused, and goes on by itself").first).to_be_visible()
+    page.screenshot(path=album / "paused.png")
+    page.goto(f"{deployment.url}/deployment/concurrency")
+    expect(page.get_by_text("cutouts", exact=True).first).to_be_visible()
+    page.screenshot(path=album / "pool.png")
+    assert 0 < deployment.charges() < 6
+
+    deployment.top_up(500)
+    deployment.until("all are published", lambda: len(deployment.outputs()) == 6)
+    deployment.until("all is over", lambda: {r["status"] for r in deployment.runs()} == {"SUCCESS"})
+    assert deployment.charges() == 6
+
+    page.goto(f"{deployment.url}/locations/bg_pipeline/asset-groups/catalogue/lineage")
+    expect(page.get_by_text("100% filled").first).to_be_visible()
+    page.screenshot(path=album / "graph.png")
+    page.goto(f"{deployment.url}/assets/cutouts?view=partitions&partition=shoes")
+    expect(page.get_by_text("contact_sheet").first).to_be_visible()
+    page.screenshot(path=album / "events.png")
+    page.get_by_text("[Show Markdown]").first.click()
+    expect(page.locator("img[alt='before and after']").first).to_be_visible()
+    page.screenshot(path=album / "sheet.png")
