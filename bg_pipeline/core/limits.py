@@ -38,7 +38,7 @@ EVENNESS = 0.75
 PROBE_EVERY = 150
 """Answers between two looks beyond what is known, each of which may cost one refusal: under 1 % of them."""
 
-LONG_S = 5.0
+LONG_S = 2.0
 """A service that asks for more has run out of units; a slot is free again as soon as an answer is out."""
 
 PROBE_GAP_S = 0.1
@@ -90,6 +90,8 @@ class Limits:
     base: int = 1
     """How many are known to be taken, and what came of it: answers a second."""
     throughput: float = 0.0
+    reached: int = 0
+    """Most that were in flight at this width so far."""
     step: int = START
     patience: int = START
     """Answers at full width before the next raise; `probe_after` where the last one was refused."""
@@ -99,6 +101,8 @@ class Limits:
     failures: int = 0
     alert: int = 0
     """Answers for which another refusal without a visible cause is taken for a lowered limit."""
+    blame_width: bool = False
+    """Or else units a minute: in turn, until there are no more refusals."""
     # a minute
     sent: tuple[tuple[int, float], ...] = ()
     """Units sent, by quarter of an epoch second; refused ones are taken out again."""
@@ -164,9 +168,15 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
         return state, _leaves_at(state.sent[0][0]) - now
     slot = Slot(now, now + SLOT_S, units, in_flight + 1, sent + units)
     next_at = now + units * _unit_s(state)
-    if slot.rank > state.base:
+    if slot.rank > max(state.reached, 1):
         next_at = max(next_at, now + PROBE_GAP_S)
-    admitted = replace(state, slots={**state.slots, token: slot}, sent=_count(state.sent, now, units), next_at=next_at)
+    admitted = replace(
+        state,
+        slots={**state.slots, token: slot},
+        reached=max(state.reached, slot.rank),
+        sent=_count(state.sent, now, units),
+        next_at=next_at,
+    )
     return admitted, 0.0
 
 
@@ -192,16 +202,16 @@ def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFa
     state = _heard(state, rate, now)
     long = retry_after_s is not None and retry_after_s > LONG_S
     if not long and most > state.base:
-        return _narrow(state, most - 1)
-    if long or (state.pace is Pace.PROBING and slot.window_units > state.units):
+        # A late answer to a look that is over says nothing new.
+        return _narrow(state, most - 1) if state.width > state.base else state
+    at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
+    if long or (at_pace and state.pace is Pace.PROBING):
         return _learn_pace(state, retry_after_s, now)
-    alerted = replace(state, alert=2 * state.width)
+    soon = 2 * state.width
     if not state.alert:
-        return alerted
-    growing = not state.sent or state.sent[0][0] > (now - WINDOW_S) * _BUCKETS_PER_S
-    if full and state.width > 1 and not (growing and retry_after_s is None):
-        return _narrow(alerted, most - 1)
-    return _learn_pace(alerted, retry_after_s, now)
+        return replace(state, alert=soon, blame_width=full and not at_pace)
+    again = replace(state, alert=soon, blame_width=not state.blame_width)
+    return _narrow(again, most - 1) if state.blame_width else _learn_pace(again, retry_after_s, now)
 
 
 def failed(state: Limits, token: str) -> Limits:
@@ -308,15 +318,17 @@ def _wider(state: Limits, took_s: float, ceiling: int) -> Limits:
 
 
 def _narrow(state: Limits, width: int) -> Limits:
-    width = max(1, width)
+    width = max(1, min(width, state.width))
+    failed_look = width <= state.base < state.width
     return replace(
         state,
         width=width,
         base=min(state.base, width),
+        reached=width,
         throughput=0.0,
         step=1,
         patience=state.probe_after,
-        probe_after=min(PROBE_EVERY, 2 * state.probe_after),
+        probe_after=min(PROBE_EVERY, 2 * state.probe_after) if failed_look else state.probe_after,
         streak=0,
         streak_s=0.0,
     )

@@ -100,7 +100,8 @@ class SqlControl:
             return _limits(conn, provider)
 
     def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
-        with self._db.write() as conn:
+        # Twice an image, while a slot is empty: to learn a limit anew costs less than to wait for the disk.
+        with self._db.write(durable=False) as conn:
             found = _limits(conn, provider)
             state = dict(change(found))
             if found is None:

@@ -50,13 +50,20 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that owns the write lock from its start; committed durably on the way out."""
-        writing = self.engine.execution_options(bg_write=True)
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """
+        A transaction that owns the write lock from its start; committed durably on the way out.
+
+        Args:
+            durable: false for what may be lost in a power cut, and must not wait for the disk.
+        """
+        writing = self.engine.execution_options(bg_write=True, bg_synchronous="FULL" if durable else "NORMAL")
         with self._errors(), writing.connect() as conn, conn.begin():
             if self.engine.dialect.name == "postgresql":
                 # What SQLite does by itself: read, decide and write without another writer in between.
                 conn.execute(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"))
+                if not durable:
+                    conn.execute(text("SET LOCAL synchronous_commit = off"))
             yield conn
 
     @contextmanager
@@ -135,4 +142,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("bg_write") else "BEGIN")
+    options = conn.get_execution_options()
+    if not options.get("bg_write"):
+        conn.exec_driver_sql("BEGIN")
+        return
+    conn.exec_driver_sql(f"PRAGMA synchronous={options['bg_synchronous']}")
+    conn.exec_driver_sql("BEGIN IMMEDIATE")

@@ -179,16 +179,16 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
         with lock:
             now_in.discard(me)
 
-    remover = FakeRemover([OK] * 24)
+    remover = FakeRemover([OK] * 12)
     remover.before = note
     both = [Limited(remover, limiter(SqlControl(database), ceiling=3)) for database in databases]  # type: ignore[arg-type]
     with ThreadPoolExecutor(8) as pool:
-        done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(24)]
+        done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(12)]
         assert all(future.result(60).image == OK for future in done)
     state = limits_from(SqlControl(databases[0]).limits("bgeraser"))
     for database in databases:
         database.close()
 
     assert max(most) <= 3
-    assert len(most) == 24
+    assert len(most) == 12
     assert state.slots == {}

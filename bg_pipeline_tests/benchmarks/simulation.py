@@ -87,6 +87,8 @@ class Counts:
 class Client:
     """Always has something to send; subclasses say when."""
 
+    travel_s = (0.005, 0.05)
+
     def __init__(self, world: World, service: Service, seed: int = 1) -> None:
         self.world = world
         self.service = service
@@ -104,7 +106,7 @@ class Client:
         self.world.after(self._travel_s(), lambda: self._arrive(token, retry))
 
     def _travel_s(self) -> float:
-        return self.random.uniform(0.005, 0.05)
+        return self.random.uniform(*self.travel_s)
 
     def _arrive(self, token: str, retry: int) -> None:
         wait = self.service.wait_s()

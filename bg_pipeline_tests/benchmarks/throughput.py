@@ -1,0 +1,88 @@
+"""
+The whole pipeline against a service that takes two seconds an image and eight at a time.
+
+    python -m bg_pipeline_tests.benchmarks throughput
+
+Ideal is images × latency ÷ slots: no slot is ever empty. The first sync of an account counts, in which the limiter has
+still to find out that eight are taken.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from bg_pipeline.config import Settings
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.ports import Silent
+from bg_pipeline.sandbox.serve import running_sandbox
+from bg_pipeline.sandbox.state import Limits, SandboxState
+from bg_pipeline.steps.sync import sync
+from bg_pipeline.wiring import opened
+from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.sandbox.client import cut_left_half
+
+IMAGES = 400
+LATENCY_S = 2.0
+SLOTS = 8
+MAX_RATIO = 1.03
+
+
+def main(_arguments: Sequence[str]) -> bool:
+    """Whether the sync took no longer than the line allows."""
+    ideal_s = IMAGES * LATENCY_S / SLOTS
+    state = SandboxState({"bgeraser": Decimal(10 * IMAGES)}, latency_s=LATENCY_S, limits=Limits(concurrent=SLOTS))
+    with tempfile.TemporaryDirectory() as folder, running_sandbox(state, cut_left_half) as sandbox:
+        home = Path(folder)
+        for number in range(IMAGES):
+            path = home / "images" / "shoes" / f"{number:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(product(number, (1000, 800)))
+        with _nothing_of_the_callers_settings():
+            settings = Settings(
+                bg_source=str(home / "images"),
+                bg_output=str(home / "cutouts"),
+                bg_masters=str(home / "masters"),
+                bg_state=f"sqlite:///{home}/manifest.db",
+                bg_provider="bgeraser",
+                bgeraser_api_key="key",
+                bgeraser_base_url=sandbox.base_url,
+                bg_concurrency=SLOTS,
+            )
+        with opened(settings) as parts:
+            started = time.monotonic()
+            synced = sync(parts, "a benchmark", Budget(None), Silent())
+            took_s = time.monotonic() - started
+    ratio = took_s / ideal_s
+    met = ratio <= MAX_RATIO and synced.summary.published == synced.summary.purchases == IMAGES
+    show(
+        ["whole sync", "published", "seconds", "ideal", "ratio", ""],
+        [
+            [
+                f"{IMAGES} images, {LATENCY_S:.1f} s, {SLOTS} slots",
+                str(synced.summary.published),
+                f"{took_s:.1f}",
+                f"{ideal_s:.1f}",
+                f"{ratio:.3f}",
+                verdict(met),
+            ]
+        ],
+    )
+    print(f"line: ratio <= {MAX_RATIO}")
+    return met
+
+
+@contextmanager
+def _nothing_of_the_callers_settings() -> Iterator[None]:
+    saved = dict(os.environ)
+    for name in saved:
+        if name.startswith(("BG_", "BGERASER_")):
+            del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(saved)
