@@ -35,6 +35,9 @@ from bg_pipeline.steps.wave import Worked, wave
 OWNERS = ["team:catalogue"]
 _INLINE_PAIRS = 6
 _GALLERY_PAIRS = 60
+_PAGES = 20
+"""Collections whose page a night makes anew, those with failures first; a backfill makes the others'."""
+
 _LOOK_S = 15.0
 """Between two looks of a paused backfill at the gate."""
 
@@ -315,7 +318,7 @@ def nightly_cutouts(
     Each collection shows on `cutouts` as soon as it is done; the plots here are those of whole nights. A pause ends the
     run, and `delta_dispatch` asks for the next one when the gate is open again.
     """
-    total, shown = Summary(), list[str]()
+    total, shown, bad = Summary(), list[str](), dict[str, int]()
     with pipeline.open(context.run.run_id) as parts:
         started, version = time.time(), versions.of_recipe(parts.recipe)
         counts = parts.manifest.pending_collections()
@@ -324,6 +327,7 @@ def nightly_cutouts(
         for worked in wave(parts, everything, counts, owner, pipeline.budget(spender(context.run)), progress):
             total.add(worked.summary)
             shown += worked.published
+            bad[worked.collection] = bad.get(worked.collection, 0) + len(worked.summary.failures)
             if not worked.summary.busy:
                 yield _of_collection(worked, version, context.run.run_id)
         total.pending = sum(parts.manifest.pending_collections().values())
@@ -335,10 +339,13 @@ def nightly_cutouts(
             hold(context.instance)
         failed = [f.key for f in total.failures]
         sheet = pairs(parts, _spread(shown, _INLINE_PAIRS - len(failed[:2])) + failed[:2], 140)
-        found = pairs(parts, _spread(shown, _GALLERY_PAIRS) + failed[:_INLINE_PAIRS], 320)
-    page = _page("latest/index.html", found, "The latest cutouts")
+        for name in sorted(bad, key=lambda name: -bad[name])[:_PAGES]:
+            _gallery(parts, name)
     yield dg.MaterializeResult(
-        metadata={**metadata.of_summary(total, sheet), "page": dg.MetadataValue.path(page)},
+        metadata={
+            **metadata.of_summary(total, sheet),
+            "pages": dg.MetadataValue.path(Path(load_settings().bg_gallery).resolve()),
+        },
         check_results=[_spend(total)],
     )
 
@@ -369,10 +376,7 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
     """One page a collection, for eyes: the latest cutouts beside their sources, and what failed or is suspicious."""
     with pipeline.open() as parts:
         for partition_key in context.partition_keys:
-            collection = decode_partition(partition_key)
-            keys = [entry.key for entry in parts.manifest.recent(collection, _GALLERY_PAIRS)]
-            found = pairs(parts, keys, 320)
-            page = _page(gallery_page(collection), found, f"Cutouts: {collection or 'top folder'}")
+            page, found = _gallery(parts, decode_partition(partition_key))
             told = {
                 "page": dg.MetadataValue.path(page),
                 "pictures": dg.MetadataValue.int(len(found)),
@@ -382,8 +386,11 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
     return dg.MaterializeResult()
 
 
-def _page(name: str, found: Sequence[Pair], title: str) -> Path:
-    page = Path(load_settings().bg_gallery, name)
+def _gallery(parts: Parts, collection: str) -> tuple[Path, list[Pair]]:
+    keys = [entry.key for entry in parts.manifest.recent(collection, _GALLERY_PAIRS)]
+    found = pairs(parts, keys, 320)
+    page = Path(load_settings().bg_gallery, gallery_page(collection))
     page.parent.mkdir(parents=True, exist_ok=True)
+    title = f"Cutouts: {collection or 'top folder'}"
     page.write_text(sheet_html(found, title=title, facts=[]), encoding="utf-8")
-    return page.resolve()
+    return page.resolve(), found

@@ -106,9 +106,8 @@ def measure(home: Path, pictures: Iterator[tuple[str, bytes]], latency_s: float,
         watcher.join()
     fifth = max(1, len(readings) // 5)
     facts = json.loads(out.splitlines()[-1])
-    return Measured(
-        facts, _cpu_s(), max(readings), max(readings[fifth : 2 * fifth]), max(readings[-fifth:]), sent / 1e6
-    )
+    early, late = max(readings[fifth : 2 * fifth]), max(readings[-fifth:])
+    return Measured(facts, _cpu_s(), max(readings), early, late)
 
 
 def _watch(process: "subprocess.Popen[str]", readings: list[float]) -> None:

@@ -1,5 +1,6 @@
 """The code location as a whole: its names, its sensors, its schedule."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,8 @@ import yaml
 from dagster._core.events import DagsterEvent
 
 import bg_pipeline
+from bg_pipeline.core.gate import Gate, Thresholds
+from bg_pipeline.orchestration.balance import EVERY_S, Told, news
 from bg_pipeline.orchestration.definitions import defs, nightly_delta_sync
 from bg_pipeline.orchestration.resources import PipelineResource
 from bg_pipeline.orchestration.runs import WAVE
@@ -198,6 +201,15 @@ def test_the_pool_is_at_zero_while_the_gate_is_closed_and_then_what_it_was(
     assert limit() == 0, "a person chose that"
 
 
+def test_a_balance_that_only_moved_is_written_down_after_an_hour() -> None:
+    gate, limits = Gate("bgeraser", balance=Decimal(500)), Thresholds(Decimal(50), Decimal(100))
+    told, _ = news(gate, limits, Told(), 0.0)
+    moved = replace(gate, balance=Decimal(400))
+
+    assert [len(news(moved, limits, told, now)[1]) for now in (EVERY_S - 1, EVERY_S)] == [0, 1]
+    assert news(gate, limits, told, EVERY_S)[1] == []
+
+
 def test_the_balance_is_written_down_when_the_gate_moves_and_else_once_an_hour(
     shop: Shop, instance: dg.DagsterInstance
 ) -> None:
@@ -210,9 +222,10 @@ def test_the_balance_is_written_down_when_the_gate_moves_and_else_once_an_hour(
             )
         )
         cursor = tick.cursor
-        written.append([e.passed for e in tick.asset_events if isinstance(e, dg.AssetCheckEvaluation)])
+        checks = [e.passed for e in tick.asset_events if isinstance(e, dg.AssetCheckEvaluation)]
+        written.append((len(tick.asset_events), *checks))
 
-    assert written == [[True], [], [], [False], [], [True]]
+    assert written == [(2, True), (0,), (0,), (2, False), (0,), (2, True)]
 
 
 def test_the_gate_stays_closed_between_the_thresholds(shop: Shop, instance: dg.DagsterInstance) -> None:
