@@ -152,11 +152,10 @@ class Purchases:
 
     def _stage(self, entry: Entry, stage: Cut, image: bytes, media_type: str, size: tuple[int, int]) -> Obtained:
         sent_digest = digest_of(image)
-        if (twin := self._parts.ledger.twin(sent_digest, stage.hash)) is not None:
-            data = self._parts.masters.read(master_name(twin.work_id))
-            if data is not None and digest_of(data) == twin.digest:
-                # Other bytes, the same picture: only its metadata or its compression changed.
-                return self._take(entry, stage, data, sent_digest)
+        twin = self._parts.ledger.twin(sent_digest, stage.hash)
+        if twin is not None and (same := self._kept_by(twin.work_id, stage.hash)) is not None:
+            # Other bytes, the same picture: only its metadata or its compression changed.
+            return self._take(entry, stage, same.image, sent_digest)
         step = stage.steps[-1] if stage.steps else None
         request = CutRequest(
             work_id=work_id(entry.content_hash, stage.hash),
@@ -192,7 +191,7 @@ class Purchases:
         except UnusableAnswer as error:
             with self._lock:
                 self._summary.wasted += 1
-                self._summary.credits += price
+                self._summary.credits += price if error.credits_charged is None else error.credits_charged
             self._count_useless(provider, error)
             raise
         with self._lock:
