@@ -71,7 +71,6 @@ class Purchases:
         self._budget = budget
         self._summary = summary
         self._lock = lock
-        self._useless: Counter[str] = Counter()
         self._since_reading: Counter[str] = Counter()
 
     def obtain(self, entry: Entry, source: bytes) -> Obtained:
@@ -194,8 +193,8 @@ class Purchases:
                 self._summary.credits += price if error.credits_charged is None else error.credits_charged
             self._count_useless(provider, error)
             raise
+        self._parts.streaks.served(provider)
         with self._lock:
-            self._useless[provider] = 0
             self._summary.purchases += 1
             self._summary.credits += charged
             self._summary.bought_from[provider] = self._summary.bought_from.get(provider, 0) + 1
@@ -207,9 +206,7 @@ class Purchases:
             look(self._parts, provider)
 
     def _count_useless(self, provider: str, error: BgPipelineError) -> None:
-        with self._lock:
-            self._useless[provider] += 1
-            useless = self._useless[provider]
+        useless = self._parts.streaks.useless(provider)
         if useless < MAX_USELESS:
             return
         said = f"{useless} purchases in a row brought nothing usable, the last: {error}"
