@@ -427,7 +427,9 @@ class MemoryLedger:
                 raise LeaseHeld("another run has bought the same picture meanwhile")
             sent = (request.sent_digest, request.cut_hash)
             if request.sent_digest and any((r.sent_digest, r.cut_hash) == sent for r in buying):
-                raise LeaseHeld("the same picture is being bought at this moment under another name")
+                raise LeaseHeld("another run is buying the same picture at this moment under another name")
+            if request.sent_digest and self.twin(*sent):
+                raise LeaseHeld("another run has bought the same picture meanwhile under another name")
             gate = self._db.gates.get(provider, Gate(provider))
             today = day_began(self._db.now(), rules.timezone)
             spent = Spent(

@@ -60,9 +60,8 @@ class SqlLedger:
         return None if row is None else _master(row)
 
     def twin(self, sent_digest: str, cut_hash: str) -> Master | None:
-        same = (masters.c.sent_digest == sent_digest) & (masters.c.cut_hash == cut_hash)
         with self._db.read() as conn:
-            row = conn.execute(select(masters).where(same).limit(1)).one_or_none()
+            row = conn.execute(_twins(sent_digest, cut_hash).limit(1)).one_or_none()
         return None if row is None else _master(row)
 
     def open_attempt(self, request: CutRequest, provider: str, rules: Rules) -> int:
@@ -73,7 +72,9 @@ class SqlLedger:
                 if conn.execute(select(masters.c.work_id).where(masters.c.work_id == work_id)).first():
                     raise LeaseHeld("another run has bought the same picture meanwhile")
                 if request.sent_digest and conn.execute(_buying(request)).first():
-                    raise LeaseHeld("the same picture is being bought at this moment under another name")
+                    raise LeaseHeld("another run is buying the same picture at this moment under another name")
+                if request.sent_digest and conn.execute(_twins(request.sent_digest, request.cut_hash)).first():
+                    raise LeaseHeld("another run has bought the same picture meanwhile under another name")
                 gate = read_gate(conn, provider)
                 spent = self._spent_so_far(conn, request, gate, rules)
                 moved, refusal = decide(price, gate, spent, request.budget, rules, now)
@@ -226,6 +227,10 @@ def _charges(work_id: str) -> Select[int]:
 def _buying(request: CutRequest) -> Select[int]:
     same = (attempts.c.sent_digest == request.sent_digest) & (attempts.c.cut_hash == request.cut_hash)
     return select(attempts.c.id).where(text("state = 'intent'"), same)
+
+
+def _twins(sent_digest: str, cut_hash: str) -> Select[Any]:
+    return select(masters).where(masters.c.sent_digest == sent_digest, masters.c.cut_hash == cut_hash)
 
 
 def _closing(attempt_id: int, state: AttemptState, charged: Decimal, now: float, request_id: str) -> Update:

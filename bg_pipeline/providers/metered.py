@@ -87,7 +87,9 @@ class Kept(Wrapper):
         try:
             checked = self._checked(reply, request)
         except UnusableAnswer as error:
-            close_as(self._ledger, reply.attempt, error, reply.credits_charged or request.credits_expected)
+            if error.credits_charged is None:
+                error.credits_charged = reply.credits_charged or request.credits_expected
+            close_as(self._ledger, reply.attempt, error, error.credits_charged)
             if isinstance(error, QualityDropped):
                 self._report(error)
             raise

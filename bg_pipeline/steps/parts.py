@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,24 @@ class Alerting:
     """Dagster's UI, for links; empty where there is none."""
 
 
+class Streaks:
+    """Purchases in a row that brought nothing usable, by provider: of all lanes and collections of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._useless: Counter[str] = Counter()
+
+    def useless(self, provider: str) -> int:
+        """One more; returns how many they are."""
+        with self._lock:
+            self._useless[provider] += 1
+            return self._useless[provider]
+
+    def served(self, provider: str) -> None:
+        with self._lock:
+            self._useless[provider] = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The object graph that `wiring` chose."""
@@ -73,6 +92,7 @@ class Parts:
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
+    streaks: Streaks = field(default_factory=Streaks)
 
     @property
     def provider(self) -> str:

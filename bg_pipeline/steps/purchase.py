@@ -71,7 +71,6 @@ class Purchases:
         self._budget = budget
         self._summary = summary
         self._lock = lock
-        self._useless: Counter[str] = Counter()
         self._since_reading: Counter[str] = Counter()
 
     def obtain(self, entry: Entry, source: bytes) -> Obtained:
@@ -152,11 +151,10 @@ class Purchases:
 
     def _stage(self, entry: Entry, stage: Cut, image: bytes, media_type: str, size: tuple[int, int]) -> Obtained:
         sent_digest = digest_of(image)
-        if (twin := self._parts.ledger.twin(sent_digest, stage.hash)) is not None:
-            data = self._parts.masters.read(master_name(twin.work_id))
-            if data is not None and digest_of(data) == twin.digest:
-                # Other bytes, the same picture: only its metadata or its compression changed.
-                return self._take(entry, stage, data, sent_digest)
+        twin = self._parts.ledger.twin(sent_digest, stage.hash)
+        if twin is not None and (same := self._kept_by(twin.work_id, stage.hash)) is not None:
+            # Other bytes, the same picture: only its metadata or its compression changed.
+            return self._take(entry, stage, same.image, sent_digest)
         step = stage.steps[-1] if stage.steps else None
         request = CutRequest(
             work_id=work_id(entry.content_hash, stage.hash),
@@ -192,11 +190,11 @@ class Purchases:
         except UnusableAnswer as error:
             with self._lock:
                 self._summary.wasted += 1
-                self._summary.credits += price
+                self._summary.credits += price if error.credits_charged is None else error.credits_charged
             self._count_useless(provider, error)
             raise
+        self._parts.streaks.served(provider)
         with self._lock:
-            self._useless[provider] = 0
             self._summary.purchases += 1
             self._summary.credits += charged
             self._summary.bought_from[provider] = self._summary.bought_from.get(provider, 0) + 1
@@ -208,9 +206,7 @@ class Purchases:
             look(self._parts, provider)
 
     def _count_useless(self, provider: str, error: BgPipelineError) -> None:
-        with self._lock:
-            self._useless[provider] += 1
-            useless = self._useless[provider]
+        useless = self._parts.streaks.useless(provider)
         if useless < MAX_USELESS:
             return
         said = f"{useless} purchases in a row brought nothing usable, the last: {error}"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.breaker import COOLDOWN_S
+from bg_pipeline.core.gate import FIRST_COOLDOWN_S
 from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -110,13 +110,13 @@ def test_ten_failures_in_a_row_open_the_breaker_for_a_minute() -> None:
     with pytest.raises(Deferred) as caught:
         bench.cut()
     assert bench.sent == 10
-    assert caught.value.for_s == COOLDOWN_S
+    assert caught.value.for_s == FIRST_COOLDOWN_S
 
     with pytest.raises(Deferred):
         bench.cut()
     assert bench.sent == 10
 
-    bench.now += COOLDOWN_S
+    bench.now += FIRST_COOLDOWN_S
     assert bench.cut()
 
 
@@ -136,7 +136,7 @@ def test_after_a_trip_the_first_failure_doubles_the_cooldown() -> None:
     with pytest.raises(Deferred) as caught:
         bench.cut()
 
-    assert caught.value.for_s == 2 * COOLDOWN_S
+    assert caught.value.for_s == 2 * FIRST_COOLDOWN_S
 
 
 def test_retries_end_when_their_budget_is_used_up() -> None:

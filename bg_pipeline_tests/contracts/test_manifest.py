@@ -406,6 +406,10 @@ def test_the_same_bytes_are_not_bought_twice_at_once_under_two_names(kept: Kept)
     kept.ledger.keep_master(Master("w", "digest", 20, 10, "", "same", "c"), first, ONE)
     assert kept.ledger.twin("same", "c") == Master("w", "digest", 20, 10, "", "same", "c")
     assert kept.ledger.twin("same", "other") is None
+    with pytest.raises(LeaseHeld, match="another run has bought the same picture"):
+        kept.buy("x", lease, sent_digest="same", cut_hash="c")
+    kept.ledger.forget_master("w")
+    assert kept.buy("x", lease, sent_digest="same", cut_hash="c")
 
 
 def test_the_cap_of_a_run_counts_what_is_spent_in_flight_and_in_doubt_wherever_it_runs(kept: Kept) -> None:

@@ -13,7 +13,15 @@ from bg_pipeline.core.gate import GateReason, GateState, on_refusal
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, Rendition, Step
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Exit
-from bg_pipeline.errors import AccountError, ItemRejected, NoCredits, OutcomeUnknown, TransientError, UnusableAnswer
+from bg_pipeline.errors import (
+    AccountError,
+    ItemRejected,
+    NoCredits,
+    OutcomeUnknown,
+    QualityDropped,
+    TransientError,
+    UnusableAnswer,
+)
 from bg_pipeline.ports import Silent
 from bg_pipeline.steps.money import last_reading, reconcile_balances, standing
 from bg_pipeline.steps.process import process
@@ -140,6 +148,52 @@ def test_two_files_with_one_picture_are_bought_once_also_when_both_are_new() -> 
     assert (done.summary.published, done.summary.purchases, done.summary.failures) == (2, 1, [])
 
 
+def test_two_files_with_one_picture_are_bought_once_when_the_second_waits_for_a_slot_meanwhile() -> None:
+    """It looked for a master while the first was in flight, and is sent when that one is kept."""
+    graph = shop(concurrency=4)
+    described = PngImagePlugin.PngInfo()
+    described.add_text("Author", "somebody")
+    graph.source.put("c/2.png", encoded(opened(product(1)), pnginfo=described))
+    both_looked, kept = threading.Barrier(2), threading.Event()
+    real_twin, real_open, real_keep = graph.ledger.twin, graph.ledger.open_attempt, graph.ledger.keep_master
+    turns = iter([True])
+
+    def twin(*asked: str) -> object:
+        found = real_twin(*asked)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_looked.wait(timeout=5)
+        both_looked.abort()
+        return found
+
+    def open_attempt(*asked: object) -> int:
+        if not next(turns, False):
+            kept.wait(timeout=5)
+        return real_open(*asked)  # type: ignore[arg-type]
+
+    def keep_master(*asked: object) -> None:
+        real_keep(*asked)  # type: ignore[arg-type]
+        kept.set()
+
+    graph.ledger.twin, graph.ledger.open_attempt = twin, open_attempt  # type: ignore[assignment,method-assign]
+    graph.ledger.keep_master = keep_master  # type: ignore[assignment,method-assign]
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.purchases, done.summary.failures) == (2, 1, [])
+
+
+def test_a_damaged_master_of_the_same_picture_is_not_taken_over() -> None:
+    graph = shop()
+    graph.sync()
+    (name,) = graph.masters.blobs
+    graph.masters.blobs[name] = cutout_of(product(7))
+    described = PngImagePlugin.PngInfo()
+    described.add_text("Author", "the new photographer")
+    graph.source.put("c/2.png", encoded(opened(product(1)), pnginfo=described))
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.purchases) == (1, 1)
+
+
 def test_a_picture_that_was_turned_and_says_so_is_the_same_picture() -> None:
     graph = shop()
     graph.sync()
@@ -248,6 +302,15 @@ def test_a_smaller_answer_than_was_paid_for_is_not_published_and_closes_the_gate
     assert len(graph.remover.requests) <= 2  # one more may have been in flight
     assert graph.sync().summary.exit_code is Exit.PAUSED
     assert "120×80" in gate.why
+
+
+def test_what_a_useless_answer_cost_is_the_same_in_the_summary_and_on_the_ledger() -> None:
+    cheaper = QualityDropped("a preview")
+    cheaper.credits_charged = Decimal("0.25")
+    graph = shop("c/1.png", "c/2.png", remover=FakeRemover([UnusableAnswer("junk"), cheaper]))
+    done = graph.sync()
+
+    assert done.summary.credits == graph.ledger.spent(0.0) == Decimal("1.25")
 
 
 def test_what_may_have_been_charged_waits_for_a_person_where_the_policy_says_so() -> None:

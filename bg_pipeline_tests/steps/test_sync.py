@@ -350,6 +350,24 @@ def test_a_service_that_answers_only_junk_is_stopped(graph: Graph) -> None:
     assert (len(graph.remover.requests), done.summary.exit_code) == (MAX_USELESS, Exit.PAUSED)
 
 
+def test_a_service_that_answers_only_junk_is_stopped_also_in_a_catalogue_of_small_collections(graph: Graph) -> None:
+    for n in range(30):
+        graph.source.put(f"collection {n}/1.png", product(100 + n))
+    graph.remover = FakeRemover([b"junk"] * 100)
+    done = graph.sync()
+
+    assert (len(graph.remover.requests), done.summary.exit_code) == (MAX_USELESS, Exit.PAUSED)
+
+
+def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
+    for n in range(8):
+        graph.source.put(f"hats/{n}.png", product(100 + n))
+    graph.remover = FakeRemover([b"junk"] * (MAX_USELESS - 1) + [None] + [b"junk"] * (MAX_USELESS - 1))
+
+    assert graph.sync().summary.exit_code is not Exit.PAUSED
+    assert graph.control.gate("bgeraser").is_open
+
+
 def test_an_answer_that_kills_its_decoder_was_paid_for(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_args: object) -> None:
         raise ItemUnreadable("the picture made its decoder crash")
@@ -583,8 +601,9 @@ def test_a_run_whose_lease_was_taken_over_sends_and_publishes_nothing_more(graph
     with pytest.raises(Exception, match="took over"):
         graph.sync(collection="shoes")
 
-    assert (len(graph.remover.requests), graph.outputs.writes) == (1, ["shoes/0.png"])
-    assert state_of(graph, "shoes/0.png") is State.PENDING
+    (sent,) = graph.remover.requests
+    assert graph.outputs.writes == [sent.item_key]
+    assert state_of(graph, sent.item_key) is State.PENDING
 
 
 def test_only_part_of_the_delta_can_be_asked_for(graph: Graph) -> None:
