@@ -23,6 +23,7 @@ from bg_pipeline.errors import (
     UnusableAnswer,
 )
 from bg_pipeline.ports import Silent
+from bg_pipeline.steps.gate import look
 from bg_pipeline.steps.money import last_reading, reconcile_balances, standing
 from bg_pipeline.steps.process import process
 from bg_pipeline.steps.purchase import BALANCE_EVERY
@@ -452,6 +453,42 @@ def test_the_fall_of_the_balance_is_held_against_the_ledger_once_a_sync() -> Non
     again = reconcile_balances(graph.parts)["bgeraser"]
     assert (again.drift, again.sound) == (Decimal(8), False)
     assert last_reading(graph.parts, "bgeraser") is not None
+
+
+def test_a_balance_that_is_read_while_something_is_bought_is_not_held_against_the_ledger() -> None:
+    graph = shop("c/1.png", remover=FakeRemover(credits_left=Decimal(100)))
+    seen = []
+    graph.remover.before = lambda _request: seen.append(reconcile_balances(graph.parts))
+    graph.sync()
+    assert seen == [{}]
+
+    real, turns = graph.remover.balance, iter([True])
+
+    def slow() -> Decimal | None:
+        left = real()
+        if next(turns, False):
+            graph.sync()
+        return left
+
+    graph.source.put("c/2.png", product(2))
+    graph.remover.balance = slow  # type: ignore[method-assign]
+    assert reconcile_balances(graph.parts) == {}
+
+
+def test_what_is_bought_while_the_balance_is_read_is_counted_down_from_it() -> None:
+    graph = shop("c/1.png", remover=FakeRemover(credits_left=Decimal(100)))
+    real, turns = graph.remover.balance, iter([True])
+
+    def slow() -> Decimal | None:
+        left = real()
+        if next(turns, False):
+            graph.sync()
+        return left
+
+    graph.remover.balance = slow  # type: ignore[method-assign]
+    look(graph.parts)
+
+    assert standing(graph.parts, "bgeraser")["balance"] == 99.0
 
 
 def test_the_standing_of_a_provider_counts_down_from_the_last_reading() -> None:
