@@ -21,7 +21,7 @@ from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import metadata, versions
 from bg_pipeline.orchestration.partitions import collections, register
 from bg_pipeline.orchestration.pool import POOL, hold
-from bg_pipeline.orchestration.resources import LogProgress, PipelineResource, owner_of, spender
+from bg_pipeline.orchestration.resources import EVERYTHING, LogProgress, PipelineResource, owner_of, spender
 from bg_pipeline.steps import verify
 from bg_pipeline.steps.alerting import note_failure
 from bg_pipeline.steps.detect import LEASE, detect, plan, rehash_due, scan
@@ -332,7 +332,7 @@ def nightly_cutouts(
                 yield _of_collection(worked, version, context.run.run_id)
         total.pending = sum(parts.manifest.pending_collections().values())
         total.seconds = time.time() - started
-        parts.control.log_sync("process", started, total.as_dict())
+        parts.control.log_sync("process", started, total.as_dict() | {EVERYTHING: True})
         if total.paused:
             context.log.warning("paused with %s items pending: %s", total.pending, total.paused)
             context.instance.add_run_tags(context.run.run_id, {"bg_pipeline/paused": total.paused})

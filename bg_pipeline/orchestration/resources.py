@@ -19,6 +19,9 @@ from bg_pipeline.wiring import opened
 WAVE, EPISODE = "bg_pipeline/wave", "bg_pipeline/episode"
 """Tags: which detection's work a run does, and how many pauses there were when it was asked for."""
 
+EVERYTHING = "everything"
+"""In the facts of a logged "process": it did all that was pending, so its end tells of the whole wave."""
+
 
 class PipelineResource(dg.ConfigurableResource):
     """

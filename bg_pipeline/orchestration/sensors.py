@@ -16,12 +16,15 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration.balance import Told, news
 from bg_pipeline.orchestration.jobs import detect_delta, process_pending
 from bg_pipeline.orchestration.pool import hold, let_go
-from bg_pipeline.orchestration.resources import EPISODE, WAVE, PipelineResource
+from bg_pipeline.orchestration.resources import EPISODE, EVERYTHING, WAVE, PipelineResource
 from bg_pipeline.orchestration.runs import lifeless, of_wave
 from bg_pipeline.steps.alerting import alert, deliver, note_failure
 from bg_pipeline.steps.gate import gates_of, look_at_all
 from bg_pipeline.steps.money import left_of
 from bg_pipeline.steps.parts import Parts
+
+_MOST_ROWS = 1_000
+"""Backfills since the last detection that are looked past for the last run that did everything."""
 
 LATE_S = 900.0
 """After so long without a detection a night counts as missed. The scheduler itself catches up within a minute."""
@@ -51,12 +54,14 @@ def request_run(instance: dg.DagsterInstance, parts: Parts) -> dg.RunRequest | d
     since = max((ended for kind in ("detect", "retry") for ended, _ in parts.control.syncs(kind)), default=0.0)
     wave = f"{since:.3f}"
     runs = of_wave(instance, parts, wave)
-    last = next((Summary.from_dict(facts) for _, facts in parts.control.syncs("process", since=since)), None)
+    ended = (facts for _, facts in parts.control.syncs("process", since=since, limit=_MOST_ROWS))
+    last = next((Summary.from_dict(facts) for facts in ended if facts.get(EVERYTHING)), None)
     decision = ask_again(runs, last, episode, parts.now())
     if not decision.ask:
         return dg.SkipReason(f"{pending} items are pending: {decision.why}")
     return dg.RunRequest(
-        run_key=f"{wave}/{episode}/{len(runs)}",
+        # Only those of this wave are counted: others come and go, and a number that comes again is never run.
+        run_key=f"{wave}/{episode}/{instance.get_runs_count(dg.RunsFilter(tags={WAVE: wave}))}",
         tags={
             WAVE: wave,
             EPISODE: str(episode),

@@ -33,6 +33,8 @@ def look_at_all(parts: Parts) -> list[Gate]:
 
 def look_at(control: Control, provider: str, remover: Remover, thresholds: Thresholds, now: Now) -> Gate:
     """The same for those who have no parts."""
+    # What ends while the answer is on its way may not be in it yet.
+    asked_at = now()
     balance = None
     failure: BgPipelineError | None = None
     try:
@@ -46,7 +48,7 @@ def look_at(control: Control, provider: str, remover: Remover, thresholds: Thres
             return on_refusal(gate, _reason(failure), str(failure), now())
         if failure is not None:
             return on_unreadable(gate, str(failure), now())
-        return gate if balance is None else on_balance(gate, balance, thresholds, now())
+        return gate if balance is None else on_balance(gate, balance, thresholds, asked_at)
 
     return control.change_gate(provider, moved)
 

@@ -23,12 +23,10 @@ def reconcile_balances(parts: Parts) -> dict[str, Reconciliation]:
     found: dict[str, Reconciliation] = {}
     for provider in parts.providers:
         began = parts.now()
+        in_flight = AttemptState.INTENT in parts.ledger.totals(0.0, began, provider)
         gate = look(parts, provider)
-        if (
-            gate.balance is None
-            or gate.balance_at < began
-            or parts.ledger.totals(0.0, began, provider).get(AttemptState.INTENT)
-        ):
+        sent_since = parts.ledger.totals(began, parts.now() + 1, provider)
+        if gate.balance is None or gate.balance_at < began or in_flight or sent_since:
             continue
         facts: dict[str, Any] = {"provider": provider, "balance": float(gate.balance)}
         if (last := last_reading(parts, provider)) is not None:

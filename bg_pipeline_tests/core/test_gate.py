@@ -107,6 +107,12 @@ def test_an_outage_ends_on_probation_and_each_relapse_takes_longer_within_one_ep
     assert on_success(on_time(relapsed, 200.0)) == replace(OPEN, since=200.0, episode=1)
 
 
+@pytest.mark.parametrize("gate", [closed(GateReason.OUTAGE), closed(GateReason.NO_CREDITS), BY_HAND])
+def test_a_success_ends_nothing_but_probation(gate: Gate) -> None:
+    """It may have been sent before the gate closed."""
+    assert on_success(gate) == gate
+
+
 def test_a_wait_that_the_service_names_is_kept() -> None:
     assert on_refusal(OPEN, GateReason.OUTAGE, "429", now=5.0, for_s=3600.0).until == 3605.0
 

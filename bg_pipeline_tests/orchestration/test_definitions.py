@@ -118,6 +118,39 @@ def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
     assert again.run_key != first.run_key
 
 
+def test_no_key_comes_again_when_a_dead_run_of_another_wave_is_cleared_away(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bg_pipeline.orchestration.runs.GRACE_S", -1.0)
+    monkeypatch.setattr("bg_pipeline.core.dispatch.FIRST_WAIT_S", 0.0)
+    zombie = instance.create_run_for_job(
+        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={WAVE: "1"}
+    )
+    instance.report_dagster_event(
+        DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
+    )
+    run("detect_delta")
+    (first,), _ = requests(instance)
+    instance.report_run_failed(zombie)
+    with monkeypatch.context() as broken:
+        broken.setenv("BG_OUTPUT", "/proc/nowhere")
+        run("process_pending", tags=first.tags)
+    (again,), _ = requests(instance)
+
+    assert again.run_key != first.run_key
+
+
+def test_a_backfill_that_reached_its_limit_keeps_nobody_from_doing_the_rest(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    run("detect_delta")
+    config = {"ops": {"cutouts": {"config": {"max_credits": 0}}}}
+    assert run("process_delta", partition_key="bags", run_config=config).success
+    asked, said = requests(instance)
+
+    assert len(asked) == 1, said
+
+
 def test_a_started_run_without_a_sign_of_life_is_marked_as_failed_at_the_second_look(
     shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

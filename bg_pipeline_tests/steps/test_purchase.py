@@ -23,9 +23,11 @@ from bg_pipeline.errors import (
     UnusableAnswer,
 )
 from bg_pipeline.ports import Silent
+from bg_pipeline.steps.gate import look
 from bg_pipeline.steps.money import last_reading, reconcile_balances, standing
 from bg_pipeline.steps.process import process
 from bg_pipeline.steps.purchase import BALANCE_EVERY
+from bg_pipeline.steps.recovery import recover_abandoned
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
@@ -313,6 +315,15 @@ def test_what_a_useless_answer_cost_is_the_same_in_the_summary_and_on_the_ledger
     assert done.summary.credits == graph.ledger.spent(0.0) == Decimal("1.25")
 
 
+def test_a_service_that_says_itself_that_it_delivered_less_is_stopped_too() -> None:
+    graph = shop(remover=FakeRemover([QualityDropped("a preview")]))
+
+    graph.sync()
+    assert graph.control.gate("bgeraser").reason is GateReason.QUALITY
+    assert graph.sync().summary.exit_code is Exit.PAUSED
+    assert len(graph.remover.requests) == 1
+
+
 def test_what_may_have_been_charged_waits_for_a_person_where_the_policy_says_so() -> None:
     graph = shop(hold_in_doubt=True, remover=FakeRemover([OutcomeUnknown("reset")]))
     done = graph.sync()
@@ -334,6 +345,40 @@ def test_what_a_killed_run_left_in_doubt_waits_for_a_person_where_the_policy_say
 
     assert (done.summary.in_doubt, state_of(graph, "c/1.png")) == (1, State.FAILED)
     assert len(graph.remover.requests) == 1
+
+
+def killed(**options: object) -> Graph:
+    """A shop of which a run was killed while its only picture was in flight."""
+    graph = shop(remover=FakeRemover([KeyboardInterrupt()]), **options)
+    with pytest.raises(KeyboardInterrupt):
+        graph.sync()
+    graph.stop.clear()
+    return graph
+
+
+def test_what_a_killed_run_left_in_doubt_keeps_its_state_where_nobody_waits_for_it_any_more() -> None:
+    graph = killed(hold_in_doubt=True)
+    lease = graph.control.acquire("a test", "a test", 60.0)
+    graph.manifest.set_state("c/1.png", State.SKIPPED, "no picture any more", "", lease)
+
+    assert len(recover_abandoned(graph.parts, "the next run")) == 1
+    assert state_of(graph, "c/1.png") is State.SKIPPED
+
+
+def test_a_run_without_a_detection_ends_what_a_killed_one_left_open() -> None:
+    graph = killed()
+    summary, _ = process(graph.parts, "c", "a wave", Budget("a wave"), Silent())
+
+    assert (summary.published, summary.in_doubt) == (1, 1)
+
+
+def test_what_a_living_run_has_in_flight_is_not_ended_by_another() -> None:
+    graph = shop()
+    ended: list[object] = []
+    graph.remover.before = lambda _request: ended.extend(recover_abandoned(graph.parts, "another run"))
+    done = graph.sync()
+
+    assert (ended, done.summary.published, done.summary.in_doubt) == ([], 1, 0)
 
 
 def test_an_open_attempt_of_a_collection_that_is_gone_is_ended_too() -> None:
@@ -408,6 +453,42 @@ def test_the_fall_of_the_balance_is_held_against_the_ledger_once_a_sync() -> Non
     again = reconcile_balances(graph.parts)["bgeraser"]
     assert (again.drift, again.sound) == (Decimal(8), False)
     assert last_reading(graph.parts, "bgeraser") is not None
+
+
+def test_a_balance_that_is_read_while_something_is_bought_is_not_held_against_the_ledger() -> None:
+    graph = shop("c/1.png", remover=FakeRemover(credits_left=Decimal(100)))
+    seen = []
+    graph.remover.before = lambda _request: seen.append(reconcile_balances(graph.parts))
+    graph.sync()
+    assert seen == [{}]
+
+    real, turns = graph.remover.balance, iter([True])
+
+    def slow() -> Decimal | None:
+        left = real()
+        if next(turns, False):
+            graph.sync()
+        return left
+
+    graph.source.put("c/2.png", product(2))
+    graph.remover.balance = slow  # type: ignore[method-assign]
+    assert reconcile_balances(graph.parts) == {}
+
+
+def test_what_is_bought_while_the_balance_is_read_is_counted_down_from_it() -> None:
+    graph = shop("c/1.png", remover=FakeRemover(credits_left=Decimal(100)))
+    real, turns = graph.remover.balance, iter([True])
+
+    def slow() -> Decimal | None:
+        left = real()
+        if next(turns, False):
+            graph.sync()
+        return left
+
+    graph.remover.balance = slow  # type: ignore[method-assign]
+    look(graph.parts)
+
+    assert standing(graph.parts, "bgeraser")["balance"] == 99.0
 
 
 def test_the_standing_of_a_provider_counts_down_from_the_last_reading() -> None:

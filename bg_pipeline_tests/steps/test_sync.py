@@ -359,6 +359,24 @@ def test_a_service_that_answers_only_junk_is_stopped_also_in_a_catalogue_of_smal
     assert (len(graph.remover.requests), done.summary.exit_code) == (MAX_USELESS, Exit.PAUSED)
 
 
+def test_a_service_of_which_nobody_knows_what_it_charged_is_left_alone_after_five(graph: Graph) -> None:
+    for n in range(30):
+        graph.source.put(f"hats/{n}.png", product(100 + n))
+    graph.remover = FakeRemover([OutcomeUnknown("reset")] * 100)
+    done = graph.sync(collection="hats")
+
+    assert done.summary.in_doubt <= MAX_USELESS + 1  # one more may have been in flight
+    assert graph.control.gate("bgeraser").reason is GateReason.OUTAGE
+
+
+def test_a_picture_fails_with_its_third_charge_and_not_a_sync_later(graph: Graph) -> None:
+    graph.remover = FakeRemover([b"junk"] * MAX_CHARGES)
+    for _ in range(MAX_CHARGES):
+        graph.sync(collection="bags")
+
+    assert state_of(graph, "bags/9.png") is State.FAILED
+
+
 def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
     for n in range(8):
         graph.source.put(f"hats/{n}.png", product(100 + n))
