@@ -16,7 +16,7 @@ limit it ran into and where it lies:
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -118,7 +118,9 @@ class Limits:
     """Epoch second before which nothing is sent."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not `asdict` as a whole: it copies each of the hundreds of pairs in `sent`, twice an image.
+        plain = {part.name: getattr(self, part.name) for part in fields(self)}
+        return {**plain, "slots": {token: asdict(slot) for token, slot in self.slots.items()}}
 
 
 def limits_from(found: Mapping[str, Any] | None) -> Limits:
