@@ -59,8 +59,9 @@ class PhotoRoom:
         if self._plan == "basic":
             url, field, params = f"{self._basic}/v1/segment", "image_file", {"format": "png", **request.params}
         else:
-            # Its own default frame follows the subject; ours must come back.
-            set_here = {"removeBackground": "true", "outputSize": "originalImage", "export.format": "png"}
+            # Its own defaults fit the subject into the frame; it must come back where it was.
+            whole = {"outputSize": "originalImage", "referenceBox": "originalImage"}
+            set_here = {"removeBackground": "true", "export.format": "png", **whole}
             url, field, params = f"{self._plus}/v2/edit", "imageFile", {**set_here, **request.params}
         reply = self._api.post(url, field, request, params)
         image = reply.body

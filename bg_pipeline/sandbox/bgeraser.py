@@ -28,9 +28,6 @@ PRICE = Decimal(1)
 FILE_FIELDS = ("image_file", "image", "file")
 """The vendor's examples hide the name, so a client's likely guesses all work."""
 
-KEY_PREFIX = "bge_"
-"""Of the keys in the vendor's own samples (bgeraser.ink/api-docs, read 2026-11)."""
-
 _MAX_PIXELS = 50_000_000
 
 _ERRORS: Mapping[FaultKind, tuple[int, str, str]] = {
@@ -159,14 +156,16 @@ class Bgeraser:
                 "brush": _unchanged,
             }.items()
         }
-        self.v1 = _V1(state, cutter)
+        self._v1 = _V1(state, cutter)
 
     def routes(self) -> list[Route]:
         return [
             *(Route(f"/api/tools/{name}", tool.call, methods=["POST"]) for name, tool in self._tools.items()),
             Route("/api/account", self._account, methods=["GET"]),
             Route("/files/{token}.png", self._download, methods=["GET"]),
-            Route("/v1/removebg", self.v1.call, methods=["POST"]),
+            Route("/v1/removebg", self._v1.call, methods=["POST"]),
+            # Photoroom's old account has this path too. Only one fits on a host, and Photoroom has /v2/account.
+            Route("/v1/account", self._v1.account, methods=["GET"]),
         ]
 
     async def _account(self, request: Request) -> Response:

@@ -277,10 +277,6 @@ class Photoroom:
     async def _account(self, request: Request) -> Response:
         return self._refused(request) or JSONResponse({"images": self._numbers(), "plan": self._state.photoroom_plan})
 
-    async def legacy_account(self, request: Request) -> Response:
-        """GET /v1/account, a path that bgeraser claims too."""
-        return self._refused(request) or JSONResponse({"credits": self._numbers()})
-
     def _numbers(self) -> dict[str, int | float]:
         balance = self._state.balance(PROVIDER)
         return {"available": json_number(balance.remaining), "subscription": json_number(balance.total)}

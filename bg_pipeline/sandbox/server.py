@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bg_pipeline.sandbox.bgeraser import KEY_PREFIX, Bgeraser
+from bg_pipeline.sandbox.bgeraser import Bgeraser
 from bg_pipeline.sandbox.cutting import Cut, Cutter
 from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, sentence
 from bg_pipeline.sandbox.ledger import Provider, json_number
@@ -23,20 +23,11 @@ M = TypeVar("M", bound=BaseModel)
 def create_app(state: SandboxState, cut: Cut) -> Starlette:
     """Answers that go wrong below HTTP need `wire.WireProtocol`; all others work on any server."""
     cutter = Cutter(cut)
-    bgeraser, photoroom = Bgeraser(state, cutter), Photoroom(state, cutter)
-
-    async def account(request: Request) -> Response:
-        """Two vendors have this path: bgeraser's keys begin with `bge_`, any other key is Photoroom's."""
-        if bgeraser.v1.key_of(request).startswith(KEY_PREFIX):
-            return await bgeraser.v1.account(request)
-        return await photoroom.legacy_account(request)
-
     return Starlette(
         routes=[
-            *bgeraser.routes(),
+            *Bgeraser(state, cutter).routes(),
             *RemoveBg(state, cutter).routes(),
-            *photoroom.routes(),
-            Route("/v1/account", account, methods=["GET"]),
+            *Photoroom(state, cutter).routes(),
             *_Control(state).routes(),
         ]
     )

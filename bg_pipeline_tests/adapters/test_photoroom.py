@@ -38,6 +38,7 @@ def test_basic_and_plus_have_dialects_and_hosts_of_their_own(
     assert elsewhere.seen[0].form == {
         "removeBackground": b"true",
         "outputSize": b"originalImage",
+        "referenceBox": b"originalImage",
         "export.format": b"png",
         "imageFile": sent.image,
     }

@@ -8,21 +8,20 @@ import pytest
 
 from bg_pipeline.core.records import Lease
 from bg_pipeline.imaging.pictures import check, prepare
-from bg_pipeline.ports import CutReply, CutRequest, Remover
+from bg_pipeline.ports import CutRequest, Remover
 from bg_pipeline.providers.local import GrabCutEngine
 from bg_pipeline.sandbox.serve import running_sandbox
-from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline.sandbox.state import Plan, SandboxState
 from bg_pipeline_tests.adapters import clients
-from bg_pipeline_tests.adapters.server import vendor
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import call_here
-from bg_pipeline_tests.pictures import cutout_of, product
+from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.sandbox.client import cut_left_half
 
 PRODUCT = prepare(product(3, size=(240, 160)), 2500)
 
 
-def request(credits_expected: Decimal) -> CutRequest:
+def sent(credits_expected: Decimal, params: dict[str, str]) -> CutRequest:
     lease = Lease("collection c", "a test", 1)
     return CutRequest(
         "w",
@@ -31,82 +30,56 @@ def request(credits_expected: Decimal) -> CutRequest:
         PRODUCT.media_type,
         PRODUCT.width_px,
         PRODUCT.height_px,
-        {},
+        params,
         credits_expected,
         lease,
     )
 
 
 @contextmanager
-def bgeraser() -> Iterator[Remover]:
-    with running_sandbox(SandboxState({"bgeraser": Decimal(10)}), cut_left_half) as sandbox:
-        yield clients.bgeraser(sandbox.base_url)
+def in_sandbox(name: str, plan: Plan = "basic") -> Iterator[Remover]:
+    """One of the vendors' clients and the sandbox, which share no code."""
+    make, _, _ = clients.CLIENTS[name]
+    state = SandboxState({"bgeraser": TEN, "removebg": TEN, "photoroom": TEN}, photoroom_plan=plan)
+    with running_sandbox(state, cut_left_half) as sandbox:
+        yield make(sandbox.base_url)
 
 
-@contextmanager
-def replayed(make: Callable[[str], Remover], path: str, account: str, balance: str, answer: bytes) -> Iterator[Remover]:
-    """A vendor that gives the same answer to each call, and counts them."""
-    with vendor() as service:
-
-        class Counting:
-            def cut(self, request: CutRequest) -> CutReply:
-                service.say(path, body=answer)
-                return client.cut(request)
-
-            def balance(self) -> Decimal | None:
-                sold = sum(seen.path == path for seen in service.seen)
-                service.say(account, body=(balance % (10 - sold)).encode())
-                return client.balance()
-
-        client = make(service.base_url)
-        yield Counting()
-
-
-CUTOUT = cutout_of(PRODUCT.image)
-REMOVERS: dict[str, tuple[Callable[[], AbstractContextManager[Remover]], Decimal]] = {
-    "fake": (lambda: nullcontext(FakeRemover(credits_left=Decimal(10))), Decimal(1)),
-    "local": (lambda: nullcontext(GrabCutEngine(call_here)), Decimal(0)),
-    "bgeraser": (bgeraser, Decimal(1)),
-    "bgeraser v1": (lambda: replayed(*clients.CLIENTS["bgeraser v1"], '{"credits": %s}', CUTOUT), Decimal(1)),
-    "removebg": (
-        lambda: replayed(
-            *clients.CLIENTS["removebg"],
-            '{"data": {"attributes": {"credits": {"total": %s}}}}',
-            clients.zipped(CUTOUT),
-        ),
-        Decimal(1),
-    ),
-    "photoroom basic": (
-        lambda: replayed(*clients.CLIENTS["photoroom basic"], '{"images": {"available": %s}}', CUTOUT),
-        Decimal(1),
-    ),
-    "photoroom plus": (
-        lambda: replayed(*clients.CLIENTS["photoroom plus"], '{"images": {"available": %s}}', CUTOUT),
-        Decimal(1),
-    ),
+TEN = Decimal(10)
+REMOVERS: dict[str, tuple[Callable[[], AbstractContextManager[Remover]], int, dict[str, str]]] = {
+    "fake": (lambda: nullcontext(FakeRemover(credits_left=TEN)), 1, {}),
+    "local": (lambda: nullcontext(GrabCutEngine(call_here)), 0, {}),
+    "bgeraser tools": (lambda: in_sandbox("bgeraser tools"), 1, {}),
+    "bgeraser v1": (lambda: in_sandbox("bgeraser v1"), 1, {"size": "full", "format": "png"}),
+    "removebg": (lambda: in_sandbox("removebg"), 1, {"size": "full"}),
+    "removebg as PNG": (lambda: in_sandbox("removebg"), 1, {"size": "full", "format": "png"}),
+    "photoroom basic": (lambda: in_sandbox("photoroom basic"), 1, {"size": "full"}),
+    "photoroom plus": (lambda: in_sandbox("photoroom plus", "plus"), 1, {}),
 }
+"""How it is made, what one cut costs, and what `Settings` sends with it."""
 
 
 @pytest.fixture(params=REMOVERS)
-def remover(request: pytest.FixtureRequest) -> Iterator[tuple[Remover, Decimal]]:
-    make, price = REMOVERS[request.param]
+def remover(request: pytest.FixtureRequest) -> Iterator[tuple[Remover, CutRequest]]:
+    make, price, params = REMOVERS[request.param]
     with make() as made:
-        yield made, price
+        yield made, sent(Decimal(price), params)
 
 
-def test_the_reply_is_a_cutout_of_what_was_sent(remover: tuple[Remover, Decimal]) -> None:
-    client, price = remover
-    reply = client.cut(request(price))
+def test_the_reply_is_a_cutout_of_what_was_sent(remover: tuple[Remover, CutRequest]) -> None:
+    client, request = remover
+    reply = client.cut(request)
 
     assert check(reply.image, PRODUCT).suspicion == ""
-    assert reply.credits_charged == price
+    assert reply.credits_charged == request.credits_expected
 
 
-def test_the_balance_falls_by_what_was_charged_or_is_not_counted(remover: tuple[Remover, Decimal]) -> None:
-    client, price = remover
+def test_the_balance_falls_by_what_was_charged_or_is_not_counted(remover: tuple[Remover, CutRequest]) -> None:
+    client, request = remover
     before = client.balance()
-    client.cut(request(price))
+    client.cut(request)
     after = client.balance()
 
+    price = request.credits_expected
     assert (before is None) == (price == 0)
     assert before is None or after == before - price

@@ -251,10 +251,9 @@ def test_both_surfaces_draw_on_one_balance(start):
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (402, "insufficient_credits")
 
 
-def test_the_v1_account_belongs_to_bgeraser_when_the_key_begins_with_bge(start):
-    """Photoroom has the same path."""
-    base_url = start(keys=frozenset({"bge_live_1", "other"}), credits_of={"bgeraser": Decimal(7)}).base_url
-    found = client.get(f"{base_url}/v1/account", "bge_live_1").json()
+def test_the_v1_account_belongs_to_bgeraser_whatever_the_key_looks_like(start):
+    """Photoroom has the same path, and a newer one."""
+    base_url = start(keys=frozenset({"any"}), credits_of={"bgeraser": Decimal(7)}).base_url
+    found = client.get(f"{base_url}/v1/account", "any").json()
     assert found["data"]["attributes"]["credits"]["total"] == 7
-    assert client.get(f"{base_url}/v1/account", "bge_live_2").status_code == 403
-    assert client.get(f"{base_url}/v1/account", "other").json().keys() == {"credits"}
+    assert client.get(f"{base_url}/v1/account", "another").status_code == 403

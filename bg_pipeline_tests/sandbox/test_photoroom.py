@@ -95,7 +95,6 @@ def test_a_call_costs_images_of_the_plan(start, plan, costs):
         "images": {"available": left, "subscription": 10},
         "plan": plan,
     }
-    assert client.get(f"{base_url}/v1/account").json() == {"credits": {"available": left, "subscription": 10}}
 
 
 def test_a_sandbox_key_is_free_and_leaves_its_mark(start):
@@ -122,9 +121,9 @@ def test_a_bad_key_is_a_403(start, key):
     assert (plus.status_code, plus.json().keys()) == (403, {"error"})
 
 
-@pytest.mark.parametrize("path", ["/v1/account", "/v2/account"])
-def test_the_account_tells_a_missing_key_from_a_bad_one(start, path):
+def test_the_account_tells_a_missing_key_from_a_bad_one(start):
     base_url = start(keys=frozenset({"good"})).base_url
+    path = "/v2/account"
     missing = client.get(base_url + path, "")
     assert (missing.status_code, missing.json()) == (400, {"error": {"message": "apiKey: Required"}})
     assert client.get(base_url + path, "bad").status_code == 403

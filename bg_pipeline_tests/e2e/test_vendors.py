@@ -1,0 +1,142 @@
+"""Every vendor's client against the sandbox, through the command line: what is bought, and what is paid for it."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bg_pipeline.core.gate import GateState, by_hand
+from bg_pipeline.manifest.control import SqlControl
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.sandbox.faults import Chance, FaultKind
+from bg_pipeline.sandbox.ledger import Provider
+from bg_pipeline.sandbox.serve import running_sandbox
+from bg_pipeline.sandbox.state import Plan, SandboxState
+from bg_pipeline_tests.e2e.test_cli import Shop
+from bg_pipeline_tests.pictures import opened, product
+from bg_pipeline_tests.sandbox.client import cut_left_half
+
+WAIT_FOR_THE_CLIENT = {FaultKind.HANG, FaultKind.SLOW_LORIS}
+"""They end after a minute or two; the clients' own tests have them."""
+
+CALLS = 150
+"""More than a soak makes."""
+
+
+def ends_soon(seed: int) -> bool:
+    chance = Chance(rate=0.1, seed=seed)
+    return not any(
+        fault and fault.kind in WAIT_FOR_THE_CLIENT for fault in (chance.fault(n, 0.0) for n in range(CALLS))
+    )
+
+
+SEED = next(filter(ends_soon, itertools.count()))
+
+
+@contextmanager
+def a_shop(home: Path, vendor: SandboxState, pictures: int = 4, **settings: str) -> Iterator[Shop]:
+    with running_sandbox(vendor, cut_left_half) as running:
+        shop = Shop(home, vendor, running.base_url)
+        for name in ("REMOVEBG", "PHOTOROOM"):
+            shop.env |= {f"{name}_API_KEY": "canary-key", f"{name}_BASE_URL": running.base_url}
+        shop.env |= settings
+        for n in range(pictures):
+            shop.put(f"hats/{n}.png", product(n))
+        yield shop
+
+
+def paid(shop: Shop) -> dict[str, float]:
+    """Credits by vendor, as the sandbox took them."""
+    found: Counter[str] = Counter()
+    for charge in shop.vendor.ledger.charges():
+        found[charge.provider] += float(charge.credits)  # type: ignore[assignment]
+    return dict(found)
+
+
+def on_our_ledger(shop: Shop) -> dict[str, float]:
+    sums = shop.json("ledger")["providers"]
+    return {provider: found["charged"] for provider, found in sums.items() if found["charged"]}
+
+
+PREVIEW = {"BG_PROVIDER": "removebg", "REMOVEBG_SIZE": "preview", "BG_LOW_CREDITS": "1"}
+SETTINGS: dict[str, dict[str, str]] = {
+    "bgeraser v1": {"BG_PROVIDER": "bgeraser", "BGERASER_SURFACE": "v1"},
+    "removebg": {"BG_PROVIDER": "removebg"},
+    "removebg preview": PREVIEW,
+    "photoroom basic": {"BG_PROVIDER": "photoroom"},
+    "photoroom plus": {"BG_PROVIDER": "photoroom", "PHOTOROOM_PLAN": "plus"},
+}
+"""bgeraser's tools are what `test_cli.py` buys."""
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_a_sync_publishes_all_and_both_ledgers_agree(settings: dict[str, str], tmp_path: Path) -> None:
+    plan: Plan = "plus" if settings.get("PHOTOROOM_PLAN") == "plus" else "basic"
+    with a_shop(tmp_path, SandboxState(photoroom_plan=plan), **settings) as shop:
+        assert shop.json("sync")["published"] == 4
+
+        assert paid(shop) == on_our_ledger(shop)
+        price = 0.25 if settings is PREVIEW else 1.0
+        assert paid(shop) == {settings["BG_PROVIDER"]: 4 * price}
+
+
+def test_an_empty_account_falls_over_to_the_next_vendor(tmp_path: Path) -> None:
+    vendor = SandboxState({"bgeraser": Decimal(0)})
+    with a_shop(tmp_path, vendor, BG_PROVIDER="bgeraser,removebg") as shop:
+        assert shop.json("sync")["bought_from"] == {"removebg": 4}
+        assert paid(shop) == on_our_ledger(shop) == {"removebg": 4.0}
+
+
+def test_a_further_step_is_a_second_credit_that_is_paid_once(tmp_path: Path) -> None:
+    with a_shop(tmp_path, SandboxState(), BG_STEPS="upscale") as shop:
+        assert shop.json("sync")["published"] == 4
+        assert shop.json("sync")["purchases"] == 0
+        assert paid(shop) == on_our_ledger(shop) == {"bgeraser": 8.0}
+        assert opened((tmp_path / "cutouts/hats/0.png").read_bytes()).size == (96, 64)
+
+
+def test_an_auto_size_that_drops_to_previews_stops_before_one_is_published(tmp_path: Path) -> None:
+    settings = {"BG_PROVIDER": "removebg", "REMOVEBG_SIZE": "auto", "BG_LOW_CREDITS": "0", "BG_CONCURRENCY": "1"}
+    with a_shop(tmp_path, SandboxState({"removebg": Decimal("2.75")}), 0, **settings) as shop:
+        for n in range(5):
+            shop.put(f"hats/{n}.jpg", product(n, size=(800, 600), kind="JPEG"))
+        shop.run("sync", code=3)
+
+        (gate,) = shop.json("gate")
+        assert (gate["state"], gate["reason"]) == ("closed", "quality")
+        cutouts = list((tmp_path / "cutouts").rglob("*.png"))
+        assert [opened(path.read_bytes()).size for path in cutouts] == [(800, 600)] * 2
+        assert paid(shop) == on_our_ledger(shop) == {"removebg": 2.25}
+
+
+@pytest.mark.parametrize("provider", ["bgeraser", "removebg", "photoroom"])
+def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_nobody(provider: Provider, tmp_path: Path) -> None:
+    vendor = SandboxState(chance=Chance(rate=0.1, seed=SEED))
+    with a_shop(tmp_path, vendor, 60, BG_PROVIDER=provider) as shop:
+        for _ in range(8):
+            shop.start("sync").communicate(timeout=120)
+            items = shop.json("status")["items"]
+            if sum(items.get(state, 0) for state in ("published", "failed")) == 60:
+                break
+            with_open_gate(tmp_path, provider)
+
+        assert vendor.faults.done()
+        assert sum(items.get(state, 0) for state in ("published", "failed")) == 60, items
+        cutouts = list((tmp_path / "cutouts").rglob("*.png"))
+        assert len(cutouts) == items["published"]
+        assert {opened(path.read_bytes()).size for path in cutouts} == {(48, 32)}
+        maybe = [a for a in shop.json("ledger")["attempts"] if a["became"] in {"charged", "unusable", "in_doubt"}]
+        assert len(vendor.ledger.charges()) <= len(maybe)
+        assert max(Counter(a["work_id"] for a in maybe).values()) <= 3
+        assert max(Counter(charge.sha256 for charge in vendor.ledger.charges()).values()) <= 3
+
+
+def with_open_gate(home: Path, provider: str) -> None:
+    """As a person opens it who knows that the vendor is well again."""
+    database = Database(f"sqlite:///{home}/.bg_pipeline/manifest.db")
+    SqlControl(database).change_gate(provider, lambda gate: by_hand(gate, GateState.OPEN, "", gate.since))
+    database.close()
