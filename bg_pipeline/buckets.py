@@ -4,6 +4,7 @@ import hashlib
 import logging
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -209,23 +210,32 @@ class Objects:
 
     def _pages(self) -> Iterator[Page]:
         seen: set[str] = set()
-        asked: dict[str, str] = {}
-        while True:
-            with self._told("s3:ListBucket"):
-                page: Page = self._client.list_objects_v2(
-                    Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **asked
-                )["Page"]
-            if page.count not in {-1, len(page.rows)}:
-                raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
-            yield page
-            if page.truncated == "false" and not page.token:
-                return
-            if page.truncated != "true" or not page.token:
-                raise self._broken("it does not say whether it ends here")
-            if page.token in seen:
-                raise self._broken("a page came twice")
-            seen.add(page.token)
-            asked = {"ContinuationToken": page.token}
+        with ThreadPoolExecutor(1, thread_name_prefix="list") as ahead:
+            coming = ahead.submit(self._page)
+            while True:
+                page = coming.result()
+                if page.count not in {-1, len(page.rows)}:
+                    raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
+                if page.truncated == "false" and not page.token:
+                    yield page
+                    return
+                if page.truncated != "true" or not page.token:
+                    raise self._broken("it does not say whether it ends here")
+                if page.token in seen:
+                    raise self._broken("a page came twice")
+                seen.add(page.token)
+                coming = ahead.submit(self._page, ContinuationToken=page.token)  # on its way while this one is used
+                yield page
+
+    def _page(self, **after: str) -> Page:
+        with self._told("s3:ListBucket"):
+            answer = self._client.list_objects_v2(
+                Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **after
+            )
+        if "Page" not in answer:
+            raise self._broken("the answer is no listing")
+        page: Page = answer["Page"]
+        return page
 
     def _broken(self, why: str) -> BucketError:
         return BucketError(f"the listing of {self._bucket} cannot be trusted: {why}")
@@ -244,7 +254,7 @@ class Objects:
             raise BucketError(
                 f"{self._host} cannot be reached for {self._bucket} ({type(error).__name__}); see BG_S3_ENDPOINT"
             ) from error
-        except (ET.ParseError, ValueError) as error:
+        except ValueError as error:
             raise self._broken(str(error)) from error
         except FlexibleChecksumError as error:
             raise ObjectRefused(f"{self._bucket} has bytes that do not fit their checksum") from error
@@ -290,7 +300,8 @@ def _client(endpoint: str) -> Any:
             response_checksum_validation="when_required",
         ),
     )
-    client.meta.events.register("before-parse.s3.ListObjectsV2", _parse_page)
+    # With this star it is called before botocore's own look at the body, which parses it all once more.
+    client.meta.events.register("before-parse.*.ListObjectsV2", _parse_page)
     return client
 
 
@@ -300,28 +311,31 @@ def _parse_page(response_dict: dict[str, Any], customized_response_dict: dict[st
 
     All else stays botocore's: signing, retries, errors.
     """
-    if response_dict["status_code"] == 200:
-        customized_response_dict["Page"] = parse_page(response_dict["body"])
+    if response_dict["status_code"] == 200 and (page := parse_page(response_dict["body"])):
+        customized_response_dict["Page"] = page
         response_dict["body"] = b""
 
 
-def parse_page(body: bytes) -> Page:
+def parse_page(body: bytes) -> Page | None:
     """
-    One page of ListObjectsV2.
+    One page of ListObjectsV2; None for anything else, such as an error that comes as a success.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is one that cannot be read, or must not be.
     """
     if b"<!DOCTYPE" in body or b"\0" in body:  # UTF-16 could hide one, but not its zero bytes
         raise ValueError("a listing with a document type is not read")
     # The encoding is not the answer's to choose. defusedxml would do the same in Python, too slowly.
     parser = ET.XMLParser(encoding="utf-8")  # noqa: S314
-    parser.feed(body)
-    root = parser.close()
+    try:
+        parser.feed(body)
+        root = parser.close()
+    except ET.ParseError:  # broken off; botocore tries again
+        return None
     space, _, name = root.tag.rpartition("}")
     space += "}" if space else ""
     if name != "ListBucketResult":
-        raise ValueError(f"the answer is no listing, but {name!r}")
+        return None
     url_encoded = root.findtext(f"{space}EncodingType") == "url"
     key, size, etag, modified = (f"{space}{tag}" for tag in ("Key", "Size", "ETag", "LastModified"))
     return Page(

@@ -88,7 +88,7 @@ def test_a_listing_of_another_prefix_is_refused(script: Script) -> None:
 def test_an_entity_in_another_encoding_is_not_expanded() -> None:
     bomb = page(["a"], head='<!DOCTYPE x [<!ENTITY a "aaaa">]>').decode().replace("UTF-8", "UTF-16").encode("utf-16")
 
-    with pytest.raises((ValueError, SyntaxError)):
+    with pytest.raises(ValueError, match="document type"):
         parse_page(bomb)
 
 
