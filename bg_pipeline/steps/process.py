@@ -191,8 +191,6 @@ class _Run:
                 self._halted = True
             else:
                 self._put_back(entries, f"{error}; the next sync tries again", work)
-        else:
-            self.progress.step(len(entries))
 
     def _halt(self, error: BgPipelineError) -> None:
         with self._lock:
@@ -229,6 +227,7 @@ class _Run:
                 self.lease,
             )
             self._count(entry)
+        self.progress.step(len(entries))
         free = entries[1:] if got.paid else entries
         with self._lock:
             self.summary.saved += sum((self.parts.price(entry) for entry in free), Decimal(0))

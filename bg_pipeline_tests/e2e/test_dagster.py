@@ -39,17 +39,17 @@ DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("deployment")
     (home / "fast").mkdir()
     (home / "fast" / "sitecustomize.py").write_text(FAST)
     urls = {}
     for name in ("dagster_records", "manifest"):
-        engine = sqlalchemy.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+        engine = sqlalchemy.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
         with engine.connect() as conn:
             conn.exec_driver_sql(f"CREATE DATABASE {name}_e2e")
         engine.dispose()
-        urls[name] = sqlalchemy.make_url(postgres_url).set(database=f"{name}_e2e")
+        urls[name] = sqlalchemy.make_url(postgres_server).set(database=f"{name}_e2e")
     records = urls["dagster_records"].set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
     settings = {
         "BG_STATE": urls["manifest"].render_as_string(hide_password=False),

@@ -25,7 +25,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     if request.param == "sqlite":
         made = Database(f"sqlite:///{tmp_path_factory.mktemp('laws')}/manifest.db")
     else:
-        made = Database(request.getfixturevalue("postgres_url"))
+        made = Database(request.getfixturevalue("postgres_server"))
     yield made
     made.close()
 

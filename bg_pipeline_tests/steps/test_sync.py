@@ -716,3 +716,24 @@ def test_a_held_rename_stays_a_rename(graph: Graph) -> None:
     graph.source.put("bags/moved.png", graph.source.files.pop("shoes/0.png"))
 
     assert [graph.sync().summary.purchases for _ in range(3)] == [0, 0, 0]
+
+
+class Counting(Silent):
+    """Progress that adds up."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def step(self, count: int = 1) -> None:
+        self.count += count
+
+
+def test_progress_counts_every_item_once_also_those_in_quarantine(graph: Graph) -> None:
+    answer = opened(product(9)).convert("RGBA")
+    answer.putalpha(0)
+    graph.remover = FakeRemover([encoded(answer)])
+    graph.sync(cap=0)
+    watched = Counting()
+    summary, _ = process(graph.parts, "bags", "a test", Budget("a run"), watched)
+
+    assert (summary.quarantined, watched.count) == (1, 1)
