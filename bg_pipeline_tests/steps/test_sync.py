@@ -347,7 +347,8 @@ def test_a_service_that_answers_only_junk_is_stopped(graph: Graph) -> None:
     graph.remover = FakeRemover([b"junk"] * 100)
     done = graph.sync(collection="hats")
 
-    assert (len(graph.remover.requests), done.summary.exit_code) == (MAX_USELESS, Exit.PAUSED)
+    assert MAX_USELESS <= len(graph.remover.requests) <= MAX_USELESS + 1  # one more may have been in flight
+    assert done.summary.exit_code is Exit.PAUSED
 
 
 def test_a_service_that_answers_only_junk_is_stopped_also_in_a_catalogue_of_small_collections(graph: Graph) -> None:
@@ -380,7 +381,9 @@ def test_a_picture_fails_with_its_third_charge_and_not_a_sync_later(graph: Graph
 def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
     for n in range(8):
         graph.source.put(f"hats/{n}.png", product(100 + n))
-    graph.remover = FakeRemover([b"junk"] * (MAX_USELESS - 1) + [None] + [b"junk"] * (MAX_USELESS - 1))
+    # Two lanes: what is answered side by side may be counted in either order.
+    few = [b"junk"] * (MAX_USELESS - 2)
+    graph.remover = FakeRemover([*few, None, *few])
 
     assert graph.sync().summary.exit_code is not Exit.PAUSED
     assert graph.control.gate("bgeraser").is_open
