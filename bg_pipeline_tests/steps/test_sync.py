@@ -379,13 +379,13 @@ def test_a_picture_fails_with_its_third_charge_and_not_a_sync_later(graph: Graph
 
 
 def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
-    for n in range(8):
-        graph.source.put(f"hats/{n}.png", product(100 + n))
-    # Two lanes: what is answered side by side may be counted in either order.
-    few = [b"junk"] * (MAX_USELESS - 2)
-    graph.remover = FakeRemover([*few, None, *few])
+    for collection in range(MAX_USELESS + 2):
+        graph.source.put(f"c{collection}/1.png", product(100 + collection))
+    # A collection each: then one lane after the other counts.
+    few = [b"junk"] * (MAX_USELESS - 1)
+    graph.remover = FakeRemover([*few, None, b"junk", b"junk"])
 
-    assert graph.sync().summary.exit_code is not Exit.PAUSED
+    assert graph.sync(collection=None).summary.exit_code is not Exit.PAUSED
     assert graph.control.gate("bgeraser").is_open
 
 
