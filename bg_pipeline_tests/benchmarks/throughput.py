@@ -55,7 +55,7 @@ def main(_arguments: Sequence[str]) -> bool:
             )
         with opened(settings) as parts:
             started = time.monotonic()
-            synced = sync(parts, "a benchmark", Budget(None), Silent())
+            synced = sync(parts, "a benchmark", Budget("a benchmark"), Silent())
             took_s = time.monotonic() - started
     ratio = took_s / ideal_s
     met = ratio <= MAX_RATIO and synced.summary.published == synced.summary.purchases == IMAGES
