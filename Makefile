@@ -3,10 +3,11 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --locked --extra local
 
-.PHONY: help demo test test-radosgw check dev
+.PHONY: help demo test test-processes test-radosgw check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make test    lint, types, layers and tests"
+	@echo "make test-processes Dagster's own processes, and the UI in a browser; takes many minutes"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
@@ -22,6 +23,9 @@ check: $(UV)
 
 test: check
 	$(RUN) pytest -n auto --dist loadfile
+
+test-processes: $(UV)
+	$(RUN) pytest -m processes
 
 test-radosgw: $(UV)
 	command -v radosgw >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends radosgw ceph-mon ceph-osd)

@@ -21,9 +21,13 @@ ARGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists() and not os.environ.get("CI"), reason="there is no /usr/bin/chromium: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(
+        not CHROMIUM.exists() and not os.environ.get("CI"),
+        reason="there is no /usr/bin/chromium: apt-get install chromium",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.deployment import BIN, ROOT, Deployment, answers, deployed, descendants, free_port
 from bg_pipeline_tests.pictures import product
 
+pytestmark = pytest.mark.processes
+
 FAST = """\
 # Sensors tick every two seconds and leases end after eight, so that the tests need not wait for minutes.
 import dagster
