@@ -7,11 +7,12 @@ data, so it lives in memory or, for all processes of an account, in the manifest
 What was answered with success is known to be good. One request at a time goes beyond that; a refusal then tells which
 limit it ran into and where it lies:
 
-    429 with                  in flight      units in the window   is about
-    a long Retry-After        -              -                     units a minute
-    a short one, or none      beyond good    -                     concurrency
-    a short one, or none      good           beyond good           units a minute
-    a short one, or none      good           good                  chance the first time; then whichever is in use
+    429 with                  in flight      pace            is about
+    a long Retry-After        -              -               units a minute
+    a short one, or none      beyond good    -               concurrency
+    a short one, or none      good           looking         units a minute
+    a short one, or none      good           free or paced   chance the first time; then each in turn, the one that is
+                                                             in full use first
 """
 
 import math
@@ -30,7 +31,7 @@ SPAN_S = 61.0
 """What is sent a minute apart may arrive a little less than a minute apart."""
 
 SLOT_S = 130.0
-"""Longer than any POST may take, so that only those who died lose their slot."""
+"""Longer than any POST may take (`providers.http.TOTAL_S`), so that only those who died lose their slot."""
 
 EVENNESS = 0.75
 """1 spreads units evenly over the window, and never makes up for a moment lost; 0 sends them as a burst."""

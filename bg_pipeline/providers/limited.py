@@ -3,9 +3,11 @@
 import contextlib
 import itertools
 import os
+import platform
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from bg_pipeline.core import limits
@@ -17,6 +19,28 @@ from bg_pipeline.providers.wrapper import Wrapper
 
 POLL_S = 0.25
 """How soon it is noticed that another process made room."""
+
+
+def _home() -> str:
+    """Where a process id means something: this start of this machine, and on Linux this container."""
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if boot.exists() and namespace.exists():
+        return f"{boot.read_text().strip()}/{namespace.stat().st_ino}"
+    return platform.node()
+
+
+def _is_orphan(token: str) -> bool:
+    """Whether the process that took this slot is known to be dead; on other machines its deadline has to do."""
+    home, pid, _ = token.split(":")
+    if home != _home():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # alive, and somebody else's
+        return False
+    return False
 
 
 class Limiter:
@@ -37,7 +61,7 @@ class Limiter:
         self.ceiling = ceiling
         self._now = now
         self._stop = stop
-        self._names = (f"{os.getpid()}-{secrets.token_hex(4)}-{number}" for number in itertools.count())
+        self._names = (f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}-{number}" for number in itertools.count())
         self._turn = threading.Lock()
         self._room = threading.Condition()
         self._moves = 0
@@ -63,6 +87,8 @@ class Limiter:
                 wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
                 if not wait_s:
                     return token
+                for orphan in filter(_is_orphan, state.slots):
+                    self.released(orphan)
                 with self._room:
                     if self._moves == moves:
                         self._room.wait(min(wait_s, POLL_S))

@@ -1,5 +1,7 @@
 """The limiter at work: lanes that wait, answers that teach, and several processes on one account."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -192,3 +194,43 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
     assert max(most) <= 3
     assert len(most) == 12
     assert state.slots == {}
+
+
+def test_slots_of_a_process_that_was_killed_here_are_free_at_once(tmp_path: Path) -> None:
+    """They would be free by themselves only after the longest time that a request can take."""
+    url = f"sqlite:///{tmp_path}/manifest.db"
+    killed = (
+        "import os, sys, threading, time\n"
+        "from bg_pipeline.manifest.control import SqlControl\n"
+        "from bg_pipeline.manifest.database import Database\n"
+        "from bg_pipeline.providers.limited import Limiter\n"
+        "Limiter(SqlControl(Database(sys.argv[1])), 'bgeraser', 1, time.time, threading.Event()).enter(1.0)\n"
+        "os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, url], check=False).returncode == 9
+    database = Database(url)
+    control = SqlControl(database)
+    assert len(limits_from(control.limits("bgeraser")).slots) == 1
+
+    with ThreadPoolExecutor(1) as pool:
+        lanes = limiter(control, ceiling=1)  # type: ignore[arg-type]
+        waiting = pool.submit(lanes.enter, 1.0)
+        try:
+            assert waiting.result(30)
+        finally:
+            lanes._stop.set()
+    database.close()
+
+
+def test_slots_of_other_machines_are_left_to_their_deadline(control: CountingControl) -> None:
+    theirs = limiter(control, ceiling=1)
+    theirs._names = iter(["elsewhere/1:999999999:a-1"])
+    theirs.enter(1.0)
+    lanes = limiter(control, ceiling=1)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lanes.enter, 1.0)
+        time.sleep(0.6)
+        lanes._stop.set()
+        with pytest.raises(Stopped):
+            waiting.result(30)
+    assert list(control.state().slots) == ["elsewhere/1:999999999:a-1"]

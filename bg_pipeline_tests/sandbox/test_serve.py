@@ -14,7 +14,7 @@ import requests
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.sandbox.faults import Fault, FaultKind
-from bg_pipeline.sandbox.serve import RunningSandbox, running_sandbox, serve
+from bg_pipeline.sandbox.serve import RunningSandbox, _listening, running_sandbox, serve
 from bg_pipeline.sandbox.state import Clock, SandboxState
 from bg_pipeline_tests.sandbox import client
 
@@ -33,6 +33,14 @@ def test_a_stopped_sandbox_frees_its_port():
         assert client.post(again.base_url).status_code == 200
     finally:
         again.stop()
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    """Every call but the first on a connection took 44 ms too long: 2 % of a benchmark at two seconds a call."""
+    with _listening(0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_sandbox_can_be_stopped_at_once():
