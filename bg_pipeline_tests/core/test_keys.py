@@ -82,6 +82,14 @@ def test_twins_get_names_that_differ_everywhere(twins: tuple[str, str]) -> None:
     assert len({keys.fold(stem) for stem in stems.values()}) == 2
 
 
+@pytest.mark.parametrize("twin", ["A/b", "a./b", "a /b", "a. ./b"])
+def test_names_that_are_one_on_some_file_system_are_one_when_compared(twin: str) -> None:
+    assert keys.fold(twin) == keys.fold("a/b")
+    assert keys.allocate_stems([f"{twin}.jpg"], taken=lambda folded: folded == "a/b")[f"{twin}.jpg"].startswith(
+        f"{twin}~"
+    )
+
+
 def test_a_name_that_is_taken_stays_with_its_owner() -> None:
     stems = keys.allocate_stems(["a.jpg"], taken=lambda folded: folded == "a")
 

@@ -249,6 +249,16 @@ def test_a_name_that_is_in_use_again_is_not_overwritten_by_a_restore(graph: Grap
     assert len(in_trash(graph)) == 1
 
 
+def test_a_file_that_somebody_put_in_its_place_is_not_overwritten_by_a_restore(graph: Graph) -> None:
+    lose(graph, "shoes/0.png")
+    graph.sync()
+    graph.outputs.blobs["shoes/0.png"] = b"made by hand"
+    with pytest.raises(ConfigurationError, match="in use again"):
+        restore(graph.parts, "a test", ["shoes/0.png"])
+
+    assert graph.outputs.blobs["shoes/0.png"] == b"made by hand"
+
+
 def test_a_picture_that_comes_back_gets_its_cutout_again_free(graph: Graph) -> None:
     picture = graph.source.files["shoes/0.png"]
     lose(graph, "shoes/0.png")
