@@ -246,15 +246,16 @@ def test_wrong_settings_end_with_their_own_exit_code(shop: Shop) -> None:
 
 
 def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(shop: Shop) -> None:
-    shop.env["DAGSTER_HOME"] = str(shop.home)
     assert all(finding["ok"] for finding in shop.json("doctor"))
 
     shop.vendor.ledger.set_balance("bgeraser", Decimal(1))
     shop.env["BG_SOURCE"] = "unmounted"
     (shop.home / "cutouts").rmdir()
     (shop.home / "cutouts").write_text("a file where a folder should be")
+    shop.env["DAGSTER_HOME"] = str(shop.home)
     bad = {f["check"]: f["detail"] for f in shop.json("doctor", code=2) if not f["ok"]}
-    assert set(bad) == {"source", "output", "provider bgeraser"}
+    assert set(bad) == {"dagster.yaml", "source", "output", "provider bgeraser"}
+    assert "copy the project's" in bad["dagster.yaml"]
     assert "top up" in bad["provider bgeraser"]
 
 
