@@ -6,7 +6,7 @@ Every port has at least one real part and one fake, and both pass the same suite
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
@@ -128,7 +128,7 @@ class CutRequest:
     params: Mapping[str, str]
     credits_expected: Decimal
     lease: Lease
-    budget: Budget = field(default_factory=lambda: Budget(""))
+    budget: Budget
     cut_hash: str = ""
     sent_digest: str = ""
     """SHA-256 of `image`."""
@@ -413,6 +413,13 @@ class Control(Protocol):
         """
         Raises:
             LeaseLost: it expired and somebody else has it.
+        """
+        ...
+
+    def check(self, lease: Lease) -> None:
+        """
+        Raises:
+            LeaseLost: somebody else has it.
         """
         ...
 

@@ -455,6 +455,8 @@ class MemoryLedger:
                 item_key=request.item_key,
                 lease_name=request.lease.name,
                 run=request.budget.run,
+                sent_digest=request.sent_digest,
+                cut_hash=request.cut_hash,
             )
             return number
 
@@ -552,6 +554,10 @@ class MemoryControl:
         with self._db.lock:
             self._db.check_fence(lease)
             self._db.leases[lease.name] = (lease, self._db.now() + ttl_s)
+
+    def check(self, lease: Lease) -> None:
+        with self._db.lock:
+            self._db.check_fence(lease)
 
     def release(self, lease: Lease) -> None:
         with self._db.lock:

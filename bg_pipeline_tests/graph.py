@@ -129,7 +129,7 @@ class Graph:
         return sync(self.parts, "a test", budget, Silent(), **options)  # type: ignore[arg-type]
 
     def change_recipe(self, **values: object) -> None:
-        names = {"max_side_px", "params", "provider"}
+        names = {"max_side_px", "params", "provider", "steps"}
         cut = {k: v for k, v in values.items() if k in names}
         rendition = {k: v for k, v in values.items() if k not in names}
         self.recipe = Recipe((replace(self.recipe.cut, **cut),), replace(self.recipe.rendition, **rendition))  # type: ignore[arg-type]

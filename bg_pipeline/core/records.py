@@ -151,6 +151,9 @@ class Attempt:
     lease_name: str = ""
     run: str = ""
     """Who spent it: the name that the cap of a run is counted under."""
+    sent_digest: str = ""
+    """SHA-256 of the bytes that were sent."""
+    cut_hash: str = ""
 
     @property
     def credits_wasted(self) -> Decimal:
@@ -174,6 +177,7 @@ class Master:
     work_id: str
     digest: str
     width_px: int
+    """0 where its decoder died, and nobody could look at it."""
     height_px: int
     suspicion: str = ""
     """Why a person should look before it is published; empty for a sound one."""

@@ -47,6 +47,11 @@ class Checked:
     suspicion: str
 
 
+def unseen(error: Exception) -> Checked:
+    """An answer that nobody could look at: what is in it may be good, and was paid for."""
+    return Checked(0, 0, f"the answer could not be looked at: {error}")
+
+
 def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> Prepared:
     """
     What is sent: no longer than `max_side_px` on any side, and no more than `max_pixels` (0: no such limit).
@@ -202,6 +207,8 @@ def _cutout(answer: bytes) -> Image.Image:
     try:
         cutout = _open(answer, ("PNG", "WEBP"))
         cutout.load()
+    except MemoryError:  # says nothing of the answer
+        raise
     except Exception as error:
         raise UnusableAnswer(f"the answer is no complete picture: {error}") from error
     if not cutout.has_transparency_data:

@@ -70,6 +70,10 @@ class SqlControl:
     def heartbeat(self, lease: Lease, ttl_s: float) -> None:
         self._end_at(lease, self._now() + ttl_s)
 
+    def check(self, lease: Lease) -> None:
+        with self._db.read() as conn:
+            check_fence(conn, lease)
+
     def release(self, lease: Lease) -> None:
         self._end_at(lease, 0.0)
 

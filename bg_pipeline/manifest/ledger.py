@@ -261,4 +261,6 @@ def _attempt(row: Row[Any]) -> Attempt:
         item_key=row.item_key or "",
         lease_name=row.collection,
         run=row.run,
+        sent_digest=row.sent_digest,
+        cut_hash=row.cut_hash,
     )

@@ -16,7 +16,7 @@ from bg_pipeline.errors import (
     QualityDropped,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import Checked
+from bg_pipeline.imaging.pictures import Checked, unseen
 from bg_pipeline.ports import BlobStore, CutReply, CutRequest, Ledger, Remover
 from bg_pipeline.providers.wrapper import Wrapper
 
@@ -110,8 +110,9 @@ class Kept(Wrapper):
     def _checked(self, reply: CutReply, request: CutRequest) -> Checked:
         try:
             return self._check(reply, request)
-        except ItemError as error:  # whatever its decoder died of, it was paid for
-            raise UnusableAnswer(f"the answer cannot be read: {error}") from error
+        except ItemError as error:
+            # Its decoder died, so nobody knows what was bought. It is kept for a person to see, and not bought again.
+            return unseen(error)
 
 
 def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> None:

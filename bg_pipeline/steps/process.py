@@ -218,6 +218,8 @@ class _Run:
         rendered = self.parts.call(render, source, got.image, rendition, got.reshaped)
         for entry in entries:
             name = f"{entry.stem}.{rendition.format}"
+            # `publish` would refuse, but only after a newer cutout of another run was overwritten.
+            self.parts.control.check(self.lease)
             self.parts.outputs.write(name, rendered)
             self.parts.manifest.publish(
                 entry.key,

@@ -129,15 +129,16 @@ class Purchases:
         return None
 
     def _as_it_is(self, entry: Entry, source: bytes) -> Obtained:
-        return self._take(entry, AS_IT_IS, self._parts.call(as_master, source), digest_of(source))
-
-    def _take(self, entry: Entry, cut: Cut, image: bytes, sent_digest: str) -> Obtained:
-        """Store a master that costs nothing."""
-        work = work_id(entry.content_hash, cut.hash)
+        image = self._parts.call(as_master, source)
         found = self._parts.call(inspect, image)
-        self._parts.masters.write(master_name(work), image)
         size = (found.width_px, found.height_px)
-        master = Master(work, digest_of(image), *size, found.suspicion, sent_digest, cut.hash)
+        master = Master("", digest_of(image), *size, found.suspicion, digest_of(source), AS_IT_IS.hash)
+        return self._take(entry, AS_IT_IS, image, master)
+
+    def _take(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> Obtained:
+        """Store a master that costs nothing, and of which all but its work is known."""
+        master = replace(like, work_id=work_id(entry.content_hash, cut.hash))
+        self._parts.masters.write(master_name(master.work_id), image)
         self._parts.ledger.keep_master(master, None, Decimal(0))
         return Obtained(cut.hash, master, image, bool(cut.steps))
 
@@ -146,6 +147,8 @@ class Purchases:
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             done = self._kept(entry, stage) or self._stage(entry, stage, image, media_type, size)
+            if done.master.suspicion:  # nothing is bought on top of what may be worth nothing
+                break
             image, media_type, size = done.image, "image/png", (done.master.width_px, done.master.height_px)
         return done
 
@@ -154,7 +157,8 @@ class Purchases:
         twin = self._parts.ledger.twin(sent_digest, stage.hash)
         if twin is not None and (same := self._kept_by(twin.work_id, stage.hash)) is not None:
             # Other bytes, the same picture: only its metadata or its compression changed.
-            return self._take(entry, stage, same.image, sent_digest)
+            # What a person approved of stays approved.
+            return self._take(entry, stage, same.image, same.master)
         step = stage.steps[-1] if stage.steps else None
         request = CutRequest(
             work_id=work_id(entry.content_hash, stage.hash),
@@ -175,6 +179,10 @@ class Purchases:
         bought = self._kept(entry, stage)
         if bought is None:
             raise UnusableAnswer("the master cannot be read back")
+        if bought.master.width_px:
+            self._parts.streaks.served(stage.provider)
+        else:
+            self._count_useless(stage.provider, UnusableAnswer(bought.master.suspicion))
         return replace(bought, paid=True)
 
     def _order(self, provider: str, request: CutRequest) -> None:
@@ -193,7 +201,6 @@ class Purchases:
                 self._summary.credits += price if error.credits_charged is None else error.credits_charged
             self._count_useless(provider, error)
             raise
-        self._parts.streaks.served(provider)
         with self._lock:
             self._summary.purchases += 1
             self._summary.credits += charged

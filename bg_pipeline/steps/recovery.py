@@ -7,7 +7,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Lease, Master, State
 from bg_pipeline.errors import ItemError, LeaseHeld, UnusableAnswer
-from bg_pipeline.imaging.pictures import inspect
+from bg_pipeline.imaging.pictures import Checked, inspect, unseen
 from bg_pipeline.steps.parts import Parts, leased
 
 HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry` buys it again"
@@ -35,11 +35,13 @@ def _settled(parts: Parts, attempt: Attempt, lease: Lease) -> bool:
     why = "the run was killed before the answer was stored"
     if data is not None:
         try:
-            found = parts.call(inspect, data)
-        except (UnusableAnswer, ItemError) as error:
+            found = _looked_at(parts, data)
+        except UnusableAnswer as error:
             why = str(error)
         else:
-            master = Master(attempt.work_id, digest_of(data), found.width_px, found.height_px, found.suspicion)
+            size = (found.width_px, found.height_px)
+            sent = (attempt.sent_digest, attempt.cut_hash)
+            master = Master(attempt.work_id, digest_of(data), *size, found.suspicion, *sent)
             parts.ledger.keep_master(master, attempt.id, attempt.credits_expected)
             return True
     parts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), why)
@@ -47,3 +49,10 @@ def _settled(parts: Parts, attempt: Attempt, lease: Lease) -> bool:
     if parts.hold_in_doubt and entry is not None and entry.state is State.PENDING:
         parts.manifest.set_state(entry.key, State.FAILED, HELD, entry.work_id, lease)
     return False
+
+
+def _looked_at(parts: Parts, data: bytes) -> Checked:
+    try:
+        return parts.call(inspect, data)
+    except ItemError as error:
+        return unseen(error)

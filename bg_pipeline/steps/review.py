@@ -26,9 +26,12 @@ def approve(parts: Parts, key: str) -> list[str]:
         raise ConfigurationError(
             f"{key}: the picture or the recipe changed since it was cut out; `bg-pipeline plan` tells what comes of it"
         )
-    if parts.ledger.master(entry.work_id) is None:
+    stages = {work_id(entry.content_hash, stage.hash) for cut in parts.recipe.cuts for stage in cut.stages}
+    odd = [master for work in stages if (master := parts.ledger.master(work)) and master.suspicion]
+    if not odd:
         raise ConfigurationError(f"{key}: its master is not on record any more; try `bg-pipeline rebuild`")
-    parts.ledger.approve_master(entry.work_id)
+    for master in odd:
+        parts.ledger.approve_master(master.work_id)
     return parts.manifest.end_quarantine(entry.work_id, State.PENDING, "approved in a review")
 
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from bg_pipeline import errors
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import Lease, RateFacts
 from bg_pipeline.ports import CutRequest, Remover
 from bg_pipeline.providers.bgeraser import Bgeraser
@@ -65,6 +66,7 @@ def request(size: tuple[int, int] = (48, 32), **values: Any) -> CutRequest:
         "params": {},
         "credits_expected": Decimal(1),
         "lease": Lease("collection c", "a test", 1),
+        "budget": Budget("a test"),
     }
     return CutRequest(**{**usual, **values})
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.limits import OUTAGE, Limits, Pace, limits_from
 from bg_pipeline.core.records import Lease, RateFacts
 from bg_pipeline.errors import BgPipelineError, Deferred, ItemRejected, OutcomeUnknown, RateLimited, StateError, Stopped
@@ -22,7 +23,10 @@ from bg_pipeline.ports import CutReply, CutRequest
 from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline_tests.fakes import FakeRemover, MemoryControl, MemoryDatabase
 
-REQUEST = CutRequest("w", "c/a.jpg", b"", "image/jpeg", 4000, 2500, {}, Decimal(1), Lease("c", "a test", 1))
+LEASE = Lease("c", "a test", 1)
+REQUEST = CutRequest(
+    "w", "c/a.jpg", b"", "image/jpeg", 4000, 2500, {}, Decimal(1), Lease("c", "a test", 1), Budget("a test")
+)
 OK = b"a cutout"
 
 

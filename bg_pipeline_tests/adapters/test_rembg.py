@@ -8,13 +8,17 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports import CutRequest
 from bg_pipeline.providers.local import RembgEngine
 from bg_pipeline_tests.pictures import opened, product
 
-REQUEST = CutRequest("w", "a", product(1), "image/png", 48, 32, {}, Decimal(0), Lease("c", "a test", 1))
+LEASE = Lease("c", "a test", 1)
+REQUEST = CutRequest(
+    "w", "a", product(1), "image/png", 48, 32, {}, Decimal(0), Lease("c", "a test", 1), Budget("a test")
+)
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, weights: bool = True) -> list[object]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.gate import FIRST_COOLDOWN_S
 from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import (
@@ -21,7 +22,7 @@ from bg_pipeline.ports import CutReply, CutRequest
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline_tests.fakes import FakeRemover
 
-REQUEST = CutRequest("w", "c/a.jpg", b"", "image/jpeg", 1, 1, {}, Decimal(1), Lease("c", "a test", 1))
+REQUEST = CutRequest("w", "c/a.jpg", b"", "image/jpeg", 1, 1, {}, Decimal(1), Lease("c", "a test", 1), Budget("a test"))
 
 
 @dataclass

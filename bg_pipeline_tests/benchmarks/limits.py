@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.retry import MAX_RETRIES, MAX_WAIT_S
 from bg_pipeline.errors import BgPipelineError, RateLimited
@@ -191,7 +192,7 @@ def _guide(inner: Remover, stop: threading.Event) -> Callable[[CutRequest], CutR
 def _request() -> CutRequest:
     picture = product(1, size=(64, 64))
     lease = Lease("collection c", "a benchmark", 1)
-    return CutRequest("w", "c/a.jpg", picture, "image/png", 64, 64, {}, Decimal(1), lease)
+    return CutRequest("w", "c/a.jpg", picture, "image/png", 64, 64, {}, Decimal(1), lease, Budget("a benchmark"))
 
 
 def _sandbox_limits(allowed: Allowed) -> Limits:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import Lease
 from bg_pipeline.imaging.pictures import check, prepare
 from bg_pipeline.ports import CutRequest, Remover
@@ -33,6 +34,7 @@ def sent(credits_expected: Decimal, params: dict[str, str]) -> CutRequest:
         params,
         credits_expected,
         lease,
+        Budget("a test"),
     )
 
 

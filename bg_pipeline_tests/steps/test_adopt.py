@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.credits import Rules
+from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, work_id
 from bg_pipeline.errors import LeaseHeld
@@ -134,7 +134,7 @@ def test_of_two_files_for_one_picture_the_first_good_one_is_taken(graph: Graph) 
 def test_a_work_that_another_run_is_buying_is_left_to_it(graph: Graph) -> None:
     work = work_id(digest_of(product(0)), graph.recipe.cut.hash)
     lease = graph.control.acquire("collection shoes", "the night", 100.0)
-    request = CutRequest(work, "shoes/0.jpg", b"", "image/jpeg", 1, 1, {}, Decimal(1), lease)
+    request = CutRequest(work, "shoes/0.jpg", b"", "image/jpeg", 1, 1, {}, Decimal(1), lease, Budget("a test"))
     graph.ledger.open_attempt(request, "bgeraser", Rules(graph.parts.thresholds))
     found = taken(graph, cutouts(shoes__0=cutout_of(product(0))))
 

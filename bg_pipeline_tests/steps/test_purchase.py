@@ -381,6 +381,24 @@ def test_what_a_living_run_has_in_flight_is_not_ended_by_another() -> None:
     assert (ended, done.summary.published, done.summary.in_doubt) == ([], 1, 0)
 
 
+def test_a_master_that_a_killed_run_stored_serves_the_same_picture_saved_anew() -> None:
+    graph = shop()
+    keep, graph.ledger.keep_master = graph.ledger.keep_master, interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        graph.sync()
+    graph.ledger.keep_master = keep  # type: ignore[method-assign]
+    graph.stop.clear()
+    graph.sync()
+    graph.source.put("c/1.png", encoded(opened(product(1)), compress_level=1))
+
+    assert graph.sync().summary.published == 1
+    assert len(graph.remover.requests) == 1
+
+
+def interrupted(*_args: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_open_attempt_of_a_collection_that_is_gone_is_ended_too() -> None:
     """Renaming the folder of a killed run must not leave its twin waiting for ever."""
     graph = shop("old/1.png", remover=FakeRemover([KeyboardInterrupt()]))

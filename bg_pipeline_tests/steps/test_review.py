@@ -3,6 +3,7 @@
 import pytest
 
 from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.recipe import Step
 from bg_pipeline.core.records import State
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.steps.gallery import pairs
@@ -51,6 +52,26 @@ def test_an_approved_result_is_published_by_the_next_sync_for_nothing_and_so_is_
     assert (done.summary.published, done.summary.purchases, len(graph.remover.requests)) == (2, 0, 1)
     assert sorted(graph.outputs.blobs) == [TWIN, ODD]
     assert graph.sync().delta.changes == ()
+
+
+def test_what_was_approved_stays_approved_when_only_the_metadata_of_the_picture_changes(graph: Graph) -> None:
+    approve(graph.parts, ODD)
+    graph.sync()
+    graph.source.put(ODD, encoded(opened(product(5)), compress_level=1))
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.quarantined, len(graph.remover.requests)) == (1, 0, 1)
+
+
+def test_nothing_is_bought_on_top_of_a_suspicious_result_until_a_person_approves(graph: Graph) -> None:
+    graph.change_recipe(steps=(Step("upscale", {"factor": "2"}),))
+    graph.sync(apply_recipe_change=True)
+    assert states(graph) == {State.QUARANTINED}
+    assert len(graph.remover.requests) == 1
+
+    approve(graph.parts, ODD)
+    assert graph.sync().summary.published == 2
+    assert [request.tool for request in graph.remover.requests] == ["", "upscale"]
 
 
 def test_a_rejected_result_has_failed_until_its_picture_changes(graph: Graph) -> None:

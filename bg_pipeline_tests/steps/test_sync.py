@@ -27,6 +27,7 @@ from bg_pipeline.errors import (
 from bg_pipeline.ports import Silent
 from bg_pipeline.steps.process import lease_name, process
 from bg_pipeline.steps.purchase import MAX_USELESS
+from bg_pipeline.steps.review import approve
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
@@ -389,12 +390,33 @@ def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
     assert graph.control.gate("bgeraser").is_open
 
 
-def test_an_answer_that_kills_its_decoder_was_paid_for(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*_args: object) -> None:
-        raise ItemUnreadable("the picture made its decoder crash")
+def crash(*_args: object) -> None:
+    raise ItemUnreadable("the picture made its decoder crash")
 
+
+def test_an_answer_that_kills_its_decoder_was_paid_for_and_is_kept_for_a_person(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bg_pipeline_tests.graph.check", crash)
-    assert graph.sync(collection="bags").summary.wasted == 1
+    assert graph.sync(collection="bags").summary.quarantined == 1
+    entry = graph.manifest.entry("bags/9.png")
+    assert entry is not None
+    assert "could not be looked at" in entry.detail
+
+    monkeypatch.undo()
+    approve(graph.parts, "bags/9.png")
+    assert graph.sync(collection="bags").summary.published == 1
+    assert len(graph.remover.requests) == 1
+
+
+def test_a_service_whose_answers_nobody_can_look_at_is_stopped(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(2 * MAX_USELESS):
+        graph.source.put(f"more/{n}.png", product(200 + n))
+    monkeypatch.setattr("bg_pipeline_tests.graph.check", crash)
+
+    assert graph.sync().summary.exit_code is Exit.PAUSED
+    assert graph.control.gate("bgeraser").reason is GateReason.QUALITY
+    assert len(graph.remover.requests) < 2 * MAX_USELESS
 
 
 def test_a_changed_cut_is_held_also_for_files_that_were_away_or_moved(graph: Graph) -> None:
@@ -622,9 +644,9 @@ def test_a_run_whose_lease_was_taken_over_sends_and_publishes_nothing_more(graph
     with pytest.raises(Exception, match="took over"):
         graph.sync(collection="shoes")
 
-    (sent,) = graph.remover.requests
-    assert graph.outputs.writes == [sent.item_key]
-    assert state_of(graph, sent.item_key) is State.PENDING
+    assert len(graph.remover.requests) == len(graph.masters.blobs) == 1
+    assert graph.outputs.writes == []
+    assert state_of(graph, graph.remover.requests[0].item_key) is State.PENDING
 
 
 def test_only_part_of_the_delta_can_be_asked_for(graph: Graph) -> None:
