@@ -12,7 +12,7 @@ import click
 from bg_pipeline.cli import show
 from bg_pipeline.config import load_settings
 from bg_pipeline.core.credits import why_closed
-from bg_pipeline.core.gate import GateState, by_hand
+from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.steps.money import left_of, saved_since, standing
 from bg_pipeline.steps.parts import Parts
@@ -82,11 +82,18 @@ def _gates(parts: Parts) -> Iterator[dict[str, Any]]:
             "provider": provider,
             "state": gate.state.value,
             "reason": gate.reason.value or None,
+            "held_open": gate.held_open,
             "since": show.iso(gate.since) if gate.since else "–",
             "episode": gate.episode,
             "balance": show.number(left),
-            "why": closed if not gate.is_open else gate.why or "–",
+            "why": closed if not gate.is_open else _why_open(gate, parts.thresholds),
         }
+
+
+def _why_open(gate: Gate, thresholds: Thresholds) -> str:
+    if not gate.held_open:
+        return gate.why or "–"
+    return f"opened by hand; no balance closes it before it was {thresholds.resume} again. {gate.why}".rstrip()
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
     sentences = {
         GateReason.LOW_CREDITS: f"{left} credits are left, and the gate closes below {thresholds.low} and opens at "
         f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
-        GateReason.NO_CREDITS: f"no credits are left{said}: top up; it opens at {thresholds.resume}, or {opens}",
+        GateReason.NO_CREDITS: f"no credits are left{said}: top up; "
+        + (opens if left is None else f"it opens at {thresholds.resume}, or {opens}"),
         GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{said}: see that the account path of the service is "
         f"right; {opens} all the same",
         GateReason.BAD_KEY: f"the key is refused{said}: put a working one into the settings; it is tried at {again}, "

@@ -18,7 +18,7 @@ class GateState(StrEnum):
 
 
 class GateReason(StrEnum):
-    """Why a gate is closed, or, of an open one, what it still has to prove or who holds it open."""
+    """Why a gate is closed, or, of an open one, what it still has to prove."""
 
     NONE = ""
     LOW_CREDITS = "low_credits"
@@ -57,6 +57,8 @@ class Gate:
     """How many times in a row it closed for that."""
     why: str = ""
     """What the service or the person said."""
+    held_open: bool = False
+    """A person opened it: until the balance is good again, no balance closes it."""
 
     @property
     def is_open(self) -> bool:
@@ -83,19 +85,19 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
         gate                              balance     result
         open                              < low       closed: low credits
         open                              >= low      as it was
-        open by hand                      < resume    as it was
-        open by hand                      >= resume   open, by hand no more
+        held open                         < resume    as it was
+        held open                         >= resume   open, held no more
         closed: low, none, unknown        < resume    closed (unknown: low credits, when below low)
         closed: low, none                 >= resume   open
         closed: unknown                   >= low      open
-        closed: bad key, outage           < low       closed: low credits
+        closed: bad key, outage           < low       closed: low credits, but for one that is held open
         closed: bad key, outage           >= low      as it was: `on_time` opens it
         closed: quality, by hand          -           as it was: a person opens it
     """
     seen = replace(gate, balance=balance, balance_at=now)
     if gate.is_open:
         return _while_open(seen, balance, thresholds, now)
-    if gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and balance < thresholds.low:
+    if gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and balance < thresholds.low and not gate.held_open:
         return replace(seen, reason=GateReason.LOW_CREDITS, until=0.0, why="")
     wanted = thresholds.low if gate.reason is GateReason.BALANCE_UNKNOWN else thresholds.resume
     if gate.reason in _MONEY and balance >= wanted:
@@ -104,14 +106,14 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
 
 
 def _while_open(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:
-    if gate.reason is GateReason.BY_HAND:
-        return replace(gate, reason=GateReason.NONE, why="") if balance >= thresholds.resume else gate
+    if gate.held_open:
+        return replace(gate, held_open=False, why="") if balance >= thresholds.resume else gate
     return _close(gate, GateReason.LOW_CREDITS, "", now) if balance < thresholds.low else gate
 
 
 def on_unreadable(gate: Gate, why: str, now: float) -> Gate:
     """The gate when the balance cannot be read: unknown is neither none nor enough, so it goes on only for a while."""
-    if not gate.is_open or gate.reason is GateReason.BY_HAND:
+    if not gate.is_open or gate.held_open:
         return gate
     known = gate.balance is not None and now - gate.balance_at <= BALANCE_GOOD_FOR_S
     return gate if known else _close(gate, GateReason.BALANCE_UNKNOWN, why, now)
@@ -139,7 +141,7 @@ def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: floa
     """
     if not gate.is_open:
         harder = gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and reason not in _TIMED
-        return replace(gate, reason=reason, why=why, until=0.0) if harder else gate
+        return replace(gate, reason=reason, why=why, until=0.0, held_open=False) if harder else gate
     if reason not in _TIMED:
         return _close(gate, reason, why, now)
     again = gate.on_probation
@@ -147,6 +149,7 @@ def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: floa
     closed = _close(gate, reason, why, now)
     return replace(
         closed,
+        held_open=gate.held_open,
         episode=gate.episode if again else closed.episode,
         trips=trips,
         until=now + max(for_s, cooldown_s(trips)),
@@ -161,7 +164,7 @@ def on_success(gate: Gate) -> Gate:
 def by_hand(gate: Gate, state: GateState, why: str, now: float) -> Gate:
     """The gate as a person sets it. No balance undoes it; an empty account still closes it."""
     if state is GateState.OPEN:
-        return replace(_open(gate, now), reason=GateReason.BY_HAND, why=why)
+        return replace(_open(gate, now), held_open=True, why=why)
     episode = gate.episode + 1 if gate.is_open else gate.episode
     return replace(_close(gate, GateReason.BY_HAND, why, now), episode=episode)
 
@@ -178,7 +181,15 @@ def cooldown_s(trips: int) -> float:
 
 def _close(gate: Gate, reason: GateReason, why: str, now: float) -> Gate:
     return replace(
-        gate, state=GateState.CLOSED, reason=reason, since=now, episode=gate.episode + 1, until=0.0, trips=0, why=why
+        gate,
+        state=GateState.CLOSED,
+        reason=reason,
+        since=now,
+        episode=gate.episode + 1,
+        until=0.0,
+        trips=0,
+        why=why,
+        held_open=False,
     )
 
 

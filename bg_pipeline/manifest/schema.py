@@ -179,6 +179,7 @@ gates = Table(
     Column("until", Float, nullable=False, server_default="0"),
     Column("trips", Integer, nullable=False, server_default="0"),
     Column("why", Prose, nullable=False, server_default=""),
+    Column("held_open", Boolean, nullable=False, server_default=text("false")),
 )
 
 limits = Table(

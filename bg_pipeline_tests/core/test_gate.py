@@ -23,7 +23,7 @@ from bg_pipeline.core.gate import (
 
 THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
 OPEN = Gate("bgeraser", balance=Decimal(500), balance_at=0.0)
-BY_HAND = replace(OPEN, reason=GateReason.BY_HAND)
+HELD = replace(OPEN, held_open=True)
 
 
 def closed(reason: GateReason) -> Gate:
@@ -35,8 +35,8 @@ def closed(reason: GateReason) -> Gate:
     [
         pytest.param(OPEN, 50, GateState.OPEN, GateReason.NONE, id="open, at the threshold"),
         pytest.param(OPEN, 49, GateState.CLOSED, GateReason.LOW_CREDITS, id="open, below it"),
-        pytest.param(BY_HAND, 0, GateState.OPEN, GateReason.BY_HAND, id="open by hand, and empty"),
-        pytest.param(BY_HAND, 100, GateState.OPEN, GateReason.NONE, id="open by hand, and full again"),
+        pytest.param(HELD, 0, GateState.OPEN, GateReason.NONE, id="held open, and empty"),
+        pytest.param(HELD, 100, GateState.OPEN, GateReason.NONE, id="held open, and full again"),
         pytest.param(closed(GateReason.LOW_CREDITS), 99, GateState.CLOSED, GateReason.LOW_CREDITS, id="low, below"),
         pytest.param(closed(GateReason.LOW_CREDITS), 100, GateState.OPEN, GateReason.NONE, id="low, topped up"),
         pytest.param(closed(GateReason.NO_CREDITS), 99, GateState.CLOSED, GateReason.NO_CREDITS, id="none, below"),
@@ -93,7 +93,7 @@ def test_an_empty_account_outlasts_an_outage_and_nothing_outranks_a_person(
 
 
 def test_an_empty_account_closes_even_what_a_person_opened() -> None:
-    assert on_refusal(BY_HAND, GateReason.NO_CREDITS, "402", now=5.0).state is GateState.CLOSED
+    assert on_refusal(HELD, GateReason.NO_CREDITS, "402", now=5.0).state is GateState.CLOSED
 
 
 def test_an_outage_ends_on_probation_and_each_relapse_takes_longer_within_one_episode() -> None:
@@ -107,7 +107,16 @@ def test_an_outage_ends_on_probation_and_each_relapse_takes_longer_within_one_ep
     assert on_success(on_time(relapsed, 200.0)) == replace(OPEN, since=200.0, episode=1)
 
 
-@pytest.mark.parametrize("gate", [closed(GateReason.OUTAGE), closed(GateReason.NO_CREDITS), BY_HAND])
+def test_what_a_person_opened_is_open_again_after_an_outage_whatever_the_balance() -> None:
+    gate = on_balance(on_refusal(HELD, GateReason.OUTAGE, "503", now=0.0), Decimal(0), THRESHOLDS, now=1.0)
+    assert gate.reason is GateReason.OUTAGE
+    gate = on_success(on_time(gate, 60.0))
+
+    assert on_balance(gate, Decimal(0), THRESHOLDS, now=61.0).is_open
+    assert not on_balance(on_balance(gate, Decimal(100), THRESHOLDS, now=61.0), Decimal(0), THRESHOLDS, 62.0).is_open
+
+
+@pytest.mark.parametrize("gate", [closed(GateReason.OUTAGE), closed(GateReason.NO_CREDITS), HELD])
 def test_a_success_ends_nothing_but_probation(gate: Gate) -> None:
     """It may have been sent before the gate closed."""
     assert on_success(gate) == gate
@@ -128,17 +137,13 @@ def test_an_unreadable_balance_is_counted_down_for_six_hours_and_then_closes() -
     assert (gate.reason, gate.why) == (GateReason.BALANCE_UNKNOWN, "502")
 
     assert not on_unreadable(Gate("bgeraser"), "502", now=1.0).is_open
-    assert on_unreadable(BY_HAND, "502", now=1e9) == BY_HAND
+    assert on_unreadable(HELD, "502", now=1e9) == HELD
 
 
 def test_a_person_opens_and_closes_for_good() -> None:
     opened = by_hand(closed(GateReason.QUALITY), GateState.OPEN, "checked the plan", now=7.0)
-    assert (opened.is_open, opened.reason, opened.why, opened.episode) == (
-        True,
-        GateReason.BY_HAND,
-        "checked the plan",
-        3,
-    )
+    assert opened.is_open
+    assert (opened.held_open, opened.why, opened.episode) == (True, "checked the plan", 3)
 
     shut = by_hand(OPEN, GateState.CLOSED, "stocktaking", now=7.0)
     assert (shut.is_open, shut.why, shut.episode) == (False, "stocktaking", 1)

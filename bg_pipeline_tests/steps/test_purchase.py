@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.gate import GateReason, GateState, on_refusal
+from bg_pipeline.core.gate import GateReason, GateState, by_hand, on_refusal
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, Rendition, Step
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Exit
@@ -529,7 +529,7 @@ def test_every_attempt_says_for_which_item_and_run_it_was_made() -> None:
 def test_a_gate_that_was_opened_by_hand_lets_a_run_through_below_the_threshold() -> None:
     graph = shop(low=Decimal(50), remover=FakeRemover(credits_left=Decimal(10)))
     assert graph.sync().summary.exit_code is Exit.PAUSED
-    graph.control.change_gate("bgeraser", lambda gate: replace(gate, state=GateState.OPEN, reason=GateReason.BY_HAND))
+    graph.control.change_gate("bgeraser", lambda gate: by_hand(gate, GateState.OPEN, "", 1.0))
 
     assert graph.sync().summary.published == 1
 

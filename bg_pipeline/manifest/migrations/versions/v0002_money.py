@@ -26,6 +26,7 @@ def upgrade() -> None:
             sa.Column("until", sa.Float, nullable=False, server_default="0"),
             sa.Column("trips", sa.Integer, nullable=False, server_default="0"),
             sa.Column("why", sa.Text, nullable=False, server_default=""),
+            sa.Column("held_open", sa.Boolean, nullable=False, server_default=sa.text("false")),
         ],
     }
     for table, columns in added.items():
