@@ -26,7 +26,7 @@ from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
-from bg_pipeline.errors import BgPipelineError, GuardStopped
+from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped
 from bg_pipeline.steps.alerting import after_sync, note_failure
 from bg_pipeline.steps.detect import plan as plan_delta
 from bg_pipeline.steps.detect import scan
@@ -96,6 +96,8 @@ def plan(as_json: bool) -> None:
     show.show_scan(out, found, settings.source_name)
     show.show_delta(out, delta)
     show.show_providers(out, providers)
+    if delta.purchases:
+        out.print("at the most: what turns out to be no picture, cut out already, or only saved anew costs nothing")
     if pending:
         rows = [(name, str(facts["pending"])) for name, facts in pending.items()]
         out.print(show.grid(("collection", "pending"), rows, numbers=(1,)))
@@ -211,7 +213,13 @@ def failures(as_json: bool) -> None:
         return
     out = show.console()
     show.show_failures(out, found)
-    out.print("nothing failed" if not found else "try again: bg-pipeline retry [KEY ...]")
+    states = {f.state for f in found}
+    if State.FAILED in states:
+        out.print("try again: bg-pipeline retry [KEY ...]")
+    if State.QUARANTINED in states:
+        out.print("look and decide: bg-pipeline review")
+    if not states:
+        out.print("nothing failed")
 
 
 @main.command()
@@ -367,7 +375,7 @@ def _end_with(summary: Summary, as_json: bool) -> None:
 def _known(parts: Parts, key: str) -> Entry:
     entry = parts.manifest.entry(key)
     if entry is None:
-        raise click.UsageError(f"{key!r} is not in the manifest; keys are paths below the source, as in `failures`")
+        raise ConfigurationError(f"{key!r} is not in the manifest: write it as `plan` and `failures` show it")
     return entry
 
 

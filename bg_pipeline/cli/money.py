@@ -13,7 +13,7 @@ from bg_pipeline.cli import show
 from bg_pipeline.config import load_settings
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
-from bg_pipeline.core.records import Attempt
+from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.steps.money import left_of, saved_since, standing
 from bg_pipeline.steps.parts import Parts
 from bg_pipeline.wiring import opened
@@ -23,7 +23,7 @@ _COLUMNS = (
     *("at", "provider", "item", "collection", "run", "became"),
     *("credits_expected", "credits_charged", "credits_wasted", "seconds", "detail", "answer", "request_id", "work_id"),
 )
-_SHOWN = ("at", "provider", "item", "became", "credits_expected", "credits_charged", "seconds", "detail")
+_SHOWN = ("when (UTC)", "provider", "item", "became", "credits", "s", "why")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula; item names are not ours."""
 
@@ -116,6 +116,15 @@ def _row(attempt: Attempt) -> dict[str, Any]:
     }
 
 
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    """Short enough for a terminal; what may have been charged is marked."""
+    doubt = row["became"] in {AttemptState.IN_DOUBT, AttemptState.INTENT}
+    credits_ = f"{show.number(row['credits_expected'])}?" if doubt else show.number(row["credits_charged"])
+    when = row["at"].removesuffix("Z").replace("T", " ")[5:]
+    became = row["became"].replace("_", " ")
+    return when, row["provider"], row["item"], became, credits_, show.number(row["seconds"]), row["detail"]
+
+
 def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
@@ -123,8 +132,7 @@ def _cell(value: Any) -> Any:
 def _show(rows: list[dict[str, Any]], providers: dict[str, dict[str, Any]], saved: float, days: int) -> None:
     out = show.console()
     newest = list(islice(reversed(rows), show.MOST_ROWS))
-    cells = [tuple("–" if row[name] is None else str(row[name]) for name in _SHOWN) for row in reversed(newest)]
-    out.print(show.grid(_SHOWN, cells, numbers=(4, 5, 6)))
+    out.print(show.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
         out.print(f"and {len(rows) - len(newest)} before these: bg-pipeline ledger --csv")
     columns = ("charged", "wasted", "in_doubt", "balance")

@@ -118,8 +118,8 @@ def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
         return
     _show_table(("item", "not taken over, because"), list(found.refused.items()))
     show.console().print(
-        f"{len(found.adopted):,} cutouts {'would be' if dry_run else 'were'} taken over, {len(found.refused):,} were "
-        f"not; no file is named after {found.nameless:,} further items"
+        f"{'would be ' if dry_run else ''}taken over: {len(found.adopted):,}; refused: {len(found.refused):,}; "
+        f"items without a file of their name: {found.nameless:,}"
     )
     if next_sync:
         _show_next_sync(next_sync)

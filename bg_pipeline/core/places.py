@@ -35,6 +35,6 @@ def bucket_of(place: str) -> Bucket | None:
         return None
     name, _, prefix = place.removeprefix(_S3).partition("/")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}", name):
-        raise ValueError("must be s3://BUCKET or s3://BUCKET/PREFIX")
+        raise ValueError(f"must be s3://BUCKET or s3://BUCKET/PREFIX, and no bucket can be called {name!r}")
     prefix = prefix.rstrip("/")
     return Bucket(name, f"{prefix}/" if prefix else "")

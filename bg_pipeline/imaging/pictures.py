@@ -197,7 +197,10 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     with warnings.catch_warnings():
         # MAX_PIXELS is the limit; Pillow's own would only warn, below and above it.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(io.BytesIO(data), formats=formats)
+        try:
+            image = Image.open(io.BytesIO(data), formats=formats)
+        except Image.DecompressionBombError as error:
+            raise ValueError(f"far more than {MAX_PIXELS / 1e6:.0f} megapixels") from error
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width * image.height / 1e6:.0f} megapixels, at most {MAX_PIXELS / 1e6:.0f}")
     return image
