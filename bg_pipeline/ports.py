@@ -79,6 +79,15 @@ class BlobStore(Protocol):
         """
         ...
 
+    def check(self, name: str) -> None:
+        """
+        See that bytes can have this name, before they are paid for.
+
+        Raises:
+            ItemError: they cannot, here.
+        """
+        ...
+
     def read(self, name: str) -> bytes | None:
         """The bytes, or None if there are none."""
         ...

@@ -30,6 +30,7 @@ from bg_pipeline.core.records import (
 )
 from bg_pipeline.errors import (
     ItemChanged,
+    ItemError,
     ItemUnreadable,
     LeaseHeld,
     LeaseLost,
@@ -99,15 +100,21 @@ class MemoryStore:
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.full = False
+        self.utf8_only = False
         self.writes: list[str] = []
 
     def write(self, name: str, data: bytes) -> None:
+        self.check(name)
         if ".." in name.split("/"):
             raise StoreError(f"{name!r} would lie outside")
         if self.full:
             raise StoreError("No space left on device")
         self.writes.append(name)
         self.blobs[name] = data
+
+    def check(self, name: str) -> None:
+        if self.utf8_only and key_bytes(name) != name.encode(errors="ignore"):
+            raise ItemError("its name is no UTF-8")
 
     def read(self, name: str) -> bytes | None:
         return self.blobs.get(name)

@@ -49,6 +49,9 @@ class FolderStore:
         except OSError as error:
             raise StoreError(f"{target} cannot be written: {error.strerror}") from error
 
+    def check(self, name: str) -> None:
+        self._path(name)
+
     def read(self, name: str) -> bytes | None:
         try:
             return self._path(name).read_bytes()

@@ -28,7 +28,7 @@ class S3Store:
         self._write_once = write_once
 
     def write(self, name: str, data: bytes) -> None:
-        self._check(name)
+        self.check(name)
         with _store_errors():
             self._objects.put(name, data, once=self._write_once)
 
@@ -58,7 +58,7 @@ class S3Store:
         with _store_errors():
             self._objects.delete(name)
 
-    def _check(self, name: str) -> None:
+    def check(self, name: str) -> None:
         if why := unsafe(name):
             raise StoreError(f"{name!r} would lie outside {self._bucket}: {why}")
         try:

@@ -217,7 +217,7 @@ class _Run:
         rendition = self.parts.recipe.rendition
         rendered = self.parts.call(render, source, got.image, rendition, got.reshaped)
         for entry in entries:
-            name = f"{entry.stem}.{rendition.format}"
+            name = self._output_name(entry)
             # `publish` would refuse, but only after a newer cutout of another run was overwritten.
             self.parts.control.check(self.lease)
             self.parts.outputs.write(name, rendered)
@@ -234,17 +234,23 @@ class _Run:
         with self._lock:
             self.summary.saved += sum((self.parts.price(entry) for entry in free), Decimal(0))
 
+    def _output_name(self, entry: Entry) -> str:
+        return f"{entry.stem}.{self.parts.recipe.rendition.format}"
+
     def _read(self, work: str, entries: list[Entry]) -> tuple[bytes, list[Entry]]:
         """The bytes that were hashed, and the entries that still have them."""
         source, good = b"", []
         for entry in entries:
             try:
+                self.parts.outputs.check(self._output_name(entry))
                 data = self.parts.source.read(entry.key)
                 if digest_of(data) != entry.content_hash:
                     raise ItemChanged("replaced since it was hashed")
             except (ItemChanged, ItemUnreadable) as error:
                 self.parts.manifest.forget_hash(entry.key)
                 self._put_back([entry], f"{error}; the next sync looks again", work)
+            except ItemError as error:
+                self._end([entry], State.FAILED, str(error), work)
             else:
                 source = data
                 good.append(entry)

@@ -399,6 +399,15 @@ def interrupted(*_args: object) -> None:
     raise KeyboardInterrupt
 
 
+def test_nothing_is_bought_for_a_name_that_the_output_cannot_have() -> None:
+    graph = shop("c/1.png", "c/caf\udce9.png")
+    graph.outputs.utf8_only = True
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.failed, len(graph.remover.requests)) == (1, 1, 1)
+    assert state_of(graph, "c/caf\udce9.png") is State.FAILED
+
+
 def test_an_open_attempt_of_a_collection_that_is_gone_is_ended_too() -> None:
     """Renaming the folder of a killed run must not leave its twin waiting for ever."""
     graph = shop("old/1.png", remover=FakeRemover([KeyboardInterrupt()]))
