@@ -21,7 +21,7 @@ from pathlib import Path
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.retry import MAX_RETRIES, MAX_WAIT_S
-from bg_pipeline.errors import BgPipelineError, RateLimited
+from bg_pipeline.errors import BgPipelineError, RateLimited, Stopped
 from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.ports import CutReply, CutRequest, Remover
@@ -164,6 +164,8 @@ def _work(cut: Callable[[CutRequest], CutReply], counting: _Counting, stop: thre
             cut(request)
         except RateLimited:
             counting.give_up()
+        except Stopped:
+            return
         except BgPipelineError as error:
             print(error, file=sys.stderr)
 
