@@ -1,5 +1,6 @@
 """A GET for URLs that somebody else chose, and the transport whose every exchange ends in time."""
 
+import io
 import ipaddress
 import socket
 import threading
@@ -76,14 +77,12 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
 
 def read_body(response: requests.Response, max_bytes: int) -> bytes | None:
     """The body of a streamed response; None as soon as it is larger than it may be."""
-    chunks: list[bytes] = []
-    size = 0
+    body = io.BytesIO()
     for chunk in response.iter_content(CHUNK_BYTES):
-        size += len(chunk)
-        if size > max_bytes:
+        body.write(chunk)
+        if body.tell() > max_bytes:
             return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+    return body.getvalue()
 
 
 def host_of(url: str) -> str:

@@ -1,5 +1,7 @@
 """Pictures are decoded in child processes: a hostile or huge file may end one, and nothing else."""
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -19,6 +21,9 @@ MEMORY_BYTES = 3 * 2**30
 
 TIMEOUT_S = 120.0
 
+_M_MMAP_THRESHOLD = -3
+"""Its number in malloc.h; to set it ends glibc's own adjustments: mallopt(3)."""
+
 
 class Workers:
     """
@@ -28,6 +33,7 @@ class Workers:
     """
 
     def __init__(self, count: int | None = None) -> None:
+        _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["bg_pipeline.imaging.pictures"])
         self.count = count or os.cpu_count() or 1
@@ -58,6 +64,18 @@ class Workers:
         return result
 
 
+def _give_back_large_buffers() -> None:
+    """
+    Have whole pictures returned to the system when they are freed.
+
+    glibc takes the first large buffer that is freed for a sign to keep all of that size, for every thread anew: with 16
+    lanes that was a third of all memory.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # other systems do not do that
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
 def _confine() -> None:
+    _give_back_large_buffers()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.environ.clear()
