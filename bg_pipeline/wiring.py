@@ -35,7 +35,7 @@ from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.sources.folder import FolderSource
 from bg_pipeline.sources.sql import SqlSource
 from bg_pipeline.steps.gate import report
-from bg_pipeline.steps.parts import Alerting, Parts
+from bg_pipeline.steps.parts import ROOM_BYTES, Alerting, Parts, Room
 
 
 @contextmanager
@@ -99,6 +99,7 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
                 ),
                 rehash_nights=settings.bg_rehash_nights,
                 deletes=settings.deletes,
+                room=Room(workers.count * ROOM_BYTES),
                 back_up=lambda: backup(database, time.time()),
             )
     finally:

@@ -17,7 +17,7 @@ from bg_pipeline.providers.limited import Limited, Limiter
 from bg_pipeline.providers.metered import Kept, Metered
 from bg_pipeline.providers.retrying import Retrying
 from bg_pipeline.steps.gate import report
-from bg_pipeline.steps.parts import Alerting, Parts
+from bg_pipeline.steps.parts import ROOM_BYTES, Alerting, Parts, Room
 from bg_pipeline.steps.sync import Synced, sync
 from bg_pipeline_tests.fakes import (
     FakeClock,
@@ -70,6 +70,7 @@ class Graph:
     rehash_nights: int = 0
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
+    room: Room = field(default_factory=lambda: Room(ROOM_BYTES))
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
@@ -103,6 +104,7 @@ class Graph:
             alerting=Alerting(self.outbox, self.sink, 0.2, "http://dagster.test"),
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
+            room=self.room,
         )
 
     def _wrapped(self, provider: str, rules: Rules) -> Remover:

@@ -60,6 +60,32 @@ class Streaks:
             self._useless[provider] = 0
 
 
+ROOM_BYTES = 24 * 2**20
+"""Originals that lanes may hold for each decoder. More would only wait for it, with their answers in memory too."""
+
+
+class Room:
+    """How many bytes of originals the lanes of all collections of a process may hold at once; one at any size."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._held = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def holding(self, size_bytes: int) -> Iterator[None]:
+        """Waits until there is room."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held or self._held + size_bytes <= self._limit_bytes)
+            self._held += size_bytes
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= size_bytes
+                self._changed.notify_all()
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The object graph that `wiring` chose."""
@@ -91,6 +117,7 @@ class Parts:
     """In how many nights the whole catalogue is hashed once, whatever it looks like; 0 for never."""
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
+    room: Room = field(default_factory=lambda: Room(ROOM_BYTES))
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     streaks: Streaks = field(default_factory=Streaks)
 

@@ -173,7 +173,8 @@ class _Run:
 
     def _one(self, work: str, entries: list[Entry]) -> None:
         try:
-            self._publish(work, entries)
+            with self.parts.room.holding(entries[0].size_bytes):
+                self._publish(work, entries)
         except ItemChanged as error:
             self._put_back(entries, f"{error}; the next sync decides anew", work)
         except ItemError as error:

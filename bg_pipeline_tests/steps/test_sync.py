@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -25,6 +26,7 @@ from bg_pipeline.errors import (
     TransientError,
 )
 from bg_pipeline.ports import Silent
+from bg_pipeline.steps.parts import Room
 from bg_pipeline.steps.process import lease_name, process
 from bg_pipeline.steps.purchase import MAX_USELESS
 from bg_pipeline.steps.review import approve
@@ -762,3 +764,30 @@ def test_progress_counts_every_item_once_also_those_in_quarantine(graph: Graph) 
     summary, _ = process(graph.parts, "bags", "a test", Budget("a run"), watched)
 
     assert (summary.quarantined, watched.count) == (1, 1)
+
+
+def test_lanes_hold_no_more_originals_than_there_is_room_for() -> None:
+    room, most, held = Room(10), 0, 0
+    lock = threading.Lock()
+
+    def lane(size: int) -> None:
+        nonlocal most, held
+        for _ in range(50):
+            with room.holding(size):
+                with lock:
+                    held += size
+                    most = max(most, held)
+                with lock:
+                    held -= size
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lane, [3, 4, 5, 3, 4, 5]))
+
+    assert 0 < most <= 10
+
+
+def test_a_picture_that_is_larger_than_all_room_has_its_turn(graph: Graph) -> None:
+    graph.concurrency = 4
+    graph.room = Room(1)
+
+    assert graph.sync().summary.published == 4
