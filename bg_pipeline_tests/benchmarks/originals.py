@@ -108,19 +108,23 @@ def measure(home: Path, pictures: Iterator[tuple[str, bytes]], latency_s: float,
         }
         process = subprocess.Popen([COMMAND, "sync", "--json"], cwd=home, env=env, stdout=subprocess.PIPE, text=True)
         readings: list[float] = []
-        watcher = threading.Thread(target=_watch, args=(process, readings))
+        cpu_s: dict[int, float] = {}
+        watcher = threading.Thread(target=_watch, args=(process, readings, cpu_s))
         watcher.start()
         out, _ = process.communicate()
         watcher.join()
     fifth = max(1, len(readings) // 5)
     facts = json.loads(out.splitlines()[-1])
     early, late = max(readings[fifth : 2 * fifth]), max(readings[-fifth:])
-    return Measured(facts, _cpu_s(), max(readings), early, late)
+    return Measured(facts, sum(cpu_s.values()), max(readings), early, late)
 
 
-def _watch(process: "subprocess.Popen[str]", readings: list[float]) -> None:
+def _watch(process: "subprocess.Popen[str]", readings: list[float], cpu_s: dict[int, float]) -> None:
     while process.poll() is None:
-        readings.append(sum(map(_resident_mb, _family(process.pid))))
+        family = _family(process.pid)
+        readings.append(sum(map(_resident_mb, family)))
+        # Of grandchildren nobody is told when they end, so the last reading counts.
+        cpu_s |= {pid: spent for pid in family if (spent := _cpu_s(pid))}
         time.sleep(0.05)
 
 
@@ -144,13 +148,9 @@ def _resident_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-_cpu_before = 0.0
-
-
-def _cpu_s() -> float:
-    """Of all children that ended since the last call."""
-    global _cpu_before
-    times = os.times()
-    now = times.children_user + times.children_system
-    spent, _cpu_before = now - _cpu_before, now
-    return spent
+def _cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
