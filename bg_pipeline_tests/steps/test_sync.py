@@ -791,3 +791,49 @@ def test_a_picture_that_is_larger_than_all_room_has_its_turn(graph: Graph) -> No
     graph.room = Room(1)
 
     assert graph.sync().summary.published == 4
+
+
+def test_a_stop_ends_also_what_costs_nothing(graph: Graph) -> None:
+    graph.sync()
+    graph.change_recipe(background="white")
+    write = graph.outputs.write
+
+    def stopping(name: str, data: bytes) -> None:
+        write(name, data)
+        graph.stop.set()
+
+    graph.outputs.write = stopping  # type: ignore[method-assign]
+    done = graph.sync()
+
+    assert (done.summary.paused, done.summary.exit_code) == ("stopped on request", Exit.PAUSED)
+    assert done.summary.published < 4
+    assert done.summary.pending == 4 - done.summary.published
+
+
+def test_one_lane_that_cannot_go_on_stops_the_others_from_buying(graph: Graph) -> None:
+    for n in range(40):
+        graph.source.put(f"ties/{n}.png", product(100 + n))
+    write, failures = graph.outputs.write, iter([StoreError("No space left on device")])
+
+    def failing(name: str, data: bytes) -> None:
+        # Not in the lane that is waited for first: its end is noticed anyway.
+        if not threading.current_thread().name.endswith("_0"):
+            for error in failures:
+                raise error
+        write(name, data)
+
+    graph.outputs.write = failing  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        graph.sync(collection="ties")
+
+    assert len(graph.remover.requests) < 40
+
+
+def test_what_is_free_is_published_though_the_cap_is_reached(graph: Graph) -> None:
+    graph.sync()
+    for n in range(5):
+        graph.source.put(f"bags/{n}.png", product(60 + n))
+    graph.source.put("bags/copy.png", product(9))
+    done = graph.sync(cap=0)
+
+    assert (done.summary.published, done.summary.purchases, done.summary.pending) == (1, 0, 5)
