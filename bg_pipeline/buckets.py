@@ -3,10 +3,10 @@
 import hashlib
 import logging
 from base64 import b64encode
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 from xml.etree import ElementTree as ET
@@ -24,6 +24,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from bg_pipeline.ahead import ahead
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.media import sniff
 from bg_pipeline.core.places import Bucket
@@ -33,6 +34,14 @@ MAX_KEY_BYTES = 1024
 
 _ATTEMPTS, _CONNECT_S, _READ_S = 5, 10, 60
 _CONNECTIONS = 64
+
+RANGE_KEYS = 10_000
+"""Ten pages. More in a row would be more in memory; fewer, more pages that end in the middle once keys were added."""
+
+_MOST_PAGES = RANGE_KEYS // 1000 + 1
+"""Fetched ahead; where many keys were added, the others when it is their turn."""
+
+_AT_ONCE = 4
 _REFUSED_KEYS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"}
 )
@@ -89,18 +98,21 @@ class Objects:
         self._bucket = bucket
         self._client = _client(endpoint)
 
-    def list(self) -> Iterator[Found]:
+    def list(self, landmarks: Sequence[str] = ()) -> Iterator[Found]:
         """
         Every object, in ascending order of `key_bytes`, with one request a page and none besides.
 
         Keys that end in a slash are left out: they stand for folders.
+
+        Args:
+            landmarks: keys in order, best of all `RANGE_KEYS` apart, behind each of which another request may begin.
 
         Raises:
             BucketError: it is not complete, or not what a whole listing looks like.
         """
         prefix = self._bucket.prefix
         last = b""
-        for page in self._pages():
+        for page in self._pages_between(landmarks):
             for found in page.rows:
                 this = key_bytes(found.key)
                 if this <= last:
@@ -208,29 +220,46 @@ class Objects:
             answer = self._client.head_object(Bucket=sent["Bucket"], Key=sent["Key"], ChecksumMode="ENABLED")
         return answer
 
-    def _pages(self) -> Iterator[Page]:
-        seen: set[str] = set()
-        with ThreadPoolExecutor(1, thread_name_prefix="list") as ahead:
-            coming = ahead.submit(self._page)
-            while True:
-                page = coming.result()
-                if page.count not in {-1, len(page.rows)}:
-                    raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
-                if page.truncated == "false" and not page.token:
-                    yield page
-                    return
-                if page.truncated != "true" or not page.token:
-                    raise self._broken("it does not say whether it ends here")
-                if page.token in seen:
-                    raise self._broken("a page came twice")
-                seen.add(page.token)
-                coming = ahead.submit(self._page, ContinuationToken=page.token)  # on its way while this one is used
-                yield page
+    def _pages_between(self, landmarks: Sequence[str]) -> Iterator[Page]:
+        """All pages, in order, while those behind the next landmarks are fetched."""
+        # Another source may have left keys that no bucket can have.
+        ends = [f"{self._bucket.prefix}{key}" for key in landmarks if key.isprintable()]
 
-    def _page(self, **after: str) -> Page:
+        def begin(bounds: tuple[str, str]) -> tuple[Sequence[Page], Iterator[Page]]:
+            pages = self._pages(*bounds)
+            return [*islice(pages, _MOST_PAGES if landmarks else 1)], pages
+
+        for first, rest in ahead(begin, pairwise(["", *ends, ""]), threads=_AT_ONCE, waiting=_AT_ONCE):
+            yield from first
+            yield from rest
+
+    def _pages(self, after: str, until: str) -> Iterator[Page]:
+        """The pages with keys beyond the one and up to the other; empty for no bound."""
+        seen: set[str] = set()
+        place = {"StartAfter": after} if after else {}
+        last = key_bytes(until)
+        while True:
+            page = self._page(**place)
+            if page.count not in {-1, len(page.rows)}:
+                raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
+            if until and page.rows and key_bytes(page.rows[-1].key) >= last:
+                yield replace(page, rows=tuple(row for row in page.rows if key_bytes(row.key) <= last))
+                return
+            if page.truncated == "false" and not page.token:
+                yield page
+                return
+            if page.truncated != "true" or not page.token:
+                raise self._broken("it does not say whether it ends here")
+            if page.token in seen:
+                raise self._broken("a page came twice")
+            seen.add(page.token)
+            place = {"ContinuationToken": page.token}
+            yield page
+
+    def _page(self, **place: str) -> Page:
         with self._told("s3:ListBucket"):
             answer = self._client.list_objects_v2(
-                Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **after
+                Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **place
             )
         if "Page" not in answer:
             raise self._broken("the answer is no listing")

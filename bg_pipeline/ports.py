@@ -35,12 +35,24 @@ Now = Callable[[], float]
 """Epoch seconds."""
 
 
+Landmarks = Callable[[int], Sequence[str]]
+"""Every so-manieth key that the last listing had, in order."""
+
+
+def no_landmarks(_every: int) -> Sequence[str]:
+    """Nobody knows what to expect."""
+    return ()
+
+
 class ImageSource(Protocol):
     """The catalogue. Read only."""
 
-    def list(self) -> Iterator[Listed]:
+    def list(self, landmarks: Landmarks = no_landmarks) -> Iterator[Listed]:
         """
         Every item, in ascending order of `key_bytes`, each key once.
+
+        Args:
+            landmarks: where a source that can may begin to list in several places at once.
 
         Raises:
             SourceUnreadable: the listing is not complete. What came before must not be taken for all.
@@ -186,6 +198,10 @@ class Manifest(Protocol):
 
         Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
         """
+        ...
+
+    def landmarks(self, every: int) -> Sequence[str]:
+        """Every so-manieth of these keys."""
         ...
 
     def observe(self, batch: Sequence[Observation]) -> None:

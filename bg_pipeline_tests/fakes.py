@@ -37,7 +37,7 @@ from bg_pipeline.errors import (
     SourceUnreadable,
     StoreError,
 )
-from bg_pipeline.ports import CutReply, CutRequest
+from bg_pipeline.ports import CutReply, CutRequest, Landmarks, no_landmarks
 from bg_pipeline_tests.pictures import cutout_of
 
 
@@ -70,7 +70,7 @@ class MemorySource:
         self.files[key] = data
         self.versions[key] = self.versions.get(key, 0) + 1
 
-    def list(self) -> Iterator[Listed]:
+    def list(self, landmarks: Landmarks = no_landmarks) -> Iterator[Listed]:
         for count, key in enumerate(sorted(set(self.files) - self.hidden, key=key_bytes)):
             if count == self.fail_after:
                 raise SourceUnreadable("the listing broke off")
@@ -215,6 +215,9 @@ class MemoryManifest:
         for e in self._sorted():
             if not e.absent:
                 yield key_bytes(e.key), self._db.evidence[e.key], key_bytes(e.collection)
+
+    def landmarks(self, every: int) -> Sequence[str]:
+        return [e.key for e in self._sorted() if not e.absent][every - 1 :: every]
 
     def observe(self, batch: Sequence[Observation]) -> None:
         for o in batch:

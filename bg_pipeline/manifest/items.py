@@ -47,6 +47,14 @@ class SqlManifest:
                 return
             after = rows[-1][0]
 
+    def landmarks(self, every: int) -> Sequence[str]:
+        numbered = text(
+            "SELECT key FROM (SELECT key, row_number() OVER (ORDER BY key) AS n FROM items WHERE NOT absent) AS listed "
+            "WHERE n % :every = 0 ORDER BY key"
+        )
+        with self._db.read() as conn:
+            return [bytes(key).decode("utf-8", "surrogateescape") for key in conn.scalars(numbered, {"every": every})]
+
     def observe(self, batch: Sequence[Observation]) -> None:
         if not batch:
             return

@@ -11,7 +11,7 @@ from pathlib import Path
 from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.ports import Now
+from bg_pipeline.ports import Landmarks, Now, no_landmarks
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -36,7 +36,7 @@ class FolderSource:
         self._settle_s = settle_s
         self._follow_links = follow_links
 
-    def list(self) -> Iterator[Listed]:
+    def list(self, landmarks: Landmarks = no_landmarks) -> Iterator[Listed]:  # noqa: ARG002  one disk
         with self._errors(self._root):
             root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
         yield from self._walk(root, "", self._root, (_identity(root),))

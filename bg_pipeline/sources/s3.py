@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from bg_pipeline.buckets import BucketError, NoObject, ObjectRefused, Objects
+from bg_pipeline.buckets import RANGE_KEYS, BucketError, NoObject, ObjectRefused, Objects
 from bg_pipeline.core.places import Bucket
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.ports import Landmarks, no_landmarks
 
 
 class S3Source:
@@ -20,9 +21,9 @@ class S3Source:
     def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
         self._objects = Objects(bucket, endpoint)
 
-    def list(self) -> Iterator[Listed]:
+    def list(self, landmarks: Landmarks = no_landmarks) -> Iterator[Listed]:
         try:
-            for found in self._objects.list():
+            for found in self._objects.list(landmarks(RANGE_KEYS)):
                 # An ETag is evidence, no hash: those of multipart uploads and encrypted objects are not of the bytes.
                 yield Listed(found.key, f"{found.size_bytes}:{found.etag}:{found.modified}", found.size_bytes)
         except BucketError as error:

@@ -33,6 +33,7 @@ from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import FetchFailed, ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.fetching import fetch
+from bg_pipeline.ports import Landmarks, no_landmarks
 
 _BYTE_ORDER = {"postgresql": "C", "sqlite": "BINARY"}
 """Collations that sort text by its bytes. Another database has to do so by itself."""
@@ -67,7 +68,7 @@ class SqlSource:
         self._fetch = fetch_url or _fetch
         self._made: tuple[Engine, Subquery] | None = None
 
-    def list(self) -> Iterator[Listed]:
+    def list(self, landmarks: Landmarks = no_landmarks) -> Iterator[Listed]:  # noqa: ARG002  one statement
         with self._told(), self._snapshot() as (conn, rows):
             key: ColumnElement[Any] = rows.c.key
             if order := _BYTE_ORDER.get(conn.dialect.name):

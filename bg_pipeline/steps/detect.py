@@ -1,12 +1,12 @@
 """See what the catalogue holds now, and what is to be done about it."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from bg_pipeline.ahead import ahead
 from bg_pipeline.core.delta import WORK_REASONS, Delta, Survey, settle, survey
 from bg_pipeline.core.keys import collection_of, fold, key_bytes, preferred_stem
 from bg_pipeline.core.media import sniff
@@ -82,7 +82,8 @@ def scan(parts: Parts, owner: str, progress: Progress, rehash: Slice | None = No
         suspects = _Suspects(parts, found, progress, rehash)
         started_at = parts.now()
         batch: list[Observation] = []
-        for looked_at in _ahead(iter(suspects), lambda listed: _look(parts, listed, found, started_at)):
+        look = partial(_look, parts, found, started_at)
+        for looked_at in ahead(look, suspects, threads=_HASHERS, waiting=_AHEAD):
             if looked_at is None:
                 continue
             found.hashed += 1
@@ -200,7 +201,7 @@ class _Suspects:
     def __iter__(self) -> Iterator[Listed]:
         found, rehash, sentinel = self._found, self._rehash, self._parts.deletes.sentinel
         pairs = merge_join(
-            self._parts.source.list(),
+            self._parts.source.list(self._parts.manifest.landmarks),
             self._parts.manifest.observations(),
             lambda listed: key_bytes(listed.key),
             lambda known: known[0],
@@ -235,22 +236,7 @@ class _Suspects:
             ) from error
 
 
-def _ahead(suspects: Iterator[Listed], look: Callable[[Listed], Observation | None]) -> Iterator[Observation | None]:
-    """What `look` returns, in order, while threads look at what comes next."""
-    waiting: deque[Future[Observation | None]] = deque()
-    pool = ThreadPoolExecutor(_HASHERS, thread_name_prefix="hash")
-    try:
-        for listed in suspects:
-            waiting.append(pool.submit(look, listed))
-            if len(waiting) == _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _look(parts: Parts, listed: Listed, found: Scan, started_at: float) -> Observation | None:
+def _look(parts: Parts, found: Scan, started_at: float, listed: Listed) -> Observation | None:
     collection = collection_of(listed.key, parts.collection_depth)
     try:
         if listed.size_bytes > MAX_SOURCE_BYTES:

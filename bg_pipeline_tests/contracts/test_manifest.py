@@ -134,6 +134,14 @@ def test_an_observation_replaces_the_last_and_leaves_state_and_output_alone(kept
     assert [evidence for _, evidence, _ in kept.manifest.observations()] == ["e2"]
 
 
+def test_landmarks_are_every_so_manieth_listed_key_in_order(kept: Kept) -> None:
+    kept.manifest.observe([seen(f"c/{name}") for name in ("7", "a", "Z", "é", "b", "gone", "\udcff")])
+    kept.manifest.mark_absent(["c/gone"])
+
+    assert kept.manifest.landmarks(2) == ["c/Z", "c/b", "c/\udcff"]
+    assert kept.manifest.landmarks(100) == []
+
+
 def test_what_is_absent_is_not_observed_until_it_is_seen_again(kept: Kept) -> None:
     kept.manifest.observe([seen("c/a.jpg"), seen("c/b.jpg")])
     kept.manifest.mark_absent(["c/a.jpg"])

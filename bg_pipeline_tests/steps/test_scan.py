@@ -200,7 +200,7 @@ def test_a_listing_that_is_wrong_fails_the_sync_and_deletes_nothing(
     before = {e.key: (e.state, e.absent) for e in graph.manifest.entries()}, dict(graph.outputs.blobs)
     real = MemorySource.list
     with monkeypatch.context() as broken:
-        broken.setattr(MemorySource, "list", lambda source: wrong(real(source)))
+        broken.setattr(MemorySource, "list", lambda source, _landmarks: wrong(real(source)))
         for _ in range(3):
             graph.clock.now += 2 * _DAY
             with pytest.raises(error, match=why):

@@ -1,0 +1,61 @@
+"""A bucket listed in several places at once is listed as by one request after the other."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bg_pipeline.buckets import BucketError, Found, Objects, Page
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.places import Bucket
+
+PAGE = 3
+
+KEYS = st.lists(st.text("ab/é", min_size=1, max_size=4).filter(lambda k: not k.endswith("/")), max_size=40, unique=True)
+
+
+class Shelf(Objects):
+    """A server with these keys, three on a page."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self._bucket = Bucket("shop", "img/")
+        self._keys = sorted((f"img/{key}" for key in keys), key=key_bytes)
+        self.requests = 0
+
+    def _page(self, **place: str) -> Page:
+        self.requests += 1
+        after = key_bytes(place.get("ContinuationToken") or place.get("StartAfter") or "")
+        left = [key for key in self._keys if key_bytes(key) > after]
+        rows = tuple(Found(key, 1, "e", "m") for key in left[:PAGE])
+        more = len(left) > PAGE
+        return Page(rows, "true" if more else "false", rows[-1].key if more else "", len(rows))
+
+
+def listed(shelf: Shelf, landmarks: list[str]) -> list[str]:
+    return [found.key for found in shelf.list(sorted(landmarks, key=key_bytes))]
+
+
+@given(KEYS, KEYS)
+def test_landmarks_change_neither_what_is_listed_nor_its_order(keys: list[str], landmarks: list[str]) -> None:
+    assert listed(Shelf(keys), landmarks) == sorted(keys, key=key_bytes)
+
+
+@given(KEYS, st.integers(1, 4))
+def test_where_nothing_changed_landmarks_cost_no_further_request(keys: list[str], pages: int) -> None:
+    alone, helped = Shelf(keys), Shelf(keys)
+    every = pages * PAGE
+    listed(alone, [])
+    listed(helped, sorted(keys, key=key_bytes)[every - 1 :: every])
+
+    assert helped.requests <= alone.requests + 1
+
+
+def test_a_server_that_begins_elsewhere_than_asked_is_not_believed() -> None:
+    class Deaf(Shelf):
+        def _page(self, **place: Any) -> Page:
+            place.pop("StartAfter", None)
+            return super()._page(**place)
+
+    with pytest.raises(BucketError, match="came after"):
+        listed(Deaf(list("abcdefgh")), ["c"])
