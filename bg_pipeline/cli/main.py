@@ -1,6 +1,7 @@
 """`bg-pipeline`: its commands, their options and exit codes."""
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -58,13 +59,15 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(bg_pipeline.__version__, prog_name="bg-pipeline")
-def main() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Tell on standard error what services refuse, in their words.")
+def main(verbose: bool) -> None:
     """
     Keeps background-removed cutouts in step with a catalogue of product pictures.
 
     Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
     2 settings, 3 paused, 4 budget reached, 5 a guard stopped it, 6 another run holds the lease, 7 fatal.
     """
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if verbose else logging.CRITICAL)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """Every purchase on record: before it is sent, and after it is stored."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -19,6 +20,8 @@ from bg_pipeline.errors import (
 from bg_pipeline.imaging.pictures import Checked, unseen
 from bg_pipeline.ports import BlobStore, CutReply, CutRequest, Ledger, Remover
 from bg_pipeline.providers.wrapper import Wrapper
+
+_LOG = logging.getLogger(__name__)
 
 Check = Callable[[CutReply, CutRequest], Checked]
 """Raises UnusableAnswer."""
@@ -123,3 +126,5 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
     elif isinstance(error, OutcomeUnknown):
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
+    # Scrubbed and capped already; quoted, because a terminal obeys what a service may send.
+    _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)

@@ -174,6 +174,16 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
     assert status["runs_out_on"] > "2026"
 
 
+def test_what_a_service_refused_is_told_in_its_own_words_to_who_asks(shop: Shop) -> None:
+    shop.vendor.faults.replace([Fault(kind="500", times=2)])
+    shop.run("sync", "--collection", "bags")
+    assert "answered:" not in shop.err
+    shop.vendor.faults.replace([Fault(kind="500", times=1)])
+    shop.run("-v", "sync")
+    assert "is refused: bgeraser answered 500" in shop.err
+    assert "answered: '{" in shop.err
+
+
 def test_why_tells_each_purchase(shop: Shop) -> None:
     shop.vendor.faults.replace([Fault(kind="500")])
     shop.run("sync", "--collection", "bags")

@@ -408,6 +408,18 @@ def test_nothing_is_bought_for_a_name_that_the_output_cannot_have() -> None:
     assert state_of(graph, "c/caf\udce9.png") is State.FAILED
 
 
+def test_what_a_service_said_is_logged_in_full_and_kept_with_the_attempt(caplog: pytest.LogCaptureFixture) -> None:
+    refusal = ItemRejected("400 unknown_foreground")
+    refusal.answer = '{"errors":[{"code":"unknown_foreground","title":"Could not\x1b[31m identify"}]}'
+    graph = shop(remover=FakeRemover([refusal]))
+    graph.sync()
+
+    (attempt,) = graph.ledger.log(0.0)
+    assert attempt.answer == refusal.answer
+    assert f"attempt {attempt.id} is refused: 400 unknown_foreground; answered: {refusal.answer!r}" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 def test_an_open_attempt_of_a_collection_that_is_gone_is_ended_too() -> None:
     """Renaming the folder of a killed run must not leave its twin waiting for ever."""
     graph = shop("old/1.png", remover=FakeRemover([KeyboardInterrupt()]))
