@@ -5,16 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from bg_pipeline.errors import ConfigurationError, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
+from bg_pipeline.manifest.schema import VERSION
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
@@ -83,28 +80,36 @@ class Database:
             raise StateError(f"the manifest database {self.name} failed: {first_line}") from error
 
     def _upgrade(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        head = ScriptDirectory.from_config(config).get_current_head()
         with self.read() as conn:
-            if self._version(conn, head) == head:
+            if self._version(conn) == VERSION:
                 return
         with self.write() as conn:
-            version = self._version(conn, head)
-            if version != head:
+            version = self._version(conn)
+            if version != VERSION:
                 if self.file and version is not None:
-                    copy(self.file, self.file.with_name(f"{self.file.name}.before-{head}"))
-                config.attributes["connection"] = conn
-                command.upgrade(config, "head")
+                    copy(self.file, self.file.with_name(f"{self.file.name}.before-{VERSION}"))
+                _migrate(conn)
 
-    def _version(self, conn: Connection, head: str | None) -> str | None:
-        version = MigrationContext.configure(conn).get_current_revision()
-        if version is not None and head is not None and version > head:
+    def _version(self, conn: Connection) -> str | None:
+        known = inspect(conn).has_table("alembic_version")
+        version = conn.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+        if version is not None and version > VERSION:
             raise StateError(
-                f"the manifest database {self.name} has schema {version}, this version knows {head}: "
+                f"the manifest database {self.name} has schema {version}, this version knows {VERSION}: "
                 "install the newer bg-pipeline again, or point BG_STATE at another database"
             )
         return version
+
+
+def _migrate(conn: Connection) -> None:
+    # Only here: to load it takes longer than most commands need for all else.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
 
 
 def _engine(url: str) -> Engine:

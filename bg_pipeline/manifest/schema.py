@@ -23,6 +23,9 @@ from sqlalchemy import (
 
 from bg_pipeline.core.keys import key_bytes
 
+VERSION = "0004"
+"""The newest of `migrations/versions`."""
+
 
 class Key(TypeDecorator[str]):
     """

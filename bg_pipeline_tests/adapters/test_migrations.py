@@ -26,7 +26,7 @@ from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.items import SqlManifest
 from bg_pipeline.manifest.ledger import SqlLedger
-from bg_pipeline.manifest.schema import metadata
+from bg_pipeline.manifest.schema import VERSION, metadata
 
 CONFIG = Config()
 CONFIG.set_main_option("script_location", str(Path(migrations.__file__).parent))
@@ -41,6 +41,10 @@ MEANT = {
     ("gates", "reason"): "low_credits",
 }
 """Columns in which not every text makes sense."""
+
+
+def test_the_schema_names_the_newest_migration() -> None:
+    assert VERSIONS[-1] == VERSION
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
