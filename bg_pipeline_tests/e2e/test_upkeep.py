@@ -118,7 +118,7 @@ def test_a_folder_of_another_tool_is_taken_over_and_left_as_it_was(shop: Shop) -
     assert not (shop.home / ".bg_pipeline" / "masters").exists()
 
     said = shop.run("adopt", "--from", "old")
-    assert f"{count - 1} cutouts were taken over" in said
+    assert f"taken over: {count - 1}; refused: 1" in said
     assert "another picture" in said
     assert "the next sync buys 1 for 1 credits" in said
     done = shop.json("sync")
