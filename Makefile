@@ -7,7 +7,7 @@ RUN := $(UV) run --locked --extra local
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make test    lint, types, layers and tests"
-	@echo "make test-processes Dagster's own processes, and the UI in a browser; takes many minutes"
+	@echo "make test-processes Dagster's own processes, and the UI in a browser; five minutes"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"

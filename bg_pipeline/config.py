@@ -64,6 +64,9 @@ class Night(BaseSettings):
 
     bg_nightly_cron: str = Field("0 2 * * *", description="when the nightly sync starts")
     bg_timezone: str = Field("UTC", description="in which time zone")
+    bg_run_days: int = Field(
+        180, ge=1, description="how long Dagster keeps a run, days; the newest of each collection stays"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 
 import bg_pipeline
 from bg_pipeline.sandbox.cutting import Cut
@@ -23,7 +24,25 @@ from bg_pipeline_tests.sandbox.client import cut_left_half
 
 BIN = Path(sys.executable).parent
 ROOT = Path(bg_pipeline.__file__).parent.parent
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
+
+_FAST = """\
+# What waits for half a minute waits for two seconds, and leases end after eight: tests need not wait for minutes.
+import sys
+import dagster
+_sensor = dagster.sensor
+dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_interval_seconds": 2})
+import bg_pipeline.core.dispatch
+import bg_pipeline.steps.parts
+bg_pipeline.steps.parts.LEASE_S = 8.0
+bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
+if any("dagster-daemon" in word for word in sys.orig_argv):
+    import dagster._daemon.controller
+    import dagster._core.run_coordinator
+    dagster._daemon.controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 2
+    dagster._core.run_coordinator.QueuedRunCoordinator.dequeue_interval_seconds = 1
+    dagster.DagsterInstance.run_monitoring_poll_interval_seconds = 5
+"""
 
 _LAUNCH = """
 mutation($job: String!, $config: RunConfigData, $tags: [ExecutionTag!]) { launchRun(executionParams: {selector: {
@@ -172,8 +191,9 @@ def deployed(
     *,
     vendor: SandboxState | None = None,
     cut: Cut = cut_left_half,
-    storage: str = "",
+    postgres: str = "",
     settings: Mapping[str, str] | None = None,
+    fast: bool = False,
 ) -> Iterator[Deployment]:
     """
     A webserver and a daemon on a new shop in `home`, with the shipped `dagster.yaml` and `workspace.yaml`.
@@ -182,12 +202,19 @@ def deployed(
         home: an empty folder.
         vendor: whom the cutouts are bought from.
         cut: how he cuts.
-        storage: YAML to be added to `dagster.yaml`; empty for SQLite.
+        postgres: URL of a database for Dagster's records; empty for SQLite.
         settings: of the pipeline.
+        fast: with sensors and leases that take seconds.
     """
     vendor = vendor or SandboxState()
     (home / "dagster").mkdir()
-    (home / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text() + storage)
+    instance = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    if postgres:
+        del instance["event_log_storage"]
+        instance["storage"] = {"postgres": {"postgres_url": postgres}}
+    (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(instance))
+    (home / "fast").mkdir()
+    (home / "fast" / "sitecustomize.py").write_text(_FAST)
     (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     with running_sandbox(vendor, cut) as sandbox:
         env = {
@@ -197,6 +224,7 @@ def deployed(
             "BG_PROVIDER": "bgeraser",
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": sandbox.base_url,
+            **({"PYTHONPATH": str(home / "fast")} if fast else {}),
             **(settings or {}),
         }
         port = free_port()

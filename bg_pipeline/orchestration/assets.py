@@ -309,9 +309,7 @@ def _spend(summary: Summary) -> dg.AssetCheckResult:
     pool=POOL,
     check_specs=[dg.AssetCheckSpec("spend", asset="nightly_cutouts", description=_SPEND)],
 )
-def nightly_cutouts(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource
-) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """
     Everything that is pending in the whole catalogue, several collections at once, in one run.
 
@@ -329,7 +327,7 @@ def nightly_cutouts(
             shown += worked.published
             bad[worked.collection] = bad.get(worked.collection, 0) + len(worked.summary.failures)
             if not worked.summary.busy:
-                yield _of_collection(worked, version, context.run.run_id)
+                _log(context, worked, version)
         total.pending = sum(parts.manifest.pending_collections().values())
         total.seconds = time.time() - started
         parts.control.log_sync("process", started, total.as_dict() | {EVERYTHING: True})
@@ -341,7 +339,7 @@ def nightly_cutouts(
         sheet = pairs(parts, _spread(shown, _INLINE_PAIRS - len(failed[:2])) + failed[:2], 140)
         for name in sorted(bad, key=lambda name: -bad[name])[:_PAGES]:
             _gallery(parts, name)
-    yield dg.MaterializeResult(
+    return dg.MaterializeResult(
         metadata={
             **metadata.of_summary(total, sheet),
             "pages": dg.MetadataValue.path(Path(load_settings().bg_gallery).resolve()),
@@ -350,13 +348,17 @@ def nightly_cutouts(
     )
 
 
-def _of_collection(worked: Worked, version: str, run_id: str) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
+def _log(context: dg.AssetExecutionContext, worked: Worked, version: str) -> None:
+    """The collection as a materialization of `cutouts`."""
+    run = context.run
+    found = dg.AssetMaterialization(
         cutouts.key,
         partition=encode_partition(worked.collection),
         metadata=metadata.of_part(worked.summary),
-        tags=versions.tags(version, run_id),
+        tags=versions.tags(version, run.run_id),
     )
+    event = metadata.event_of(found, run.job_name, context.op_execution_context.get_step_execution_context().step.key)
+    context.instance.report_dagster_event(event, run.run_id)
 
 
 def _spread(keys: Sequence[str], count: int) -> list[str]:

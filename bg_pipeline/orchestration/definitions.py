@@ -21,6 +21,7 @@ from bg_pipeline.orchestration.sensors import (
     lost_runs,
     low_credit_sensor,
     missed_night,
+    old_runs,
 )
 
 _night = load_night()
@@ -39,7 +40,7 @@ defs = dg.Definitions(
     asset_checks=[gate_open],
     jobs=[detect_delta, process_pending, process_delta, retry_failed],
     schedules=[nightly_delta_sync],
-    sensors=[delta_dispatch, low_credit_sensor, missed_night, lost_runs, alerts, failed_runs],
+    sensors=[delta_dispatch, low_credit_sensor, missed_night, lost_runs, old_runs, alerts, failed_runs],
     resources={"pipeline": PipelineResource()},
     # Steps wait for the network most of their time; a process for each would only cost its start.
     executor=dg.in_process_executor,

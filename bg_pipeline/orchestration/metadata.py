@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import dagster as dg
+from dagster._core.events import DagsterEvent, StepMaterializationData
 from sqlalchemy import Table
 
 from bg_pipeline.core.credits import Reconciliation
@@ -19,7 +20,7 @@ from bg_pipeline.steps.trash import Trashed
 Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
 
-_MOST_ROWS = 100
+_MOST_ROWS = 40
 """Metadata is part of the event log; the command line lists the rest."""
 
 
@@ -105,18 +106,29 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
 
 
 def of_part(summary: Summary) -> Metadata:
-    """Of one collection among hundreds in a night: only what is looked for there, since every byte is kept for ever."""
+    """Of one collection among hundreds in a night: only what is looked for there: there are many."""
     found: Metadata = {
         "published": dg.MetadataValue.int(summary.published),
         "credits": dg.MetadataValue.float(_number(summary.credits)),
-        "failed": dg.MetadataValue.int(summary.failed),
-        "pending": dg.MetadataValue.int(summary.pending),
     }
+    for label, count in {"failed": summary.failed, "pending": summary.pending}.items():
+        if count:
+            found[label] = dg.MetadataValue.int(count)
     if summary.failures:
         found["failures"] = of_failures(summary.failures)
     if summary.paused:
         found["paused"] = dg.MetadataValue.text(summary.paused)
     return found
+
+
+def event_of(found: dg.AssetMaterialization, job: str, step: str) -> DagsterEvent:
+    """What an asset logs when it yields this, without the 600 bytes that name its step and resources once more."""
+    return DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+        job_name=job,
+        step_key=step,
+        event_specific_data=StepMaterializationData(found, []),
+    )
 
 
 def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:

@@ -14,7 +14,7 @@ JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__A
 
 _WORKING = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _HOW = {dg.DagsterRunStatus.CANCELED: How.CANCELLED, dg.DagsterRunStatus.SUCCESS: How.ENDED}
-_ENDED = [*_HOW, dg.DagsterRunStatus.FAILURE]
+ENDED = [*_HOW, dg.DagsterRunStatus.FAILURE]
 
 
 def lifeless(instance: dg.DagsterInstance, parts: Parts) -> list[dg.RunRecord]:
@@ -39,7 +39,7 @@ def of_wave(instance: dg.DagsterInstance, parts: Parts, wave: str) -> list[Past]
     """Runs that were asked for this work, newest first; any other that does everything counts too while it lives."""
     gone = {record.dagster_run.run_id for record in lifeless(instance, parts)}
     mine = instance.get_run_records(dg.RunsFilter(job_name="process_pending", tags={WAVE: wave}))
-    unfinished = [status for status in dg.DagsterRunStatus if status not in _ENDED]
+    unfinished = [status for status in dg.DagsterRunStatus if status not in ENDED]
     open_ones = instance.get_run_records(dg.RunsFilter(job_name="process_pending", statuses=unfinished))
     known = {record.dagster_run.run_id for record in mine}
     others = [record for record in open_ones if record.dagster_run.run_id not in known]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._utils.schedules import get_latest_completed_cron_tick
@@ -17,6 +17,7 @@ from bg_pipeline.orchestration.balance import Told, news
 from bg_pipeline.orchestration.jobs import detect_delta, process_pending
 from bg_pipeline.orchestration.pool import hold, let_go
 from bg_pipeline.orchestration.resources import EPISODE, EVERYTHING, WAVE, PipelineResource
+from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import lifeless, of_wave
 from bg_pipeline.steps.alerting import alert, deliver, note_failure
 from bg_pipeline.steps.gate import gates_of, look_at_all
@@ -140,6 +141,18 @@ def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -
         context.instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     said = f"marked as failed: {', '.join(run_id[:8] for run_id in dead)}" if dead else "every started run lives"
     return dg.SensorResult(skip_reason=said, cursor=json.dumps(sorted(set(found) - set(dead))))
+
+
+@dg.sensor(
+    minimum_interval_seconds=3600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Deletes runs older than BG_RUN_DAYS. The newest of each asset and collection stays.",
+)
+def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Never an unfinished run, however old."""
+    days = load_night().bg_run_days
+    gone = delete_old(context.instance, datetime.now(UTC) - timedelta(days=days))
+    return dg.SkipReason(f"deleted {len(gone)} runs older than {days} days" if gone else "no run is to be deleted")
 
 
 @dg.sensor(

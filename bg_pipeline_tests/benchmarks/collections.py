@@ -9,7 +9,6 @@ about ten minutes of a quiet machine.
 """
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -18,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, StepMaterializationData
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.dagster_run import DagsterRunStatus
 from sqlalchemy import Engine, create_engine, event, text
@@ -60,8 +59,7 @@ def main() -> None:
         # What is filled in is thrown away: it need not survive a power cut.
         event.listen(Engine, "connect", lambda made, _record: made.execute("PRAGMA synchronous=OFF").close())
     home = Path(tempfile.mkdtemp(prefix="bg-pipeline-collections-"))
-    storage = f"\nstorage:\n  postgres:\n    postgres_url: {json.dumps(asked.postgres)}\n" if asked.postgres else ""
-    with deployed(home, storage=storage) as made:
+    with deployed(home, postgres=asked.postgres) as made:
         os.environ["DAGSTER_HOME"] = str(home / "dagster")
         with dg.DagsterInstance.get() as instance:
             names = [f"c{n:04}" for n in range(asked.collections)]
@@ -90,9 +88,10 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
         found = dg.AssetMaterialization(
             "cutouts", partition=name, metadata=metadata.of_part(two), tags=versions.tags("0" * 16, run.run_id)
         )
-        events.append(_materialized(found, step))
+        events.append(metadata.event_of(found, "process_pending", step))
     whole = Summary(published=2 * len(names), purchases=2 * len(names), credits=Decimal(2 * len(names)), seconds=150.0)
-    events.append(_materialized(dg.AssetMaterialization(step, metadata=metadata.of_summary(whole, [])), step))
+    found = dg.AssetMaterialization(step, metadata=metadata.of_summary(whole, []))
+    events.append(metadata.event_of(found, "process_pending", step))
     instance.event_log_storage.store_event_batch(
         [
             EventLogEntry(
@@ -110,15 +109,6 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
     )
     instance.report_dagster_event(
         DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name="process_pending"), run.run_id
-    )
-
-
-def _materialized(found: dg.AssetMaterialization, step: str) -> DagsterEvent:
-    return DagsterEvent(
-        event_type_value="ASSET_MATERIALIZATION",
-        job_name="process_pending",
-        step_key=step,
-        event_specific_data=StepMaterializationData(found, []),
     )
 
 

@@ -15,6 +15,7 @@ import time
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.deployment import Deployment, deployed, descendants
@@ -74,7 +75,7 @@ def main() -> None:
         for c in range(asked.collections):
             for n in range(asked.each):
                 made.put(f"c{c:04}/{n}.png", product(c * asked.each + n, (asked.size, asked.size * 3 // 4)))
-        before = _bytes(home)
+        before = grown(home)
         cpu = Cpu(made)
         started = time.time()
         detected = made.launch("detect_delta")
@@ -90,33 +91,53 @@ def main() -> None:
         over = time.time()
         spent = cpu.stop()
         runs = len(made.runs())
-        grown = _bytes(home) - before
+        after = grown(home)
+        idle = made.launch("detect_delta")
+        made.until("the idle night is over", lambda: made.status(idle) == "SUCCESS", 600)
+        nothing = grown(home).dagster - after.dagster
     ideal = images * asked.latency / asked.slots
     # A charge is written down when the vendor answers.
     first_post = first - asked.latency - started
     print(
         f"| {asked.collections} × {asked.each} | {'backfill' if asked.backfill else 'night'} | {ideal:.1f} "
         f"| {ended - started - first_post:.1f} | {(ended - started - first_post) / ideal:.2f} | {first_post:.1f} "
-        f"| {found_at - started:.1f} | {over - started:.1f} | {runs} | {grown / images / 1024:.2f} | "
+        f"| {found_at - started:.1f} | {over - started:.1f} | {runs} "
+        f"| {after.dagster - before.dagster:.0f} | {(after.dagster - before.dagster) / images:.2f} | {nothing:.0f} "
+        f"| {after.logs - before.logs:.0f} | {after.manifest - before.manifest:.0f} | "
         + " | ".join(f"{seconds:.1f}" for seconds in spent.values())
         + f" | {resource.getrusage(resource.RUSAGE_SELF).ru_utime:.1f} |"
     )
 
 
-def _bytes(home: Path) -> int:
-    """What Dagster and the manifest keep; logs of processes and the pictures do not count."""
-    total = 0
-    for path in [*home.glob("dagster/**/*.db"), *home.glob(".bg_pipeline/*.db")]:
-        with closing(sqlite3.connect(path)) as db:
-            pages, size = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-            total += pages * size
-    return total + sum(p.stat().st_size for p in home.glob("dagster/storage/**/*") if p.suffix not in {".db", ""})
+class Kept(NamedTuple):
+    """KB on disk."""
+
+    dagster: float
+    """Runs, events, ticks."""
+    logs: float
+    """What runs wrote to stdout and stderr."""
+    manifest: float
+
+
+def grown(home: Path) -> Kept:
+    databases = {path: _size(path) for path in home.rglob("*.db")}
+    manifest = sum(size for path, size in databases.items() if path.is_relative_to(home / ".bg_pipeline"))
+    logs = sum(path.stat().st_size for path in home.glob("dagster/storage/*/compute_logs/*"))
+    return Kept((sum(databases.values()) - manifest) / 1024, logs / 1024, manifest / 1024)
+
+
+def _size(path: Path) -> int:
+    """Bytes with those that are still in the journal."""
+    with closing(sqlite3.connect(path)) as db:
+        pages, size = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
+    return pages * size
 
 
 if __name__ == "__main__":
     print(
         "| collections × images | by | ideal s | first POST to last cutout s | × ideal | start to first POST s "
-        "| detection s | all s | runs | state KB/image | CPU s: webserver | daemon | code servers | runs | sandbox |"
+        "| detection s | all s | runs | Dagster KB | Dagster KB/image | Dagster KB of an idle night | compute logs KB "
+        "| manifest KB | CPU s: webserver | daemon | code servers | runs | sandbox |"
     )
-    print("|" + "---|" * 15)
+    print("|" + "---|" * 19)
     main()

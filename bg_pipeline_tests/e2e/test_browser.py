@@ -34,7 +34,9 @@ pytestmark = [
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """On SQLite, with a balance that allows for three pictures."""
     vendor = SandboxState(latency_s=0.2)
-    with deployed(tmp_path_factory.mktemp("browser"), vendor=vendor, settings={"BG_CONCURRENCY": "1"}) as made:
+    with deployed(
+        tmp_path_factory.mktemp("browser"), vendor=vendor, settings={"BG_CONCURRENCY": "1"}, fast=True
+    ) as made:
         made.top_up(53)
         for n in range(6):
             made.put(f"{('bags', 'shoes')[n % 2]}/{n}.png", product(n * 33, (480, 360)))
@@ -46,12 +48,12 @@ def page() -> Iterator[Page]:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
         made = browser.new_page(viewport={"width": 1440, "height": 900})
-        made.set_default_timeout(90_000)
+        made.set_default_timeout(180_000)
         yield made
         browser.close()
 
 
-expect.set_options(timeout=90_000)
+expect.set_options(timeout=180_000)
 
 
 @pytest.fixture
@@ -79,17 +81,18 @@ def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
     expect(page.get_by_text("shoes", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Materialize").first.click()
     page.get_by_role("button", name="All", exact=True).click()
-    page.screenshot(path=album / "backfill.png")
+    page.screenshot(animations="disabled", path=album / "backfill.png")
     page.get_by_role("button", name="Launch backfill").click()
 
     deployment.until("it pauses", lambda: any("credits are left" in str(r["tags"]) for r in deployment.runs()))
     run = next(r["runId"] for r in deployment.runs() if "credits are left" in str(r["tags"]))
     page.goto(f"{deployment.url}/runs/{run}")
     expect(page.get_by_text("paused, and goes on by itself").first).to_be_visible()
-    page.screenshot(path=album / "paused.png")
+    page.screenshot(animations="disabled", path=album / "paused.png")
     page.goto(f"{deployment.url}/deployment/concurrency")
     expect(page.get_by_text("cutouts", exact=True).first).to_be_visible()
-    page.screenshot(path=album / "pool.png")
+    expect(page.get_by_text("Loading")).to_have_count(0)
+    page.screenshot(animations="disabled", path=album / "pool.png")
     assert 0 < deployment.charges() < 6
 
     deployment.top_up(500)
@@ -99,10 +102,10 @@ def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
 
     page.goto(f"{deployment.url}/locations/bg_pipeline/asset-groups/catalogue/lineage")
     expect(page.get_by_text("100% filled").first).to_be_visible()
-    page.screenshot(path=album / "graph.png")
+    page.screenshot(animations="disabled", path=album / "graph.png")
     page.goto(f"{deployment.url}/assets/cutouts?view=partitions&partition=shoes")
     expect(page.get_by_text("contact_sheet").first).to_be_visible()
-    page.screenshot(path=album / "events.png")
+    page.screenshot(animations="disabled", path=album / "events.png")
     page.get_by_text("[Show Markdown]").first.click()
     expect(page.locator("img[alt='before and after']").first).to_be_visible()
-    page.screenshot(path=album / "sheet.png")
+    page.screenshot(animations="disabled", path=album / "sheet.png")

@@ -4,7 +4,6 @@ Dagster as an operator runs it, and what it recovers from without one: real proc
 The deployment keeps Dagster's records and the manifest in PostgreSQL; `dagster dev` and the browser test use SQLite.
 """
 
-import json
 import os
 import re
 import signal
@@ -22,17 +21,6 @@ from bg_pipeline_tests.pictures import product
 
 pytestmark = pytest.mark.processes
 
-FAST = """\
-# Sensors tick every two seconds and leases end after eight, so that the tests need not wait for minutes.
-import dagster
-_sensor = dagster.sensor
-dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_interval_seconds": 2})
-import bg_pipeline.core.dispatch
-import bg_pipeline.steps.parts
-bg_pipeline.steps.parts.LEASE_S = 8.0
-bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
-"""
-
 _EVENTS = """
 query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } } }
 """
@@ -43,8 +31,6 @@ DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("deployment")
-    (home / "fast").mkdir()
-    (home / "fast" / "sitecustomize.py").write_text(FAST)
     urls = {}
     for name in ("dagster_records", "manifest"):
         engine = sqlalchemy.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
@@ -56,11 +42,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -
     settings = {
         "BG_STATE": urls["manifest"].render_as_string(hide_password=False),
         "BG_CONCURRENCY": "2",
-        "PYTHONPATH": str(home / "fast"),
     }
-    storage = f"\nstorage:\n  postgres:\n    postgres_url: {json.dumps(records)}\n"
     vendor = SandboxState(latency_s=0.4)
-    with deployed(home, vendor=vendor, storage=storage, settings=settings) as made:
+    with deployed(home, vendor=vendor, postgres=records, settings=settings, fast=True) as made:
         yield made
     for path in (home / "dagster").rglob("*"):
         assert not path.is_file() or b"canary-key" not in path.read_bytes(), path
@@ -228,8 +212,8 @@ def test_a_run_that_dies_with_its_code_server_blocks_no_night_and_is_cleared_awa
     servers = [pid for pid, command in descendants(deployment.processes["daemon"].pid).items() if "api grpc" in command]
     for pid in [*servers, worker]:
         os.kill(pid, signal.SIGKILL)
-    deployment.until("the rest is published", are_published(deployment, names), 180)
-    deployment.until("it is cleared away", lambda: deployment.status(run) == "FAILURE", 180)
+    deployment.until("the rest is published", are_published(deployment, names))
+    deployment.until("it is cleared away", lambda: deployment.status(run) == "FAILURE")
     bought_once(deployment, before, names, extra=2)
 
 
@@ -268,5 +252,9 @@ def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sen
     states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
     states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
     assert states == dict.fromkeys(
-        ["nightly_delta_sync", "delta_dispatch", "low_credit_sensor", "missed_night", "lost_runs"], "RUNNING"
+        [
+            "nightly_delta_sync",
+            *("delta_dispatch", "low_credit_sensor", "missed_night", "lost_runs", "old_runs", "alerts", "failed_runs"),
+        ],
+        "RUNNING",
     )

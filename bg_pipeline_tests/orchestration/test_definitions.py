@@ -58,6 +58,7 @@ def test_the_names_that_others_rely_on_are_there() -> None:
         "low_credit_sensor",
         "missed_night",
         "lost_runs",
+        "old_runs",
         "alerts",
         "failed_runs",
     }
