@@ -32,7 +32,7 @@ test-radosgw: $(UV)
 	$(RUN) pytest -m radosgw
 
 dev: $(UV)
-	mkdir -p .dagster && cp -n dagster.yaml .dagster/ || true
+	mkdir -p .dagster && cp -n bg_pipeline/orchestration/dagster.yaml .dagster/ || true
 	DAGSTER_HOME=$(CURDIR)/.dagster $(RUN) dagster dev --host 127.0.0.1
 
 # --target keeps pip away from the system's packages, which it may be forbidden to touch.

@@ -24,6 +24,7 @@ from bg_pipeline_tests.sandbox.client import cut_left_half
 
 BIN = Path(sys.executable).parent
 ROOT = Path(bg_pipeline.__file__).parent.parent
+INSTANCE = Path(bg_pipeline.__file__).parent / "orchestration" / "dagster.yaml"
 TIMEOUT_S = 300.0
 
 _FAST = """\
@@ -208,7 +209,7 @@ def deployed(
     """
     vendor = vendor or SandboxState()
     (home / "dagster").mkdir()
-    instance = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    instance = yaml.safe_load(INSTANCE.read_text())
     if postgres:
         del instance["event_log_storage"]
         instance["storage"] = {"postgres": {"postgres_url": postgres}}

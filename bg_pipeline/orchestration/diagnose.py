@@ -30,7 +30,8 @@ def diagnose() -> Iterator[dict[str, Any]]:
         yield _finding("DAGSTER_HOME", "not set: Dagster would forget its runs and schedules when it ends")
         return
     if not (Path(home) / "dagster.yaml").is_file():
-        yield _finding("dagster.yaml", f"{home} has none: copy the project's, which has the limits and the retention")
+        ours = Path(__file__).with_name("dagster.yaml")
+        yield _finding("dagster.yaml", f"{home} has none, so neither limits nor retention: copy {ours} there")
         return
     with dg.DagsterInstance.get() as instance:
         yield _daemons(instance)

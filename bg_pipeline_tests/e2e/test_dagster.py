@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy
 
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.deployment import BIN, ROOT, Deployment, answers, deployed, descendants, free_port
+from bg_pipeline_tests.deployment import BIN, INSTANCE, ROOT, Deployment, answers, deployed, descendants, free_port
 from bg_pipeline_tests.pictures import product
 
 pytestmark = pytest.mark.processes
@@ -219,7 +219,7 @@ def test_a_run_that_dies_with_its_code_server_blocks_no_night_and_is_cleared_awa
 
 def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sensors(tmp_path: Path) -> None:
     (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (tmp_path / "dagster" / "dagster.yaml").write_text(INSTANCE.read_text())
     (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     port = free_port()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster")}

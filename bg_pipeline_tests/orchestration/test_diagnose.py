@@ -11,14 +11,14 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from bg_pipeline.orchestration.diagnose import diagnose
-from bg_pipeline_tests.deployment import ROOT
+from bg_pipeline_tests.deployment import INSTANCE
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "dagster"
     made.mkdir()
-    shutil.copy(ROOT / "dagster.yaml", made)
+    shutil.copy(INSTANCE, made)
     monkeypatch.setenv("DAGSTER_HOME", str(made))
     return made
 
@@ -36,7 +36,7 @@ def test_a_missing_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_home_without_its_settings_is_found(home: Path) -> None:
     (home / "dagster.yaml").unlink()
 
-    assert "copy the project's" in found()["dagster.yaml"]
+    assert "neither limits nor retention" in found()["dagster.yaml"]
 
 
 def test_a_daemon_that_never_ran_is_found(home: Path) -> None:

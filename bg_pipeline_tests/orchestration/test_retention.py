@@ -10,7 +10,7 @@ import pytest
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.sensors import old_runs
-from bg_pipeline_tests.deployment import ROOT
+from bg_pipeline_tests.deployment import INSTANCE
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.pictures import product
 
@@ -22,7 +22,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
     """One that keeps its records as the shipped `dagster.yaml` says."""
     home = tmp_path / "dagster"
     home.mkdir()
-    (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (home / "dagster.yaml").write_text(INSTANCE.read_text())
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with dg.DagsterInstance.get() as made:
         yield made
