@@ -357,8 +357,7 @@ def _log(context: dg.AssetExecutionContext, worked: Worked, version: str) -> Non
         metadata=metadata.of_part(worked.summary),
         tags=versions.tags(version, run.run_id),
     )
-    event = metadata.event_of(found, run.job_name, context.op_execution_context.get_step_execution_context().step.key)
-    context.instance.report_dagster_event(event, run.run_id)
+    context.instance.report_dagster_event(metadata.event_of(found, run.job_name), run.run_id)
 
 
 def _spread(keys: Sequence[str], count: int) -> list[str]:

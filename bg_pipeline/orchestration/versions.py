@@ -4,7 +4,7 @@ from bg_pipeline.config import load_settings
 from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.errors import ConfigurationError
 
-DELTA = "in the manifest"
+DELTA = "kept"
 """The delta is state, not a value that is handed on. Were it a new version every night, every collection would be
 called unsynced, also those without work."""
 
@@ -12,7 +12,7 @@ called unsynced, also those without work."""
 def of_recipe(recipe: Recipe) -> str:
     """The code version of a cutout: another recipe makes others of the same pictures."""
     cuts = [cut.hash for cut in recipe.cuts]
-    return digest_of("".join([*cuts, recipe.rendition.hash]).encode())[:16]
+    return digest_of("".join([*cuts, recipe.rendition.hash]).encode())[:12]
 
 
 def of_settings() -> str | None:
@@ -24,10 +24,14 @@ def of_settings() -> str | None:
 
 
 def tags(version: str, run_id: str) -> dict[str, str]:
-    """What Dagster writes by itself beside a materialization of `cutouts`, but not where another asset logs it."""
+    """
+    What Dagster writes by itself beside a materialization of `cutouts`, but not where another asset logs it.
+
+    Each is stored twice, hundreds of times a night, so the data version is short.
+    """
     return {
         "dagster/code_version": version,
-        "dagster/data_version": run_id,
+        "dagster/data_version": run_id[:8],
         "dagster/input_data_version/image_delta": DELTA,
         "dagster/input_event_pointer/image_delta": "NULL",
     }

@@ -88,10 +88,10 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
         found = dg.AssetMaterialization(
             "cutouts", partition=name, metadata=metadata.of_part(two), tags=versions.tags("0" * 16, run.run_id)
         )
-        events.append(metadata.event_of(found, "process_pending", step))
+        events.append(metadata.event_of(found, "process_pending"))
     whole = Summary(published=2 * len(names), purchases=2 * len(names), credits=Decimal(2 * len(names)), seconds=150.0)
     found = dg.AssetMaterialization(step, metadata=metadata.of_summary(whole, []))
-    events.append(metadata.event_of(found, "process_pending", step))
+    events.append(metadata.event_of(found, "process_pending"))
     instance.event_log_storage.store_event_batch(
         [
             EventLogEntry(
@@ -100,7 +100,7 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
                 user_message="",
                 run_id=run.run_id,
                 timestamp=at,
-                step_key=step,
+                step_key=event.step_key,
                 job_name="process_pending",
                 dagster_event=event,
             )
