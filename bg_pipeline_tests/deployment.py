@@ -145,6 +145,13 @@ class Deployment:
     def status(self, run_id: str) -> str:
         return next(str(r["status"]) for r in self.runs() if r["runId"] == run_id)
 
+    def ended(self, backfill: str) -> bool:
+        """Whether every run of a backfill ended well."""
+        tag = {"key": "dagster/backfill", "value": backfill}
+        statuses = {r["status"] for r in self.runs() if tag in r["tags"]}
+        assert "FAILURE" not in statuses, self.runs()
+        return statuses == {"SUCCESS"}
+
     def last_tick(self, sensor: str) -> str:
         ticks = self.ask(_TICKS, name=sensor)["sensorOrError"]["sensorState"]["ticks"]
         return "" if not ticks else str(ticks[0]["skipReason"] or ticks[0]["error"] or ticks[0]["status"])

@@ -11,6 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bg_pipeline.manifest.database import Database
 from bg_pipeline.ports import Silent
 from bg_pipeline.steps.detect import scan
 from bg_pipeline_tests.benchmarks.measuring import measured, parts_over
@@ -24,9 +25,16 @@ def bare(root: Path) -> None:
         list(pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), sorted(root.rglob("*.png"))))
 
 
-def first_scan(root: Path, number: int) -> int:
-    """Into a manifest that is not there yet."""
-    return scan(parts_over(f"sqlite:///{root.parent}/{number}.db", root, root), "benchmark", Silent()).hashed
+def new_manifest(root: Path, number: int) -> str:
+    """An empty one: to make its tables takes as long whatever the catalogue."""
+    url = f"sqlite:///{root.parent}/{number}.db"
+    Database(url).close()
+    return url
+
+
+def first_scan(root: Path, url: str) -> int:
+    """Into a manifest that knows nothing yet."""
+    return scan(parts_over(url, root, root), "benchmark", Silent()).hashed
 
 
 def main() -> None:
@@ -42,7 +50,9 @@ def main() -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(options.megabytes * 2**20 - 8))
         # Turn by turn, so that what else the machine does falls on both.
-        runs = [(measured(bare, root), measured(first_scan, root, number)) for number in range(_TIMES)]
+        runs = [
+            (measured(bare, root), measured(first_scan, root, new_manifest(root, number))) for number in range(_TIMES)
+        ]
         least, ours = (min(pair[side] for pair in runs) for side in (0, 1))
         total = options.files * options.megabytes
         print(f"two threads of sha256  {least.seconds:6.2f} s  {total / least.seconds:6.0f} MB/s")

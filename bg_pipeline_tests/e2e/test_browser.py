@@ -4,7 +4,9 @@ What an operator does in a browser: looks at the graph, starts work, sees it pau
 Screenshots are kept in the folder that SCREENSHOTS names, or in pytest's.
 """
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.deployment import Deployment, deployed
+from bg_pipeline_tests.deployment import BIN, Deployment, deployed
 from bg_pipeline_tests.pictures import product
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -40,6 +42,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         made.top_up(53)
         for n in range(6):
             made.put(f"{('bags', 'shoes')[n % 2]}/{n}.png", product(n * 33, (480, 360)))
+        # The night would do the same beside the backfills, which these tests are about.
+        made.switch_off("delta_dispatch")
         yield made
 
 
@@ -66,9 +70,6 @@ def album(tmp_path: Path) -> Path:
 def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
     deployment: Deployment, page: Page, album: Path
 ) -> None:
-    # The night would do the same beside the backfill, which the other tests are about.
-    deployment.switch_off("delta_dispatch")
-
     page.goto(f"{deployment.url}/locations/bg_pipeline/asset-groups/catalogue/lineage")
     for asset in ("source_images", "manifest", "image_delta", "cutouts", "nightly_cutouts", "review_gallery"):
         expect(page.get_by_text(asset, exact=True).first).to_be_visible()
@@ -109,3 +110,28 @@ def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
     page.get_by_text("[Show Markdown]").first.click()
     expect(page.locator("img[alt='before and after']").first).to_be_visible()
     page.screenshot(animations="disabled", path=album / "sheet.png")
+
+
+def test_a_backfill_keeps_to_its_own_limits(deployment: Deployment) -> None:
+    deployment.top_up(500)
+    before = deployment.charges()
+    for n in range(4):
+        deployment.put(f"pens/{n}.png", product(300 + n))
+    detected = deployment.launch("detect_delta")
+    deployment.until("the delta is found", lambda: deployment.status(detected) == "SUCCESS")
+
+    for limit, bought in ({"max_credits": 1}, 1), ({"sample": 2}, 3), ({"only": "changed"}, 3), ({}, 4):
+        backfill = deployment.backfill("pens", config={"ops": {"cutouts": {"config": limit}}})
+        deployment.until("it is over", lambda of=backfill: deployment.ended(of))  # type: ignore[misc]
+        assert deployment.charges() - before == bought, limit
+
+
+def test_the_doctor_sees_what_is_switched_off(deployment: Deployment) -> None:
+    command = [BIN / "bg-pipeline", "doctor", "--json"]
+    asked = subprocess.run(
+        command, cwd=deployment.home, env=deployment.env, capture_output=True, text=True, check=False
+    )
+    found = {f["check"]: f for f in json.loads(asked.stdout)}
+
+    assert found["Dagster's daemon"]["ok"]
+    assert "delta_dispatch" in found["schedule and sensors"]["detail"]
