@@ -354,6 +354,7 @@ def _log(context: dg.AssetExecutionContext, worked: Worked, version: str) -> Non
     found = dg.AssetMaterialization(
         cutouts.key,
         partition=encode_partition(worked.collection),
+        description=f"{float(worked.summary.credits):g} credits",
         metadata=metadata.of_part(worked.summary),
         tags=versions.tags(version, run.run_id),
     )
