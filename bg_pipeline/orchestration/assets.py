@@ -142,8 +142,9 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         pending = parts.manifest.pending_collections()
         present = parts.manifest.collections()
     register(context.instance, list(map(encode_partition, pending)), set(map(encode_partition, present)))
+    # Not as metadata of the result, which Dagster would store with its step's output too.
+    context.add_asset_metadata({**metadata.of_delta(delta, pending), **metadata.of_trash(trashed)})
     yield dg.MaterializeResult(
-        metadata={**metadata.of_delta(delta, pending), **metadata.of_trash(trashed)},
         data_version=dg.DataVersion(versions.DELTA),
         check_results=[
             dg.AssetCheckResult(
@@ -339,13 +340,9 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
         sheet = pairs(parts, _spread(shown, _INLINE_PAIRS - len(failed[:2])) + failed[:2], 140)
         for name in sorted(bad, key=lambda name: -bad[name])[:_PAGES]:
             _gallery(parts, name)
-    return dg.MaterializeResult(
-        metadata={
-            **metadata.of_summary(total, sheet),
-            "pages": dg.MetadataValue.path(Path(load_settings().bg_gallery).resolve()),
-        },
-        check_results=[_spend(total)],
-    )
+    pages = dg.MetadataValue.path(Path(load_settings().bg_gallery).resolve())
+    context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
+    return dg.MaterializeResult(check_results=[_spend(total)])
 
 
 def _log(context: dg.AssetExecutionContext, worked: Worked, version: str) -> None:

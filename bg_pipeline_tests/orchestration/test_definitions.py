@@ -301,6 +301,6 @@ def test_the_workspace_and_the_instance_settings_are_what_dagster_reads() -> Non
 
     from dagster._core.instance.config import dagster_instance_config
 
-    settings, _ = dagster_instance_config(str(ROOT))
+    settings, _ = dagster_instance_config(str(ROOT / "bg_pipeline" / "orchestration"))
     assert settings["telemetry"] == {"enabled": False}
     assert settings["run_retries"]["retry_on_asset_or_op_failure"] is False
