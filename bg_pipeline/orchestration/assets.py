@@ -175,18 +175,18 @@ _SPEND = "Nothing was paid for that brought no cutout."
 
 
 class Only(Enum):
-    """Which items of a collection."""
+    """Which items of a collection. Dagster takes the names for what a person types, so they are in small letters."""
 
-    ALL = "all"
-    CHANGED = "changed"
-    FAILED = "failed"
+    all = "all"
+    changed = "changed"
+    failed = "failed"
 
 
 class CutoutsConfig(dg.Config):
     """What a backfill does, and how far it goes."""
 
     only: Only = Field(
-        default=Only.ALL, description="all that is pending, only pictures that changed, or once more what failed"
+        default=Only.all, description="all that is pending, only pictures that changed, or once more what failed"
     )
     max_credits: float | None = Field(
         default=None, ge=0, description="this run stops before it spends more; empty: BG_MAX_CREDITS_PER_RUN"
@@ -257,9 +257,9 @@ def _chosen(
     chosen: dict[str, Sequence[str] | None] = {}
     for name in names:
         keys: Sequence[str] | None = None
-        if config.only is Only.FAILED:
+        if config.only is Only.failed:
             keys = parts.manifest.retry(name)
-        elif config.only is Only.CHANGED:
+        elif config.only is Only.changed:
             changed = frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED, Reason.OUTPUT_MISSING})
             keys = [entry.key for entry in parts.manifest.pending(name, changed)]
         if config.sample is not None:

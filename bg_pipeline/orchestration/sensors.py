@@ -123,7 +123,9 @@ def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason(f"{busy[0].owner} is at it")
     if now < due + LATE_S:
         return dg.SkipReason(f"the night of {name} may still come by itself")
-    return dg.RunRequest(run_key=f"night of {name}", tags={"bg_pipeline/catches_up": name})
+    # Once an hour until one comes to its end: the share may still not be mounted.
+    late_h = int((now - due) // 3600)
+    return dg.RunRequest(run_key=f"night of {name}, {late_h} h late", tags={"bg_pipeline/catches_up": name})
 
 
 @dg.sensor(

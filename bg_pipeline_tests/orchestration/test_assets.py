@@ -263,7 +263,7 @@ def test_a_backfill_of_what_failed_tries_that_and_nothing_else(shop: Shop, run: 
     shop.put("shoes/new.png", product(8))
     run("detect_delta")
     charges = len(shop.vendor.ledger.charges())
-    backfill(run, "shoes", only="FAILED")
+    backfill(run, "shoes", only="failed")
 
     assert len(shop.vendor.ledger.charges()) == charges
     assert not (shop.home / "cutouts/shoes/new.png").exists()
@@ -274,7 +274,7 @@ def test_a_backfill_of_what_changed_leaves_what_is_new(shop: Shop, run: Run) -> 
     shop.put("shoes/0.png", product(50))
     shop.put("shoes/new.png", product(8))
     run("detect_delta")
-    backfill(run, "shoes", only="CHANGED")
+    backfill(run, "shoes", only="changed")
 
     assert len(shop.vendor.ledger.charges()) == 4
     assert not (shop.home / "cutouts/shoes/new.png").exists()
