@@ -3,11 +3,12 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --locked --extra local
 
-.PHONY: help demo test test-processes test-radosgw check dev
+.PHONY: help demo test test-processes test-schedule test-radosgw check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make test    lint, types, layers and tests"
 	@echo "make test-processes Dagster's own processes, and the UI in a browser; five minutes"
+	@echo "make test-schedule  the schedule by itself, a night a minute"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
@@ -26,6 +27,9 @@ test: check
 
 test-processes: $(UV)
 	$(RUN) pytest -m processes
+
+test-schedule: $(UV)
+	$(RUN) pytest -m long
 
 test-radosgw: $(UV)
 	command -v radosgw >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends radosgw ceph-mon ceph-osd)

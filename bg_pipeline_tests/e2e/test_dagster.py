@@ -8,14 +8,19 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 
+from bg_pipeline.manifest.control import SqlControl
+from bg_pipeline.manifest.database import Database
 from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline.steps.detect import LEASE
 from bg_pipeline_tests.deployment import BIN, INSTANCE, ROOT, Deployment, answers, deployed, descendants, free_port
 from bg_pipeline_tests.pictures import product
 
@@ -29,7 +34,29 @@ DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Deployment]:
+def webhook() -> Iterator[tuple[str, list[str]]]:
+    """A URL for alerts, and what was sent there."""
+    told: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"json://127.0.0.1:{server.server_port}/", told
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, webhook: tuple[str, list[str]]
+) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("deployment")
     urls = {}
     for name in ("dagster_records", "manifest"):
@@ -42,6 +69,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -
     settings = {
         "BG_STATE": urls["manifest"].render_as_string(hide_password=False),
         "BG_CONCURRENCY": "2",
+        "BG_ALERT_URLS": webhook[0],
     }
     vendor = SandboxState(latency_s=0.4)
     with deployed(home, vendor=vendor, postgres=records, settings=settings, fast=True) as made:
@@ -117,7 +145,23 @@ def test_a_night_is_two_runs_however_many_collections_it_has(deployment: Deploym
     assert [r["jobName"] for r in deployment.runs()].count("process_pending") == 1
 
 
-def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(deployment: Deployment) -> None:
+def test_a_second_night_says_who_is_at_it_and_ends(deployment: Deployment) -> None:
+    database = Database(deployment.env["BG_STATE"])
+    lease = SqlControl(database).acquire(LEASE, "the first night", 120.0)
+    run = deployment.launch("detect_delta")
+    deployment.until("it has ended", lambda: deployment.status(run) == "SUCCESS")
+    SqlControl(database).release(lease)
+    database.close()
+
+    (tags,) = [r["tags"] for r in deployment.runs() if r["runId"] == run]
+    said = {tag["key"]: tag["value"] for tag in tags}["bg_pipeline/left_to_the_other"]
+    assert "the first night" in said
+    assert "ends at" in said
+
+
+def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(
+    deployment: Deployment, webhook: tuple[str, list[str]]
+) -> None:
     before = deployment.charges()
     deployment.top_up(10)
     deployment.until("the gate is closed", lambda: "10 credits are left" in deployment.last_tick("low_credit_sensor"))
@@ -126,6 +170,7 @@ def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(deplo
     deployment.backfill("hats", "caps")
     deployment.until("the backfill waits", lambda: "QUEUED" in {r["status"] for r in deployment.runs()})
     deployment.until("no run is asked for", lambda: "top up" in deployment.last_tick("delta_dispatch"))
+    deployment.until("somebody is told", lambda: any("top up" in text for text in webhook[1]))
     time.sleep(6)
     assert {r["status"] for r in deployment.runs() if r["hasConcurrencyKeySlots"]} <= {"QUEUED", *DONE}
     assert deployment.charges() == before
