@@ -277,7 +277,7 @@ def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sen
             stderr=log,
             start_new_session=True,
         )
-        made = Deployment(tmp_path, SandboxState(), f"http://127.0.0.1:{port}", env)
+        made = Deployment(tmp_path, SandboxState(), f"http://127.0.0.1:{port}", env, {"dev": process})
         try:
             made.until("the webserver answers", lambda: answers(made.url))
             found = made.ask(
@@ -289,8 +289,7 @@ def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sen
                 """
             )["workspaceOrError"]["locationEntries"]
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
+            made.stop()
 
     assert [location["name"] for location in found] == ["bg_pipeline"]
     (repository,) = found[0]["locationOrLoadError"]["repositories"]
