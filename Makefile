@@ -26,7 +26,7 @@ test: check
 	$(RUN) pytest -n auto --dist loadfile
 
 test-processes: $(UV)
-	$(RUN) pytest -m processes
+	SCREENSHOTS=$(CURDIR)/screenshots $(RUN) pytest -m processes
 
 test-schedule: $(UV)
 	$(RUN) pytest -m long
