@@ -60,7 +60,7 @@ class Streaks:
             self._useless[provider] = 0
 
 
-ROOM_BYTES = 16 * 2**20
+ROOM_BYTES = 20 * 2**20
 """Originals that lanes may hold for each decoder. More would only wait for it, with their answers in memory too."""
 
 
