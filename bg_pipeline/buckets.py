@@ -227,7 +227,7 @@ class Objects:
 
         def begin(bounds: tuple[str, str]) -> tuple[Sequence[Page], Iterator[Page]]:
             pages = self._pages(*bounds)
-            return [*islice(pages, _MOST_PAGES if landmarks else 1)], pages
+            return [*islice(pages, _MOST_PAGES if ends else 1)], pages
 
         for first, rest in ahead(begin, pairwise(["", *ends, ""]), threads=_AT_ONCE, waiting=_AT_ONCE):
             yield from first

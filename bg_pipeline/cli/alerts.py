@@ -1,10 +1,9 @@
 """`bg-pipeline alert-test`: does anybody hear of it when something goes wrong?"""
 
-import json
-
 import click
 
 from bg_pipeline.cli import show
+from bg_pipeline.cli.shell import as_json, print_json
 from bg_pipeline.config import load_settings
 from bg_pipeline.core.report import Exit
 from bg_pipeline.steps.alerting import try_targets
@@ -12,7 +11,7 @@ from bg_pipeline.wiring import opened
 
 
 @click.command("alert-test")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@as_json
 def alert_test(as_json: bool) -> None:
     """Sends a test to every target; says which took it."""
     with opened(load_settings()) as parts:
@@ -20,7 +19,7 @@ def alert_test(as_json: bool) -> None:
         backlog = parts.alerting.outbox.backlog()
     found = [(target.name, took_it, *backlog.get(target.digest, (0, 0))) for target, took_it in results]
     if as_json:
-        click.echo(json.dumps([dict(zip(("target", "took_it", "waiting", "given_up"), f, strict=True)) for f in found]))
+        print_json([dict(zip(("target", "took_it", "waiting", "given_up"), f, strict=True)) for f in found])
     else:
         rows = [(name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, waiting, lost in found]
         show.console().print(show.grid(("target", "took it", "waiting", "given up"), rows, numbers=(2, 3)))

@@ -1,7 +1,6 @@
 """`bg-pipeline ledger` and `gate`: what was spent, and who may be sent anything."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from bg_pipeline.cli import show
+from bg_pipeline.cli.shell import as_json, print_json
 from bg_pipeline.config import load_settings
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
@@ -32,7 +32,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660), help="How far back.")
 @click.option("--run", metavar="NAME", help="Only what this run spent.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every attempt as CSV.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@as_json
 def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
     """Every purchase that was tried, and what it cost."""
     with opened(load_settings()) as parts:
@@ -46,7 +46,7 @@ def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
         providers = {provider: standing(parts, provider, days) for provider in parts.providers}
         saved = float(saved_since(parts, since))
         if as_json:
-            click.echo(json.dumps({"attempts": list(rows), "providers": providers, "saved": saved}))
+            print_json({"attempts": list(rows), "providers": providers, "saved": saved})
             return
         _show(list(rows), providers, saved, days)
 
@@ -55,7 +55,7 @@ def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
 @click.argument("action", type=click.Choice(["show", "open", "close"]), default="show", metavar="[open|close]")
 @click.argument("provider", required=False, metavar="[PROVIDER]")
 @click.option("--why", metavar="TEXT", default="", help="For whoever meets the gate as you left it.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@as_json
 def gate(action: str, provider: str | None, why: str, as_json: bool) -> None:
     """Who may be sent anything; open or close a gate by hand."""
     with opened(load_settings()) as parts:
@@ -67,7 +67,7 @@ def gate(action: str, provider: str | None, why: str, as_json: bool) -> None:
             parts.control.change_gate(provider, lambda gate: by_hand(gate, wanted, why, parts.now()))
         found = list(_gates(parts))
     if as_json:
-        click.echo(json.dumps(found))
+        print_json(found)
         return
     columns = ("provider", "state", "since", "balance", "why")
     show.console().print(show.grid(columns, [tuple(str(facts[name]) for name in columns) for facts in found]))

@@ -23,8 +23,6 @@ from bg_pipeline.steps.rebuild import rebuild as run_rebuild
 from bg_pipeline.steps.verify import Damage, verify
 from bg_pipeline.wiring import opened
 
-_MOST_ROWS = 40
-
 
 def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Slice | None:
     if value is None:
@@ -197,6 +195,6 @@ def _rows(found: Mapping[str, str], what: str) -> list[dict[str, str]]:
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     out = show.console()
     if rows:
-        out.print(show.grid(columns, rows[:_MOST_ROWS]))
-    if len(rows) > _MOST_ROWS:
-        out.print(f"and {len(rows) - _MOST_ROWS} more: --json prints all")
+        out.print(show.grid(columns, rows[: show.MOST_ROWS]))
+    if len(rows) > show.MOST_ROWS:
+        out.print(f"and {len(rows) - show.MOST_ROWS} more: --json prints all")
