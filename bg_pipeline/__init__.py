@@ -1,5 +1,3 @@
 """Keeps background-removed cutouts in step with a catalogue of product pictures."""
 
-from importlib.metadata import version
-
-__version__ = version("bg-pipeline")
+__version__ = "0.1.0"

@@ -7,9 +7,12 @@ The whole error tree, grouped by what happens next.
     ├── GuardStopped            the input looks wrong as a whole; a person has to look
     ├── LeaseHeld               another run works on this; try again later
     ├── LeaseLost               another run took over; stop at once, write nothing more
+    ├── ClaimLost               another run has the item in its hands; leave it, go on with the next
+    ├── BeingBought             the same picture is bought by somebody else, or just was; try again later
     ├── StateError              the manifest database cannot be used
     ├── StoreError              the output or master store cannot be used
-    ├── FetchFailed             a URL that others chose cannot be had; whoever asked knows what that means
+    │   └── PaidResultLost      what was paid for could not be stored: stop, a repetition would pay again
+    ├── FetchFailed             a URL that others chose cannot be fetched; the caller decides what follows
     │   └── FetchRefused        the same, and it must not be asked for
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
@@ -17,7 +20,7 @@ The whole error tree, grouped by what happens next.
     │   └── ItemChanged         not the bytes that were hashed; back to pending
     ├── TransientError          nothing charged; wait and retry
     │   └── RateLimited         the same, and slow down
-    ├── Deferred                the service is to be left alone for a while; the rest waits, nobody is blamed
+    ├── Deferred                the service is to be left alone for a while; the rest waits, no picture is blamed
     ├── GateClosed              nothing may be sent to this provider now; the rest waits
     ├── Stopped                 the run was asked to end; nothing was sent
     ├── OutcomeUnknown          sent, no usable end: may be charged; goes on record as in doubt
@@ -61,12 +64,24 @@ class LeaseLost(BgPipelineError):
     """The lease expired and another run took it."""
 
 
+class ClaimLost(BgPipelineError):
+    """The claim expired and another run took the item."""
+
+
+class BeingBought(BgPipelineError):
+    """Another run, or another worker of this one, buys the same picture or just bought it."""
+
+
 class StateError(BgPipelineError):
     """The manifest database is unreachable, damaged or of a newer version."""
 
 
 class StoreError(BgPipelineError):
     """Outputs or masters cannot be read or written."""
+
+
+class PaidResultLost(StoreError):
+    """A paid and checked result could not be stored."""
 
 
 class FetchFailed(BgPipelineError):

@@ -1,16 +1,16 @@
 """Which file that another tool made is the cutout of which item. By name only: the picture has the last word."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bg_pipeline.core.formats import Format
 from bg_pipeline.core.keys import key_bytes, marked_stem, preferred_stem
 
-EXTENSIONS = ("png", "webp")
-"""Formats with an alpha channel that a master can have."""
+_EXTENSIONS = frozenset(kind.extension for kind in Format if kind.has_alpha)
+"""Of files that can be a master."""
 
-_SUFFIXES = ("-removebg", "-withoutbg", "-removebg-preview")
-"""What tools append: remove-bg/go beside the source (its processor/determine_output_path.go), withoutbg's command line,
-remove.bg's page for downloads (read 2026-11). Into an output folder remove-bg/go, like `rembg p`, writes bare names."""
+_SUFFIXES = ("-withoutbg",)
+"""What tools of no vendor append: withoutbg's command line (read 2026-11). `rembg p` writes bare names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Matching:
     """Key to the reason why none of the files that may be its cutout was taken."""
 
 
-def match(wanted: Collection[str], catalogue: Iterable[str], names: Iterable[str]) -> Matching:
+def match(
+    wanted: Collection[str], catalogue: Iterable[str], names: Iterable[str], suffixes: Sequence[str] = ()
+) -> Matching:
     """
     Give each file to the item that it is named after, if it can be no other.
 
@@ -36,8 +38,9 @@ def match(wanted: Collection[str], catalogue: Iterable[str], names: Iterable[str
 
     Args:
         wanted: keys that a file is looked for.
-        catalogue: every key, those included: a file that may be another item's cutout is nobody's.
+        catalogue: every key, those included: a file that may be another item's cutout is given to none.
         names: the files, as paths below their folder.
+        suffixes: what the vendors' own tools append.
 
     Returns:
         The same for any order of keys and names.
@@ -45,13 +48,17 @@ def match(wanted: Collection[str], catalogue: Iterable[str], names: Iterable[str
     files: dict[str, list[str]] = {}
     for name in names:
         stem, _, extension = name.rpartition(".")
-        if extension.lower() in EXTENSIONS:
+        if f".{extension.lower()}" in _EXTENSIONS:
             files.setdefault(stem, []).append(name)
 
     pairs: dict[str, str] = {}
     unclear: dict[str, str] = {}
-    rest = {key: stems for key in sorted(catalogue, key=key_bytes) if not files.keys().isdisjoint(stems := _stems(key))}
-    for rank in range(len(_stems("a"))):
+    rest = {
+        key: stems
+        for key in sorted(catalogue, key=key_bytes)
+        if not files.keys().isdisjoint(stems := _stems(key, suffixes))
+    }
+    for rank in range(len(_stems("a", suffixes))):
         claims: dict[str, list[str]] = {}
         for key, stems in rest.items():
             if stems[rank] in files:
@@ -79,16 +86,17 @@ def stems_from_before(keys: Iterable[str], names: Iterable[str]) -> dict[str, st
     return {key: stem for key in keys if (stem := marked_stem(key)) in shown}
 
 
-def _stems(key: str) -> tuple[str, ...]:
+def _stems(key: str, suffixes: Sequence[str]) -> tuple[str, ...]:
     """Every name that a cutout of this item may have, without extension, the surest first."""
     plain = preferred_stem(key)
     flat = plain.rpartition("/")[2]
+    suffixes = (*_SUFFIXES, *suffixes)
     return (
         marked_stem(key),
         plain,
-        *(plain + suffix for suffix in _SUFFIXES),
+        *(plain + suffix for suffix in suffixes),
         flat,
-        *(flat + suffix for suffix in _SUFFIXES),
+        *(flat + suffix for suffix in suffixes),
     )
 
 

@@ -1,9 +1,11 @@
-"""What is wrong now, and what a person is told: once when it begins, daily while it lasts, once when it is over."""
+"""Alerts: a person is told once when something goes wrong, daily while it lasts, and once when it is over."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureRecord, ProcessRecord, Record, Stage
 
 HOLD_S = 600.0
 """An episode is over when it was not seen for so long: what comes and goes faster is one episode."""
@@ -13,14 +15,6 @@ REPEAT_S = 86_400.0
 
 GIVE_UP_S = 7 * 86_400.0
 """A notice that its target did not take for so long is history."""
-
-TOP_UP: Mapping[str, str] = {
-    "bgeraser": "https://bgeraser.ink",
-    "removebg": "https://www.remove.bg/pricing",
-    "photoroom": "https://app.photoroom.com/api-dashboard",
-}
-"""Where credits are bought. bgeraser: the dashboard behind its front page (bgeraser.ink/blog/bgeraser-api-quickstart);
-PhotoRoom: where its 402 points; both read 2026-11. remove.bg: its price list, not looked up."""
 
 _LONGEST_LINE = 300
 _MOST_LINES = 12
@@ -34,7 +28,7 @@ _OBEYED = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "ˋ"})
 
 
 class Kind(StrEnum):
-    """What can be wrong. Kind and subject name an episode."""
+    """Kinds of trouble. Kind and subject name an episode."""
 
     CREDITS = "credits"
     BAD_KEY = "bad_key"
@@ -49,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Event(StrEnum):
-    """What a notice tells."""
+    """Turns in the life of an episode, as notices tell them."""
 
     BEGAN = "began"
     STILL = "still"
@@ -71,10 +65,10 @@ class Concern:
 
     kind: Kind
     subject: str
-    """Which provider or collection; empty where there is only one of the kind."""
+    """Which account or work; empty where there is only one of the kind."""
     title: str
     lines: tuple[str, ...] = ()
-    """What a person needs to know and to do. May quote keys and vendors: `decide` makes them harmless."""
+    """Facts and advice for a person. May quote keys and vendors: `decide` makes them harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +85,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a person gets to read: plain text without anything that a chat, a mail or a terminal obeys."""
+    """Plain text for a person, without anything that a chat, a mail or a terminal obeys."""
 
     event: Event
     title: str
@@ -100,7 +94,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be told now, and the episodes that are open from now on."""
+    """Notices to be sent now, and the episodes that are open from now on."""
 
     notices: tuple[Notice, ...]
     episodes: tuple[Episode, ...]
@@ -182,7 +176,7 @@ def notice(event: Event, title: str, lines: Sequence[str]) -> Notice:
 
 
 def inert(text: str) -> str:
-    """One line of at most 300 characters in which keys and vendors can break no line and call nobody."""
+    """One line of at most 300 characters in which keys and vendors can break no line and call no person."""
     clipped = text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
     visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in clipped)
     return "".join(visible).translate(_OBEYED)
@@ -191,6 +185,35 @@ def inert(text: str) -> str:
 def moment(epoch_s: float) -> str:
     """`2026-11-24 02:05 UTC`."""
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def is_over(failure: FailureRecord, records: Iterable[Record], pending: Collection[str], now: float) -> bool:
+    """
+    Whether the failure of a run needs no person any more.
+
+        failed stage   it is over when
+        detection      a later detection came to its end, in whichever run
+        clear out      a later one came to its end, and no guard stopped it
+        processing     later runs covered all that it worked on, or nothing of that is pending
+        other          a later run of its job left a record, or after `REPEAT_S`: many such runs leave none
+
+    Args:
+        failure: of any stage.
+        records: of any kind and age; those before the failure tell nothing.
+        pending: partition keys with pending items.
+        now: epoch seconds.
+    """
+    later = [record for record in records if record.ended_at > failure.ended_at]
+    if failure.stage is Stage.DETECTION:
+        return any(isinstance(record, DetectRecord) for record in later)
+    if failure.stage is Stage.CLEAR_OUT:
+        return any(isinstance(record, ClearOutRecord) and not record.stopped for record in later)
+    if failure.stage is Stage.PROCESSING:
+        processed = [record for record in later if isinstance(record, ProcessRecord)]
+        covered = {name for record in processed for name in record.collections or ()}
+        left = set(pending) if failure.collections is None else set(pending) & set(failure.collections) - covered
+        return not left or any(record.everything for record in processed)
+    return now - failure.ended_at > REPEAT_S or any(record.job == failure.job for record in later)
 
 
 def too_many_failed(failed: int, published: int, rate: float) -> bool:

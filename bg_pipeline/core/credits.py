@@ -48,7 +48,7 @@ class Spent:
     """What the ledger says, in credits: charged, or perhaps charged, or in flight."""
 
     since_balance: Decimal = Decimal(0)
-    """Since the provider's balance was last read."""
+    """Since the account's balance was last read."""
     by_run: Decimal = Decimal(0)
     today: Decimal = Decimal(0)
     charges: int = 0
@@ -106,7 +106,7 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
     left = gate.balance if left is None else left
     again = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
     said = f" ({gate.why})" if gate.why else ""
-    opens = f"`bg-pipeline gate open {gate.provider}` opens it"
+    opens = f"`bg-pipeline gate open {gate.account}` opens it"
     sentences = {
         GateReason.LOW_CREDITS: f"{left} credits are left, and the gate closes below {thresholds.low} and opens at "
         f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
@@ -120,7 +120,7 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
         GateReason.QUALITY: f"it delivers less than is paid for{said}: see the plan and the credits; {opens}",
         GateReason.BY_HAND: f"closed by hand{said}; {opens}",
     }
-    return f"{gate.provider}: {sentences.get(gate.reason, 'open')}"
+    return f"{gate.account}: {sentences.get(gate.reason, 'open')}"
 
 
 def day_began(now: float, timezone: str) -> float:

@@ -47,7 +47,7 @@ class Action(StrEnum):
 
 
 def refusal(policy: DeletePolicy, listing: Listing | None) -> str:
-    """Why nothing at all may be deleted on the evidence of this listing; empty if something may."""
+    """Why nothing at all may be deleted on the fingerprint of this listing; empty if something may."""
     if listing is None or not listing.complete:
         return "the last listing of the source did not come to its end"
     if not listing.listed:

@@ -31,22 +31,22 @@ class GateReason(StrEnum):
 
 
 _TIMED = frozenset({GateReason.BAD_KEY, GateReason.OUTAGE})
-"""Nobody can be asked whether these are over: after a while one request finds out."""
+"""Whether these are over cannot be asked: after a while one request finds out."""
 
 _MONEY = frozenset({GateReason.LOW_CREDITS, GateReason.NO_CREDITS, GateReason.BALANCE_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a provider may be sent anything."""
+    """Whether requests may be sent on a vendor account."""
 
-    provider: str
+    account: str
     state: GateState = GateState.OPEN
     reason: GateReason = GateReason.NONE
     since: float = 0.0
     """Epoch seconds of the last change of state."""
     episode: int = 0
-    """How many times the gate has closed; names one pause for ever."""
+    """How many times the gate has closed; names one pause."""
     balance: Decimal | None = None
     """Credits at the last reading; None where unknown or not counted."""
     balance_at: float = 0.0

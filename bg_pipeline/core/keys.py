@@ -7,13 +7,15 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote
 
+from bg_pipeline.core.formats import Format
+
 _MAX_SEGMENT_BYTES = 200
 """Most file systems end at 255 bytes a name; marks and the extension need the rest."""
 
 _MAX_STEM_BYTES = 800
 """S3 ends at 1,024 bytes a key; a prefix, the folder of the trash, marks and the extension need the rest."""
 
-_FORMATS = (".png", ".webp", ".jpg")
+_EXTENSIONS = tuple(each.extension for each in Format)
 """What outputs end in."""
 
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.$")
@@ -84,7 +86,9 @@ def preferred_stem(key: str) -> str:
     called like an output (`a.png/`) would get into the way of one, so `_` comes after it.
     """
     *folders, name = plain_stem(key).split("/")
-    stem = "/".join([*(_fit(f"{part}_" if part.lower().endswith(_FORMATS) else part) for part in folders), _fit(name)])
+    stem = "/".join(
+        [*(_fit(f"{part}_" if part.lower().endswith(_EXTENSIONS) else part) for part in folders), _fit(name)]
+    )
     raw = key_bytes(stem)
     if len(raw) <= _MAX_STEM_BYTES:
         return stem
@@ -122,9 +126,9 @@ def allocate_stems(keys: Iterable[str], taken: Callable[[str], bool]) -> dict[st
     return given
 
 
-def master_name(work_id: str) -> str:
+def master_name(purchase_id: str) -> str:
     """Where the master of a work is stored."""
-    return f"{work_id[:2]}/{work_id}"
+    return f"{purchase_id[:2]}/{purchase_id}"
 
 
 def gallery_page(collection: str) -> str:

@@ -24,14 +24,14 @@ from typing import Any
 from bg_pipeline.core.records import RateFacts
 
 START = 5
-"""In flight at first; "5-8 recommended": bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11."""
+"""In flight at first: the lower end of what a vendor recommends (docs/vendors.md)."""
 
 WINDOW_S = 60.0
 SPAN_S = 61.0
 """What is sent a minute apart may arrive a little less than a minute apart."""
 
 SLOT_S = 130.0
-"""Longer than any POST may take (`providers.http.TOTAL_S`), so that only those who died lose their slot."""
+"""Longer than any POST may take (`net.http.TOTAL_S`), so that only those who died lose their slot."""
 
 EVENNESS = 0.75
 """1 spreads units evenly over the window, and never makes up for a moment lost; 0 sends them as a burst."""
@@ -136,16 +136,6 @@ def limits_from(found: Mapping[str, Any] | None) -> Limits:
         return Limits()
 
 
-def units_of(provider: str, width_px: int, height_px: int) -> float:
-    """
-    Units that a call counts for.
-
-    remove.bg counts megapixels, at least one (remove.bg/api, "Rate limit", read 2026-11). Its examples do not tell
-    whether it rounds up, so we do.
-    """
-    return max(1.0, math.ceil(width_px * height_px / 1e6)) if provider == "removebg" else 1.0
-
-
 def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tuple[Limits, float]:
     """
     Let a request in, or say how long to wait.
@@ -218,7 +208,7 @@ def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFa
 
 
 def failed(state: Limits, token: str) -> Limits:
-    """It failed, or nobody knows; after an outage the climb begins anew from one."""
+    """It failed, or its end is not known; after an outage the climb begins again from one."""
     if token not in state.slots:
         return state
     failures = state.failures + 1

@@ -1,11 +1,10 @@
-"""What a file is, by its first bytes: names lie."""
+"""Tell what a file is by its first bytes: names lie."""
 
-HEAD_BYTES = 32
-"""How much of a file `sniff` wants."""
+from bg_pipeline.core.formats import Format
 
 _MAGIC = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", Format.JPG.media_type),
+    (b"\x89PNG\r\n\x1a\n", Format.PNG.media_type),
     (b"GIF8", "image/gif"),
     (b"BM", "image/bmp"),
     (b"II*\0", "image/tiff"),
@@ -14,12 +13,12 @@ _MAGIC = (
 
 
 def sniff(head: bytes) -> str:
-    """The media type of a picture that this package can read; empty for anything else."""
+    """Return the media type of a picture that this package can read; empty for anything else."""
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
             return media_type
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
+        return Format.WEBP.media_type
     if head[4:8] == b"ftyp" and head[8:12] in {b"avif", b"avis"}:
         return "image/avif"
     return ""

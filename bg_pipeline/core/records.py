@@ -36,13 +36,13 @@ class Listed(NamedTuple):
     """One line of a listing. A tuple, because a frozen dataclass takes three times as long to make a million of."""
 
     key: str
-    evidence: str
+    fingerprint: str
     """Opaque to all but its source; equal means probably unchanged. Empty means: hash it."""
     size_bytes: int
     settled: bool = True
     """False while it may still be written to: it is there, and left alone until the next look."""
     modified_at: float | None = None
-    """Epoch second of its last change by the source's clock; None where its evidence cannot go stale within a tick."""
+    """Epoch second of its last change by the source's clock; None where its fingerprint cannot go stale in a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Observation:
 
     key: str
     collection: str
-    evidence: str
+    fingerprint: str
     content_hash: str
     size_bytes: int
     media_type: str
@@ -62,9 +62,9 @@ class Observation:
 class Published:
     """What the cutout on show was made from."""
 
-    work_id: str
-    cut_hash: str
-    rendition_hash: str
+    purchase_id: str
+    cut_digest: str
+    rendition_digest: str
     output_name: str
     """Empty once its cutout went to the trash, or its name to another item."""
     output_digest: str
@@ -85,7 +85,7 @@ class Entry:
     reason: Reason | None = None
     """Its class in the delta that it was last part of; None before the first."""
     detail: str = ""
-    work_id: str = ""
+    purchase_id: str = ""
     """The work that `state` speaks of."""
     stem: str = ""
     """Output name without its extension; kept for life once given."""
@@ -98,6 +98,8 @@ class Entry:
     trash_name: str = ""
     """Where its cutout lies in the trash, or is being moved to."""
     trashed_at: float | None = None
+    revision: int = 0
+    """Version of its row; grows with every write of state, name or publication."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,19 @@ class Change:
     because: str
     becomes: State | None = State.PENDING
     """Its state once the delta is recorded; None leaves the state as it is."""
-    work_id: str = ""
+    purchase_id: str = ""
     credits: Decimal = Decimal(0)
     """What the purchase will cost; zero where nothing has to be bought."""
     purchase: bool = False
     held: bool = False
     """A purchase that waits to be asked for."""
+    on_request: bool = False
+    """A purchase that only a changed recipe asks for, and a person: the run that was asked claims it, nothing is
+    recorded as pending."""
     stem: str = ""
     renamed_from: str = ""
+    revision: int = 0
+    """Version of the item's row that this was decided on; a newer row is left as it is."""
 
 
 class AttemptState(StrEnum):
@@ -135,8 +142,8 @@ class Attempt:
     """One POST, written down before it is sent."""
 
     id: int
-    work_id: str
-    provider: str
+    purchase_id: str
+    account: str
     state: AttemptState
     credits_expected: Decimal
     credits_charged: Decimal
@@ -148,12 +155,12 @@ class Attempt:
     request_id: str = ""
     item_key: str = ""
     """The item it was sent for; others may share the work."""
-    lease_name: str = ""
+    collection: str = ""
     run: str = ""
     """Who spent it: the name that the cap of a run is counted under."""
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent."""
-    cut_hash: str = ""
+    cut_digest: str = ""
 
     @property
     def credits_wasted(self) -> Decimal:
@@ -174,16 +181,16 @@ class Totals:
 class Master:
     """A paid result that was checked and stored; its work is never bought again."""
 
-    work_id: str
+    purchase_id: str
     digest: str
     width_px: int
-    """0 where its decoder died, and nobody could look at it."""
+    """0 where its decoder died, so that it could not be looked at."""
     height_px: int
     suspicion: str = ""
     """Why a person should look before it is published; empty for a sound one."""
     sent_digest: str = ""
-    """SHA-256 of the bytes that were sent for it: the same picture saved anew is the same purchase."""
-    cut_hash: str = ""
+    """SHA-256 of the bytes that were sent for it: the same picture saved again is the same purchase."""
+    cut_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +205,7 @@ class RateFacts:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one collection, until it expires."""
+    """The right to do alone what has this name, until it expires."""
 
     name: str
     owner: str

@@ -1,8 +1,6 @@
 """Which part of the catalogue is hashed again although nothing looks changed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from zlib import crc32
 
 _DAY_S = 86_400.0
@@ -25,19 +23,19 @@ def day_of(now: float) -> int:
     return int(now // _DAY_S)
 
 
-def due_slice(nights: int, now: float, last: Mapping[str, Any] | None) -> Slice | None:
+def due_slice(nights: int, now: float, last: tuple[int, int] | None) -> Slice | None:
     """
     The slice that is to be hashed at this moment.
 
     Args:
         nights: in how many nights the whole catalogue is to be hashed once; 0 for never.
         now: epoch second.
-        last: `day` and `slice` of the last one that was finished; None before the first.
+        last: day and number of the last one that was finished; None before the first.
 
     Returns:
         The one after the last, whatever the date: counted by the calendar, a schedule that leaves out Sundays would
         never get to Sunday's. None if one was finished today.
     """
-    if not nights or (last is not None and last["day"] == day_of(now)):
+    if not nights or (last is not None and last[0] == day_of(now)):
         return None
-    return Slice(0 if last is None else (int(last["slice"]) + 1) % nights, nights)
+    return Slice(0 if last is None else (last[1] + 1) % nights, nights)

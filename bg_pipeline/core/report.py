@@ -1,13 +1,13 @@
 """What a sync did, and the exit code that says so."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 from bg_pipeline import errors
-from bg_pipeline.core.records import Attempt
+from bg_pipeline.core.records import Attempt, State
 
 
 class Exit(IntEnum):
@@ -38,13 +38,31 @@ def exit_code_of(error: errors.BgPipelineError) -> Exit:
     return next((code for kind, code in _BY_ERROR.items() if isinstance(error, kind)), Exit.FATAL)
 
 
+class Cause(StrEnum):
+    """Why an item was not published: what decisions look at, whatever the sentence beside it says."""
+
+    PICTURE = "picture"
+    """It cannot be read, cut out or named in the output."""
+    CHANGED = "changed"
+    """It is not what was hashed; the next detection decides."""
+    ELSEWHERE = "elsewhere"
+    """Another run buys the same picture, or has the item in its hands."""
+    SERVICE = "service"
+    """The vendor did not serve it this time; nothing was charged."""
+    CHARGED = "charged"
+    """It was, or may have been, charged and brought no cutout."""
+    SUSPICIOUS = "suspicious"
+    """Its result waits for a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One item that was not published, and why."""
 
     key: str
-    state: str
+    state: State
     detail: str
+    cause: Cause
 
 
 _MONEY = ("credits", "saved", "credits_in_doubt")
@@ -60,13 +78,13 @@ class Summary:
     saved: Decimal = Decimal(0)
     """Credits that the published items would have cost, had their masters not been there."""
     in_doubt: int = 0
-    """Purchases of which nobody knows whether they were charged."""
+    """Purchases of which it is not known whether they were charged."""
     credits_in_doubt: Decimal = Decimal(0)
     """What they cost if they were; no part of `credits`."""
     wasted: int = 0
     """Purchases that were charged and brought no cutout."""
     bought_from: dict[str, int] = field(default_factory=dict)
-    """Purchases by provider."""
+    """Purchases by account."""
     duplicates: int = 0
     renamed: int = 0
     failed: int = 0
@@ -83,11 +101,23 @@ class Summary:
     failures: list[Failure] = field(default_factory=list)
     """Items that were not published, those that are tried again among them."""
 
-    def lost(self, attempts: Iterable[Attempt]) -> None:
-        """Count attempts whose outcome nobody will learn any more."""
+    def count_lost(self, attempts: Iterable[Attempt]) -> None:
+        """Count attempts of killed runs, of which it will never be known whether they were charged."""
         for attempt in attempts:
-            self.in_doubt += 1
-            self.credits_in_doubt += attempt.credits_expected
+            self.count_in_doubt(attempt.credits_expected)
+
+    def count_in_doubt(self, price: Decimal) -> None:
+        self.in_doubt += 1
+        self.credits_in_doubt += price
+
+    def count_wasted(self, charged: Decimal) -> None:
+        self.wasted += 1
+        self.credits += charged
+
+    def count_bought(self, account: str, charged: Decimal) -> None:
+        self.purchases += 1
+        self.credits += charged
+        self.bought_from[account] = self.bought_from.get(account, 0) + 1
 
     def add(self, other: "Summary") -> None:
         """Take in the counters of another collection of the same sync."""
@@ -119,20 +149,6 @@ class Summary:
         if self.failures or self.failed or self.quarantined:
             return Exit.SOME_FAILED
         return Exit.DONE
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> "Summary":
-        """The other way round from `as_dict`."""
-        names = {field.name for field in fields(cls)}
-        known = {name: value for name, value in facts.items() if name in names}
-        return cls(
-            **known
-            | {
-                **{name: Decimal(str(facts[name])) for name in _MONEY},
-                "paused": facts["paused"] or "",
-                "failures": [Failure(**failure) for failure in facts["failures"]],
-            }
-        )
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON has."""

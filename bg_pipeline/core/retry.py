@@ -8,7 +8,7 @@ from bg_pipeline.core.records import RateFacts
 MAX_RETRIES = 5
 BASE_WAIT_S = 1.0
 MAX_WAIT_S = 60.0
-"""Base, cap and count: bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11."""
+"""Base, cap and count as a vendor recommends (docs/vendors.md)."""
 
 LONGEST_SLEEP_S = 120.0
 """A run does not sleep longer for one service; it ends and leaves the rest pending."""
@@ -21,7 +21,7 @@ def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
     Args:
         retry: 0 for the first.
         retry_after_s: what the service asked for; obeyed to the letter.
-        jitter: 0 to 1, drawn anew each time: clients that failed together must not come back together.
+        jitter: 0 to 1, drawn for each wait: clients that failed together must not come back together.
     """
     if retry_after_s is not None:
         return retry_after_s

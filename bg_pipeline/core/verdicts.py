@@ -107,10 +107,9 @@ def shape_of(body: bytes) -> Shape:
 
 def said(body: dict[str, Any]) -> tuple[str, str]:
     """
-    Code and message of an error, in whichever of the vendors' shapes it comes; empty where there is none.
+    Code and message of an error, in any of the usual shapes; empty where there is none.
 
-    remove.bg: `errors[].code/title/detail`. PhotoRoom: `type/detail` on Basic, `error.message/detail` on Plus. bgeraser
-    names only a code; its shape is not documented.
+    The shapes: `errors[].code/title/detail`; `type/detail`; `error.message/detail`; `error`, alone or as a code.
     """
     errors = body.get("errors")
     several = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []

@@ -8,6 +8,9 @@ from bg_pipeline.core.adopting import match, stems_from_before
 from bg_pipeline.core.keys import marked_stem, preferred_stem
 from bg_pipeline_tests.laws.strategies import keys
 
+SUFFIXES = ("-removebg", "-removebg-preview")
+"""What the tools of a vendor append."""
+
 
 @pytest.mark.parametrize(
     ("catalogue", "names", "pairs"),
@@ -32,7 +35,7 @@ from bg_pipeline_tests.laws.strategies import keys
 def test_a_file_is_given_to_the_item_that_it_is_named_after(
     catalogue: list[str], names: list[str], pairs: dict[str, str]
 ) -> None:
-    found = match(catalogue, catalogue, names)
+    found = match(catalogue, catalogue, names, SUFFIXES)
 
     assert (found.pairs, found.unclear) == (pairs, {})
 
@@ -50,7 +53,7 @@ def test_a_file_is_given_to_the_item_that_it_is_named_after(
 def test_where_names_leave_a_doubt_nothing_is_taken(
     wanted: list[str], catalogue: list[str], names: list[str], why: str
 ) -> None:
-    found = match(wanted, [*wanted, *catalogue], names)
+    found = match(wanted, [*wanted, *catalogue], names, SUFFIXES)
 
     assert found.pairs == {}
     assert found.unclear.keys() == set(wanted)
@@ -61,7 +64,7 @@ def test_our_own_name_for_a_twin_settles_whose_the_plain_one_is() -> None:
     catalogue = ["a.jpg", "a.png"]
     marked = f"{marked_stem('a.jpg')}.png"
 
-    assert match(catalogue, catalogue, ["a.png", marked]).pairs == {"a.jpg": marked, "a.png": "a.png"}
+    assert match(catalogue, catalogue, ["a.png", marked], SUFFIXES).pairs == {"a.jpg": marked, "a.png": "a.png"}
     assert stems_from_before(catalogue, ["a.png", marked]) == {"a.jpg": marked_stem("a.jpg")}
 
 
@@ -84,20 +87,20 @@ def test_no_file_is_given_to_two_items_and_order_does_not_matter(
     made: tuple[list[str], list[str]], data: st.DataObject
 ) -> None:
     catalogue, names = made
-    found = match(catalogue, catalogue, names)
+    found = match(catalogue, catalogue, names, SUFFIXES)
 
     assert len(set(found.pairs.values())) == len(found.pairs)
     assert set(found.pairs.values()) <= set(names)
     assert found.pairs.keys().isdisjoint(found.unclear)
     assert found.pairs.keys() | found.unclear.keys() <= set(catalogue)
     shuffled = data.draw(st.permutations(catalogue))
-    assert match(shuffled, shuffled, data.draw(st.permutations(names))) == found
+    assert match(shuffled, shuffled, data.draw(st.permutations(names)), SUFFIXES) == found
 
 
 @given(made=folders())
 def test_what_is_wanted_changes_nothing_about_whose_a_file_is(made: tuple[list[str], list[str]]) -> None:
     catalogue, names = made
-    every = match(catalogue, catalogue, names)
+    every = match(catalogue, catalogue, names, SUFFIXES)
     for key in catalogue:
-        one = match([key], catalogue, names)
+        one = match([key], catalogue, names, SUFFIXES)
         assert (one.pairs.get(key), one.unclear.get(key)) == (every.pairs.get(key), every.unclear.get(key))

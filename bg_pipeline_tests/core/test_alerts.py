@@ -1,4 +1,8 @@
-"""When somebody is told what, and that the text can do no harm."""
+"""Times and texts of alerts: when a person is told, and that the text can do no harm."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,9 +17,22 @@ from bg_pipeline.core.alerts import (
     Notice,
     decide,
     inert,
+    is_over,
     notice,
     retry_in_s,
     too_many_failed,
+)
+from bg_pipeline.core.claims import AskedBy
+from bg_pipeline.core.report import Summary
+from bg_pipeline.core.runlog import (
+    ClearOutRecord,
+    DetectRecord,
+    FailureKind,
+    FailureRecord,
+    ProcessRecord,
+    Record,
+    RetryRecord,
+    Stage,
 )
 
 LOW = Concern(Kind.CREDITS, "bgeraser", "bgeraser: credits are low", ("12 credits are left",))
@@ -113,7 +130,7 @@ def test_what_changes_in_the_text_begins_nothing_new(watch: Watch) -> None:
         ("größe 3×4 – 日本.jpg", "größe 3×4 – 日本.jpg"),
     ],
 )
-def test_keys_break_no_line_and_call_nobody(said: str, shown: str) -> None:
+def test_keys_break_no_line_and_call_no_person(said: str, shown: str) -> None:
     told = notice(Event.BEGAN, said, [said])
 
     assert told == Notice(Event.BEGAN, f"bg_pipeline: {shown}", shown)
@@ -143,3 +160,80 @@ def test_a_share_of_failures_is_told_above_the_rate_and_with_enough_of_them(
 
 def test_a_dead_target_is_tried_after_a_minute_to_an_hour() -> None:
     assert [retry_in_s(n) for n in (1, 2, 3, 6, 7, 10_000)] == [60, 120, 240, 1920, 3600, 3600]
+
+
+NIGHT: dict[str, Any] = {"run_id": "r-2", "job": "nightly", "collections": None, "started_at": 0.0, "ended_at": 200.0}
+DETECTED = DetectRecord(**NIGHT, counts={}, rows=(), work=0, purchases=0, credits=Decimal(0))
+CLEARED = ClearOutRecord(**NIGHT, moved=0, purged=0)
+STOPPED = replace(CLEARED, stopped="too many would go")
+DID_ALL = ProcessRecord(**NIGHT, asked_by=AskedBy.NIGHT, everything=True, summary=Summary())
+DID_SHOES = replace(DID_ALL, everything=False, collections=("shoes",))
+DID_BAGS = replace(DID_SHOES, collections=("bags",))
+DID_SOME_ITEMS = replace(DID_ALL, everything=False)
+RETRIED = RetryRecord(**(NIGHT | {"job": "retry_failed"}), items=1)
+
+
+def failure(stage: Stage, *collections: str) -> FailureRecord:
+    return FailureRecord(
+        run_id="r-1",
+        job="retry_failed",
+        collections=collections or None,
+        started_at=0.0,
+        ended_at=100.0,
+        stage=stage,
+        failure=FailureKind.ERROR,
+        cause="boom",
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "collections", "records", "over"),
+    [
+        (Stage.DETECTION, (), [DETECTED], True),
+        (Stage.DETECTION, (), [CLEARED, DID_ALL, RETRIED], False),
+        (Stage.CLEAR_OUT, (), [CLEARED], True),
+        (Stage.CLEAR_OUT, (), [STOPPED], False),
+        (Stage.CLEAR_OUT, (), [DETECTED, DID_ALL], False),
+        (Stage.PROCESSING, (), [DID_ALL], True),
+        (Stage.PROCESSING, (), [DETECTED, CLEARED], False),
+        (Stage.PROCESSING, (), [DID_SHOES, DID_BAGS], False),
+        (Stage.PROCESSING, (), [DID_SOME_ITEMS], False),
+        (Stage.PROCESSING, ("shoes",), [DID_ALL], True),
+        (Stage.PROCESSING, ("shoes",), [DID_SHOES], True),
+        (Stage.PROCESSING, ("shoes",), [DID_BAGS], False),
+        (Stage.PROCESSING, ("shoes",), [DID_SOME_ITEMS], False),
+        (Stage.PROCESSING, ("bags", "shoes"), [DID_SHOES], False),
+        (Stage.PROCESSING, ("bags", "shoes"), [DID_SHOES, DID_BAGS], True),
+        (Stage.PROCESSING, ("hats", "shoes"), [DID_SHOES], True),
+        (Stage.OTHER, (), [RETRIED], True),
+        (Stage.OTHER, (), [DETECTED, CLEARED, DID_ALL], False),
+    ],
+)
+def test_a_failure_is_over_when_a_later_run_did_the_same(
+    stage: Stage, collections: tuple[str, ...], records: list[Record], over: bool
+) -> None:
+    """`shoes` and `bags` have pending items, `hats` have none."""
+    failed, pending = failure(stage, *collections), {"shoes", "bags"}
+
+    assert is_over(failed, records, pending, now=300.0) is over
+    before = [replace(record, ended_at=99.0) for record in records]
+    assert not is_over(failed, before, pending, now=300.0)
+
+
+@pytest.mark.parametrize(
+    ("collections", "pending", "over"),
+    [((), {"shoes"}, False), ((), set(), True), (("shoes",), {"shoes"}, False), (("shoes",), {"bags"}, True)],
+)
+def test_a_failed_run_is_over_when_nothing_that_it_worked_on_is_pending(
+    collections: tuple[str, ...], pending: set[str], over: bool
+) -> None:
+    assert is_over(failure(Stage.PROCESSING, *collections), [], pending, now=300.0) is over
+    assert not is_over(failure(Stage.DETECTION), [], pending, now=300.0)
+
+
+def test_a_failure_that_no_record_can_end_is_over_after_a_day() -> None:
+    failed = failure(Stage.OTHER)
+
+    assert not is_over(failed, [], set(), now=100.0 + REPEAT_S - 1)
+    assert is_over(failed, [], set(), now=100.0 + REPEAT_S + 1)
+    assert not is_over(failure(Stage.DETECTION), [], set(), now=100.0 + REPEAT_S + 1)

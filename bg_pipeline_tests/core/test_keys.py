@@ -59,7 +59,14 @@ def test_an_odd_but_harmless_key_is_allowed(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "stem"),
-    [("c/a.jpg", "c/a"), ("c/a.b.jpg", "c/a.b"), ("c/a", "c/a"), ("c/.png", "c/_.png"), ("c.d/a.JPG", "c.d/a")],
+    [
+        ("c/a.jpg", "c/a"),
+        ("c/a.b.jpg", "c/a.b"),
+        ("c/a", "c/a"),
+        ("c/.png", "c/_.png"),
+        ("c.d/a.JPG", "c.d/a"),
+        ("png/a", "png/a"),
+    ],
 )
 def test_an_output_keeps_its_folders_and_loses_its_extension(key: str, stem: str) -> None:
     assert keys.preferred_stem(key) == stem

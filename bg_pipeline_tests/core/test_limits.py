@@ -18,7 +18,6 @@ from bg_pipeline.core.limits import (
     refused,
     released,
     succeeded,
-    units_of,
 )
 from bg_pipeline.core.records import RateFacts
 
@@ -305,14 +304,3 @@ def test_a_request_larger_than_the_whole_allowance_has_a_window_to_itself() -> N
 def test_a_state_that_another_version_left_is_learned_anew() -> None:
     assert limits_from({"rows": 3}) == Limits()
     assert limits_from(None) == Limits()
-
-
-@pytest.mark.parametrize(
-    ("size", "units"),
-    [((625, 400), 1), ((1600, 1200), 2), ((2500, 1600), 4), ((4000, 2500), 10), ((6250, 4000), 25)],
-    ids=str,
-)
-def test_remove_bg_counts_megapixels(size: tuple[int, int], units: float) -> None:
-    """remove.bg/api, "Rate limit", read 2026-11."""
-    assert units_of("removebg", *size) == units
-    assert units_of("bgeraser", *size) == 1

@@ -1,4 +1,4 @@
-"""Waits, what headers say, and exit codes."""
+"""Waits, headers, exit codes and summaries."""
 
 import json
 import math
@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_pipeline import errors
+from bg_pipeline.core.claims import AskedBy
 from bg_pipeline.core.credits import runs_out_on
 from bg_pipeline.core.media import sniff
-from bg_pipeline.core.records import RateFacts
-from bg_pipeline.core.report import Exit, Failure, Summary, exit_code_of
+from bg_pipeline.core.records import RateFacts, State
+from bg_pipeline.core.report import Cause, Exit, Failure, Summary, exit_code_of
 from bg_pipeline.core.retry import parse_rate, parse_retry_after, wait_s
+from bg_pipeline.core.runlog import ProcessRecord, from_json, to_json
 
 DATE = "Mon, 01 Jun 2020 15:48:36 GMT"
 HEADERS = st.none() | st.sampled_from(("7", "-5", DATE, "Mon, 01 Jun 2020 15:48:36 +9999")) | st.text(max_size=12)
@@ -118,7 +120,7 @@ def test_every_error_that_ends_a_command_has_its_exit_code(error: errors.BgPipel
         (Summary(quarantined=1), Exit.SOME_FAILED),
         (Summary(failed=1, paused="no credits"), Exit.PAUSED),
         (Summary(budget_reached=True), Exit.BUDGET),
-        (Summary(pending=1, failures=[Failure("a", "pending", "503")]), Exit.SOME_FAILED),
+        (Summary(pending=1, failures=[Failure("a", State.PENDING, "503", Cause.SERVICE)]), Exit.SOME_FAILED),
         (Summary(busy="held"), Exit.LEASE),
     ],
 )
@@ -136,10 +138,18 @@ def test_summaries_of_collections_add_up() -> None:
 
 def test_a_summary_survives_being_logged() -> None:
     summary = Summary(
-        credits=Decimal("0.25"), saved=Decimal(3), credits_in_doubt=Decimal(1), failures=[Failure("a", "failed", "x")]
+        credits=Decimal("0.25"),
+        saved=Decimal(3),
+        credits_in_doubt=Decimal(1),
+        bought_from={"bgeraser": 2},
+        paused="an outage",
+        failures=[Failure("a", State.FAILED, "x", Cause.PICTURE)],
+    )
+    record = ProcessRecord(
+        run_id="r", job="j", collections=None, started_at=1.0, asked_by=AskedBy.NIGHT, everything=True, summary=summary
     )
 
-    assert Summary.from_dict(json.loads(json.dumps(summary.as_dict()))) == summary
+    assert from_json(ProcessRecord, json.loads(json.dumps(to_json(record)))) == record
 
 
 @pytest.mark.parametrize(

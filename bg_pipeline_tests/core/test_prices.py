@@ -5,16 +5,20 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.config import PROVIDERS, Settings
 from bg_pipeline.core.params import refusal
-from bg_pipeline.core.prices import PRICES, credits_for, credits_for_stage, downgrade, max_pixels, quote
-from bg_pipeline.core.recipe import Cut, Step
+from bg_pipeline.core.prices import credits_for, credits_for_stage, downgrade, quote
+from bg_pipeline.core.recipe import Cut, Tool
+from bg_pipeline.core.vendor import FREE, Price, Tier, Variant, Vendor
+from bg_pipeline.settings.reader import Found
+from bg_pipeline.vendors.registry import OURS, plugin
+from bg_pipeline.wiring.settings import compose
 
 QUARTER, ONE, NOTHING = Decimal("0.25"), Decimal(1), Decimal(0)
+VENDORS = {name: plugin(name).vendor for name in OURS}
 
 
-def cut(provider: str, surface: str = "", **params: str) -> Cut:
-    return Cut(provider, 2500, surface=surface, params=params)
+def cut(vendor: str, variant: str = "", **params: str) -> Cut:
+    return VENDORS[vendor].cut(2500, variant, params=params)
 
 
 @pytest.mark.parametrize(
@@ -39,14 +43,22 @@ def cut(provider: str, surface: str = "", **params: str) -> Cut:
     ],
 )
 def test_each_tier_has_its_price(bought: Cut, pixels: int | None, expected: Decimal) -> None:
-    assert credits_for(bought, pixels) == expected
+    assert credits_for(VENDORS[bought.provider], bought, pixels) == expected
 
 
-def test_a_work_costs_what_its_stages_cost_together() -> None:
-    whole = replace(cut("bgeraser", "tools"), steps=(Step("upscale"), Step("crop")))
+def test_a_purchase_costs_what_its_stages_cost_together() -> None:
+    whole = replace(cut("bgeraser", "tools"), tools=(Tool("upscale"), Tool("crop")))
+    bgeraser = VENDORS["bgeraser"]
 
-    assert [credits_for_stage(stage, None) for stage in whole.stages] == [ONE, ONE, ONE]
-    assert credits_for(whole, None) == 3
+    assert [credits_for_stage(bgeraser, stage, None) for stage in whole.stages] == [ONE, ONE, ONE]
+    assert credits_for(bgeraser, whole, None) == 3
+
+
+def test_a_tool_costs_a_call_and_not_the_size_of_the_cut() -> None:
+    vendor = Vendor("acme", "Acme", {"": Variant(FREE)}, tiers={"small": Tier(QUARTER, 100)})
+    whole = vendor.cut(2500, params={"size": "small"}, tools=(Tool("upscale"),))
+
+    assert [credits_for_stage(vendor, stage, None) for stage in whole.stages] == [QUARTER, ONE]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +77,7 @@ def test_a_work_costs_what_its_stages_cost_together() -> None:
     ],
 )
 def test_no_more_is_sent_than_a_tier_gives_back(bought: Cut, expected: int) -> None:
-    assert max_pixels(bought) == expected
+    assert bought.max_pixels == expected
 
 
 @pytest.mark.parametrize(
@@ -92,19 +104,28 @@ def test_a_lower_tier_shows_in_pixels_or_credits(
 
 
 def test_a_quote_says_whether_the_balance_lasts_above_the_threshold() -> None:
-    v1 = cut("bgeraser", "v1")
+    bgeraser, v1 = VENDORS["bgeraser"], cut("bgeraser", "v1")
 
-    assert quote(v1, 100, Decimal(150), Decimal(50))["enough"] is True
-    assert quote(v1, 101, Decimal(150), Decimal(50))["enough"] is False
-    assert quote(v1, 101, None, Decimal(50))["enough"] is None
-    assert quote(v1, 0, None, Decimal(50))["enough"] is True
-    assert quote(v1, 1000, None, Decimal(50))["money_usd"] == 39.0
+    assert quote(bgeraser, v1, 100, Decimal(150), Decimal(50))["enough"] is True
+    assert quote(bgeraser, v1, 101, Decimal(150), Decimal(50))["enough"] is False
+    assert quote(bgeraser, v1, 101, None, Decimal(50))["enough"] is None
+    assert quote(bgeraser, v1, 0, None, Decimal(50))["enough"] is True
+    assert quote(bgeraser, v1, 1000, None, Decimal(50))["money_usd"] == 39.0
 
 
-def test_providers_can_be_compared_side_by_side() -> None:
-    settings = Settings()
+def test_a_vendor_without_a_published_price_is_quoted_in_credits_alone() -> None:
+    vendor = Vendor("acme", "Acme", {"": Variant(Price(None, "acme.example publishes none, read 2026-11"))})
+    found = quote(vendor, vendor.cut(2500), 3, None, Decimal(0))
 
-    assert {name: quote(settings.cut(name), 1000, None, Decimal(0))["money_usd"] for name in PROVIDERS} == {
+    assert (found["credits"], found["money_usd"]) == (3.0, None)
+
+
+def test_vendors_can_be_compared_side_by_side() -> None:
+    offers = compose(Found()).offers()
+    found = {offer.name: quote(offer.vendor, offer.cut, 1000, None, Decimal(0))["money_usd"] for offer in offers}
+
+    # Others may be installed.
+    assert {name: found[name] for name in OURS} == {
         "local": 0.0,
         "rembg": 0.0,
         "bgeraser": 39.0,
@@ -113,15 +134,27 @@ def test_providers_can_be_compared_side_by_side() -> None:
     }
 
 
-@pytest.mark.parametrize("price", PRICES.values(), ids=map(str, PRICES))
-def test_every_price_has_a_source_and_a_date(price: object) -> None:
-    source = price.source  # type: ignore[attr-defined]
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
+def test_every_fact_has_a_source_and_a_date(vendor: Vendor) -> None:
+    facts = [variant.price for variant in vendor.variants.values()]
 
-    assert source == "made on this machine" or "read 2026-11" in source
+    assert all(price is FREE or "read 2026-11" in price.source for price in facts)
+    assert all("read 2026-11" in source or "not looked up" in source for source in vendor.sources)
+    assert vendor.sources or all(price is FREE for price in facts)
 
 
 @pytest.mark.parametrize(
-    ("provider", "surface", "params"),
+    ("size", "units"),
+    [((625, 400), 1), ((1600, 1200), 2), ((2500, 1600), 4), ((4000, 2500), 10), ((6250, 4000), 25)],
+    ids=str,
+)
+def test_a_call_counts_for_the_units_of_its_vendor(size: tuple[int, int], units: float) -> None:
+    assert VENDORS["removebg"].units(*size) == units
+    assert VENDORS["bgeraser"].units(*size) == 1
+
+
+@pytest.mark.parametrize(
+    ("vendor", "variant", "params"),
     [
         ("bgeraser", "tools", {"image": "x"}),
         ("bgeraser", "v1", {"size": "preview"}),
@@ -141,12 +174,12 @@ def test_every_price_has_a_source_and_a_date(price: object) -> None:
         ("local", "", {"a": "b"}),
     ],
 )
-def test_what_would_break_an_answer_is_not_passed_through(provider: str, surface: str, params: dict[str, str]) -> None:
-    assert refusal(provider, surface, params)
+def test_what_would_break_an_answer_is_not_passed_through(vendor: str, variant: str, params: dict[str, str]) -> None:
+    assert refusal(VENDORS[vendor], variant, params)
 
 
 @pytest.mark.parametrize(
-    ("provider", "surface", "params"),
+    ("vendor", "variant", "params"),
     [
         ("local", "", {}),
         ("bgeraser", "tools", {"model": "v2"}),
@@ -156,5 +189,5 @@ def test_what_would_break_an_answer_is_not_passed_through(provider: str, surface
         ("photoroom", "plus", {"shadow.mode": "ai.soft", "export.format": "webp", "segmentation.prompt": "the shoe"}),
     ],
 )
-def test_anything_else_is(provider: str, surface: str, params: dict[str, str]) -> None:
-    assert refusal(provider, surface, params) == ""
+def test_anything_else_is(vendor: str, variant: str, params: dict[str, str]) -> None:
+    assert refusal(VENDORS[vendor], variant, params) == ""

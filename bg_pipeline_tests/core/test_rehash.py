@@ -7,9 +7,9 @@ _DAY = 86_400.0
 
 def test_a_slice_is_due_once_a_day_and_the_next_one_is_the_one_after_the_last() -> None:
     assert due_slice(7, 5 * _DAY, None) == Slice(0, 7)
-    assert due_slice(7, 5 * _DAY + 9, {"day": 5, "slice": 0}) is None
-    assert due_slice(7, 6 * _DAY, {"day": 5, "slice": 0}) == Slice(1, 7)
-    assert due_slice(7, 6 * _DAY, {"day": 5, "slice": 6}) == Slice(0, 7)
+    assert due_slice(7, 5 * _DAY + 9, (5, 0)) is None
+    assert due_slice(7, 6 * _DAY, (5, 0)) == Slice(1, 7)
+    assert due_slice(7, 6 * _DAY, (5, 6)) == Slice(0, 7)
 
 
 def test_a_schedule_that_leaves_out_days_leaves_out_no_slice() -> None:
@@ -18,7 +18,7 @@ def test_a_schedule_that_leaves_out_days_leaves_out_no_slice() -> None:
         slice_ = due_slice(7, week * 7 * _DAY, last)
         assert slice_
         seen.add(slice_.number)
-        last = {"day": day_of(week * 7 * _DAY), "slice": slice_.number}
+        last = (day_of(week * 7 * _DAY), slice_.number)
 
     assert seen == set(range(7))
 
@@ -28,4 +28,4 @@ def test_no_slice_is_ever_due_where_none_is_wanted() -> None:
 
 
 def test_a_last_slice_of_a_longer_round_is_followed_by_one_of_this_round() -> None:
-    assert due_slice(2, 6 * _DAY, {"day": 5, "slice": 6}) == Slice(1, 2)
+    assert due_slice(2, 6 * _DAY, (5, 6)) == Slice(1, 2)

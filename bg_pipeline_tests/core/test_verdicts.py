@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_pipeline.core.verdicts import OTHERWISE, Rule, Shape, Verdict, judge, number, read_json, said, shape_of
-from bg_pipeline.providers import bgeraser, photoroom, removebg
+from bg_pipeline.vendors.bgeraser import client as bgeraser
+from bg_pipeline.vendors.photoroom import client as photoroom
+from bg_pipeline.vendors.removebg import client as removebg
 
 TABLES = {"bgeraser": bgeraser.VERDICTS, "removebg": removebg.VERDICTS, "photoroom": photoroom.VERDICTS}
 LINES = [(f"{name} {number}", table, rule) for name, table in TABLES.items() for number, rule in enumerate(table)]

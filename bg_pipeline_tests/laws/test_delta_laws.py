@@ -7,11 +7,12 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.delta import WORK_REASONS, Delta, settle, survey
+from bg_pipeline.core.delta import WORK_REASONS, Delta, survey
 from bg_pipeline.core.keys import fold, key_bytes
-from bg_pipeline.core.recipe import Recipe, work_id
-from bg_pipeline.core.records import Entry, State
-from bg_pipeline_tests.laws.strategies import entries, published, recipes
+from bg_pipeline.core.recipe import Recipe, purchase_id
+from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.relations import price
+from bg_pipeline_tests.laws.strategies import CUTS, RENDITIONS, entries, published, recipes
 
 
 def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = frozenset()) -> Delta:
@@ -19,9 +20,11 @@ def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = fro
     # Of several keys that carry one work, a manifest names the first.
     last_first = sorted(known, key=lambda e: key_bytes(e.key), reverse=True)
     carriers = {
-        e.published.work_id: e.key for e in last_first if e.published and e.state is State.PUBLISHED and not e.absent
+        e.published.purchase_id: e.key
+        for e in last_first
+        if e.published and e.state is State.PUBLISHED and not e.absent
     }
-    return settle(
+    return price(
         survey(known, recipe, frozenset()),
         price=lambda _entry: Decimal(1),
         bought=bought,
@@ -51,7 +54,7 @@ def completed(delta: Delta, known: Iterable[Entry], recipe: Recipe) -> list[Entr
 def test_planning_again_after_a_completed_plan_yields_no_work(known: list[Entry], recipe: Recipe) -> None:
     first = planned(known, recipe)
     done = completed(first, known, recipe)
-    again = planned(done, recipe, frozenset(e.published.work_id for e in done if e.published))
+    again = planned(done, recipe, frozenset(e.published.purchase_id for e in done if e.published))
 
     assert again.work == ()
     assert again.purchases == 0
@@ -87,18 +90,66 @@ def test_distinct_keys_get_distinct_outputs(known: list[Entry], recipe: Recipe) 
 
 @given(known=entries(), recipe=recipes)
 def test_no_work_is_bought_twice_in_one_plan(known: list[Entry], recipe: Recipe) -> None:
-    buying = [change.work_id for change in planned(known, recipe).changes if change.purchase]
+    buying = [change.purchase_id for change in planned(known, recipe).changes if change.purchase]
 
     assert len(buying) == len(set(buying))
 
 
 @given(known=entries(), recipe=recipes)
 def test_what_has_a_master_is_never_bought(known: list[Entry], recipe: Recipe) -> None:
-    every_work = frozenset(work_id(e.content_hash, recipe.cut.hash) for e in known)
+    for name in recipe.cut.digests:
+        every_work = frozenset(purchase_id(e.content_hash, name) for e in known)
 
-    assert planned(known, recipe, every_work).purchases == 0
+        assert planned(known, recipe, every_work).purchases == 0
+
+
+NAMES = {name: of.digests for of in (*CUTS, *RENDITIONS) for name in of.digests}
+
+
+def under(scheme: int, known: Iterable[Entry]) -> list[Entry]:
+    """The same manifest with the names of one scheme: 0 for the present one, -1 for the oldest."""
+    renamed = []
+    for entry in known:
+        shown = entry.published
+        if shown:
+            cut, rendition = NAMES[shown.cut_digest][scheme], NAMES[shown.rendition_digest][scheme]
+            work = purchase_id(shown.content_hash, cut)
+            shown = replace(shown, purchase_id=work, cut_digest=cut, rendition_digest=rendition)
+            entry = replace(entry, published=shown, purchase_id=work)  # noqa: PLW2901
+        renamed.append(entry)
+    return renamed
+
+
+@given(known=entries(), recipe=recipes)
+def test_a_newer_scheme_changes_no_class_no_price_and_no_hold(known: list[Entry], recipe: Recipe) -> None:
+    present, older = (
+        [
+            replace(change, purchase_id="")
+            for change in planned(
+                renamed, recipe, frozenset(e.published.purchase_id for e in renamed if e.published)
+            ).changes
+        ]
+        for renamed in (under(0, known), under(-1, known))
+    )
+
+    assert present == older
 
 
 @given(known=entries(), recipe=recipes)
 def test_every_change_says_why(known: list[Entry], recipe: Recipe) -> None:
     assert all(change.because for change in planned(known, recipe).changes)
+
+
+@given(known=entries(), recipe=recipes)
+def test_a_changed_recipe_makes_nothing_pending_that_it_alone_asks_to_buy(known: list[Entry], recipe: Recipe) -> None:
+    before = {e.key: e for e in known}
+
+    for change in planned(known, recipe).changes:
+        shown = before[change.key].published
+        if change.on_request:
+            assert change.becomes is None
+            assert shown is not None
+            assert shown.cut_digest not in recipe.cut.digests
+        elif change.reason is Reason.RECIPE_CHANGED and change.purchase:
+            assert shown is not None
+            assert shown.cut_digest in {name for cut in recipe.accepted for name in cut.digests}

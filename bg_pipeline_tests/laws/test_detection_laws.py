@@ -1,22 +1,25 @@
-"""What holds of names, slices, deletes, and of the manifest's own view of what is settled."""
+"""Laws of names, slices and deletes, and of the manifest's own view of what is up to date."""
 
 import random
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert
 
 from bg_pipeline.core import deletes
-from bg_pipeline.core.delta import Goal, is_settled, survey
+from bg_pipeline.core.delta import Goal, is_up_to_date, survey
 from bg_pipeline.core.keys import allocate_stems, fold, key_bytes, plain_stem, preferred_stem, stems_for, unsafe
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.rehash import Slice
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.items import SqlManifest
-from bg_pipeline.manifest.schema import items
+from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.rows import MAIN
+from bg_pipeline.manifest.schema import items, publications
 from bg_pipeline_tests.laws.strategies import entries, keys, recipes
 
 
@@ -30,50 +33,54 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     made.close()
 
 
-def _fill(database: Database, known: list[Entry]) -> None:
+def _fill(database: Database, catalogue: int, known: list[Entry]) -> None:
     rows = [
         {
+            "catalogue_id": catalogue,
             "key": e.key,
             "collection": e.collection,
             "content_hash": e.content_hash,
             "media_type": e.media_type,
             "state": e.state,
             "reason": e.reason or "",
-            "work_id": e.work_id,
+            "purchase_id": e.purchase_id,
             "stem": e.stem or None,
             "absent": e.absent,
             "changed_at": 0.0,
-            "published_work_id": e.published.work_id if e.published else "",
-            "published_cut_hash": e.published.cut_hash if e.published else "",
-            "published_rendition_hash": e.published.rendition_hash if e.published else "",
-            "published_content_hash": e.published.content_hash if e.published else "",
-            "output_name": e.published.output_name if e.published else None,
-            "output_digest": e.published.output_digest if e.published else "",
         }
         for e in known
     ]
+    shown = [
+        {"catalogue_id": catalogue, "key": e.key, "rendition": MAIN, **asdict(e.published)}
+        for e in known
+        if e.published
+    ]
     with database.write() as conn:
-        conn.execute(text("DELETE FROM items"))
+        conn.execute(delete(items))
+        conn.execute(delete(publications))
         if rows:
             conn.execute(insert(items), rows)
+        if shown:
+            conn.execute(insert(publications), shown)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(known=entries(), recipe=recipes, missing=st.booleans())
-def test_the_manifest_and_the_delta_agree_on_what_is_settled(
-    database: Database, known: list[Entry], recipe: Recipe, missing: bool
+@given(known=entries(), recipe=recipes, missing=st.booleans(), rerender=st.booleans())
+def test_the_manifest_and_the_delta_agree_on_what_is_up_to_date(
+    database: Database, known: list[Entry], recipe: Recipe, missing: bool, rerender: bool
 ) -> None:
-    _fill(database, known)
-    manifest = SqlManifest(database)
-    goal = Goal.of(recipe)
-    lost = {e.key for e in known if is_settled(e, goal)} if missing else set()
+    catalogue = catalogue_id(database)
+    _fill(database, catalogue, known)
+    deltas = SqlDeltas(database, catalogue)
+    goal = Goal.of(recipe, rerender=rerender)
+    lost = {e.key for e in known if is_up_to_date(e, goal)} if missing else set()
 
-    rest = [*manifest.unsettled(recipe), *manifest.some(sorted(lost, key=key_bytes))]
-    piecemeal = survey(rest, recipe, lost, manifest.settled(recipe) - len(lost))
-    whole = survey(known, recipe, lost)
+    rest = [*deltas.out_of_date(goal), *deltas.get_many(sorted(lost, key=key_bytes))]
+    piecemeal = survey(rest, recipe, lost, deltas.up_to_date(goal) - len(lost), rerender=rerender)
+    whole = survey(known, recipe, lost, rerender=rerender)
 
-    assert {e.key for e in manifest.unsettled(recipe)} == {
-        e.key for e in known if not is_settled(e, goal) and not (e.absent and e.state is State.DELETED)
+    assert {e.key for e in deltas.out_of_date(goal)} == {
+        e.key for e in known if not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED)
     }
     assert piecemeal.unchanged == whole.unchanged
     assert [change for _, change in piecemeal.candidates] == [change for _, change in whole.candidates]

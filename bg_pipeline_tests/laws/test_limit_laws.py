@@ -13,8 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from bg_pipeline.core.limits import SLOT_S, Limits, Pace, ask, failed, limits_from, refused, released, succeeded
 from bg_pipeline.core.records import RateFacts
-from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.gates import SqlGates
 
 NOW = 1_800_000_000.0
 waits = st.none() | st.sampled_from([0.0, 1.0, 4.0, 30.0, 59.0, 600.0])
@@ -78,7 +78,7 @@ class Account(RuleBasedStateMachine):
         pass
 
     @rule()
-    def the_process_starts_anew(self) -> None:
+    def the_process_starts_again(self) -> None:
         self.state = limits_from(json.loads(json.dumps(self.state.as_json())))
 
     @invariant()
@@ -129,13 +129,13 @@ def test_two_processes_together_never_exceed_the_limit(steps: list[tuple[bool, s
     with TemporaryDirectory() as folder:
         databases = [Database(f"sqlite:///{Path(folder)}/manifest.db") for _ in range(2)]
         try:
-            _interleave([SqlControl(database) for database in databases], steps, width)
+            _interleave([SqlGates(database) for database in databases], steps, width)
         finally:
             for database in databases:
                 database.close()
 
 
-def _interleave(controls: list[SqlControl], steps: list[tuple[bool, str]], width: int) -> None:
+def _interleave(of_process: list[SqlGates], steps: list[tuple[bool, str]], width: int) -> None:
     now = NOW
     in_flight: dict[str, tuple[int, float]] = {}
 
@@ -149,10 +149,10 @@ def _interleave(controls: list[SqlControl], steps: list[tuple[bool, str]], width
 
     for number, (second, step) in enumerate(steps):
         process, token = int(second), str(number)
-        control = controls[process]
+        gates = of_process[process]
         if step == "ask":
             admitted: list[bool] = []
-            control.change_limits(
+            gates.change_limits(
                 "bgeraser", lambda found, t=token, a=admitted: asked(limits_from(found), t, a).as_json()
             )
             if admitted[0]:
@@ -163,11 +163,11 @@ def _interleave(controls: list[SqlControl], steps: list[tuple[bool, str]], width
             mine = [name for name, (owner, _) in in_flight.items() if owner == process]
             if mine and step == "answer":
                 del in_flight[mine[0]]
-                control.change_limits("bgeraser", lambda found, t=mine[0]: answered(found, t))
+                gates.change_limits("bgeraser", lambda found, t=mine[0]: answered(found, t))
         in_flight = {name: (owner, since) for name, (owner, since) in in_flight.items() if since + SLOT_S > now}
         assert len(in_flight) <= width
         assert set(in_flight) == {
-            name for name, slot in limits_from(control.limits("bgeraser")).slots.items() if slot.deadline > now
+            name for name, slot in limits_from(gates.limits("bgeraser")).slots.items() if slot.deadline > now
         }
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.buckets import BucketError, Found, Objects, Page
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.places import Bucket
+from bg_pipeline.stores.s3.buckets import BucketError, Found, Objects, Page
+from bg_pipeline.stores.s3.place import Bucket
 
 PAGE = 3
 
@@ -32,13 +32,13 @@ class Shelf(Objects):
         return Page(rows, "true" if more else "false", rows[-1].key if more else "", len(rows))
 
 
-def listed(shelf: Shelf, landmarks: list[str]) -> list[str]:
-    return [found.key for found in shelf.list(sorted(landmarks, key=key_bytes))]
+def listed(shelf: Shelf, split_points: list[str]) -> list[str]:
+    return [found.key for found in shelf.list(sorted(split_points, key=key_bytes))]
 
 
 @given(KEYS, KEYS)
-def test_landmarks_change_neither_what_is_listed_nor_its_order(keys: list[str], landmarks: list[str]) -> None:
-    assert listed(Shelf(keys), landmarks) == sorted(keys, key=key_bytes)
+def test_landmarks_change_neither_what_is_listed_nor_its_order(keys: list[str], split_points: list[str]) -> None:
+    assert listed(Shelf(keys), split_points) == sorted(keys, key=key_bytes)
 
 
 @given(KEYS, st.integers(1, 4))

@@ -1,0 +1,159 @@
+"""What the changes of a delta have to do with each other: twins, renames, purchases with their price, output names."""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from bg_pipeline.core import keys
+from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal, Survey
+from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.records import Change, Entry, Reason
+
+_MAYBE_TWINS = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
+
+
+def price(
+    found: Survey,
+    *,
+    price: Callable[[Entry], Decimal],
+    bought: Container[str],
+    carriers: Mapping[str, str],
+    taken: Callable[[str], bool],
+    apply_recipe_change: bool = False,
+    recipe_change_limit: int | None = None,
+) -> Delta:
+    """
+    Find twins and renames, give each purchase its price and each item its output name.
+
+    Args:
+        found: `survey` of the same entries.
+        price: credits for buying the cut of an entry.
+        bought: work ids that have a master.
+        carriers: work id to a listed key that is published from it.
+        taken: whether a folded stem is a listed item's.
+        apply_recipe_change: buy what only the recipe asks for; otherwise it is held.
+        recipe_change_limit: purchases of that kind; those published longest ago come first. None for all.
+
+    Returns:
+        Changes in key order. A work is bought for the first key that needs it, and is free for the others.
+    """
+    related = [_Related.of(entry, change, found.goal, bought) for entry, change in found.candidates]
+    _find_renames(related)
+    waiting = _waiting(related, found.goal, bought)
+    asked = set(sorted(waiting, key=waiting.__getitem__)[: recipe_change_limit if apply_recipe_change else 0])
+
+    claimed: dict[str, str] = {}
+    for item in related:
+        change = item.change
+        twin = carriers.get(change.purchase_id) or claimed.get(change.purchase_id)
+        if change.reason in _MAYBE_TWINS and twin not in {None, change.key}:
+            change = replace(change, reason=Reason.DUPLICATE, because=f"the same picture as {twin}")
+        if change.reason in WORK_REASONS:
+            if change.purchase_id not in bought:
+                first = change.purchase_id not in claimed
+                recut = item.only_the_cut_differs(found.goal)
+                held = recut and first and change.purchase_id not in asked
+                if held and (restored := _restored(item, found, bought)):
+                    item.change = restored
+                    continue
+                # An item without a cutout of its own cannot stay as it is: it is pending like any other.
+                on_request = recut and change.purchase_id in asked and item.entry.published is not None
+                change = replace(
+                    change,
+                    purchase=first,
+                    credits=price(item.entry) if first else Decimal(0),
+                    held=held,
+                    on_request=on_request,
+                    becomes=None if held or on_request else change.becomes,
+                )
+            if not change.held:
+                claimed.setdefault(change.purchase_id, change.key)
+        item.change = change
+
+    renamed_away = {item.change.renamed_from for item in related}
+    stems = _stems(related, taken)
+    return Delta(
+        changes=tuple(
+            replace(i.change, stem=stems.get(i.change.key, "")) for i in related if i.change.key not in renamed_away
+        ),
+        unchanged=found.unchanged,
+        collisions={key: stem for key, stem in stems.items() if stem != keys.plain_stem(key)},
+    )
+
+
+@dataclass(slots=True)
+class _Related:
+    """An entry with what is known of it so far, and the entry that it was renamed from."""
+
+    entry: Entry
+    change: Change
+    before: Entry | None = None
+
+    @classmethod
+    def of(cls, entry: Entry, change: Change, goal: Goal, bought: Container[str]) -> "_Related":
+        """Its purchase is the first accepted one that has a master; if none has, that of the first cut."""
+        if change.reason in WORK_REASONS and change.purchase_id not in bought:
+            works = [purchase_id(entry.content_hash, cut) for cut in goal.cuts]
+            best = next((work for work in works if work in bought), works[0])
+            if best != change.purchase_id:
+                change = replace(change, purchase_id=best)
+        return cls(entry, change)
+
+    @property
+    def origin(self) -> Entry:
+        """The entry whose cutout is published for this one."""
+        return self.before or self.entry
+
+    def only_the_cut_differs(self, goal: Goal) -> bool:
+        """Whether the same bytes are published, cut in a way that will not do, and this cut was not asked for yet."""
+        if self.change.reason is Reason.UNFINISHED and self.entry.purchase_id in {
+            purchase_id(self.entry.content_hash, cut) for cut in goal.first
+        }:
+            return False
+        shown = self.origin.published
+        return shown is not None and shown.content_hash == self.entry.content_hash and shown.cut_digest not in goal.cuts
+
+
+def _find_renames(related: Sequence[_Related]) -> None:
+    """A new key for the bytes of one that went is a rename, which uses up the key that went."""
+    vanished: dict[str, Entry] = {}
+    for item in related:
+        if item.change.reason is Reason.DELETED:
+            vanished.setdefault(item.entry.content_hash, item.entry)
+    for item in related:
+        if item.change.reason is Reason.NEW and (old := vanished.pop(item.entry.content_hash, None)):
+            item.before = old
+            item.change = replace(item.change, reason=Reason.RENAMED, because=f"was {old.key}", renamed_from=old.key)
+
+
+def _waiting(related: Iterable[_Related], goal: Goal, bought: Container[str]) -> dict[str, tuple[float, bytes]]:
+    """Works that only the recipe asks for, with what they are sorted by: oldest cutout first."""
+    found: dict[str, tuple[float, bytes]] = {}
+    for item in related:
+        work = item.change.purchase_id
+        if item.change.reason in WORK_REASONS and work not in bought and item.only_the_cut_differs(goal):
+            age = (item.origin.published_at or 0.0, keys.key_bytes(item.entry.key))
+            found[work] = min(age, found.get(work, age))
+    return found
+
+
+def _restored(item: _Related, found: Survey, bought: Container[str]) -> Change | None:
+    """A held item whose output was lost gets it back as it was; the new cut is held again by the next delta."""
+    shown = item.entry.published
+    if shown is None or item.entry.key not in found.missing_outputs or shown.purchase_id not in bought:
+        return None
+    because = f"{shown.output_name} is not in the output; its old cut is put back"
+    return replace(item.change, reason=Reason.OUTPUT_MISSING, because=because, purchase_id=shown.purchase_id)
+
+
+def _stems(related: Iterable[_Related], taken: Callable[[str], bool]) -> dict[str, str]:
+    """Stems for those that have none. A rename within a folder that changes only the extension keeps its stem."""
+    nameless = [i for i in related if i.change.reason in WORK_REASONS and not i.entry.stem]
+    kept = {
+        i.entry.key: i.before.stem
+        for i in nameless
+        if i.before and i.before.stem and keys.plain_stem(i.before.key) == keys.plain_stem(i.entry.key)
+    }
+    passed_on = {keys.fold(stem) for stem in kept.values()}
+    rest = [i.entry.key for i in nameless if i.entry.key not in kept]
+    return kept | keys.allocate_stems(rest, lambda stem: stem in passed_on or taken(stem))

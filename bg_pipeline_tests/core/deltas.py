@@ -1,0 +1,54 @@
+"""Recipes and entries of a small catalogue, and the delta of them."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from bg_pipeline.core.delta import Delta, classify, survey
+from bg_pipeline.core.keys import fold
+from bg_pipeline.core.recipe import Cut, Recipe, Rendition, purchase_id
+from bg_pipeline.core.records import Change, Entry, Published, Reason, State
+from bg_pipeline.core.relations import price
+
+RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
+OTHER_CUT = Recipe((Cut("bgeraser", 1000),), Rendition())
+OTHER_RENDITION = Recipe((Cut("bgeraser", 2500),), Rendition(format="webp"))
+
+
+def published(content: str = "h", recipe: Recipe = RECIPE) -> Published:
+    return Published(
+        purchase_id(content, recipe.cut.digest), recipe.cut.digest, recipe.rendition.digest, "a.png", "digest", content
+    )
+
+
+def entry(key: str = "c/a.jpg", content: str = "h", state: State = State.PUBLISHED, **more: object) -> Entry:
+    made = Entry(key, key.partition("/")[0], content, "image/jpeg", state, stem=key.rpartition(".")[0])
+    if state is State.PUBLISHED:
+        made = replace(made, published=published(content), reason=Reason.NEW)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def delta_of(
+    *entries: Entry,
+    bought: set[str] = frozenset(),
+    apply: bool = False,
+    recipe: Recipe = RECIPE,
+    lost: set[str] = frozenset(),
+    limit: int | None = None,
+    rerender: bool = False,
+) -> Delta:  # type: ignore[assignment]
+    found = survey(entries, recipe, missing_outputs=lost, rerender=rerender)
+    unchanged = [e for e in entries if classify(e, found.goal, output_missing=e.key in lost)[0] is Reason.UNCHANGED]
+    carriers = {e.published.purchase_id: e.key for e in reversed(unchanged) if e.published}
+    return price(
+        found,
+        price=lambda _entry: Decimal(1),
+        bought=bought | set(carriers),
+        carriers=carriers,
+        taken={fold(e.stem) for e in entries if e.stem and not e.absent}.__contains__,
+        apply_recipe_change=apply,
+        recipe_change_limit=limit,
+    )
+
+
+def change(delta: Delta, key: str) -> Change:
+    return next(c for c in delta.changes if c.key == key)
