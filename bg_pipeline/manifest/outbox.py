@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from bg_pipeline.core.alerts import Decision, Episode, Event, Kind, Letter, Notice
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import episodes, outbox
-from bg_pipeline.ports import Now
+from bg_pipeline.ports.running import Now
 
 _WAITING, _SENT, _GIVEN_UP = "waiting", "sent", "given_up"
 
@@ -18,7 +18,7 @@ _KEPT_S = 90 * 86_400.0
 
 
 class SqlOutbox:
-    """`ports.Outbox` in a database."""
+    """`ports.alerts.Outbox` in a database."""
 
     def __init__(self, database: Database, now: Now = time.time) -> None:
         self._db = database

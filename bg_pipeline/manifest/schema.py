@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.keys import key_bytes
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest of `migrations/versions`."""
 
 
@@ -77,13 +77,30 @@ def _text(name: str, length: int, **more: Any) -> Column[str]:
     return Column(name, String(length), nullable=False, server_default="", **more)
 
 
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    # number of the last delta that was recorded to its end; what is recorded under a higher one is not claimed yet
+    Column("delta", BigInteger, nullable=False, server_default="0"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("vendor", String(40), nullable=False),
+)
+
 items = Table(
     "items",
     metadata,
+    Column("catalogue_id", Integer, primary_key=True),
     Column("key", Key, primary_key=True),
     Column("collection", Key, nullable=False),
     # what the last look found
-    Column("evidence", Prose, nullable=False, server_default=""),
+    Column("fingerprint", Prose, nullable=False, server_default=""),
     _text("content_hash", 64),
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     _text("media_type", 40),
@@ -93,49 +110,87 @@ items = Table(
     Column("state", String(20), nullable=False),
     _text("reason", 20),
     Column("detail", Prose, nullable=False, server_default=""),
-    _text("work_id", 64),
+    _text("purchase_id", 64),
     Column("changed_at", Float, nullable=False),
+    Column("delta", BigInteger, nullable=False, server_default="0"),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("claim_id", BigInteger),
     # its name in the output
     Column("stem", Key),
-    Column("stem_fold", Key, unique=True),
-    # what is on show
-    _text("published_work_id", 64),
-    _text("published_cut_hash", 64),
-    _text("published_rendition_hash", 64),
-    Column("output_name", Key),
-    _text("output_digest", 64),
-    Column("published_at", Float),
-    _text("published_content_hash", 64),
-    # its cutout in the trash
-    Column("trash_name", Key),
-    Column("trashed_at", Float),
-    Index("items_by_state", "state", "collection"),
-    Index("items_by_published_work", "published_work_id"),
-    Index("items_by_output_name", "output_name", "absent", "key"),
+    Column("stem_fold", Key),
+    Index("items_by_stem", "catalogue_id", "stem_fold", unique=True),
+    Index("items_by_state", "catalogue_id", "state", "collection", "key"),
+    # what is gone is little, so who wants the rest leaves it out
+    Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
+    # the items that wait for the same purchase; a query has to spell the condition out
+    Index(
+        "items_by_purchase",
+        "catalogue_id",
+        "purchase_id",
+        sqlite_where=text("state = 'pending' AND purchase_id <> ''"),
+        postgresql_where=text("state = 'pending' AND purchase_id <> ''"),
+    ),
+    Index(
+        "items_by_claim",
+        "claim_id",
+        sqlite_where=text("claim_id IS NOT NULL"),
+        postgresql_where=text("claim_id IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
-masters = Table(
-    "masters",
+publications = Table(
+    "publications",
     metadata,
-    Column("work_id", String(64), primary_key=True),
+    Column("catalogue_id", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("rendition", String(60), primary_key=True),
+    # what it was made from
+    _text("purchase_id", 64),
+    _text("cut_digest", 64),
+    _text("rendition_digest", 64),
+    _text("content_hash", 64),
+    # what is in the output; no name: the trash has it, or another item took the name
+    Column("output_name", Key),
+    _text("output_digest", 64),
+    Column("published_at", Float),
+    # in the trash
+    Column("trash_name", Key),
+    Column("trashed_at", Float),
+    Index("publications_by_purchase", "catalogue_id", "purchase_id"),
+    Index("publications_by_output", "catalogue_id", "output_name"),
+    sqlite_with_rowid=False,
+)
+
+purchases = Table(
+    "purchases",
+    metadata,
+    Column("purchase_id", String(64), primary_key=True),
     Column("digest", String(64), nullable=False),
     Column("width_px", Integer, nullable=False),
     Column("height_px", Integer, nullable=False),
     Column("suspicion", Prose, nullable=False, server_default=""),
     Column("stored_at", Float, nullable=False),
     _text("sent_digest", 64),
-    _text("cut_hash", 64),
-    Index("masters_by_sent", "sent_digest", "cut_hash"),
+    _text("cut_digest", 64),
+    Index("purchases_by_payload", "sent_digest", "cut_digest"),
 )
 
 attempts = Table(
     "attempts",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("work_id", String(64), nullable=False),
-    Column("provider", String(40), nullable=False),
+    Column("account", String(100), nullable=False),
+    # whose item it was for
+    Column("catalogue_id", Integer, nullable=False),
+    Column("item_key", Key),
     Column("collection", Key, nullable=False),
+    Column("claim_id", BigInteger),
+    _text("run", 200),
+    # what was bought, and what became of it
+    Column("purchase_id", String(64), nullable=False),
+    _text("sent_digest", 64),
+    _text("cut_digest", 64),
     Column("state", String(20), nullable=False),
     Column("credits_expected", Credits, nullable=False),
     Column("credits_charged", Credits, nullable=False, server_default="0"),
@@ -144,25 +199,38 @@ attempts = Table(
     Column("detail", Prose, nullable=False, server_default=""),
     Column("answer", Prose, nullable=False, server_default=""),
     _text("request_id", 200),
-    Column("item_key", Key),
-    _text("run", 200),
-    _text("sent_digest", 64),
-    _text("cut_hash", 64),
-    Index("attempts_by_work", "work_id"),
+    Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),
     Index(
         "attempts_open_once",
-        "work_id",
+        "purchase_id",
         unique=True,
         sqlite_where=text("state = 'intent'"),
         postgresql_where=text("state = 'intent'"),
     ),
 )
 
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("catalogue_id", Integer, nullable=False),
+    Column("owner", String(200), nullable=False),
+    # who asked, and for how much
+    Column("asked_by", String(20), nullable=False),
+    Column("run", String(200), nullable=False),
+    Column("cap", Credits),
+    Column("started_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    # an id that was used once must not come back: it is the fence of what was taken under it
+    sqlite_autoincrement=True,
+)
+
 leases = Table(
     "leases",
     metadata,
+    Column("catalogue_id", Integer, primary_key=True),
     Column("name", Key, primary_key=True),
     Column("owner", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
@@ -172,7 +240,7 @@ leases = Table(
 gates = Table(
     "gates",
     metadata,
-    Column("provider", String(40), primary_key=True),
+    Column("account", String(100), primary_key=True),
     Column("state", String(20), nullable=False),
     Column("reason", String(40), nullable=False),
     Column("since", Float, nullable=False),
@@ -188,19 +256,24 @@ gates = Table(
 limits = Table(
     "limits",
     metadata,
-    Column("provider", String(40), primary_key=True),
+    Column("account", String(100), primary_key=True),
     Column("state", JSON, nullable=False),
 )
 
-syncs = Table(
-    "syncs",
+run_log = Table(
+    "run_log",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("kind", String(20), nullable=False),
+    # one of both: a balance is an account's, all else is a catalogue's
+    Column("catalogue_id", Integer),
+    Column("account", String(100)),
+    _text("run_id", 200),
+    _text("job", 100),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float, nullable=False),
-    Column("facts", JSON, nullable=False),
-    Index("syncs_by_kind", "kind", "id"),
+    Column("record", JSON, nullable=False),
+    Index("run_log_by_kind", "kind", "id"),
 )
 
 episodes = Table(

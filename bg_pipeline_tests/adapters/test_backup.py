@@ -10,8 +10,10 @@ from bg_pipeline.core.records import Observation
 from bg_pipeline.errors import StateError
 from bg_pipeline.manifest import backup as backups
 from bg_pipeline.manifest.backup import backup, copy, refuse_damaged
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.items import SqlManifest
+from bg_pipeline.manifest.items import SqlItems
+from bg_pipeline.manifest.observations import SqlObservations
 
 DAY_S = 86_400.0
 NOON = 1_700_049_600.0  # 2023-11-15, 12:00 UTC
@@ -27,7 +29,8 @@ def database(file: Path) -> Database:
     refuse_damaged.cache_clear()  # what this process has seen to be sound it does not look at again
     made = Database(f"sqlite:///{file}")
     keys = [f"shoes/{n}.jpg" for n in range(3000)]
-    SqlManifest(made).observe([Observation(k, "shoes", "e", "h" * 64, 1, "image/jpeg") for k in keys])
+    seen = [Observation(k, "shoes", "e", "h" * 64, 1, "image/jpeg") for k in keys]
+    SqlObservations(made, catalogue_id(made)).observe(seen)
     return made
 
 
@@ -65,7 +68,7 @@ def test_a_backup_opens_as_a_manifest(database: Database) -> None:
     database.close()
     restored = Database(f"sqlite:///{made}")
 
-    assert len(list(SqlManifest(restored).entries())) == 3000
+    assert len(list(SqlItems(restored, catalogue_id(restored)).entries())) == 3000
     restored.close()
 
 

@@ -1,12 +1,25 @@
-"""What the database promises about a power cut."""
+"""What the database promises about a power cut, and about those who wait to write."""
 
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
+from bg_pipeline.core.records import Change, Observation, Reason
+from bg_pipeline.errors import StateError
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.queue import SqlWorkQueue
 
 NORMAL, FULL = 1, 2
+
+LONGEST_POLL_S = 0.1
+"""SQLite's own waiting: `sqliteDefaultBusyCallback` in its source."""
 
 
 def test_a_write_that_need_not_be_durable_leaves_the_next_one_durable(tmp_path: Path) -> None:
@@ -18,3 +31,66 @@ def test_a_write_that_need_not_be_durable_leaves_the_next_one_durable(tmp_path: 
     with database.write() as conn:
         assert conn.scalar(text("PRAGMA synchronous")) == FULL
     database.close()
+
+
+def test_between_two_batches_every_other_writer_gets_a_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the lock of SQLite does not stand in line: it has to look while the lock is free."""
+    free_for: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        with closing(sqlite3.connect(tmp_path / "manifest.db", timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        free_for.append(seconds)
+
+    monkeypatch.setattr("bg_pipeline.manifest.database.time.sleep", sleep)
+    for module in ("observations", "deltas"):
+        monkeypatch.setattr(f"bg_pipeline.manifest.{module}.BATCH", 2)
+    database = Database(f"sqlite:///{tmp_path}/manifest.db")
+    observations, deltas = (port(database, catalogue_id(database)) for port in (SqlObservations, SqlDeltas))
+    keys = [f"c/{number}.jpg" for number in range(5)]
+    for write in (
+        lambda: observations.observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys]),
+        lambda: observations.set_collections(dict.fromkeys(keys, "d")),
+        lambda: deltas.record([Change(key, "d", Reason.NEW, "") for key in keys]),
+        lambda: observations.mark_absent(keys),
+    ):
+        free_for.clear()
+        write()
+        assert len(free_for) == 2
+        assert min(free_for) > LONGEST_POLL_S
+    database.close()
+
+
+def test_what_the_driver_says_of_a_copy_is_told_as_any_other_failure(postgres_url: str) -> None:
+    """Rows are copied past SQLAlchemy, which wraps the errors of all else."""
+    database = Database(postgres_url)
+    observations = SqlObservations(database, catalogue_id(database))
+    with pytest.raises(StateError, match="the manifest database"):
+        observations.observe([Observation("a.jpg", "", "e", "\0", 1, "image/png")])
+    observations.observe([Observation("a.jpg", "", "e", "h", 1, "image/png")])
+    database.close()
+
+
+def test_a_delta_that_others_overtook_takes_nothing_of_theirs_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease ran out while it was being recorded."""
+    url = f"sqlite:///{tmp_path}/manifest.db"
+    slow, quick = Database(url), Database(url)
+    number = catalogue_id(quick)
+    keys = ("a.jpg", "b.jpg", "c.jpg")
+    SqlObservations(quick, number).observe([Observation(key, "", "e", "h", 1, "image/png") for key in keys])
+    one, two, three = ([Change(key, "", Reason.NEW, "", purchase_id=key)] for key in keys)
+
+    def batches(changes: Sequence[Change], _size: int) -> Iterator[Sequence[Change]]:
+        if changes:
+            SqlDeltas(quick, number).record(two)
+            SqlDeltas(quick, number).record(three)
+            yield changes
+
+    monkeypatch.setattr(slow, "batches", batches)
+    SqlDeltas(slow, number).record(one)
+
+    assert SqlWorkQueue(quick, number).pending() == {"": 3}
+    slow.close()
+    quick.close()

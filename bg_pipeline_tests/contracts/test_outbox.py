@@ -1,33 +1,20 @@
 """One suite for the outbox: in memory, in SQLite, in PostgreSQL."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from bg_pipeline.core.alerts import Concern, Decision, Episode, Event, Kind, Letter, decide
-from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.outbox import SqlOutbox
-from bg_pipeline.ports import Outbox
-from bg_pipeline_tests.fakes import FakeClock, MemoryDatabase, MemoryOutbox
+from bg_pipeline.ports.alerts import Outbox
+from bg_pipeline_tests.contracts.manifest import Manifest
+from bg_pipeline_tests.fakes import FakeClock
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def outbox(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Outbox]:
-    if request.param == "memory":
-        yield MemoryOutbox(MemoryDatabase(clock))
-        return
-    postgres = request.param == "postgres"
-    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path}/manifest.db"
-    database = Database(url)
-    with database.write() as conn:
-        conn.execute(text("DELETE FROM episodes"))
-        conn.execute(text("DELETE FROM outbox"))
-    yield SqlOutbox(database, clock)
-    database.close()
+@pytest.fixture
+def outbox(manifest: Manifest) -> Outbox:
+    return manifest.outbox
 
 
 def note(outbox: Outbox, clock: FakeClock, *titles: str, targets: Sequence[str] = ("t1",)) -> Decision:

@@ -6,13 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.records import Lease
 from bg_pipeline.imaging.pictures import check, prepare
-from bg_pipeline.ports import CutRequest, Remover
-from bg_pipeline.providers.local import GrabCutEngine
+from bg_pipeline.ports.purchasing import CutRequest, Remover
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Plan, SandboxState
+from bg_pipeline.vendors.local.engine import GrabCutEngine
+from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.adapters import clients
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import call_here
@@ -23,18 +22,12 @@ PRODUCT = prepare(product(3, size=(240, 160)), 2500)
 
 
 def sent(credits_expected: Decimal, params: dict[str, str]) -> CutRequest:
-    lease = Lease("collection c", "a test", 1)
-    return CutRequest(
-        "w",
-        "c/a.jpg",
-        PRODUCT.image,
-        PRODUCT.media_type,
-        PRODUCT.width_px,
-        PRODUCT.height_px,
-        params,
-        credits_expected,
-        lease,
-        Budget("a test"),
+    return clients.request(
+        (PRODUCT.width_px, PRODUCT.height_px),
+        image=PRODUCT.image,
+        media_type=PRODUCT.media_type,
+        params=params,
+        credits_expected=credits_expected,
     )
 
 
@@ -47,6 +40,11 @@ def in_sandbox(name: str, plan: Plan = "basic") -> Iterator[Remover]:
         yield make(sandbox.base_url)
 
 
+def of_another_package() -> AbstractContextManager[Remover]:
+    brought = plugin("scissors")
+    return nullcontext(brought.client(brought.settings(), call_here))
+
+
 TEN = Decimal(10)
 REMOVERS: dict[str, tuple[Callable[[], AbstractContextManager[Remover]], int, dict[str, str]]] = {
     "fake": (lambda: nullcontext(FakeRemover(credits_left=TEN)), 1, {}),
@@ -57,6 +55,7 @@ REMOVERS: dict[str, tuple[Callable[[], AbstractContextManager[Remover]], int, di
     "removebg as PNG": (lambda: in_sandbox("removebg"), 1, {"size": "full", "format": "png"}),
     "photoroom basic": (lambda: in_sandbox("photoroom basic"), 1, {"size": "full"}),
     "photoroom plus": (lambda: in_sandbox("photoroom plus", "plus"), 1, {}),
+    "plugin": (of_another_package, 1, {}),
 }
 """How it is made, what one cut costs, and what `Settings` sends with it."""
 
@@ -64,6 +63,8 @@ REMOVERS: dict[str, tuple[Callable[[], AbstractContextManager[Remover]], int, di
 @pytest.fixture(params=REMOVERS)
 def remover(request: pytest.FixtureRequest) -> Iterator[tuple[Remover, CutRequest]]:
     make, price, params = REMOVERS[request.param]
+    if request.param == "plugin":
+        request.getfixturevalue("plugin")
     with make() as made:
         yield made, sent(Decimal(price), params)
 

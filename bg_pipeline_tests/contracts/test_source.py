@@ -10,10 +10,11 @@ from sqlalchemy import create_engine, text
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.ports import ImageSource
-from bg_pipeline.sources.folder import FolderSource
-from bg_pipeline.sources.s3 import S3Source
-from bg_pipeline.sources.sql import SqlSource
+from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.stores.file.source import FolderSource
+from bg_pipeline.stores.registry import kind_of
+from bg_pipeline.stores.s3.source import S3Source
+from bg_pipeline.stores.sql.source import SqlSource
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.s3 import CONTROL_KEYS, NASTY_KEYS, S3Server, answer_instead, error_body
 
@@ -141,7 +142,22 @@ def _sql(url: str) -> Catalogue:
     )
 
 
-KINDS = ["memory", "folder", "s3", "sqlite", "postgresql", pytest.param("radosgw", marks=pytest.mark.radosgw)]
+def _of_another_package(place: str) -> Catalogue:
+    kind = kind_of(place)
+    assert kind is not None
+    source = kind.open_source(place, kind.settings())
+    shelf = source.shelf
+    return Catalogue(
+        source,
+        shelf.put,
+        shelf.remove,
+        lambda key: shelf.put(key, None),
+        lambda: shelf.file.write_bytes(b"no database"),
+        shelf.file.unlink,
+    )
+
+
+KINDS = ["memory", "folder", "s3", "sqlite", "postgresql", "plugin", pytest.param("radosgw", marks=pytest.mark.radosgw)]
 
 
 @pytest.fixture(params=KINDS)
@@ -153,6 +169,9 @@ def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
             return _folder(tmp_path / "images", monkeypatch)
         case "sqlite":
             return _sql(f"sqlite:///{tmp_path}/shop.db")
+        case "plugin":
+            request.getfixturevalue("plugin")
+            return _of_another_package(f"shelf://{tmp_path}/shelf.db")
         case "postgresql":
             return _sql(request.getfixturevalue("postgres_url"))
         case _:
@@ -195,7 +214,7 @@ def test_evidence_stays_while_nothing_changes_and_differs_after_a_change(catalog
     assert first == again
     assert first.settled
     assert first.size_bytes == 4
-    assert changed.evidence != first.evidence
+    assert changed.fingerprint != first.fingerprint
 
 
 def test_an_item_that_went_is_changed_not_unreadable(catalogue: Catalogue) -> None:

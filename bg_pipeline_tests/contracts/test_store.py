@@ -9,12 +9,13 @@ import pytest
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import ItemError, StoreError
-from bg_pipeline.outputs.folder import FolderStore
-from bg_pipeline.outputs.s3 import S3Store
-from bg_pipeline.ports import BlobStore
+from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.stores.file.blobs import FolderStore
+from bg_pipeline.stores.registry import kind_of
+from bg_pipeline.stores.s3.blobs import S3Store
 from bg_pipeline_tests.fakes import MemoryStore
 
-KINDS = ["memory", "folder", "s3", "s3-masters"]
+KINDS = ["memory", "folder", "s3", "s3-masters", "plugin"]
 
 
 @pytest.fixture(params=[*KINDS, *(pytest.param(k, marks=pytest.mark.radosgw) for k in ("radosgw", "radosgw-masters"))])
@@ -23,6 +24,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
         return MemoryStore()
     if request.param == "folder":
         return FolderStore(tmp_path / "cutouts")
+    if request.param == "plugin":
+        request.getfixturevalue("plugin")
+        place = f"shelf://{tmp_path}/shelf.db"
+        kind = kind_of(place)
+        return kind.open_blobs(place, kind.settings(), False)
     name, _, masters = request.param.partition("-")
     server = request.getfixturevalue(name)
     return S3Store(server.new_bucket("cutouts 1/"), server.endpoint, write_once=bool(masters))

@@ -1,0 +1,35 @@
+"""Catalogues and accounts, by name."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import insert, select
+
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.schema import accounts, catalogues
+
+
+def catalogue_id(database: Database, name: str = "default") -> int:
+    """The number of a catalogue; one that is not known yet gets the next."""
+    query = select(catalogues.c.id).where(catalogues.c.name == name)
+    with database.read() as conn:
+        found = conn.scalar(query)
+    if found is None:
+        with database.write() as conn:
+            found = conn.scalar(query)
+            if found is None:
+                found = conn.execute(insert(catalogues).values(name=name).returning(catalogues.c.id)).scalar_one()
+    return int(found)
+
+
+def ensure_accounts(database: Database, vendors: Mapping[str, str]) -> None:
+    """See that these accounts are on record; account to vendor."""
+    query = select(accounts.c.name)
+    with database.read() as conn:
+        known = set(conn.scalars(query))
+    if vendors.keys() <= known:
+        return
+    with database.write() as conn:
+        known = set(conn.scalars(query))
+        rows = [{"name": name, "vendor": vendor} for name, vendor in vendors.items() if name not in known]
+        if rows:
+            conn.execute(insert(accounts), rows)

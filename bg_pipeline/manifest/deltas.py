@@ -1,0 +1,207 @@
+"""What a delta is computed from, and where it is recorded."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    not_,
+    select,
+    text,
+    update,
+)
+
+from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.keys import fold
+from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free
+from bg_pipeline.manifest.schema import Key, Prose, catalogues, items, publications
+from bg_pipeline.manifest.staging import analyze, staged
+
+_staged = Table(
+    "staged_changes",
+    MetaData(),
+    Column("key", Key),
+    Column("revision", BigInteger),
+    Column("state", String),
+    Column("reason", String),
+    Column("detail", Prose),
+    Column("purchase_id", String),
+    Column("stem", Key),
+    Column("stem_fold", Key),
+    Column("renamed_from", Key),
+    Column("old_detail", Prose),
+    prefixes=["TEMPORARY"],
+)
+"""Changes that are recorded together."""
+
+_IN_KEY_ORDER = (items, "INDEXED BY sqlite_autoindex_items_1", "sqlite")
+"""A hint to go through the catalogue by its primary key: by the index on states SQLite would look each row up again."""
+
+
+class SqlDeltas(OfCatalogue):
+    """`ports.catalogue.Deltas` in a database."""
+
+    def up_to_date(self, goal: Goal) -> int:
+        query = select(func.count()).select_from(SHOWN).with_hint(*_IN_KEY_ORDER)
+        query = query.where(self._mine(), _is_up_to_date(goal))
+        with self._db.read() as conn:
+            return conn.scalar(query) or 0
+
+    def out_of_date(self, goal: Goal) -> Iterator[Entry]:
+        done_with = and_(items.c.absent, items.c.state == State.DELETED)
+        query = ENTRY.where(self._mine(), not_(_is_up_to_date(goal)), not_(done_with))
+        yield from map(entry_of, self._stream(query.order_by(items.c.key)))
+
+    def get_many(self, keys: Sequence[str]) -> list[Entry]:
+        with self._db.read() as conn:
+            return [
+                entry_of(row)
+                for these in self._db.among(items.c.key, keys)
+                for row in conn.execute(ENTRY.where(self._mine(), these).order_by(items.c.key))
+            ]
+
+    def published_names(self) -> Iterator[tuple[str, str]]:
+        # In plain SQL, because a million rows a night pass here.
+        query = text(
+            "SELECT output_name, key FROM publications WHERE catalogue_id = :catalogue AND output_name IS NOT NULL "
+            "AND key NOT IN (SELECT key FROM items WHERE catalogue_id = :catalogue AND absent) ORDER BY output_name"
+        ).bindparams(catalogue=self._catalogue)
+        for name, key in (tuple(row) for row in self._stream(query)):
+            yield bytes(name).decode("utf-8", "surrogateescape"), bytes(key).decode("utf-8", "surrogateescape")
+
+    def carriers(self, purchase_ids: Sequence[str]) -> dict[str, str]:
+        shown = publications.c
+        # The state is looked at here: asked for it, SQLite goes through all that are published, part by part.
+        query = select(shown.purchase_id, shown.key, items.c.state).join_from(publications, items, PUBLICATION)
+        asked, found = set(purchase_ids), dict[str, str]()
+        with self._db.read() as conn:
+            for these in self._db.at_least(conn, shown.purchase_id, purchase_ids):
+                here = query.where(self._mine(publications), these, ~items.c.absent)
+                for row in conn.execute(here.order_by(shown.key)):
+                    if row.state == State.PUBLISHED and row.purchase_id in asked:
+                        found.setdefault(row.purchase_id, row.key)
+        return found
+
+    def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
+        c = items.c
+        with self._db.read() as conn:
+            return {
+                stem
+                for these in self._db.among(c.stem_fold, folded_stems)
+                for stem in conn.scalars(select(c.stem_fold).where(self._mine(), these, ~c.absent))
+                if stem is not None
+            }
+
+    def record(self, changes: Sequence[Change]) -> None:
+        wanted = [change for change in changes if change.becomes is not None]
+        row = catalogues.c.id == self._catalogue
+        with self._db.read() as conn:
+            number = 1 + conn.execute(select(catalogues.c.delta).where(row)).scalar_one()
+            if len(wanted) > BATCH and self._db.engine.dialect.name == "postgresql":
+                # A catalogue that was listed for the first time: its statistics are those of an empty table.
+                analyze(conn, items)
+        # Who is gone comes first: giving its stem away makes its row newer than its own change.
+        for gone in (True, False):
+            group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
+            for batch in self._db.batches(group, BATCH):
+                with self._db.write() as conn:
+                    self._record(conn, number, batch)
+        with self._db.write() as conn:
+            conn.execute(update(catalogues).where(row, catalogues.c.delta < number).values(delta=number))
+
+    def _record(self, conn: Connection, number: int, batch: Sequence[Change]) -> None:
+        now = self._now()
+        c, new = items.c, _staged.c
+        rows = (
+            (
+                *(change.key, change.revision, change.becomes, change.reason, change.because, change.purchase_id),
+                *((change.stem, fold(change.stem)) if change.stem else (None, None)),
+                *((change.renamed_from, f"renamed to {change.key}") if change.renamed_from else (None, None)),
+            )
+            for change in batch
+        )
+        as_seen = self._mine() & (c.key == new.key) & (c.revision == new.revision) & is_free(now)
+        with staged(conn, _staged, rows):
+            analyze(conn, _staged)
+            self._take_stems(conn, as_seen, now)
+            conn.execute(
+                update(items)
+                .where(as_seen)
+                .values(
+                    state=new.state,
+                    reason=new.reason,
+                    detail=new.detail,
+                    purchase_id=new.purchase_id,
+                    stem=func.coalesce(new.stem, c.stem),
+                    stem_fold=func.coalesce(new.stem_fold, c.stem_fold),
+                    changed_at=now,
+                    delta=number,
+                    revision=c.revision + 1,
+                )
+            )
+            self._mark_renamed(conn, number, now)
+
+    def _take_stems(self, conn: Connection, as_seen: ColumnElement[bool], now: float) -> None:
+        """Have who is gone give its name away, and with it the output that has it; leave out who cannot have one."""
+        c, new, holder = items.c, _staged.c, items.alias("holder").c
+        had = (holder.catalogue_id == self._catalogue) & (holder.stem_fold == new.stem_fold) & (holder.key != new.key)
+        gone = holder.absent & is_free(now, holder)
+        wanted = exists().where(as_seen)
+        holders = conn.execute(
+            select(holder.key, new.key.label("wanted_by"), gone.label("gone")).where(had, wanted)
+        ).all()
+        for these in self._db.among(new.key, [row.wanted_by for row in holders if not row.gone]):
+            conn.execute(delete(_staged).where(these))
+        given = [row.key for row in holders if row.gone]
+        for these in self._db.among(publications.c.key, given):
+            conn.execute(update(publications).where(self._mine(publications), these).values(output_name=None))
+        for these in self._db.among(c.key, given):
+            taken = {"stem": None, "stem_fold": None, "revision": c.revision + 1}
+            conn.execute(update(items).where(self._mine(), these).values(taken))
+
+    def _mark_renamed(self, conn: Connection, number: int, now: float) -> None:
+        """The old keys of those that were recorded under a new one."""
+        c, new, now_called = items.c, _staged.c, items.alias("now_called").c
+        old = self._mine() & (c.key == new.renamed_from)
+        recorded = exists().where(
+            now_called.catalogue_id == self._catalogue,
+            now_called.key == new.key,
+            now_called.revision == new.revision + 1,
+            now_called.delta == number,
+        )
+        conn.execute(
+            update(items)
+            .where(old, new.renamed_from.is_not(None), is_free(now), recorded)
+            .values(
+                state=State.DELETED,
+                reason=Reason.DELETED,
+                detail=new.old_detail,
+                changed_at=now,
+                revision=c.revision + 1,
+            )
+        )
+
+
+def _is_up_to_date(goal: Goal) -> ColumnElement[bool]:
+    """`core.delta.is_up_to_date` in SQL, over `SHOWN`: a property test holds them against each other."""
+    c, shown = items.c, publications.c
+    # Without a publication all its columns are null, and `not` of null would let the item out of both sides.
+    return and_(
+        ~c.absent,
+        c.state == State.PUBLISHED,
+        c.content_hash != "",
+        func.coalesce(shown.purchase_id, "") != "",
+        func.coalesce(shown.content_hash, "") == c.content_hash,
+        func.coalesce(shown.cut_digest, "").in_(goal.cuts),
+        func.coalesce(shown.rendition_digest, "").in_(goal.renditions),
+    )

@@ -1,0 +1,67 @@
+"""Gates, and the limits of accounts."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from bg_pipeline.core.gate import Gate, GateReason, GateState
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.schema import gates, limits
+from bg_pipeline.ports.running import Now
+
+
+def read_gate(conn: Connection, account: str) -> Gate:
+    """The gate as it is in this transaction; one that was never written is open."""
+    row = conn.execute(select(gates).where(gates.c.account == account)).mappings().one_or_none()
+    if row is None:
+        return Gate(account)
+    return Gate(**dict(row) | {"state": GateState(row["state"]), "reason": GateReason(row["reason"])})
+
+
+def write_gate(conn: Connection, gate: Gate) -> None:
+    """To be called in the transaction that read it."""
+    changed = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
+    if not changed.rowcount:
+        conn.execute(insert(gates).values(asdict(gate)))
+
+
+class SqlGates:
+    """`ports.purchasing.Gates` in a database."""
+
+    def __init__(self, database: Database, now: Now = time.time) -> None:
+        self._db = database
+        self._now = now
+
+    def gate(self, account: str) -> Gate:
+        with self._db.read() as conn:
+            return read_gate(conn, account)
+
+    def change_gate(self, account: str, change: Callable[[Gate], Gate]) -> Gate:
+        with self._db.write() as conn:
+            gate = read_gate(conn, account)
+            moved = change(gate)
+            if moved != gate:
+                write_gate(conn, moved)
+        return moved
+
+    def limits(self, account: str) -> Mapping[str, Any] | None:
+        with self._db.read() as conn:
+            return _limits(conn, account)
+
+    def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        # Twice an image, while a slot is empty: to learn a limit once more costs less than to wait for the disk.
+        with self._db.write(durable=False) as conn:
+            found = _limits(conn, account)
+            state = dict(change(found))
+            if found is None:
+                conn.execute(insert(limits).values(account=account, state=state))
+            elif state != found:
+                conn.execute(update(limits).where(limits.c.account == account).values(state=state))
+
+
+def _limits(conn: Connection, account: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = conn.scalar(select(limits.c.state).where(limits.c.account == account))
+    return found

@@ -1,0 +1,117 @@
+"""What the last scans saw."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    MetaData,
+    String,
+    Table,
+    case,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+
+from bg_pipeline.core.records import Observation, State
+from bg_pipeline.manifest import rows
+from bg_pipeline.manifest.rows import BATCH, OfCatalogue
+from bg_pipeline.manifest.schema import Key, Prose, items
+from bg_pipeline.manifest.staging import analyze, staged
+
+_staged = Table(
+    "staged_observations",
+    MetaData(),
+    Column("key", Key),
+    Column("collection", Key),
+    Column("fingerprint", Prose),
+    Column("content_hash", String),
+    Column("size_bytes", BigInteger),
+    Column("media_type", String),
+    prefixes=["TEMPORARY"],
+)
+
+_moved = Table(
+    "staged_collections",
+    MetaData(),
+    Column("key", Key),
+    Column("collection", Key),
+    prefixes=["TEMPORARY"],
+)
+
+
+class SqlObservations(OfCatalogue):
+    """`ports.catalogue.Observations` in a database."""
+
+    def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
+        # By pages, not in one snapshot: a scan may hash for hours, and an open snapshot keeps both databases from
+        # tidying up. In plain SQL, because a million rows a night pass here.
+        page = text(
+            "SELECT key, fingerprint, collection FROM items "
+            "WHERE catalogue_id = :catalogue AND key > :after AND NOT absent ORDER BY key LIMIT :most"
+        )
+        after, most = b"", rows.CHUNK
+        while True:
+            with self._db.read() as conn:
+                # Straight from the driver: wrapping each row takes longer than reading it.
+                cursor = conn.execute(page, {"catalogue": self._catalogue, "after": after, "most": most}).cursor
+                found: Sequence[Any] = cursor.fetchall() if cursor else []
+            yield from found
+            if len(found) < most:
+                return
+            after = found[-1][0]
+
+    def split_points(self, every: int) -> Sequence[str]:
+        numbered = text(
+            "SELECT key FROM (SELECT key, row_number() OVER (ORDER BY key) AS n FROM items "
+            "WHERE catalogue_id = :catalogue AND NOT absent) AS listed WHERE n % :every = 0 ORDER BY key"
+        )
+        with self._db.read() as conn:
+            found = conn.scalars(numbered, {"catalogue": self._catalogue, "every": every})
+            return [bytes(key).decode("utf-8", "surrogateescape") for key in found]
+
+    def observe(self, batch: Sequence[Observation]) -> None:
+        c = items.c
+        constant = {c.catalogue_id: self._catalogue, c.state: State.PENDING, c.changed_at: self._now()}
+        row = select(_staged, *(literal(value, column.type) for column, value in constant.items()))
+        # `where true`, because SQLite would take the ON of the conflict for that of a join.
+        insert = self._db.insert(items).from_select([*_staged.c.keys(), *constant], row.where(true()))
+        seen = insert.excluded
+        # A plan that was made from other bytes, or without the item, is out of date.
+        differs = or_(c.content_hash != seen.content_hash, c.absent)
+        remember = insert.on_conflict_do_update(
+            index_elements=[c.catalogue_id, c.key],
+            set_={
+                **{column.name: seen[column.name] for column in _staged.c if column.name != c.key.name},
+                "absent": False,
+                "absent_since": None,
+                "revision": c.revision + case((differs, 1), else_=0),
+            },
+        )
+        for part in self._db.batches(batch, BATCH):
+            rows = ((o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type) for o in part)
+            with self._db.write() as conn, staged(conn, _staged, rows):
+                conn.execute(remember)
+
+    def set_collections(self, collections: Mapping[str, str]) -> None:
+        move = update(items).where(self._mine(), items.c.key == _moved.c.key).values(collection=_moved.c.collection)
+        for part in self._db.batches(list(collections.items()), BATCH):
+            with self._db.write() as conn, staged(conn, _moved, part):
+                analyze(conn, _moved)
+                conn.execute(move)
+
+    def mark_absent(self, keys: Sequence[str]) -> None:
+        gone = {"absent": True, "absent_since": self._now(), "revision": items.c.revision + 1}
+        for part in self._db.batches(keys, BATCH):
+            with self._db.write() as conn:
+                for these in self._db.among(items.c.key, part):
+                    conn.execute(update(items).where(self._mine(), these).values(gone))
+
+    def invalidate_hash(self, key: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(items).where(self._mine(), items.c.key == key).values(fingerprint=""))

@@ -1,0 +1,81 @@
+"""What was bought and stored."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from bg_pipeline.core.records import AttemptState, Master
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.ledger import closing
+from bg_pipeline.manifest.rows import CHUNK
+from bg_pipeline.manifest.schema import purchases
+from bg_pipeline.ports.running import Now
+
+
+class SqlPurchases:
+    """`ports.purchasing.Purchases` in a database."""
+
+    def __init__(self, database: Database, now: Now = time.time) -> None:
+        self._db = database
+        self._now = now
+
+    def bought(self, purchase_ids: Sequence[str]) -> set[str]:
+        c, asked = purchases.c, set(purchase_ids)
+        with self._db.read() as conn:
+            return {
+                found
+                for these in self._db.at_least(conn, c.purchase_id, purchase_ids)
+                for found in conn.scalars(select(c.purchase_id).where(these))
+                if found in asked
+            }
+
+    def find(self, purchase_ids: Sequence[str]) -> Master | None:
+        with self._db.read() as conn:
+            rows = conn.execute(select(purchases).where(purchases.c.purchase_id.in_(purchase_ids)))
+            found = {row.purchase_id: _master(row) for row in rows}
+        return next((found[each] for each in purchase_ids if each in found), None)
+
+    def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
+        c = purchases.c
+        query = select(purchases).where(c.sent_digest == sent_digest, c.cut_digest.in_(cut_digests))
+        with self._db.read() as conn:
+            row = conn.execute(query.limit(1)).one_or_none()
+        return None if row is None else _master(row)
+
+    def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
+        with self._db.write() as conn:
+            conn.execute(delete(purchases).where(purchases.c.purchase_id == master.purchase_id))
+            conn.execute(insert(purchases).values(**asdict(master), stored_at=self._now()))
+            if attempt_id is not None:
+                conn.execute(closing(attempt_id, AttemptState.CHARGED, credits_charged, self._now(), request_id))
+
+    def forget(self, purchase_id: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(delete(purchases).where(purchases.c.purchase_id == purchase_id))
+
+    def masters(self) -> Iterator[Master]:
+        query = select(purchases).order_by(purchases.c.purchase_id)
+        with self._db.read() as conn:
+            yield from map(_master, conn.execution_options(yield_per=CHUNK).execute(query))
+
+    def adopt(self, master: Master) -> bool:
+        c = purchases.c
+        with self._db.write() as conn:
+            if conn.execute(select(c.purchase_id).where(c.purchase_id == master.purchase_id)).first():
+                return False
+            conn.execute(insert(purchases).values(**asdict(master), stored_at=self._now()))
+            return True
+
+    def approve(self, purchase_id: str) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(purchases).where(purchases.c.purchase_id == purchase_id).values(suspicion=""))
+
+
+def _master(row: Row[Any]) -> Master:
+    return Master(
+        row.purchase_id, row.digest, row.width_px, row.height_px, row.suspicion, row.sent_digest, row.cut_digest
+    )

@@ -1,0 +1,229 @@
+"""Pending items, and the claims under which they are worked on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
+
+from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Claim, Claimed, Selection
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.errors import ClaimLost
+from bg_pipeline.manifest.rows import ENTRY, MAIN, OfCatalogue, entry_of, is_free
+from bg_pipeline.manifest.schema import catalogues, claims, items, publications, purchases
+
+_PAGE = 500
+"""Candidates looked at together."""
+
+_WAITS = text("items.state = 'pending' AND items.purchase_id <> ''")
+"""Written out, so that the partial index on the purchases of pending items serves it."""
+
+
+class SqlWorkQueue(OfCatalogue):
+    """`ports.catalogue.WorkQueue` in a database."""
+
+    def pending(self, selection: Selection = EVERYTHING) -> dict[str, int]:
+        c = items.c
+        query = select(c.collection, func.count().label("n")).where(self._waiting(selection)).group_by(c.collection)
+        with self._db.read() as conn:
+            return {row.collection: row.n for row in conn.execute(query.order_by(c.collection))}
+
+    def pending_keys(self, selection: Selection, each: int) -> list[str]:
+        c = items.c
+        place = func.row_number().over(partition_by=c.collection, order_by=c.key).label("place")
+        found = select(c.key, place).where(self._waiting(selection), is_free(self._now())).subquery()
+        with self._db.read() as conn:
+            return list(conn.scalars(select(found.c.key).where(found.c.place <= each).order_by(found.c.key)))
+
+    def claim_pending(
+        self,
+        ask: Ask,
+        owner: str,
+        ttl_s: float,
+        selection: Selection,
+        *,
+        limit: int,
+        bought: bool,
+        after: tuple[str, str] | None,
+    ) -> Claimed:
+        while True:
+            # Looked for in a snapshot, so that no writer waits for a long search. What others changed meanwhile is not
+            # taken; if that is all, there may be more behind it.
+            with self._db.read() as conn:
+                found = self._find(conn, selection, limit=limit, bought=bought, after=after)
+            if not found:
+                return Claimed(None)
+            claimed = self.claim_items(ask, owner, ttl_s, found)
+            if claimed.claim is not None:
+                return claimed
+
+    def claim_items(self, ask: Ask, owner: str, ttl_s: float, wanted: Mapping[str, int | None]) -> Claimed:
+        c, now = items.c, self._now()
+        free = select(c.key, c.revision, c.claim_id).where(self._mine(), is_free(now))
+        with self._db.write() as conn:
+            conn.execute(delete(claims).where(claims.c.ends_at <= now))
+            rows = [
+                row
+                for these in self._db.among(c.key, list(wanted))
+                for row in conn.execute(free.where(these))
+                if wanted[row.key] in {None, row.revision}
+            ]
+            if not rows:
+                return Claimed(None)
+            claim = self._open(conn, ask, owner, now, ttl_s)
+            entries: list[Entry] = []
+            for these in self._db.among(c.key, [row.key for row in rows]):
+                conn.execute(update(items).where(self._mine(), these).values(claim_id=claim.id))
+                entries += map(entry_of, conn.execute(ENTRY.where(self._mine(), these)))
+        entries.sort(key=lambda entry: (key_bytes(entry.collection), key_bytes(entry.key)))
+        return Claimed(claim, tuple(entries), taken_over=any(row.claim_id is not None for row in rows))
+
+    def heartbeat(self, claim: Claim, ttl_s: float) -> None:
+        with self._db.write(durable=False) as conn:
+            conn.execute(update(claims).where(claims.c.id == claim.id).values(ends_at=self._now() + ttl_s))
+
+    def release(self, claim: Claim) -> None:
+        with self._db.write() as conn:
+            conn.execute(update(items).where(items.c.claim_id == claim.id).values(claim_id=None))
+            conn.execute(delete(claims).where(claims.c.id == claim.id))
+
+    def verify(self, claim: Claim, key: str) -> None:
+        with self._db.read() as conn:
+            holder = conn.scalar(select(items.c.claim_id).where(self._mine(), items.c.key == key))
+        if holder != claim.id:
+            raise _lost(key)
+
+    def publish(self, key: str, published: Published, claim: Claim) -> None:
+        now = self._now()
+        insert_ = self._db.insert(publications)
+        made = {
+            "purchase_id": published.purchase_id,
+            "cut_digest": published.cut_digest,
+            "rendition_digest": published.rendition_digest,
+            "content_hash": published.content_hash,
+            "output_name": published.output_name,
+            "output_digest": published.output_digest,
+            "published_at": now,
+        }
+        row = {"catalogue_id": self._catalogue, "key": key, "rendition": MAIN}
+        with self._db.write() as conn:
+            self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
+            conn.execute(insert_.values(row | made).on_conflict_do_update(index_elements=list(row), set_=made))
+
+    def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
+        with self._db.write() as conn:
+            self._end(conn, key, claim, state=state, detail=detail, purchase_id=purchase_id)
+
+    def claims(self) -> list[Claim]:
+        query = select(claims).where(self._mine(claims), claims.c.ends_at > self._now()).order_by(claims.c.id)
+        with self._db.read() as conn:
+            return [_claim(row) for row in conn.execute(query)]
+
+    def _waiting(self, selection: Selection) -> ColumnElement[bool]:
+        """Pending by a delta that was recorded to its end, and selected."""
+        c = items.c
+        whole = select(catalogues.c.delta).where(catalogues.c.id == self._catalogue).scalar_subquery()
+        chosen = true() if selection.collections is None else c.collection.in_(selection.collections)
+        return and_(self._mine(), c.state == State.PENDING, chosen, c.reason.in_(selection.reasons), c.delta <= whole)
+
+    def _find(
+        self, conn: Connection, selection: Selection, *, limit: int, bought: bool, after: tuple[str, str] | None
+    ) -> dict[str, int | None]:
+        """Items that wait for the first purchases behind `after`, wherever they are; each with its revision."""
+        c = items.c
+        has_master = exists().where(purchases.c.purchase_id == c.purchase_id) if bought else true()
+        wanted = and_(self._waiting(selection), has_master, is_free(self._now()))
+        found: dict[str, int | None] = {}
+        shared: set[str] = set()
+        unshared = 0
+        for row in _in_order(conn, wanted, selection.collections, after):
+            if row.purchase_id not in shared:
+                if len(shared) + unshared == limit:
+                    break
+                if row.purchase_id:
+                    shared.add(row.purchase_id)
+                else:
+                    unshared += 1
+            found[row.key] = row.revision
+        for these in self._db.among(c.purchase_id, list(shared)):
+            twins = conn.execute(select(c.key, c.revision).where(wanted, _WAITS, these))
+            found.update((twin.key, twin.revision) for twin in twins)
+        return found
+
+    def _open(self, conn: Connection, ask: Ask, owner: str, now: float, ttl_s: float) -> Claim:
+        row = {
+            "catalogue_id": self._catalogue,
+            "owner": owner,
+            "asked_by": ask.asked_by,
+            "run": ask.budget.run,
+            "cap": ask.budget.cap,
+            "started_at": now,
+            "ends_at": now + ttl_s,
+        }
+        number = conn.execute(insert(claims).values(row).returning(claims.c.id)).scalar_one()
+        return Claim(number, owner, ask, now + ttl_s)
+
+    def _end(self, conn: Connection, key: str, claim: Claim, **values: Any) -> None:
+        """Write under a claim, whose hold on the item ends with it."""
+        c = items.c
+        written = conn.execute(
+            update(items)
+            .where(self._mine(), c.key == key, c.claim_id == claim.id)
+            .values(**values, changed_at=self._now(), claim_id=None, revision=c.revision + 1)
+        )
+        if not written.rowcount:
+            raise _lost(key)
+
+
+def _in_order(
+    conn: Connection,
+    wanted: ColumnElement[bool],
+    collections: frozenset[str] | None,
+    after: tuple[str, str] | None,
+) -> Iterator[Row[Any, Any, Any, Any]]:
+    """Candidates behind `after`, by collection and key."""
+    c = items.c
+    place = tuple_(c.collection, c.key)
+    # One collection after the other: both databases would read and sort several whole before they give the first row.
+    names = [None] if collections is None else sorted(collections, key=key_bytes)
+    for name in names:
+        query = (
+            select(c.collection, c.key, c.purchase_id, c.revision)
+            .where(wanted)
+            .order_by(c.collection, c.key)
+            .limit(_PAGE)
+        )
+        if name is not None:
+            query = query.where(c.collection == name)
+        while True:
+            behind = (
+                query if after is None else query.where(place > tuple_(*after, types=[c.collection.type, c.key.type]))
+            )
+            rows = conn.execute(behind).all()
+            yield from rows
+            if len(rows) < _PAGE:
+                break
+            after = rows[-1].collection, rows[-1].key
+
+
+def _lost(key: str) -> ClaimLost:
+    return ClaimLost(f"another run took over {key!r}; this one writes nothing more of it")
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(row.id, row.owner, Ask(AskedBy(row.asked_by), Budget(row.run, row.cap)), row.ends_at)

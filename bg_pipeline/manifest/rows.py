@@ -1,0 +1,99 @@
+"""Rows of a catalogue as values, and what every query of them needs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Row, Select, Table, and_, or_, select
+
+from bg_pipeline.core.records import Entry, Published, Reason, State
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.schema import claims, items, publications
+from bg_pipeline.ports.running import Now
+
+CHUNK = 5_000
+"""Rows fetched at once while streaming."""
+
+BATCH = 5_000
+"""Rows written between two commits: many, because each costs a wait for the disk; few, because others wait as long."""
+
+MAIN = "main"
+"""The rendition that every item has."""
+
+PUBLICATION = and_(
+    publications.c.catalogue_id == items.c.catalogue_id,
+    publications.c.key == items.c.key,
+    publications.c.rendition == MAIN,
+)
+"""Which publication is an item's."""
+
+SHOWN = items.outerjoin(publications, PUBLICATION)
+"""Items, each with its publication if it has one."""
+
+_SEEN = items.c
+_SHOWN = publications.c
+ENTRY: Select[Any] = select(
+    *(_SEEN.key, _SEEN.collection, _SEEN.content_hash, _SEEN.media_type, _SEEN.state, _SEEN.size_bytes, _SEEN.reason),
+    *(_SEEN.detail, _SEEN.purchase_id, _SEEN.stem, _SEEN.absent, _SEEN.absent_since, _SEEN.revision),
+    *(_SHOWN.purchase_id, _SHOWN.cut_digest, _SHOWN.rendition_digest, _SHOWN.output_name, _SHOWN.output_digest),
+    *(_SHOWN.content_hash, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
+).select_from(SHOWN)
+"""All that `entry_of` needs, in the order in which it takes it."""
+
+
+class OfCatalogue:
+    """What is bound to one catalogue of a database."""
+
+    def __init__(self, database: Database, catalogue_id: int, now: Now = time.time) -> None:
+        self._db = database
+        self._catalogue = catalogue_id
+        self._now = now
+
+    def _mine(self, table: Table = items) -> ColumnElement[bool]:
+        return table.c.catalogue_id == self._catalogue
+
+    def _entries(self, query: Select[Any]) -> list[Entry]:
+        with self._db.read() as conn:
+            return [entry_of(row) for row in conn.execute(query)]
+
+    def _stream(self, query: Executable) -> Iterator[Row[Any]]:
+        with self._db.read() as conn:
+            yield from conn.execution_options(yield_per=CHUNK).execute(query)
+
+
+def is_free(now: float, item: Any = items.c) -> ColumnElement[bool]:
+    """No living claim holds the item."""
+    living = select(claims.c.id).where(claims.c.ends_at > now)
+    return or_(item.claim_id.is_(None), item.claim_id.not_in(living))
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """A row of `ENTRY`."""
+    # By place: by name a million of them take twice as long.
+    key, collection, content_hash, media_type, state, size_bytes, reason, detail, purchase_id, stem, *more = row
+    absent, absent_since, revision, shown_purchase, *shown, published_at, trash_name, trashed_at = more
+    return Entry(
+        key=key,
+        collection=collection,
+        content_hash=content_hash,
+        media_type=media_type,
+        state=State(state),
+        size_bytes=size_bytes,
+        reason=Reason(reason) if reason else None,
+        detail=detail,
+        purchase_id=purchase_id,
+        stem=stem or "",
+        absent=absent,
+        published=_published(shown_purchase, *shown) if shown_purchase else None,
+        published_at=published_at,
+        absent_since=absent_since,
+        trash_name=trash_name or "",
+        trashed_at=trashed_at,
+        revision=revision,
+    )
+
+
+def _published(
+    purchase_id: str, cut: str, rendition: str, output_name: str | None, output_digest: str, content_hash: str
+) -> Published:
+    return Published(purchase_id, cut, rendition, output_name or "", output_digest, content_hash)

@@ -1,0 +1,38 @@
+"""The run log."""
+
+from dataclasses import replace
+
+from sqlalchemy import insert, select
+
+from bg_pipeline.core.runlog import BalanceRecord, R, Record, from_json, to_json
+from bg_pipeline.manifest.rows import OfCatalogue
+from bg_pipeline.manifest.schema import run_log
+
+
+class SqlRunLog(OfCatalogue):
+    """`ports.catalogue.RunLog` in a database."""
+
+    def write(self, record: Record) -> None:
+        ended = replace(record, ended_at=self._now())
+        row = {
+            "kind": record.kind,
+            "catalogue_id": self._whose(type(record)),
+            "account": record.account if isinstance(record, BalanceRecord) else None,
+            "run_id": record.run_id,
+            "job": record.job,
+            "started_at": record.started_at,
+            "ended_at": ended.ended_at,
+            "record": to_json(ended),
+        }
+        with self._db.write() as conn:
+            conn.execute(insert(run_log).values(row))
+
+    def read(self, kind: type[R], since: float = 0.0, limit: int = 1) -> list[R]:
+        c = run_log.c
+        query = select(c.record).where(c.kind == kind.kind, c.catalogue_id == self._whose(kind), c.ended_at >= since)
+        with self._db.read() as conn:
+            return [from_json(kind, found) for found in conn.scalars(query.order_by(c.id.desc()).limit(limit))]
+
+    def _whose(self, kind: type[Record]) -> int | None:
+        """A balance is of no catalogue."""
+        return None if kind is BalanceRecord else self._catalogue

@@ -1,0 +1,54 @@
+"""Cutouts of pictures that are gone."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from bg_pipeline.core.records import Entry
+from bg_pipeline.manifest.rows import ENTRY, MAIN, PUBLICATION, OfCatalogue
+from bg_pipeline.manifest.schema import items, publications
+
+
+class SqlTrash(OfCatalogue):
+    """`ports.catalogue.Trash` in a database."""
+
+    def gone_since(self, moment: float) -> list[Entry]:
+        c = items.c
+        gone = ENTRY.where(self._mine(), c.absent, c.absent_since <= moment, publications.c.output_name.is_not(None))
+        return self._entries(gone.order_by(c.key))
+
+    def is_published(self, output_name: str) -> bool:
+        shown = publications.c
+        query = select(shown.key).join_from(publications, items, PUBLICATION)
+        here = query.where(self._mine(publications), shown.output_name == output_name, ~items.c.absent)
+        with self._db.read() as conn:
+            return conn.execute(here.limit(1)).one_or_none() is not None
+
+    def begin_trash(self, key: str, trash_name: str) -> None:
+        with self._db.write() as conn:
+            self._set(conn, key, trash_name=trash_name, trashed_at=self._now())
+
+    def unpublish(self, key: str) -> None:
+        with self._db.write() as conn:
+            self._set(conn, key, output_name=None)
+
+    def in_trash(self, before: float | None = None) -> list[Entry]:
+        shown = publications.c
+        query = ENTRY.where(self._mine(), shown.trash_name.is_not(None))
+        if before is not None:
+            query = query.where(shown.trashed_at <= before)
+        return self._entries(query.order_by(items.c.key))
+
+    def end_trash(self, key: str, output_name: str | None = None) -> None:
+        with self._db.write() as conn:
+            if output_name is None:
+                self._set(conn, key, trash_name=None, trashed_at=None)
+                return
+            self._set(conn, key, trash_name=None, trashed_at=None, output_name=output_name)
+            conn.execute(update(items).where(self._mine(), items.c.key == key).values(absent_since=None))
+
+    def _set(self, conn: Connection, key: str, **values: Any) -> None:
+        shown, c = publications.c, items.c
+        row = self._mine(publications), shown.key == key, shown.rendition == MAIN
+        conn.execute(update(publications).where(*row).values(values))
+        conn.execute(update(items).where(self._mine(), c.key == key).values(revision=c.revision + 1))

@@ -1,0 +1,102 @@
+"""Two catalogues in one database, which share what was bought: in SQLite and in PostgreSQL."""
+
+from decimal import Decimal
+
+import pytest
+
+from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.records import Master, State
+from bg_pipeline.core.runlog import BalanceRecord, RetryRecord
+from bg_pipeline.errors import BeingBought, ClaimLost
+from bg_pipeline.manifest.catalogues import catalogue_id
+from bg_pipeline.manifest.database import Database
+from bg_pipeline_tests.contracts.conftest import in_database
+from bg_pipeline_tests.contracts.manifest import TTL_S, Manifest, keys_of, shown
+from bg_pipeline_tests.fakes import FakeClock
+
+GOAL = Goal(("cut",), ("rendition",), ("cut",))
+BY = {"run_id": "run 1", "job": "sync", "collections": None, "started_at": 1.0}
+
+
+@pytest.fixture
+def shops(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> tuple[Manifest, Manifest]:
+    """Both have an item of the same key; one of them published it."""
+    one, two = (in_database(database, clock, monkeypatch, name) for name in ("one", "two"))
+    for each in (one, two):
+        each.see_work("c/a.jpg", "c/b.jpg")
+    one.publish("c/a.jpg", shown("c/a.png"))
+    return one, two
+
+
+def test_a_catalogue_keeps_its_number(database: Database) -> None:
+    assert catalogue_id(database) == catalogue_id(database)
+    assert catalogue_id(database) != catalogue_id(database, "another")
+
+
+def test_items_of_another_catalogue_are_not_seen(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    one.observations.mark_absent(["c/b.jpg"])
+
+    assert [key for key, _, _ in two.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
+    assert [e.state for e in two.items.entries()] == [State.PENDING, State.PENDING]
+    assert (two.entry("c/a.jpg").published, two.entry("c/b.jpg").absent) == (None, False)
+    assert (two.items.states()["pending"], one.items.states()["pending"]) == (2, 1)
+    assert (one.deltas.up_to_date(GOAL), two.deltas.up_to_date(GOAL)) == (1, 0)
+    assert [e.key for e in two.deltas.out_of_date(GOAL)] == ["c/a.jpg", "c/b.jpg"]
+    assert (list(two.deltas.published_names()), two.deltas.carriers(["w"])) == ([], {})
+    assert not two.trash.is_published("c/a.png")
+
+
+def test_names_of_another_catalogue_are_free(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+
+    assert (one.entry("c/a.jpg").stem, two.entry("c/a.jpg").stem) == ("c/a", "c/a")
+
+
+def test_a_claim_holds_items_of_its_own_catalogue_only(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    claimed = one.claim_pending()
+    assert claimed.claim is not None
+
+    assert (keys_of(claimed), two.queue.claims()) == (["c/b.jpg"], [])
+    assert keys_of(two.claim_pending()) == ["c/a.jpg", "c/b.jpg"]
+    with pytest.raises(ClaimLost):
+        two.queue.publish("c/b.jpg", shown("c/b.png"), claimed.claim)
+
+
+def test_each_catalogue_has_its_own_detection(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    one.leases.acquire("detection", "one", TTL_S)
+
+    assert two.leases.acquire("detection", "two", TTL_S).owner == "two"
+
+
+def test_a_half_recorded_delta_holds_up_its_own_catalogue_only(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    one.batch(1)
+    one.see("c/c.jpg", "c/d.jpg")
+    with one.dying_after(1):
+        one.see_work("c/c.jpg", "c/d.jpg")
+    two.see_work("c/c.jpg")
+
+    assert (one.queue.pending(), two.queue.pending()) == ({"c": 1}, {"c": 3})
+
+
+def test_what_one_catalogue_bought_no_other_buys_again(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    attempt = one.buy("w")
+    with pytest.raises(BeingBought):
+        two.buy("w")
+    one.purchases.keep(Master("w", "digest", 2, 1), attempt, Decimal(1))
+
+    assert two.purchases.bought(["w"]) == {"w"}
+    assert two.ledger.spent(0.0) == 1
+
+
+def test_a_catalogue_has_its_own_run_log_and_shares_the_balances(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    one.run_log.write(RetryRecord(items=1, **BY))
+    one.run_log.write(BalanceRecord(account="bgeraser", balance=Decimal(7), **BY))
+
+    assert (len(one.run_log.read(RetryRecord)), two.run_log.read(RetryRecord)) == (1, [])
+    assert [record.balance for record in two.run_log.read(BalanceRecord)] == [7]

@@ -1,0 +1,60 @@
+"""One suite for the trash: in memory, in SQLite, in PostgreSQL."""
+
+import pytest
+
+from bg_pipeline_tests.contracts.manifest import Manifest, shown
+
+
+@pytest.fixture
+def gone_at(manifest: Manifest) -> float:
+    """When two items were missed for the first time; only `c/a.jpg` has a cutout."""
+    manifest.see_work("c/a.jpg", "c/b.jpg")
+    manifest.publish("c/a.jpg", shown("c/a.png"))
+    assert manifest.trash.is_published("c/a.png")
+    manifest.observations.mark_absent(["c/a.jpg", "c/b.jpg"])
+    gone_at = manifest.clock.now
+    manifest.clock.now += 100
+    return gone_at
+
+
+def test_items_that_are_gone_and_have_a_cutout_are_known_since_when(manifest: Manifest, gone_at: float) -> None:
+    assert manifest.trash.gone_since(gone_at - 1) == []
+    assert [e.key for e in manifest.trash.gone_since(gone_at)] == ["c/a.jpg"]
+    assert not manifest.trash.is_published("c/a.png")
+
+
+def test_a_cutout_goes_to_the_trash_in_steps_that_are_on_record(manifest: Manifest, gone_at: float) -> None:
+    manifest.trash.begin_trash("c/a.jpg", ".trash/c/a.png")
+    (entry,) = manifest.trash.in_trash()
+    assert (entry.trash_name, entry.trashed_at) == (".trash/c/a.png", gone_at + 100)
+    assert [e.key for e in manifest.trash.gone_since(gone_at)] == ["c/a.jpg"]
+
+    manifest.trash.unpublish("c/a.jpg")
+    assert manifest.trash.gone_since(gone_at) == []
+    assert manifest.trash.in_trash(before=gone_at) == []
+    assert [e.key for e in manifest.trash.in_trash(before=gone_at + 100)] == ["c/a.jpg"]
+
+
+def test_a_restored_cutout_is_published_under_its_name_and_stays(manifest: Manifest, gone_at: float) -> None:
+    manifest.trash.begin_trash("c/a.jpg", ".trash/c/a.png")
+    manifest.trash.unpublish("c/a.jpg")
+    manifest.trash.end_trash("c/a.jpg", "c/a.png")
+
+    entry = manifest.entry("c/a.jpg")
+    assert (entry.trash_name, entry.trashed_at, entry.absent_since) == ("", None, None)
+    assert entry.published == shown("c/a.png")
+    assert manifest.trash.gone_since(manifest.clock.now + 1e6) == []
+
+    manifest.see("c/a.jpg")
+    assert manifest.trash.is_published("c/a.png")
+
+
+def test_a_cutout_that_is_thrown_away_is_neither_published_nor_in_the_trash(manifest: Manifest, gone_at: float) -> None:
+    manifest.trash.begin_trash("c/a.jpg", ".trash/c/a.png")
+    manifest.trash.unpublish("c/a.jpg")
+    manifest.trash.end_trash("c/a.jpg")
+
+    entry = manifest.entry("c/a.jpg")
+    assert (entry.trash_name, entry.trashed_at, entry.absent_since) == ("", None, gone_at)
+    assert entry.published == shown("")
+    assert manifest.trash.in_trash() == []

@@ -1,0 +1,31 @@
+"""Fakes of every port, typed by the protocols and held to the same contract suites as the real parts."""
+
+from bg_pipeline_tests.fakes.alerts import FakeSink, MemoryOutbox
+from bg_pipeline_tests.fakes.catalogue import MemoryDeltas, MemoryItems, MemoryObservations, MemoryTrash
+from bg_pipeline_tests.fakes.clock import FakeClock
+from bg_pipeline_tests.fakes.database import MemoryDatabase
+from bg_pipeline_tests.fakes.purchasing import MemoryGates, MemoryLedger, MemoryPurchases
+from bg_pipeline_tests.fakes.queue import MemoryWorkQueue
+from bg_pipeline_tests.fakes.remover import FakeRemover
+from bg_pipeline_tests.fakes.running import MemoryLeases, MemoryRunLog
+from bg_pipeline_tests.fakes.stores import MemorySource, MemoryStore
+
+__all__ = [
+    "FakeClock",
+    "FakeRemover",
+    "FakeSink",
+    "MemoryDatabase",
+    "MemoryDeltas",
+    "MemoryGates",
+    "MemoryItems",
+    "MemoryLeases",
+    "MemoryLedger",
+    "MemoryObservations",
+    "MemoryOutbox",
+    "MemoryPurchases",
+    "MemoryRunLog",
+    "MemorySource",
+    "MemoryStore",
+    "MemoryTrash",
+    "MemoryWorkQueue",
+]

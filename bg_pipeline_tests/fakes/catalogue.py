@@ -1,0 +1,210 @@
+"""The catalogue's ports in dictionaries: observations, deltas, items, trash."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bg_pipeline.core.delta import Goal, is_up_to_date
+from bg_pipeline.core.keys import fold, key_bytes
+from bg_pipeline.core.records import Change, Entry, Observation, Reason, State
+from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
+
+
+class MemoryObservations(Port):
+    """`ports.catalogue.Observations` in dictionaries."""
+
+    def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
+        for e in self._db.where(_is_listed):
+            yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection)
+
+    def split_points(self, every: int) -> Sequence[str]:
+        return [e.key for e in self._db.where(_is_listed)][every - 1 :: every]
+
+    def observe(self, batch: Sequence[Observation]) -> None:
+        for o in batch:
+            known = self._db.entries.get(o.key) or Entry(o.key, o.collection, "", "", State.PENDING)
+            self._db.entries[o.key] = replace(
+                known,
+                collection=o.collection,
+                content_hash=o.content_hash,
+                size_bytes=o.size_bytes,
+                media_type=o.media_type,
+                absent=False,
+                absent_since=None,
+                revision=known.revision + (known.absent or known.content_hash != o.content_hash),
+            )
+            self._db.fingerprint[o.key] = o.fingerprint
+            self._db.changed_at.setdefault(o.key, self._db.now())
+
+    def set_collections(self, collections: Mapping[str, str]) -> None:
+        for key, collection in collections.items():
+            self._db.entries[key] = replace(self._db.entries[key], collection=collection)
+
+    def mark_absent(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._db.update(key, absent=True, absent_since=self._db.now())
+
+    def invalidate_hash(self, key: str) -> None:
+        self._db.fingerprint[key] = ""
+
+
+def _is_listed(entry: Entry) -> bool:
+    return not entry.absent
+
+
+def output_name_of(entry: Entry) -> str:
+    return entry.published.output_name if entry.published else ""
+
+
+class MemoryDeltas(Port):
+    """`ports.catalogue.Deltas` in dictionaries."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.batch_size = 1000
+        self.before_batch: Callable[[], object] = lambda: None
+
+    def up_to_date(self, goal: Goal) -> int:
+        return len(self._db.where(lambda e: is_up_to_date(e, goal)))
+
+    def out_of_date(self, goal: Goal) -> Iterator[Entry]:
+        yield from self._db.where(lambda e: not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED))
+
+    def get_many(self, keys: Sequence[str]) -> list[Entry]:
+        wanted = set(keys)
+        return self._db.where(lambda e: e.key in wanted)
+
+    def published_names(self) -> Iterator[tuple[str, str]]:
+        names = [(output_name_of(e), e.key) for e in self._db.where(lambda e: not e.absent and output_name_of(e))]
+        yield from sorted(names, key=lambda n: key_bytes(n[0]))
+
+    def carriers(self, purchase_ids: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for e in self._db.where(lambda e: not e.absent and e.state is State.PUBLISHED):
+            if e.published and e.published.purchase_id in purchase_ids:
+                found.setdefault(e.published.purchase_id, e.key)
+        return found
+
+    def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
+        return {fold(e.stem) for e in self._db.where(lambda e: not e.absent and e.stem)} & set(folded_stems)
+
+    def record(self, changes: Sequence[Change]) -> None:
+        holders = {fold(e.stem): e for e in self._db.where(lambda e: bool(e.stem))}
+        wanted = [c for c in changes if c.becomes is not None and self._is_as_it_was(c) and self._gets_stem(c, holders)]
+        for start in range(0, len(wanted), self.batch_size):
+            self.before_batch()
+            self._record(wanted[start : start + self.batch_size], self._db.delta + 1)
+        self._db.delta += 1
+
+    def _is_as_it_was(self, change: Change) -> bool:
+        known = self._db.entries.get(change.key)
+        return known is not None and known.revision == change.revision and self._db.is_free(change.key)
+
+    def _gets_stem(self, change: Change, holders: Mapping[str, Entry]) -> bool:
+        holder = holders.get(fold(change.stem)) if change.stem else None
+        if holder is None or holder.key == change.key:
+            return True
+        return holder.absent and self._db.is_free(holder.key)
+
+    def _record(self, batch: Sequence[Change], number: int) -> None:
+        given = {fold(c.stem) for c in batch if c.stem}
+        for e in self._db.where(lambda e: e.absent and e.stem and fold(e.stem) in given):
+            self._db.update(e.key, stem="")
+            self._db.rename_output(e.key, "")
+        for c in batch:
+            stem = c.stem or self._db.entries[c.key].stem
+            self._db.settle(
+                c.key, state=c.becomes, reason=c.reason, detail=c.because, purchase_id=c.purchase_id, stem=stem
+            )
+            self._db.recorded_in[c.key] = number
+            if c.renamed_from and self._db.is_free(c.renamed_from):
+                gone = f"renamed to {c.key}"
+                self._db.settle(c.renamed_from, state=State.DELETED, reason=Reason.DELETED, detail=gone)
+
+
+class MemoryItems(Port):
+    """`ports.catalogue.Items` in dictionaries."""
+
+    def entry(self, key: str) -> Entry | None:
+        return self._db.entries.get(key)
+
+    def entries(self) -> Iterator[Entry]:
+        yield from self._db.where(lambda _entry: True)
+
+    def in_state(self, state: State) -> list[Entry]:
+        return self._db.where(lambda e: e.state is state)
+
+    def states(self) -> dict[str, int]:
+        found = Counter(e.state for e in self._db.entries.values())
+        return {state.value: found[state] for state in State}
+
+    def collections(self) -> dict[str, int]:
+        found = Counter(e.collection for e in self._db.where(_is_listed))
+        return dict(sorted(found.items(), key=lambda each: key_bytes(each[0])))
+
+    def recent(self, collection: str, limit: int) -> list[Entry]:
+        ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
+        found = self._db.where(lambda e: e.collection == collection and e.state in ended)
+        return sorted(found, key=lambda e: -self._db.changed_at[e.key])[:limit]
+
+    def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
+        failed = self._db.where(
+            lambda e: (
+                e.state is State.FAILED
+                and not e.absent
+                and (collections is None or e.collection in collections)
+                and (not keys or e.key in keys)
+            )
+        )
+        for e in failed:
+            self._db.settle(e.key, state=State.PENDING, reason=Reason.UNFINISHED, detail="tried again")
+        return [e.key for e in failed]
+
+    def end_quarantine(self, purchase_id: str, state: State, detail: str) -> list[str]:
+        held = self._db.where(lambda e: e.state is State.QUARANTINED and e.purchase_id == purchase_id)
+        for e in held:
+            self._db.settle(e.key, state=state, reason=Reason.UNFINISHED, detail=detail)
+        return [e.key for e in held]
+
+    def mark_stale(self, key: str, output_digest: str) -> bool:
+        e = self._db.entries[key]
+        if e.state is not State.PUBLISHED or e.published is None or e.published.output_digest != output_digest:
+            return False
+        why, bought = "its output is not what was published", e.published.purchase_id
+        self._db.settle(key, state=State.PENDING, reason=Reason.OUTPUT_MISSING, detail=why, purchase_id=bought)
+        return True
+
+    def restore_stems(self, stems: Mapping[str, str]) -> None:
+        for key, stem in stems.items():
+            if not self._db.entries[key].stem:
+                self._db.update(key, stem=stem)
+
+
+class MemoryTrash(Port):
+    """`ports.catalogue.Trash` in dictionaries."""
+
+    def gone_since(self, moment: float) -> list[Entry]:
+        return self._db.where(
+            lambda e: e.absent and e.absent_since is not None and e.absent_since <= moment and output_name_of(e)
+        )
+
+    def is_published(self, output_name: str) -> bool:
+        return bool(self._db.where(lambda e: not e.absent and output_name_of(e) == output_name))
+
+    def begin_trash(self, key: str, trash_name: str) -> None:
+        self._db.update(key, trash_name=trash_name, trashed_at=self._db.now())
+
+    def unpublish(self, key: str) -> None:
+        self._db.rename_output(key, "")
+
+    def in_trash(self, before: float | None = None) -> list[Entry]:
+        def is_in_trash(e: Entry) -> bool:
+            return bool(e.trash_name) and (before is None or (e.trashed_at is not None and e.trashed_at <= before))
+
+        return self._db.where(is_in_trash)
+
+    def end_trash(self, key: str, output_name: str | None = None) -> None:
+        self._db.update(key, trash_name="", trashed_at=None)
+        if output_name is not None:
+            self._db.rename_output(key, output_name)
+            self._db.update(key, absent_since=None)

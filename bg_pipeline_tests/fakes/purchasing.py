@@ -1,0 +1,190 @@
+"""Masters, attempts and gates."""
+
+import json
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from bg_pipeline.core.credits import Rules, Spent, day_began, decide
+from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
+from bg_pipeline.errors import BeingBought
+from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
+
+
+class MemoryPurchases(Port):
+    """`ports.purchasing.Purchases` in dictionaries."""
+
+    def bought(self, purchase_ids: Sequence[str]) -> set[str]:
+        return set(purchase_ids) & set(self._db.masters)
+
+    def find(self, purchase_ids: Sequence[str]) -> Master | None:
+        return next((self._db.masters[name] for name in purchase_ids if name in self._db.masters), None)
+
+    def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
+        return _same_payload(self._db, sent_digest, cut_digests)
+
+    def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
+        self._db.masters[master.purchase_id] = master
+        if attempt_id is not None:
+            _close(
+                self._db,
+                attempt_id,
+                state=AttemptState.CHARGED,
+                credits_charged=credits_charged,
+                request_id=request_id,
+            )
+
+    def forget(self, purchase_id: str) -> None:
+        self._db.masters.pop(purchase_id, None)
+
+    def masters(self) -> Iterator[Master]:
+        for _, master in sorted(self._db.masters.items()):
+            yield master
+
+    def adopt(self, master: Master) -> bool:
+        return self._db.masters.setdefault(master.purchase_id, master) is master
+
+    def approve(self, purchase_id: str) -> None:
+        self._db.masters[purchase_id] = replace(self._db.masters[purchase_id], suspicion="")
+
+
+def _same_payload(database: MemoryDatabase, sent_digest: str, cut_digests: Container[str]) -> Master | None:
+    same = (m for m in database.masters.values() if m.sent_digest == sent_digest and m.cut_digest in cut_digests)
+    return next(same, None)
+
+
+def _close(database: MemoryDatabase, attempt_id: int, **values: Any) -> None:
+    database.attempts[attempt_id] = replace(database.attempts[attempt_id], ended_at=database.now(), **values)
+
+
+_INTENT = AttemptState.INTENT
+_MAYBE_CHARGED = frozenset({AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT})
+
+
+def _cost(attempts: Iterable[Attempt]) -> Decimal:
+    """Of each what it was charged; where that is not known, what was expected."""
+    unknown = {_INTENT, AttemptState.IN_DOUBT}
+    return sum((a.credits_expected if a.state in unknown else a.credits_charged for a in attempts), Decimal(0))
+
+
+class MemoryLedger(Port):
+    """`ports.purchasing.Ledger` in dictionaries."""
+
+    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
+        budget = request.claim.ask.budget
+        self._db.check_claim(request.item_key, request.claim)
+        self._check_not_being_bought(request)
+        gate = self._db.gates.get(account, Gate(account))
+        today = day_began(self._db.now(), rules.timezone)
+        spent = Spent(
+            since_balance=self.spent(gate.balance_at, account),
+            by_run=_cost(self._where(lambda a: a.run == budget.run)),
+            today=_cost(self._where(lambda a: a.started_at >= today)),
+            charges=self.charges(_names(request)),
+        )
+        moved, refusal = decide(request.credits_expected, gate, spent, budget, rules, self._db.now())
+        self._db.gates[account] = moved
+        if refusal is not None:
+            raise refusal
+        number = next(self._db.ids)
+        self._db.requests[number] = request
+        self._db.attempts[number] = Attempt(
+            number,
+            request.purchase_id,
+            account,
+            _INTENT,
+            request.credits_expected,
+            Decimal(0),
+            self._db.now(),
+            item_key=request.item_key,
+            collection=request.collection,
+            run=budget.run,
+            sent_digest=request.sent_digest,
+            cut_digest=request.cut_digests[0],
+        )
+        return number
+
+    def _check_not_being_bought(self, request: CutRequest) -> None:
+        names = _names(request)
+        if any(name in self._db.masters for name in names):
+            raise BeingBought("another run has bought the same picture meanwhile")
+        buying = self._where(lambda a: a.state is _INTENT)
+        if any(a.purchase_id in names for a in buying):
+            raise BeingBought("another run is buying the same picture at this moment")
+        if not request.sent_digest:
+            return
+        if any(a.sent_digest == request.sent_digest and a.cut_digest in request.cut_digests for a in buying):
+            raise BeingBought("another run is buying the same picture at this moment under another name")
+        if _same_payload(self._db, request.sent_digest, request.cut_digests):
+            raise BeingBought("another run has bought the same picture meanwhile under another name")
+
+    def close_attempt(
+        self,
+        attempt_id: int,
+        state: AttemptState,
+        credits_charged: Decimal,
+        detail: str = "",
+        answer: str = "",
+        request_id: str = "",
+    ) -> None:
+        if self._db.attempts[attempt_id].state is not _INTENT:
+            return
+        _close(
+            self._db,
+            attempt_id,
+            state=state,
+            credits_charged=credits_charged,
+            detail=detail,
+            answer=answer,
+            request_id=request_id,
+        )
+
+    def charges(self, purchase_ids: Sequence[str]) -> int:
+        return sum(a.state in _MAYBE_CHARGED for a in self.attempts(purchase_ids))
+
+    def abandoned(self) -> list[Attempt]:
+        return self._where(lambda a: a.state is _INTENT and not self._db.is_alive(self._db.requests[a.id].claim.id))
+
+    def attempts(self, purchase_ids: Sequence[str]) -> list[Attempt]:
+        return self._where(lambda a: a.purchase_id in purchase_ids)
+
+    def spent(self, since: float, account: str | None = None) -> Decimal:
+        return _cost(self._where(lambda a: (a.ended_at is None or a.ended_at > since) and account in {None, a.account}))
+
+    def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
+        found: dict[AttemptState, Totals] = {}
+        for a in self._where(lambda a: since <= a.started_at < until and account in {None, a.account}):
+            t = found.get(a.state, Totals())
+            expected, charged = t.credits_expected + a.credits_expected, t.credits_charged + a.credits_charged
+            found[a.state] = Totals(t.attempts + 1, expected, charged)
+        return found
+
+    def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
+        yield from self._where(lambda a: a.started_at >= since and run in {None, a.run})
+
+    def _where(self, holds: Callable[[Attempt], Any]) -> list[Attempt]:
+        return [a for a in self._db.attempts.values() if holds(a)]
+
+
+def _names(request: CutRequest) -> Sequence[str]:
+    return request.purchase_ids or (request.purchase_id,)
+
+
+class MemoryGates(Port):
+    """`ports.purchasing.Gates` in dictionaries."""
+
+    def gate(self, account: str) -> Gate:
+        return self._db.gates.get(account, Gate(account))
+
+    def change_gate(self, account: str, change: Callable[[Gate], Gate]) -> Gate:
+        self._db.gates[account] = change(self.gate(account))
+        return self._db.gates[account]
+
+    def limits(self, account: str) -> Mapping[str, Any] | None:
+        return self._db.limits.get(account)
+
+    def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+        self._db.limits[account] = json.loads(json.dumps(change(self.limits(account))))

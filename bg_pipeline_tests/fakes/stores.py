@@ -1,0 +1,89 @@
+"""A source and a store in dictionaries."""
+
+from collections.abc import Iterator
+
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.records import Listed
+from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
+from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+
+
+class MemorySource:
+    """A catalogue in a dictionary; `unreadable` keys are listed and cannot be read, `hidden` ones the other way."""
+
+    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+        self.files = dict(files or {})
+        self.unreadable: set[str] = set()
+        self.unsettled: set[str] = set()
+        self.modified_at: dict[str, float] = {}
+        self.hidden: set[str] = set()
+        self.fail_after: int | None = None
+        self.reads: list[str] = []
+        self.versions: dict[str, int] = {}
+
+    def put(self, key: str, data: bytes) -> None:
+        self.files[key] = data
+        self.versions[key] = self.versions.get(key, 0) + 1
+
+    def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
+        for count, key in enumerate(sorted(set(self.files) - self.hidden, key=key_bytes)):
+            if count == self.fail_after:
+                raise SourceUnreadable("the listing broke off")
+            yield Listed(
+                key,
+                f"v{self.versions.get(key, 0)}",
+                len(self.files[key]),
+                settled=key not in self.unsettled,
+                modified_at=self.modified_at.get(key),
+            )
+
+    def exists(self, key: str) -> bool:
+        return key in self.files
+
+    def read(self, key: str) -> bytes:
+        self.reads.append(key)
+        if key in self.unreadable:
+            raise ItemUnreadable("cannot be read: Permission denied")
+        if key not in self.files:
+            raise ItemChanged(f"{key} is not there any more")
+        return self.files[key]
+
+
+class MemoryStore:
+    """Blobs in a dictionary; `full` makes writing fail."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.full = False
+        self.utf8_only = False
+        self.writes: list[str] = []
+
+    def write(self, name: str, data: bytes) -> None:
+        self.validate_name(name)
+        if ".." in name.split("/"):
+            raise StoreError(f"{name!r} would lie outside")
+        if self.full:
+            raise StoreError("No space left on device")
+        self.writes.append(name)
+        self.blobs[name] = data
+
+    def validate_name(self, name: str) -> None:
+        if self.utf8_only and key_bytes(name) != name.encode(errors="ignore"):
+            raise ItemError("its name is no UTF-8")
+
+    def read(self, name: str) -> bytes | None:
+        return self.blobs.get(name)
+
+    def list(self) -> Iterator[str]:
+        hidden = (name for name in self.blobs if not any(part.startswith(".") for part in name.split("/")))
+        yield from sorted(hidden, key=key_bytes)
+
+    def remove(self, name: str) -> None:
+        self.blobs.pop(name, None)
+
+    def probe(self) -> None:
+        if self.full:
+            raise StoreError("No space left on device")
+
+    def sweep(self, older_than: float) -> int:
+        return 0
