@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, ImageStat
 
+from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
 
@@ -48,7 +49,7 @@ class Checked:
 
 
 def unseen(error: Exception) -> Checked:
-    """An answer that nobody could look at: what is in it may be good, and was paid for."""
+    """An answer that could not be looked at: what is in it may be good, and was paid for."""
     return Checked(0, 0, f"the answer could not be looked at: {error}")
 
 
@@ -89,7 +90,7 @@ def as_master(source: bytes) -> bytes:
         ItemUnreadable: it cannot be decoded.
     """
     out = io.BytesIO()
-    _open_source(source, None).convert("RGBA").save(out, **_ENCODERS["png"])
+    _open_source(source, None).convert("RGBA").save(out, **_ENCODERS[Format.PNG])
     return out.getvalue()
 
 
@@ -156,7 +157,7 @@ def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = 
         ItemUnreadable: the source cannot be decoded.
     """
     # In place wherever it can be: a copy of 24 megapixels takes 96 MB, and there are several of these processes.
-    cutout = _as(_open(master, ("PNG", "WEBP")), "RGBA")
+    cutout = _as(_open(master, _MASTER_FORMATS), "RGBA")
     alpha = cutout.getchannel("A")
     if not reshaped:
         original = _as(_open_source(source, None), "RGB")
@@ -189,11 +190,13 @@ def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
     return image
 
 
-_ENCODERS: dict[str, dict[str, Any]] = {
-    "png": {"format": "PNG", "compress_level": 1},
-    "webp": {"format": "WEBP", "quality": 90, "method": 4},
-    "jpg": {"format": "JPEG", "quality": 92, "subsampling": 0},
+_ENCODERS: dict[Format, dict[str, Any]] = {
+    Format.PNG: {"format": "PNG", "compress_level": 1},
+    Format.WEBP: {"format": "WEBP", "quality": 90, "method": 4},
+    Format.JPG: {"format": "JPEG", "quality": 92, "subsampling": 0},
 }
+
+_MASTER_FORMATS = tuple(_ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
 
 
 def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
@@ -211,7 +214,7 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
 
 def _cutout(answer: bytes) -> Image.Image:
     try:
-        cutout = _open(answer, ("PNG", "WEBP"))
+        cutout = _open(answer, _MASTER_FORMATS)
         cutout.load()
     except MemoryError:  # says nothing of the answer
         raise

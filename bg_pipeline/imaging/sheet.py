@@ -1,7 +1,5 @@
-"""Contact sheets: before beside after, as one picture and as one page."""
+"""Contact sheets: before beside after, as one picture."""
 
-import base64
-import html
 import io
 import unicodedata
 from bisect import bisect_right
@@ -10,15 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageDraw, ImageFont
 
 _PAGE, _CARD, _LINE, _WELL = "#f2f4f7", "#ffffff", "#dde1e7", "#eceff3"
 _INK, _MUTED, _ALARM, _BLUSH = "#1d2129", "#667085", "#b42318", "#fdf0ee"
 _SQUARES = ("#ffffff", "#e4e7ec")
 _FINE = 4
 """Corners are drawn this many times larger and shrunk: Pillow draws them without smoothing."""
-_INLINE_PX = 320
-"""Longest side of a picture inside the page; about 15 KB each."""
 
 _PLAIN = str.maketrans("–—‘’“”×", "--''\"\"x")
 
@@ -68,20 +64,6 @@ def sheet_png(pairs: Sequence[Pair], *, columns: int = 4, cell_px: int = 200, ti
     out = io.BytesIO()
     contact_sheet(pairs, columns=columns, cell_px=cell_px, title=title).save(out, "PNG")
     return out.getvalue()
-
-
-def sheet_html(pairs: Sequence[Pair], *, title: str, facts: Sequence[tuple[str, str]]) -> str:
-    """
-    One page that needs nothing else: pictures are inline, there is no script.
-
-    Args:
-        pairs: as for `contact_sheet`.
-        title: heading and window title.
-        facts: (name, value) rows of the table above the pictures.
-    """
-    rows = "".join(f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>' for name, value in facts)
-    table = f"<table>{rows}</table>" if rows else ""
-    return _HTML.format(title=_text(title), facts=table, figures="\n".join(map(_figure, pairs)))
 
 
 def _line_px(cell_px: int) -> tuple[int, int, int]:
@@ -204,97 +186,11 @@ def _wrapped(text: str, font: Font, room_px: int, rows: int) -> list[str]:
 
 def _drawable(text: str) -> str:
     """Pillow's own font knows ASCII only: accents are dropped, other letters become a question mark."""
-    parts = unicodedata.normalize("NFKD", _printable(text).translate(_PLAIN))
+    parts = unicodedata.normalize("NFKD", printable(text).translate(_PLAIN))
     return "".join(c for c in parts if not unicodedata.combining(c)).encode("ascii", "replace").decode()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Names of files may hold control characters, and bytes that are no text at all."""
     safe = text.encode("utf-8", "replace").decode()
     return "".join(c if c.isprintable() else " " for c in safe)
-
-
-def _figure(pair: Pair) -> str:
-    before = _image(pair.before, "before") if pair.before else '<div class="none">no picture</div>'
-    after = _image(pair.after, "after") if pair.after else '<div class="none failed">no cutout</div>'
-    note = f'<p class="{"" if pair.after else "failed"}">{_text(pair.note)}</p>' if pair.note else ""
-    caption = f"<figcaption><b>{_text(pair.label)}</b>{note}</figcaption>"
-    return f'<figure><div class="pair">{before}{after}</div>{caption}</figure>'
-
-
-def _image(picture: Image.Image, what: str) -> str:
-    clear = picture.has_transparency_data
-    small = picture.convert("RGBA" if clear else "RGB")
-    small.thumbnail((_INLINE_PX, _INLINE_PX), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    if not clear:
-        kind = "jpeg"
-        small.save(out, "JPEG", quality=82)
-    elif features.check("webp"):
-        kind = "webp"
-        small.save(out, "WEBP", quality=82)
-    else:
-        kind = "png"
-        small.save(out, "PNG")
-    data = base64.b64encode(out.getvalue()).decode()
-    look = ' class="clear"' if clear else ""
-    size = f'width="{small.width}" height="{small.height}"'
-    return f'<img{look} alt="{what}" {size} src="data:image/{kind};base64,{data}">'
-
-
-def _text(text: str) -> str:
-    return html.escape(_printable(text))
-
-
-_HTML = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{
-  color-scheme: light dark;
-  --page: #f2f4f7; --card: #fff; --line: #dde1e7; --ink: #1d2129; --muted: #667085;
-  --well: #eceff3; --clear: #fff; --square: #dfe3e9; --alarm: #b42318; --blush: #fdf0ee;
-}}
-@media (prefers-color-scheme: dark) {{
-  :root {{
-    --page: #14171c; --card: #1d2128; --line: #2e343d; --ink: #e8eaee; --muted: #98a1b0;
-    --well: #262b33; --clear: #434b58; --square: #545e6d; --alarm: #ff9b8e; --blush: #3a2320;
-  }}
-}}
-* {{ box-sizing: border-box; }}
-body {{
-  margin: 0 auto; max-width: 100rem; padding: 2rem clamp(1rem, 3vw, 3rem) 4rem;
-  background: var(--page); color: var(--ink);
-  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
-}}
-h1 {{ margin: 0 0 1rem; font-size: 1.6rem; letter-spacing: -.01em; text-wrap: balance; }}
-table {{ margin-bottom: 2rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }}
-th {{ padding-right: 2rem; color: var(--muted); font-weight: 400; }}
-td {{ font-weight: 600; }}
-main {{ display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }}
-figure {{ margin: 0; padding: .6rem; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }}
-.pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; }}
-img, .none {{ width: 100%; height: auto; aspect-ratio: 1; border-radius: 7px; background: var(--well); }}
-img {{ display: block; object-fit: contain; }}
-.clear {{ background: repeating-conic-gradient(var(--square) 0 25%, var(--clear) 0 50%) 0 0 / 18px 18px; }}
-.none {{ display: grid; place-content: center; color: var(--muted); }}
-.none.failed {{ background: var(--blush); font-weight: 600; }}
-figcaption {{ padding: .6rem .2rem .1rem; overflow-wrap: anywhere; line-height: 1.35; }}
-b {{ font-weight: 600; }}
-p {{ margin: .15rem 0 0; color: var(--muted); font-size: .87em; }}
-.failed {{ color: var(--alarm); }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{facts}
-<main>
-{figures}
-</main>
-</body>
-</html>
-"""

@@ -68,7 +68,7 @@ def _give_back_large_buffers() -> None:
     """
     Have whole pictures returned to the system when they are freed.
 
-    glibc takes the first large buffer that is freed for a sign to keep all of that size, for every thread anew: with 16
+    glibc takes the first large buffer that is freed for a sign to keep all of that size, for each thread again: with 16
     lanes that was a third of all memory.
     """
     with contextlib.suppress(AttributeError, OSError):  # other systems do not do that

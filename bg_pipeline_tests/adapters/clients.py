@@ -14,12 +14,13 @@ import pytest
 from PIL import Image
 
 from bg_pipeline import errors
+from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.records import Lease, RateFacts
-from bg_pipeline.ports import CutRequest, Remover
-from bg_pipeline.providers.bgeraser import Bgeraser
-from bg_pipeline.providers.photoroom import PhotoRoom
-from bg_pipeline.providers.removebg import RemoveBg
+from bg_pipeline.core.records import RateFacts
+from bg_pipeline.ports.purchasing import CutRequest, Remover
+from bg_pipeline.vendors.bgeraser.client import Bgeraser
+from bg_pipeline.vendors.photoroom.client import PhotoRoom
+from bg_pipeline.vendors.removebg.client import RemoveBg
 from bg_pipeline_tests.adapters.server import Vendor
 from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import cutout_of, encoded, product
@@ -57,7 +58,7 @@ CLIENTS: dict[str, tuple[Callable[[str], Remover], str, str]] = {
 
 def request(size: tuple[int, int] = (48, 32), **values: Any) -> CutRequest:
     usual: dict[str, Any] = {
-        "work_id": "w",
+        "purchase_id": "w",
         "item_key": "c/a.jpg",
         "image": product(1, size=size, kind="JPEG"),
         "media_type": "image/jpeg",
@@ -65,8 +66,7 @@ def request(size: tuple[int, int] = (48, 32), **values: Any) -> CutRequest:
         "height_px": size[1],
         "params": {},
         "credits_expected": Decimal(1),
-        "lease": Lease("collection c", "a test", 1),
-        "budget": Budget("a test"),
+        "claim": Claim(1, "a test", Ask(AskedBy.SYNC, Budget("a test"))),
     }
     return CutRequest(**{**usual, **values})
 

@@ -17,12 +17,13 @@ from click.testing import CliRunner
 
 from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.cli.main import main
-from bg_pipeline.config import Settings, load_settings
 from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Concern, Event, Kind, decide, notice
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.outbox import SqlOutbox
-from bg_pipeline.steps.alerting import deliver
+from bg_pipeline.pipeline.alerting.notify import deliver
+from bg_pipeline.settings.reader import Found
+from bg_pipeline.wiring.settings import compose, load_settings
 from bg_pipeline_tests.fakes import FakeClock
 
 CANARY = "canary-5ecr3t-path"
@@ -309,7 +310,7 @@ def test_urls_are_told_apart_by_commas_and_line_ends(
 ) -> None:
     monkeypatch.setenv("BG_ALERT_URLS", text)
 
-    assert load_settings().alert_urls == urls
+    assert load_settings().alerts.urls == urls
 
 
 @pytest.mark.parametrize(
@@ -331,4 +332,4 @@ def test_a_wrong_url_is_named_by_its_place_and_not_quoted(
 
 
 def test_the_urls_are_not_in_the_settings_as_they_are_shown() -> None:
-    assert CANARY not in repr(Settings(bg_alert_urls=f"json://h/{CANARY}"))  # type: ignore[arg-type]
+    assert CANARY not in repr(compose(Found({"bg_alert_urls": f"json://h/{CANARY}"})))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline import fetching
 from bg_pipeline.errors import FetchFailed, FetchRefused
-from bg_pipeline.fetching import fetch
+from bg_pipeline.net import fetch as fetching
+from bg_pipeline.net.fetch import fetch
 from bg_pipeline_tests.adapters.server import Vendor
 
 LIMITS: dict[str, Any] = {"max_bytes": 100_000, "total_s": 20.0}

@@ -1,4 +1,4 @@
-"""A folder as a catalogue: links, uploads that go on, and evidence."""
+"""A folder as a catalogue: links, uploads that go on, and fingerprint."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.sources.folder import FolderSource
+from bg_pipeline.stores.file.source import FolderSource
 
 
 def _keys(source: FolderSource) -> list[str]:
@@ -98,7 +98,7 @@ def test_an_edit_that_restores_size_and_time_still_changes_the_evidence(tmp_path
     file.write_bytes(b"2222")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    assert next(FolderSource(tmp_path).list()).evidence != listed.evidence
+    assert next(FolderSource(tmp_path).list()).fingerprint != listed.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_edit_that_restores_size_and_time_still_changes_the_evidence(tmp_path
 def test_a_file_settles_with_time_and_one_from_the_future_too(age_s: float, settled: bool, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"1")
     os.utime(tmp_path / "a.jpg", (1000, 1000 - age_s))
-    (listed,) = FolderSource(tmp_path, now=lambda: 1000.0, settle_s=5).list()
+    (listed,) = FolderSource(tmp_path, now=lambda: 1000.0, stable_s=5).list()
 
     assert (listed.settled, listed.modified_at) == (settled, 1000 - age_s)
 

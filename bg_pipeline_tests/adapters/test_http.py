@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from bg_pipeline import fetching
 from bg_pipeline.errors import AccountError, BgPipelineError, ItemRejected, OutcomeUnknown, TransientError
-from bg_pipeline.providers import http
-from bg_pipeline.providers.http import scrubbed
+from bg_pipeline.net import fetch as fetching
+from bg_pipeline.net import http
+from bg_pipeline.net.http import scrubbed
 from bg_pipeline_tests.adapters.clients import CLIENTS, KEY, removebg, request
 from bg_pipeline_tests.adapters.server import Vendor
 
@@ -117,7 +117,7 @@ def test_an_error_is_one_line_without_terminal_codes(vendor: Vendor) -> None:
 def test_what_drips_ends_at_the_deadline_in_doubt(
     vendor: Vendor, name: str, manner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A read timeout starts anew with every byte."""
+    """A read timeout starts again with every byte."""
     monkeypatch.setattr(http, "TOTAL_S", 0.1)
     make, path, account = CLIENTS[name]
     vendor.say(path, manner=manner)

@@ -7,30 +7,27 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.limits import OUTAGE, Limits, Pace, limits_from
-from bg_pipeline.core.records import Lease, RateFacts
+from bg_pipeline.core.records import RateFacts
 from bg_pipeline.errors import BgPipelineError, Deferred, ItemRejected, OutcomeUnknown, RateLimited, StateError, Stopped
-from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.ports import CutReply, CutRequest
-from bg_pipeline.providers.limited import Limited, Limiter
-from bg_pipeline_tests.fakes import FakeRemover, MemoryControl, MemoryDatabase
+from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates
+from bg_pipeline.purchasing.limiter import Limited, Limiter
+from bg_pipeline.vendors.registry import plugin
+from bg_pipeline_tests.adapters.clients import request
+from bg_pipeline_tests.fakes import FakeRemover, MemoryDatabase, MemoryGates
 
-LEASE = Lease("c", "a test", 1)
-REQUEST = CutRequest(
-    "w", "c/a.jpg", b"", "image/jpeg", 4000, 2500, {}, Decimal(1), Lease("c", "a test", 1), Budget("a test")
-)
+REQUEST = request(width_px=4000, height_px=2500)
 OK = b"a cutout"
 
 
-class CountingControl(MemoryControl):
+class CountingGates(MemoryGates):
     """Counts its writes; `broken` makes them fail."""
 
     def __init__(self) -> None:
@@ -38,26 +35,26 @@ class CountingControl(MemoryControl):
         self.writes = 0
         self.broken = False
 
-    def change_limits(self, provider: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
+    def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         if self.broken:
             raise StateError("the database is locked")
         self.writes += 1
-        super().change_limits(provider, change)
+        super().change_limits(account, change)
 
-    def state(self, provider: str = "bgeraser") -> Limits:
-        return limits_from(self.limits(provider))
+    def state(self, account: str = "bgeraser") -> Limits:
+        return limits_from(self.limits(account))
 
 
 @pytest.fixture
-def control() -> CountingControl:
-    return CountingControl()
+def gates() -> CountingGates:
+    return CountingGates()
 
 
-def limiter(control: MemoryControl, ceiling: int = 8, provider: str = "bgeraser") -> Limiter:
-    return Limiter(control, provider, ceiling, time.time, threading.Event())
+def limiter(gates: Gates, ceiling: int = 8, account: str = "bgeraser") -> Limiter:
+    return Limiter(gates, account, ceiling, time.time, threading.Event(), plugin(account).vendor.units)
 
 
-def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(control: CountingControl) -> None:
+def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(gates: CountingGates) -> None:
     inside, go_on, most, now_in = threading.Event(), threading.Event(), [], []
     remover = FakeRemover([OK, OK])
 
@@ -69,20 +66,20 @@ def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(control: CountingC
         now_in.pop()
 
     remover.before = hold
-    limited = Limited(remover, limiter(control, ceiling=1))
+    limited = Limited(remover, limiter(gates, ceiling=1))
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(limited.cut, REQUEST) for _ in range(2)]
         assert inside.wait(30)
-        writes = control.writes
+        writes = gates.writes
         time.sleep(0.6)  # long enough for the second to look a few times
-        assert control.writes == writes == 1
+        assert gates.writes == writes == 1
         go_on.set()
         assert [future.result(30).image for future in both] == [OK, OK]
     assert most == [1, 1]
 
 
-def test_a_stop_ends_the_wait_and_sends_nothing(control: CountingControl) -> None:
-    lanes = limiter(control, ceiling=1)
+def test_a_stop_ends_the_wait_and_sends_nothing(gates: CountingGates) -> None:
+    lanes = limiter(gates, ceiling=1)
     lanes.enter(1.0)
     remover = FakeRemover([OK])
     with ThreadPoolExecutor(1) as pool:
@@ -93,8 +90,8 @@ def test_a_stop_ends_the_wait_and_sends_nothing(control: CountingControl) -> Non
     assert remover.requests == []
 
 
-def test_a_pause_of_more_than_two_minutes_is_deferred(control: CountingControl) -> None:
-    limited = Limited(FakeRemover([RateLimited("429", retry_after_s=3_600.0)]), limiter(control))
+def test_a_pause_of_more_than_two_minutes_is_deferred(gates: CountingGates) -> None:
+    limited = Limited(FakeRemover([RateLimited("429", retry_after_s=3_600.0)]), limiter(gates))
     with pytest.raises(RateLimited):
         limited.cut(REQUEST)
     with pytest.raises(Deferred) as caught:
@@ -103,9 +100,9 @@ def test_a_pause_of_more_than_two_minutes_is_deferred(control: CountingControl) 
     assert caught.value.for_s == pytest.approx(3_600, abs=60)
 
 
-def test_a_full_account_is_not_taken_for_a_pause(control: CountingControl) -> None:
+def test_a_full_account_is_not_taken_for_a_pause(gates: CountingGates) -> None:
     """What died with its slots gives them back after more than two minutes; others may finish any moment."""
-    lanes = limiter(control, ceiling=1)
+    lanes = limiter(gates, ceiling=1)
     token = lanes.enter(1.0)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lanes.enter, 1.0)
@@ -113,15 +110,15 @@ def test_a_full_account_is_not_taken_for_a_pause(control: CountingControl) -> No
         assert waiting.result(30)
 
 
-def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(control: CountingControl) -> None:
+def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(gates: CountingGates) -> None:
     remover = FakeRemover([OK])
 
     def break_down(_request: CutRequest) -> None:
-        control.broken = True
+        gates.broken = True
 
     remover.before = break_down
 
-    assert Limited(remover, limiter(control)).cut(REQUEST).image == OK
+    assert Limited(remover, limiter(gates)).cut(REQUEST).image == OK
 
 
 @pytest.mark.parametrize(
@@ -129,46 +126,46 @@ def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(control: C
     [RateLimited("429"), OutcomeUnknown("timeout"), ItemRejected("400"), KeyboardInterrupt(), StateError("full")],
     ids=lambda error: type(error).__name__,
 )
-def test_every_end_gives_the_slot_back(control: CountingControl, error: BaseException) -> None:
+def test_every_end_gives_the_slot_back(gates: CountingGates, error: BaseException) -> None:
     with pytest.raises(type(error)):
-        Limited(FakeRemover([error]), limiter(control)).cut(REQUEST)
+        Limited(FakeRemover([error]), limiter(gates)).cut(REQUEST)
 
-    assert control.state().slots == {}
+    assert gates.state().slots == {}
 
 
-def test_an_outage_leaves_one_slot_and_rejected_pictures_do_not(control: CountingControl) -> None:
+def test_an_outage_leaves_one_slot_and_rejected_pictures_do_not(gates: CountingGates) -> None:
     script: list[BgPipelineError] = [ItemRejected("400")] * OUTAGE
-    limited = Limited(FakeRemover([*script, *[OutcomeUnknown("timeout")] * OUTAGE]), limiter(control))
+    limited = Limited(FakeRemover([*script, *[OutcomeUnknown("timeout")] * OUTAGE]), limiter(gates))
 
     def run() -> int:
         for _ in range(OUTAGE):
             with pytest.raises(BgPipelineError):
                 limited.cut(REQUEST)
-        return control.state().width
+        return gates.state().width
 
     assert run() > 1
     assert run() == 1
 
 
-def test_what_headers_tell_is_kept_for_the_account(control: CountingControl) -> None:
+def test_what_headers_tell_is_kept_for_the_account(gates: CountingGates) -> None:
     class Telling(FakeRemover):
         def cut(self, request: CutRequest) -> CutReply:
             return replace(super().cut(request), rate=RateFacts(500, 499, 60))
 
-    Limited(Telling([OK]), limiter(control, provider="removebg")).cut(REQUEST)
+    Limited(Telling([OK]), limiter(gates, account="removebg")).cut(REQUEST)
 
-    state = control.state("removebg")
+    state = gates.state("removebg")
     assert (state.pace, state.units) == (Pace.PACED, 500)
     assert sum(units for _, units in state.sent) == 10
 
 
-def test_headers_of_a_refusal_are_heard_too(control: CountingControl) -> None:
+def test_headers_of_a_refusal_are_heard_too(gates: CountingGates) -> None:
     error = RateLimited("429", retry_after_s=1.0)
     error.rate = RateFacts(120, 50, 1)
     with pytest.raises(RateLimited):
-        Limited(FakeRemover([error]), limiter(control)).cut(REQUEST)
+        Limited(FakeRemover([error]), limiter(gates)).cut(REQUEST)
 
-    assert control.state().units == 120
+    assert gates.state().units == 120
 
 
 def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
@@ -187,11 +184,11 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
 
     remover = FakeRemover([OK] * 12)
     remover.before = note
-    both = [Limited(remover, limiter(SqlControl(database), ceiling=3)) for database in databases]  # type: ignore[arg-type]
+    both = [Limited(remover, limiter(SqlGates(database), ceiling=3)) for database in databases]
     with ThreadPoolExecutor(8) as pool:
         done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(12)]
         assert all(future.result(60).image == OK for future in done)
-    state = limits_from(SqlControl(databases[0]).limits("bgeraser"))
+    state = limits_from(SqlGates(databases[0]).limits("bgeraser"))
     for database in databases:
         database.close()
 
@@ -205,19 +202,19 @@ def test_slots_of_a_process_that_was_killed_here_are_free_at_once(tmp_path: Path
     url = f"sqlite:///{tmp_path}/manifest.db"
     killed = (
         "import os, sys, threading, time\n"
-        "from bg_pipeline.manifest.control import SqlControl\n"
         "from bg_pipeline.manifest.database import Database\n"
-        "from bg_pipeline.providers.limited import Limiter\n"
-        "Limiter(SqlControl(Database(sys.argv[1])), 'bgeraser', 1, time.time, threading.Event()).enter(1.0)\n"
+        "from bg_pipeline.manifest.gates import SqlGates\n"
+        "from bg_pipeline.purchasing.limiter import Limiter\n"
+        "Limiter(SqlGates(Database(sys.argv[1])), 'bgeraser', 1, time.time, threading.Event(), None).enter(1.0)\n"
         "os._exit(9)\n"
     )
     assert subprocess.run([sys.executable, "-c", killed, url], check=False).returncode == 9
     database = Database(url)
-    control = SqlControl(database)
-    assert len(limits_from(control.limits("bgeraser")).slots) == 1
+    gates = SqlGates(database)
+    assert len(limits_from(gates.limits("bgeraser")).slots) == 1
 
     with ThreadPoolExecutor(1) as pool:
-        lanes = limiter(control, ceiling=1)  # type: ignore[arg-type]
+        lanes = limiter(gates, ceiling=1)
         waiting = pool.submit(lanes.enter, 1.0)
         try:
             assert waiting.result(30)
@@ -226,15 +223,15 @@ def test_slots_of_a_process_that_was_killed_here_are_free_at_once(tmp_path: Path
     database.close()
 
 
-def test_slots_of_other_machines_are_left_to_their_deadline(control: CountingControl) -> None:
-    theirs = limiter(control, ceiling=1)
+def test_slots_of_other_machines_are_left_to_their_deadline(gates: CountingGates) -> None:
+    theirs = limiter(gates, ceiling=1)
     theirs._names = iter(["elsewhere/1:999999999:a-1"])
     theirs.enter(1.0)
-    lanes = limiter(control, ceiling=1)
+    lanes = limiter(gates, ceiling=1)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lanes.enter, 1.0)
         time.sleep(0.6)
         lanes._stop.set()
         with pytest.raises(Stopped):
             waiting.result(30)
-    assert list(control.state().slots) == ["elsewhere/1:999999999:a-1"]
+    assert list(gates.state().slots) == ["elsewhere/1:999999999:a-1"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bg_pipeline.errors import TransientError, UnusableAnswer
-from bg_pipeline.providers import photoroom as module
+from bg_pipeline.vendors.photoroom import client as module
 from bg_pipeline_tests.adapters.clients import KEY, examples, photoroom, replay, request
 from bg_pipeline_tests.adapters.server import Vendor
 from bg_pipeline_tests.pictures import cutout_of

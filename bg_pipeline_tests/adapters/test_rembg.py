@@ -2,23 +2,15 @@
 
 import io
 import sys
-from decimal import Decimal
 from types import ModuleType
 
 import pytest
 from PIL import Image
 
-from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.ports import CutRequest
-from bg_pipeline.providers.local import RembgEngine
-from bg_pipeline_tests.pictures import opened, product
-
-LEASE = Lease("c", "a test", 1)
-REQUEST = CutRequest(
-    "w", "a", product(1), "image/png", 48, 32, {}, Decimal(0), Lease("c", "a test", 1), Budget("a test")
-)
+from bg_pipeline.vendors.rembg.engine import RembgEngine
+from bg_pipeline_tests.adapters.clients import request
+from bg_pipeline_tests.pictures import opened
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, weights: bool = True) -> list[object]:
@@ -47,7 +39,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, weights: bool = True) -> list[obj
 def test_the_mask_becomes_the_alpha_and_one_session_serves_all(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions = installed(monkeypatch)
     engine = RembgEngine()
-    replies = [engine.cut(REQUEST) for _ in range(2)]
+    replies = [engine.cut(request()) for _ in range(2)]
 
     assert opened(replies[0].image).getpixel((3, 3))[3] == 77  # type: ignore[index]
     assert (len(sessions), replies[0].credits_charged, engine.balance()) == (1, 0, None)
@@ -65,4 +57,4 @@ def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, weights=False)
 
     with pytest.raises(ConfigurationError, match="weights"):
-        RembgEngine().cut(REQUEST)
+        RembgEngine().cut(request())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bg_pipeline.errors import ItemUnreadable, QualityDropped, TransientError, UnusableAnswer
-from bg_pipeline.providers.removebg import RemoveBg
+from bg_pipeline.vendors.removebg.client import RemoveBg
 from bg_pipeline_tests.adapters.clients import KEY, examples, removebg, replay, request, zipped
 from bg_pipeline_tests.adapters.server import Vendor
 from bg_pipeline_tests.pictures import cutout_of, opened

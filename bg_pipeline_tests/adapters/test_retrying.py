@@ -1,13 +1,10 @@
 """The one layer that retries: what it waits for, what it leaves alone, and when it stops."""
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.gate import FIRST_COOLDOWN_S
-from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import (
     BgPipelineError,
     Deferred,
@@ -18,11 +15,12 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.ports import CutReply, CutRequest
-from bg_pipeline.providers.retrying import Retrying
+from bg_pipeline.ports.purchasing import CutReply
+from bg_pipeline.purchasing.retry import Retrying
+from bg_pipeline_tests.adapters.clients import request
 from bg_pipeline_tests.fakes import FakeRemover
 
-REQUEST = CutRequest("w", "c/a.jpg", b"", "image/jpeg", 1, 1, {}, Decimal(1), Lease("c", "a test", 1), Budget("a test"))
+REQUEST = request()
 
 
 @dataclass
@@ -141,7 +139,7 @@ def test_after_a_trip_the_first_failure_doubles_the_cooldown() -> None:
 
 
 def test_retries_end_when_their_budget_is_used_up() -> None:
-    """Below half of forty the breaker stays closed, and a third of all requests would be retries for ever."""
+    """Below half of forty the breaker stays closed, and a third of all requests would be retries without end."""
     bench = Bench([answer for _ in range(40) for answer in (down(), OK, OK)])
     for _ in range(32):
         bench.cut()

@@ -7,13 +7,12 @@ import types
 from collections.abc import Callable, Iterator
 
 import pytest
-from botocore.exceptions import ClientError
 
-from bg_pipeline.buckets import parse_page
-from bg_pipeline.core.places import Bucket, bucket_of
 from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
-from bg_pipeline.outputs.s3 import S3Store
-from bg_pipeline.sources.s3 import S3Source
+from bg_pipeline.stores.s3.blobs import S3Store
+from bg_pipeline.stores.s3.buckets import parse_page
+from bg_pipeline.stores.s3.place import Bucket, bucket_of
+from bg_pipeline.stores.s3.source import S3Source
 from bg_pipeline_tests.s3 import S3Server, ScriptedS3, answer_instead, error_body, page
 
 BUCKET = Bucket("shop", "")
@@ -131,7 +130,7 @@ def test_a_versioned_bucket_shows_its_newest_versions(s3: S3Server) -> None:
     s3.remove(bucket, "gone.jpg")
 
     (listed,) = source.list()
-    assert listed.evidence != before.evidence
+    assert listed.fingerprint != before.fingerprint
     assert source.read("a.jpg") == b"new"
     with pytest.raises(ItemChanged):
         source.read("gone.jpg")
@@ -290,65 +289,3 @@ def test_no_secret_and_no_signature_is_said_or_logged(script: Script, caplog: py
     said = f"{caught.value!r} {source!r} {caplog.text}"
     assert "canary" not in said
     assert "Signature" not in said
-
-
-@pytest.mark.parametrize(
-    ("place", "bucket"),
-    [
-        ("s3://shop", Bucket("shop", "")),
-        ("s3://shop/", Bucket("shop", "")),
-        ("s3://shop/img", Bucket("shop", "img/")),
-        ("s3://shop/img/new/", Bucket("shop", "img/new/")),
-        ("./images", None),
-        ("postgresql://host/db", None),
-    ],
-)
-def test_a_place_names_its_bucket(place: str, bucket: Bucket | None) -> None:
-    assert bucket_of(place) == bucket
-
-
-@pytest.mark.parametrize("place", ["s3://", "s3:///img", "s3://sh op", "s3://user:pass@shop"])
-def test_a_place_that_can_be_no_bucket_is_refused(place: str) -> None:
-    with pytest.raises(ValueError, match="s3://BUCKET"):
-        bucket_of(place)
-
-
-@pytest.mark.radosgw
-def test_a_wrong_secret_is_refused_by_a_server_that_checks(radosgw: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-
-    with pytest.raises(SourceUnreadable, match="SignatureDoesNotMatch"):
-        list(S3Source(radosgw.new_bucket(), radosgw.endpoint).list())
-
-
-@pytest.mark.radosgw
-def test_bytes_that_are_altered_on_the_way_are_refused_by_a_server_that_checks(radosgw: S3Server) -> None:
-    bucket = radosgw.new_bucket()
-    store = S3Store(bucket, radosgw.endpoint)
-
-    def alter(request: object, **_: object) -> None:
-        request.body = b"altered"  # type: ignore[attr-defined]
-
-    store._objects._client.meta.events.register("before-send.s3.PutObject", alter)
-    with pytest.raises(StoreError, match="XAmzContentSHA256Mismatch"):
-        store.write("a.png", b"intact!")
-    assert radosgw.keys(bucket) == []
-
-
-@pytest.mark.radosgw
-def test_pages_of_another_server_make_one_listing(radosgw: S3Server) -> None:
-    bucket = radosgw.new_bucket()
-    names = [f"{number:04}.jpg" for number in range(1100)]
-    for name in names:
-        radosgw.put(bucket, name, b"")
-
-    assert [listed.key for listed in S3Source(bucket, radosgw.endpoint).list()] == names
-
-
-@pytest.mark.radosgw
-def test_an_unknown_bucket_is_told_from_an_empty_one(radosgw: S3Server) -> None:
-    assert list(S3Source(radosgw.new_bucket(), radosgw.endpoint).list()) == []
-    with pytest.raises(SourceUnreadable, match="no bucket"):
-        list(S3Source(Bucket("no-such-bucket", ""), radosgw.endpoint).list())
-    with pytest.raises(ClientError):
-        radosgw.client.head_bucket(Bucket="no-such-bucket")

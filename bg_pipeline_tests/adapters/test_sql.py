@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from bg_pipeline.errors import FetchFailed, ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.sources.sql import SqlSource
+from bg_pipeline.stores.sql.source import SqlSource
 
 Database = Callable[..., str]
 
@@ -45,8 +45,8 @@ def test_a_row_without_a_version_has_no_evidence(database: Database) -> None:
     url = database(*_rows("'a', NULL, NULL, 'monday', 1", "'b', NULL, NULL, NULL, 2"))
 
     with_version = SqlSource(url, "SELECT sku AS key, image, changed AS version FROM items")
-    assert [listed.evidence for listed in with_version.list()] == ["monday", ""]
-    assert [listed.evidence for listed in SqlSource(url, "SELECT sku AS key, image FROM items").list()] == ["", ""]
+    assert [listed.fingerprint for listed in with_version.list()] == ["monday", ""]
+    assert [listed.fingerprint for listed in SqlSource(url, "SELECT sku AS key, image FROM items").list()] == ["", ""]
 
 
 def test_a_listing_moves_no_picture(database: Database) -> None:
@@ -138,7 +138,7 @@ def test_nothing_can_be_written(database: Database) -> None:
     source = SqlSource(database(*_rows("'a', NULL, NULL, '1', 1")), "SELECT sku AS key, image FROM items")
     with (
         pytest.raises(SourceUnreadable, match=r"(?i)read.?only"),
-        source._told(),
+        source._errors(),
         source._snapshot() as (conn, _),
     ):
         conn.execute(text("UPDATE items SET sku = 'b'"))
@@ -170,7 +170,7 @@ def test_keys_are_told_apart_where_the_database_does_not(tmp_path: Path) -> None
 
 def test_a_database_that_does_not_sort_by_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Collations are known for two databases; another one is held to the order all the same."""
-    monkeypatch.setattr("bg_pipeline.sources.sql._BYTE_ORDER", {})
+    monkeypatch.setattr("bg_pipeline.stores.sql.source._BYTE_ORDER", {})
     engine = create_engine(f"sqlite:///{tmp_path}/shop.db")
     with engine.begin() as conn:
         conn.execute(text("CREATE TABLE items (key TEXT COLLATE NOCASE, image BLOB)"))
@@ -182,7 +182,7 @@ def test_a_database_that_does_not_sort_by_bytes_is_refused(tmp_path: Path, monke
 
 
 def test_a_query_that_takes_for_ever_is_ended(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bg_pipeline.sources.sql._STATEMENT_S", 0.1)
+    monkeypatch.setattr("bg_pipeline.stores.sql.source._STATEMENT_S", 0.1)
 
     with pytest.raises(SourceUnreadable, match="statement timeout"):
         list(SqlSource(postgres_url, "SELECT pg_sleep(60)::text AS key, NULL AS url").list())

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from bg_pipeline.demo.products import STYLES, shoot
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.grabcut import cut_alpha
-from bg_pipeline.sandbox.products import STYLES, shoot
 
 GREY = (196, 197, 199)
 

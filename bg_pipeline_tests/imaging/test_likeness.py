@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.likeness import check_likeness
-from bg_pipeline.sandbox.products import COLOURS, STYLES, shoot
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
 SIZE = (300, 240)

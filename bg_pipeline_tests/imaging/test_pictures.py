@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
 from bg_pipeline.imaging.pictures import Prepared, check, prepare, render, thumbnail
-from bg_pipeline.sandbox.products import COLOURS, STYLES, shoot
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)

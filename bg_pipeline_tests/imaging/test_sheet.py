@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFont
 
 from bg_pipeline.imaging import sheet
-from bg_pipeline.imaging.sheet import Pair, contact_sheet, sheet_html, sheet_png
+from bg_pipeline.imaging.page import sheet_html
+from bg_pipeline.imaging.sheet import Pair, contact_sheet, sheet_png
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 BEFORE = Image.new("RGB", (120, 90), RED)

@@ -1,0 +1,44 @@
+"""Settings of alerts."""
+
+import re
+
+from pydantic import Field, SecretStr, field_validator
+
+from bg_pipeline.settings.part import Part
+
+
+class AlertSettings(Part):
+    """Who is alerted, and of what."""
+
+    alert_urls: SecretStr = Field(
+        SecretStr(""), description="Apprise URLs that receive alerts, with commas or line ends between them"
+    )
+    alert_failure_rate: float = Field(0.2, ge=0, le=1, description="alert when more than this share of items fails")
+    dagster_url: str = Field("", description="address of Dagster's UI, for the links in alerts")
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _are_urls(cls, value: SecretStr) -> SecretStr:
+        for number, url in enumerate(_split(value), start=1):
+            if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", url, re.IGNORECASE):
+                raise ValueError(f"entry {number} is no Apprise URL, such as slack://… or mailto://…")
+        return value
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _a_page(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s@?]+", value):
+            raise ValueError("must be a URL without a password, such as http://127.0.0.1:3000")
+        return value.rstrip("/")
+
+    @property
+    def urls(self) -> list[str]:
+        """In clear: for the part that sends, and for no other."""
+        return _split(self.alert_urls)
+
+
+def _split(value: SecretStr) -> list[str]:
+    # A URL may hold commas: only one before the next URL is a separator.
+    return [
+        url for url in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)|\s+", value.get_secret_value().strip(" ,\n")) if url
+    ]

@@ -1,0 +1,15 @@
+"""A picture and its alpha, put together."""
+
+import io
+
+from PIL import Image
+
+
+def with_alpha(image: bytes, alpha: Image.Image) -> bytes:
+    """PNG of a picture with this alpha, both of the same size."""
+    with Image.open(io.BytesIO(image)) as opened:
+        cutout = opened.convert("RGB")
+    cutout.putalpha(alpha.convert("L"))
+    out = io.BytesIO()
+    cutout.save(out, "PNG", compress_level=1)
+    return out.getvalue()

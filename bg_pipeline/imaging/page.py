@@ -1,0 +1,80 @@
+"""The contact sheet as one HTML page that needs nothing else: pictures are inline, there is no script."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from PIL import Image, features
+
+from bg_pipeline.imaging.sheet import Pair, printable
+
+_INLINE_PX = 320
+"""Longest side of a picture inside the page; about 15 KB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    """A picture as a data URL."""
+
+    src: str
+    width: int
+    height: int
+    clear: bool
+    """Whether it can be seen through."""
+
+
+def sheet_html(pairs: Sequence[Pair], *, title: str, facts: Sequence[tuple[str, str]]) -> str:
+    """
+    Return the page. Labels, notes and facts may hold any text: they are escaped.
+
+    Args:
+        pairs: as for `sheet.contact_sheet`.
+        title: heading and window title.
+        facts: (name, value) rows of the table above the pictures.
+    """
+    return _template().render(
+        title=printable(title),
+        facts=[(printable(name), printable(value)) for name, value in facts],
+        figures=[
+            {
+                "label": printable(pair.label),
+                "note": printable(pair.note),
+                "before": _inline(pair.before) if pair.before else None,
+                "after": _inline(pair.after) if pair.after else None,
+            }
+            for pair in pairs
+        ],
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("bg_pipeline.imaging", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("sheet.html")
+
+
+def _inline(picture: Image.Image) -> _Inline:
+    clear = picture.has_transparency_data
+    small = picture.convert("RGBA" if clear else "RGB")
+    small.thumbnail((_INLINE_PX, _INLINE_PX), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    if not clear:
+        kind = "jpeg"
+        small.save(out, "JPEG", quality=82)
+    elif features.check("webp"):
+        kind = "webp"
+        small.save(out, "WEBP", quality=82)
+    else:
+        kind = "png"
+        small.save(out, "PNG")
+    data = base64.b64encode(out.getvalue()).decode()
+    return _Inline(f"data:image/{kind};base64,{data}", small.width, small.height, clear)

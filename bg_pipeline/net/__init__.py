@@ -1,0 +1,1 @@
+"""Infrastructure: HTTP, URLs that others chose, and prefetching."""

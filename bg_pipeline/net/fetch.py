@@ -1,0 +1,259 @@
+"""A GET for URLs that other people chose, and a transport that ends every exchange in time."""
+
+import io
+import ipaddress
+import socket
+import threading
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
+from urllib3.util.connection import create_connection
+
+from bg_pipeline.errors import FetchFailed, FetchRefused
+
+CONNECT_S, READ_S = 5.0, 60.0
+CHUNK_BYTES = 1 << 15
+"""Small, because a compressed chunk may unfold a thousandfold before it is counted."""
+
+_MAX_REDIRECTS = 3
+_MAX_ADDRESSES = 4
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float) -> bytes:
+    """
+    Return the body of a URL, requested without key, cookie or credentials, over https from public addresses only.
+
+    The connection goes to the address that was checked, and every redirect is checked like the first URL.
+
+    Args:
+        url: it may be signed, so errors quote its host only.
+        allowed_origin: `scheme://host:port` that is trusted although it is not public: the API's own, for a sandbox.
+        max_bytes: most bytes of the body.
+        total_s: most seconds for all of it, redirects included.
+
+    Raises:
+        FetchRefused: policy forbids this URL, or one that it redirects to.
+        FetchFailed: there is no such host, no answer, no status 200, or too large a body.
+    """
+    with Deadline(total_s) as deadline:
+        for _ in range(1 + _MAX_REDIRECTS):
+            host = _checked(url, allowed_origin)
+            trusted = bool(allowed_origin) and _origin(urlsplit(url)) == _origin(urlsplit(allowed_origin))
+            try:
+                with _session(public_only=not trusted).get(
+                    url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True
+                ) as response:
+                    location = response.headers.get("Location")
+                    if location and response.is_redirect:
+                        url = urljoin(url, location)
+                        continue
+                    if response.status_code != 200:
+                        raise FetchFailed(f"{host} answered {response.status_code}", status=response.status_code)
+                    body = read_body(response, max_bytes)
+            except (requests.RequestException, ValueError) as error:
+                if deadline.passed:
+                    raise FetchFailed(f"{host} took longer than {total_s:g} s") from error
+                if isinstance(error, requests.exceptions.InvalidURL):
+                    raise FetchRefused("this is no URL") from error
+                raise FetchFailed(f"{host} sent no whole answer: {type(error).__name__}") from error
+            if deadline.passed:  # a body without a length looks whole when its connection was shut
+                raise FetchFailed(f"{host} took longer than {total_s:g} s")
+            if body is None:
+                raise FetchFailed(f"{host} sent more than {max_bytes / 2**20:.3g} MiB")
+            return body
+    raise FetchRefused(f"{host} leads on after {_MAX_REDIRECTS} redirects")
+
+
+def read_body(response: requests.Response, max_bytes: int) -> bytes | None:
+    """Return the body of a streamed response; None as soon as it is larger than `max_bytes`."""
+    body = io.BytesIO()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        body.write(chunk)
+        if body.tell() > max_bytes:
+            return None
+    return body.getvalue()
+
+
+def host_of(url: str) -> str:
+    """Return the part of a URL that may be shown: its path and query may be a signature."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+class Deadline:
+    """
+    Shuts every connection that this thread uses in the block, once `total_s` seconds have passed.
+
+    A read timeout starts again with every byte, so a peer that sends one byte at a time would hold a slot without end.
+    Only connections of `EndingAdapter` are shut.
+    """
+
+    def __init__(self, total_s: float) -> None:
+        self.passed = False
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(total_s, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._token = _DEADLINE.set(self)
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        _DEADLINE.reset(self._token)
+
+    def watch(self, sock: socket.socket) -> None:
+        """Shut this socket too when the time is over, or now if it is."""
+        with self._lock:
+            self._sockets.append(sock)
+            if self.passed:
+                _shut(sock)
+
+    def _end(self) -> None:
+        with self._lock:
+            self.passed = True
+            for sock in self._sockets:
+                _shut(sock)
+
+
+_DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):  # closed already
+        # Not the TLS socket's own `shutdown`: it drops the encryption first, and another thread may be sending.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        self._begin()
+
+    def putrequest(self, *args: Any, **options: Any) -> None:
+        self._begin()
+        super().putrequest(*args, **options)
+
+    def _begin(self) -> None:
+        if self.sock is not None:
+            # urllib3 sends with the timeout for connecting, which is too short for a slow line.
+            self.sock.settimeout(READ_S)
+            deadline = _DEADLINE.get()
+            if deadline:
+                deadline.watch(self.sock)
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _PublicConnection(_TlsConnection):
+    """Looks up its host once, and connects to the address it checked: a second DNS answer changes nothing."""
+
+    def _new_conn(self) -> socket.socket:
+        last: Exception | None = None
+        for address in _public_addresses(self.host, self.port)[:_MAX_ADDRESSES]:
+            try:
+                return create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
+            except OSError as error:
+                last = error
+        raise NewConnectionError(self, "no connection") from last
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class EndingAdapter(HTTPAdapter):
+    """A transport that `Deadline` can end; it never sends a request twice."""
+
+    def __init__(self, *, public_only: bool = False) -> None:
+        self._pools = {"https": _PublicPool} if public_only else {"http": _Pool, "https": _TlsPool}
+        super().__init__(pool_maxsize=64, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+
+def plain_session(*, public_only: bool = False) -> requests.Session:
+    """Make a session that takes no credentials from the environment or netrc, and keeps no cookies."""
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.update({"User-Agent": "bg-pipeline", "Accept-Encoding": "identity"})
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, EndingAdapter(public_only=public_only))
+    return session
+
+
+@cache
+def _session(*, public_only: bool) -> requests.Session:
+    return plain_session(public_only=public_only)
+
+
+def _checked(url: str, allowed_origin: str) -> str:
+    """Return the host of a URL that policy allows. Its address is checked when the connection is made."""
+    try:
+        parts = urlsplit(url)
+        origin = _origin(parts)
+    except ValueError as error:
+        raise FetchRefused("this is no URL") from error
+    host = host_of(url)
+    if not parts.hostname:
+        raise FetchRefused("this is no URL")
+    if parts.username is not None or parts.password is not None:
+        raise FetchRefused(f"{host} is not asked: its URL carries credentials")
+    if parts.scheme != "https" and not (allowed_origin and origin == _origin(urlsplit(allowed_origin))):
+        raise FetchRefused(f"{host} is not asked: not https")
+    return host
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+
+
+def _public_addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise FetchFailed(f"{host}: no such host") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not all(_is_public(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
+        raise FetchRefused(f"{host} is not asked: not a public address")
+    return addresses
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast

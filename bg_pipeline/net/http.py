@@ -1,0 +1,295 @@
+"""What the vendors' clients share: the session that carries the key to its own host, and how answers become errors."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import requests
+from urllib3.exceptions import NewConnectionError
+
+from bg_pipeline.core.prices import downgrade
+from bg_pipeline.core.records import RateFacts
+from bg_pipeline.core.retry import parse_rate, parse_retry_after
+from bg_pipeline.core.verdicts import Rule, Shape, Verdict, judge, number, read_json, said, shape_of
+from bg_pipeline.errors import (
+    AccountError,
+    BgPipelineError,
+    FetchFailed,
+    FetchRefused,
+    ItemRejected,
+    NoCredits,
+    OutcomeUnknown,
+    QualityDropped,
+    RateLimited,
+    TransientError,
+    UnusableAnswer,
+)
+from bg_pipeline.net.fetch import CONNECT_S, READ_S, Deadline, fetch, host_of, plain_session, read_body
+from bg_pipeline.ports.purchasing import CutRequest
+
+E = TypeVar("E", bound=BgPipelineError)
+
+TOTAL_S = 120.0
+MAX_BODY_BYTES = 128 * 2**20
+
+_MAX_ANSWER_BYTES = 2048
+_MAX_SCRUBBED_BYTES = 1 << 16
+_MAX_MESSAGE_CHARS = 500
+_MAX_CREDITS_A_CALL = 100
+_MAX_SIDE_PX = 100_000
+_MAX_BALANCE = 10**9
+"""More than anybody has: a service that sends more has sent something else."""
+
+_QUERY = re.compile(r"""(https?:(?:\\?/){2}[^\s"'<>?]*)\?[^\s"'<>]*""", re.IGNORECASE)
+_BEARER = re.compile(r"(bearer)(?:\s|\+|%20)+[^\s\"'<>,]+", re.IGNORECASE)
+
+
+class NotSent(BgPipelineError):
+    """No connection: the service has seen nothing."""
+
+
+class Reply:
+    """A whole answer, read within its limits."""
+
+    def __init__(self, response: requests.Response, body: bytes) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.body = body
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return read_json(self.body)
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.body)
+
+    @property
+    def request_id(self) -> str:
+        names = ("X-Request-Id", "Request-Id", "X-Correlation-Id", "CF-Ray")
+        return _plain(next((self.headers[name] for name in names if name in self.headers), ""))[:100]
+
+    @property
+    def retry_after_s(self) -> float | None:
+        return parse_retry_after(self.headers.get("Retry-After"), self.headers.get("Date"))
+
+    @property
+    def rate(self) -> RateFacts | None:
+        limit, remaining, reset = (self.headers.get(f"X-RateLimit-{name}") for name in ("Limit", "Remaining", "Reset"))
+        return parse_rate(limit, remaining, reset, self.headers.get("Date"))
+
+    @property
+    def credits_charged(self) -> Decimal | None:
+        return number(self.headers.get("X-Credits-Charged"), _MAX_CREDITS_A_CALL)
+
+    @property
+    def pixels(self) -> int | None:
+        """Of the result, where headers or JSON say so."""
+        data = self.json.get("data") if self.shape is Shape.JSON else None
+        told = data if isinstance(data, dict) else {}
+        width, height = (
+            number(self.headers.get(f"X-{name}") or told.get(name.lower()), _MAX_SIDE_PX)
+            for name in ("Width", "Height")
+        )
+        return int(width * height) if width and height else None
+
+
+class Api:
+    """
+    One vendor's API.
+
+    Args:
+        provider: its name in messages.
+        key: never shown, whatever is answered.
+        header: the one that carries the key.
+        rules: its verdict table.
+        advice: what to do when the account is refused.
+    """
+
+    def __init__(self, provider: str, key: str, header: Mapping[str, str], rules: Sequence[Rule], advice: str) -> None:
+        self.provider = provider
+        self._key = key
+        self._rules = rules
+        self._advice = advice
+        self._session = plain_session()
+        self._session.headers.update(header)
+
+    def post(self, url: str, field: str, request: CutRequest, params: Mapping[str, str]) -> Reply:
+        """
+        Send one picture as a form; the reply is one that the table calls OK.
+
+        Raises:
+            TransientError, ItemRejected, AccountError, OutcomeUnknown, UnusableAnswer: as the table says.
+        """
+        # The name is ours: a source name may hold customers' names or characters that break a header.
+        name = f"image.{request.media_type.partition('/')[2]}"
+        try:
+            reply = send(
+                self._session, "POST", url, files={field: (name, request.image, request.media_type)}, data=dict(params)
+            )
+        except NotSent as error:
+            raise TransientError(str(error)) from error
+        self._raise_for(reply)
+        return reply
+
+    def account(self, url: str, *paths: Sequence[str]) -> Decimal:
+        """
+        The number of credits that is found first at one of these places of an account's JSON.
+
+        Raises:
+            AccountError: the key is refused, or the account is empty.
+            TransientError: whatever else came; it says nothing of the balance.
+        """
+        unread = f"the balance of {self.provider} could not be read"
+        try:
+            reply = send(self._session, "GET", url)
+        except (NotSent, OutcomeUnknown) as error:
+            raise TransientError(f"{unread}: {error}") from error
+        if reply.status not in {200, 401, 402, 403}:
+            raise self._error(TransientError(f"{unread}: {self.provider} answered {reply.status}"), reply)
+        if reply.status != 200:
+            self._raise_for(reply)
+        for path in paths:
+            place: Any = reply.json
+            for name in path:
+                place = place.get(name) if isinstance(place, dict) else None
+            balance = number(place, _MAX_BALANCE)
+            if balance is not None:
+                return balance
+        raise self._error(TransientError(f"{unread}: the answer holds no number of credits"), reply)
+
+    def unusable(self, reply: Reply, why: str, *secrets: str) -> UnusableAnswer:
+        """The error for a paid answer that is no cutout."""
+        return self._error(UnusableAnswer(f"{self.provider}: {why}"), reply, *secrets)
+
+    def check_quality(self, reply: Reply, request: CutRequest) -> None:
+        """
+        Raises:
+            QualityDropped: credits or pixels say that this is a lower tier than was asked for.
+        """
+        sent_pixels = request.width_px * request.height_px
+        why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, reply.pixels)
+        if why:
+            raise self._error(QualityDropped(f"{self.provider} delivered less than was asked for: {why}"), reply)
+
+    def _raise_for(self, reply: Reply) -> None:
+        code, message = said(reply.json)
+        rule = judge(self._rules, reply.status, code, reply.shape)
+        if rule.verdict is Verdict.OK:
+            return
+        code, message = (_plain(scrubbed(text, self._key))[:_MAX_MESSAGE_CHARS] for text in (code, message))
+        text = f"{self.provider} answered {reply.status} {code}".rstrip() + (f": {message}" if message else "")
+        if 300 <= reply.status < 400:
+            text += f": it sends on to {host_of(reply.headers.get('Location', '')) or 'nowhere'}; no key follows"
+        if rule.verdict is Verdict.ACCOUNT:
+            text += f". {self._advice}"
+        raise self._error(_error_for(rule.verdict, text, reply.retry_after_s), reply)
+
+    def _error(self, error: E, reply: Reply, *secrets: str) -> E:
+        answer = reply.body[:_MAX_SCRUBBED_BYTES].decode("utf-8", "replace")
+        error.answer = scrubbed(answer, self._key, *secrets).encode()[:_MAX_ANSWER_BYTES].decode("utf-8", "ignore")
+        error.request_id = scrubbed(reply.request_id, self._key)
+        if isinstance(error, UnusableAnswer):
+            error.credits_charged = reply.credits_charged
+        if isinstance(error, RateLimited):
+            error.rate = reply.rate
+        return error
+
+
+def send(session: requests.Session, method: str, url: str, **content: Any) -> Reply:
+    """
+    One request, no retries and no redirects: requests forwards `X-Api-Key` to whatever host it is sent to.
+
+    Raises:
+        NotSent: the service cannot have acted on it.
+        OutcomeUnknown: it may have.
+    """
+    host = host_of(url)
+    with Deadline(TOTAL_S) as deadline:
+        try:
+            with session.request(
+                method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, **content
+            ) as response:
+                body = read_body(response, MAX_BODY_BYTES)
+        except requests.ConnectTimeout as error:
+            raise NotSent(f"no connection to {host}: it did not answer") from error
+        except requests.RequestException as error:
+            if deadline.passed:
+                raise OutcomeUnknown(f"{host} took longer than {TOTAL_S:g} s") from error
+            raise _broken(error, host) from error
+    if deadline.passed:  # a body without a length looks whole when its connection was shut
+        raise OutcomeUnknown(f"{host} took longer than {TOTAL_S:g} s")
+    if body is None:
+        raise OutcomeUnknown(f"the answer of {host} is larger than {MAX_BODY_BYTES / 2**20:.3g} MiB")
+    return Reply(response, body)
+
+
+def download(url: str, api_base: str) -> bytes:
+    """
+    Fetch a result, without the key. It is paid for and a GET is free, so a failure is tried again at once, twice.
+
+    Raises:
+        UnusableAnswer: it cannot be had. It was paid for.
+    """
+    for last in (False, False, True):
+        try:
+            return fetch(url, allowed_origin=api_base, max_bytes=MAX_BODY_BYTES, total_s=TOTAL_S)
+        except FetchRefused as error:
+            raise UnusableAnswer(f"the answer points to what is not fetched: {error}") from error
+        except FetchFailed as error:
+            if last or (error.status is not None and error.status < 500):
+                raise UnusableAnswer(f"the result could not be fetched: {error}") from error
+    raise AssertionError("the last try returns or raises")
+
+
+def scrubbed(text: str, *secrets: str) -> str:
+    """The text without these, however they were encoded, without any Bearer token, and without any URL's query."""
+    for secret in filter(None, secrets):
+        forms = {
+            secret,
+            quote(secret, safe=""),
+            json.dumps(secret)[1:-1],
+            html.escape(secret),
+            base64.b64encode(secret.encode()).decode(),
+        }
+        for form in sorted(forms, key=len, reverse=True):
+            text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
+    return _QUERY.sub(r"\1?***", _BEARER.sub(r"\1 ***", text))
+
+
+def _broken(error: requests.RequestException, host: str) -> BgPipelineError:
+    if isinstance(error, requests.exceptions.SSLError):
+        # TLS can also break after the request was received; only a refused certificate proves that it was not.
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return NotSent(f"no connection to {host}: its certificate is not trusted")
+        return OutcomeUnknown(f"the encrypted connection to {host} broke")
+    if isinstance(error, requests.ConnectionError):
+        if isinstance(getattr(error.args[0], "reason", None), NewConnectionError):
+            return NotSent(f"no connection to {host}")
+        return OutcomeUnknown(f"{host} closed the connection without an answer")
+    return OutcomeUnknown(f"{host} sent no whole answer: {type(error).__name__}")
+
+
+def _error_for(verdict: Verdict, text: str, retry_after_s: float | None) -> BgPipelineError:
+    if verdict is Verdict.RATE_LIMITED:
+        return RateLimited(text, retry_after_s=retry_after_s)
+    if verdict is Verdict.TRANSIENT:
+        return TransientError(text, retry_after_s=retry_after_s)
+    kinds: dict[Verdict, type[BgPipelineError]] = {
+        Verdict.REJECTED: ItemRejected,
+        Verdict.ACCOUNT: AccountError,
+        Verdict.NO_CREDITS: NoCredits,
+        Verdict.UNUSABLE: UnusableAnswer,
+        Verdict.OUTCOME_UNKNOWN: OutcomeUnknown,
+    }
+    return kinds[verdict](text)
+
+
+def _plain(text: str) -> str:
+    """On one line: what a service sends may hold line breaks and terminal codes."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

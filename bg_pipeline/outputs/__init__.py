@@ -1,1 +1,0 @@
-"""Where cutouts and masters go: one file per kind of store."""

@@ -1,0 +1,230 @@
+"""From the bytes of an item to its master: found, taken over, or bought."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from bg_pipeline.core.claims import Claim
+from bg_pipeline.core.delta import Goal, cut_of
+from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.prices import credits_for_stage
+from bg_pipeline.core.recipe import AS_IT_IS, Cut, digest_of, purchase_id
+from bg_pipeline.core.records import Entry, Master
+from bg_pipeline.errors import (
+    AccountError,
+    BgPipelineError,
+    Deferred,
+    GateClosed,
+    ItemChanged,
+    ItemRejected,
+    OutcomeUnknown,
+    QualityDropped,
+    StoreError,
+    TransientError,
+    UnusableAnswer,
+)
+from bg_pipeline.imaging.pictures import Prepared, as_master, inspect, prepare
+from bg_pipeline.ports.context import Accounts, Policy, Run
+from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.purchasing.gate import read_balance, report_answer
+from bg_pipeline.purchasing.tally import Tally
+
+MAX_USELESS = 5
+"""Purchases in a row without a usable cutout, after which an account's gate closes: it is the vendor then, not the
+pictures."""
+
+BALANCE_EVERY = 100
+"""Purchases between two readings of the balance; in between it is counted down."""
+
+UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
+"""After these, and no others, the next account may be asked: nothing was paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """A master, and the cut that it is of."""
+
+    cut_digest: str
+    master: Master
+    image: bytes
+    reshaped: bool = False
+    """Further tools followed the cut: its frame and colours are its own."""
+    paid: bool = False
+    """It was bought just now."""
+
+
+class Buyer:
+    """
+    The purchases of one run, for all its workers together.
+
+    Args:
+        accounts: where masters are found, and bought.
+        policy: what is wanted.
+        run: whose they are.
+        tally: where they are counted.
+    """
+
+    def __init__(self, accounts: Accounts, policy: Policy, run: Run, tally: Tally) -> None:
+        self._accounts = accounts
+        self._policy = policy
+        self._run = run
+        self._tally = tally
+        self._since_reading: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def obtain(self, entry: Entry, source: bytes, claim: Claim) -> Obtained:
+        """
+        The master of an item, by whichever of the recipe's cuts there is one, or else by the first that can be bought.
+
+        Raises:
+            ItemError: this picture cannot be had.
+            BeingBought: another run, or another worker, is buying it.
+            ClaimLost: another run has the item.
+            BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
+                with the picture.
+            OutcomeUnknown, UnusableAnswer: it may have been, or was, charged.
+        """
+        recipe = self._policy.recipe
+        goal = Goal.of(recipe)
+        for cut in recipe.accepted:
+            if (found := self._kept(entry, cut)) is not None:
+                return found
+        if (wanted := cut_of(entry, goal)) not in goal.cuts:
+            if (found := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
+                return found
+            raise ItemChanged("its old master is damaged")
+        refusal: BgPipelineError | None = None
+        for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
+            prepared = self._run.call(prepare, source, cut.max_side_px, cut.max_pixels)
+            if recipe.keep_cutouts and prepared.is_cutout:
+                return self._as_it_is(entry, source)
+            try:
+                return self._bought(entry, account, cut, prepared, claim)
+            except UNCHARGED as error:
+                if isinstance(error, Deferred):
+                    report_answer(self._accounts.gates, account, error, self._run.now)
+                # A picture is only to blame when every vendor says so.
+                if refusal is None or isinstance(refusal, ItemRejected):
+                    refusal = error
+        assert refusal is not None
+        raise refusal
+
+    def _kept(self, entry: Entry, cut: Cut) -> Obtained | None:
+        found = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
+        return replace(found, reshaped=bool(cut.tools)) if found else None
+
+    def _read(self, master: Master | None, cut_digest: str) -> Obtained | None:
+        if master is None:
+            return None
+        name = master_name(master.purchase_id)
+        data = self._accounts.masters.read(name)
+        if data is None:
+            raise StoreError(
+                f"the master {name} is on record and not in the store: see that BG_MASTERS is "
+                "the right place and mounted. Nothing was bought again"
+            )
+        if digest_of(data) == master.digest:
+            return Obtained(cut_digest, master, data)
+        self._accounts.purchases.forget(master.purchase_id)
+        return None
+
+    def _as_it_is(self, entry: Entry, source: bytes) -> Obtained:
+        image = self._run.call(as_master, source)
+        found = self._run.call(inspect, image)
+        size = (found.width_px, found.height_px)
+        master = Master("", digest_of(image), *size, found.suspicion, digest_of(source), AS_IT_IS.digest)
+        return self._take(entry, AS_IT_IS, image, master)
+
+    def _take(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> Obtained:
+        """Store a master that costs nothing, and of which all but its work is known."""
+        master = replace(like, purchase_id=purchase_id(entry.content_hash, cut.digest))
+        self._accounts.masters.write(master_name(master.purchase_id), image)
+        self._accounts.purchases.keep(master, None, Decimal(0))
+        return Obtained(cut.digest, master, image, bool(cut.tools))
+
+    def _bought(self, entry: Entry, account: str, cut: Cut, prepared: Prepared, claim: Claim) -> Obtained:
+        """Each stage is a purchase of its own, so that what one has brought is not bought again for the next."""
+        image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
+        for stage in cut.stages:
+            sendable = (image, media_type, size)
+            done = self._kept(entry, stage) or self._stage(entry, account, stage, sendable, claim)
+            if done.master.suspicion:  # nothing is bought on top of what may be worth nothing
+                break
+            image, media_type, size = done.image, "image/png", (done.master.width_px, done.master.height_px)
+        return done
+
+    def _stage(
+        self, entry: Entry, account: str, stage: Cut, sendable: tuple[bytes, str, tuple[int, int]], claim: Claim
+    ) -> Obtained:
+        image, media_type, size = sendable
+        sent_digest = digest_of(image)
+        twin = self._accounts.purchases.same_payload(sent_digest, stage.digests)
+        if twin is not None and (same := self._read(twin, stage.digest)) is not None:
+            # Other bytes, the same picture: only its metadata or its compression changed.
+            # What a person approved of stays approved.
+            return self._take(entry, stage, same.image, same.master)
+        tool = stage.tools[-1] if stage.tools else None
+        names = _ids(entry, stage)
+        request = CutRequest(
+            purchase_id=names[0],
+            purchase_ids=tuple(names),
+            item_key=entry.key,
+            collection=entry.collection,
+            image=image,
+            media_type=media_type,
+            width_px=size[0],
+            height_px=size[1],
+            params=tool.params if tool else stage.params,
+            credits_expected=credits_for_stage(self._policy.vendors[account], stage, size[0] * size[1]),
+            claim=claim,
+            cut_digests=stage.digests,
+            sent_digest=sent_digest,
+            tool=tool.name if tool else "",
+        )
+        reply = self._order(account, request)
+        assert reply.master is not None
+        if reply.master.width_px:
+            self._run.useless.end(account)
+        else:
+            self._count_useless(account, UnusableAnswer(reply.master.suspicion))
+        return Obtained(stage.digest, reply.master, reply.image, reshaped=bool(stage.tools), paid=True)
+
+    def _order(self, account: str, request: CutRequest) -> CutReply:
+        price = request.credits_expected
+        try:
+            reply = self._accounts.removers[account].cut(request)
+        except OutcomeUnknown as error:
+            self._tally.count(request.collection, lambda summary: summary.count_in_doubt(price))
+            self._count_useless(account, Deferred(str(error), for_s=0.0))
+            raise
+        except UnusableAnswer as error:
+            charged = price if error.credits_charged is None else error.credits_charged
+            self._tally.count(request.collection, lambda summary: summary.count_wasted(charged))
+            self._count_useless(account, error)
+            raise
+        self._tally.count(request.collection, lambda summary: summary.count_bought(account, reply.credits_charged))
+        if price and self._reading_is_due(account):
+            read_balance(self._accounts, self._policy, self._run, account)
+        return reply
+
+    def _reading_is_due(self, account: str) -> bool:
+        with self._lock:
+            self._since_reading[account] += 1
+            due = self._since_reading[account] >= BALANCE_EVERY
+            if due:
+                self._since_reading[account] = 0
+            return due
+
+    def _count_useless(self, account: str, error: BgPipelineError) -> None:
+        useless = self._run.useless.count(account)
+        if useless < MAX_USELESS:
+            return
+        said = f"{useless} purchases in a row brought nothing usable, the last: {error}"
+        ends = Deferred(said, for_s=0.0) if isinstance(error, Deferred) else QualityDropped(said)
+        report_answer(self._accounts.gates, account, ends, self._run.now)
+
+
+def _ids(entry: Entry, cut: Cut) -> list[str]:
+    """What the purchase is called now, and was called before."""
+    return [purchase_id(entry.content_hash, digest) for digest in cut.digests]

@@ -1,0 +1,66 @@
+"""The gates of the accounts: read, and moved by what the vendors answer."""
+
+from bg_pipeline.core.gate import (
+    Gate,
+    GateReason,
+    on_balance,
+    on_refusal,
+    on_success,
+    on_time,
+    on_unreadable,
+)
+from bg_pipeline.errors import AccountError, BgPipelineError, Deferred, NoCredits, QualityDropped, TransientError
+from bg_pipeline.ports.context import Accounts, Policy, Run
+from bg_pipeline.ports.purchasing import Gates
+from bg_pipeline.ports.running import Now
+
+
+def gates_of(accounts: Accounts, policy: Policy) -> list[Gate]:
+    """The gates of all accounts as they are on record, in the order in which the accounts are tried."""
+    return [accounts.gates.gate(account) for account in policy.accounts]
+
+
+def read_balances(accounts: Accounts, policy: Policy, run: Run) -> list[Gate]:
+    """Read the balance of every account and move its gate; returns the gates in the order of `gates_of`."""
+    return [read_balance(accounts, policy, run, account) for account in policy.accounts]
+
+
+def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> Gate:
+    """Read the balance of one account and move its gate; returns the gate as it is then."""
+    # What ends while the answer is on its way may not be in it yet.
+    asked_at = run.now()
+    balance = None
+    failure: BgPipelineError | None = None
+    try:
+        balance = accounts.removers[account].balance()
+    except (AccountError, TransientError) as error:
+        failure = error
+
+    def moved(gate: Gate) -> Gate:
+        gate = on_time(gate, run.now())
+        if isinstance(failure, AccountError):
+            return on_refusal(gate, _reason(failure), str(failure), run.now())
+        if failure is not None:
+            return on_unreadable(gate, str(failure), run.now())
+        return gate if balance is None else on_balance(gate, balance, policy.thresholds, asked_at)
+
+    return accounts.gates.change_gate(account, moved)
+
+
+def report_answer(gates: Gates, account: str, error: BgPipelineError | None, now: Now) -> None:
+    """Move the gate by what a vendor answered to a purchase; no error means that it served."""
+    if error is None:
+        # Most answers are good and the gate is open: nothing to write.
+        if gates.gate(account).on_probation:
+            gates.change_gate(account, on_success)
+        return
+    for_s = error.for_s if isinstance(error, Deferred) else 0.0
+    gates.change_gate(account, lambda gate: on_refusal(gate, _reason(error), str(error), now(), for_s))
+
+
+def _reason(error: BgPipelineError) -> GateReason:
+    if isinstance(error, NoCredits):
+        return GateReason.NO_CREDITS
+    if isinstance(error, AccountError):
+        return GateReason.BAD_KEY
+    return GateReason.QUALITY if isinstance(error, QualityDropped) else GateReason.OUTAGE

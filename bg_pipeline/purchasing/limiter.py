@@ -1,0 +1,163 @@
+"""No more requests in flight, and no more a minute, than the account is allowed; all processes together."""
+
+import contextlib
+import itertools
+import os
+import platform
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bg_pipeline.core import limits
+from bg_pipeline.core.limits import Limits
+from bg_pipeline.core.retry import LONGEST_SLEEP_S
+from bg_pipeline.errors import BgPipelineError, Deferred, OutcomeUnknown, RateLimited, Stopped, TransientError
+from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates, Remover
+from bg_pipeline.ports.running import Now
+from bg_pipeline.purchasing.wrapper import Wrapper
+
+POLL_S = 0.25
+"""How soon it is noticed that another process made room."""
+
+
+def _home() -> str:
+    """Where a process id means something: this start of this machine, and on Linux this container."""
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if boot.exists() and namespace.exists():
+        return f"{boot.read_text().strip()}/{namespace.stat().st_ino}"
+    return platform.node()
+
+
+def _is_orphan(token: str) -> bool:
+    """Whether the process that took this slot is known to be dead; on other machines its deadline has to do."""
+    home, pid, _ = token.split(":")
+    if home != _home():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # alive, and somebody else's
+        return False
+    return False
+
+
+class Limiter:
+    """
+    The account's limits as one process sees them.
+
+    Args:
+        gates: where their state is kept for all processes.
+        account: whose they are.
+        ceiling: most in flight that the settings allow.
+        now: the time, the same in all processes.
+        stop: ends every wait.
+        units: what a picture of so many px of width and height counts for; see `Vendor.units`.
+    """
+
+    def __init__(
+        self,
+        gates: Gates,
+        account: str,
+        ceiling: int,
+        now: Now,
+        stop: threading.Event,
+        units: Callable[[int, int], float],
+    ) -> None:
+        self._gates = gates
+        self.account = account
+        self.ceiling = ceiling
+        self._now = now
+        self._stop = stop
+        self.units = units
+        self._names = (f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}-{number}" for number in itertools.count())
+        self._turn = threading.Lock()
+        self._room = threading.Condition()
+        self._moves = 0
+
+    def enter(self, units: float) -> str:
+        """
+        Wait until one more request may be sent; returns its token, to be given back with how it ended.
+
+        Raises:
+            Stopped: the run is to end; nothing was sent.
+            Deferred: the wait is longer than a run sleeps.
+        """
+        # Lanes come in turn: one of them watches the state, the others cost nothing.
+        with self._turn:
+            token = next(self._names)
+            while True:
+                if self._stop.is_set():
+                    raise Stopped("stopped on request")
+                moves, state = self._moves, limits.limits_from(self._gates.limits(self.account))
+                if (paused_s := state.next_at - self._now()) > LONGEST_SLEEP_S:
+                    raise Deferred(f"{self.account} asked to be left alone for {paused_s:.0f} s", for_s=paused_s)
+                # Most looks find no room, and are not worth a write.
+                wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
+                if not wait_s:
+                    return token
+                for orphan in filter(_is_orphan, state.slots):
+                    self.released(orphan)
+                with self._room:
+                    if self._moves == moves:
+                        self._room.wait(min(wait_s, POLL_S))
+
+    def _leave(self, step: Callable[[Limits], Limits]) -> None:
+        """Tell how a request ended. A slot that cannot be given back now runs out by itself."""
+        with contextlib.suppress(BgPipelineError):
+            self._move(lambda state: (step(state), 0.0))
+        with self._room:
+            self._moves += 1
+            self._room.notify_all()
+
+    def succeeded(self, token: str, reply: CutReply) -> None:
+        self._leave(lambda state: limits.succeeded(state, token, reply.rate, self.ceiling, self._now()))
+
+    def refused(self, token: str, error: RateLimited) -> None:
+        self._leave(lambda state: limits.refused(state, token, error.retry_after_s, error.rate, self._now()))
+
+    def failed(self, token: str) -> None:
+        self._leave(lambda state: limits.failed(state, token))
+
+    def released(self, token: str) -> None:
+        self._leave(lambda state: limits.released(state, token))
+
+    def _ask(self, state: Limits, token: str, units: float) -> tuple[Limits, float]:
+        return limits.ask(state, token, units, self.ceiling, self._now())
+
+    def _move(self, step: Callable[[Limits], tuple[Limits, float]]) -> float:
+        wait_s = 0.0
+
+        def change(found: Mapping[str, Any] | None) -> Mapping[str, Any]:
+            nonlocal wait_s
+            state, wait_s = step(limits.limits_from(found))
+            return state.as_json()
+
+        self._gates.change_limits(self.account, change)
+        return wait_s
+
+
+class Limited(Wrapper):
+    """Sends a request when the account's limits allow it, and learns from the answer."""
+
+    def __init__(self, inner: Remover, limiter: Limiter) -> None:
+        super().__init__(inner)
+        self._limiter = limiter
+
+    def cut(self, request: CutRequest) -> CutReply:
+        token = self._limiter.enter(self._limiter.units(request.width_px, request.height_px))
+        try:
+            reply = self._inner.cut(request)
+        except RateLimited as error:
+            self._limiter.refused(token, error)
+            raise
+        except (TransientError, OutcomeUnknown):
+            self._limiter.failed(token)
+            raise
+        except BaseException:
+            self._limiter.released(token)
+            raise
+        self._limiter.succeeded(token, reply)
+        return reply

@@ -1,0 +1,101 @@
+"""The ledger held against the balance, and where the money stands."""
+
+from decimal import Decimal
+from typing import Any
+
+from bg_pipeline.core.credits import Reconciliation, counted, reconcile, runs_out_on
+from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.records import AttemptState, Totals
+from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord
+from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
+from bg_pipeline.purchasing.gate import read_balance
+
+_DAY_S = 86_400.0
+_READINGS = 50
+"""How many of the last readings are looked through for one of the same account."""
+
+_ALL_RECORDS = 100_000
+
+
+def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> dict[str, Reconciliation]:
+    """
+    Read the balance of every account and hold its fall since the last such reading against the ledger.
+
+    An account that counts no credits, cannot be read, or has requests in flight is left out.
+
+    Returns:
+        By account; those without an earlier reading are not in it.
+    """
+    found: dict[str, Reconciliation] = {}
+    for account in policy.accounts:
+        began = run.now()
+        in_flight = AttemptState.INTENT in accounts.ledger.totals(0.0, began, account)
+        gate = read_balance(accounts, policy, run, account)
+        sent_since = accounts.ledger.totals(began, run.now() + 1, account)
+        if gate.balance is None or gate.balance_at < began or in_flight or sent_since:
+            continue
+        compared = None
+        if (last := last_reading(catalogue, account)) is not None:
+            totals = accounts.ledger.totals(last.started_at, began, account)
+            compared = reconcile(last.balance, gate.balance, charged_of(totals), in_doubt_of(totals))
+            found[account] = compared
+        catalogue.run_log.write(
+            BalanceRecord(
+                run_id=run.name.run_id,
+                job=run.name.job,
+                collections=None,
+                started_at=began,
+                account=account,
+                balance=gate.balance,
+                drift=compared.drift if compared else None,
+                sound=compared is None or compared.sound,
+                because=compared.because if compared else "",
+            )
+        )
+    return found
+
+
+def last_reading(catalogue: Catalogue, account: str) -> BalanceRecord | None:
+    """The last reading of an account that was held against the ledger."""
+    readings = catalogue.run_log.read(BalanceRecord, limit=_READINGS)
+    return next((reading for reading in readings if reading.account == account), None)
+
+
+def charged_of(totals: dict[AttemptState, Totals]) -> Decimal:
+    """Credits that were charged, with or without a cutout to show for it."""
+    return sum((each.credits_charged for each in totals.values()), Decimal(0))
+
+
+def in_doubt_of(totals: dict[AttemptState, Totals]) -> Decimal:
+    """Credits that may have been charged besides."""
+    return totals.get(AttemptState.IN_DOUBT, Totals()).credits_expected
+
+
+def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict[str, Any]:
+    """How an account's money stands, in types that JSON has; sums are over that many days."""
+    gate = accounts.gates.gate(account)
+    now = run.now()
+    left = left_of(accounts, gate)
+    totals = accounts.ledger.totals(now - days * _DAY_S, now + 1, account)
+    spent = charged_of(totals)
+    ends = runs_out_on(left, spent, days, now)
+    return {
+        "state": gate.state.value,
+        "reason": gate.reason.value or None,
+        "balance": None if left is None else float(left),
+        "charged": float(spent),
+        "wasted": float(totals.get(AttemptState.UNUSABLE, Totals()).credits_charged),
+        "in_doubt": float(in_doubt_of(totals)),
+        "runs_out_on": ends.isoformat() if ends else None,
+    }
+
+
+def left_of(accounts: Accounts, gate: Gate) -> Decimal | None:
+    """Credits that should be left now: the last reading, counted down since."""
+    return counted(gate, accounts.ledger.spent(gate.balance_at, gate.account))
+
+
+def saved_since(catalogue: Catalogue, since: float) -> Decimal:
+    """Credits that duplicates, renames and new renditions did not cost."""
+    records = catalogue.run_log.read(ProcessRecord, since, _ALL_RECORDS)
+    return sum((record.summary.saved for record in records), Decimal(0))

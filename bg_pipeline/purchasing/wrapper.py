@@ -1,0 +1,15 @@
+"""What every wrapper of `compose` has in common."""
+
+from decimal import Decimal
+
+from bg_pipeline.ports.purchasing import Remover
+
+
+class Wrapper:
+    """A remover round another one."""
+
+    def __init__(self, inner: Remover) -> None:
+        self._inner = inner
+
+    def balance(self) -> Decimal | None:
+        return self._inner.balance()

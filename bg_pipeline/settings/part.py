@@ -1,0 +1,81 @@
+"""The part of the settings that one room brings, and the kinds of values that several of them need."""
+
+import re
+from typing import Annotated, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Part(BaseModel):
+    """
+    Settings of one room, each with its default and what it means.
+
+    A field is written by its own name in a table of `bg_pipeline.toml`, and with the prefix before it as a variable
+    (`format`, `BG_FORMAT`). A validator's message may name fields in braces, `{format}`: the reader writes them as the
+    person did.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    prefix: ClassVar[str] = "bg"
+
+    @classmethod
+    def short_names(cls) -> dict[str, str]:
+        """The variable of each field, in lower case."""
+        return {name: f"{cls.prefix}_{name}" for name in cls.model_fields}
+
+
+def form(text: str) -> dict[str, str]:
+    """
+    Parameters as they are written in a URL, `name=value&name=value`.
+
+    Raises:
+        ValueError: they are not, or a name comes twice.
+    """
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
+    except ValueError:
+        raise ValueError("must be written as in a URL: name=value&name=value") from None
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("names a parameter twice")
+    return dict(pairs)
+
+
+def _a_form(value: str) -> str:
+    form(value)
+    return value
+
+
+def _a_key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().strip()
+    if not re.fullmatch(r"[!-~]+", key):
+        raise ValueError("must be one word of plain characters, as in the dashboard: copy it again")
+    return SecretStr(key)
+
+
+def _a_service(value: str) -> str:
+    if not value:
+        return value
+    try:
+        url = urlsplit(value)
+        whole = url.scheme in {"https", "http"} and url.hostname and (url.port or True)
+    except ValueError:
+        whole = False
+    if not whole or url.username is not None or url.query or url.fragment:
+        raise ValueError("must be a URL of scheme, host and port, such as https://api.example.com")
+    if url.scheme == "http" and url.hostname not in LOOPBACK:
+        raise ValueError("must start with https:// (http is for the sandbox on this machine): it carries a key")
+    return value.rstrip("/")
+
+
+Form = Annotated[str, AfterValidator(_a_form)]
+"""Parameters as in a URL; see `form`."""
+
+ApiKey = Annotated[SecretStr, AfterValidator(_a_key)]
+"""One word of printable ASCII, without the white space round it."""
+
+ServiceUrl = Annotated[str, AfterValidator(_a_service)]
+"""Base URL that a key is sent to: https, or http on this machine; without credentials, and no slash at its end."""

@@ -1,0 +1,144 @@
+"""
+What is set: by the environment, by `.env`, and by `bg_pipeline.toml`, in this order.
+
+The file may also hold tables, of accounts, catalogues and renditions: `[account.NAME]`. A variable is the short form
+of a field in the only table of its kind.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.settings.part import Part
+
+FILE = "bg_pipeline.toml"
+KINDS = ("account", "catalogue", "rendition")
+"""Of tables."""
+
+P = TypeVar("P", bound=Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that is set, as it was written."""
+
+    short: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """By the name of the variable, in lower case."""
+    tables: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
+    """By kind and name, in the order of the file."""
+
+    def only(self, kind: str, default: str) -> str:
+        """
+        The name of the only table of this kind, or else the default.
+
+        Raises:
+            ConfigurationError: there are several.
+        """
+        names = list(self.tables.get(kind, {}))
+        if len(names) > 1:
+            raise ConfigurationError(
+                f"[{kind}.{names[1]}]: only one {kind} can be set, and [{kind}.{names[0]}] is one already"
+            )
+        return names[0] if names else default
+
+    def part(self, model: type[P], kind: str = "", name: str = "", short_names: Mapping[str, str] | None = None) -> P:
+        """
+        The settings of one room.
+
+        Args:
+            model: what can be set.
+            kind, name: the table that may set it; empty where only variables can.
+            short_names: variable by field, in lower case; None for the model's own.
+
+        Raises:
+            ConfigurationError: names every wrong setting, and quotes no value: it may be a secret.
+        """
+        names = model.short_names() if short_names is None else short_names
+        table = self.tables.get(kind, {}).get(name, {})
+        shown = self.shown(model, kind, name, names)
+        if unknown := sorted(table.keys() - model.model_fields.keys()):
+            known = ", ".join(model.model_fields)
+            raise ConfigurationError(f"[{kind}.{name}] {unknown[0]}: there is no such setting, only {known}")
+        values = dict(table)
+        for each, variable in names.items():
+            if variable not in self.short:
+                continue
+            if each in table:
+                raise ConfigurationError(
+                    f"{variable.upper()} and [{kind}.{name}] {each} are the same setting: keep one of them"
+                )
+            values[each] = self.short[variable]
+        try:
+            return model(**values)
+        except ValidationError as error:
+            raise ConfigurationError(
+                "; ".join(sentence(each["loc"], each["msg"], shown) for each in error.errors())
+            ) from None
+
+    def shown(
+        self, model: type[Part], kind: str = "", name: str = "", short_names: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Every field of a part as the person wrote it, or would write it; arguments as in `part`."""
+        names = model.short_names() if short_names is None else short_names
+        table = self.tables.get(kind, {}).get(name, {})
+        return {
+            each: f"[{kind}.{name}] {each}" if each in table or each not in names else names[each].upper()
+            for each in model.model_fields
+        }
+
+
+def read(folder: Path | None = None) -> Found:
+    """
+    What is set for a process in this folder; the current one if none is named.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or has a table that means nothing.
+    """
+    folder = folder or Path()
+    short: dict[str, object] = {}
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, value in _toml(folder / FILE).items():
+        if not isinstance(value, dict):
+            short[name.lower()] = value
+        elif name not in KINDS or not all(isinstance(table, dict) for table in value.values()):
+            kinds = ", ".join(f"[{kind}.NAME]" for kind in KINDS)
+            raise ConfigurationError(f"{FILE}: [{name}] is none of the tables that there are: {kinds}")
+        else:
+            tables[name] = value
+    for variables in (dotenv_values(folder / ".env"), os.environ):
+        short.update({name.lower(): value for name, value in variables.items() if value})
+    return Found(short, tables)
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(f"{FILE} cannot be read: {error}") from None
+
+
+def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str]) -> str:
+    """
+    What is wrong, with every field as the person wrote it.
+
+    Args:
+        where: the field, and what is inside of it; empty for several fields together.
+        message: pydantic's, or a validator's, with fields in braces.
+        shown: see `Found.shown`.
+    """
+    plain = message.removeprefix("Value error, ")
+    for name, as_written in shown.items():
+        plain = plain.replace(f"{{{name}}}", as_written)
+    return f"{shown[str(where[0])]}: {plain}" if where else plain
+
+
+def dagster_home() -> str | None:
+    """`DAGSTER_HOME`, for those who only want to say whether it is set."""
+    return os.environ.get("DAGSTER_HOME")

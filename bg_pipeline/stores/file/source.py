@@ -1,0 +1,169 @@
+"""A catalogue in a folder."""
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bg_pipeline.core.keys import key_bytes, unsafe
+from bg_pipeline.core.records import Listed
+from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.running import Now
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Opening a named pipe must not wait for a writer."""
+
+
+class FolderSource:
+    """
+    `ports.ImageSource` over a folder. Hidden files are left out.
+
+    Args:
+        root: must exist when it is listed; a missing folder is never an empty one.
+        now: the clock that file times are compared with.
+        stable_s: a file that was changed less than this many seconds ago is listed as not stable yet: it may still be
+            uploaded.
+        follow_links: follow symbolic links whose target lies below the root and is no folder above the link;
+            all others, and by default all links, are left out.
+    """
+
+    def __init__(self, root: Path, *, now: Now = time.time, stable_s: float = 0.0, follow_links: bool = False) -> None:
+        self._root = root
+        self._now = now
+        self._stable_s = stable_s
+        self._follow_links = follow_links
+
+    def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one disk
+        with self._errors(self._root):
+            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        yield from self._walk(root, "", self._root, (_identity(root),))
+
+    def read(self, key: str) -> bytes:
+        if why := unsafe(key):
+            raise ItemUnreadable(f"cannot be read: {why}")
+        try:
+            with open(self._opened(key), "rb") as file:  # noqa: PTH123  a descriptor is no path
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise ItemUnreadable("cannot be read: it is no regular file")
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ItemChanged(f"{key} is not there any more") from error
+        except OSError as error:
+            link = error.errno == errno.ELOOP
+            reason = "a symbolic link stands in its place" if link else error.strerror
+            raise ItemUnreadable(f"cannot be read: {reason}") from error
+
+    def exists(self, key: str) -> bool:
+        try:
+            self._root.stat()
+            (self._root / key).lstat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not self._root.is_dir():
+                raise SourceUnreadable(f"{self._root} is not there; see that BG_SOURCE is mounted") from error
+            return False
+        except OSError as error:
+            raise SourceUnreadable(f"{key} cannot be looked at: {error.strerror}") from error
+        return True
+
+    def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
+        """Takes over the descriptor. `within` are the folders that lead here, by device and inode."""
+        now, stable_s = self._now(), self._stable_s
+        with self._errors(path), _closing(folder):
+            for name in self._names(folder, path):
+                if name.endswith("/"):
+                    yield from self._below(folder, prefix, name, path, within)
+                    continue
+                try:
+                    found = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
+                except FileNotFoundError:
+                    if not path.exists():
+                        raise
+                    continue  # removed while the folder was listed
+                modified_at = found.st_mtime
+                yield Listed(
+                    prefix + name,
+                    # A restored or edited file can have its old time and size; ctime and inode tell it apart.
+                    f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}",
+                    found.st_size,
+                    not stable_s or abs(now - modified_at) >= stable_s,  # a time far in the future settles too
+                    modified_at,
+                )
+
+    def _below(
+        self, folder: int, prefix: str, name: str, path: Path, within: tuple[tuple[int, int], ...]
+    ) -> Iterator[Listed]:
+        child = os.open(name[:-1], _FOLDER & ~os.O_NOFOLLOW if self._follow_links else _FOLDER, dir_fd=folder)
+        identity = _identity(child)
+        if identity in within:
+            os.close(child)
+            return
+        yield from self._walk(child, prefix + name, path / name, (*within, identity))
+
+    def _names(self, folder: int, path: Path) -> Sequence[str]:
+        """Names in byte order, folders with their slash: so the keys of the whole tree come in one order."""
+        names = []
+        plain = True
+        with os.scandir(folder) as found:
+            for entry in found:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                plain = plain and name.isascii()
+                if entry.is_symlink() and not (self._follow_links and self._leads_inside(path / name)):
+                    continue
+                if entry.is_dir(follow_symlinks=self._follow_links):
+                    names.append(name + "/")
+                elif entry.is_file(follow_symlinks=self._follow_links):
+                    names.append(name)
+        names.sort(key=None if plain else key_bytes)
+        return names
+
+    def _leads_inside(self, path: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root))
+
+    def _opened(self, key: str) -> int:
+        """A descriptor reached folder by folder: no link that is put in between leads out of the root."""
+        root = os.path.realpath(self._root)
+        if self._follow_links:
+            real = os.path.realpath(self._root / key)
+            if not Path(real).is_relative_to(root):
+                raise ItemUnreadable("cannot be read: it leads out of the source")
+            key = os.path.relpath(real, root)
+        *folders, name = key.split("/")
+        at = os.open(root, _FOLDER)
+        try:
+            for part in folders:
+                below = os.open(part, _FOLDER, dir_fd=at)
+                os.close(at)
+                at = below
+            return os.open(name, _FILE, dir_fd=at)
+        finally:
+            os.close(at)
+
+    @contextmanager
+    def _errors(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SourceUnreadable(
+                f"{path} cannot be listed: {error.strerror}. Nothing was changed or deleted; "
+                "see that BG_SOURCE is there, mounted and readable"
+            ) from error
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _identity(folder: int) -> tuple[int, int]:
+    found = os.fstat(folder)
+    return found.st_dev, found.st_ino

@@ -1,0 +1,131 @@
+"""Settings that say where pictures come from, and where cutouts and paid results go."""
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.stores import BlobStore, StoreKind
+from bg_pipeline.settings.part import Part
+from bg_pipeline.settings.reader import Found
+from bg_pipeline.stores.file.store import FolderSettings
+from bg_pipeline.stores.registry import examples, kind_of
+from bg_pipeline.stores.sql.store import SqlSettings
+
+
+class CataloguePlaces(FolderSettings, SqlSettings):
+    """Where the pictures and cutouts of one catalogue are, and what can be set for folders and databases."""
+
+    source: SecretStr = Field(
+        SecretStr("./images"), description="the catalogue: folder, `s3://BUCKET/PREFIX`, or SQLAlchemy URL"
+    )
+    output: str = Field("./cutouts", description="the cutouts: folder or `s3://BUCKET/PREFIX`")
+
+    @field_validator("source")
+    @classmethod
+    def _can_be_read(cls, value: SecretStr) -> SecretStr:
+        place = value.get_secret_value()
+        kind = _find_kind(place)
+        if kind is None or kind.open_source is None:
+            raise ValueError(f"must be {examples(blobs=False)}")
+        kind.validate(place)
+        return value
+
+    @field_validator("output")
+    @classmethod
+    def _can_be_written(cls, value: str) -> str:
+        return _validate_blobs(value)
+
+    @model_validator(mode="after")
+    def _has_its_query(self) -> "CataloguePlaces":
+        if _kind_of(self.source.get_secret_value()).needs_query != bool(self.source_query):
+            raise ValueError("{source_query} goes with a database in {source}, and a database needs it")
+        return self
+
+    @property
+    def source_name(self) -> str:
+        """The source as it may be shown: without the password of a database."""
+        place = self.source.get_secret_value()
+        return _kind_of(place).show(place)
+
+    def open_source(self, found: Found) -> ImageSource:
+        """
+        Make the source.
+
+        Args:
+            found: what is set, for the settings of a kind that are not in this class.
+
+        Raises:
+            ConfigurationError: one of those is wrong.
+        """
+        place = self.source.get_secret_value()
+        kind = _kind_of(place)
+        assert kind.open_source is not None  # the validator made sure of it
+        return kind.open_source(place, self if isinstance(self, kind.settings) else found.part(kind.settings))
+
+    def open_output(self, found: Found) -> BlobStore:
+        """Make the store of the cutouts; see `open_source`."""
+        return open_blobs(self.output, found)
+
+
+class MastersPlace(Part):
+    """Where the paid results of all catalogues are."""
+
+    masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
+
+    @field_validator("masters")
+    @classmethod
+    def _can_be_written(cls, value: str) -> str:
+        return _validate_blobs(value)
+
+    def open_masters(self, found: Found) -> BlobStore:
+        """Make the store of the paid results; see `CataloguePlaces.open_source`."""
+        return open_blobs(self.masters, found, masters=True)
+
+
+def open_blobs(place: str, found: Found, *, masters: bool = False) -> BlobStore:
+    """Make the store of a valid place; see `CataloguePlaces.open_source`."""
+    kind = _kind_of(place)
+    assert kind.open_blobs is not None  # the validator made sure of it
+    return kind.open_blobs(place, found.part(kind.settings), masters)
+
+
+def require_separate(catalogue: CataloguePlaces, masters: MastersPlace) -> None:
+    """
+    See that no place lies in another.
+
+    Raises:
+        ConfigurationError: one does: its files would be taken for pictures, or for other files.
+    """
+    source = catalogue.source.get_secret_value()
+    for name, store in (("BG_OUTPUT", catalogue.output), ("BG_MASTERS", masters.masters)):
+        if _overlap(store, source):
+            raise ConfigurationError(f"{name} and BG_SOURCE must not lie in each other: cutouts would be cut out again")
+    if _overlap(masters.masters, catalogue.output):
+        raise ConfigurationError("BG_MASTERS and BG_OUTPUT must not lie in each other")
+
+
+def _overlap(one: str, other: str) -> bool:
+    kind = _kind_of(one)
+    return kind is _kind_of(other) and kind.overlaps(one, other)
+
+
+def _validate_blobs(place: str) -> str:
+    kind = _find_kind(place)
+    if kind is None or kind.open_blobs is None:
+        raise ValueError(f"must be {examples(blobs=True)}")
+    kind.validate(place)
+    return place
+
+
+def _find_kind(place: str) -> StoreKind | None:
+    """`kind_of`, for a validator: pydantic takes nothing but a ValueError for a wrong setting."""
+    try:
+        return kind_of(place)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _kind_of(place: str) -> StoreKind:
+    kind = kind_of(place)
+    assert kind is not None  # the validator made sure of it
+    return kind

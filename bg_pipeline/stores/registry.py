@@ -1,0 +1,97 @@
+"""Which kind of store takes a place: by its scheme, from the folders beside this file and from installed packages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.ports.stores import StoreKind
+from bg_pipeline.stores.file.store import FILE
+from bg_pipeline.stores.s3.store import S3
+from bg_pipeline.stores.sql.store import SQL, has_dialect
+
+GROUP = "bg_pipeline.stores"
+"""Entry points of other packages. Each is called like its scheme, and leads to a `StoreKind`."""
+
+BUILT_IN = (FILE, S3, SQL)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A kind of store that places can name."""
+
+    schemes: tuple[str, ...]
+    example: str
+    origin: str
+    """`built in`, or the package that brings it and its version."""
+    problem: str = ""
+    """Why it cannot be used; empty if it can."""
+
+
+def kind_of(place: str) -> StoreKind | None:
+    """
+    Return the kind of store that takes a place; None if none does.
+
+    Raises:
+        ConfigurationError: the package that brings it cannot be loaded.
+    """
+    scheme = scheme_of(place)
+    for kind in BUILT_IN:
+        if scheme in kind.schemes:
+            return kind
+    entries = [entry for entry in _entries() if entry.name == scheme]
+    if entries:
+        return _load(entries)
+    return SQL if has_dialect(scheme) else None
+
+
+def scheme_of(place: str) -> str:
+    """Return `file` for a path, and for a URL its scheme without a driver: `postgresql` for `postgresql+psycopg://…`."""
+    scheme, colon, _ = place.partition("://")
+    return scheme.partition("+")[0] if colon else "file"
+
+
+def installed() -> Iterator[Installed]:
+    """All kinds of stores, ours first. Each package is loaded, to see that it can be."""
+    for kind in BUILT_IN:
+        yield Installed(kind.schemes, kind.example, "built in")
+    for scheme in sorted({entry.name for entry in _entries()}):
+        entries = [entry for entry in _entries() if entry.name == scheme]
+        origin = " and ".join(_package(entry) for entry in entries)
+        try:
+            yield Installed((scheme,), _load(entries).example, origin)
+        except ConfigurationError as error:
+            yield Installed((scheme,), "", origin, str(error))
+
+
+def examples(*, blobs: bool) -> str:
+    """How places can be written, for a message: of stores for bytes, or of sources."""
+    known = [kind.example for kind in BUILT_IN if (kind.open_blobs if blobs else kind.open_source)]
+    # Named, not loaded: one package that is broken must not hide what is wrong with a setting.
+    known += sorted(f"{entry.name}://…" for entry in _entries())
+    *others, last = known
+    return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}"
+
+
+def _entries() -> list[EntryPoint]:
+    return list(entry_points(group=GROUP))
+
+
+def _load(entries: list[EntryPoint]) -> StoreKind:
+    entry = entries[0]
+    where = f"the store for {entry.name}:// of the package {_package(entry)}"
+    if any(entry.name in kind.schemes for kind in BUILT_IN):
+        raise ConfigurationError(f"{where} is never used: {entry.name}:// is built in")
+    if len(entries) > 1:
+        raise ConfigurationError(f"{where} is also brought by {_package(entries[1])}: uninstall one of the two")
+    try:
+        kind = entry.load()
+    except Exception as error:  # a package of others may raise anything
+        raise ConfigurationError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(kind, StoreKind) or entry.name not in kind.schemes:
+        raise ConfigurationError(f"{where} cannot be loaded: {entry.value} is no StoreKind with this scheme")
+    return kind
+
+
+def _package(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "(unknown)"

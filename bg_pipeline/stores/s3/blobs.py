@@ -1,0 +1,78 @@
+"""Bytes in an S3 bucket, each object there whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from bg_pipeline.core.keys import unsafe
+from bg_pipeline.errors import ItemError, StoreError
+from bg_pipeline.stores.s3.buckets import MAX_KEY_BYTES, BucketError, NoObject, Objects
+from bg_pipeline.stores.s3.place import Bucket
+
+_PROBE = ".bgp-probe"
+"""Hidden, and always the same: where deletion is not allowed, one object stays and not one per run."""
+
+
+class S3Store:
+    """
+    `ports.BlobStore` over the objects below a prefix.
+
+    Args:
+        bucket: where they go.
+        endpoint: URL of an S3-compatible server; empty for AWS.
+        write_once: a name that has the same bytes already is not written again; for masters, whose names follow from
+            their content.
+    """
+
+    def __init__(self, bucket: Bucket, endpoint: str = "", *, write_once: bool = False) -> None:
+        self._bucket = bucket
+        self._objects = Objects(bucket, endpoint)
+        self._write_once = write_once
+
+    def write(self, name: str, data: bytes) -> None:
+        self.validate_name(name)
+        with _store_errors():
+            self._objects.put(name, data, once=self._write_once)
+
+    def read(self, name: str) -> bytes | None:
+        with _store_errors():
+            try:
+                return self._objects.get(name)
+            except NoObject:
+                return None
+
+    def list(self) -> Iterator[str]:
+        with _store_errors():
+            for found in self._objects.list():
+                if not any(part.startswith(".") for part in found.key.split("/")):
+                    yield found.key
+
+    def probe(self) -> None:
+        with _store_errors():
+            self._objects.put(_PROBE, b"")
+            with suppress(BucketError):  # a store that only may be added to is a store
+                self._objects.delete(_PROBE)
+
+    def sweep(self, older_than: float) -> int:  # noqa: ARG002  a PUT leaves nothing half written
+        return 0
+
+    def remove(self, name: str) -> None:
+        with _store_errors():
+            self._objects.delete(name)
+
+    def validate_name(self, name: str) -> None:
+        if why := unsafe(name):
+            raise StoreError(f"{name!r} would lie outside {self._bucket}: {why}")
+        try:
+            size = len(f"{self._bucket.prefix}{name}".encode())
+        except UnicodeEncodeError as error:
+            raise ItemError(f"its name is no UTF-8, and {self._bucket} takes no other; rename it") from error
+        if size > MAX_KEY_BYTES:
+            raise ItemError(f"its name is too long for {self._bucket}: {size} bytes of {MAX_KEY_BYTES}; rename it")
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except BucketError as error:
+        raise StoreError(str(error)) from error

@@ -1,0 +1,322 @@
+"""Objects below a prefix of an S3 bucket, on AWS or any server that speaks S3."""
+
+import hashlib
+import logging
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import islice, pairwise
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004  botocore's own
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.media import sniff
+from bg_pipeline.net.prefetch import prefetch
+from bg_pipeline.stores.s3.page import Found, Page, parse_page
+from bg_pipeline.stores.s3.place import Bucket
+
+MAX_KEY_BYTES = 1024
+"""docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, read 2026-11."""
+
+_ATTEMPTS, _CONNECT_S, _READ_S = 5, 10, 60
+_CONNECTIONS = 64
+
+RANGE_KEYS = 10_000
+"""Ten pages. More would take more memory; fewer would mean more half-filled pages after keys were added."""
+
+_MOST_PAGES = RANGE_KEYS // 1000 + 1
+"""Prefetched of each range; if many keys were added, the further pages are fetched in their turn."""
+
+_AT_ONCE = 4
+_REFUSED_KEYS = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"}
+)
+
+
+class BucketError(Exception):
+    """Why a request failed, in a sentence; source and store turn it into errors of their own."""
+
+
+class NoObject(BucketError):
+    """There is no object of this name."""
+
+
+class ObjectRefused(BucketError):
+    """The server refuses this one object; others may be fine."""
+
+
+class Objects:
+    """
+    The objects below a prefix of one bucket.
+
+    Credentials and region come from where every AWS tool looks for them. Requests are tried up to five times
+    (botocore's standard retries).
+
+    Args:
+        bucket: where they lie.
+        endpoint: URL of an S3-compatible server; empty for AWS, or what AWS_ENDPOINT_URL says.
+    """
+
+    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
+        self._bucket = bucket
+        self._client = _client(endpoint)
+
+    def list(self, split_points: Sequence[str] = ()) -> Iterator[Found]:
+        """
+        Yield every object, in ascending order of `key_bytes`, with one request a page and no other.
+
+        Keys that end in a slash are left out: they stand for folders.
+
+        Args:
+            split_points: keys in order, ideally `RANGE_KEYS` apart. A parallel request may start behind each.
+
+        Raises:
+            BucketError: the listing is incomplete or contradicts itself.
+        """
+        prefix = self._bucket.prefix
+        last = b""
+        for page in self._pages_between(split_points):
+            for found in page.rows:
+                this = key_bytes(found.key)
+                if this <= last:
+                    raise self._broken(f"{found.key!r} came after {last.decode(errors='replace')!r}")
+                if not found.key.startswith(prefix):
+                    raise self._broken(f"{found.key!r} does not lie there")
+                last = this
+                if found.key.endswith("/"):
+                    continue
+                yield found._replace(key=found.key[len(prefix) :]) if prefix else found
+
+    def get(self, key: str) -> bytes:
+        """
+        Return the bytes of one object, compared with its checksum where the server sends one.
+
+        Raises:
+            NoObject: it is not there.
+            ObjectRefused: this object cannot be read.
+            BucketError: no object can be read.
+        """
+        with self._errors("s3:GetObject"):
+            for left in reversed(range(_ATTEMPTS)):
+                found = self._client.get_object(
+                    Bucket=self._bucket.name, Key=self._bucket.prefix + key, ChecksumMode="ENABLED"
+                )
+                try:
+                    data: bytes = found["Body"].read()
+                except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
+                    if not left:  # botocore tries again only until the answer begins
+                        raise
+                else:
+                    break
+        return data
+
+    def has(self, key: str) -> bool:
+        """
+        Return whether an object is there. Not by HEAD: its 404 is the same for a missing object and a missing bucket.
+
+        Raises:
+            BucketError: it cannot be determined.
+        """
+        name = self._bucket.prefix + key
+        with suppress(NoObject), self._errors("s3:GetObject"):
+            try:
+                self._client.get_object(Bucket=self._bucket.name, Key=name, Range="bytes=0-0")["Body"].read()
+            except ClientError as error:
+                if error.response["Error"].get("Code") != "InvalidRange":  # there, and empty
+                    raise
+            return True
+        return False
+
+    def put(self, key: str, data: bytes, *, once: bool = False) -> None:
+        """
+        Store one object with one request, and verify that the server received what was sent.
+
+        Args:
+            once: write only if there is no such object. An existing one is compared, and replaced only if it
+                differs. A server without conditional writes gets a plain one.
+
+        Raises:
+            BucketError: it cannot be written, or arrived damaged.
+        """
+        checksum = b64encode(hashlib.sha256(data).digest()).decode()
+        sent = {
+            "Bucket": self._bucket.name,
+            "Key": self._bucket.prefix + key,
+            "Body": data,
+            "ContentType": sniff(data) or "application/octet-stream",
+            "ChecksumSHA256": checksum,
+        }
+
+        def intact(answer: dict[str, Any]) -> bool:
+            if stored := answer.get("ChecksumSHA256"):
+                return bool(stored == checksum)
+            return bool(answer.get("ETag", "").strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+        with self._errors("s3:PutObject"):
+            answer = self._put_new(sent) if once else None
+            if answer is None or not intact(answer):
+                answer = self._client.put_object(**sent)
+        # A server without checksums whose ETag is no MD5, because it encrypts, can only be asked for the bytes.
+        if not intact(answer) and self.get(key) != data:
+            raise BucketError(f"{self._bucket}{key} arrived damaged: what is stored is not what was sent")
+
+    def delete(self, key: str) -> None:
+        """
+        Remove one object, if it is there.
+
+        Raises:
+            BucketError: it cannot be removed.
+        """
+        with self._errors("s3:DeleteObject"):
+            self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key)
+
+    def _put_new(self, sent: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the server's answer about the object, stored now or before; None if it has no conditional writes."""
+        try:
+            answer: dict[str, Any] = self._client.put_object(**sent, IfNoneMatch="*")
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status not in {409, 412, 501}:
+                raise
+            if status != 412:  # another one at work, or not implemented
+                return None
+            answer = self._client.head_object(Bucket=sent["Bucket"], Key=sent["Key"], ChecksumMode="ENABLED")
+        return answer
+
+    def _pages_between(self, split_points: Sequence[str]) -> Iterator[Page]:
+        """Yield all pages in order, while the pages behind the next split points are fetched."""
+        # Another source may have left keys that no bucket can have.
+        ends = [f"{self._bucket.prefix}{key}" for key in split_points if key.isprintable()]
+
+        def begin(bounds: tuple[str, str]) -> tuple[Sequence[Page], Iterator[Page]]:
+            pages = self._pages(*bounds)
+            return [*islice(pages, _MOST_PAGES if ends else 1)], pages
+
+        for first, rest in prefetch(begin, pairwise(["", *ends, ""]), threads=_AT_ONCE, waiting=_AT_ONCE):
+            yield from first
+            yield from rest
+
+    def _pages(self, after: str, until: str) -> Iterator[Page]:
+        """Yield the pages with keys after `after` and up to `until`; empty for no bound."""
+        seen: set[str] = set()
+        place = {"StartAfter": after} if after else {}
+        last = key_bytes(until)
+        while True:
+            page = self._page(**place)
+            if page.count not in {-1, len(page.rows)}:
+                raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
+            if until and page.rows and key_bytes(page.rows[-1].key) >= last:
+                yield replace(page, rows=tuple(row for row in page.rows if key_bytes(row.key) <= last))
+                return
+            if page.truncated == "false" and not page.token:
+                yield page
+                return
+            if page.truncated != "true" or not page.token:
+                raise self._broken("it does not say whether it ends here")
+            if page.token in seen:
+                raise self._broken("a page came twice")
+            seen.add(page.token)
+            place = {"ContinuationToken": page.token}
+            yield page
+
+    def _page(self, **place: str) -> Page:
+        with self._errors("s3:ListBucket"):
+            answer = self._client.list_objects_v2(
+                Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **place
+            )
+        if "Page" not in answer:
+            raise self._broken("the answer is no listing")
+        page: Page = answer["Page"]
+        return page
+
+    def _broken(self, why: str) -> BucketError:
+        return BucketError(f"the listing of {self._bucket} cannot be trusted: {why}")
+
+    @contextmanager
+    def _errors(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise self._refusal(error, action) from error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise BucketError(
+                f"{self._bucket} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
+            ) from error
+        except (ConnectionError, HTTPClientError) as error:  # its own text quotes the whole URL
+            raise BucketError(
+                f"{self._host} cannot be reached for {self._bucket} ({type(error).__name__}); see BG_S3_ENDPOINT"
+            ) from error
+        except ValueError as error:
+            raise self._broken(str(error)) from error
+        except FlexibleChecksumError as error:
+            raise ObjectRefused(f"{self._bucket} has bytes that do not fit their checksum") from error
+        except BotoCoreError as error:
+            raise BucketError(f"{self._bucket}: {error}") from error
+
+    def _refusal(self, error: ClientError, action: str) -> BucketError:
+        code = error.response["Error"].get("Code", "")
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        message = f"{status} {code} {error.response['Error'].get('Message', '')}"[:200]
+        if code == "NoSuchBucket":
+            return BucketError(f"there is no bucket {self._bucket.name} at {self._host}")
+        if code in _REFUSED_KEYS:
+            return BucketError(f"the credentials for {self._bucket} are refused ({code}); see AWS_ACCESS_KEY_ID")
+        if code == "NoSuchKey":
+            return NoObject(f"{self._bucket} has no such object")
+        if code in {"AccessDenied", "403"}:
+            return ObjectRefused(f"{action} is not allowed on {self._bucket}: the credentials lack that permission")
+        # What is no S3 server, at a wrong endpoint, answers 404 too.
+        kind = ObjectRefused if 400 <= status < 500 and status not in {404, 429} else BucketError
+        return kind(f"{self._bucket} answered to {action}: {message.strip()}")
+
+    @property
+    def _host(self) -> str:
+        return str(urlsplit(self._client.meta.endpoint_url).netloc)
+
+
+def _client(endpoint: str) -> Any:
+    for name in ("boto3", "botocore", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # below that they write down signed requests
+    client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint or None,
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            connect_timeout=_CONNECT_S,
+            read_timeout=_READ_S,
+            max_pool_connections=_CONNECTIONS,
+            # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
+            s3={"addressing_style": "auto", "payload_signing_enabled": True},
+            # The checksum that is sent is chosen here; older servers refuse the trailing ones that boto3 adds.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+    # With this star it is called before botocore's own look at the body, which parses it all once more.
+    client.meta.events.register("before-parse.*.ListObjectsV2", _parse_page)
+    return client
+
+
+def _parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """
+    Parse a listing here, because botocore's parser needs twenty times as long.
+
+    Signing, retries and errors stay with botocore.
+    """
+    if response_dict["status_code"] == 200 and (page := parse_page(response_dict["body"])):
+        customized_response_dict["Page"] = page
+        response_dict["body"] = b""

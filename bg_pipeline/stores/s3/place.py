@@ -1,0 +1,38 @@
+"""What an `s3://` place names."""
+
+import re
+from dataclasses import dataclass
+
+_SCHEME = "s3://"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket, or what lies below a prefix in one."""
+
+    name: str
+    prefix: str
+    """Empty, or ends in a slash: `s3://shop/img` never means `img-old/` too."""
+
+    def __str__(self) -> str:
+        return f"{_SCHEME}{self.name}/{self.prefix}"
+
+    def overlaps(self, other: "Bucket") -> bool:
+        """Return whether one lies in the other."""
+        return self.name == other.name and (
+            self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
+        )
+
+
+def bucket_of(place: str) -> Bucket:
+    """
+    Return the bucket that a place names, `s3://BUCKET` or `s3://BUCKET/PREFIX`.
+
+    Raises:
+        ValueError: no bucket can have this name.
+    """
+    name, _, prefix = place.removeprefix(_SCHEME).partition("/")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}", name):
+        raise ValueError(f"must be s3://BUCKET or s3://BUCKET/PREFIX, and no bucket can be called {name!r}")
+    prefix = prefix.rstrip("/")
+    return Bucket(name, f"{prefix}/" if prefix else "")

@@ -1,0 +1,46 @@
+"""A catalogue in an S3 bucket."""
+
+from collections.abc import Iterator
+
+from bg_pipeline.core.records import Listed
+from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.stores.s3.buckets import RANGE_KEYS, BucketError, NoObject, ObjectRefused, Objects
+from bg_pipeline.stores.s3.place import Bucket
+
+
+class S3Source:
+    """
+    `ports.ImageSource` over the objects below a prefix.
+
+    Args:
+        bucket: where the pictures lie.
+        endpoint: URL of an S3-compatible server; empty for AWS.
+    """
+
+    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
+        self._objects = Objects(bucket, endpoint)
+
+    def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
+        try:
+            for found in self._objects.list(split_points(RANGE_KEYS)):
+                # An ETag is no hash: those of multipart uploads and encrypted objects are not of the bytes.
+                yield Listed(found.key, f"{found.size_bytes}:{found.etag}:{found.modified}", found.size_bytes)
+        except BucketError as error:
+            raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
+
+    def read(self, key: str) -> bytes:
+        try:
+            return self._objects.get(key)
+        except NoObject as error:
+            raise ItemChanged(f"{key} is not there any more") from error
+        except ObjectRefused as error:
+            raise ItemUnreadable(f"cannot be read: {error}") from error
+        except BucketError as error:  # no picture's fault
+            raise SourceUnreadable(str(error)) from error
+
+    def exists(self, key: str) -> bool:
+        try:
+            return self._objects.has(key)
+        except BucketError as error:
+            raise SourceUnreadable(str(error)) from error

@@ -1,0 +1,86 @@
+"""bgeraser.ink: the "tools" API, which answers with a result URL, and the "v1" API, which copies remove.bg's."""
+
+from decimal import Decimal
+
+from bg_pipeline.core.verdicts import ANY_STATUS, Rule, Shape, Verdict
+from bg_pipeline.errors import UnusableAnswer
+from bg_pipeline.net.http import Api, Reply, download
+from bg_pipeline.ports.purchasing import CutReply, CutRequest
+
+VERDICTS = (
+    Rule(
+        Verdict.NO_CREDITS,
+        ANY_STATUS,
+        "the one code that the vendor names, for 402: bgeraser.ink/blog/batch-background-removal-api-guide",
+        codes=("INSUFFICIENT_CREDITS",),
+    ),
+    Rule(
+        Verdict.OK,
+        (200,),
+        "JSON with imageUrl (tools: bgeraser.ink/blog/bgeraser-api-quickstart), or the picture (v1: its api-docs)",
+        shapes=(Shape.JSON, Shape.PICTURE),
+    ),
+    Rule(
+        Verdict.UNUSABLE, (200,), "a success that is none: nothing says whether it was charged, so it counts as charged"
+    ),
+    Rule(Verdict.REJECTED, (400,), "the guide: bad format, too large; log and skip"),
+    Rule(Verdict.ACCOUNT, (401, 403), "the status of a bad key is not documented, so both usual ones count"),
+    Rule(Verdict.NO_CREDITS, (402,), "the guide: credits are gone"),
+    Rule(Verdict.RATE_LIMITED, (429,), "the guide: wait as Retry-After says"),
+    Rule(Verdict.TRANSIENT, (500, 503), "the guide: 500s are to be tried again; it names no charge for them"),
+)
+"""Read 2026-11. What is not here: `core.verdicts.OTHERWISE`."""
+
+_BALANCES = (
+    ("data", "credits", "remaining"),
+    ("data", "credits"),
+    ("credits", "remaining"),
+    ("credits",),
+    ("data", "attributes", "credits", "total"),
+)
+"""The shape of the account is not documented: likely places, and remove.bg's."""
+
+
+class Bgeraser:
+    """
+    `ports.Remover` for bgeraser.
+
+    The vendor's public pages disagree on host, path, authentication and file field, so all are settings.
+    """
+
+    def __init__(self, key: str, *, base_url: str, path: str, account_path: str, auth: str, file_field: str) -> None:
+        self._base = base_url
+        self._path = path
+        self._account_url = base_url + account_path
+        self._file_field = file_field
+        self._api = Api(
+            "bgeraser",
+            key,
+            {"Authorization": f"Bearer {key}"} if auth == "bearer" else {"X-Api-Key": key},
+            VERDICTS,
+            "See that BGERASER_API_KEY is right and belongs to BGERASER_BASE_URL, and that BGERASER_API is that of"
+            " your plan",
+        )
+
+    def cut(self, request: CutRequest) -> CutReply:
+        path = f"{self._path.rpartition('/')[0]}/{request.tool}" if request.tool else self._path
+        reply = self._api.post(self._base + path, self._file_field, request, request.params)
+        if not request.tool:  # a tool may well make it smaller
+            self._api.check_quality(reply, request)
+        image = reply.body if reply.shape is Shape.PICTURE else self._result(reply)
+        charged = reply.credits_charged
+        return CutReply(image, request.credits_expected if charged is None else charged, reply.request_id, reply.rate)
+
+    def balance(self) -> Decimal | None:
+        return self._api.account(self._account_url, *_BALANCES)
+
+    def _result(self, reply: Reply) -> bytes:
+        data = reply.json.get("data")
+        found = data if isinstance(data, dict) else {}
+        url = found.get("imageUrl")
+        if not isinstance(url, str):
+            raise self._api.unusable(reply, "success, but no imageUrl")
+        try:
+            return download(url, self._base)
+        except UnusableAnswer as error:
+            raise self._api.unusable(reply, str(error), url) from error

@@ -1,0 +1,176 @@
+"""bgeraser.ink, described."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from bg_pipeline.core.params import ALPHA, BY_CLIENT, FRAME, refusal
+from bg_pipeline.core.recipe import Cut, Tool
+from bg_pipeline.core.vendor import Price, Variant, Vendor
+from bg_pipeline.ports.purchasing import Remover
+from bg_pipeline.ports.running import Call
+from bg_pipeline.settings.part import ApiKey, ServiceUrl, form
+from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one of its public APIs is, and how the key is sent to it."""
+
+    base_url: str
+    path: str
+    account_path: str
+    auth: str
+
+
+ENDPOINTS = {
+    "tools": Endpoint("https://bgeraser.ink", "/api/tools/bg-removal", "/api/account", "bearer"),
+    "v1": Endpoint("https://api.bgeraser.ink", "/v1/removebg", "/v1/account", "x-api-key"),
+}
+"""bgeraser.ink/blog/bgeraser-api-quickstart and /api-docs, read 2026-11; v1's account as at remove.bg."""
+
+
+class BgeraserSettings(KeyedSettings):
+    """Settings of one account at bgeraser."""
+
+    prefix = "bgeraser"
+
+    api_key: ApiKey | None = Field(None, description="key from the bgeraser dashboard")
+    api: Literal["tools", "v1"] = Field(
+        "tools", description="`tools` or `v1`: which of its two public APIs; the next four default to what it documents"
+    )
+    base_url: ServiceUrl = Field("", description="`https://bgeraser.ink`; or the sandbox: `http://127.0.0.1:8787`")
+    path: str = Field("", description="path of the call")
+    account_path: str = Field("", description="path of the balance")
+    auth: Literal["", "bearer", "x-api-key"] = Field("", description="`bearer` or `x-api-key`: how the key is sent")
+    file_field: str = Field("image_file", description="form field of the picture")
+    tools: str = Field(
+        "", description="its tools that follow the cut, each a purchase: `upscale?factor=2,generative-expand`"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> "BgeraserSettings":
+        if self.tools and self.api != "tools":
+            raise ValueError("{tools} are tools of another API: they need {api}=tools")
+        for tool in self.further_tools:
+            why = refusal(VENDOR, "tools", tool.params)
+            if why or self.file_field in tool.params:
+                raise ValueError(f"{{tools}}: {why or 'the picture is no parameter'}")
+        return self
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What its API documents, but for what is set."""
+        usual = ENDPOINTS[self.api]
+        return Endpoint(
+            self.base_url or usual.base_url,
+            self.path or usual.path,
+            self.account_path or usual.account_path,
+            self.auth or usual.auth,
+        )
+
+    @property
+    def further_tools(self) -> tuple[Tool, ...]:
+        tools = []
+        for text in filter(None, (part.strip() for part in self.tools.split(","))):
+            name, _, params = text.partition("?")
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", name) or name == "bg-removal":
+                raise ValueError(
+                    "{tools} must be tools with commas between, such as upscale?factor=2,generative-expand"
+                )
+            try:
+                tools.append(Tool(name, form(params)))
+            except ValueError as error:
+                raise ValueError(f"{{tools}} {error}") from None
+        return tuple(tools)
+
+
+def _former(side_px: int, variant: str, _params: Mapping[str, str]) -> tuple[int, int]:
+    return side_px, 10_000_000 if variant == "v1" else 0
+
+
+_USD = Decimal("0.039")
+
+VENDOR = Vendor(
+    name="bgeraser",
+    title="bgeraser",
+    variants={
+        "tools": Variant(
+            Price(
+                _USD,
+                "15 free a month: bgeraser.ink/blog/batch-background-removal-api-guide; the paid plans of this API are"
+                " not published, so those of v1 stand in: check your own; read 2026-11",
+            ),
+            own_url="https://bgeraser.ink",
+            refused=dict.fromkeys(("image_file", "image", "file"), BY_CLIENT),
+        ),
+        "v1": Variant(
+            Price(
+                _USD,
+                "$39 for 1,000 a month, $99 for 3,000, $299 for 10,000; 10 free a day: bgeraser.ink/api-docs, read"
+                " 2026-11",
+            ),
+            own_url="https://api.bgeraser.ink",
+            refused={
+                **dict.fromkeys(("image_file", "image_file_b64", "image_url", "size"), BY_CLIENT),
+                **dict.fromkeys(("channels", "bg_color", "bg_image_url", "bg_image_file"), ALPHA),
+                **dict.fromkeys(("crop", "crop_margin", "scale", "position"), FRAME),
+            },
+            max_pixels=10_000_000,
+        ),
+    },
+    formats=("png", "webp"),
+    top_up="https://bgeraser.ink",
+    notes=(
+        (
+            "The vendor's pages describe two APIs and disagree; `BGERASER_API` picks one, and host, path,"
+            " authentication and file field are settings."
+        ),
+    ),
+    sources=(
+        (
+            "5 to 8 requests in flight, and retries after 1 s, twice as long each time up to 60 s, at most five:"
+            " bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11; this program begins so everywhere"
+        ),
+        "one credit a call, whatever the tool: bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11",
+        "v1 claims to match remove.bg, which sends no PNG above 10 megapixels: bgeraser.ink/api-docs, read 2026-11",
+        (
+            "credits are bought in the dashboard behind its front page: bgeraser.ink/blog/bgeraser-api-quickstart, read"
+            " 2026-11"
+        ),
+    ),
+    former=_former,
+)
+
+
+def _cut(settings: BgeraserSettings, side_px: int) -> Cut:
+    # Otherwise remove.bg's API, which v1 copies, makes a preview and leaves the format open.
+    params = {"size": "full", "format": "png"} if settings.api == "v1" else {}
+    return VENDOR.cut(
+        side_px,
+        settings.api,
+        base_url=settings.endpoint.base_url,
+        params={**params, **settings.form},
+        tools=settings.further_tools,
+    )
+
+
+def _client(settings: BgeraserSettings, _call: Call) -> Remover:
+    from bg_pipeline.vendors.bgeraser.client import Bgeraser  # noqa: PLC0415  only who buys here needs it
+
+    at = settings.endpoint
+    return Bgeraser(
+        settings.key,
+        base_url=at.base_url,
+        path=at.path,
+        account_path=at.account_path,
+        auth=at.auth,
+        file_field=settings.file_field,
+    )
+
+
+PLUGIN = Plugin(VENDOR, BgeraserSettings, _cut, _client)

@@ -1,0 +1,36 @@
+"""Classical computer vision on this machine, described."""
+
+from decimal import Decimal
+
+from bg_pipeline.core.vendor import FREE, Variant, Vendor
+from bg_pipeline.ports.purchasing import Remover
+from bg_pipeline.ports.running import Call
+from bg_pipeline.vendors.plugin import Plugin, VendorSettings
+
+
+class LocalSettings(VendorSettings):
+    """There is nothing to set."""
+
+    prefix = "local"
+
+
+def _client(_settings: LocalSettings, call: Call) -> Remover:
+    from bg_pipeline.vendors.local.engine import GrabCutEngine  # noqa: PLC0415  only who buys here needs it
+
+    return GrabCutEngine(call)
+
+
+VENDOR = Vendor(
+    name="local",
+    title="local",
+    variants={"": Variant(FREE, credits=Decimal(0))},
+    notes=(
+        (
+            "Classical computer vision (GrabCut). Right for one subject on a plain backdrop, wrong on clutter, hair and"
+            " glass."
+        ),
+        "Needs the extra `local`.",
+    ),
+)
+
+PLUGIN = Plugin(VENDOR, LocalSettings, lambda _settings, side_px: VENDOR.cut(side_px), _client)

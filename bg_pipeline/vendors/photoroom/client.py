@@ -1,0 +1,77 @@
+"""PhotoRoom: `/v1/segment` on the Basic plan, `/v2/edit` on Plus; two hosts, two dialects, one account."""
+
+import base64
+import binascii
+from decimal import Decimal
+
+from bg_pipeline.core.verdicts import Rule, Shape, Verdict
+from bg_pipeline.net.http import Api
+from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.vendors.photoroom.vendor import SANDBOX_PREFIX
+
+BASIC_URL = "https://sdk.photoroom.com"
+PLUS_URL = "https://image-api.photoroom.com"
+
+VERDICTS = (
+    Rule(Verdict.OK, (200,), "the picture; Basic may send it as base64 in JSON", shapes=(Shape.PICTURE, Shape.JSON)),
+    Rule(Verdict.UNUSABLE, (200,), "a success is billed"),
+    Rule(
+        Verdict.ACCOUNT,
+        (400,),
+        "no picture was found in the form: of the request, not of the picture",
+        codes=("missing_image",),
+    ),
+    Rule(Verdict.REJECTED, (400,), "Plus has no codes, so a parameter that it does not take looks like this as well"),
+    Rule(Verdict.NO_CREDITS, (402,), "'API credits exhausted'"),
+    Rule(Verdict.ACCOUNT, (401, 403), "'Unauthorized' means a bad key or an empty account: docs' troubleshooting page"),
+    Rule(Verdict.RATE_LIMITED, (429,), "staff in photoroom.discourse.group, topic 11; no Retry-After is promised"),
+    Rule(Verdict.TRANSIENT, (500, 503), "calls that fail are not billed: docs.photoroom.com/getting-started/pricing"),
+)
+"""PhotoRoom's OpenAPI (tryAGI/Photoroom), read 2026-11. What is not here: `core.verdicts.OTHERWISE`."""
+
+
+class PhotoRoom:
+    """
+    `ports.Remover` for PhotoRoom.
+
+    Args:
+        key: with or without `sandbox_`.
+        plan: `basic` or `plus`.
+        base_url: of all routes; empty for the vendor's two hosts.
+    """
+
+    def __init__(self, key: str, *, plan: str, base_url: str) -> None:
+        self._plan = plan
+        self._basic, self._plus = base_url or BASIC_URL, base_url or PLUS_URL
+        self._counted = not key.startswith(SANDBOX_PREFIX)
+        self._api = Api(
+            "photoroom",
+            key,
+            {"X-Api-Key": key},
+            VERDICTS,
+            "It says so of a wrong key and of an empty account: see that PHOTOROOM_API_KEY is right, that"
+            " PHOTOROOM_PLAN is yours, and that images are left in its dashboard",
+        )
+
+    def cut(self, request: CutRequest) -> CutReply:
+        if self._plan == "basic":
+            url, field, params = f"{self._basic}/v1/segment", "image_file", {"format": "png", **request.params}
+        else:
+            # Its own defaults fit the subject into the frame; it must come back where it was.
+            whole = {"outputSize": "originalImage", "referenceBox": "originalImage"}
+            set_here = {"removeBackground": "true", "export.format": "png", **whole}
+            url, field, params = f"{self._plus}/v2/edit", "imageFile", {**set_here, **request.params}
+        reply = self._api.post(url, field, request, params)
+        image = reply.body
+        if reply.shape is Shape.JSON:
+            try:
+                image = base64.b64decode(reply.json["base64img"], validate=True)
+            except (KeyError, TypeError, binascii.Error, ValueError) as error:
+                raise self._api.unusable(reply, "success, but no base64img") from error
+        # What a call cost is in no header.
+        return CutReply(image, request.credits_expected, reply.request_id, reply.rate)
+
+    def balance(self) -> Decimal | None:
+        if not self._counted:
+            return None
+        return self._api.account(f"{self._plus}/v2/account", ("images", "available"), ("credits", "available"))

@@ -1,0 +1,98 @@
+"""Every vendor and engine that is installed: those of this package, and those of others."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.vendors.plugin import Plugin
+
+GROUP = "bg_pipeline.vendors"
+"""Entry points of other packages. Each is called like its vendor, and leads to a `Plugin`."""
+
+OURS = ("local", "rembg", "bgeraser", "removebg", "photoroom")
+"""A folder beside this file each, with a `PLUGIN` in its `vendor.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One vendor that can be named."""
+
+    name: str
+    origin: str = "built in"
+    """Or the package that brings it, and its version."""
+    entry: EntryPoint | None = None
+    """None for ours."""
+    rival: str = ""
+    """Another package that brings a vendor of this name."""
+
+    def load(self) -> Plugin[Any]:
+        """
+        Import what describes it.
+
+        Raises:
+            ConfigurationError: its package cannot be used.
+        """
+        if self.entry is None:
+            return import_module(f"bg_pipeline.vendors.{self.name}.vendor").PLUGIN  # type: ignore[no-any-return]
+        named = f"the vendor {self.name} of the package {self.origin}"
+        if self.name in OURS:
+            raise ConfigurationError(f"{named} is never used: {self.name} is built in")
+        if self.rival:
+            raise ConfigurationError(f"{named} is also brought by {self.rival}: uninstall one of the two")
+        try:
+            plugin = self.entry.load()
+        except Exception as error:  # a package of others may raise anything
+            raise ConfigurationError(f"{named} cannot be loaded: {type(error).__name__}: {error}") from error
+        if not isinstance(plugin, Plugin) or plugin.vendor.name != self.name:
+            raise ConfigurationError(f"{named} cannot be loaded: {self.entry.value} is no Plugin of this name")
+        return plugin
+
+
+def installed() -> list[Installed]:
+    """All of them, ours first, then the others in alphabetical order. None is loaded."""
+    found = [Installed(name) for name in OURS]
+    entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    for entry in entries:
+        rivals = [other for other in entries if other.name == entry.name and other is not entry]
+        found.append(Installed(entry.name, _package(entry), entry, _package(rivals[0]) if rivals else ""))
+    return found
+
+
+def plugin(name: str) -> Plugin[Any]:
+    """
+    The vendor of this name.
+
+    Raises:
+        ConfigurationError: there is none, or its package cannot be used.
+    """
+    if name in OURS:  # without a look at other packages, which takes longer
+        return Installed(name).load()
+    known = installed()
+    for each in known:
+        if each.name == name:
+            return each.load()
+    raise ConfigurationError(f"there is no vendor {name}, only {', '.join(each.name for each in known)}")
+
+
+def usable() -> Iterator[Plugin[Any]]:
+    """
+    Every vendor that can be loaded.
+
+    One package that is broken must not stop what does not buy there; `doctor` names it.
+    """
+    for each in installed():
+        with suppress(ConfigurationError):
+            yield each.load()
+
+
+def suffixes() -> tuple[str, ...]:
+    """What the tools of any vendor append to the name of a cutout."""
+    return tuple(suffix for each in usable() for suffix in each.vendor.suffixes)
+
+
+def _package(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "(unknown)"

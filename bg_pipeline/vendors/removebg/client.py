@@ -1,0 +1,72 @@
+"""remove.bg, API v1.0: multipart in, a ZIP of colours and alpha out: fewer bytes, and more pixels than its PNG."""
+
+from decimal import Decimal
+
+from bg_pipeline.core.verdicts import Rule, Shape, Verdict
+from bg_pipeline.errors import ItemError, UnusableAnswer
+from bg_pipeline.imaging.archive import compose
+from bg_pipeline.net.http import Api
+from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.ports.running import Call
+
+VERDICTS = (
+    Rule(Verdict.OK, (200,), "the picture, or color.jpg and alpha.png", shapes=(Shape.PICTURE, Shape.ZIP)),
+    Rule(Verdict.UNUSABLE, (200,), "credits are charged for a success"),
+    Rule(
+        Verdict.ACCOUNT,
+        (400,),
+        "of the request, not of the picture: every other picture would be refused as well",
+        codes=(
+            *("missing_source", "multiple_sources", "multiple_bg_sources", "invalid_image_url", "invalid_bg_image_url"),
+            *("failed_image_download", "failed_bg_download", "invalid_size", "invalid_channels", "invalid_format"),
+            *("invalid_bg_color", "invalid_crop_margin", "invalid_position", "invalid_roi", "invalid_scale"),
+            *("invalid_semitransparency", "roi_region_empty"),
+        ),
+    ),
+    Rule(
+        Verdict.REJECTED,
+        (400,),
+        "unknown_foreground, file_too_large, resolution_too_high, failed_to_read_image and what is like them",
+    ),
+    Rule(Verdict.NO_CREDITS, (402,), "insufficient_credits"),
+    Rule(Verdict.ACCOUNT, (403,), "auth_failed: recorded in remove-bg/ruby's cassettes"),
+    Rule(Verdict.RATE_LIMITED, (429,), "rate_limit_exceeded: wait as Retry-After says"),
+    Rule(
+        Verdict.TRANSIENT,
+        (500, 503),
+        "its page asks to back off and try again, as after 429; credits are for successes",
+    ),
+)
+"""remove.bg's OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and remove.bg/api, read 2026-11: no 4xx is
+charged. What is not here: `core.verdicts.OTHERWISE`."""
+
+
+class RemoveBg:
+    """`ports.Remover` for remove.bg."""
+
+    def __init__(self, key: str, *, base_url: str, call: Call) -> None:
+        self._base = base_url
+        self._call = call
+        self._api = Api(
+            "removebg",
+            key,
+            {"X-Api-Key": key},
+            VERDICTS,
+            "See that REMOVEBG_API_KEY is right and belongs to REMOVEBG_BASE_URL, and that BG_PARAMS are what it takes",
+        )
+
+    def cut(self, request: CutRequest) -> CutReply:
+        params = {"format": "zip", **request.params}
+        reply = self._api.post(f"{self._base}/v1.0/removebg", "image_file", request, params)
+        self._api.check_quality(reply, request)
+        image = reply.body
+        if reply.shape is Shape.ZIP:
+            try:
+                image = self._call(compose, reply.body)
+            except (UnusableAnswer, ItemError) as error:  # whatever its decoder died of, it was paid for
+                raise self._api.unusable(reply, f"the ZIP is no cutout: {error}") from error
+        charged = reply.credits_charged
+        return CutReply(image, request.credits_expected if charged is None else charged, reply.request_id, reply.rate)
+
+    def balance(self) -> Decimal | None:
+        return self._api.account(f"{self._base}/v1.0/account", ("data", "attributes", "credits", "total"))

@@ -1,0 +1,113 @@
+"""remove.bg, described."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from bg_pipeline.core.params import ALPHA, BY_CLIENT, FRAME
+from bg_pipeline.core.recipe import Cut
+from bg_pipeline.core.vendor import Price, Tier, Variant, Vendor
+from bg_pipeline.ports.purchasing import Remover
+from bg_pipeline.ports.running import Call
+from bg_pipeline.settings.part import ApiKey, ServiceUrl
+from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
+
+
+class RemoveBgSettings(KeyedSettings):
+    """Settings of one account at remove.bg."""
+
+    prefix = "removebg"
+
+    api_key: ApiKey | None = Field(None, description="key from the remove.bg dashboard")
+    base_url: ServiceUrl = Field("https://api.remove.bg", description="or the sandbox: `http://127.0.0.1:8787`")
+    size: Literal["preview", "medium", "hd", "full", "50MP", "auto"] = Field(
+        "full",
+        description="`preview` (0.25 megapixels), `medium` (1.5), `hd` (4), `full` (25), `50MP`, or `auto`: what the"
+        " balance allows",
+    )
+
+
+_PIXELS_1 = {
+    "preview": 250_000,
+    "medium": 1_500_000,
+    "hd": 4_000_000,
+    "full": 25_000_000,
+    "50MP": 50_000_000,
+    "auto": 25_000_000,
+}
+
+
+def _former(side_px: int, _variant: str, params: Mapping[str, str]) -> tuple[int, int]:
+    pixels = _PIXELS_1.get(params.get("size", ""), 0)
+    return side_px, min(pixels, 10_000_000) if params.get("format") == "png" else pixels
+
+
+_QUARTER, _ONE = Decimal("0.25"), Decimal(1)
+
+VENDOR = Vendor(
+    name="removebg",
+    title="remove.bg",
+    variants={
+        "": Variant(
+            Price(
+                Decimal("0.20"),
+                "$0.20 to 0.90 by volume: bgeraser.ink/blog/batch-background-removal-api-guide (a competitor; no"
+                " official table was found); 50 free calls a month: remove.bg/api; read 2026-11",
+            ),
+            own_url="https://api.remove.bg",
+            refused={
+                **dict.fromkeys(("image_file", "image_file_b64", "image_url"), BY_CLIENT),
+                **dict.fromkeys(("channels", "bg_color", "bg_image_url", "bg_image_file"), ALPHA),
+                **dict.fromkeys(("crop", "crop_margin", "scale", "position"), FRAME),
+                "size": "REMOVEBG_SIZE sets it",
+            },
+        )
+    },
+    tiers={
+        "preview": Tier(_QUARTER, 250_000),
+        "medium": Tier(_ONE, 1_500_000),
+        "hd": Tier(_ONE, 4_000_000),
+        "full": Tier(_ONE, 25_000_000),
+        "50MP": Tier(_ONE, 50_000_000),
+        "auto": Tier(_ONE, 25_000_000, credits_small=_QUARTER),
+    },
+    format_pixels={"png": 10_000_000},
+    rate_unit_px=1_000_000,
+    formats=("zip", "png", "webp"),
+    top_up="https://www.remove.bg/pricing",
+    suffixes=("-removebg", "-removebg-preview"),
+    notes=("Colours and alpha come apart, in a ZIP: fewer bytes, and up to 25 megapixels with transparency.",),
+    sources=(
+        (
+            "sizes and their credits: its OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and the digest of it"
+            " at registry.lap.sh, read 2026-11; a recorded call shows that `auto` bills the price of `preview` for what"
+            " fits into it (remove-bg/ruby, VCR cassettes)"
+        ),
+        "above 10 megapixels it sends transparency as ZIP or WebP only: its OpenAPI, read 2026-11",
+        (
+            "its rate limit counts megapixels, at least one a call: remove.bg/api, 'Rate limit', read 2026-11; the"
+            " examples do not tell whether it rounds up, so this program does"
+        ),
+        (
+            "names of downloads: remove-bg/go beside the source (its processor/determine_output_path.go), and the page"
+            " for downloads, read 2026-11"
+        ),
+        "the top-up page is its price list; it was not looked up",
+    ),
+    former=_former,
+)
+
+
+def _cut(settings: RemoveBgSettings, side_px: int) -> Cut:
+    return VENDOR.cut(side_px, base_url=settings.base_url, params={"size": settings.size, **settings.form})
+
+
+def _client(settings: RemoveBgSettings, call: Call) -> Remover:
+    from bg_pipeline.vendors.removebg.client import RemoveBg  # noqa: PLC0415  only who buys here needs it
+
+    return RemoveBg(settings.key, base_url=settings.base_url, call=call)
+
+
+PLUGIN = Plugin(VENDOR, RemoveBgSettings, _cut, _client)

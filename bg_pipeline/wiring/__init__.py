@@ -1,0 +1,148 @@
+"""Settings to object graph: the one place that picks implementations."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bg_pipeline.alerts.apprise import AppriseSink
+from bg_pipeline.imaging.workers import Workers
+from bg_pipeline.manifest.backup import backup
+from bg_pipeline.manifest.catalogues import catalogue_id, ensure_accounts
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.manifest.items import SqlItems
+from bg_pipeline.manifest.leases import SqlLeases
+from bg_pipeline.manifest.ledger import SqlLedger
+from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.outbox import SqlOutbox
+from bg_pipeline.manifest.purchases import SqlPurchases
+from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.manifest.runlog import SqlRunLog
+from bg_pipeline.manifest.trash import SqlTrash
+from bg_pipeline.ports.context import (
+    BYTES_PER_DECODER,
+    Accounts,
+    Alerting,
+    ByteBudget,
+    Catalogue,
+    Pipeline,
+    Policy,
+    Run,
+    RunName,
+)
+from bg_pipeline.ports.running import Now, Progress, Silent
+from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.purchasing.compose import Time, purchasing
+from bg_pipeline.purchasing.gate import report_answer
+from bg_pipeline.settings.reader import Found
+from bg_pipeline.stores.places import open_blobs
+from bg_pipeline.wiring.settings import Settings
+
+
+@contextmanager
+def open_pipeline(
+    settings: Settings,
+    name: RunName | None = None,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Pipeline]:
+    """
+    All that the use cases need, and its orderly end.
+
+    Args:
+        settings: what to use.
+        name: what the run is called; may be left out where nothing is logged or claimed.
+        stop: set by the caller to end gracefully.
+        progress: shown to a person.
+
+    Raises:
+        ConfigurationError, StateError: it cannot be put together.
+    """
+    database = Database(settings.purchasing.state.get_secret_value())
+    try:
+        with Workers() as workers:
+            run = Run(
+                name=name or RunName(),
+                now=time.time,
+                stop=stop or threading.Event(),
+                call=workers.call,
+                progress=progress or Silent(),
+                bytes=ByteBudget(workers.count * BYTES_PER_DECODER),
+            )
+            yield Pipeline(
+                catalogue=_catalogue(settings, database, run.now),
+                accounts=_accounts(settings, database, run),
+                policy=_policy(settings),
+                run=run,
+                alerting=Alerting(
+                    SqlOutbox(database, run.now),
+                    AppriseSink(settings.alerts.urls),
+                    settings.alerts.alert_failure_rate,
+                    settings.alerts.dagster_url,
+                ),
+                back_up=lambda: backup(database, run.now()),
+            )
+    finally:
+        database.close()
+
+
+def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
+    number = catalogue_id(database, settings.catalogue_name)
+    return Catalogue(
+        source=settings.catalogue.open_source(settings.found),
+        outputs=settings.catalogue.open_output(settings.found),
+        observations=SqlObservations(database, number, now),
+        deltas=SqlDeltas(database, number, now),
+        queue=SqlWorkQueue(database, number, now),
+        items=SqlItems(database, number, now),
+        trash=SqlTrash(database, number, now),
+        leases=SqlLeases(database, number, now),
+        run_log=SqlRunLog(database, number, now),
+    )
+
+
+def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
+    ensure_accounts(database, {account.name: account.vendor.name for account in settings.accounts})
+    masters, gates = settings.masters.open_masters(settings.found), SqlGates(database)
+    ledger, purchases = SqlLedger(database, run.now), SqlPurchases(database, run.now)
+    removers = {
+        account.name: purchasing(
+            account.plugin.client(account.settings, run.call),
+            account.name,
+            account.vendor,
+            ledger=ledger,
+            purchases=purchases,
+            gates=gates,
+            masters=masters,
+            rules=settings.rules,
+            ceiling=settings.purchasing.concurrency,
+            call=run.call,
+            report=partial(report_answer, gates, account.name, now=run.now),
+            time=Time(run.now, run.stop.wait, random.random, run.stop),
+        )
+        for account in settings.accounts
+    }
+    return Accounts(removers, masters, purchases, ledger, gates)
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        recipe=settings.recipe,
+        thresholds=settings.purchasing.thresholds,
+        vendors={account.name: account.vendor for account in settings.accounts},
+        concurrency=settings.purchasing.concurrency,
+        collection_depth=settings.catalogue.collection_depth,
+        hold_in_doubt=settings.purchasing.in_doubt == "hold",
+        rehash_nights=settings.catalogue.rehash_nights,
+        deletes=settings.catalogue.deletes,
+    )
+
+
+def folder_of(folder: Path) -> BlobStore:
+    """A folder as a store, whatever is set."""
+    return open_blobs(str(folder), Found())

@@ -1,0 +1,387 @@
+"""Settings: where they come from, what they mean, and what is said about wrong ones."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from bg_pipeline.core.recipe import Cut, Tool
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.purchasing.settings import PurchasingSettings
+from bg_pipeline.settings.reader import Found, read
+from bg_pipeline.vendors.bgeraser.vendor import BgeraserSettings, Endpoint
+from bg_pipeline.vendors.registry import OURS, plugin
+from bg_pipeline.wiring.settings import Account, Settings, compose, load_schedule, load_settings
+from bg_pipeline_tests.graph import call_here
+
+REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
+BGERASER = {"BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "k"}
+PHOTOROOM = {"BG_PROVIDER": "photoroom", "PHOTOROOM_API_KEY": "k"}
+
+
+def settings_of(**names: str) -> Settings:
+    return compose(Found({name.lower(): value for name, value in names.items()}))
+
+
+def offer_of(vendor: str, **names: str) -> Account:
+    """An account there, whether or not it is bought from."""
+    return next(offer for offer in settings_of(**names).offers() if offer.name == vendor)
+
+
+def write(text: str) -> None:
+    Path("bg_pipeline.toml").write_text(text)
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = load_settings()
+    thresholds = settings.purchasing.thresholds
+
+    assert [(account.name, account.vendor.name) for account in settings.accounts] == [("local", "local")]
+    assert (thresholds.low, thresholds.resume) == (50, 100)
+    assert settings.catalogue_name == "default"
+
+
+def test_the_environment_wins_over_dotenv_and_that_over_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('bg_format = "webp"\nbg_concurrency = 3\nbg_padding = 0.1\n')
+    Path(".env").write_text("BG_FORMAT=jpg\nBG_BACKGROUND=white\nBG_CONCURRENCY=4\n")
+    monkeypatch.setenv("BG_CONCURRENCY", "5")
+    settings = load_settings()
+
+    assert (settings.rendition.padding, settings.rendition.format, settings.purchasing.concurrency) == (0.1, "jpg", 5)
+
+
+def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("BG_MAX_CREDITS_PER_RUN=7\n")
+    monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "")
+    monkeypatch.setenv("BG_MAX_CREDITS_PER_DAY", "")
+    purchasing = load_settings().purchasing
+
+    assert (purchasing.max_credits_per_run, purchasing.max_credits_per_day) == (7, None)
+
+
+def test_a_variable_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("bg_concurrency", "3")
+
+    assert load_settings().purchasing.concurrency == 3
+
+
+def test_the_upper_threshold_follows_a_large_lower_one() -> None:
+    assert settings_of(BG_LOW_CREDITS="1000").purchasing.thresholds.resume == Decimal(1100)
+
+
+def test_a_rendition_is_read() -> None:
+    assert settings_of(BG_CANVAS="800x600").recipe.rendition.canvas == (800, 600)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"BG_PROVIDER": "bgeraser"}, "BG_PROVIDER=bgeraser needs BGERASER_API_KEY"),
+        ({"BG_PROVIDER": "photoshop"}, "BG_PROVIDER: must be one of local, rembg, bgeraser"),
+        ({"BG_FORMAT": "jpg"}, "BG_FORMAT=jpg cannot be transparent: set BG_BACKGROUND"),
+        ({"BG_BACKGROUND": "nocolour"}, "BG_BACKGROUND: must be"),
+        ({"BG_CANVAS": "big"}, "BG_CANVAS: must be"),
+        ({"BG_CONCURRENCY": "0"}, "BG_CONCURRENCY: "),
+        ({"BG_CONCURRENCY": "many"}, "BG_CONCURRENCY: "),
+        ({"BG_LOW_CREDITS": "100", "BG_RESUME_CREDITS": "50"}, "BG_RESUME_CREDITS must not be below BG_LOW_CREDITS"),
+        ({"BG_OUTPUT": "./images"}, "must not lie in each other"),
+        ({"BG_SOURCE": "s3://"}, "BG_SOURCE: must be s3://BUCKET"),
+        ({"BG_STABLE_S": "-1"}, "BG_STABLE_S"),
+        ({"BGERASER_BASE_URL": "http://bgeraser.ink"}, "https"),
+        ({"BGERASER_BASE_URL": "bgeraser.ink"}, "BGERASER_BASE_URL"),
+        ({"BG_TIMEZONE": "Mars/Olympus"}, "BG_TIMEZONE"),
+        ({"BG_PROVIDER": "removebg"}, "REMOVEBG_API_KEY"),
+        ({"BG_PROVIDER": "photoroom"}, "PHOTOROOM_API_KEY"),
+        ({"BG_PROVIDER": "bgeraser,removebg", "BGERASER_API_KEY": "k"}, "REMOVEBG_API_KEY"),
+        ({"BG_PROVIDER": "local,local"}, "once"),
+        ({"BG_PROVIDER": "local,"}, "BG_PROVIDER: must be one of"),
+        ({"REMOVEBG_API_KEY": "two words"}, "REMOVEBG_API_KEY: .*copy it again"),
+        ({"REMOVEBG_API_KEY": "schlüssel"}, "copy it again"),
+        ({"REMOVEBG_BASE_URL": "http://api.remove.bg"}, "https"),
+        ({"PHOTOROOM_BASE_URL": "https://key@host"}, "PHOTOROOM_BASE_URL"),
+        ({"PHOTOROOM_BASE_URL": "https://host:99999"}, "PHOTOROOM_BASE_URL"),
+        ({"PHOTOROOM_BASE_URL": "https://host?a=b"}, "PHOTOROOM_BASE_URL"),
+        ({"REMOVEBG_SIZE": "huge"}, "REMOVEBG_SIZE"),
+        ({"BG_PARAMS": "type=product"}, "BG_PARAMS: local takes no parameters"),
+        ({**REMOVEBG, "BG_PARAMS": "type"}, "BG_PARAMS: .*as in a URL"),
+        ({**REMOVEBG, "BG_PARAMS": "type=car&type=person"}, "twice"),
+        ({**REMOVEBG, "BG_PARAMS": "size=preview"}, "REMOVEBG_SIZE sets it"),
+        ({**REMOVEBG, "BG_PARAMS": "crop=true"}, "crop cannot be passed.*BG_CANVAS"),
+        ({**REMOVEBG, "BG_PARAMS": "format=jpg"}, "transparency"),
+        ({**BGERASER, "BGERASER_TOOLS": "upscale", "BGERASER_API": "v1"}, "BGERASER_TOOLS .*BGERASER_API=tools"),
+        ({**BGERASER, "BGERASER_TOOLS": "../upscale"}, "BGERASER_TOOLS"),
+        ({**BGERASER, "BGERASER_TOOLS": "bg-removal"}, "BGERASER_TOOLS"),
+        ({**BGERASER, "BGERASER_TOOLS": "upscale?factor"}, "BGERASER_TOOLS .*as in a URL"),
+        ({**BGERASER, "BGERASER_TOOLS": "upscale?image_file=x"}, "the client sets it"),
+        ({**BGERASER, "BGERASER_TOOLS": "upscale?photo=x", "BGERASER_FILE_FIELD": "photo"}, "the picture"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, names: dict[str, str], said: str) -> None:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=said):
+        load_settings()
+
+
+def test_every_wrong_setting_of_a_part_is_named_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"BG_PADDING: .*; BG_CANVAS: |BG_CANVAS: .*; BG_PADDING: "):
+        settings_of(BG_CANVAS="big", BG_PADDING="2")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("this is not toml", r"bg_pipeline\.toml cannot be read"),
+        ("[acount.main]\napi_key = 'k'", r"\[acount\] is none of the tables that there are: \[account.NAME\]"),
+        ("[account]\nvendor = 'local'", r"\[account\] is none of the tables"),
+        ("[catalogue.shop]\nsuorce = 'images'", r"\[catalogue.shop\] suorce: there is no such setting, only .*source"),
+        ("[account.main]\nvendor = 'removebg'\nsiez = 'full'", r"\[account.main\] siez: there is no such setting"),
+        ("[account.main]\nvendor = 'acme'", "there is no vendor acme, only local"),
+        ("[account.main]\napi_key = 'k'", "there is no vendor main"),
+        ("[account.main]\nvendor = 'removebg'", r"needs REMOVEBG_API_KEY"),
+        ("[account.main]\nvendor = 'removebg'\napi_key = 'two words'", r"\[account.main\] api_key: must be one word"),
+        ("[catalogue.shop]\noutput = 'sqlite:///shop.db'", r"\[catalogue.shop\] output: must be a folder"),
+        ("[catalogue.shop]\n[catalogue.outlet]", r"\[catalogue.outlet\]: only one catalogue can be set"),
+        ("[rendition.web]\n[rendition.print]", r"\[rendition.print\]: only one rendition can be set"),
+        ("[rendition.web]\nformat = 'jpg'", r"\[rendition.web\] format=jpg cannot be transparent: set BG_BACKGROUND"),
+        (
+            "[catalogue.shop]\naccounts = ['gone']",
+            r"\[catalogue.shop\] accounts: must be one of local",
+        ),
+        (
+            "bg_output = 'a'\n[catalogue.shop]\noutput = 'b'",
+            r"BG_OUTPUT and \[catalogue.shop\] output are the same setting: keep one",
+        ),
+        (
+            "bg_provider = 'local'\n[catalogue.shop]\naccounts = ['local']",
+            r"BG_PROVIDER and \[catalogue.shop\] accounts are the same setting",
+        ),
+        (
+            "bg_params = 'type=car'\n[account.main]\nvendor = 'removebg'\napi_key = 'k'\nparams = 'type=person'",
+            r"BG_PARAMS and \[account.main\] params are the same setting",
+        ),
+        (
+            "removebg_api_key = 'k'\n[account.a]\nvendor = 'removebg'\n[account.b]\nvendor = 'removebg'",
+            r"REMOVEBG_API_KEY: removebg has several accounts: set api_key in \[account.a\] or \[account.b\]",
+        ),
+        (
+            "bg_provider = 'removebg'\n[account.a]\nvendor = 'removebg'\n[account.b]\nvendor = 'removebg'",
+            "BG_PROVIDER: removebg has several accounts: name a or b",
+        ),
+        (
+            "bg_provider = 'local'\n[account.spare]\nvendor = 'removebg'\nsize = 'huge'",
+            r"\[account.spare\] size: ",
+        ),
+    ],
+)
+def test_a_wrong_table_is_named(text: str, said: str) -> None:
+    write(text)
+
+    with pytest.raises(ConfigurationError, match=said):
+        load_settings()
+
+
+def test_a_tree_says_all_that_variables_can() -> None:
+    write(
+        """
+        bg_low_credits = 5
+
+        [account.main]
+        vendor = "removebg"
+        api_key = "k1"
+        size = "hd"
+        params = "type=product"
+
+        [account.spare]
+        vendor = "bgeraser"
+        api_key = "k2"
+
+        [catalogue.shop]
+        source = "pictures"
+        output = "out"
+        collection_depth = 2
+        delete_policy = "trash"
+        accounts = ["spare", "main", "local"]
+
+        [rendition.web]
+        format = "webp"
+        canvas = "800x600"
+        """
+    )
+    settings = load_settings()
+    cuts = settings.recipe.cuts
+
+    assert [(a.name, a.vendor.name) for a in settings.accounts] == [
+        ("spare", "bgeraser"),
+        ("main", "removebg"),
+        ("local", "local"),
+    ]
+    assert [cut.provider for cut in cuts] == ["bgeraser", "removebg", "local"]
+    assert cuts[1].params == {"size": "hd", "type": "product"}
+    assert (settings.catalogue_name, settings.catalogue.collection_depth) == ("shop", 2)
+    assert settings.catalogue.deletes.trash
+    assert settings.recipe.rendition.canvas == (800, 600)
+    assert settings.purchasing.low_credits == 5
+
+
+def test_a_tree_and_variables_of_the_same_meaning_are_the_same() -> None:
+    write("[account.removebg]\napi_key = 'k'\nsize = 'hd'\n[catalogue.default]\nsource = 'pictures'\n")
+    tree = load_settings()
+    flat = settings_of(**REMOVEBG, REMOVEBG_SIZE="hd", BG_SOURCE="pictures")
+
+    assert (tree.recipe, tree.catalogue_name) == (flat.recipe, flat.catalogue_name)
+    assert [account.name for account in tree.accounts] == [account.name for account in flat.accounts]
+
+
+def test_a_variable_is_a_field_of_the_only_table_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a key need not be in the file."""
+    write("[account.main]\nvendor = 'removebg'\nsize = 'hd'\n[catalogue.shop]\nsource = 'pictures'\n")
+    monkeypatch.setenv("REMOVEBG_API_KEY", "k")
+    monkeypatch.setenv("BG_PROVIDER", "removebg")
+    monkeypatch.setenv("BG_OUTPUT", "out")
+    settings = load_settings()
+
+    assert [account.name for account in settings.accounts] == ["main"]
+    assert settings.accounts[0].settings.key == "k"  # type: ignore[attr-defined]
+    assert (settings.catalogue.source_name, settings.catalogue.output) == ("pictures", "out")
+
+
+def test_two_accounts_at_one_vendor_are_tried_in_the_order_of_the_file() -> None:
+    table = "[account.{}]\nvendor = 'removebg'\napi_key = '{}'\n"
+    write(table.format("b", "k1") + table.format("a", "k2"))
+    accounts = load_settings().accounts
+
+    assert [(account.name, account.settings.key) for account in accounts] == [("b", "k1"), ("a", "k2")]  # type: ignore[attr-defined]
+    assert accounts[0].cut == accounts[1].cut
+
+
+def test_no_secret_is_quoted_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BGERASER_API_KEY", "canary-key")
+    monkeypatch.setenv("BG_STATE", "postgresql+psycopg://me:canary-password@host/db")
+    write("[account.main]\nvendor = 'removebg'\napi_key = 'canary-main'\n")
+    assert "canary" not in repr(load_settings()) + repr(read())
+
+    monkeypatch.setenv("BG_CONCURRENCY", "canary-number")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)
+    with pytest.raises(ValidationError) as caught_here:
+        PurchasingSettings(concurrency="canary-number")
+    assert "canary" not in str(caught_here.value)
+
+
+def test_vendors_are_tried_in_the_order_in_which_they_are_named() -> None:
+    settings = settings_of(
+        **{**REMOVEBG, **BGERASER, "BG_PROVIDER": "bgeraser, removebg,local"},
+        BGERASER_TOOLS="upscale?factor=2, generative-expand",
+    )
+    first, second, third = settings.recipe.cuts
+
+    assert [account.name for account in settings.accounts] == ["bgeraser", "removebg", "local"]
+    assert (first.provider, second.provider, third.provider) == ("bgeraser", "removebg", "local")
+    assert first.tools == (Tool("upscale", {"factor": "2"}), Tool("generative-expand"))
+    assert second.tools == third.tools == ()
+    assert len({cut.digest for cut in settings.recipe.cuts}) == 3
+
+
+def test_parameters_are_the_first_accounts_and_part_of_its_cut() -> None:
+    plain = offer_of("removebg", **REMOVEBG).cut
+    cut = offer_of("removebg", **REMOVEBG, BG_PARAMS="type=product&roi=0%25+0%25+90%25+90%25").cut
+
+    assert cut.params == {"size": "full", "type": "product", "roi": "0% 0% 90% 90%"}
+    assert cut.digest != plain.digest
+    assert offer_of("photoroom", **REMOVEBG, BG_PARAMS="type=product").cut.params == {"size": "full"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "names", "variant", "endpoint", "params", "max_side_px", "pixels"),
+    [
+        ("bgeraser", {}, "tools", "", {}, 9000, 0),
+        ("bgeraser", {"BGERASER_API": "v1"}, "v1", "", {"size": "full", "format": "png"}, 9000, 10_000_000),
+        ("bgeraser", {"BGERASER_BASE_URL": "https://bgeraser.ink/"}, "tools", "", {}, 9000, 0),
+        ("bgeraser", {"BGERASER_BASE_URL": "http://127.0.0.1:1"}, "tools", "127.0.0.1", {}, 9000, 0),
+        ("removebg", {}, "", "", {"size": "full"}, 9000, 25_000_000),
+        ("removebg", {"REMOVEBG_BASE_URL": "http://127.0.0.1:1"}, "", "127.0.0.1", {"size": "full"}, 9000, 25_000_000),
+        ("removebg", {"REMOVEBG_SIZE": "preview"}, "", "", {"size": "preview"}, 9000, 250_000),
+        ("photoroom", {}, "basic", "", {"size": "full"}, 6000, 36_000_000),
+        ("photoroom", {"PHOTOROOM_PLAN": "plus"}, "plus", "", {}, 6000, 0),
+        ("photoroom", {"PHOTOROOM_API_KEY": "sandbox_k"}, "basic sandbox", "", {"size": "full"}, 6000, 36_000_000),
+        (
+            "photoroom",
+            {"PHOTOROOM_BASE_URL": "http://127.0.0.1:1"},
+            "basic",
+            "127.0.0.1",
+            {"size": "full"},
+            6000,
+            36_000_000,
+        ),
+        ("local", {}, "", "", {}, 9000, 0),
+    ],
+)
+def test_a_cut_says_all_that_alters_what_comes_back(
+    vendor: str,
+    names: dict[str, str],
+    variant: str,
+    endpoint: str,
+    params: dict[str, str],
+    max_side_px: int,
+    pixels: int,
+) -> None:
+    cut = offer_of(vendor, BG_MAX_PIXELS_SENT="9000", **names).cut
+
+    assert (cut.max_side_px, cut.max_pixels) == (max_side_px, pixels)
+    assert replace(cut, vendor_side_px=0, max_pixels=0, former=None) == Cut(vendor, 9000, endpoint, variant, params)
+
+
+def test_a_watermarked_cutout_is_not_taken_for_bought() -> None:
+    real = offer_of("photoroom", **PHOTOROOM).cut
+
+    assert offer_of("photoroom", PHOTOROOM_API_KEY="sandbox_k").cut.digest != real.digest
+
+
+def test_each_api_of_bgeraser_has_its_own_defaults_and_all_can_be_set() -> None:
+    assert BgeraserSettings().endpoint == Endpoint(
+        "https://bgeraser.ink", "/api/tools/bg-removal", "/api/account", "bearer"
+    )
+    v1 = BgeraserSettings(api="v1")
+    assert v1.endpoint == Endpoint("https://api.bgeraser.ink", "/v1/removebg", "/v1/account", "x-api-key")
+    own = BgeraserSettings(api="v1", base_url="https://a.example", path="/b", account_path="/c", auth="bearer")
+    assert own.endpoint == Endpoint("https://a.example", "/b", "/c", "bearer")
+
+
+def test_a_key_with_a_line_break_behind_it_is_the_key() -> None:
+    (account,) = settings_of(BG_PROVIDER="removebg", REMOVEBG_API_KEY=" key\n").accounts
+
+    assert account.settings.key == "key"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("vendor", ["local", "bgeraser", "removebg", "photoroom"])
+def test_every_vendor_of_the_list_can_be_made(vendor: str) -> None:
+    found = plugin(vendor)
+    keys = {"api_key": SecretStr("k")} if "api_key" in found.settings.model_fields else {}
+
+    assert found.client(found.settings(**keys), call_here)
+
+
+@pytest.mark.parametrize("vendor", OURS)
+def test_a_vendor_is_called_like_its_folder_and_its_variables_begin_so(vendor: str) -> None:
+    found = plugin(vendor)
+
+    assert found.vendor.name == found.settings.prefix == vendor
+
+
+def test_what_a_sandbox_cut_is_not_taken_for_bought() -> None:
+    real = settings_of(**BGERASER).recipe.cut.digest
+
+    assert settings_of(**BGERASER, BGERASER_BASE_URL="http://127.0.0.1:8787").recipe.cut.digest != real
+
+
+def test_the_schedule_needs_neither_key_nor_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster loads the code location before anything is set up."""
+    monkeypatch.setenv("BG_PROVIDER", "bgeraser")
+    monkeypatch.setenv("BG_NIGHTLY_CRON", "30 1 * * *")
+
+    assert load_schedule().nightly_cron == "30 1 * * *"

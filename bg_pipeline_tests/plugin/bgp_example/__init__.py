@@ -1,0 +1,1 @@
+"""A vendor and a store as another package brings them."""
