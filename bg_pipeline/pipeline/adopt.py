@@ -1,0 +1,151 @@
+"""Take over cutouts that another tool made, so that they need not be bought."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from bg_pipeline.core.adopting import match
+from bg_pipeline.core.delta import WORK_REASONS
+from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import AttemptState, Entry, Master
+from bg_pipeline.errors import ItemChanged, ItemError, UnusableAnswer
+from bg_pipeline.imaging.likeness import check_likeness
+from bg_pipeline.pipeline.detect import plan, scan
+from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.ports.stores import BlobStore
+
+
+@dataclass(slots=True)
+class Adoption:
+    """Items that would have to be bought, by what was found for them."""
+
+    adopted: dict[str, str] = field(default_factory=dict)
+    """Key to the file that is its master now. Other items with the same picture share it."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Key to the reason why the files named after it were not taken."""
+    nameless: int = 0
+    """Items that no file is named after."""
+
+
+def adopt(
+    catalogue: Catalogue,
+    accounts: Accounts,
+    policy: Policy,
+    run: Run,
+    files: BlobStore,
+    *,
+    suffixes: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Adoption:
+    """
+    Find, for each picture that was never published and has no master, a file that is its cutout, and keep a copy of
+    it as the master. The next sync publishes it, and buys nothing for it. The files themselves are only read.
+
+    Args:
+        catalogue: whose pictures.
+        accounts: where masters are kept.
+        policy: what would be bought.
+        run: progress is the scan, then one step a purchase that a file was found for.
+        files: cutouts of the other tool.
+        suffixes: what the vendors' own tools append to the name of a cutout.
+        dry_run: look and tell; what was hashed is remembered, nothing else.
+
+    Raises:
+        LeaseHeld: a detection runs.
+        SourceUnreadable, StoreError: a listing is not complete.
+    """
+    scan(catalogue, policy, run)
+    with leased(catalogue.leases, DETECTION, run.name.owner):
+        return take_over(catalogue, accounts, policy, run, files, suffixes=suffixes, dry_run=dry_run)
+
+
+def take_over(
+    catalogue: Catalogue,
+    accounts: Accounts,
+    policy: Policy,
+    run: Run,
+    files: BlobStore,
+    *,
+    suffixes: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Adoption:
+    """`adopt` after a scan, under the lease of detection."""
+    changes = plan(catalogue, accounts, policy).changes
+    purchases = {c.key: c.purchase_id for c in changes if c.reason in WORK_REASONS and not c.held}
+    unbought = set(purchases.values()) - accounts.purchases.bought(sorted(set(purchases.values())))
+    listed: list[str] = []
+    wanted: dict[str, Entry] = {}
+    for entry in catalogue.items.entries():
+        if not entry.absent:
+            listed.append(entry.key)
+            # What was published before has a master, or had one that a person should know of.
+            if entry.published is None and purchases.get(entry.key) in unbought:
+                wanted[entry.key] = entry
+    matching = match(wanted, listed, files.list(), suffixes)
+
+    candidates: dict[str, list[tuple[Entry, str]]] = {}
+    for key, name in matching.pairs.items():
+        candidates.setdefault(purchases[key], []).append((wanted[key], name))
+    result = Adoption(
+        refused=dict(matching.unclear), nameless=len(wanted) - len(matching.pairs) - len(matching.unclear)
+    )
+
+    def first(item: tuple[str, list[tuple[Entry, str]]]) -> tuple[Entry, str, str]:
+        return _first(catalogue, accounts, run, files, *item, dry_run=dry_run)
+
+    run.progress.start("comparing cutouts", len(candidates))
+    with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="adopt") as pool:
+        for entry, name, why in pool.map(first, candidates.items()):
+            if why:
+                result.refused[entry.key] = why
+            else:
+                result.adopted[entry.key] = name
+            run.progress.advance()
+    run.progress.done()
+    return result
+
+
+def _first(
+    catalogue: Catalogue,
+    accounts: Accounts,
+    run: Run,
+    files: BlobStore,
+    purchase_id: str,
+    candidates: Sequence[tuple[Entry, str]],
+    *,
+    dry_run: bool,
+) -> tuple[Entry, str, str]:
+    """The first of these that can be the master of a purchase, or else the last with the reason why it cannot."""
+    entry, name, why = *candidates[0], ""
+    for entry, name in candidates:
+        try:
+            master, data = _as_master(catalogue, run, files, purchase_id, entry, name)
+            if not dry_run:
+                _keep(accounts, master, data)
+        except (UnusableAnswer, ItemError) as error:
+            why = f"{name}: {error}"
+        else:
+            return entry, name, ""
+    return entry, name, why
+
+
+def _as_master(
+    catalogue: Catalogue, run: Run, files: BlobStore, purchase_id: str, entry: Entry, name: str
+) -> tuple[Master, bytes]:
+    data = files.read(name)
+    if data is None:
+        raise ItemChanged("it is not there any more")
+    source = catalogue.source.read(entry.key)
+    if digest_of(source) != entry.content_hash:
+        raise ItemChanged("the picture was replaced since it was hashed")
+    answer = run.call(check_likeness, data, source)
+    return Master(purchase_id, digest_of(data), answer.width_px, answer.height_px), data
+
+
+def _keep(accounts: Accounts, master: Master, data: bytes) -> None:
+    attempts = accounts.ledger.attempts([master.purchase_id])
+    if any(attempt.state is AttemptState.INTENT for attempt in attempts):
+        raise ItemChanged("another run is buying this cutout at this moment, or was killed while it did")
+    accounts.masters.write(master_name(master.purchase_id), data)
+    accounts.purchases.adopt(master)

@@ -1,0 +1,109 @@
+"""Decide what is news, keep it, and deliver it in a call of its own."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bg_pipeline.core.alerts import GIVE_UP_S, Event, Notice, Target, decide, moment, notice, retry_in_s
+from bg_pipeline.errors import BgPipelineError, ConfigurationError
+from bg_pipeline.pipeline.alerting.failures import failed_stage, note_failure
+from bg_pipeline.pipeline.alerting.find import concerns_of
+from bg_pipeline.ports.alerts import AlertSink, Outbox
+from bg_pipeline.ports.context import Alerting, Pipeline, Run
+from bg_pipeline.ports.running import Now
+
+_CLAIM_S = 120.0
+"""Far longer than a target may take; a process that died while sending is followed by another after this."""
+
+_DELIVERY_S = 30.0
+"""No new letter is begun after this: a sensor's tick has a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """Letters that were sent, and those that were not."""
+
+    sent: int = 0
+    refused_by: tuple[str, ...] = ()
+    """Names of the targets that did not take a letter, which is tried again later."""
+    given_up: int = 0
+
+
+def after_sync(
+    pipeline: Pipeline,
+    failure: BgPipelineError | None = None,
+    *,
+    everything: bool = True,
+    collection: str | None = None,
+) -> list[str]:
+    """
+    Note the failure, alert and deliver, after a sync of the command line; never fails, for the sync is done.
+
+    Args:
+        pipeline: as of the sync, whose leases and claims are released.
+        failure: the error that ended it, if one did.
+        everything: it was asked for all stages; a sync of a part clears nothing out.
+        collection: the one that it was asked to work on; None for the whole catalogue.
+
+    Returns:
+        What went wrong with the alerts themselves, in sentences.
+    """
+    try:
+        if failure is not None:
+            stage = failed_stage(pipeline, everything=everything)
+            note_failure(pipeline.catalogue, pipeline.run, failure, stage, collection=collection)
+        alert(pipeline)
+        delivered = deliver(pipeline.alerting.outbox, pipeline.alerting.sink, pipeline.run.now)
+    except BgPipelineError as error:
+        return [f"alerts: {error}"]
+    return [f"{name} did not take an alert; the next sync tries again" for name in delivered.refused_by]
+
+
+def alert(pipeline: Pipeline) -> tuple[Notice, ...]:
+    """Look, decide, and keep what is news for `deliver`; returns it. Does nothing where there is no target."""
+    targets = [target.digest for target in pipeline.alerting.sink.targets]
+    if not targets:
+        return ()
+    concerns = concerns_of(pipeline)
+    return pipeline.alerting.outbox.note(
+        lambda episodes: decide(concerns, episodes, pipeline.run.now()), targets
+    ).notices
+
+
+def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
+    """Send what is due, to all targets side by side: one that is dead or slow holds up no other."""
+    if not sink.targets:
+        return DeliveryResult()
+    with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
+        results = list(pool.map(lambda target: _deliver_to(outbox, sink, target, now), sink.targets))
+    refused_by = tuple(target.name for target, (_, took_all) in zip(sink.targets, results, strict=True) if not took_all)
+    return DeliveryResult(sum(sent for sent, _ in results), refused_by, outbox.give_up(now() - GIVE_UP_S))
+
+
+def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tuple[int, bool]:
+    """How many letters it took, and whether it took all that it was sent."""
+    sent, ends_at = 0, now() + _DELIVERY_S
+    while now() < ends_at and (letter := outbox.claim(target.digest, _CLAIM_S)):
+        took_it = sink.send(target, letter.notice)
+        outbox.settle(letter, took_it, retry_in_s(letter.tries), f"{target.name} did not take it")
+        if not took_it:
+            return sent, False
+        sent += 1
+    return sent, True
+
+
+def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
+    """
+    Send a test notice to every target at once; returns which took it.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    sink = alerting.sink
+    if not sink.targets:
+        raise ConfigurationError(
+            "BG_ALERT_URLS is empty, so no alert is sent: set it to URLs of github.com/caronc/apprise/wiki, "
+            "such as mailto://… or slack://…"
+        )
+    test = notice(Event.TEST, "a test", [f"sent at {moment(run.now())}; alerts will come this way"])
+    with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
+        return list(zip(sink.targets, pool.map(lambda target: sink.send(target, test), sink.targets), strict=True))

@@ -1,0 +1,102 @@
+"""Work that a person asked for, in chosen collections. It waits while no account may be sent requests."""
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from bg_pipeline.core.claims import Ask
+from bg_pipeline.core.gate import way
+from bg_pipeline.core.records import Change, State
+from bg_pipeline.core.report import Summary
+from bg_pipeline.pipeline.detect import plan
+from bg_pipeline.pipeline.night import Choice, WorkResult, scope_of, work
+from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.gate import read_balances
+from bg_pipeline.purchasing.tally import CollectionResult
+
+_LOOK_S = 15.0
+"""Between two readings of the balance, so that a top-up is seen without any sensor."""
+
+_TELL_S = 900.0
+"""Between two messages that it still waits."""
+
+
+class Watcher(Protocol):
+    """Shows a person that a backfill waits."""
+
+    def paused(self, why: str) -> None: ...
+
+    def waiting(self, why: str) -> None: ...
+
+    def resumed(self) -> None: ...
+
+
+@dataclass(slots=True)
+class BackfillResult:
+    """What became of a backfill."""
+
+    total: Summary = field(default_factory=Summary)
+    by_collection: dict[str, CollectionResult] = field(default_factory=dict)
+    """Collections that were worked on."""
+
+    def add(self, result: CollectionResult) -> None:
+        """Take in what became of a collection since it was last told of."""
+        known = self.by_collection.get(result.collection)
+        if known is not None:
+            # What was put back before the pause is pending no more, or is counted again.
+            known.summary.pending = 0
+            known.summary.add(result.summary)
+            result = replace(known, published=known.published + result.published)
+        self.by_collection[result.collection] = result
+
+
+def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> BackfillResult:
+    """
+    Do what was chosen, however many pauses there are.
+
+    Args:
+        pipeline: all of it.
+        ask: who asked, and for how much, all pauses together.
+        choice: which items.
+        watcher: told of pauses.
+
+    Raises:
+        StateError, StoreError: it cannot go on; what was paid for is kept.
+    """
+    catalogue, accounts, policy, run = pipeline.parts
+    requested: tuple[Change, ...] = ()
+    if choice.apply_recipe_change:
+        limit = choice.recipe_change_limit
+        delta = plan(catalogue, accounts, policy, apply_recipe_change=True, recipe_change_limit=limit)
+        requested = delta.requested
+    scope = scope_of(catalogue, choice, requested)
+    result = BackfillResult()
+    while True:
+        done = work(pipeline, ask, scope, result.add)
+        paused, done.summary.paused = done.summary.paused, ""
+        result.total.pending = 0
+        result.total.add(done.summary)
+        if not paused or run.stop.is_set():
+            result.total.paused = paused
+            return result
+        scope = _rest(scope, done)
+        _wait(pipeline, paused, watcher)
+
+
+def _rest(scope: Scope, done: WorkResult) -> Scope:
+    """Without the requested purchases that had their end."""
+    failed = (f.key for f in done.summary.failures if f.state is not State.PENDING)
+    ended = {*done.published, *failed}
+    return replace(scope, requested=tuple(change for change in scope.requested if change.key not in ended))
+
+
+def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
+    _, accounts, policy, run = pipeline.parts
+    watcher.paused(why)
+    told_at = run.now()
+    while not run.stop.is_set() and not way(read_balances(accounts, policy, run)).is_open:
+        if run.now() - told_at > _TELL_S:
+            told_at = run.now()
+            watcher.waiting(why)
+        run.stop.wait(_LOOK_S)
+    watcher.resumed()

@@ -1,0 +1,330 @@
+"""See what the catalogue holds now, and what is to be done about it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal, Survey, survey
+from bg_pipeline.core.keys import collection_of, fold, key_bytes, preferred_stem
+from bg_pipeline.core.media import sniff
+from bg_pipeline.core.recipe import Recipe, digest_of
+from bg_pipeline.core.records import Entry, Listed, Observation
+from bg_pipeline.core.rehash import Slice, day_of, due_slice
+from bg_pipeline.core.relations import price
+from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
+from bg_pipeline.core.streams import merge_join
+from bg_pipeline.errors import GuardStopped, ItemChanged, ItemUnreadable, SourceUnreadable, StoreError
+from bg_pipeline.net.prefetch import prefetch
+from bg_pipeline.ports.catalogue import Deltas
+from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.ports.stores import BlobStore
+
+_BATCH = 256
+"""Items hashed between two commits: what a killed scan has to hash again."""
+
+_AHEAD = 1024
+"""Items that wait to be hashed, so that the threads have work while a batch is committed."""
+
+_GRANULARITY_S = 3.0
+"""
+A file this young may be written to once more within one tick of its file system's clock, and look the same: FAT counts
+in 2 s, network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
+"""
+
+_PROGRESS_EVERY = 100
+
+MAX_SOURCE_BYTES = 256 * 2**20
+"""A file is held in memory while it is worked on. No service takes a picture of a quarter of this."""
+
+_LEFTOVER_S = 3600.0
+"""No write takes so long: a temporary file of this age belongs to a run that was killed."""
+
+_HASHERS = 2
+"""Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """What one look at the whole catalogue found."""
+
+    listed: int = 0
+    listed_bytes: int = 0
+    hashed: int = 0
+    still_written: int = 0
+    """Listed while something may still write to them; left as they were."""
+    moved: int = 0
+    """Items that belong to another collection now, because BG_COLLECTION_DEPTH changed."""
+    absent: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    sentinel_seen: bool = False
+
+
+def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = None) -> ScanResult:
+    """
+    List the source to its end; hash what is new or looks changed; remember both.
+
+    Args:
+        catalogue: what is listed.
+        policy: how deep collections are, and which sentinel a listing must have.
+        run: who lists; its progress advances by one an item.
+        rehash: hash these too, whatever they look like.
+
+    Raises:
+        LeaseHeld: another detection runs.
+        SourceUnreadable: the listing broke off. Hashes found so far are kept, nothing counts as gone.
+        GuardStopped: it is empty and was not before, or is without its sentinel.
+    """
+    result = ScanResult()
+    run.progress.start("listing and hashing", None)
+    with leased(catalogue.leases, DETECTION, run.name.owner), _logged(catalogue, run, result, rehash):
+        suspects = _Suspects(catalogue, policy, run, result, rehash)
+        batch: list[Observation] = []
+        look = partial(_look, catalogue, policy, result, run.now())
+        for observation in prefetch(look, suspects, threads=_HASHERS, waiting=_AHEAD):
+            if observation is None:
+                continue
+            result.hashed += 1
+            batch.append(observation)
+            if len(batch) == _BATCH:
+                catalogue.observations.observe(batch)
+                batch = []
+        catalogue.observations.observe(batch)
+        if result.absent and not result.listed:
+            raise GuardStopped(
+                f"the source is empty, and held {len(result.absent)} items before. Nothing was deleted. See that "
+                "BG_SOURCE is the right place and mounted; if it really is empty, start a new manifest (BG_STATE)"
+            )
+        if policy.deletes.sentinel and not result.sentinel_seen:
+            raise GuardStopped(
+                f"BG_SENTINEL ({policy.deletes.sentinel}) is not in the source. Nothing was deleted. See that "
+                "BG_SOURCE is the right place and mounted"
+            )
+        catalogue.observations.set_collections(suspects.moved)
+        catalogue.observations.mark_absent(result.absent)
+    run.progress.done()
+    return result
+
+
+def rehash_due(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
+    """The part of the catalogue that a nightly scan is to hash whatever it looks like; None if today's is done."""
+    last = catalogue.run_log.read(RehashRecord)
+    return due_slice(policy.rehash_nights, run.now(), (last[0].day, last[0].slice) if last else None)
+
+
+def plan(
+    catalogue: Catalogue,
+    accounts: Accounts,
+    policy: Policy,
+    *,
+    apply_recipe_change: bool = False,
+    recipe_change_limit: int | None = None,
+    rerender: bool = False,
+) -> Delta:
+    """
+    The delta after a scan. Reads the manifest and the names of the outputs; changes nothing.
+
+    Args:
+        catalogue: whose delta.
+        accounts: what was bought already.
+        policy: what is wanted, and at what price.
+        apply_recipe_change: buy what only a changed cut asks for.
+        recipe_change_limit: how many of those, oldest first; None for all.
+        rerender: render again what an older version of the renderer made.
+
+    Raises:
+        StoreError: the outputs cannot be listed.
+    """
+    goal = Goal.of(policy.recipe, rerender=rerender)
+    missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
+    entries, lost = _entries(catalogue.deltas, goal, missing)
+    up_to_date = catalogue.deltas.up_to_date(goal) - lost
+    found = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender)
+    purchase_ids = found.purchase_ids
+    return price(
+        found,
+        price=lambda _entry: policy.price,
+        bought=accounts.purchases.bought(purchase_ids),
+        carriers=catalogue.deltas.carriers(purchase_ids),
+        taken=_taken_stems(catalogue.deltas, found),
+        apply_recipe_change=apply_recipe_change,
+        recipe_change_limit=recipe_change_limit,
+    )
+
+
+def detect(
+    catalogue: Catalogue,
+    accounts: Accounts,
+    policy: Policy,
+    run: Run,
+    *,
+    apply_recipe_change: bool = False,
+    recipe_change_limit: int | None = None,
+    rerender: bool = False,
+) -> Delta:
+    """
+    Plan, and make the delta pending, but for purchases that only this run is asked for. Options as of `plan`.
+
+    Raises:
+        LeaseHeld: another detection runs.
+        StoreError: the outputs cannot be listed.
+    """
+    started_at = run.now()
+    with leased(catalogue.leases, DETECTION, run.name.owner):
+        for store in (catalogue.outputs, accounts.masters):
+            store.sweep(older_than=started_at - _LEFTOVER_S)
+        delta = plan(
+            catalogue,
+            accounts,
+            policy,
+            apply_recipe_change=apply_recipe_change,
+            recipe_change_limit=recipe_change_limit,
+            rerender=rerender,
+        )
+        catalogue.deltas.record(delta.changes)
+        catalogue.run_log.write(
+            DetectRecord(
+                run_id=run.name.run_id,
+                job=run.name.job,
+                collections=None,
+                started_at=started_at,
+                counts=delta.counts,
+                rows=tuple(delta.rows),
+                work=len(delta.work),
+                purchases=delta.purchases,
+                credits=delta.credits,
+            )
+        )
+    return delta
+
+
+def rendered_by_older(deltas: Deltas, recipe: Recipe) -> int:
+    """How many up-to-date outputs an older version of the renderer made: what `rerender` would write."""
+    return deltas.up_to_date(Goal.of(recipe)) - deltas.up_to_date(Goal.of(recipe, rerender=True))
+
+
+@contextmanager
+def _logged(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice | None) -> Iterator[None]:
+    """Write down how the listing ended: deletes need to know that it came to its end."""
+    started_at, complete = run.now(), False
+    try:
+        yield
+        complete = True
+    finally:
+        catalogue.run_log.write(
+            ScanRecord(
+                run_id=run.name.run_id,
+                job=run.name.job,
+                collections=None,
+                started_at=started_at,
+                complete=complete,
+                listed=result.listed,
+                sentinel_seen=result.sentinel_seen,
+            )
+        )
+    if rehash:
+        catalogue.run_log.write(
+            RehashRecord(
+                run_id=run.name.run_id,
+                job=run.name.job,
+                collections=None,
+                started_at=started_at,
+                day=day_of(started_at),
+                slice=rehash.number,
+            )
+        )
+
+
+class _Suspects:
+    """Listed items whose bytes have to be looked at; fills in what the merge tells about the others."""
+
+    def __init__(
+        self, catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, rehash: Slice | None
+    ) -> None:
+        self._catalogue = catalogue
+        self._policy = policy
+        self._run = run
+        self._result = result
+        self._rehash = rehash
+        self.moved: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Listed]:
+        result, rehash, sentinel = self._result, self._rehash, self._policy.deletes.sentinel
+        pairs = merge_join(
+            self._catalogue.source.list(self._catalogue.observations.split_points),
+            self._catalogue.observations.listing(),
+            lambda listed: key_bytes(listed.key),
+            lambda known: known[0],
+        )
+        folder, collection = None, b""
+        try:
+            for listed, known in pairs:
+                if listed is None:
+                    assert known is not None
+                    result.absent.append(known[0].decode("utf-8", "surrogateescape"))
+                    continue
+                result.listed += 1
+                result.listed_bytes += listed.size_bytes
+                if not result.listed % _PROGRESS_EVERY:
+                    self._run.progress.advance(_PROGRESS_EVERY)
+                if listed.key == sentinel:
+                    result.sentinel_seen = True
+                if known is not None and (here := listed.key.rpartition("/")[0]) != folder:
+                    folder, collection = here, key_bytes(collection_of(listed.key, self._policy.collection_depth))
+                if known is not None and known[2] != collection:
+                    self.moved[listed.key] = collection.decode("utf-8", "surrogateescape")
+                    result.moved += 1
+                if not listed.settled:
+                    result.still_written += 1
+                elif (
+                    known is None
+                    or not known[1]
+                    or known[1] != listed.fingerprint
+                    or (rehash and rehash.holds(known[0]))
+                ):
+                    yield listed
+        except ValueError as error:
+            raise SourceUnreadable(
+                f"the listing is not in order, so it cannot be trusted: {error}. Nothing was deleted"
+            ) from error
+
+
+def _look(
+    catalogue: Catalogue, policy: Policy, result: ScanResult, started_at: float, listed: Listed
+) -> Observation | None:
+    collection = collection_of(listed.key, policy.collection_depth)
+    try:
+        if listed.size_bytes > MAX_SOURCE_BYTES:
+            raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
+        data = catalogue.source.read(listed.key)
+    except ItemChanged:
+        return None  # removed since it was listed: the next scan sees that it is gone
+    except ItemUnreadable as error:
+        result.unreadable[listed.key] = str(error)
+        return Observation(listed.key, collection, "", "", listed.size_bytes, "")
+    racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S
+    fingerprint = "" if racy else listed.fingerprint
+    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), sniff(data))
+
+
+def _entries(deltas: Deltas, goal: Goal, missing: frozenset[str]) -> tuple[list[Entry], int]:
+    """Every entry that may need work, and how many of those would be up to date but for their lost output."""
+    entries = list(deltas.out_of_date(goal))
+    lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
+    return entries + deltas.get_many(lost), len(lost)
+
+
+def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
+    pairs = merge_join(outputs.list(), deltas.published_names(), key_bytes, lambda shown: key_bytes(shown[0]))
+    try:
+        return frozenset(shown[1] for there, shown in pairs if shown is not None and there is None)
+    except ValueError as error:
+        raise StoreError(f"the listing of the outputs is not in order: {error}") from error
+
+
+def _taken_stems(deltas: Deltas, found: Survey) -> Callable[[str], bool]:
+    """Whether a folded stem is a listed item's. The preferred ones are asked for together, marked ones are rare."""
+    nameless = (e.key for e, c in found.candidates if c.reason in WORK_REASONS and not e.stem)
+    asked = {fold(preferred_stem(key)) for key in nameless}
+    known = deltas.taken_stems(sorted(asked, key=key_bytes))
+    return lambda stem: stem in known if stem in asked else bool(deltas.taken_stems([stem]))

@@ -1,0 +1,168 @@
+"""Hands out claimed work, a purchase at a time, to the workers of one run."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from bg_pipeline.core.claims import Ask, Claim, Claimed, Selection
+from bg_pipeline.core.delta import Goal, cut_of
+from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.records import Change, Entry, State
+from bg_pipeline.ports.catalogue import WorkQueue
+from bg_pipeline.ports.context import LEASE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Items that are published from one purchase."""
+
+    purchase_id: str
+    entries: tuple[Entry, ...]
+    claim: Claim
+
+
+@dataclass(slots=True)
+class _Open:
+    """A claim, and how many of its tasks are not done."""
+
+    claim: Claim
+    left: int
+
+
+@dataclass(slots=True)
+class Feed:
+    """
+    The claims of one run.
+
+    Args:
+        queue: where work is claimed.
+        ask: who asked, and for how much.
+        owner: for the message that others get.
+        goal: what the recipe wants; items that wait for another purchase are left to the next detection.
+        most: purchases in one claim.
+    """
+
+    queue: WorkQueue
+    ask: Ask
+    owner: str
+    goal: Goal
+    most: int
+    missed: int = 0
+    """Items that were asked for by name and are in other hands."""
+    _claims: "Iterator[Claimed]" = field(default_factory=lambda: iter(()))
+    _tasks: "deque[Task]" = field(default_factory=deque)
+    _open: dict[int, _Open] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, claims: Iterator[Claimed]) -> None:
+        """Hand out what these claims bring, after what is left of the claims before."""
+        with self._lock:
+            self._claims = claims
+
+    def pending(self, selection: Selection, *, bought: bool) -> Iterator[Claimed]:
+        """Claims on all pending items of a selection, one pass in (collection, key) order."""
+        after: tuple[str, str] | None = None
+        while True:
+            claimed = self.queue.claim_pending(
+                self.ask, self.owner, LEASE_S, selection, limit=self.most, bought=bought, after=after
+            )
+            if claimed.claim is None:
+                return
+            after = _reached(claimed.entries, after)
+            yield claimed
+
+    def items(self, keys: Iterable[str], state: State) -> Iterator[Claimed]:
+        """Claims on these items, as far as they are in this state."""
+        rest = iter(keys)
+        while batch := list(islice(rest, self.most)):
+            claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, dict.fromkeys(batch))
+            self.missed += len(batch) - len(claimed.entries)
+            yield replace(claimed, entries=tuple(e for e in claimed.entries if e.state is state))
+
+    def requested(self, changes: Sequence[Change]) -> Iterator[Claimed]:
+        """Claims on purchases that only this run was asked for, as far as nothing changed since the plan."""
+        for start in range(0, len(changes), self.most):
+            batch: Mapping[str, Change] = {change.key: change for change in changes[start : start + self.most]}
+            wanted = {key: change.revision for key, change in batch.items()}
+            claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, wanted)
+            self.missed += len(batch) - len(claimed.entries)
+            asked = (
+                replace(e, reason=batch[e.key].reason, purchase_id=batch[e.key].purchase_id) for e in claimed.entries
+            )
+            yield replace(claimed, entries=tuple(asked))
+
+    def next(self) -> tuple[Task, bool] | None:
+        """The next task, and whether its claim took items over from a dead process; None when all are handed out."""
+        with self._lock:
+            taken_over = False
+            while not self._tasks:
+                claimed = next(self._claims, None)
+                if claimed is None:
+                    return None
+                taken_over |= claimed.taken_over
+                self._take(claimed)
+            return self._tasks.popleft(), taken_over
+
+    def give_back(self, tasks: Iterable[Task]) -> None:
+        """Hand these out again, under their claims."""
+        with self._lock:
+            self._tasks.extend(tasks)
+
+    def done(self, task: Task) -> None:
+        """The last task of a claim releases it."""
+        with self._lock:
+            opened = self._open[task.claim.id]
+            opened.left -= 1
+            if opened.left:
+                return
+            del self._open[task.claim.id]
+        self.queue.release(task.claim)
+
+    def close(self) -> None:
+        """Let others have what was not begun."""
+        with self._lock:
+            left, self._open = self._open, {}
+            self._tasks.clear()
+        for opened in left.values():
+            self.queue.release(opened.claim)
+
+    def heartbeat(self) -> None:
+        with self._lock:
+            claims = [opened.claim for opened in self._open.values()]
+        for claim in claims:
+            self.queue.heartbeat(claim, LEASE_S)
+
+    def _take(self, claimed: Claimed) -> None:
+        if claimed.claim is None:
+            return
+        by_purchase: dict[str, list[Entry]] = {}
+        for entry in claimed.entries:
+            # Settings that changed since the delta was priced: the next detection prices it, and may hold it.
+            if cut_of(entry, self.goal):
+                by_purchase.setdefault(entry.purchase_id, []).append(entry)
+        if not by_purchase:
+            self.queue.release(claimed.claim)
+            return
+        self._open[claimed.claim.id] = _Open(claimed.claim, len(by_purchase))
+        self._tasks.extend(Task(purchase, tuple(entries), claimed.claim) for purchase, entries in by_purchase.items())
+
+
+def _reached(entries: Sequence[Entry], after: tuple[str, str] | None) -> tuple[str, str] | None:
+    """
+    Where the claim that brought these entries stopped.
+
+    It went through the items behind `after` until it had purchases enough, and took what waits for the same ones
+    wherever it lies: so it stopped at the first item, behind `after`, of the purchase that it met last. Never before
+    `after`: what became free there meanwhile is left to the next run.
+    """
+    firsts: dict[str, tuple[str, str]] = {}
+    for entry in sorted(entries, key=lambda e: _place((e.collection, e.key))):
+        if after is None or _place((entry.collection, entry.key)) > _place(after):
+            firsts.setdefault(entry.purchase_id, (entry.collection, entry.key))
+    return max(firsts.values(), key=_place, default=after)
+
+
+def _place(at: tuple[str, str]) -> tuple[bytes, bytes]:
+    return key_bytes(at[0]), key_bytes(at[1])

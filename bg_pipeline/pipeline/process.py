@@ -1,0 +1,306 @@
+"""Carry out pending work: claim it, find or buy each master, publish."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from queue import SimpleQueue
+
+from bg_pipeline.core.claims import EVERYTHING, Ask, Claimed, Selection
+from bg_pipeline.core.credits import counted, why_closed
+from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.records import Change, State
+from bg_pipeline.core.report import Cause, Summary
+from bg_pipeline.errors import (
+    AccountError,
+    BeingBought,
+    BgPipelineError,
+    BudgetReached,
+    ClaimLost,
+    Deferred,
+    GateClosed,
+    ItemChanged,
+    ItemError,
+    OutcomeUnknown,
+    Stopped,
+    TransientError,
+    UnusableAnswer,
+)
+from bg_pipeline.pipeline.feed import Feed, Task
+from bg_pipeline.pipeline.publish import Publisher
+from bg_pipeline.pipeline.recovery import recover
+from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
+from bg_pipeline.purchasing.gate import gates_of, read_balances
+from bg_pipeline.purchasing.tally import CollectionResult, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which items one run works on."""
+
+    selection: Selection = EVERYTHING
+    keys: Sequence[str] | None = None
+    """Of the selection only these, as far as they are in `state`; None for all that is pending."""
+    state: State = State.PENDING
+    """`FAILED` tries failed items again. What the run leaves of them stays failed."""
+    requested: Sequence[Change] = ()
+    """Besides: purchases that only a changed recipe asks for, and only of this run. What it leaves stays held."""
+
+    @property
+    def is_everything(self) -> bool:
+        return self.keys is None and self.selection.is_everything
+
+
+class Processing:
+    """
+    One run over pending work, by workers that share its claims.
+
+    Args:
+        catalogue: whose items.
+        accounts: where they are bought.
+        policy: what is wanted.
+        run: whose workers.
+        ask: who asked, and for how much.
+        scope: which items.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, ask: Ask, scope: Scope
+    ) -> None:
+        self._catalogue = catalogue
+        self._accounts = accounts
+        self._policy = policy
+        self._run = run
+        self._scope = scope
+        # More workers than slots: while one prepares or renders a picture, another uses the slot.
+        self._workers = 2 * policy.concurrency
+        self._goal = Goal.of(policy.recipe)
+        self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal, most=self._workers)
+        self._tally = Tally()
+        self._publisher = Publisher(catalogue, accounts, policy, run, self._tally)
+        self._lock = threading.Lock()
+        self._halted = False
+        self._again: list[Task] | None = []
+        """Purchases that another worker was making; None once their second turn has come."""
+        self._results: SimpleQueue[CollectionResult | None] = SimpleQueue()
+        self.summary = Summary()
+        """Why it stopped, who else is at work, what killed runs left. The counters are in the results."""
+
+    def results(self) -> Iterator[CollectionResult]:
+        """
+        Do the work; yields each collection as it ends, and at last those that did not.
+
+        A pause, a spent budget or `run.stop` lets nothing begin any more; what was begun is finished and kept. The same
+        holds when the reader stops reading.
+
+        Raises:
+            StateError, StoreError: it cannot go on; what was paid for is kept.
+        """
+        self._recover()
+        free, to_buy = self._named()
+        expected = self._expected(free + to_buy)
+        if not expected:
+            return
+        # What cannot be stored must not be bought.
+        self._accounts.masters.probe()
+        self._catalogue.outputs.probe()
+        self._tally.expect(expected)
+        self._run.progress.start("cutting", sum(expected.values()))
+        with kept_alive("claims", self._feed.heartbeat):
+            try:
+                # Free items come first: neither a gate that closes nor a cap that is reached keeps them from the shop.
+                yield from self._work(self._claims(free, bought=True))
+                if not self._halted and self._is_left(to_buy) and not self._closed(self._balances()):
+                    yield from self._work(self._claims(to_buy, bought=False))
+                # The same picture may have been bought meanwhile by another worker of this very run.
+                again, self._again = self._again, None
+                self._feed.give_back(again or [])
+                yield from self._work(iter(()))
+            except BaseException:
+                # The workers end after what they are at, and sleep no more.
+                self._halt()
+                self._run.stop.set()
+                raise
+            finally:
+                self._feed.close()
+        self._run.progress.done()
+        self._look_for_others()
+        yield from self._tally.rest()
+
+    # which items
+
+    def _named(self) -> tuple[list[str], list[str]]:
+        """Keys of the scope that have a master, and those that have to be bought; what shares a purchase in a row."""
+        keys = self._scope.keys or ()
+        entries = [e for e in self._catalogue.deltas.get_many(sorted(set(keys))) if e.state is self._scope.state]
+        names = {
+            e.key: {purchase_id(e.content_hash, cut) for cut in self._goal.cuts} | {e.purchase_id} for e in entries
+        }
+        bought = self._accounts.purchases.bought(sorted(set().union(*names.values())))
+        entries.sort(key=lambda e: e.purchase_id)
+        free = [e.key for e in entries if names[e.key] & bought]
+        return free, [e.key for e in entries if not names[e.key] & bought]
+
+    def _expected(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """How many items are to be done in each collection."""
+        requested = Counter(change.collection for change in self._scope.requested)
+        if self._scope.keys is None:
+            return requested + Counter(self._catalogue.queue.pending(self._scope.selection))
+        return requested + Counter(entry.collection for entry in self._catalogue.deltas.get_many(keys))
+
+    def _claims(self, keys: Sequence[str], *, bought: bool) -> Iterator[Claimed]:
+        if self._scope.keys is None:
+            yield from self._feed.pending(self._scope.selection, bought=bought)
+        else:
+            yield from self._feed.items(keys, self._scope.state)
+        if not bought:
+            yield from self._feed.requested(self._scope.requested)
+
+    def _is_left(self, to_buy: Sequence[str]) -> bool:
+        return bool(self._scope.requested or to_buy) or self._is_pending()
+
+    def _is_pending(self) -> bool:
+        return self._scope.keys is None and bool(self._catalogue.queue.pending(self._scope.selection))
+
+    # whether it goes on
+
+    def _recover(self) -> None:
+        self.summary.count_lost(recover(self._catalogue, self._accounts, self._policy, self._run))
+
+    def _balances(self) -> list[Gate]:
+        return read_balances(self._accounts, self._policy, self._run)
+
+    def _closed(self, gates: Iterable[Gate]) -> bool:
+        """Whether no account may be sent anything; then the summary says why."""
+        shut = [gate for gate in gates if not gate.is_open]
+        if len(shut) < len(self._policy.accounts):
+            return False
+        self._pause("; ".join(why_closed(gate, self._policy.thresholds, self._left(gate)) for gate in shut))
+        return True
+
+    def _left(self, gate: Gate) -> Decimal | None:
+        return counted(gate, self._accounts.ledger.spent(gate.balance_at, gate.account))
+
+    def _pause(self, why: str) -> None:
+        with self._lock:
+            self.summary.paused = self.summary.paused or why
+
+    def _halt(self) -> None:
+        with self._lock:
+            self._halted = True
+
+    def _look_for_others(self) -> None:
+        """Say who has what is left, if it is left because of them."""
+        if self._halted or self.summary.paused:
+            return
+        others = [claim.owner for claim in self._catalogue.queue.claims()]
+        if self._feed.missed or (others and self._is_pending()):
+            who = others[0] if others else "another run"
+            self.summary.busy = self.summary.busy or f"{who} works on some of the items; they were left to it"
+
+    # the workers
+
+    def _work(self, claims: Iterator[Claimed]) -> Iterator[CollectionResult]:
+        """All that these claims bring; yields each collection as it ends. What was begun is finished on the way out."""
+        self._feed.begin(claims)
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="worker") as pool:
+            workers = [pool.submit(self._worker) for _ in range(self._workers)]
+            try:
+                running = self._workers
+                while running:
+                    result = self._results.get()
+                    if result is None:
+                        running -= 1
+                    else:
+                        yield result
+                for worker in workers:
+                    worker.result()
+            except BaseException:
+                self._halt()
+                self._run.stop.set()
+                raise
+
+    def _worker(self) -> None:
+        try:
+            while task := self._next():
+                finished = self._one(task)
+                if finished is None:  # it has a second turn, under the same claim
+                    continue
+                self._feed.done(task)
+                if finished:
+                    self._count_down(task)
+        except BaseException:
+            self._halt()
+            self._run.stop.set()
+            raise
+        finally:
+            self._results.put(None)
+
+    def _next(self) -> Task | None:
+        if self._halted:
+            return None
+        if self._run.stop.is_set():
+            self._pause("stopped on request")
+            return None
+        found = self._feed.next()
+        if found is None:
+            return None
+        task, taken_over = found
+        if taken_over:
+            with self._lock:
+                self._recover()
+        return task
+
+    def _count_down(self, task: Task) -> None:
+        self._run.progress.advance(len(task.entries))
+        for entry in task.entries:
+            if (result := self._tally.done(entry)) is not None:
+                self._results.put(result)
+
+    def _one(self, task: Task) -> bool | None:
+        """Whether every item of the task has its end in this run; None if the task has a second turn."""
+        try:
+            with self._run.bytes.holding(task.entries[0].size_bytes):
+                self._publisher.publish(task)
+        except ItemChanged as error:
+            self._publisher.put_back(task, task.entries, f"{error}; the next sync decides again", Cause.CHANGED)
+        except ItemError as error:
+            self._publisher.end(task, task.entries, State.FAILED, str(error), Cause.PICTURE)
+        except BeingBought as error:
+            return self._later(task, error)
+        except ClaimLost as error:
+            with self._lock:
+                self.summary.busy = self.summary.busy or str(error)
+        except TransientError as error:
+            self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.SERVICE)
+        except (OutcomeUnknown, UnusableAnswer) as error:
+            self._publisher.end_unusable(task, error)
+        except (BudgetReached, Stopped) as error:
+            return self._stop(error)
+        except (GateClosed, AccountError, Deferred) as error:
+            if self._closed(gates_of(self._accounts, self._policy)):
+                self._halt()
+                return False
+            self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.SERVICE)
+        return True
+
+    def _stop(self, error: BgPipelineError) -> bool:
+        self._halt()
+        if isinstance(error, BudgetReached):
+            with self._lock:
+                self.summary.budget_reached = True
+        else:
+            self._pause(str(error))
+        return False
+
+    def _later(self, task: Task, error: BgPipelineError) -> bool | None:
+        with self._lock:
+            if self._again is not None:
+                self._again.append(task)
+                return None
+        self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.ELSEWHERE)
+        return True

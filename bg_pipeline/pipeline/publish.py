@@ -1,0 +1,113 @@
+"""One purchase and the items that are published from it."""
+
+from collections.abc import Iterable
+
+from bg_pipeline.core.credits import MAX_CHARGES
+from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.recipe import digest_of, purchase_id
+from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.core.report import Cause
+from bg_pipeline.errors import BgPipelineError, ItemChanged, ItemError, ItemUnreadable, OutcomeUnknown
+from bg_pipeline.imaging.pictures import render
+from bg_pipeline.pipeline.feed import Task
+from bg_pipeline.pipeline.recovery import HELD
+from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
+from bg_pipeline.purchasing.buyer import Buyer
+from bg_pipeline.purchasing.tally import Tally
+
+
+class Publisher:
+    """
+    Takes a task from the bytes of its items to what is published of them.
+
+    Args:
+        catalogue: whose items.
+        accounts: where they are bought.
+        policy: what is wanted.
+        run: whose workers.
+        tally: where they are counted.
+    """
+
+    def __init__(self, catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, tally: Tally) -> None:
+        self._catalogue = catalogue
+        self._accounts = accounts
+        self._policy = policy
+        self._run = run
+        self._tally = tally
+        self._goal = Goal.of(policy.recipe)
+        self._buyer = Buyer(accounts, policy, run, tally)
+
+    def publish(self, task: Task) -> None:
+        """
+        Find or buy the master of a task, and publish each of its items from it.
+
+        Raises:
+            ItemError, BeingBought, ClaimLost and the rest of `Buyer.obtain`: what was not published is as it was.
+        """
+        source, entries = self._read(task)
+        if not entries:
+            return
+        got = self._buyer.obtain(entries[0], source, task.claim)
+        if got.master.suspicion:
+            self.end(task, entries, State.QUARANTINED, got.master.suspicion, Cause.SUSPICIOUS)
+            return
+        rendition = self._policy.recipe.rendition
+        rendered = self._run.call(render, source, got.image, rendition, got.reshaped)
+        digest = digest_of(rendered)
+        queue = self._catalogue.queue
+        for entry in entries:
+            name = self._output_name(entry)
+            # `publish` would refuse, but only after a newer cutout of another run was overwritten.
+            queue.verify(task.claim, entry.key)
+            self._catalogue.outputs.write(name, rendered)
+            made = (got.master.purchase_id, got.cut_digest, rendition.digest)
+            queue.publish(entry.key, Published(*made, name, digest, entry.content_hash), task.claim)
+            self._tally.published(entry)
+        free = entries[1:] if got.paid else entries
+        self._tally.saved(entries[0].collection, len(free) * self._policy.price)
+
+    def _output_name(self, entry: Entry) -> str:
+        return f"{entry.stem}{self._policy.recipe.rendition.format.extension}"
+
+    def _read(self, task: Task) -> tuple[bytes, list[Entry]]:
+        """The bytes that were hashed, and the entries that still have them."""
+        source, good = b"", []
+        for entry in task.entries:
+            try:
+                self._catalogue.outputs.validate_name(self._output_name(entry))
+                data = self._catalogue.source.read(entry.key)
+                if digest_of(data) != entry.content_hash:
+                    raise ItemChanged("replaced since it was hashed")
+            except (ItemChanged, ItemUnreadable) as error:
+                self._catalogue.observations.invalidate_hash(entry.key)
+                self.put_back(task, [entry], f"{error}; the next sync looks again", Cause.CHANGED)
+            except ItemError as error:
+                self.end(task, [entry], State.FAILED, str(error), Cause.PICTURE)
+            else:
+                source = data
+                good.append(entry)
+        return source, good
+
+    def end_unusable(self, task: Task, error: BgPipelineError) -> None:
+        """Put back, or fail, what was or may have been charged without a cutout."""
+        names = {purchase_id(task.entries[0].content_hash, cut) for cut in self._goal.cuts} | {task.purchase_id}
+        if self._accounts.ledger.charges(sorted(names)) >= MAX_CHARGES:
+            why = f"{error}. {MAX_CHARGES} purchases are the limit"
+            self.end(task, task.entries, State.FAILED, why, Cause.CHARGED)
+        elif self._policy.hold_in_doubt and isinstance(error, OutcomeUnknown):
+            self.end(task, task.entries, State.FAILED, f"{error}: {HELD}", Cause.CHARGED)
+        else:
+            self.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.CHARGED)
+
+    def put_back(self, task: Task, entries: Iterable[Entry], why: str, cause: Cause) -> None:
+        """Leave them to a later run. What was only requested stays held, and published as it was."""
+        for entry in entries:
+            if entry.state is not State.PUBLISHED:
+                self._catalogue.queue.set_state(entry.key, State.PENDING, why, task.purchase_id, task.claim)
+            self._tally.failed(entry, State.PENDING, why, cause)
+
+    def end(self, task: Task, entries: Iterable[Entry], state: State, why: str, cause: Cause) -> None:
+        """Record that these items failed, or wait for a person."""
+        for entry in entries:
+            self._catalogue.queue.set_state(entry.key, state, why, task.purchase_id, task.claim)
+            self._tally.failed(entry, state, why, cause)

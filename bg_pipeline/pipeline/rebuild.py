@@ -1,0 +1,87 @@
+"""Bring a lost manifest back from masters and outputs."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+from bg_pipeline.core.adopting import stems_from_before
+from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Master
+from bg_pipeline.errors import ItemError, UnusableAnswer
+from bg_pipeline.imaging.pictures import inspect
+from bg_pipeline.pipeline.adopt import Adoption, take_over
+from bg_pipeline.pipeline.detect import scan
+from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+
+_BATCH = 256
+
+
+@dataclass(slots=True)
+class RebuildResult:
+    """Masters and outputs that a rebuild went through."""
+
+    known: int = 0
+    """Masters that were on record already."""
+    taken_in: int = 0
+    damaged: dict[str, str] = field(default_factory=dict)
+    """Name of a master to what is wrong with it."""
+    adoption: Adoption = field(default_factory=Adoption)
+    """Outputs that became masters, because theirs were not there."""
+
+
+def rebuild(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> RebuildResult:
+    """
+    Record every master in the store, and make one of each output that has none. After that a sync publishes what it
+    finds, under the names that it had, and buys only what is in neither place. Can be repeated, and does no harm to a
+    manifest that is not lost.
+
+    What cannot come back: the ledger of purchases, what failed, and what a person approved.
+
+    Raises:
+        LeaseHeld: a detection runs.
+        SourceUnreadable, StoreError: a listing is not complete.
+    """
+    result = RebuildResult()
+    run.progress.start("reading masters", None)
+    purchase_ids = (name.rpartition("/")[2] for name in accounts.masters.list() if _is_master(name))
+    with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="rebuild") as pool:
+        while batch := list(islice(purchase_ids, _BATCH)):
+            known = accounts.purchases.bought(batch)
+            result.known += len(known)
+            new = [purchase_id for purchase_id in batch if purchase_id not in known]
+            whys = pool.map(lambda purchase_id: _take_in(accounts, run, purchase_id), new)
+            for purchase_id, why in zip(new, whys, strict=True):
+                if why:
+                    result.damaged[master_name(purchase_id)] = why
+                else:
+                    result.taken_in += 1
+            run.progress.advance(len(batch))
+    run.progress.done()
+
+    scan(catalogue, policy, run)
+    with leased(catalogue.leases, DETECTION, run.name.owner):
+        nameless = (e.key for e in catalogue.items.entries() if not e.absent and not e.stem)
+        catalogue.items.restore_stems(stems_from_before(nameless, catalogue.outputs.list()))
+        result.adoption = take_over(catalogue, accounts, policy, run, catalogue.outputs)
+    return result
+
+
+def _is_master(name: str) -> bool:
+    purchase_id = name.rpartition("/")[2]
+    return re.fullmatch(r"[0-9a-f]{64}", purchase_id) is not None and name == master_name(purchase_id)
+
+
+def _take_in(accounts: Accounts, run: Run, purchase_id: str) -> str:
+    """Record one master; returns why it cannot be recorded, empty if it was."""
+    data = accounts.masters.read(master_name(purchase_id))
+    if data is None:
+        return "it is not there any more"
+    try:
+        answer = run.call(inspect, data)
+    except (UnusableAnswer, ItemError) as error:
+        return str(error)
+    size = (answer.width_px, answer.height_px)
+    accounts.purchases.adopt(Master(purchase_id, digest_of(data), *size, answer.suspicion))
+    return ""

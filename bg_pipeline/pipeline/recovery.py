@@ -1,0 +1,73 @@
+"""End the attempts that killed processes left open, before anything new is bought."""
+
+from decimal import Decimal
+
+from bg_pipeline.core.claims import Ask, AskedBy
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Attempt, AttemptState, Master, State
+from bg_pipeline.errors import ItemError, UnusableAnswer
+from bg_pipeline.imaging.pictures import Checked, inspect, unseen
+from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
+
+HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry` buys it again"
+
+
+def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> list[Attempt]:
+    """
+    End the attempts of processes that died: with a stored master nothing was lost, without one they are in doubt.
+
+    An attempt whose item has to be held, and is in the hands of a living claim, stays open until the next recovery:
+    no run can make the same purchase while it is open.
+
+    Returns:
+        Those that are in doubt now.
+    """
+    abandoned = accounts.ledger.abandoned()
+    return [
+        attempt for attempt in abandoned if _end(catalogue, accounts, policy, run, attempt) is AttemptState.IN_DOUBT
+    ]
+
+
+def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> AttemptState:
+    """End one attempt if that can be done now; returns the state that it has then."""
+    why = "the run was killed before the answer was stored"
+    data = accounts.masters.read(master_name(attempt.purchase_id))
+    if data is not None:
+        try:
+            answer = _inspected(run, data)
+        except UnusableAnswer as error:
+            why = str(error)
+        else:
+            size = (answer.width_px, answer.height_px)
+            sent = (attempt.sent_digest, attempt.cut_digest)
+            master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
+            accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
+            return AttemptState.CHARGED
+    # The item first: an attempt that was closed is not found again, if this process is killed between the two.
+    if policy.hold_in_doubt and not _held(catalogue, run, attempt.item_key):
+        return AttemptState.INTENT
+    accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), why)
+    return AttemptState.IN_DOUBT
+
+
+def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
+    """Make an item fail if it is pending; False if a living claim has it."""
+    entry = catalogue.items.entry(key)
+    if entry is None or entry.state is not State.PENDING:
+        return True
+    ask = Ask(AskedBy.UPKEEP, Budget(run.name.run_id))
+    claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, {key: entry.revision})
+    if claimed.claim is None:
+        return False
+    catalogue.queue.set_state(key, State.FAILED, HELD, entry.purchase_id, claimed.claim)
+    catalogue.queue.release(claimed.claim)
+    return True
+
+
+def _inspected(run: Run, data: bytes) -> Checked:
+    try:
+        return run.call(inspect, data)
+    except ItemError as error:
+        return unseen(error)

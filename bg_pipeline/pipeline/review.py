@@ -1,0 +1,62 @@
+"""Decisions of a person on results that look suspicious."""
+
+from bg_pipeline.core.recipe import Cut, purchase_id
+from bg_pipeline.core.records import Entry, State
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.ports.context import Accounts, Catalogue, Policy
+
+
+def waiting(catalogue: Catalogue) -> list[Entry]:
+    """Items in quarantine whose picture is still there, in key order."""
+    return [entry for entry in catalogue.items.in_state(State.QUARANTINED) if not entry.absent]
+
+
+def approve(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) -> list[str]:
+    """
+    Have the next sync publish it from the master that was paid for; with it all items that have the same picture.
+
+    Returns:
+        The keys that are pending now.
+
+    Raises:
+        ConfigurationError: it is not in quarantine, or publishing it would cost something.
+    """
+    entry = _quarantined(catalogue, key)
+    cuts = policy.recipe.cuts
+    if not any(entry.purchase_id in _purchase_ids(entry, cut) for cut in cuts):
+        raise ConfigurationError(
+            f"{key}: the picture or the recipe changed since it was cut out; `bg-pipeline plan` tells what comes of it"
+        )
+    masters = [accounts.purchases.find(_purchase_ids(entry, stage)) for cut in cuts for stage in cut.stages]
+    suspicious = [master for master in masters if master is not None and master.suspicion]
+    if not suspicious:
+        raise ConfigurationError(f"{key}: its master is not on record any more; try `bg-pipeline rebuild`")
+    for master in suspicious:
+        accounts.purchases.approve(master.purchase_id)
+    return catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "approved in a review")
+
+
+def reject(catalogue: Catalogue, key: str) -> list[str]:
+    """
+    Leave it without a cutout until its picture or the recipe changes; with it all items that have the same picture.
+
+    Returns:
+        The keys that failed now.
+
+    Raises:
+        ConfigurationError: it is not in quarantine.
+    """
+    entry = _quarantined(catalogue, key)
+    return catalogue.items.end_quarantine(entry.purchase_id, State.FAILED, f"rejected in a review: {entry.detail}")
+
+
+def _quarantined(catalogue: Catalogue, key: str) -> Entry:
+    entry = catalogue.items.entry(key)
+    if entry is None or entry.state is not State.QUARANTINED:
+        state = "not in the manifest" if entry is None else entry.state
+        raise ConfigurationError(f"{key} is {state}, so there is nothing to decide; `bg-pipeline review` lists what is")
+    return entry
+
+
+def _purchase_ids(entry: Entry, cut: Cut) -> list[str]:
+    return [purchase_id(entry.content_hash, digest) for digest in cut.digests]

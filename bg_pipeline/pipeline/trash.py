@@ -1,0 +1,213 @@
+"""Move the cutouts of vanished pictures to the trash, put them back, and empty it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.deletes import (
+    APART_S,
+    Action,
+    Listing,
+    excess,
+    is_due,
+    judge,
+    output_name_of,
+    refusal,
+    trash_name,
+)
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.runlog import ClearOutRecord, ScanRecord
+from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, LeaseHeld, StoreError
+from bg_pipeline.ports.context import DETECTION, LEASE_S, Catalogue, Policy, Run, kept_alive, leased
+
+_DAY_S = 86_400.0
+
+_GROUP = 20
+"""Items that are claimed together: no other run waits long for one of them."""
+
+_ELSEWHERE = "another run has it in its hands"
+
+
+@dataclass(slots=True)
+class TrashResult:
+    """Cutouts of vanished pictures, by what was done with them."""
+
+    moved: list[str] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
+    """Thrown away: they were in the trash for long enough."""
+    left: dict[str, str] = field(default_factory=dict)
+    """Key to why its cutout stays."""
+    stopped: str = ""
+    """Why nothing was moved; empty if no guard objected."""
+
+
+def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0) -> TrashResult:
+    """
+    Move the cutouts of pictures that are gone to the trash, and throw away what lay there long enough.
+
+    To be called after a scan and its detection. Does nothing unless the policy is `trash`.
+
+    Args:
+        catalogue: whose cutouts.
+        policy: whether and how its cutouts are deleted.
+        run: who claims the items.
+        allow: how many may go in this once, where that is more than go unasked.
+
+    Raises:
+        GuardStopped: the listing cannot be relied on, or too many would go. Nothing was moved.
+        LeaseHeld: a detection runs.
+        SourceUnreadable, StoreError: it broke off; what was moved can be restored.
+    """
+    result = TrashResult()
+    if not policy.deletes.trash:
+        return result
+    started_at = run.now()
+    with leased(catalogue.leases, DETECTION, run.name.owner):
+        try:
+            gone = _gone(catalogue, policy, allow)
+        except GuardStopped as error:
+            _log(catalogue, run, started_at, TrashResult(stopped=str(error)))
+            raise
+        _move(catalogue, run, gone, result)
+        _purge(catalogue, policy, run, result)
+        _log(catalogue, run, started_at, result)
+    return result
+
+
+def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
+    """
+    Put cutouts back from the trash, to stay although their pictures are gone; returns the names they have again.
+
+    Raises:
+        ConfigurationError: one is not in the trash, or its name is in use again. Those before it are back.
+        LeaseHeld: a detection runs, or another run has one of the items in its hands.
+    """
+    back = []
+    with leased(catalogue.leases, DETECTION, run.name.owner):
+        for key in keys:
+            entry = catalogue.items.entry(key)
+            if entry is None or not entry.trash_name:
+                raise ConfigurationError(f"{key} is not in the trash; see: bg-pipeline trash list")
+            with _claimed(catalogue, run, [key]) as claimed:
+                if claimed.claim is None:
+                    raise LeaseHeld(f"{key}: {_ELSEWHERE}")
+                back.append(_put_back(catalogue, entry))
+    return back
+
+
+@contextmanager
+def _claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
+    """Hold those of these items that no other run has, so that no run writes their outputs at the same time."""
+    ask = Ask(AskedBy.UPKEEP, Budget(run.name.run_id))
+    claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, dict.fromkeys(keys))
+    claim = claimed.claim
+    if claim is None:
+        yield claimed
+        return
+    try:
+        with kept_alive("trash", lambda: catalogue.queue.heartbeat(claim, LEASE_S)):
+            yield claimed
+    finally:
+        catalogue.queue.release(claim)
+
+
+def _put_back(catalogue: Catalogue, entry: Entry) -> str:
+    name = output_name_of(entry.trash_name)
+    data = catalogue.outputs.read(entry.trash_name)
+    if data is None:
+        raise StoreError(f"{entry.trash_name} is not in the output store any more; nothing was changed")
+    there = catalogue.outputs.read(name)
+    if catalogue.trash.is_published(name) or (there is not None and there != data):
+        raise ConfigurationError(f"{name} is in use again; the cutout of {entry.key} stays at {entry.trash_name}")
+    catalogue.outputs.write(name, data)
+    catalogue.trash.end_trash(entry.key, name)
+    catalogue.outputs.remove(entry.trash_name)
+    return name
+
+
+def _gone(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
+    """Keys whose cutouts are due; raises GuardStopped."""
+    listing = _last_listing(catalogue)
+    if why := refusal(policy.deletes, listing):
+        raise GuardStopped(f"no cutout was moved to the trash: {why}")
+    assert listing is not None
+    gone = [e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.absent_since, listing)]
+    if why := excess(len(gone), catalogue.items.states()[State.PUBLISHED] + len(gone), allow):
+        raise GuardStopped(why)
+    return gone
+
+
+def _last_listing(catalogue: Catalogue) -> Listing | None:
+    for scan in catalogue.run_log.read(ScanRecord):
+        return Listing(scan.ended_at, scan.complete, scan.listed, scan.sentinel_seen)
+    return None
+
+
+def _move(catalogue: Catalogue, run: Run, keys: Sequence[str], result: TrashResult) -> None:
+    for at in range(0, len(keys), _GROUP):
+        group = keys[at : at + _GROUP]
+        with _claimed(catalogue, run, group) as claimed:
+            ours = {entry.key for entry in claimed.entries}
+            result.left |= {key: _ELSEWHERE for key in group if key not in ours}
+            for entry in claimed.entries:
+                if run.stop.is_set():
+                    return
+                assert claimed.claim is not None
+                _clear(catalogue, run, entry, claimed.claim, result)
+
+
+def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: TrashResult) -> None:
+    assert entry.published is not None
+    name = entry.published.output_name
+    data = catalogue.outputs.read(name)
+    action, why = judge(
+        entry,
+        exists=catalogue.source.exists(entry.key),
+        name_is_taken=catalogue.trash.is_published(name),
+        digest=None if data is None else digest_of(data),
+    )
+    if action is Action.LEAVE:
+        result.left[entry.key] = why
+        return
+    if action is Action.MOVE:
+        assert data is not None
+        aside = entry.trash_name or trash_name(name, run.now())
+        # In this order a kill at any point leaves the bytes at one of two places that are on record.
+        catalogue.trash.begin_trash(entry.key, aside)
+        catalogue.outputs.write(aside, data)
+        try:
+            # A run that took the item over may publish it at this moment.
+            catalogue.queue.verify(claim, entry.key)
+        except ClaimLost:
+            result.left[entry.key] = _ELSEWHERE
+            return
+        catalogue.outputs.remove(name)
+        result.moved.append(entry.key)
+    catalogue.trash.unpublish(entry.key)
+
+
+def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:
+    """No claim is needed: only this, under its lease, touches what is in the trash."""
+    for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
+        if run.stop.is_set():
+            return
+        catalogue.outputs.remove(entry.trash_name)
+        catalogue.trash.end_trash(entry.key)
+        result.purged.append(entry.key)
+
+
+def _log(catalogue: Catalogue, run: Run, started_at: float, result: TrashResult) -> None:
+    catalogue.run_log.write(
+        ClearOutRecord(
+            run_id=run.name.run_id,
+            job=run.name.job,
+            collections=None,
+            started_at=started_at,
+            moved=len(result.moved),
+            purged=len(result.purged),
+            stopped=result.stopped,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Alerting, from the records of runs to a person."""

@@ -1,0 +1,70 @@
+"""What a shop is told, and what goes wrong in it."""
+
+import uuid
+from dataclasses import replace
+
+from bg_pipeline.core.alerts import Kind
+from bg_pipeline.core.claims import Selection
+from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.runlog import Stage
+from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.pipeline.alerting.failures import note_failure
+from bg_pipeline.pipeline.alerting.find import concerns_of
+from bg_pipeline.pipeline.alerting.notify import alert
+from bg_pipeline.pipeline.detect import detect, scan
+from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.ports.context import Pipeline, RunName
+from bg_pipeline_tests.graph import Graph
+
+
+def put(graph: Graph, gate: Gate) -> None:
+    graph.gates.change_gate(gate.account, lambda _gate: gate)
+
+
+def kinds(graph: Graph) -> list[Kind]:
+    return [concern.kind for concern in concerns_of(graph.pipeline)]
+
+
+def told(graph: Graph) -> list[str]:
+    """What is news now, by title without its opening."""
+    return [notice.title.partition(": ")[2] for notice in alert(graph.pipeline)]
+
+
+def lines(graph: Graph, kind: Kind) -> str:
+    (concern,) = [concern for concern in concerns_of(graph.pipeline) if concern.kind is kind]
+    return "\n".join((concern.title, *concern.lines))
+
+
+def fail(
+    graph: Graph,
+    cause: BgPipelineError | str = "boom",
+    stage: Stage = Stage.DETECTION,
+    collection: str | None = None,
+    failed: RunName | None = None,
+) -> None:
+    """A run fails, and a second later something else may happen."""
+    note_failure(graph.catalogue, graph.run, cause, stage, collection=collection, failed=failed)
+    graph.clock.now += 1.0
+
+
+def only_detect(graph: Graph) -> None:
+    """A detection that no run follows."""
+    scan(graph.catalogue, graph.policy, graph.run)
+    detect(graph.catalogue, graph.accounts, graph.policy, graph.run)
+
+
+def backfill(*collections: str) -> Scope:
+    return Scope(Selection(frozenset(collections)))
+
+
+class DagsterGraph(Graph):
+    """Its runs are called as Dagster calls them."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        made = super().pipeline
+        return replace(made, run=replace(made.run, name=RunName(dagster_id(self.runs), "process_pending", "a test")))
+
+
+def dagster_id(number: int) -> str:
+    return str(uuid.UUID(int=number))

@@ -1,0 +1,1 @@
+"""Purchases: who is asked, for what, and for how much."""

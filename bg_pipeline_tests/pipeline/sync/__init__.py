@@ -1,0 +1,1 @@
+"""One sync after the other."""

@@ -1,0 +1,109 @@
+"""A run that dies at any moment, and the run after it."""
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bg_pipeline.core.records import AttemptState, State
+from bg_pipeline_tests.graph import Graph
+from bg_pipeline_tests.pictures import opened, product
+
+PORTS = (
+    *("source", "outputs", "observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
+    *("masters", "purchases", "ledger", "gates", "remover"),
+)
+PICTURES = 5
+MAYBE_CHARGED = {AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT}
+
+
+class Killed(BaseException):
+    """No code of ours may catch it: the process is gone."""
+
+
+class Fuse:
+    """Kills at one call to any port, before or after it took effect, and at every call from then on."""
+
+    def __init__(self, at: int, after: bool) -> None:
+        self.calls = 0
+        self._at = at
+        self._after = after
+
+    def wrap(self, port: Any) -> Any:
+        return _Wired(port, self)
+
+    def burn(self, call: Callable[[], Any]) -> Any:
+        self.calls += 1
+        if self.calls < self._at:
+            return call()
+        if self._after and self.calls == self._at:
+            call()
+        raise Killed
+
+
+class _Wired:
+    def __init__(self, port: Any, fuse: Fuse) -> None:
+        self._port = port
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        return (lambda *args, **more: self._fuse.burn(lambda: found(*args, **more))) if callable(found) else found
+
+
+def shop() -> Graph:
+    graph = Graph()
+    for n in range(PICTURES):
+        graph.source.put(f"{'ab'[n % 2]}/{n}.png", product(n, size=(48 + 8 * n, 32)))
+    graph.source.put("b/twin.png", product(0, size=(48, 32)))
+    return graph
+
+
+def killed(graph: Graph, at: int, after: bool) -> bool:
+    """Sync until the fuse burns; whether it did."""
+    whole = {name: getattr(graph, name) for name in PORTS}
+    fuse = Fuse(at, after)
+    for name, port in whole.items():
+        setattr(graph, name, fuse.wrap(port))
+    try:
+        graph.sync()
+    except Killed:
+        return True
+    finally:
+        for name, port in whole.items():
+            setattr(graph, name, port)
+        # The dead hold their leases and claims until they run out.
+        graph.clock.now += 1000
+        graph.stop.clear()
+    return False
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
+def test_wherever_a_run_is_killed_nothing_is_lost_and_every_charge_is_on_record(after: bool) -> None:
+    """At most one extra charge for each request that was in flight, and that one counts as in doubt."""
+    kills = 0
+    while True:
+        graph = shop()
+        if not killed(graph, kills + 1, after):
+            break
+        kills += 1
+        done = graph.sync()
+
+        charged = Counter(r.purchase_id for r in graph.remover.requests)
+        attempts = list(graph.ledger.log(0.0))
+        recorded = Counter(a.purchase_id for a in attempts if a.state in MAYBE_CHARGED)
+        in_doubt = sum(a.state is AttemptState.IN_DOUBT for a in attempts)
+        where = f"killed at call {kills}"
+        assert graph.items.states()[State.PUBLISHED] == PICTURES + 1, where
+        assert all(opened(blob).mode == "RGBA" for blob in graph.outputs.blobs.values()), where
+        assert all(charged[work] <= recorded[work] for work in charged), where
+        assert sum(charged.values()) <= PICTURES + in_doubt, where
+        assert in_doubt <= 2, where  # no more than were in flight
+        assert done.summary.in_doubt == in_doubt, where
+        assert not graph.ledger.abandoned(), where
+        assert graph.ledger.spent(0.0) == Decimal(PICTURES + in_doubt), where
+        again = graph.sync()
+        assert (again.delta.changes, len(graph.remover.requests)) == ((), sum(charged.values())), where
+    assert kills > 60

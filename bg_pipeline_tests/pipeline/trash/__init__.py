@@ -1,0 +1,1 @@
+"""The trash: cutouts of pictures that are gone."""
