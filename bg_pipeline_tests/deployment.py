@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ import requests
 import yaml
 
 import bg_pipeline
-from bg_pipeline.sandbox.cutting import Cut
+from bg_pipeline.sandbox.segmenter import CutAlpha
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.sandbox.client import cut_left_half
@@ -25,6 +25,7 @@ from bg_pipeline_tests.sandbox.client import cut_left_half
 BIN = Path(sys.executable).parent
 ROOT = Path(bg_pipeline.__file__).parent.parent
 INSTANCE = Path(bg_pipeline.__file__).parent / "orchestration" / "dagster.yaml"
+PATH = f"{BIN}:{os.environ['PATH']}"
 TIMEOUT_S = 300.0
 
 _FAST = """\
@@ -34,8 +35,8 @@ import dagster
 _sensor = dagster.sensor
 dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_interval_seconds": 2})
 import bg_pipeline.core.dispatch
-import bg_pipeline.steps.parts
-bg_pipeline.steps.parts.LEASE_S = 8.0
+import bg_pipeline.ports.context
+bg_pipeline.ports.context.LEASE_S = 8.0
 bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
 if any("dagster-daemon" in word for word in sys.orig_argv):
     import dagster._daemon.controller
@@ -84,7 +85,16 @@ query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "
     repositoryName: "__repository__", sensorName: $name}) { ... on Sensor { id } } }
 """
 
+_SCHEDULE = """
+query($name: String!) { scheduleOrError(scheduleSelector: {repositoryLocationName: "bg_pipeline",
+    repositoryName: "__repository__", scheduleName: $name}) { ... on Schedule { id } } }
+"""
+
 _STOP_SENSOR = "mutation($id: String!) { stopSensor(id: $id) { __typename ... on PythonError { message } } }"
+
+_STOP_SCHEDULE = """
+mutation($id: String!) { stopRunningSchedule(id: $id) { __typename ... on PythonError { message } } }
+"""
 
 
 @dataclass
@@ -161,6 +171,11 @@ class Deployment:
         done = self.ask(_STOP_SENSOR, id=found)["stopSensor"]
         assert done["__typename"] == "StopSensorMutationResult", done
 
+    def switch_off_schedule(self, schedule: str) -> None:
+        found = self.ask(_SCHEDULE, name=schedule)["scheduleOrError"]["id"]
+        done = self.ask(_STOP_SCHEDULE, id=found)["stopRunningSchedule"]
+        assert done["__typename"] == "ScheduleStateResult", done
+
     def until(self, what: str, reached: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
         deadline = time.monotonic() + timeout_s
         while not reached():
@@ -171,21 +186,17 @@ class Deployment:
         """Start one of the processes; its output goes to `NAME.log`."""
         with (self.home / f"{name}.log").open("a") as log:
             self.processes[name] = subprocess.Popen(
-                [BIN / command[0], *command[1:]],
-                cwd=self.home,
-                env=self.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                command, cwd=self.home, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
 
     def start_daemon(self) -> None:
         self.start("daemon", "dagster-daemon", "run", "-w", "workspace.yaml")
 
     def stop(self) -> None:
-        """End what was started, with what that started."""
+        """End what was started, with what that started, as Ctrl-C does."""
         for process in self.processes.values():
-            process.send_signal(signal.SIGINT)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
         for process in self.processes.values():
             try:
                 process.wait(timeout=30)
@@ -199,7 +210,7 @@ def deployed(
     home: Path,
     *,
     vendor: SandboxState | None = None,
-    cut: Cut = cut_left_half,
+    cut: CutAlpha = cut_left_half,
     postgres: str = "",
     settings: Mapping[str, str] | None = None,
     fast: bool = False,
@@ -227,7 +238,7 @@ def deployed(
     (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     with running_sandbox(vendor, cut) as sandbox:
         env = {
-            "PATH": os.environ["PATH"],
+            "PATH": PATH,
             "HOME": str(home),
             "DAGSTER_HOME": str(home / "dagster"),
             "BG_PROVIDER": "bgeraser",
@@ -239,8 +250,7 @@ def deployed(
         port = free_port()
         made = Deployment(home, vendor, f"http://127.0.0.1:{port}", env)
         address = ("--host", "127.0.0.1", "--port", str(port))
-        # Two processes that make the same new SQLite files at once fail: Dagster's tables are made by one.
-        subprocess.run([BIN / "dagster", "instance", "info"], cwd=home, env=env, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "bg_pipeline.orchestration.home"], cwd=home, env=env, check=True)
         made.start("webserver", "dagster-webserver", "-w", "workspace.yaml", *address)
         made.start_daemon()
         try:
@@ -248,6 +258,25 @@ def deployed(
             yield made
         finally:
             made.stop()
+
+
+@contextmanager
+def developing(clone: Path, *command: str) -> Iterator[Deployment]:
+    """All of Dagster, started by one command of a developer in a folder like a clone; its output is in `NAME.log`."""
+    port = free_port()
+    env = {
+        "PATH": PATH,
+        "HOME": str(clone),
+        "DAGSTER_HOME": str(clone / ".dagster"),
+        "DAGSTER_WEBSERVER_PORT": str(port),
+    }
+    made = Deployment(clone, SandboxState(), f"http://127.0.0.1:{port}", env)
+    made.start(command[0], *command)
+    try:
+        made.until("the webserver answers", lambda: answers(made.url))
+        yield made
+    finally:
+        made.stop()
 
 
 def free_port() -> int:

@@ -1,51 +1,46 @@
 """The assets: what is in the catalogue, what is published, what is to be done, and the cutouts."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
 import dagster as dg
-from dagster._utils.schedules import get_smallest_cron_interval
 from pydantic import Field
 
-from bg_pipeline.config import load_night, load_settings
-from bg_pipeline.core.gate import way
+from bg_pipeline.core.claims import Ask, AskedBy
+from bg_pipeline.core.claims import Only as OnlyPart
 from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page
-from bg_pipeline.core.records import Reason, State
+from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
-from bg_pipeline.errors import GuardStopped, LeaseHeld
-from bg_pipeline.imaging.sheet import Pair, sheet_html
+from bg_pipeline.errors import LeaseHeld
+from bg_pipeline.imaging.page import sheet_html
+from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import metadata, versions
+from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.partitions import collections, register
-from bg_pipeline.orchestration.pool import POOL, hold
-from bg_pipeline.orchestration.resources import EVERYTHING, LogProgress, PipelineResource, owner_of, spender
-from bg_pipeline.steps import verify
-from bg_pipeline.steps.alerting import note_failure
-from bg_pipeline.steps.detect import LEASE, detect, plan, rehash_due, scan
-from bg_pipeline.steps.gallery import pairs
-from bg_pipeline.steps.gate import look_at_all
-from bg_pipeline.steps.night import begin
-from bg_pipeline.steps.parts import Parts, leased
-from bg_pipeline.steps.trash import Trashed, clear_out
-from bg_pipeline.steps.wave import Worked, wave
+from bg_pipeline.orchestration.pool import POOL, pause_pool
+from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.pipeline import night, verify
+from bg_pipeline.pipeline.backfill import backfill
+from bg_pipeline.pipeline.gallery import pairs
+from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.tally import CollectionResult
+from bg_pipeline.wiring.settings import load_schedule, load_settings
+
+_PAUSED = "bg_pipeline/paused"
+"""Tag: why a run waits or ended early."""
 
 OWNERS = ["team:catalogue"]
 _INLINE_PAIRS = 6
 _GALLERY_PAIRS = 60
 _PAGES = 20
-"""Collections whose page a night makes anew, those with failures first; a backfill makes the others'."""
+"""Collections whose page a night makes again, those with failures first; a backfill makes the others'."""
 
-_LOOK_S = 15.0
-"""Between two looks of a paused backfill at the gate."""
-
-_TELL_S = 900.0
-"""Between two lines in the log of a paused backfill."""
-
-_night = load_night()
-_interval = get_smallest_cron_interval(_night.bg_nightly_cron, _night.bg_timezone)
+_schedule = load_schedule()
+_interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezone)
 
 
 @dg.asset(group_name="catalogue", kinds={"python"}, owners=OWNERS, output_required=False)
@@ -56,16 +51,16 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
     A listing that fails, ends early or comes back empty fails this asset, and nothing counts as deleted. While another
     detection runs, this one says so and ends.
     """
-    with pipeline.open(context.run.run_id) as parts:
+    with pipeline.open(context) as opened:
         try:
-            owner = owner_of(context.run.run_id)
-            begun = begin(parts, owner)
-            found = scan(parts, owner, LogProgress(context.log), rehash_due(parts))
+            result = night.look(opened)
         except LeaseHeld as error:
-            context.log.warning("left to the other: %s", error)
-            context.instance.add_run_tags(context.run.run_id, {"bg_pipeline/left_to_the_other": str(error)})
+            context.log.warning("skipped: another detection is running (%s)", error)
+            context.instance.add_run_tags(context.run.run_id, {"bg_pipeline/skipped": str(error)})
             return
-    yield dg.MaterializeResult(metadata={**metadata.of_scan(found), **metadata.of_money(begun.lost, begun.reconciled)})
+    yield dg.MaterializeResult(
+        metadata={**metadata.of_scan(result.scan), **metadata.of_money(result.lost, result.reconciled)}
+    )
 
 
 @dg.asset(
@@ -84,10 +79,10 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
 )
 def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
     """The record of what every item's published cutout was made from: one row an item, by state."""
-    with pipeline.open() as parts:
-        states = parts.manifest.states()
-        failed = parts.manifest.in_state(State.FAILED)
-        damaged = verify.sample(parts, 20)
+    with pipeline.open() as opened:
+        states = opened.catalogue.items.states()
+        failed = opened.catalogue.items.in_state(State.FAILED)
+        damaged = verify.sample(opened.catalogue, 20)
     open_items = states[State.PENDING] + states[State.FAILED] + states[State.QUARANTINED]
     return dg.MaterializeResult(
         metadata={
@@ -118,9 +113,9 @@ def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
     output_required=False,
     # At each tick of the schedule the night before must have been there.
     freshness_policy=dg.FreshnessPolicy.cron(
-        deadline_cron=_night.bg_nightly_cron,
+        deadline_cron=_schedule.nightly_cron,
         lower_bound_delta=max(_interval, timedelta(minutes=1)),
-        timezone=_night.bg_timezone,
+        timezone=_schedule.timezone,
     ),
     check_specs=[
         dg.AssetCheckSpec("no_collisions", asset="image_delta", description="No two items want the same output name.")
@@ -132,18 +127,20 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
 
     Collections with work become partitions of `cutouts`; the sensor `delta_dispatch` asks for the run that does it.
     """
-    with pipeline.open(context.run.run_id) as parts:
+    with pipeline.open(context) as opened:
         try:
-            delta = detect(parts, owner_of(context.run.run_id))
+            decision = night.decide(opened)
         except LeaseHeld as error:
-            context.log.warning("left to the other: %s", error)
+            context.log.warning("skipped: another detection is running (%s)", error)
             return
-        trashed = _clear_out(parts, context)
-        pending = parts.manifest.pending_collections()
-        present = parts.manifest.collections()
+        if decision.trash.stopped:
+            context.log.warning("%s", decision.trash.stopped)
+        pending = opened.catalogue.queue.pending()
+        present = opened.catalogue.items.collections()
+    delta = decision.delta
     register(context.instance, list(map(encode_partition, pending)), set(map(encode_partition, present)))
     # Not as metadata of the result, which Dagster would store with its step's output too.
-    context.add_asset_metadata({**metadata.of_delta(delta, pending), **metadata.of_trash(trashed)})
+    context.add_asset_metadata({**metadata.of_delta(delta, pending), **metadata.of_trash(decision.trash)})
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(versions.DELTA),
         check_results=[
@@ -161,23 +158,14 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     )
 
 
-def _clear_out(parts: Parts, context: dg.AssetExecutionContext) -> Trashed:
-    """A guard that stops the trash stops nothing else: it is told of, and the night goes on."""
-    try:
-        return clear_out(parts, owner_of(context.run.run_id))
-    except GuardStopped as error:
-        context.log.warning("%s", error)
-        note_failure(parts, error, run_id=context.run.run_id)
-        return Trashed(stopped=str(error))
-
-
 _SPEND = "Nothing was paid for that brought no cutout."
 
 
 class Only(Enum):
-    """Which items of a collection. Dagster takes the names for what a person types, so they are in small letters."""
+    """`core.claims.Only` for Dagster, which takes the names for what a person types: so they are in small letters."""
 
     all = "all"
+    new = "new"
     changed = "changed"
     failed = "failed"
 
@@ -186,10 +174,12 @@ class CutoutsConfig(dg.Config):
     """What a backfill does, and how far it goes."""
 
     only: Only = Field(
-        default=Only.all, description="all that is pending, only pictures that changed, or once more what failed"
+        default=Only.all, description="all that is pending, only new or only changed pictures, or again what failed"
     )
     max_credits: float | None = Field(
-        default=None, ge=0, description="this run stops before it spends more; empty: BG_MAX_CREDITS_PER_RUN"
+        default=None,
+        ge=0,
+        description="stop before this backfill spends more; lowers BG_MAX_CREDITS_PER_RUN, never raises it",
     )
     apply_recipe_change: bool = Field(
         default=False, description="buy again what was cut by another recipe, in these collections"
@@ -217,80 +207,40 @@ def cutouts(
     Safe to run again at any time: what is done is skipped, and what was paid for is never bought twice. While the gate
     is closed it waits, and goes on by itself. Every night `nightly_cutouts` does this for all collections with work.
     """
-    total = Summary()
-    with pipeline.open(context.run.run_id) as parts:
-        started = parts.now()
-        chosen = _chosen(parts, [decode_partition(key) for key in context.partition_keys], config, context)
-        budget = pipeline.budget(spender(context.run), config.max_credits)
-        told: dict[str, Summary] = {name: Summary() for name in chosen}
-        shown: dict[str, list[str]] = {name: [] for name in chosen}
-        again: Mapping[str, Sequence[str] | None] = chosen
-        while again:
-            counts = _counts(parts, again)
-            paused = ""
-            for worked in wave(parts, again, counts, owner_of(context.run.run_id), budget, LogProgress(context.log)):
-                told[worked.collection].add(worked.summary)
-                shown[worked.collection] += worked.published
-                paused = paused or worked.summary.paused
-            again = {name: keys for name, keys in again.items() if paused and _counts(parts, {name: keys})[name]}
-            if again:
-                _wait(parts, context, paused)
-        for name, summary in told.items():
-            summary.pending = parts.manifest.pending_collections().get(name, 0)
-            summary.paused = ""
-            sheet = pairs(parts, shown[name][:_INLINE_PAIRS] + [f.key for f in summary.failures[:2]], 140)
-            context.add_asset_metadata(metadata.of_summary(summary, sheet), partition_key=encode_partition(name))
-            total.add(summary)
-        total.seconds = parts.now() - started
-        parts.control.log_sync("process", started, total.as_dict())
-    return dg.MaterializeResult(check_results=[_spend(total)])
+    names = [decode_partition(key) for key in context.partition_keys]
+    choice = night.Choice(
+        frozenset(names), OnlyPart(config.only.value), config.sample, apply_recipe_change=config.apply_recipe_change
+    )
+    with pipeline.open(context) as opened:
+        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits))
+        result = backfill(opened, ask, choice, _Watcher(context))
+        pending = opened.catalogue.queue.pending()
+        for name in names:
+            told = result.by_collection.get(name) or CollectionResult(name, Summary(), ())
+            told.summary.pending = pending.get(name, 0)
+            keys = [*told.published[:_INLINE_PAIRS], *(f.key for f in told.summary.failures[:2])]
+            sheet = pairs(*opened.parts, keys, 140)
+            context.add_asset_metadata(metadata.of_summary(told.summary, sheet), partition_key=encode_partition(name))
+    return dg.MaterializeResult(check_results=[_spend(result.total)])
 
 
-def _chosen(
-    parts: Parts, names: Sequence[str], config: CutoutsConfig, context: dg.AssetExecutionContext
-) -> dict[str, Sequence[str] | None]:
-    """The chosen collections, each with the keys to be done, or None for all."""
-    if config.apply_recipe_change:
-        with leased(parts, LEASE, owner_of(context.run.run_id)):
-            held = [c for c in plan(parts, apply_recipe_change=True).changes if c.reason is Reason.RECIPE_CHANGED]
-            parts.manifest.record_delta([c for c in held if c.collection in names])
-    chosen: dict[str, Sequence[str] | None] = {}
-    for name in names:
-        keys: Sequence[str] | None = None
-        if config.only is Only.failed:
-            keys = parts.manifest.retry(name)
-        elif config.only is Only.changed:
-            changed = frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED, Reason.OUTPUT_MISSING})
-            keys = [entry.key for entry in parts.manifest.pending(name, changed)]
-        if config.sample is not None:
-            keys = [e.key for e in parts.manifest.pending(name) if keys is None or e.key in set(keys)][: config.sample]
-        chosen[name] = keys
-    return chosen
+class _Watcher:
+    """Shows on the run's page and in its log that a backfill waits."""
 
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
 
-def _counts(parts: Parts, chosen: Mapping[str, Sequence[str] | None]) -> dict[str, int]:
-    """How many of the chosen items are pending."""
-    pending = parts.manifest.pending_collections()
-    return {
-        name: pending.get(name, 0)
-        if keys is None
-        else len({e.key for e in parts.manifest.pending(name)}.intersection(keys))
-        for name, keys in chosen.items()
-    }
+    def paused(self, why: str) -> None:
+        pause_pool(self._context.instance)
+        self._context.instance.add_run_tags(self._context.run.run_id, {_PAUSED: why})
+        self.waiting(why)
 
+    def waiting(self, why: str) -> None:
+        self._context.log.warning("paused, and goes on by itself: %s", why)
 
-def _wait(parts: Parts, context: dg.AssetExecutionContext, paused: str) -> None:
-    """Until the gate is open. The balance is read here too, so that a top-up is seen without any sensor."""
-    run_id, told_at = context.run.run_id, 0.0
-    hold(context.instance)
-    context.instance.add_run_tags(run_id, {"bg_pipeline/paused": paused})
-    while not parts.stop.is_set() and not way(look_at_all(parts)).is_open:
-        if parts.now() - told_at > _TELL_S:
-            told_at = parts.now()
-            context.log.warning("paused, and goes on by itself: %s", paused)
-        parts.stop.wait(_LOOK_S)
-    context.instance.add_run_tags(run_id, {"bg_pipeline/paused": "no, it went on"})
-    context.log.info("the gate is open again")
+    def resumed(self) -> None:
+        self._context.instance.add_run_tags(self._context.run.run_id, {_PAUSED: "no, it went on"})
+        self._context.log.info("requests are allowed again")
 
 
 def _spend(summary: Summary) -> dg.AssetCheckResult:
@@ -317,49 +267,44 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
     Each collection shows on `cutouts` as soon as it is done; the plots here are those of whole nights. A pause ends the
     run, and `delta_dispatch` asks for the next one when the gate is open again.
     """
-    total, shown, bad = Summary(), list[str](), dict[str, int]()
-    with pipeline.open(context.run.run_id) as parts:
-        started, version = time.time(), versions.of_recipe(parts.recipe)
-        counts = parts.manifest.pending_collections()
-        everything: dict[str, Sequence[str] | None] = dict.fromkeys(counts)
-        owner, progress = owner_of(context.run.run_id), LogProgress(context.log)
-        for worked in wave(parts, everything, counts, owner, pipeline.budget(spender(context.run)), progress):
-            total.add(worked.summary)
-            shown += worked.published
-            bad[worked.collection] = bad.get(worked.collection, 0) + len(worked.summary.failures)
-            if not worked.summary.busy:
-                _log(context, worked, version)
-        total.pending = sum(parts.manifest.pending_collections().values())
-        total.seconds = time.time() - started
-        parts.control.log_sync("process", started, total.as_dict() | {EVERYTHING: True})
+    failures: dict[str, int] = {}
+    with pipeline.open(context) as opened:
+        version = versions.of_recipe(opened.policy.recipe)
+
+        def log(result: CollectionResult) -> None:
+            failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)
+            _log(context, result, version)
+
+        result = night.work(opened, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
+        total = result.summary
         if total.paused:
             context.log.warning("paused with %s items pending: %s", total.pending, total.paused)
-            context.instance.add_run_tags(context.run.run_id, {"bg_pipeline/paused": total.paused})
-            hold(context.instance)
-        failed = [f.key for f in total.failures]
-        sheet = pairs(parts, _spread(shown, _INLINE_PAIRS - len(failed[:2])) + failed[:2], 140)
-        for name in sorted(bad, key=lambda name: -bad[name])[:_PAGES]:
-            _gallery(parts, name)
-    pages = dg.MetadataValue.path(Path(load_settings().bg_gallery).resolve())
+            context.instance.add_run_tags(context.run.run_id, {_PAUSED: total.paused})
+            pause_pool(context.instance)
+        failed = [f.key for f in total.failures[:2]]
+        sheet = pairs(*opened.parts, _spread(result.published, _INLINE_PAIRS - len(failed)) + failed, 140)
+        for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
+            _gallery(opened, name)
+    pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
     context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
     return dg.MaterializeResult(check_results=[_spend(total)])
 
 
-def _log(context: dg.AssetExecutionContext, worked: Worked, version: str) -> None:
+def _log(context: dg.AssetExecutionContext, result: CollectionResult, version: str) -> None:
     """The collection as a materialization of `cutouts`."""
     run = context.run
     found = dg.AssetMaterialization(
         cutouts.key,
-        partition=encode_partition(worked.collection),
-        description=f"{float(worked.summary.credits):g} credits",
-        metadata=metadata.of_part(worked.summary),
+        partition=encode_partition(result.collection),
+        description=f"{float(result.summary.credits):g} credits",
+        metadata=metadata.of_part(result.summary),
         tags=versions.tags(version, run.run_id),
     )
     context.instance.report_dagster_event(metadata.event_of(found, run.job_name), run.run_id)
 
 
 def _spread(keys: Sequence[str], count: int) -> list[str]:
-    """So many of them, evenly drawn: the neighbours of one collection look alike."""
+    """Keys drawn evenly: the neighbours of one collection look alike."""
     return list(keys[:: max(1, -(-len(keys) // max(1, count)))])[:count]
 
 
@@ -373,9 +318,9 @@ def _spread(keys: Sequence[str], count: int) -> list[str]:
 )
 def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """One page a collection, for eyes: the latest cutouts beside their sources, and what failed or is suspicious."""
-    with pipeline.open() as parts:
+    with pipeline.open() as opened:
         for partition_key in context.partition_keys:
-            page, found = _gallery(parts, decode_partition(partition_key))
+            page, found = _gallery(opened, decode_partition(partition_key))
             told = {
                 "page": dg.MetadataValue.path(page),
                 "pictures": dg.MetadataValue.int(len(found)),
@@ -385,10 +330,10 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
     return dg.MaterializeResult()
 
 
-def _gallery(parts: Parts, collection: str) -> tuple[Path, list[Pair]]:
-    keys = [entry.key for entry in parts.manifest.recent(collection, _GALLERY_PAIRS)]
-    found = pairs(parts, keys, 320)
-    page = Path(load_settings().bg_gallery, gallery_page(collection))
+def _gallery(pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
+    keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _GALLERY_PAIRS)]
+    found = pairs(*pipeline.parts, keys, 320)
+    page = Path(load_settings().catalogue.gallery, gallery_page(collection))
     page.parent.mkdir(parents=True, exist_ok=True)
     title = f"Cutouts: {collection or 'top folder'}"
     page.write_text(sheet_html(found, title=title, facts=[]), encoding="utf-8")

@@ -10,7 +10,7 @@ from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, Thresholds, way
 from bg_pipeline.orchestration.assets import OWNERS
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.steps.gate import look_at_all
+from bg_pipeline.purchasing.gate import read_balances
 
 ASSET = "credit_balance"
 CHECK = "gate_open"
@@ -33,8 +33,8 @@ credit_balance = dg.AssetSpec(
     description="A gate is open: a provider may be sent pictures. It opens by itself after a top-up.",
 )
 def gate_open(pipeline: PipelineResource) -> dg.AssetCheckResult:
-    with pipeline.open() as parts:
-        gates, thresholds = look_at_all(parts), parts.thresholds
+    with pipeline.open() as opened:
+        gates, thresholds = read_balances(opened.accounts, opened.policy, opened.run), opened.policy.thresholds
     return dg.AssetCheckResult(passed=way(gates).is_open, metadata=_facts(gates, thresholds))
 
 
@@ -62,7 +62,7 @@ def news(
 ) -> tuple[Told, Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]]:
     """What is to be remembered and written: a moved gate at once, a moved balance once an hour."""
     told = Told(
-        "; ".join(f"{gate.provider} {gate.state} {gate.reason} {gate.episode}" for gate in gates),
+        "; ".join(f"{gate.account} {gate.state} {gate.reason} {gate.episode}" for gate in gates),
         "; ".join(str(gate.balance) for gate in gates),
         now,
     )
@@ -88,8 +88,8 @@ def _facts(gates: Sequence[Gate], thresholds: Thresholds) -> dict[str, dg.Metada
     """The first provider's balance is `balance`, so that its plot goes on when a second one joins."""
     facts: dict[str, dg.MetadataValue] = {}
     for number, gate in enumerate(gates):
-        suffix = f"_{gate.provider}" if number else ""
-        facts[f"provider{suffix}"] = dg.MetadataValue.text(gate.provider)
+        suffix = f"_{gate.account}" if number else ""
+        facts[f"provider{suffix}"] = dg.MetadataValue.text(gate.account)
         if gate.balance is not None:
             facts[f"balance{suffix}"] = dg.MetadataValue.float(float(gate.balance))
         if not gate.is_open:

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from bg_pipeline.config import load_night
 from bg_pipeline.orchestration.assets import (
     cutouts,
     image_delta,
@@ -23,14 +22,15 @@ from bg_pipeline.orchestration.sensors import (
     missed_night,
     old_runs,
 )
+from bg_pipeline.wiring.settings import load_schedule
 
-_night = load_night()
+_night = load_schedule()
 
 nightly_delta_sync = dg.ScheduleDefinition(
     name="nightly_delta_sync",
     job=detect_delta,
-    cron_schedule=_night.bg_nightly_cron,
-    execution_timezone=_night.bg_timezone,
+    cron_schedule=_night.nightly_cron,
+    execution_timezone=_night.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Finds the night's delta; `delta_dispatch` does the rest.",
 )

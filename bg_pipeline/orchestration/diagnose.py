@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorStatus
 
-from bg_pipeline.config import dagster_home, load_settings
 from bg_pipeline.errors import BgPipelineError
-from bg_pipeline.orchestration.runs import lifeless
-from bg_pipeline.wiring import opened
+from bg_pipeline.orchestration.runs import find_dead_runs
+from bg_pipeline.settings.reader import dagster_home
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 
 _START = "start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
@@ -49,20 +48,15 @@ def _daemons(instance: dg.DagsterInstance) -> dict[str, Any]:
 
 
 def _switched_off(instance: dg.DagsterInstance) -> dict[str, Any]:
-    off = [
-        state.instigator_name
-        for kind in (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
-        for state in instance.all_instigator_state(instigator_type=kind)
-        if state.status is InstigatorStatus.STOPPED
-    ]
+    off = [state.instigator_name for state in instance.all_instigator_state() if not state.is_running]
     return _finding(
         "schedule and sensors", f"switched off: {', '.join(off)}. Switch on in the UI, Automation" if off else ""
     )
 
 
 def _zombies(instance: dg.DagsterInstance) -> dict[str, Any]:
-    with opened(load_settings()) as parts:
-        dead = [record.dagster_run.run_id[:8] for record in lifeless(instance, parts)]
+    with open_pipeline(load_settings()) as pipeline:
+        dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, pipeline)]
     why = (
         f"started, and no process works on them: {', '.join(dead)}. `lost_runs` marks them as failed; or terminate them"
     )

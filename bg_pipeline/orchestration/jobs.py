@@ -12,6 +12,7 @@ from bg_pipeline.orchestration.assets import (
     source_images,
 )
 from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.pipeline.night import retry
 
 detect_delta = dg.define_asset_job(
     "detect_delta",
@@ -42,11 +43,9 @@ class RetryConfig(dg.Config):
 @dg.op
 def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResource, config: RetryConfig) -> None:
     """Make failed items pending again; `delta_dispatch` then asks for their run."""
-    with pipeline.open() as parts:
-        started = parts.now()
-        collection = decode_partition(config.collection) if config.collection else None
-        again = len(parts.manifest.retry(collection))
-        parts.control.log_sync("retry", started, {"items": again})
+    with pipeline.open(context) as opened:
+        collections = frozenset({decode_partition(config.collection)}) if config.collection else None
+        again = len(retry(opened.catalogue, opened.run, collections=collections))
     context.add_output_metadata({"items": again})
     context.log.info("%s failed items are pending again", again)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import dagster as dg
-from dagster._core.events import DagsterEvent, StepMaterializationData
 from sqlalchemy import Table
 
 from bg_pipeline.core.credits import Reconciliation
@@ -14,8 +13,9 @@ from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
-from bg_pipeline.steps.detect import Scan
-from bg_pipeline.steps.trash import Trashed
+from bg_pipeline.orchestration.dagster_private import StepMaterializationData
+from bg_pipeline.pipeline.detect import ScanResult
+from bg_pipeline.pipeline.trash import TrashResult
 
 Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
@@ -24,7 +24,7 @@ _MOST_ROWS = 40
 """Metadata is part of the event log; the command line lists the rest."""
 
 
-def of_scan(scan: Scan) -> Metadata:
+def of_scan(scan: ScanResult) -> Metadata:
     return {
         "items": dg.MetadataValue.int(scan.listed),
         "megabytes": dg.MetadataValue.float(round(scan.listed_bytes / 1e6, 1)),
@@ -34,7 +34,7 @@ def of_scan(scan: Scan) -> Metadata:
     }
 
 
-def of_trash(trashed: Trashed) -> Metadata:
+def of_trash(trashed: TrashResult) -> Metadata:
     """Cutouts of deleted pictures, where the policy is to clear them out."""
     return {
         "trashed": dg.MetadataValue.int(len(trashed.moved)),
@@ -122,9 +122,9 @@ def of_part(summary: Summary) -> Metadata:
     return found
 
 
-def event_of(found: dg.AssetMaterialization, job: str) -> DagsterEvent:
+def event_of(found: dg.AssetMaterialization, job: str) -> dg.DagsterEvent:
     """What an asset logs when it yields this, without the 700 bytes that name its step and resources once more."""
-    return DagsterEvent(
+    return dg.DagsterEvent(
         event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
         job_name=job,
         event_specific_data=StepMaterializationData(found, []),
@@ -136,7 +136,7 @@ def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:
 
 
 def picture(sheet: Sequence[Pair]) -> dg.MetadataValue:
-    """The contact sheet inline: Dagster shows Markdown, and no other kind of picture. A few KB: it is kept for ever."""
+    """The contact sheet inline: Dagster shows Markdown, and no other kind of picture. A few KB, because it is kept."""
     if not sheet:
         return dg.MetadataValue.text("none")
     out = io.BytesIO()

@@ -9,11 +9,11 @@ import sys
 
 import dagster as dg
 
-from bg_pipeline.config import load_settings
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.sensors import request_run
-from bg_pipeline.wiring import opened
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 
 
 def run_night(instance: dg.DagsterInstance) -> bool:
@@ -21,8 +21,8 @@ def run_night(instance: dg.DagsterInstance) -> bool:
     detected = defs.resolve_job_def("detect_delta").execute_in_process(instance=instance, raise_on_error=False)
     if not detected.success:
         return False
-    with opened(load_settings()) as parts:
-        request = request_run(instance, parts)
+    with open_pipeline(load_settings()) as pipeline:
+        request = request_run(instance, pipeline)
     if isinstance(request, dg.SkipReason):
         return True
     process = defs.resolve_job_def("process_pending")

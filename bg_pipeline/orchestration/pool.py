@@ -1,4 +1,4 @@
-"""The pool of the steps that buy: at zero while the gate is closed, so that whoever waits is seen waiting."""
+"""The pool of the steps that buy: at zero while the gate is closed, so that runs that wait are seen waiting."""
 
 import dagster as dg
 
@@ -7,7 +7,7 @@ _MARK = "bg_pipeline/pool_limit_before_the_pause"
 _DEFAULT = "default"
 
 
-def hold(instance: dg.DagsterInstance) -> None:
+def pause_pool(instance: dg.DagsterInstance) -> None:
     """Let no further step begin to buy. What the limit was is written down first, in case the process dies here."""
     limit = _limit(instance)
     if limit == 0:
@@ -18,8 +18,8 @@ def hold(instance: dg.DagsterInstance) -> None:
     instance.event_log_storage.set_concurrency_slots(POOL, 0)
 
 
-def let_go(instance: dg.DagsterInstance) -> None:
-    """Put back the limit that `hold` found; a zero that a person chose stays."""
+def resume_pool(instance: dg.DagsterInstance) -> None:
+    """Put back the limit that `pause_pool` found; a zero that a person chose stays."""
     before = instance.daemon_cursor_storage.get_cursor_values({_MARK}).get(_MARK)
     if not before:
         return

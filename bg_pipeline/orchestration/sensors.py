@@ -5,24 +5,26 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._utils.schedules import get_latest_completed_cron_tick
 
-from bg_pipeline.config import load_night
 from bg_pipeline.core.credits import why_closed
-from bg_pipeline.core.dispatch import ask_again
-from bg_pipeline.core.gate import Gate, way
+from bg_pipeline.core.dispatch import should_request_run
+from bg_pipeline.core.gate import Gate, Thresholds, way
 from bg_pipeline.core.keys import decode_partition
-from bg_pipeline.core.report import Summary
+from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
+from bg_pipeline.errors import GuardStopped
 from bg_pipeline.orchestration.balance import Told, news
-from bg_pipeline.orchestration.jobs import detect_delta, process_pending
-from bg_pipeline.orchestration.pool import hold, let_go
-from bg_pipeline.orchestration.resources import EPISODE, EVERYTHING, WAVE, PipelineResource
+from bg_pipeline.orchestration.dagster_private import get_latest_completed_cron_tick
+from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
+from bg_pipeline.orchestration.pool import pause_pool, resume_pool
+from bg_pipeline.orchestration.resources import DELTA, EPISODE, ERROR, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
-from bg_pipeline.orchestration.runs import lifeless, of_wave
-from bg_pipeline.steps.alerting import alert, deliver, note_failure
-from bg_pipeline.steps.gate import gates_of, look_at_all
-from bg_pipeline.steps.money import left_of
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
+from bg_pipeline.pipeline.alerting.failures import note_failure
+from bg_pipeline.pipeline.alerting.notify import alert, deliver
+from bg_pipeline.ports.context import DETECTION, Accounts, Pipeline, RunName
+from bg_pipeline.purchasing.gate import gates_of, read_balances
+from bg_pipeline.purchasing.money import left_of
+from bg_pipeline.wiring.settings import load_schedule
 
 _MOST_ROWS = 1_000
 """Backfills since the last detection that are looked past for the last run that did everything."""
@@ -35,36 +37,37 @@ LATE_S = 900.0
     job=process_pending,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for one run that does all that is pending, while the gate is open.",
+    description="Requests one run for all that is pending, while requests are allowed.",
 )
 def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
-    """`run_key` names wave, pause and try: Dagster dedupes it for ever, also after a failed run."""
-    with pipeline.open() as parts:
-        gates = gates_of(parts)
+    """`run_key` names detection, pause and try: Dagster dedupes it for good, also after a failed run."""
+    with pipeline.open() as opened:
+        gates = gates_of(opened.accounts, opened.policy)
         if not way(gates).is_open:
-            return dg.SkipReason(_says(parts, gates))
-        return request_run(context.instance, parts)
+            return dg.SkipReason(_status(opened.accounts, opened.policy.thresholds, gates))
+        return request_run(context.instance, opened)
 
 
-def request_run(instance: dg.DagsterInstance, parts: Parts) -> dg.RunRequest | dg.SkipReason:
+def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
     """A request if a run is wanted for what is pending; else why not."""
-    pending = sum(parts.manifest.pending_collections().values())
+    catalogue, accounts, policy, run = pipeline.parts
+    pending = sum(catalogue.queue.pending().values())
     if not pending:
         return dg.SkipReason("nothing is pending")
-    episode = sum(gate.episode for gate in gates_of(parts))
-    since = max((ended for kind in ("detect", "retry") for ended, _ in parts.control.syncs(kind)), default=0.0)
-    wave = f"{since:.3f}"
-    runs = of_wave(instance, parts, wave)
-    ended = (facts for _, facts in parts.control.syncs("process", since=since, limit=_MOST_ROWS))
-    last = next((Summary.from_dict(facts) for facts in ended if facts.get(EVERYTHING)), None)
-    decision = ask_again(runs, last, episode, parts.now())
-    if not decision.ask:
+    episode = sum(gate.episode for gate in gates_of(accounts, policy))
+    records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
+    since = max((record.ended_at for record in records), default=0.0)
+    delta = f"{since:.3f}"
+    ended = catalogue.run_log.read(ProcessRecord, since, _MOST_ROWS)
+    last = next((record.summary for record in ended if record.everything), None)
+    decision = should_request_run(runs_of_delta(instance, pipeline, delta), last, episode, run.now())
+    if not decision.request:
         return dg.SkipReason(f"{pending} items are pending: {decision.why}")
     return dg.RunRequest(
-        # Only those of this wave are counted: others come and go, and a number that comes again is never run.
-        run_key=f"{wave}/{episode}/{instance.get_runs_count(dg.RunsFilter(tags={WAVE: wave}))}",
+        # Only those of this detection are counted: others come and go, and a number that comes again is never run.
+        run_key=f"{delta}/{episode}/{instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))}",
         tags={
-            WAVE: wave,
+            DELTA: delta,
             EPISODE: str(episode),
             "bg_pipeline/pending": str(pending),
             "bg_pipeline/asked_because": decision.why,
@@ -80,22 +83,23 @@ def request_run(instance: dg.DagsterInstance, parts: Parts) -> dg.RunRequest | d
 )
 def low_credit_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Never starts a run: its tick says how the gate stands, and `credit_balance` shows it over time."""
-    with pipeline.open() as parts:
-        gates = look_at_all(parts)
-        told, events = news(gates, parts.thresholds, Told.from_cursor(context.cursor), parts.now())
-        says = _says(parts, gates)
-    (let_go if way(gates).is_open else hold)(context.instance)
-    return dg.SensorResult(skip_reason=says, cursor=told.cursor(), asset_events=events)
+    with pipeline.open() as opened:
+        accounts, policy, run = opened.accounts, opened.policy, opened.run
+        gates = read_balances(accounts, policy, run)
+        told, events = news(gates, policy.thresholds, Told.from_cursor(context.cursor), run.now())
+        status = _status(accounts, policy.thresholds, gates)
+    (resume_pool if way(gates).is_open else pause_pool)(context.instance)
+    return dg.SensorResult(skip_reason=status, cursor=told.cursor(), asset_events=events)
 
 
-def _says(parts: Parts, gates: Sequence[Gate]) -> str:
-    told = []
+def _status(accounts: Accounts, thresholds: Thresholds, gates: Sequence[Gate]) -> str:
+    lines = []
     for gate in gates:
-        left = left_of(parts, gate)
-        counted = "counts no credits" if left is None else f"{left} credits"
-        open_one = f"{gate.provider}: {counted}, the gate is open"
-        told.append(open_one if gate.is_open else why_closed(gate, parts.thresholds, left))
-    return "; ".join(told)
+        left = left_of(accounts, gate)
+        balance = "counts no credits" if left is None else f"{left} credits"
+        open_one = f"{gate.account}: {balance}, requests are allowed"
+        lines.append(open_one if gate.is_open else why_closed(gate, thresholds, left))
+    return "; ".join(lines)
 
 
 @dg.sensor(
@@ -106,21 +110,21 @@ def _says(parts: Parts, gates: Sequence[Gate]) -> str:
 )
 def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
     """One run a missed night, however many were missed before it."""
-    night = load_night()
-    with pipeline.open() as parts:
-        now = parts.now()
+    night = load_schedule()
+    with pipeline.open() as opened:
+        now = opened.run.now()
         due = get_latest_completed_cron_tick(
-            night.bg_nightly_cron, datetime.fromtimestamp(now, UTC), night.bg_timezone
+            night.nightly_cron, datetime.fromtimestamp(now, UTC), night.timezone
         ).timestamp()
-        found = parts.control.syncs("detect")
-        busy = [lease for lease, _ in parts.control.leases() if lease.name == "detection"]
+        detected = opened.catalogue.run_log.read(DetectRecord)
+        busy = [lease for lease, _ in opened.catalogue.leases.leases() if lease.name == DETECTION]
     name = datetime.fromtimestamp(due, UTC).isoformat(timespec="minutes")
-    if not found:
+    if not detected:
         return dg.SkipReason("there was no night yet: the schedule will start the first")
-    if found[0][0] >= due:
+    if detected[0].ended_at >= due:
         return dg.SkipReason(f"the night of {name} is complete")
     if busy:
-        return dg.SkipReason(f"{busy[0].owner} is at it")
+        return dg.SkipReason(f"{busy[0].owner} detects now")
     if now < due + LATE_S:
         return dg.SkipReason(f"the night of {name} may still come by itself")
     # Once an hour until one comes to its end: the share may still not be mounted.
@@ -131,17 +135,18 @@ def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs as failed whose process is gone, so that they hold no place of the living.",
+    description="Marks runs as failed whose process died, and frees their slots.",
 )
 def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
-    """Two looks in a row: between two of its steps a living run shows no sign of life either."""
-    with pipeline.open() as parts:
-        found = {record.dagster_run.run_id: record.dagster_run for record in lifeless(context.instance, parts)}
+    """Two looks in a row: between two of its steps a healthy run shows no sign of life either."""
+    with pipeline.open() as opened:
+        records = find_dead_runs(context.instance, opened)
+    found = {record.dagster_run.run_id: record.dagster_run for record in records}
     dead = sorted(set(found) & set(json.loads(context.cursor or "[]")))
     for run_id in dead:
         context.instance.report_run_failed(found[run_id], "its process is gone: it showed no sign of life for minutes")
         context.instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-    said = f"marked as failed: {', '.join(run_id[:8] for run_id in dead)}" if dead else "every started run lives"
+    said = f"marked as failed: {', '.join(run_id[:8] for run_id in dead)}" if dead else "all running runs are healthy"
     return dg.SensorResult(skip_reason=said, cursor=json.dumps(sorted(set(found) - set(dead))))
 
 
@@ -152,7 +157,7 @@ def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -
 )
 def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Never an unfinished run, however old."""
-    days = load_night().bg_run_days
+    days = load_schedule().run_days
     gone = delete_old(context.instance, datetime.now(UTC) - timedelta(days=days))
     return dg.SkipReason(f"deleted {len(gone)} runs older than {days} days" if gone else "no run is to be deleted")
 
@@ -160,26 +165,55 @@ def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells a person what is wrong: once when it begins, daily while it lasts, once when it is over.",
+    description="Sends alerts: once when something begins, daily while it lasts, once when it is over.",
 )
 def alerts(pipeline: PipelineResource) -> dg.SkipReason:
     """In a tick of its own, so that a target that hangs keeps no run and no other sensor waiting."""
-    with pipeline.open() as parts:
-        told = alert(parts)
-        sent = deliver(parts.alerting.outbox, parts.alerting.sink, parts.now)
+    with pipeline.open() as opened:
+        told = alert(opened)
+        sent = deliver(opened.alerting.outbox, opened.alerting.sink, opened.run.now)
     refused = f"; not taken by {', '.join(sent.refused_by)}" if sent.refused_by else ""
     return dg.SkipReason(f"news: {len(told)}, letters sent: {sent.sent}{refused}")
 
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Writes down which run failed on what, for `alerts`.",
+    description="Records which run failed and why, for `alerts`.",
 )
 def failed_runs(context: dg.RunFailureSensorContext, pipeline: PipelineResource) -> None:
     """The sentence that the step failed with, where there is one: it names the cause in a line."""
-    with pipeline.open() as parts:
-        run, key = context.dagster_run, context.partition_key
-        note_failure(parts, _cause(context), decode_partition(key) if key else None, run.run_id)
+    run = context.dagster_run
+    key = context.partition_key
+    with pipeline.open() as opened:
+        note_failure(
+            opened.catalogue,
+            opened.run,
+            _cause(context),
+            _stage_of(run.job_name, context),
+            collection=decode_partition(key) if key else None,
+            failed=RunName(run.run_id, run.job_name),
+            kind=FailureKind.GUARD if _error(context) == GuardStopped.__name__ else FailureKind.ERROR,
+        )
+
+
+def _error(context: dg.RunFailureSensorContext) -> str:
+    """The class of the error that a step failed with; empty where it is not ours."""
+    for event in context.get_step_failure_events():
+        failure = event.step_failure_data.user_failure_data
+        if failure is not None and ERROR in failure.metadata:
+            return str(failure.metadata[ERROR].value)
+    return ""
+
+
+def _stage_of(job: str, context: dg.RunFailureSensorContext) -> Stage:
+    steps = {event.step_key for event in context.get_step_failure_events()}
+    if job in {process_pending.name, process_delta.name} or steps & _PROCESSING_STEPS:
+        return Stage.PROCESSING
+    return Stage.DETECTION if job == detect_delta.name or steps & _DETECTION_STEPS else Stage.OTHER
+
+
+_PROCESSING_STEPS = frozenset({"cutouts", "nightly_cutouts"})
+_DETECTION_STEPS = frozenset({"source_images", "manifest", "image_delta"})
 
 
 def _cause(context: dg.RunFailureSensorContext) -> str:

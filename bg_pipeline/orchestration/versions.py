@@ -1,8 +1,8 @@
 """Code and data versions, so that "unsynced" in Dagster's UI is true."""
 
-from bg_pipeline.config import load_settings
 from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.wiring.settings import load_settings
 
 DELTA = "kept"
 """The delta is state, not a value that is handed on. Were it a new version every night, every collection would be
@@ -11,8 +11,9 @@ called unsynced, also those without work."""
 
 def of_recipe(recipe: Recipe) -> str:
     """The code version of a cutout: another recipe makes others of the same pictures."""
-    cuts = [cut.hash for cut in recipe.cuts]
-    return digest_of("".join([*cuts, recipe.rendition.hash]).encode())[:12]
+    # The oldest names: neither a new scheme nor a newer renderer makes what is published something else.
+    names = [cut.digests[-1] for cut in recipe.cuts] + [recipe.rendition.digests[-1]]
+    return digest_of("".join(names).encode())[:12]
 
 
 def of_settings() -> str | None:

@@ -1,47 +1,23 @@
 """The assets on real parts: what they do, what they tell, and what they keep to themselves."""
 
-from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from bg_pipeline.config import load_settings
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.orchestration.partitions import register
 from bg_pipeline.orchestration.resources import owner_of
+from bg_pipeline.ports.context import DETECTION, Accounts, Policy, leased
+from bg_pipeline.ports.context import Run as PipelineRun
+from bg_pipeline.purchasing.gate import read_balances
 from bg_pipeline.sandbox.faults import Fault
-from bg_pipeline.steps.gate import look_at_all
-from bg_pipeline.steps.parts import Parts, leased
-from bg_pipeline.wiring import opened as opened_with
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.runs import checks_of, metadata_of, night, partitions_of
 from bg_pipeline_tests.pictures import opened, product
-
-
-def opened_parts() -> AbstractContextManager[Parts]:
-    return opened_with(load_settings())
-
-
-def metadata_of(instance: dg.DagsterInstance, asset: str) -> dict[str, object]:
-    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-    assert event is not None
-    materialization = event.asset_materialization
-    assert materialization is not None
-    return {name: value.value for name, value in materialization.metadata.items()}
-
-
-def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-
-
-def night(run: Run) -> list[dg.ExecuteInProcessResult]:
-    return [run("detect_delta"), run("process_pending")]
-
-
-def partitions_of(instance: dg.DagsterInstance, asset: str) -> list[str]:
-    found = instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
-    return sorted(str(record.partition_key) for record in found)
 
 
 def test_a_night_publishes_every_collection(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
@@ -127,16 +103,16 @@ def test_a_backfill_waits_while_the_gate_is_closed_and_goes_on_after_a_top_up(
 ) -> None:
     run("detect_delta")
     shop.vendor.ledger.set_balance("bgeraser", Decimal(10))
-    monkeypatch.setattr("bg_pipeline.orchestration.assets._LOOK_S", 0.01)
+    monkeypatch.setattr("bg_pipeline.pipeline.backfill._LOOK_S", 0.01)
     looked = []
 
-    def top_up(parts: Parts) -> list[Gate]:
+    def top_up(accounts: Accounts, policy: Policy, pipeline_run: PipelineRun) -> list[Gate]:
         looked.append(len(shop.vendor.ledger.charges()))
         if len(looked) == 3:
             shop.vendor.ledger.set_balance("bgeraser", Decimal(500))
-        return look_at_all(parts)
+        return read_balances(accounts, policy, pipeline_run)
 
-    monkeypatch.setattr("bg_pipeline.orchestration.assets.look_at_all", top_up)
+    monkeypatch.setattr("bg_pipeline.pipeline.backfill.read_balances", top_up)
     result = run("process_delta", partition_key="shoes")
 
     assert result.success
@@ -211,96 +187,18 @@ def test_no_key_is_in_any_event(shop: Shop, run: Run, instance: dg.DagsterInstan
             assert "canary-key" not in str(event)
 
 
-def test_a_limit_of_credits_leaves_the_rest_pending(
-    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "1")
-    run("detect_delta")
-    run("process_delta", partition_key="shoes")
-
-    assert metadata_of(instance, "cutouts")["pending"] == 1
-    assert sum(c.credits for c in shop.vendor.ledger.charges()) == Decimal(1)
-
-
-def backfill(run: Run, *partition_keys: str, **config: object) -> dg.ExecuteInProcessResult:
-    """What the backfill daemon starts: one run for neighbouring partitions."""
-    tags = {
-        "dagster/asset_partition_range_start": partition_keys[0],
-        "dagster/asset_partition_range_end": partition_keys[-1],
-    }
-    return run("process_delta", tags=tags, run_config={"ops": {"cutouts": {"config": config}}})
-
-
-def test_one_run_of_a_backfill_does_several_collections_and_tells_of_each(
-    shop: Shop, run: Run, instance: dg.DagsterInstance
-) -> None:
-    run("detect_delta")
-    assert backfill(run, "bags", "shoes").success
-
-    records = instance.fetch_materializations(dg.AssetKey("cutouts"), limit=10).records
-    told = {r.partition_key: r.asset_materialization.metadata["published"].value for r in records}  # type: ignore[union-attr]
-    assert told == {"bags": 1, "shoes": 2}
-    assert partitions_of(instance, "review_gallery") == ["bags", "shoes"]
-
-
-def test_a_backfill_stops_at_its_own_limit_of_credits(shop: Shop, run: Run) -> None:
-    run("detect_delta")
-    backfill(run, "bags", "shoes", max_credits=2.0)
-
-    assert len(shop.vendor.ledger.charges()) == 2
-
-
-def test_a_backfill_does_a_sample_of_each_collection(shop: Shop, run: Run) -> None:
-    run("detect_delta")
-    backfill(run, "bags", "shoes", sample=1)
-
-    assert len(shop.vendor.ledger.charges()) == 2
-
-
-def test_a_backfill_of_what_failed_tries_that_and_nothing_else(shop: Shop, run: Run) -> None:
-    shop.put("shoes/broken.png", product(7)[:-25])
-    night(run)
-    shop.put("shoes/new.png", product(8))
-    run("detect_delta")
-    charges = len(shop.vendor.ledger.charges())
-    backfill(run, "shoes", only="failed")
-
-    assert len(shop.vendor.ledger.charges()) == charges
-    assert not (shop.home / "cutouts/shoes/new.png").exists()
-
-
-def test_a_backfill_of_what_changed_leaves_what_is_new(shop: Shop, run: Run) -> None:
-    night(run)
-    shop.put("shoes/0.png", product(50))
-    shop.put("shoes/new.png", product(8))
-    run("detect_delta")
-    backfill(run, "shoes", only="changed")
-
-    assert len(shop.vendor.ledger.charges()) == 4
-    assert not (shop.home / "cutouts/shoes/new.png").exists()
-
-
-def test_a_recipe_change_is_bought_in_the_chosen_collections_only(
-    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    night(run)
-    monkeypatch.setenv("BG_MAX_PIXELS_SENT", "64")
-    run("detect_delta")
-    backfill(run, "bags", apply_recipe_change=True)
-    run("process_pending")
-
-    assert len(shop.vendor.ledger.charges()) == 4
-
-
 def test_a_detection_beside_another_says_who_is_at_it_since_when_and_ends_well(
     shop: Shop, run: Run, instance: dg.DagsterInstance
 ) -> None:
     run("detect_delta")
-    with opened_parts() as parts, leased(parts, "detection", owner_of("the first night")):
+    with (
+        open_pipeline(load_settings()) as pipeline,
+        leased(pipeline.catalogue.leases, DETECTION, owner_of("the first night")),
+    ):
         result = run("detect_delta")
 
     assert result.success
-    said = instance.get_run_by_id(result.run_id).tags["bg_pipeline/left_to_the_other"]  # type: ignore[union-attr]
+    said = instance.get_run_by_id(result.run_id).tags["bg_pipeline/skipped"]  # type: ignore[union-attr]
     assert "Dagster run the firs since 20" in said
 
 

@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.events import DagsterEvent
 
 import bg_pipeline
 from bg_pipeline.core.gate import Gate, Thresholds
 from bg_pipeline.orchestration.balance import EVERY_S, Told, news
 from bg_pipeline.orchestration.definitions import defs, nightly_delta_sync
-from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.runs import WAVE
+from bg_pipeline.orchestration.resources import DELTA, PipelineResource
 from bg_pipeline.orchestration.sensors import delta_dispatch, lost_runs, low_credit_sensor, missed_night
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.pictures import product
@@ -87,7 +85,7 @@ def test_everything_loads_with_an_empty_environment() -> None:
     dg.Definitions.validate_loadable(defs)
 
 
-def test_one_run_is_asked_for_a_wave_however_many_collections_have_work(
+def test_one_run_is_requested_for_a_delta_however_many_collections_have_work(
     shop: Shop, run: Run, instance: dg.DagsterInstance
 ) -> None:
     assert requests(instance) == ([], "nothing is pending")
@@ -100,8 +98,8 @@ def test_one_run_is_asked_for_a_wave_however_many_collections_have_work(
 
     shop.put("bags/8.png", product(8))
     run("detect_delta")
-    (next_wave,), _ = requests(instance)
-    assert next_wave.run_key != first.run_key
+    (next_one,), _ = requests(instance)
+    assert next_one.run_key != first.run_key
 
 
 def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
@@ -120,16 +118,16 @@ def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
     assert again.run_key != first.run_key
 
 
-def test_no_key_comes_again_when_a_dead_run_of_another_wave_is_cleared_away(
+def test_no_key_comes_again_when_a_dead_run_of_another_delta_is_cleared_away(
     shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bg_pipeline.orchestration.runs.GRACE_S", -1.0)
     monkeypatch.setattr("bg_pipeline.core.dispatch.FIRST_WAIT_S", 0.0)
     zombie = instance.create_run_for_job(
-        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={WAVE: "1"}
+        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={DELTA: "1"}
     )
     instance.report_dagster_event(
-        DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
+        dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
     )
     run("detect_delta")
     (first,), _ = requests(instance)
@@ -158,10 +156,10 @@ def test_a_started_run_without_a_sign_of_life_is_marked_as_failed_at_the_second_
 ) -> None:
     monkeypatch.setattr("bg_pipeline.orchestration.runs.GRACE_S", -1.0)
     zombie = instance.create_run_for_job(
-        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={WAVE: "1"}
+        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={DELTA: "1"}
     )
     instance.report_dagster_event(
-        DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
+        dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
     )
     first = lost_runs.evaluate_tick(context(instance))
     status = instance.get_run_by_id(zombie.run_id).status  # type: ignore[union-attr]
@@ -214,7 +212,7 @@ def test_nothing_is_asked_for_while_the_gate_is_closed_and_everything_after_a_to
         assert (asked, "top up" in said) == ([], True)
 
         shop.vendor.ledger.set_balance("bgeraser", Decimal(500))
-        assert "the gate is open" in credit_tick(instance)
+        assert "requests are allowed" in credit_tick(instance)
         keys |= {r.run_key for r in requests(instance)[0]}
 
     assert len(keys) == 3
@@ -269,30 +267,24 @@ def test_the_balance_is_written_down_when_the_gate_moves_and_else_once_an_hour(
 
 
 def test_the_gate_stays_closed_between_the_thresholds(shop: Shop, instance: dg.DagsterInstance) -> None:
-    credits_and_words = [(10, "10 credits are left"), (99, "99 credits are left"), (100, "the gate is open")]
+    credits_and_words = [(10, "10 credits are left"), (99, "99 credits are left"), (100, "requests are allowed")]
     for balance, words in credits_and_words:
         shop.vendor.ledger.set_balance("bgeraser", Decimal(balance))
         assert words in credit_tick(instance)
 
 
 def test_an_engine_without_credits_needs_no_gate(instance: dg.DagsterInstance) -> None:
-    assert credit_tick(instance) == "local: counts no credits, the gate is open"
+    assert credit_tick(instance) == "local: counts no credits, requests are allowed"
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "UTC"])
 @pytest.mark.parametrize("month", [3, 10, 11])
 def test_there_is_one_night_a_day_also_when_the_clocks_change(zone: str, month: int) -> None:
-    schedule = dg.ScheduleDefinition(
-        job=nightly_delta_sync.job, name="x", cron_schedule=nightly_delta_sync.cron_schedule, execution_timezone=zone
-    )
-    start = datetime(2027, month, 1, 12, tzinfo=UTC)
-    ticks = schedule.get_cron_iterator(start.timestamp()) if hasattr(schedule, "get_cron_iterator") else None
-    if ticks is None:
-        from dagster._utils.schedules import schedule_execution_time_iterator
+    from dagster._utils.schedules import schedule_execution_time_iterator
 
-        ticks = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, zone)
+    start = datetime(2027, month, 1, 12, tzinfo=UTC)
     days = []
-    for tick in ticks:
+    for tick in schedule_execution_time_iterator(start.timestamp(), nightly_delta_sync.cron_schedule, zone):
         if tick.timestamp() > (start + timedelta(days=28)).timestamp():
             break
         days.append(tick.astimezone(ZoneInfo(zone)).date())

@@ -1,0 +1,82 @@
+"""Backfills: which items they take, and what they may spend."""
+
+from decimal import Decimal
+
+import dagster as dg
+import pytest
+
+from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.runs import backfill, metadata_of, night, partitions_of
+from bg_pipeline_tests.pictures import product
+
+
+def test_a_limit_of_credits_leaves_the_rest_pending(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "1")
+    run("detect_delta")
+    run("process_delta", partition_key="shoes")
+
+    assert metadata_of(instance, "cutouts")["pending"] == 1
+    assert sum(c.credits for c in shop.vendor.ledger.charges()) == Decimal(1)
+
+
+def test_one_run_of_a_backfill_does_several_collections_and_tells_of_each(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    run("detect_delta")
+    assert backfill(run, "bags", "shoes").success
+
+    records = instance.fetch_materializations(dg.AssetKey("cutouts"), limit=10).records
+    told = {r.partition_key: r.asset_materialization.metadata["published"].value for r in records}  # type: ignore[union-attr]
+    assert told == {"bags": 1, "shoes": 2}
+    assert partitions_of(instance, "review_gallery") == ["bags", "shoes"]
+
+
+def test_a_backfill_stops_at_its_own_limit_of_credits(shop: Shop, run: Run) -> None:
+    run("detect_delta")
+    backfill(run, "bags", "shoes", max_credits=2.0)
+
+    assert len(shop.vendor.ledger.charges()) == 2
+
+
+def test_a_backfill_does_a_sample_of_each_collection(shop: Shop, run: Run) -> None:
+    run("detect_delta")
+    backfill(run, "bags", "shoes", sample=1)
+
+    assert len(shop.vendor.ledger.charges()) == 2
+
+
+def test_a_backfill_of_what_failed_tries_that_and_nothing_else(shop: Shop, run: Run) -> None:
+    shop.put("shoes/broken.png", product(7)[:-25])
+    night(run)
+    shop.put("shoes/new.png", product(8))
+    run("detect_delta")
+    charges = len(shop.vendor.ledger.charges())
+    backfill(run, "shoes", only="failed")
+
+    assert len(shop.vendor.ledger.charges()) == charges
+    assert not (shop.home / "cutouts/shoes/new.png").exists()
+
+
+def test_a_backfill_of_what_changed_leaves_what_is_new(shop: Shop, run: Run) -> None:
+    night(run)
+    shop.put("shoes/0.png", product(50))
+    shop.put("shoes/new.png", product(8))
+    run("detect_delta")
+    backfill(run, "shoes", only="changed")
+
+    assert len(shop.vendor.ledger.charges()) == 4
+    assert not (shop.home / "cutouts/shoes/new.png").exists()
+
+
+def test_a_recipe_change_is_bought_in_the_chosen_collections_only(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(run)
+    monkeypatch.setenv("BG_MAX_PIXELS_SENT", "64")
+    run("detect_delta")
+    backfill(run, "bags", apply_recipe_change=True)
+    run("process_pending")
+
+    assert len(shop.vendor.ledger.charges()) == 4

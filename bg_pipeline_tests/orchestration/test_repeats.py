@@ -1,0 +1,69 @@
+"""A step that failed is repeated, or not, and nothing is bought twice."""
+
+import dagster as dg
+import pytest
+
+from bg_pipeline.errors import StoreError
+from bg_pipeline.stores.file.blobs import FolderStore
+from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.runs import backfill
+
+
+def broken_once(monkeypatch: pytest.MonkeyPatch, folder: str) -> list[str]:
+    """The first picture that is written into this folder fails; returns the names that were tried."""
+    tried: list[str] = []
+    real = FolderStore.write
+
+    def write(store: FolderStore, name: str, data: bytes) -> None:
+        if store._root.name == folder and not name.startswith(".bgp-probe"):
+            tried.append(name)
+            if len(tried) == 1:
+                raise StoreError("the share is away for a moment")
+        real(store, name, data)
+
+    monkeypatch.setattr(FolderStore, "write", write)
+    return tried
+
+
+@pytest.mark.parametrize("job", ["process_pending", "process_delta"])
+def test_a_store_that_is_away_for_a_moment_is_tried_again_and_nothing_is_bought_twice(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    run("detect_delta")
+    tried = broken_once(monkeypatch, "cutouts")
+    result = run(job) if job == "process_pending" else backfill(run, "bags", "shoes")
+
+    assert result.success
+    assert len(tried) == 4
+    assert len(shop.vendor.ledger.charges()) == 3
+
+
+def test_a_step_whose_paid_result_could_not_be_stored_is_not_repeated_by_dagster(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_CONCURRENCY", "1")
+    run("detect_delta")
+    broken_once(monkeypatch, "masters")
+    result = run("process_pending")
+
+    assert not result.success
+    assert dg.DagsterEventType.STEP_UP_FOR_RETRY not in {event.event_type for event in result.all_events}
+
+
+def test_a_repeated_step_spends_under_the_same_cap(shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "2")
+    run("detect_delta")
+    broken_once(monkeypatch, "cutouts")
+    run("process_pending")
+
+    assert len(shop.vendor.ledger.charges()) == 2
+
+
+def test_a_backfill_cannot_spend_more_than_the_settings_allow_a_run(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "1")
+    run("detect_delta")
+    backfill(run, "bags", "shoes", max_credits=50.0)
+
+    assert len(shop.vendor.ledger.charges()) == 1
