@@ -4,19 +4,19 @@ import click
 
 from bg_pipeline.cli import show
 from bg_pipeline.cli.shell import as_json, print_json
-from bg_pipeline.config import load_settings
 from bg_pipeline.core.report import Exit
-from bg_pipeline.steps.alerting import try_targets
-from bg_pipeline.wiring import opened
+from bg_pipeline.pipeline.alerting.notify import try_targets
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 
 
 @click.command("alert-test")
 @as_json
 def alert_test(as_json: bool) -> None:
     """Sends a test to every target; says which took it."""
-    with opened(load_settings()) as parts:
-        results = try_targets(parts)
-        backlog = parts.alerting.outbox.backlog()
+    with open_pipeline(load_settings()) as pipeline:
+        results = try_targets(pipeline.alerting, pipeline.run)
+        backlog = pipeline.alerting.outbox.backlog()
     found = [(target.name, took_it, *backlog.get(target.digest, (0, 0))) for target, took_it in results]
     if as_json:
         print_json([dict(zip(("target", "took_it", "waiting", "given_up"), f, strict=True)) for f in found])

@@ -6,12 +6,21 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bg_pipeline.config import Settings, dagster_home, load_settings
+import click
+
+from bg_pipeline.cli import show
+from bg_pipeline.cli.shell import as_json, print_json
 from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
-from bg_pipeline.steps.gate import look
-from bg_pipeline.steps.parts import Parts
-from bg_pipeline.wiring import opened
+from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.purchasing.gate import read_balance
+from bg_pipeline.settings.reader import dagster_home
+from bg_pipeline.stores import registry as stores
+from bg_pipeline.vendors import registry as vendors
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +40,38 @@ def diagnose() -> Iterator[Finding]:
         yield Finding("settings", False, str(error))
         return
     yield Finding("settings", True, "complete")
+    yield _finding("vendors", _vendors)
+    yield _finding("stores", _stores)
     without = "not set. The command line needs none; Dagster would forget its runs and schedules when it ends"
     yield Finding("DAGSTER_HOME", True, dagster_home() or without)
     if dagster_home():
         yield from _dagster()
     try:
-        with opened(settings) as parts:
-            for name, look_at in _checks(settings, parts):
+        with open_pipeline(settings) as pipeline:
+            for name, look_at in _checks(settings, pipeline):
                 yield _finding(name, look_at)
     except BgPipelineError as error:
         yield Finding("manifest", False, str(error))
+
+
+def _vendors() -> str:
+    """All that are installed. Each is loaded, to see that it can be."""
+    problems = []
+    for each in vendors.installed():
+        try:
+            each.load()
+        except ConfigurationError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    return ", ".join(f"{each.name} ({each.origin})" for each in vendors.installed())
+
+
+def _stores() -> str:
+    found = list(stores.installed())
+    if problems := [each.problem for each in found if each.problem]:
+        raise ConfigurationError("; ".join(problems))
+    return ", ".join(f"{each.example} ({each.origin})" for each in found)
 
 
 def _dagster() -> Iterator[Finding]:
@@ -54,14 +85,15 @@ def _dagster() -> Iterator[Finding]:
         yield Finding(**finding)
 
 
-def _checks(settings: Settings, parts: Parts) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "manifest", lambda: f"{sum(parts.manifest.states().values())} items"
-    yield "source", lambda: _first_key(settings, parts)
-    yield "output", lambda: _writable(parts.outputs.probe, settings.bg_output)
-    yield "masters", lambda: _writable(parts.masters.probe, settings.bg_masters)
-    for provider in parts.providers:
-        yield f"provider {provider}", lambda provider=provider: _balance(parts, provider)  # type: ignore[misc]
-    yield "leases", lambda: _leases(parts)
+def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Callable[[], str]]]:
+    catalogue, accounts = pipeline.catalogue, pipeline.accounts
+    yield "manifest", lambda: f"{sum(catalogue.items.states().values())} items"
+    yield "source", lambda: _first_key(settings, catalogue.source)
+    yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
+    yield "masters", lambda: _writable(accounts.masters.probe, settings.masters.masters)
+    for account in pipeline.policy.accounts:
+        yield f"account {account}", lambda account=account: _balance(pipeline, account)  # type: ignore[misc]
+    yield "leases", lambda: _at_work(catalogue)
 
 
 def _finding(name: str, look_at: Callable[[], str]) -> Finding:
@@ -71,11 +103,13 @@ def _finding(name: str, look_at: Callable[[], str]) -> Finding:
         return Finding(name, False, str(error))
 
 
-def _first_key(settings: Settings, parts: Parts) -> str:
-    first = next(parts.source.list(), None)
+def _first_key(settings: Settings, source: ImageSource) -> str:
+    first = next(source.list(), None)
     if first is None:
-        raise ConfigurationError(f"{settings.source_name} is empty: set BG_SOURCE to the folder with your pictures")
-    return f"{settings.source_name} can be listed; it starts with {first.key}"
+        raise ConfigurationError(
+            f"{settings.catalogue.source_name} is empty: set BG_SOURCE to the folder with your pictures"
+        )
+    return f"{settings.catalogue.source_name} can be listed; it starts with {first.key}"
 
 
 def _writable(probe: Callable[[], None], place: str) -> str:
@@ -83,14 +117,29 @@ def _writable(probe: Callable[[], None], place: str) -> str:
     return f"{place} can be written"
 
 
-def _balance(parts: Parts, provider: str) -> str:
-    balance = parts.removers[provider].balance()
-    gate = look(parts, provider)
+def _balance(pipeline: Pipeline, account: str) -> str:
+    _, accounts, policy, run = pipeline.parts
+    balance = accounts.removers[account].balance()
+    gate = read_balance(accounts, policy, run, account)
     if not gate.is_open:
-        raise ConfigurationError(why_closed(gate, parts.thresholds))
-    return f"{provider} answers" + ("" if balance is None else f"; {balance} credits")
+        raise ConfigurationError(why_closed(gate, policy.thresholds))
+    return f"{account} answers" + ("" if balance is None else f"; {balance} credits")
 
 
-def _leases(parts: Parts) -> str:
-    held = parts.control.leases()
-    return "; ".join(f"{lease.name}: {lease.owner}" for lease, _ in held) or "none held"
+def _at_work(catalogue: Catalogue) -> str:
+    held = [f"{lease.name}: {lease.owner}" for lease, _ in catalogue.leases.leases()]
+    claimed = sorted({f"items: {claim.owner} ({claim.ask.asked_by})" for claim in catalogue.queue.claims()})
+    return "; ".join([*held, *claimed]) or "none held"
+
+
+@click.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Finds what would keep a sync from working."""
+    findings = list(diagnose())
+    if as_json:
+        print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+    else:
+        rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
+        show.console().print(show.grid(("", "check", "found"), rows))
+    click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)

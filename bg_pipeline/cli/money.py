@@ -10,20 +10,31 @@ import click
 
 from bg_pipeline.cli import show
 from bg_pipeline.cli.shell import as_json, print_json
-from bg_pipeline.config import load_settings
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
+from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.records import Attempt, AttemptState
-from bg_pipeline.steps.money import left_of, saved_since, standing
-from bg_pipeline.steps.parts import Parts
-from bg_pipeline.wiring import opened
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.gate import gates_of
+from bg_pipeline.purchasing.money import left_of, saved_since, standing
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 
 _DAY_S = 86_400.0
 _COLUMNS = (
     *("at", "provider", "item", "collection", "run", "became"),
-    *("credits_expected", "credits_charged", "credits_wasted", "seconds", "detail", "answer", "request_id", "work_id"),
+    *(
+        "credits_expected",
+        "credits_charged",
+        "credits_wasted",
+        "seconds",
+        "detail",
+        "answer",
+        "request_id",
+        "purchase_id",
+    ),
 )
-_SHOWN = ("when (UTC)", "provider", "item", "became", "credits", "s", "why")
+_SHOWN = ("when (UTC)", "account", "item", "became", "credits", "s", "why")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula; item names are not ours."""
 
@@ -35,58 +46,61 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @as_json
 def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
     """Every purchase that was tried, and what it cost."""
-    with opened(load_settings()) as parts:
-        since = parts.now() - days * _DAY_S
-        rows = (_row(attempt) for attempt in parts.ledger.log(since, run))
+    with open_pipeline(load_settings()) as pipeline:
+        accounts, clock = pipeline.accounts, pipeline.run
+        since = clock.now() - days * _DAY_S
+        rows = (_row(attempt) for attempt in accounts.ledger.log(since, run))
         if as_csv:
             writer = csv.writer(sys.stdout)
             writer.writerow(_COLUMNS)
             writer.writerows([_cell(row[name]) for name in _COLUMNS] for row in rows)
             return
-        providers = {provider: standing(parts, provider, days) for provider in parts.providers}
-        saved = float(saved_since(parts, since))
+        sums = {name: standing(accounts, clock, name, days) for name in pipeline.policy.accounts}
+        saved = float(saved_since(pipeline.catalogue, since))
         if as_json:
-            print_json({"attempts": list(rows), "providers": providers, "saved": saved})
+            print_json({"attempts": list(rows), "providers": sums, "saved": saved})
             return
-        _show(list(rows), providers, saved, days)
+        _show(list(rows), sums, saved, days)
 
 
 @click.command()
 @click.argument("action", type=click.Choice(["show", "open", "close"]), default="show", metavar="[open|close]")
-@click.argument("provider", required=False, metavar="[PROVIDER]")
-@click.option("--why", metavar="TEXT", default="", help="For whoever meets the gate as you left it.")
+@click.argument("account", required=False, metavar="[ACCOUNT]")
+@click.option("--why", metavar="TEXT", default="", help="A note for others: why you set it so.")
 @as_json
-def gate(action: str, provider: str | None, why: str, as_json: bool) -> None:
+def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
     """Who may be sent anything; open or close a gate by hand."""
-    with opened(load_settings()) as parts:
+    with open_pipeline(load_settings()) as pipeline:
         if action != "show":
-            if provider not in parts.providers:
-                names = ", ".join(parts.providers)
-                raise click.UsageError(f"name one of the providers in BG_PROVIDER: {names}")
+            if account not in pipeline.policy.accounts:
+                names = ", ".join(pipeline.policy.accounts)
+                raise click.UsageError(f"name one of the accounts: {names}")
             wanted = GateState.OPEN if action == "open" else GateState.CLOSED
-            parts.control.change_gate(provider, lambda gate: by_hand(gate, wanted, why, parts.now()))
-        found = list(_gates(parts))
+            now = pipeline.run.now()
+            pipeline.accounts.gates.change_gate(account, lambda gate: by_hand(gate, wanted, why, now))
+        found = list(_gates(pipeline))
     if as_json:
         print_json(found)
         return
     columns = ("provider", "state", "since", "balance", "why")
-    show.console().print(show.grid(columns, [tuple(str(facts[name]) for name in columns) for facts in found]))
+    titles = ("account", *columns[1:])
+    show.console().print(show.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in found]))
 
 
-def _gates(parts: Parts) -> Iterator[dict[str, Any]]:
-    for provider in parts.providers:
-        gate = parts.control.gate(provider)
-        left = left_of(parts, gate)
-        closed = why_closed(gate, parts.thresholds, left)
+def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    accounts, thresholds = pipeline.accounts, pipeline.policy.thresholds
+    for gate in gates_of(accounts, pipeline.policy):
+        left = left_of(accounts, gate)
+        closed = why_closed(gate, thresholds, left)
         yield {
-            "provider": provider,
+            "provider": gate.account,
             "state": gate.state.value,
             "reason": gate.reason.value or None,
             "held_open": gate.held_open,
             "since": show.iso(gate.since) if gate.since else "–",
             "episode": gate.episode,
             "balance": show.number(left),
-            "why": closed if not gate.is_open else _why_open(gate, parts.thresholds),
+            "why": closed if not gate.is_open else _why_open(gate, thresholds),
         }
 
 
@@ -100,9 +114,9 @@ def _row(attempt: Attempt) -> dict[str, Any]:
     ended = attempt.ended_at
     return {
         "at": show.iso(attempt.started_at),
-        "provider": attempt.provider,
+        "provider": attempt.account,
         "item": show.printable(attempt.item_key),
-        "collection": show.printable(attempt.lease_name.removeprefix("collection ")),
+        "collection": show.printable(encode_partition(attempt.collection)),
         "run": attempt.run,
         "became": attempt.state.value,
         "credits_expected": float(attempt.credits_expected),
@@ -112,7 +126,7 @@ def _row(attempt: Attempt) -> dict[str, Any]:
         "detail": show.printable(attempt.detail),
         "answer": show.printable(attempt.answer),
         "request_id": attempt.request_id,
-        "work_id": attempt.work_id,
+        "purchase_id": attempt.purchase_id,
     }
 
 
@@ -129,7 +143,7 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _show(rows: list[dict[str, Any]], providers: dict[str, dict[str, Any]], saved: float, days: int) -> None:
+def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved: float, days: int) -> None:
     out = show.console()
     newest = list(islice(reversed(rows), show.MOST_ROWS))
     out.print(show.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
@@ -138,7 +152,7 @@ def _show(rows: list[dict[str, Any]], providers: dict[str, dict[str, Any]], save
     columns = ("charged", "wasted", "in_doubt", "balance")
     sums = [
         (name, *(show.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
-        for name, facts in providers.items()
+        for name, facts in accounts.items()
     ]
-    out.print(show.grid(("provider", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
+    out.print(show.grid(("account", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
     out.print(f"saved in {days} days by what was bought before: {show.number(saved)} credits")

@@ -41,7 +41,7 @@ class Bars:
         self._what, self._total, self._count = what, total or 0, 0
         self._task = self._bars.add_task(what, total=total)
 
-    def step(self, count: int = 1) -> None:
+    def advance(self, count: int = 1) -> None:
         before, self._count = self._count, self._count + count
         if self._task is not None:
             self._bars.advance(self._task, count)

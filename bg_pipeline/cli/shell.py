@@ -1,12 +1,17 @@
-"""What commands share: who runs them, and JSON for programs."""
+"""Helpers that commands share: the name of a run, an item by its key, and JSON for programs."""
 
 import getpass
 import json
 import os
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+from bg_pipeline.core.records import Entry
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.ports.context import Catalogue, RunName
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -15,6 +20,21 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value))
 
 
-def owner() -> str:
-    """Who holds a lease, for the message that others get."""
-    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+def run_name(command: str) -> RunName:
+    """The name of a run of the command line: what it spends under, and who holds its leases and claims."""
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    owner = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+    return RunName(f"command {moment} {os.getpid()}", command, owner)
+
+
+def known(catalogue: Catalogue, key: str) -> Entry:
+    """
+    The item of this key.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    entry = catalogue.items.entry(key)
+    if entry is None:
+        raise ConfigurationError(f"{key!r} is not in the manifest: write it as `plan` and `failures` show it")
+    return entry

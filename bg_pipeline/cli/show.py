@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bg_pipeline.cli.doctor import Finding
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.records import Attempt, Entry
-from bg_pipeline.core.report import Failure, Summary
-from bg_pipeline.steps.detect import Scan
-from bg_pipeline.steps.trash import Trashed
+from bg_pipeline.core.report import Summary
+from bg_pipeline.pipeline.detect import ScanResult
+from bg_pipeline.pipeline.trash import TrashResult
 
 MOST_ROWS = 40
 
@@ -46,15 +45,15 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequenc
     return table
 
 
-def show_scan(out: Console, scan: Scan, source: str) -> None:
+def show_scan(out: Console, scan: ScanResult, source: str) -> None:
     out.print(
         f"{source}: {scan.listed:,} files, {scan.listed_bytes / 1e6:,.1f} MB; "
         f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
     )
-    if scan.unsettled:
-        out.print(f"{scan.unsettled:,} are still being written to: left as they were until the next look")
-    if scan.regrouped:
-        out.print(f"{scan.regrouped:,} belong to another collection now, by BG_COLLECTION_DEPTH")
+    if scan.still_written:
+        out.print(f"{scan.still_written:,} are still being written to: left as they were until the next look")
+    if scan.moved:
+        out.print(f"{scan.moved:,} belong to another collection now, by BG_COLLECTION_DEPTH")
     for key, why in scan.unreadable.items():
         out.print(f"  {printable(key)}: {why}")
 
@@ -78,12 +77,12 @@ def show_delta(out: Console, delta: Delta) -> None:
     if delta.held:
         cost = number(sum((c.credits for c in delta.held), Decimal(0)))
         out.print(
-            f"held: {len(delta.held)} items were cut by another recipe; cutting them anew costs {cost} credits. "
+            f"held: {len(delta.held)} items were cut by another recipe; cutting them again costs {cost} credits. "
             "They stay as they are until you ask: --apply-recipe-change"
         )
 
 
-def show_trashed(out: Console, trashed: Trashed) -> None:
+def show_trashed(out: Console, trashed: TrashResult) -> None:
     if trashed.moved or trashed.purged:
         out.print(
             f"deleted pictures: {len(trashed.moved)} cutouts went to the trash (back with: bg-pipeline trash restore "
@@ -101,7 +100,7 @@ def show_trash(out: Console, entries: Sequence[Entry], days: int) -> None:
     out.print(f"thrown away after {days} days; put back: bg-pipeline trash restore KEY ...")
 
 
-def show_providers(out: Console, providers: Mapping[str, Mapping[str, Any]]) -> None:
+def show_offers(out: Console, offers: Mapping[str, Mapping[str, Any]]) -> None:
     rows = [
         (
             name,
@@ -110,9 +109,9 @@ def show_providers(out: Console, providers: Mapping[str, Mapping[str, Any]]) -> 
             number(facts["balance"]),
             {True: "yes", False: "no", None: "–"}[facts["enough"]],
         )
-        for name, facts in providers.items()
+        for name, facts in offers.items()
     ]
-    out.print(grid(("provider", "credits", "USD", "balance", "enough"), rows, numbers=(1, 2, 3)))
+    out.print(grid(("vendor", "credits", "USD", "balance", "enough"), rows, numbers=(1, 2, 3)))
 
 
 def show_summary(out: Console, summary: Summary) -> None:
@@ -126,7 +125,7 @@ def show_summary(out: Console, summary: Summary) -> None:
             f"money: {summary.in_doubt} purchases in doubt ({number(summary.credits_in_doubt)} credits if they were "
             f"charged), {summary.wasted} charged without a cutout; `bg-pipeline why KEY` tells each"
         )
-    show_failures(out, summary.failures)
+    show_failures(out, [(f.key, f.state, f.detail) for f in summary.failures])
     if summary.paused:
         out.print(f"paused: {summary.paused}")
     if summary.budget_reached:
@@ -135,10 +134,10 @@ def show_summary(out: Console, summary: Summary) -> None:
         out.print(f"left out: {summary.busy}")
 
 
-def show_failures(out: Console, failures: Sequence[Failure]) -> None:
+def show_failures(out: Console, failures: Sequence[tuple[str, str, str]]) -> None:
+    """Key, state and reason of each."""
     if failures:
-        rows = [(f.key, f.state, f.detail) for f in failures[:MOST_ROWS]]
-        out.print(grid(("item", "state", "why"), rows))
+        out.print(grid(("item", "state", "why"), failures[:MOST_ROWS]))
     if len(failures) > MOST_ROWS:
         out.print(f"and {len(failures) - MOST_ROWS} more: bg-pipeline failures --json")
 
@@ -155,11 +154,11 @@ def story(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "media_type": entry.media_type or None,
         "content_hash": entry.content_hash,
         "output": entry.published.output_name if entry.published else None,
-        "work_id": entry.work_id or None,
+        "purchase_id": entry.purchase_id or None,
         "attempts": [
             {
                 "at": iso(attempt.started_at),
-                "provider": attempt.provider,
+                "provider": attempt.account,
                 "state": attempt.state.value,
                 "credits_expected": float(attempt.credits_expected),
                 "credits_charged": float(attempt.credits_charged),
@@ -178,14 +177,9 @@ def show_story(out: Console, found: Mapping[str, Any]) -> None:
     if found["attempts"]:
         columns = ("at", "provider", "state", "credits_charged", "detail")
         rows_of_attempts = [tuple(str(a[name]) for name in columns) for a in found["attempts"]]
-        out.print(grid(("attempt", "provider", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
+        out.print(grid(("attempt", "account", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
     else:
         out.print("no purchase was ever tried for these bytes and this recipe")
-
-
-def show_findings(out: Console, findings: Sequence[Finding]) -> None:
-    rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
-    out.print(grid(("", "check", "found"), rows))
 
 
 def iso(epoch_s: float) -> str:

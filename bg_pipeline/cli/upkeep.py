@@ -8,20 +8,20 @@ import click
 
 from bg_pipeline.cli import show
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.cli.shell import as_json, owner, print_json
-from bg_pipeline.config import Settings, load_settings
+from bg_pipeline.cli.shell import as_json, print_json, run_name
 from bg_pipeline.core.keys import encode_partition, gallery_page, master_name
 from bg_pipeline.core.records import Entry
 from bg_pipeline.core.rehash import Slice
 from bg_pipeline.core.report import Exit
-from bg_pipeline.outputs.folder import FolderStore
-from bg_pipeline.steps import review as reviews
-from bg_pipeline.steps.adopt import adopt as run_adopt
-from bg_pipeline.steps.detect import plan
-from bg_pipeline.steps.parts import Parts
-from bg_pipeline.steps.rebuild import rebuild as run_rebuild
-from bg_pipeline.steps.verify import Damage, verify
-from bg_pipeline.wiring import opened
+from bg_pipeline.pipeline import review as reviews
+from bg_pipeline.pipeline.adopt import adopt as run_adopt
+from bg_pipeline.pipeline.detect import plan
+from bg_pipeline.pipeline.rebuild import rebuild as run_rebuild
+from bg_pipeline.pipeline.verify import Damage, verify
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.vendors.registry import suffixes
+from bg_pipeline.wiring import folder_of, open_pipeline
+from bg_pipeline.wiring.settings import Settings, load_settings
 
 
 def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Slice | None:
@@ -39,8 +39,8 @@ def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
 @as_json
 def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
     """Reads what is on show and compares it with the record."""
-    with opened(load_settings()) as parts, Bars() as bars:
-        found = verify(parts, bars, subset, masters=masters)
+    with Bars() as bars, open_pipeline(load_settings(), run_name("check"), progress=bars) as pipeline:
+        found = verify(pipeline.catalogue, pipeline.accounts, pipeline.run, subset, masters=masters)
     damaged = found.damaged + found.damaged_masters
     if as_json:
         print_json(
@@ -48,7 +48,7 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
                 "outputs": found.outputs,
                 "masters": found.masters,
                 "damaged": [_damage(d, "key", "output") for d in found.damaged],
-                "damaged_masters": [_damage(d, "work_id", "master") for d in found.damaged_masters],
+                "damaged_masters": [_damage(d, "purchase_id", "master") for d in found.damaged_masters],
             }
         )
     else:
@@ -62,9 +62,9 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
 @as_json
 def rebuild(as_json: bool) -> None:
     """Brings a lost manifest back from masters and outputs."""
-    with opened(load_settings()) as parts, Bars() as bars:
-        found = run_rebuild(parts, owner(), bars)
-        next_sync = _next_sync(parts)
+    with Bars() as bars, open_pipeline(load_settings(), run_name("rebuild"), progress=bars) as pipeline:
+        found = run_rebuild(*pipeline.parts)
+        next_sync = _next_sync(pipeline)
     if as_json:
         print_json(
             {
@@ -100,10 +100,10 @@ def rebuild(as_json: bool) -> None:
 @as_json
 def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
     """Takes over cutouts that another tool made."""
-    with opened(load_settings()) as parts, Bars() as bars:
-        files = FolderStore(folder) if folder else parts.outputs
-        found = run_adopt(parts, owner(), files, bars, dry_run=dry_run)
-        next_sync = None if dry_run else _next_sync(parts)
+    with Bars() as bars, open_pipeline(load_settings(), run_name("adopt"), progress=bars) as pipeline:
+        files = folder_of(folder) if folder else pipeline.catalogue.outputs
+        found = run_adopt(*pipeline.parts, files, suffixes=suffixes(), dry_run=dry_run)
+        next_sync = None if dry_run else _next_sync(pipeline)
     if as_json:
         print_json(
             {
@@ -132,21 +132,21 @@ def review(decision: str, keys: tuple[str, ...], as_json: bool) -> None:
     if (decision == "list") == bool(keys):
         raise click.UsageError("name the items to approve or reject, as `bg-pipeline review` lists them")
     settings = load_settings()
-    with opened(settings) as parts:
+    with open_pipeline(settings) as pipeline:
         if decision == "list":
-            _show_waiting([_case(settings, entry) for entry in reviews.waiting(parts)], as_json)
+            _show_waiting([_case(settings, entry) for entry in reviews.waiting(pipeline.catalogue)], as_json)
         else:
-            _show_decided(parts, decision, keys, as_json)
+            _show_decided(pipeline, decision, keys, as_json)
 
 
 def _case(settings: Settings, entry: Entry) -> dict[str, Any]:
-    page = Path(settings.bg_gallery, gallery_page(entry.collection))
+    page = Path(settings.catalogue.gallery, gallery_page(entry.collection))
     return {
         "key": entry.key,
         "collection": encode_partition(entry.collection),
         "why": entry.detail,
         "page": str(page) if page.exists() else None,
-        "master": f"{settings.bg_masters}/{master_name(entry.work_id)}",
+        "master": f"{settings.masters.masters}/{master_name(entry.purchase_id)}",
     }
 
 
@@ -158,12 +158,15 @@ def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     click.echo("decide: bg-pipeline review approve|reject KEY" if waiting else "nothing waits for a review")
 
 
-def _show_decided(parts: Parts, decision: str, keys: Sequence[str], as_json: bool) -> None:
-    decide = reviews.approve if decision == "approve" else reviews.reject
+def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_json: bool) -> None:
+    catalogue = pipeline.catalogue
     decided: list[str] = []
     for key in keys:
         if key not in decided:  # it may have the same picture as one before
-            decided += decide(parts, key)
+            if decision == "approve":
+                decided += reviews.approve(catalogue, pipeline.accounts, pipeline.policy, key)
+            else:
+                decided += reviews.reject(catalogue, key)
     if as_json:
         print_json({"decision": decision, "keys": decided})
         return
@@ -172,8 +175,8 @@ def _show_decided(parts: Parts, decision: str, keys: Sequence[str], as_json: boo
         click.echo(f"{show.printable(key)}: {then}")
 
 
-def _next_sync(parts: Parts) -> dict[str, float]:
-    delta = plan(parts)
+def _next_sync(pipeline: Pipeline) -> dict[str, float]:
+    delta = plan(pipeline.catalogue, pipeline.accounts, pipeline.policy)
     return {"purchases": delta.purchases, "credits": float(delta.credits)}
 
 

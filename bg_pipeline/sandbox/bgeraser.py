@@ -1,4 +1,4 @@
-"""bgeraser's two surfaces: the tools under /api/tools/ with /api/account, and the remove.bg-like /v1/."""
+"""bgeraser's two APIs: the tools under /api/tools/ with /api/account, and the remove.bg-like /v1/."""
 
 import asyncio
 import math
@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bg_pipeline.sandbox.cutting import Cutter
 from bg_pipeline.sandbox.faults import FaultKind
-from bg_pipeline.sandbox.frame import Drawing, Offer, Order, Refused, Result, Surface, bearer, spoiled
-from bg_pipeline.sandbox.ledger import Provider, json_number
+from bg_pipeline.sandbox.forms import read_form
+from bg_pipeline.sandbox.ledger import Vendor, json_number
+from bg_pipeline.sandbox.paid_endpoint import Drawing, Offer, Order, PaidEndpoint, Refused, Result, bearer, spoiled
 from bg_pipeline.sandbox.pictures import File, UnreadablePicture, decode, encode
-from bg_pipeline.sandbox.removebg import RemoveBg
+from bg_pipeline.sandbox.removebg.endpoint import RemoveBg
+from bg_pipeline.sandbox.segmenter import Segmenter
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline.sandbox.uploads import read_form
 
-PROVIDER: Final[Provider] = "bgeraser"
+VENDOR: Final[Vendor] = "bgeraser"
 
 PRICE = Decimal(1)
 """Credits a call, whatever the tool; bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11."""
@@ -58,7 +58,7 @@ def _unchanged(picture: Image.Image) -> Image.Image:
     return picture
 
 
-class _Tool(Surface[float]):
+class _Tool(PaidEndpoint[float]):
     """
     Answers as the vendor does, out of the sandbox's state.
 
@@ -71,11 +71,11 @@ class _Tool(Surface[float]):
     tools do to a picture; their parameters are not documented, so none is looked at.
     """
 
-    provider = PROVIDER
+    vendor = VENDOR
     delivers_by_url = True
 
-    def __init__(self, state: SandboxState, cutter: Cutter, effect: Callable[[Image.Image], Image.Image]) -> None:
-        super().__init__(state, cutter)
+    def __init__(self, state: SandboxState, segmenter: Segmenter, effect: Callable[[Image.Image], Image.Image]) -> None:
+        super().__init__(state, segmenter)
         self._effect = effect
 
     def key_of(self, request: Request) -> str:
@@ -125,14 +125,14 @@ class _Tool(Surface[float]):
 
 class _V1(RemoveBg):
     """
-    The surface of bgeraser.ink/api-docs (read 2026-11), which claims remove.bg's parameters, answers and errors.
+    The API of bgeraser.ink/api-docs (read 2026-11), which claims remove.bg's parameters, answers and errors.
 
     Documented there: the path, X-Api-Key, `image_file` and `size`, an image as the answer, plans that count calls.
     Assumed: that the rest is remove.bg's to the letter, /v1/account too, that every call costs 1 credit whatever its
     size, and that no limit of a minute is counted in megapixels.
     """
 
-    provider = PROVIDER
+    vendor = VENDOR
     preview_price = PRICE
 
     def units(self, megapixels: float) -> int:  # noqa: ARG002 - calls are counted
@@ -142,21 +142,21 @@ class _V1(RemoveBg):
 class Bgeraser:
     """All that bgeraser serves."""
 
-    def __init__(self, state: SandboxState, cutter: Cutter) -> None:
+    def __init__(self, state: SandboxState, segmenter: Segmenter) -> None:
         self._state = state
         self._tools = {
-            name: _Tool(state, cutter, effect)
+            name: _Tool(state, segmenter, effect)
             for name, effect in {
-                "bg-removal": cutter.cut_out,
+                "bg-removal": segmenter.cut_out,
                 "upscale": _upscale,
                 "generative-expand": _expand,
                 "generative-fill": _unchanged,
                 "crop": _crop,
-                "magic-select": cutter.cut_out,
+                "magic-select": segmenter.cut_out,
                 "brush": _unchanged,
             }.items()
         }
-        self._v1 = _V1(state, cutter)
+        self._v1 = _V1(state, segmenter)
 
     def routes(self) -> list[Route]:
         return [
@@ -171,7 +171,7 @@ class Bgeraser:
     async def _account(self, request: Request) -> Response:
         if not self._state.accepts_key(bearer(request)):
             return _error(FaultKind.BAD_KEY)
-        balance = self._state.balance(PROVIDER)
+        balance = self._state.balance(VENDOR)
         numbers = {"remaining": json_number(balance.remaining), "total": json_number(balance.total)}
         return JSONResponse({"success": True, "data": {"plan": "sandbox", "credits": numbers}})
 

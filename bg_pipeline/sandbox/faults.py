@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.sandbox.ledger import Provider
+from bg_pipeline.sandbox.ledger import Vendor
 
 
 class FaultKind(StrEnum):
@@ -91,7 +91,7 @@ class Fault(BaseModel):
     kind: FaultKind = Field(strict=False)
     times: int = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
-    provider: Provider | None = None
+    vendor: Vendor | None = None
     """Whose calls are counted and spoiled; None is everybody's."""
     # Other text cannot be sent as a header, and would turn the 429 into a 500.
     retry_after: str | None = Field(default="1", pattern="^([!-~]+( +[!-~]+)*)?$")
@@ -165,18 +165,18 @@ class FaultPlan:
         with self._lock:
             return {kind.value: count for kind, count in sorted(self._done.items())}
 
-    def next_call(self, provider: Provider) -> Fault | None:
+    def next_call(self, vendor: Vendor) -> Fault | None:
         """Move on by one call; gives the fault that spoils it."""
         with self._lock:
-            fault = self._scripted(provider) or self.chance.fault(self._calls, self._now())
+            fault = self._scripted(vendor) or self.chance.fault(self._calls, self._now())
             self._calls += 1
             if fault is not None:
                 self._done[fault.kind] += 1
             return fault
 
-    def _scripted(self, provider: Provider) -> Fault | None:
+    def _scripted(self, vendor: Vendor) -> Fault | None:
         for place, fault in enumerate(self._script):
-            if fault.provider not in {None, provider}:
+            if fault.vendor not in {None, vendor}:
                 continue
             if fault.after:
                 self._script[place] = fault.model_copy(update={"after": fault.after - 1})

@@ -8,20 +8,20 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import Literal, Self
 
-Provider = Literal["bgeraser", "removebg", "photoroom"]
+Vendor = Literal["bgeraser", "removebg", "photoroom"]
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One result that was made and paid for, at a price of 0 where the key was a free one."""
 
-    provider: Provider
-    surface: str
+    vendor: Vendor
+    endpoint: str
     """Path of the call."""
     sha256: str
     """Of the image as it was received."""
     credits: Decimal
-    """In the provider's unit: credits, or images at Photoroom."""
+    """In the vendor's unit: credits, or images at Photoroom."""
     time: datetime
 
 
@@ -36,7 +36,7 @@ class Balance:
 class Ledger:
     """Append-only, and safe to use from several threads."""
 
-    def __init__(self, credits_of: Mapping[Provider, Decimal], now: Callable[[], float]) -> None:
+    def __init__(self, credits_of: Mapping[Vendor, Decimal], now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
         self._now = now
         self._remaining = dict(credits_of)
@@ -57,7 +57,7 @@ class Ledger:
         with self._lock:
             return tuple(self._charges)
 
-    def balance(self, provider: Provider, lag_s: float = 0.0) -> Balance:
+    def balance(self, vendor: Vendor, lag_s: float = 0.0) -> Balance:
         """
         What calls in flight have reserved is no longer part of what remains.
 
@@ -65,30 +65,30 @@ class Ledger:
             lag_s: charges younger than this do not show yet.
         """
         with self._lock:
-            total = self._total[provider]
+            total = self._total[vendor]
             since = datetime.fromtimestamp(self._now() - lag_s, UTC)
             fresh = takewhile(lambda charge: charge.time > since, reversed(self._charges))
-            unseen = sum((charge.credits for charge in fresh if charge.provider == provider), Decimal(0))
-            return Balance(min(total, self._remaining[provider] + unseen), total)
+            unseen = sum((charge.credits for charge in fresh if charge.vendor == vendor), Decimal(0))
+            return Balance(min(total, self._remaining[vendor] + unseen), total)
 
-    def set_balance(self, provider: Provider, amount: Decimal) -> None:
+    def set_balance(self, vendor: Vendor, amount: Decimal) -> None:
         with self._lock:
-            self._remaining[provider] = self._total[provider] = amount
+            self._remaining[vendor] = self._total[vendor] = amount
 
-    def reserve(self, provider: Provider, amount: Decimal) -> "Reservation | None":
+    def reserve(self, vendor: Vendor, amount: Decimal) -> "Reservation | None":
         """Set `amount` aside for one call; None when the balance does not cover it."""
         with self._lock:
-            if self._remaining[provider] < amount:
+            if self._remaining[vendor] < amount:
                 return None
-            self._remaining[provider] -= amount
-        return Reservation(self, provider, amount)
+            self._remaining[vendor] -= amount
+        return Reservation(self, vendor, amount)
 
-    def _give_back(self, provider: Provider, amount: Decimal) -> None:
+    def _give_back(self, vendor: Vendor, amount: Decimal) -> None:
         with self._lock:
-            self._remaining[provider] += amount
+            self._remaining[vendor] += amount
 
-    def _record(self, provider: Provider, surface: str, sha256: str, amount: Decimal) -> None:
-        charge = Charge(provider, surface, sha256, amount, datetime.fromtimestamp(self._now(), UTC))
+    def _record(self, vendor: Vendor, endpoint: str, sha256: str, amount: Decimal) -> None:
+        charge = Charge(vendor, endpoint, sha256, amount, datetime.fromtimestamp(self._now(), UTC))
         with self._lock:
             self._charges.append(charge)
 
@@ -96,14 +96,14 @@ class Ledger:
 class Reservation:
     """Credits set aside; leaving the `with` block without a charge gives them back."""
 
-    def __init__(self, ledger: Ledger, provider: Provider, amount: Decimal) -> None:
+    def __init__(self, ledger: Ledger, vendor: Vendor, amount: Decimal) -> None:
         self._ledger = ledger
-        self._provider = provider
+        self._vendor = vendor
         self._amount = amount
         self._charged = False
 
-    def charge(self, surface: str, sha256: str) -> None:
-        self._ledger._record(self._provider, surface, sha256, self._amount)  # noqa: SLF001 - two halves of one ledger
+    def charge(self, endpoint: str, sha256: str) -> None:
+        self._ledger._record(self._vendor, endpoint, sha256, self._amount)  # noqa: SLF001 - two halves of one ledger
         self._charged = True
 
     def __enter__(self) -> Self:
@@ -111,7 +111,7 @@ class Reservation:
 
     def __exit__(self, *_: object) -> None:
         if not self._charged:
-            self._ledger._give_back(self._provider, self._amount)  # noqa: SLF001 - as above
+            self._ledger._give_back(self._vendor, self._amount)  # noqa: SLF001 - as above
 
 
 def json_number(amount: Decimal) -> int | float:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.sandbox.cutting import Cut
+from bg_pipeline.sandbox.broken_responses import WireProtocol
+from bg_pipeline.sandbox.segmenter import CutAlpha
 from bg_pipeline.sandbox.server import create_app
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline.sandbox.wire import WireProtocol
 
 HOST = "127.0.0.1"
 
@@ -21,7 +21,7 @@ GRACE_S = 1.0
 """How long calls in flight may go on when the sandbox stops; then their connections are dropped."""
 
 
-def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut: Cut | None = None) -> None:
+def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut: CutAlpha | None = None) -> None:
     """
     Serve until interrupted; `port` 0 takes a free one.
 
@@ -43,7 +43,7 @@ def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut
 class RunningSandbox:
     """A sandbox in a thread of this process, serving since it was made."""
 
-    def __init__(self, state: SandboxState, cut: Cut, port: int = 0) -> None:
+    def __init__(self, state: SandboxState, cut: CutAlpha, port: int = 0) -> None:
         self.state = state
         listener = _listening(port)
         self.base_url = _base_url(listener)
@@ -60,7 +60,7 @@ class RunningSandbox:
 
 
 @contextlib.contextmanager
-def running_sandbox(state: SandboxState | None = None, cut: Cut | None = None) -> Iterator[RunningSandbox]:
+def running_sandbox(state: SandboxState | None = None, cut: CutAlpha | None = None) -> Iterator[RunningSandbox]:
     """Serve on a free port for as long as the block lasts; `cut` None takes `imaging.grabcut`."""
     sandbox = RunningSandbox(state or SandboxState(), cut or _default_cut())
     try:
@@ -70,7 +70,7 @@ def running_sandbox(state: SandboxState | None = None, cut: Cut | None = None) -
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, state: SandboxState, cut: Cut) -> None:
+    def __init__(self, state: SandboxState, cut: CutAlpha) -> None:
         super().__init__(
             uvicorn.Config(
                 create_app(state, cut),
@@ -117,7 +117,7 @@ def _base_url(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-def _default_cut() -> Cut:
+def _default_cut() -> CutAlpha:
     # Here, because it loads OpenCV, which is an extra.
     try:
         from bg_pipeline.imaging.grabcut import cut_alpha  # noqa: PLC0415

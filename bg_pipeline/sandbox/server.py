@@ -10,24 +10,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bg_pipeline.sandbox.bgeraser import Bgeraser
-from bg_pipeline.sandbox.cutting import Cut, Cutter
 from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, sentence
-from bg_pipeline.sandbox.ledger import Provider, json_number
-from bg_pipeline.sandbox.photoroom import Photoroom
-from bg_pipeline.sandbox.removebg import RemoveBg
+from bg_pipeline.sandbox.ledger import Vendor, json_number
+from bg_pipeline.sandbox.photoroom.service import Photoroom
+from bg_pipeline.sandbox.removebg.endpoint import RemoveBg
+from bg_pipeline.sandbox.segmenter import CutAlpha, Segmenter
 from bg_pipeline.sandbox.state import UNLIMITED, Limits, Plan, SandboxState
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def create_app(state: SandboxState, cut: Cut) -> Starlette:
-    """Answers that go wrong below HTTP need `wire.WireProtocol`; all others work on any server."""
-    cutter = Cutter(cut)
+def create_app(state: SandboxState, cut: CutAlpha) -> Starlette:
+    """Answers that go wrong below HTTP need `broken_responses.WireProtocol`; all others work on any server."""
+    segmenter = Segmenter(cut)
     return Starlette(
         routes=[
-            *Bgeraser(state, cutter).routes(),
-            *RemoveBg(state, cutter).routes(),
-            *Photoroom(state, cutter).routes(),
+            *Bgeraser(state, segmenter).routes(),
+            *RemoveBg(state, segmenter).routes(),
+            *Photoroom(state, segmenter).routes(),
             *_Control(state).routes(),
         ]
     )
@@ -38,11 +38,11 @@ class _StateChange(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    credits: dict[Provider, Annotated[Decimal, Field(ge=0)]] = {}
+    credits: dict[Vendor, Annotated[Decimal, Field(ge=0)]] = {}
     latency_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     lag_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     limits: Limits = UNLIMITED
-    limits_of: dict[Provider, Limits] = {}
+    limits_of: dict[Vendor, Limits] = {}
     faults: list[Fault] = []
     chance: Chance = NO_CHANCE
     photoroom_plan: Plan = "basic"
@@ -63,8 +63,8 @@ class _Control:
         ledger = self._state.ledger
         charges = [
             {
-                "provider": charge.provider,
-                "surface": charge.surface,
+                "provider": charge.vendor,
+                "endpoint": charge.endpoint,
                 "sha256": charge.sha256,
                 "credits": json_number(charge.credits),
                 "time": charge.time.isoformat(),
@@ -75,14 +75,14 @@ class _Control:
 
     async def _show_state(self, _: Request) -> Response:
         state = self._state
-        providers: tuple[Provider, ...] = get_args(Provider)
+        vendors: tuple[Vendor, ...] = get_args(Vendor)
         return JSONResponse(
             {
-                "credits": {name: json_number(state.ledger.balance(name).remaining) for name in providers},
+                "credits": {name: json_number(state.ledger.balance(name).remaining) for name in vendors},
                 "latency_s": state.latency_s,
                 "lag_s": state.lag_s,
                 "limits": state.limits.model_dump(),
-                "limits_of": {name: state.limits_of[name].model_dump() for name in providers},
+                "limits_of": {name: state.limits_of[name].model_dump() for name in vendors},
                 "faults": [fault.as_json() for fault in state.faults.remaining()],
                 "chance": state.faults.chance.model_dump(),
                 "photoroom_plan": state.photoroom_plan,
@@ -99,11 +99,11 @@ class _Control:
 
     def _apply(self, change: _StateChange) -> None:
         state = self._state
-        for provider, amount in change.credits.items():
-            state.ledger.set_balance(provider, amount)
+        for vendor, amount in change.credits.items():
+            state.ledger.set_balance(vendor, amount)
         state.limits = _changed(state.limits, change.limits)
-        for provider, limits in change.limits_of.items():
-            state.limits_of[provider] = _changed(state.limits_of[provider], limits)
+        for vendor, limits in change.limits_of.items():
+            state.limits_of[vendor] = _changed(state.limits_of[vendor], limits)
         state.faults.chance = _changed(state.faults.chance, change.chance)
         if "latency_s" in change.model_fields_set:
             state.latency_s = change.latency_s

@@ -13,9 +13,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, FaultKind, FaultPlan
-from bg_pipeline.sandbox.ledger import Balance, Ledger, Provider
+from bg_pipeline.sandbox.ledger import Balance, Ledger, Vendor
 
-DEFAULT_CREDITS: Mapping[Provider, Decimal] = {
+ANY_KEYS: Mapping[Vendor, str] = {"bgeraser": "bge_any", "removebg": "any", "photoroom": "any"}
+"""A key that each takes. bgeraser's prefix tells its account from Photoroom's, where both have the same path."""
+
+DEFAULT_CREDITS: Mapping[Vendor, Decimal] = {
     "bgeraser": Decimal(1000),
     "removebg": Decimal(1000),
     "photoroom": Decimal(1000),
@@ -42,7 +45,7 @@ REAL_TIME = Clock()
 
 
 class Limits(BaseModel):
-    """None is unlimited; each provider is counted by itself."""
+    """None is unlimited; each vendor is counted by itself."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -64,7 +67,7 @@ def _smaller(one: int | None, other: int | None) -> int | None:
 
 UNLIMITED = Limits()
 
-LIMITS_OF: Mapping[Provider, Limits] = {
+LIMITS_OF: Mapping[Vendor, Limits] = {
     "bgeraser": UNLIMITED,
     "removebg": Limits(per_minute=500),
     "photoroom": UNLIMITED,
@@ -86,7 +89,7 @@ class Allowance:
 
 class Limiter:
     """
-    Counts the calls of one provider in minutes, each opened by the first call after the last had ended.
+    Counts the calls of one vendor in minutes, each opened by the first call after the last had ended.
 
     So does remove.bg (recorded traffic of its Ruby client, 2020-06). Belongs to the event loop's thread.
     """
@@ -174,11 +177,11 @@ class SandboxState:
 
     def __init__(
         self,
-        credits_of: Mapping[Provider, Decimal] = DEFAULT_CREDITS,
+        credits_of: Mapping[Vendor, Decimal] = DEFAULT_CREDITS,
         *,
         latency_s: float = 0.0,
         limits: Limits = UNLIMITED,
-        limits_of: Mapping[Provider, Limits] = LIMITS_OF,
+        limits_of: Mapping[Vendor, Limits] = LIMITS_OF,
         faults: Iterable[Fault] = (),
         chance: Chance = NO_CHANCE,
         keys: frozenset[str] | None = None,
@@ -189,34 +192,34 @@ class SandboxState:
     ) -> None:
         """
         Args:
-            credits_of: providers left out have `DEFAULT_CREDITS`.
-            limits: hold for every provider; `limits_of` holds as well.
+            credits_of: vendors left out have `DEFAULT_CREDITS`.
+            limits: hold for every vendor; `limits_of` holds as well.
             lag_s: how long a charge takes to show in the account.
         """
         self.ledger = Ledger({**DEFAULT_CREDITS, **credits_of}, clock.now)
         self.latency_s = latency_s
         self.limits = limits
-        self.limits_of: dict[Provider, Limits] = {**LIMITS_OF, **limits_of}
+        self.limits_of: dict[Vendor, Limits] = {**LIMITS_OF, **limits_of}
         self.faults = FaultPlan(faults, chance, clock.now)
         self.results = ResultStore(url_ttl_s, clock.now)
         self.lag_s = lag_s
         self.photoroom_plan: Plan = photoroom_plan
         self.clock = clock
         self._keys = keys
-        self._limiters: defaultdict[Provider, Limiter] = defaultdict(lambda: Limiter(clock.now))
+        self._limiters: defaultdict[Vendor, Limiter] = defaultdict(lambda: Limiter(clock.now))
 
     def accepts_key(self, key: str) -> bool:
         return bool(key) if self._keys is None else key in self._keys
 
-    def limiter(self, provider: Provider) -> Limiter:
-        return self._limiters[provider]
+    def limiter(self, vendor: Vendor) -> Limiter:
+        return self._limiters[vendor]
 
-    def limits_on(self, provider: Provider) -> Limits:
-        return self.limits.and_also(self.limits_of[provider])
+    def limits_on(self, vendor: Vendor) -> Limits:
+        return self.limits.and_also(self.limits_of[vendor])
 
-    def balance(self, provider: Provider) -> Balance:
+    def balance(self, vendor: Vendor) -> Balance:
         """As the account tells it."""
-        return self.ledger.balance(provider, self.lag_s)
+        return self.ledger.balance(vendor, self.lag_s)
 
     async def wait_out_latency(self, started_at: float) -> None:
         """Return no earlier than `latency_s` after `started_at`."""

@@ -6,8 +6,8 @@ The deployment keeps Dagster's records and the manifest in PostgreSQL; `dagster 
 
 import os
 import re
+import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from bg_pipeline.manifest.control import SqlControl
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.leases import SqlLeases
+from bg_pipeline.ports.context import DETECTION
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline.steps.detect import LEASE
-from bg_pipeline_tests.deployment import BIN, INSTANCE, ROOT, Deployment, answers, deployed, descendants, free_port
+from bg_pipeline_tests.deployment import INSTANCE, ROOT, Deployment, deployed, descendants, developing
 from bg_pipeline_tests.pictures import product
 
 pytestmark = pytest.mark.processes
@@ -147,14 +148,15 @@ def test_a_night_is_two_runs_however_many_collections_it_has(deployment: Deploym
 
 def test_a_second_night_says_who_is_at_it_and_ends(deployment: Deployment) -> None:
     database = Database(deployment.env["BG_STATE"])
-    lease = SqlControl(database).acquire(LEASE, "the first night", 120.0)
+    leases = SqlLeases(database, catalogue_id(database))
+    lease = leases.acquire(DETECTION, "the first night", 120.0)
     run = deployment.launch("detect_delta")
     deployment.until("it has ended", lambda: deployment.status(run) == "SUCCESS")
-    SqlControl(database).release(lease)
+    leases.release(lease)
     database.close()
 
     (tags,) = [r["tags"] for r in deployment.runs() if r["runId"] == run]
-    said = {tag["key"]: tag["value"] for tag in tags}["bg_pipeline/left_to_the_other"]
+    said = {tag["key"]: tag["value"] for tag in tags}["bg_pipeline/skipped"]
     assert "the first night" in said
     assert "ends at" in said
 
@@ -262,43 +264,63 @@ def test_a_run_that_dies_with_its_code_server_blocks_no_night_and_is_cleared_awa
     bought_once(deployment, before, names, extra=2)
 
 
-def test_plain_dagster_dev_finds_the_code_location_and_runs_its_schedule_and_sensors(tmp_path: Path) -> None:
-    (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster" / "dagster.yaml").write_text(INSTANCE.read_text())
-    (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
-    port = free_port()
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster")}
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [BIN / "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=tmp_path,
-            env=env,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        made = Deployment(tmp_path, SandboxState(), f"http://127.0.0.1:{port}", env, {"dev": process})
-        try:
-            made.until("the webserver answers", lambda: answers(made.url))
-            found = made.ask(
-                """
-                { workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
-                    __typename ... on RepositoryLocation { repositories {
-                        schedules { name scheduleState { status } }
-                        sensors { name sensorState { status } } } } } } } } }
-                """
-            )["workspaceOrError"]["locationEntries"]
-        finally:
-            made.stop()
+_SWITCHES = """
+{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
+    __typename ... on RepositoryLocation { repositories {
+        schedules { name scheduleState { status } }
+        sensors { name sensorState { status } } } } } } } } }
+"""
 
-    assert [location["name"] for location in found] == ["bg_pipeline"]
-    (repository,) = found[0]["locationOrLoadError"]["repositories"]
-    states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
-    states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
-    assert states == dict.fromkeys(
-        [
-            "nightly_delta_sync",
-            *("delta_dispatch", "low_credit_sensor", "missed_night", "lost_runs", "old_runs", "alerts", "failed_runs"),
-        ],
-        "RUNNING",
-    )
+RUNNING = dict.fromkeys(
+    [
+        "nightly_delta_sync",
+        *("delta_dispatch", "low_credit_sensor", "missed_night", "lost_runs", "old_runs", "alerts", "failed_runs"),
+    ],
+    "RUNNING",
+)
+
+
+def switches(deployment: Deployment) -> dict[str, str]:
+    """Schedules and sensors of the one code location, by what a person left them at."""
+    (location,) = deployment.ask(_SWITCHES)["workspaceOrError"]["locationEntries"]
+    assert location["name"] == "bg_pipeline"
+    (repository,) = location["locationOrLoadError"]["repositories"]
+    found = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
+    return found | {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The repository, as far as Dagster looks at it, with a home that `make dev` would make."""
+    for name in ("Makefile", "dg.toml", "pyproject.toml", "workspace.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "bg_pipeline").symlink_to(ROOT / "bg_pipeline")
+    (tmp_path / ".dagster").mkdir()
+    shutil.copy(INSTANCE, tmp_path / ".dagster")
+    return tmp_path
+
+
+def test_what_is_switched_off_under_dagster_dev_stays_off_under_dg_dev_and_a_webserver_of_its_own(clone: Path) -> None:
+    """All three know the schedule and the sensors by the same name of the same code location."""
+    with developing(clone, "dagster", "dev") as made:
+        assert switches(made) == RUNNING
+        made.switch_off("old_runs")
+        made.switch_off_schedule("nightly_delta_sync")
+    off = RUNNING | {"old_runs": "STOPPED", "nightly_delta_sync": "STOPPED"}
+    for command in (("dg", "dev"), ("dagster-webserver", "-w", "workspace.yaml")):
+        with developing(clone, *command) as made:
+            assert switches(made) == off, command
+
+
+def test_make_dev_warns_of_nothing_while_it_finds_and_publishes_what_is_new(clone: Path) -> None:
+    shutil.rmtree(clone / ".dagster")
+    (clone / "images" / "shoes").mkdir(parents=True)
+    (clone / "images" / "shoes" / "1.png").write_bytes(product(1))
+    with developing(clone, "make", "dev", "RUN=", "UV=/bin/true") as made:
+        detect(made)
+        made.until("it is published", lambda: made.outputs() == ["shoes/1.png"])
+        settle(made)
+    told = (clone / "make.log").read_text()
+
+    assert "Serving dagster-webserver" in told
+    assert [line for line in told.splitlines() if "warn" in line.lower()] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bg_pipeline.cli.demo import _fresh
+from bg_pipeline.demo.run import _fresh
 from bg_pipeline.errors import ConfigurationError
 
 BIN = Path(sys.executable).parent

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bg_pipeline.cli.main import main
+from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.manifest.backup import refuse_damaged
-from bg_pipeline.sandbox.products import COLOURS, STYLES, shoot
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.e2e.test_cli import Shop
+from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import encoded, opened
 from bg_pipeline_tests.sandbox.client import cut_left_half
 

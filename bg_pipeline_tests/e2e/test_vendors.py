@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from bg_pipeline.core.gate import GateState, by_hand
-from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.sandbox.faults import Chance, FaultKind
-from bg_pipeline.sandbox.ledger import Provider
+from bg_pipeline.sandbox.ledger import Vendor
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Plan, SandboxState
-from bg_pipeline_tests.e2e.test_cli import Shop
+from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import opened, product
 from bg_pipeline_tests.sandbox.client import cut_left_half
 
@@ -53,7 +53,7 @@ def paid(shop: Shop) -> dict[str, float]:
     """Credits by vendor, as the sandbox took them."""
     found: Counter[str] = Counter()
     for charge in shop.vendor.ledger.charges():
-        found[charge.provider] += float(charge.credits)  # type: ignore[assignment]
+        found[charge.vendor] += float(charge.credits)  # type: ignore[assignment]
     return dict(found)
 
 
@@ -64,7 +64,7 @@ def on_our_ledger(shop: Shop) -> dict[str, float]:
 
 PREVIEW = {"BG_PROVIDER": "removebg", "REMOVEBG_SIZE": "preview", "BG_LOW_CREDITS": "1"}
 SETTINGS: dict[str, dict[str, str]] = {
-    "bgeraser v1": {"BG_PROVIDER": "bgeraser", "BGERASER_SURFACE": "v1"},
+    "bgeraser v1": {"BG_PROVIDER": "bgeraser", "BGERASER_API": "v1"},
     "removebg": {"BG_PROVIDER": "removebg"},
     "removebg preview": PREVIEW,
     "photoroom basic": {"BG_PROVIDER": "photoroom"},
@@ -91,8 +91,24 @@ def test_an_empty_account_falls_over_to_the_next_vendor(tmp_path: Path) -> None:
         assert paid(shop) == on_our_ledger(shop) == {"removebg": 4.0}
 
 
+def test_accounts_keep_their_own_names_in_gates_and_ledger(tmp_path: Path) -> None:
+    """The cut keeps the name of its vendor: what was bought on one account is not bought again on another."""
+    tables = "[account.{}]\nvendor = 'bgeraser'\n[account.{}]\nvendor = 'removebg'\n"
+    (tmp_path / "bg_pipeline.toml").write_text(tables.format("first", "second"))
+    with a_shop(tmp_path, SandboxState({"bgeraser": Decimal(2)}), BG_PROVIDER="", BG_LOW_CREDITS="0") as shop:
+        assert shop.json("sync")["bought_from"] == {"first": 2, "second": 2}
+        assert paid(shop) == {"bgeraser": 2.0, "removebg": 2.0}
+        assert on_our_ledger(shop) == {"first": 2.0, "second": 2.0}
+        assert {gate["provider"]: gate["state"] for gate in shop.json("gate")} == {"first": "closed", "second": "open"}
+        shop.run("gate", "open", "first")
+
+        (tmp_path / "bg_pipeline.toml").write_text(tables.format("renamed", "second"))
+        assert shop.json("sync")["purchases"] == 0
+        assert set(shop.json("plan")["providers"]) >= {"renamed", "second", "local", "photoroom"}
+
+
 def test_a_further_step_is_a_second_credit_that_is_paid_once(tmp_path: Path) -> None:
-    with a_shop(tmp_path, SandboxState(), BG_STEPS="upscale") as shop:
+    with a_shop(tmp_path, SandboxState(), BGERASER_TOOLS="upscale") as shop:
         assert shop.json("sync")["published"] == 4
         assert shop.json("sync")["purchases"] == 0
         assert paid(shop) == on_our_ledger(shop) == {"bgeraser": 8.0}
@@ -113,16 +129,16 @@ def test_an_auto_size_that_drops_to_previews_stops_before_one_is_published(tmp_p
         assert paid(shop) == on_our_ledger(shop) == {"removebg": 2.25}
 
 
-@pytest.mark.parametrize("provider", ["bgeraser", "removebg", "photoroom"])
-def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_nobody(provider: Provider, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["bgeraser", "removebg", "photoroom"])
+def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_no_account(name: Vendor, tmp_path: Path) -> None:
     vendor = SandboxState(chance=Chance(rate=0.1, seed=SEED))
-    with a_shop(tmp_path, vendor, 60, BG_PROVIDER=provider) as shop:
+    with a_shop(tmp_path, vendor, 60, BG_PROVIDER=name) as shop:
         for _ in range(8):
             shop.start("sync").communicate(timeout=120)
             items = shop.json("status")["items"]
             if sum(items.get(state, 0) for state in ("published", "failed")) == 60:
                 break
-            with_open_gate(tmp_path, provider)
+            with_open_gate(tmp_path, name)
 
         assert vendor.faults.done()
         assert sum(items.get(state, 0) for state in ("published", "failed")) == 60, items
@@ -131,12 +147,12 @@ def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_nobody(provider: Pr
         assert {opened(path.read_bytes()).size for path in cutouts} == {(48, 32)}
         maybe = [a for a in shop.json("ledger")["attempts"] if a["became"] in {"charged", "unusable", "in_doubt"}]
         assert len(vendor.ledger.charges()) <= len(maybe)
-        assert max(Counter(a["work_id"] for a in maybe).values()) <= 3
+        assert max(Counter(a["purchase_id"] for a in maybe).values()) <= 3
         assert max(Counter(charge.sha256 for charge in vendor.ledger.charges()).values()) <= 3
 
 
 def with_open_gate(home: Path, provider: str) -> None:
     """As a person opens it who knows that the vendor is well again."""
     database = Database(f"sqlite:///{home}/.bg_pipeline/manifest.db")
-    SqlControl(database).change_gate(provider, lambda gate: by_hand(gate, GateState.OPEN, "", gate.since))
+    SqlGates(database).change_gate(provider, lambda gate: by_hand(gate, GateState.OPEN, "", gate.since))
     database.close()

@@ -39,6 +39,7 @@ def run(installed: Path, *words: str, cwd: Path) -> str:
 def test_the_wheel_holds_all_that_runs_and_none_of_the_tests(installed: Path) -> None:
     shipped = ROOT / "bg_pipeline/orchestration/dagster.yaml"
     assert (installed / "bg_pipeline/orchestration/dagster.yaml").read_text() == shipped.read_text()
+    assert (installed / "bg_pipeline/imaging/sheet.html").exists()
     assert (installed / "bg_pipeline/py.typed").exists()
     assert not (installed / "bg_pipeline_tests").exists()
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline.sandbox.cutting import Cut
+from bg_pipeline.sandbox.segmenter import CutAlpha
 from bg_pipeline.sandbox.serve import RunningSandbox, running_sandbox
 from bg_pipeline.sandbox.state import Clock, SandboxState
 from bg_pipeline_tests.sandbox.client import cut_left_half
@@ -38,7 +38,7 @@ def start(fake_time: FakeTime) -> Iterator[Start]:
     """Starts sandboxes on fake time, and stops them when the test ends."""
     with ExitStack() as stack:
 
-        def started(cut: Cut = cut_left_half, **settings: Any) -> RunningSandbox:
+        def started(cut: CutAlpha = cut_left_half, **settings: Any) -> RunningSandbox:
             state = SandboxState(**{"clock": fake_time.clock, **settings})
             return stack.enter_context(running_sandbox(state, cut))
 

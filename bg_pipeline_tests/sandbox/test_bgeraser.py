@@ -73,7 +73,7 @@ def test_a_call_costs_one_credit_and_is_written_down(start, fake_time):
         "charges": [
             {
                 "provider": "bgeraser",
-                "surface": "/api/tools/bg-removal",
+                "endpoint": "/api/tools/bg-removal",
                 "sha256": hashlib.sha256(data).hexdigest(),
                 "credits": 1,
                 "time": "2023-11-14T22:13:20+00:00",
@@ -226,7 +226,7 @@ def test_every_tool_costs_one_credit_and_answers_in_the_same_way(shared, tool, s
     result = client.download(answer)
     assert (result.size, result.getchannel("A").getbbox()) == (size, box)
     charge = client.ledger(shared.base_url)["charges"][-1]
-    assert (charge["surface"], charge["credits"]) == (f"/api/tools/{tool}", 1)
+    assert (charge["endpoint"], charge["credits"]) == (f"/api/tools/{tool}", 1)
 
 
 def test_the_crop_tool_keeps_the_subject_of_a_cutout(shared):
@@ -234,17 +234,17 @@ def test_the_crop_tool_keeps_the_subject_of_a_cutout(shared):
     assert client.download(client.post(shared.base_url, cutout, tool="crop")).size == (20, 30)
 
 
-def test_the_v1_surface_answers_as_remove_bg_does_at_one_credit_a_call(shared):
+def test_the_v1_api_answers_as_remove_bg_does_at_one_credit_a_call(shared):
     for size, width in (("preview", "577"), ("auto", "800")):
         answer = client.removebg(shared.base_url, client.picture(800, 600), path="/v1/removebg", size=size)
         assert (answer.headers["X-Credits-Charged"], answer.headers["X-Width"]) == ("1", width)
     charge = client.ledger(shared.base_url)["charges"][-1]
-    assert (charge["provider"], charge["surface"]) == ("bgeraser", "/v1/removebg")
+    assert (charge["provider"], charge["endpoint"]) == ("bgeraser", "/v1/removebg")
     refused = client.removebg(shared.base_url, path="/v1/removebg", size="huge")
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "invalid_size")
 
 
-def test_both_surfaces_draw_on_one_balance(start):
+def test_both_apis_draw_on_one_balance(start):
     base_url = start(credits_of={"bgeraser": Decimal(1)}).base_url
     assert client.post(base_url).status_code == 200
     refused = client.removebg(base_url, path="/v1/removebg")

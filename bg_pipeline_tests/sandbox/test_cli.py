@@ -18,7 +18,7 @@ def served(monkeypatch):
         announce(f"http://127.0.0.1:{port}")
         calls.append(state)
 
-    monkeypatch.setattr("bg_pipeline.sandbox.serve.serve", serve)
+    monkeypatch.setattr("bg_pipeline.cli.sandbox.serve", serve)
     return calls
 
 
@@ -33,8 +33,8 @@ def test_the_options_reach_the_sandbox(served, tmp_path):
     assert state.faults.remaining() == [Fault(kind=FaultKind.HANG)]
 
 
-def test_it_says_how_each_provider_is_led_to_it(served):
+def test_it_says_how_each_vendor_is_led_to_it(served):
     told = CliRunner().invoke(main, ["sandbox", "--port", "8787"]).output
-    for provider in ("bgeraser", "removebg", "photoroom"):
-        assert f"BG_PROVIDER={provider} {provider.upper()}_API_KEY=" in told
-        assert f"{provider.upper()}_BASE_URL=http://127.0.0.1:8787\n" in told
+    for vendor in ("bgeraser", "removebg", "photoroom"):
+        assert f"BG_PROVIDER={vendor} {vendor.upper()}_API_KEY=" in told
+        assert f"{vendor.upper()}_BASE_URL=http://127.0.0.1:8787\n" in told

@@ -94,8 +94,8 @@ def test_faults_follow_each_other_each_counting_from_the_end_of_the_last(start):
     assert [client.post(base_url).status_code for _ in range(7)] == [200, 500, 500, 503, 200, 502, 200]
 
 
-def test_a_fault_may_be_for_the_calls_of_one_provider_only(start):
-    script = [Fault(kind=FaultKind.UNAVAILABLE, provider="removebg", after=1), Fault(kind=FaultKind.INTERNAL_ERROR)]
+def test_a_fault_may_be_for_the_calls_of_one_vendor_only(start):
+    script = [Fault(kind=FaultKind.UNAVAILABLE, vendor="removebg", after=1), Fault(kind=FaultKind.INTERNAL_ERROR)]
     base_url = start(faults=script).base_url
     assert [client.removebg(base_url).status_code, client.post(base_url).status_code] == [200, 500]
     assert [client.post(base_url).status_code, client.removebg(base_url).status_code] == [200, 503]
@@ -175,7 +175,7 @@ def test_a_script_is_read_from_a_file(tmp_path):
         ('[{"kind": "429", "retry_after": "1\\r\\nX-Evil: 1"}]', "0.retry_after"),
         ('[{"kind": "503", "retry_after": "1"}]', "'retry_after' belongs to the kind '429'"),
         ('[{"kind": "503", "location": "http://a/"}]', "'location' belongs to the kind 'redirect'"),
-        ('[{"kind": "503", "provider": "acme"}]', "0.provider"),
+        ('[{"kind": "503", "vendor": "acme"}]', "0.vendor"),
     ],
 )
 def test_a_wrong_script_is_refused_with_the_place_and_the_reason(tmp_path, text, complaint):

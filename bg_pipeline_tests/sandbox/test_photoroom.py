@@ -105,7 +105,7 @@ def test_a_sandbox_key_is_free_and_leaves_its_mark(start):
         answer = call(base_url, data, key="sandbox_good")
         assert (255, 0, 255, 255) in {colour for _, colour in client.opened(answer).getcolors(1 << 20)}
     charges = client.ledger(base_url)["charges"]
-    assert [(charge["surface"], charge["credits"]) for charge in charges] == [("/v1/segment", 0), ("/v2/edit", 0)]
+    assert [(charge["endpoint"], charge["credits"]) for charge in charges] == [("/v1/segment", 0), ("/v2/edit", 0)]
 
 
 def test_a_real_key_leaves_no_mark(shared):
@@ -202,7 +202,7 @@ def test_plus_fetches_a_picture_that_is_named_in_a_get(shared):
         return requests.get(f"{shared.base_url}/v2/edit", params=query, headers=headers, timeout=client.TIMEOUT_S)
 
     assert client.opened(edited(imageUrl=url, outputSize="croppedSubject")).size == (20, 30)
-    assert client.ledger(shared.base_url)["charges"][-1]["surface"] == "/v2/edit"
+    assert client.ledger(shared.base_url)["charges"][-1]["endpoint"] == "/v2/edit"
     for refused in (edited(), edited(imageUrl="a.png"), edited(imageUrl="http://127.0.0.1:9/a.png")):
         assert (refused.status_code, "imageUrl" in refused.json()["error"]["message"]) == (400, True)
 

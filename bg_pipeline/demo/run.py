@@ -11,22 +11,25 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
+import click
 from PIL import Image, ImageChops, ImageStat
 from rich.console import Console
 
 from bg_pipeline.cli import show
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.config import Settings, load_settings
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
+from bg_pipeline.core.runlog import DetectRecord, ProcessRecord
+from bg_pipeline.demo.catalogue import change_catalogue, make_catalogue
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.sheet import sheet_html, sheet_png
-from bg_pipeline.sandbox.catalogue import change_catalogue, make_catalogue
+from bg_pipeline.imaging.page import sheet_html
+from bg_pipeline.imaging.sheet import sheet_png
+from bg_pipeline.pipeline.gallery import pairs
+from bg_pipeline.ports.context import Catalogue
 from bg_pipeline.sandbox.serve import RunningSandbox, running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline.steps.gallery import pairs
-from bg_pipeline.steps.parts import Parts
-from bg_pipeline.wiring import opened
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import Settings, load_settings
 
 _MARK = ".bg-pipeline-demo"
 _CREDITS = Decimal(500)
@@ -41,6 +44,13 @@ BG_PROVIDER=bgeraser
 BGERASER_API_KEY=play-money
 BGERASER_BASE_URL={base_url}
 """
+
+
+@click.command()
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep everything in DIR.")
+def demo(keep: Path | None) -> None:
+    """The whole job on sample pictures; no key needed."""
+    run_demo(keep)
 
 
 def run_demo(keep: Path | None) -> None:
@@ -105,7 +115,7 @@ def _instance_settings() -> Path:
 
 def _night(out: Console, settings: Settings, home: Path) -> None:
     began = time.time()
-    with opened(settings) as parts:
+    with open_pipeline(settings) as pipeline:
         with (home / "dagster.log").open("a") as log:
             run = subprocess.Popen(
                 [sys.executable, "-m", "bg_pipeline.orchestration.night"],
@@ -113,52 +123,53 @@ def _night(out: Console, settings: Settings, home: Path) -> None:
                 stdout=log,
                 stderr=log,
             )
-        _watch(run, parts, began)
+        _watch(run, pipeline.catalogue, began)
         if run.returncode:
             raise ConfigurationError(f"the Dagster run failed; {home / 'dagster.log'} says why")
-        ((_, detected),) = parts.control.syncs("detect", since=began)
+        (detected,) = pipeline.catalogue.run_log.read(DetectRecord, began)
         total = Summary()
-        for _, facts in parts.control.syncs("process", since=began, limit=1000):
-            total.add(Summary.from_dict(facts))
-    show.show_rows(out, detected["rows"])
-    out.print(f"unchanged: {detected['counts']['unchanged']}\n")
+        for record in pipeline.catalogue.run_log.read(ProcessRecord, began, limit=1000):
+            total.add(record.summary)
+    show.show_rows(out, detected.rows)
+    out.print(f"unchanged: {detected.counts['unchanged']}\n")
     show.show_summary(out, total)
     if total.failed:
         out.print("what to do: replace the damaged files, or `bg-pipeline retry`; nothing was paid for them")
 
 
-def _watch(run: "subprocess.Popen[bytes]", parts: Parts, began: float) -> None:
+def _watch(run: "subprocess.Popen[bytes]", catalogue: Catalogue, began: float) -> None:
     with Bars() as bars:
         bars.start("Dagster lists and hashes", None)
         done = 0
         working = False
         while run.poll() is None:
             time.sleep(0.25)
-            detected = parts.control.syncs("detect", since=began)
+            detected = catalogue.run_log.read(DetectRecord, began)
             if detected and not working:
                 working = True
                 bars.done()
-                bars.start("Dagster cuts out", detected[0][1]["work"])
+                bars.start("Dagster cuts out", detected[0].work)
             if working:
-                now_done = detected[0][1]["work"] - sum(parts.manifest.pending_collections().values())
-                bars.step(now_done - done)
+                now_done = detected[0].work - sum(catalogue.queue.pending().values())
+                bars.advance(now_done - done)
                 done = now_done
         bars.done()
 
 
 def _end(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, seconds: float) -> None:
-    with opened(settings) as parts:
-        entries = [e for e in parts.manifest.entries() if e.state is State.PUBLISHED and not e.absent]
+    with open_pipeline(settings) as pipeline:
+        items = pipeline.catalogue.items
+        entries = [e for e in items.entries() if e.state is State.PUBLISHED and not e.absent]
         likeness = [
-            _overlap(Path(settings.bg_output, e.published.output_name), home / "truth" / f"{e.key}.png")
+            _overlap(Path(settings.catalogue.output, e.published.output_name), home / "truth" / f"{e.key}.png")
             for e in entries
             if e.published
         ]
-        failed = parts.manifest.in_state(State.FAILED)
+        failed = items.in_state(State.FAILED)
         step = max(1, len(entries) // _SHEET_PAIRS)
         shown = [e.key for e in entries[::step]][: _SHEET_PAIRS - len(failed)] + [e.key for e in failed]
-        sheet = pairs(parts, shown, 320)
-        spent = parts.ledger.spent(0)
+        sheet = pairs(*pipeline.parts, shown, 320)
+        spent = pipeline.accounts.ledger.spent(0)
     facts = [
         ("pictures published", str(len(entries))),
         ("credits paid", show.number(spent)),

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from bg_pipeline.sandbox.bags import satchel, sneaker, tote
-from bg_pipeline.sandbox.drawing import Scene, Shadow, linear, studio
-from bg_pipeline.sandbox.pots import bottle, lamp, mug, vase
+from bg_pipeline.demo.renderer import Scene, Shadow, linear, studio
+from bg_pipeline.demo.textiles import satchel, sneaker, tote
+from bg_pipeline.demo.vessels import bottle, lamp, mug, vase
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "blue": (38, 84, 158),

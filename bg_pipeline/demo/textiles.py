@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bg_pipeline.sandbox.drawing import (
+from bg_pipeline.demo.arrays import Array, Rgb, blur, even, mix, noise, smoothstep, spline
+from bg_pipeline.demo.bodies import Surface, lathe, panel, tilt, tube, turned
+from bg_pipeline.demo.renderer import (
     CHALK,
     CHROME,
     CLOTH,
@@ -13,25 +15,11 @@ from bg_pipeline.sandbox.drawing import (
     LEATHER,
     RUBBER,
     STEEL,
-    Array,
     Finish,
-    Rgb,
     Scene,
     Shadow,
-    Surface,
-    blur,
-    even,
-    lathe,
     light,
     linear,
-    mix,
-    noise,
-    panel,
-    spline,
-    step,
-    tilt,
-    tube,
-    turned,
 )
 
 
@@ -121,24 +109,24 @@ def tote(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> lis
     albedo = mix(colour, colour, np.zeros(shape, np.float32)) * (1 + 0.06 * noise(rng, shape, 3))[..., None]
     pale = CREAM if sum(colour) < 1.2 else linear(60, 60, 66)
     if style == "striped":
-        albedo = mix(albedo, pale, step(0.27, np.abs((down * rng.uniform(5, 8)) % 1 - 0.5), 0.02))
+        albedo = mix(albedo, pale, smoothstep(0.27, np.abs((down * rng.uniform(5, 8)) % 1 - 0.5), 0.02))
     elif style == "printed":
         away = np.hypot(body.u, body.v - size * high * 0.55).astype(np.float32) / size
-        ring = step(0.13, away, 0.004) * (1 - step(0.19, away, 0.004))
+        ring = smoothstep(0.13, away, 0.004) * (1 - smoothstep(0.19, away, 0.004))
         bars = (
-            (1 - step(0.26, away, 0.004))
-            * step(0.20, away, 0.004)
-            * step(
+            (1 - smoothstep(0.26, away, 0.004))
+            * smoothstep(0.20, away, 0.004)
+            * smoothstep(
                 0.0,
                 np.sin(np.arctan2(body.v - size * high * 0.55, body.u) * rng.integers(9, 15)).astype(np.float32),
                 0.12,
             )
         )
-        albedo = mix(albedo, pale, np.maximum(np.maximum(ring, bars), 1 - step(0.06, away, 0.004)))
+        albedo = mix(albedo, pale, np.maximum(np.maximum(ring, bars), 1 - smoothstep(0.06, away, 0.004)))
     elif style == "colourblock":
-        albedo = mix(albedo, pale, 1 - step(high * rng.uniform(0.45, 0.62), down, 0.003))
-    hem = 1 - 0.22 * (1 - step(1.2, np.abs(body.v - size * 0.085), 0.8))
-    scene.add(body, light(normal, albedo, CLOTH) * (hem * (1 - 0.25 * step(high * 0.9, down, 0.08)))[..., None])
+        albedo = mix(albedo, pale, 1 - smoothstep(high * rng.uniform(0.45, 0.62), down, 0.003))
+    hem = 1 - 0.22 * (1 - smoothstep(1.2, np.abs(body.v - size * 0.085), 0.8))
+    scene.add(body, light(normal, albedo, CLOTH) * (hem * (1 - 0.25 * smoothstep(high * 0.9, down, 0.08)))[..., None])
     front = loop(rng.uniform(-0.05, 0.05), 1.0)
     scene.add(front, light(front.normal, strap_colour, finish), drop_px=size * 0.014, drop=0.45)
     thread = linear(220, 196, 160)
@@ -179,7 +167,7 @@ def satchel(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> 
     handle = _strap(grips, x, y, size, size * 0.021)
     scene.add(handle, light(handle.normal, colour, LEATHER))
     body = panel(_outline(_slab(half * taper, half, high, 0.06, 0.0), x, y, size), puff_px=size * 0.06, bulge=0.16)
-    scene.add(body, leather(body) * (1 - 0.35 * step(high * 0.86, body.v / size, 0.12))[..., None])
+    scene.add(body, leather(body) * (1 - 0.35 * smoothstep(high * 0.86, body.v / size, 0.12))[..., None])
     for side in (-1, 1):
         at = x + side * half * 0.46 * size
         turn = np.linspace(0, 2 * np.pi, 40, dtype=np.float32)
@@ -305,8 +293,8 @@ def sneaker(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> 
     sole = part(_SHOE["sole"], 0.016)
     low = sole.v.max() - sole.v
     rubber = light(sole.normal, GUM if rng.random() < 0.25 else CHALK, RUBBER)
-    rubber = mix(rubber, base * np.float32(0.8), 0.85 * (1 - step(1.0, np.abs(low - size * 0.052), 0.8)))
-    scene.add(sole, rubber * (0.65 + 0.35 * step(size * 0.020, low))[..., None], drop_px=size * 0.006, drop=0.45)
+    rubber = mix(rubber, base * np.float32(0.8), 0.85 * (1 - smoothstep(1.0, np.abs(low - size * 0.052), 0.8)))
+    scene.add(sole, rubber * (0.65 + 0.35 * smoothstep(size * 0.020, low))[..., None], drop_px=size * 0.006, drop=0.45)
     return _on_floor(x, y, size * 0.48, size * 0.7)
 
 

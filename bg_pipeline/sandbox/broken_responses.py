@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_WIRE = "bg_pipeline.sandbox.wire"
+_WIRE = "bg_pipeline.sandbox.broken_responses"
 
 _CHUNK_BYTES = 65_536
 

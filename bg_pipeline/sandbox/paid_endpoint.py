@@ -11,12 +11,12 @@ from PIL import Image
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from bg_pipeline.sandbox.cutting import Cutter
+from bg_pipeline.sandbox.broken_responses import CutShort, DroppedConnection, EndlessBody, Silence, Trickle
 from bg_pipeline.sandbox.faults import CHARGED, OF_THE_DELIVERY, Fault, FaultKind, damaged
-from bg_pipeline.sandbox.ledger import Provider, Reservation
+from bg_pipeline.sandbox.ledger import Reservation, Vendor
 from bg_pipeline.sandbox.pictures import Box, File
+from bg_pipeline.sandbox.segmenter import Segmenter
 from bg_pipeline.sandbox.state import Clock, SandboxState
-from bg_pipeline.sandbox.wire import CutShort, DroppedConnection, EndlessBody, Silence, Trickle
 
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 _PAGES: Mapping[FaultKind, tuple[str, int]] = {
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A price, in the provider's unit, and the most pixels that it buys."""
+    """A price, in the vendor's unit, and the most pixels that it buys."""
 
     price: Decimal
     max_pixels: int
@@ -74,16 +74,16 @@ class Result:
     fault: Fault | None
 
 
-class Surface(ABC, Generic[W]):
+class PaidEndpoint(ABC, Generic[W]):
     """One paid path of a vendor. A dialect says how calls are read, drawn and answered; `call` is the rest."""
 
-    provider: Provider
+    vendor: Vendor
     delivers_by_url = False
     """Whether the picture is fetched from a URL in the answer, and not the answer itself."""
 
-    def __init__(self, state: SandboxState, cutter: Cutter) -> None:
+    def __init__(self, state: SandboxState, segmenter: Segmenter) -> None:
         self.state = state
-        self.cutter = cutter
+        self.segmenter = segmenter
 
     @abstractmethod
     def key_of(self, request: Request) -> str:
@@ -140,8 +140,8 @@ class Surface(ABC, Generic[W]):
             return refused.answer
 
     async def _admit(self, request: Request, order: Order[W], started_at: float) -> Response:
-        limiter = self.state.limiter(self.provider)
-        wait_s = limiter.enter(self.state.limits_on(self.provider), order.units)
+        limiter = self.state.limiter(self.vendor)
+        wait_s = limiter.enter(self.state.limits_on(self.vendor), order.units)
         if wait_s is not None:
             return _with_retry_after(self.error(FaultKind.TOO_MANY_REQUESTS), str(wait_s))
         try:
@@ -152,7 +152,7 @@ class Surface(ABC, Generic[W]):
             limiter.leave()
 
     async def _serve(self, request: Request, order: Order[W]) -> Response:
-        fault = self.state.faults.next_call(self.provider)
+        fault = self.state.faults.next_call(self.vendor)
         if fault is not None and fault.kind not in CHARGED:
             return self._uncharged(fault)
         bought = self._reserve(order)
@@ -160,7 +160,7 @@ class Surface(ABC, Generic[W]):
             return self.error(FaultKind.NO_CREDITS)
         offer, reservation = bought
         with reservation:
-            result = await self.cutter.run(self._make, order, offer, fault)
+            result = await self.segmenter.run(self._make, order, offer, fault)
             reservation.charge(request.url.path, hashlib.sha256(order.upload).hexdigest())
         if fault is not None and fault.kind is FaultKind.SLOW:
             await self.state.clock.sleep(fault.seconds)
@@ -171,7 +171,7 @@ class Surface(ABC, Generic[W]):
 
     def _reserve(self, order: Order[W]) -> tuple[Offer, Reservation] | None:
         for offer in order.offers:
-            reservation = self.state.ledger.reserve(self.provider, offer.price)
+            reservation = self.state.ledger.reserve(self.vendor, offer.price)
             if reservation is not None:
                 return offer, reservation
         return None

@@ -7,16 +7,16 @@ from typing import TypeVar
 
 from PIL import Image
 
-Cut = Callable[[Image.Image], Image.Image]
+CutAlpha = Callable[[Image.Image], Image.Image]
 """Takes an RGB image, gives its alpha: mode L, same size."""
 
 T = TypeVar("T")
 
 
-class Cutter:
+class Segmenter:
     """Holds the injected cut, and runs work that uses it, one per processor at a time."""
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: CutAlpha) -> None:
         self._cut = cut
         self._free_processors = asyncio.Semaphore(os.cpu_count() or 1)
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bg_pipeline.sandbox.drawing import (
+from bg_pipeline.demo.arrays import Array, Rgb, even, mix, noise, smoothstep, spline
+from bg_pipeline.demo.bodies import Surface, lathe, tilt, tube, turned
+from bg_pipeline.demo.renderer import (
     CERAMIC,
     CHALK,
     CHROME,
@@ -13,23 +15,11 @@ from bg_pipeline.sandbox.drawing import (
     MATTE,
     RUBBER,
     STEEL,
-    Array,
     Finish,
-    Rgb,
     Scene,
     Shadow,
-    Surface,
-    even,
-    lathe,
     light,
     linear,
-    mix,
-    noise,
-    spline,
-    step,
-    tilt,
-    tube,
-    turned,
 )
 
 
@@ -67,25 +57,25 @@ def _grounded(surface: Surface, colour: Array, height: float) -> Array:
 def _striped(rng: np.random.Generator, _: Array, v: Array, soft: float) -> Array:
     count = rng.integers(4, 8)
     wave = np.abs((v * count + 0.5) % 1 - 0.5)
-    return step(0.5 - rng.uniform(0.12, 0.22), wave, soft * count)
+    return smoothstep(0.5 - rng.uniform(0.12, 0.22), wave, soft * count)
 
 
 def _dipped(rng: np.random.Generator, u: Array, v: Array, soft: float) -> Array:
     edge = rng.uniform(0.36, 0.55) + 0.02 * np.sin(u * 3 + rng.uniform(0, 6)) + 0.01 * np.sin(u * 7)
-    return step(0, v - edge, soft)
+    return smoothstep(0, v - edge, soft)
 
 
 def _banded(rng: np.random.Generator, _: Array, v: Array, soft: float) -> Array:
     low = rng.uniform(0.55, 0.66)
-    band = step(low, v, soft) * (1 - step(low + 0.16, v, soft))
-    line = step(low - 0.06, v, soft) * (1 - step(low - 0.04, v, soft))
+    band = smoothstep(low, v, soft) * (1 - smoothstep(low + 0.16, v, soft))
+    line = smoothstep(low - 0.06, v, soft) * (1 - smoothstep(low - 0.04, v, soft))
     return np.asarray(np.maximum(band, line))
 
 
 def _dotted(_: np.random.Generator, u: Array, v: Array, __: float) -> Array:
     rows = 6.0
     across = (u * 16 / (2 * np.pi) + 0.5 * (np.floor(v * rows) % 2)) % 1 - 0.5
-    return 1 - step(0.24, np.hypot(across, (v * rows) % 1 - 0.5), 0.03)
+    return 1 - smoothstep(0.24, np.hypot(across, (v * rows) % 1 - 0.5), 0.03)
 
 
 def _ombre(rng: np.random.Generator, u: Array, v: Array, _: float) -> Array:
@@ -109,7 +99,9 @@ def _glaze(rng: np.random.Generator, style: str, colour: Rgb, surface: Surface, 
     if style in _PATTERNS:
         return mix(plain, CREAM, _PATTERNS[style](rng, surface.u, surface.v / height, 0.9 / height))
     if style == "speckled":
-        dots = np.maximum(step(0.66, noise(rng, shape, 2.4), 0.10), step(0.80, noise(rng, shape, 4.6), 0.07))
+        dots = np.maximum(
+            smoothstep(0.66, noise(rng, shape, 2.4), 0.10), smoothstep(0.80, noise(rng, shape, 4.6), 0.07)
+        )
         return mix(mix(plain, CREAM, np.full(shape, 0.12)), linear(40, 34, 30), dots * 0.75)
     return plain
 
@@ -132,7 +124,7 @@ def mug(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list
     if lining:
         albedo = mix(albedo, CHALK, body.inside)
     lip = CHALK if lining else linear(92, 66, 46)
-    albedo = mix(albedo, lip, step(0.992 * tall, body.v, 1.2) * (0.85 if lining else 0.45))
+    albedo = mix(albedo, lip, smoothstep(0.992 * tall, body.v, 1.2) * (0.85 if lining else 0.45))
 
     yaw = -rng.uniform(0.05, 0.45)  # turned away, so that the body hides where it is joined
     reach, low, high = 0.30 * tall, tall * rng.uniform(0.16, 0.22), tall * rng.uniform(0.78, 0.86)
@@ -228,18 +220,18 @@ def bottle(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> l
     if style == "labelled":
         facing = rng.uniform(-0.25, 0.25)
         low, high = tall * 0.16, tall * 0.56
-        inside = step(-0.95, body.u - facing, 0.008) * (1 - step(0.95, body.u - facing, 0.008))
-        inside *= step(low, body.v, 0.8) * (1 - step(high, body.v, 0.8))
+        inside = smoothstep(-0.95, body.u - facing, 0.008) * (1 - smoothstep(0.95, body.u - facing, 0.008))
+        inside *= smoothstep(low, body.v, 0.8) * (1 - smoothstep(high, body.v, 0.8))
         albedo = mix(albedo, CREAM, inside)
         for line, (row, size, length) in enumerate(
             ((0.84, 0.05, 0.5), (0.62, 0.17, 0.72), (0.40, 0.03, 0.55), (0.32, 0.03, 0.42), (0.24, 0.03, 0.5))
         ):
             at = low + (high - low) * row
             thick = (high - low) * size / 2
-            bar = 1 - step(thick, np.abs(body.v - at), 0.8)
-            bar *= 1 - step(length, np.abs(body.u - facing), 0.01)
+            bar = 1 - smoothstep(thick, np.abs(body.v - at), 0.8)
+            bar *= 1 - smoothstep(length, np.abs(body.u - facing), 0.01)
             if line == 1:
-                bar *= step(0.28, np.abs(((body.u - facing) * 5.2) % 1 - 0.5) + 0.22, 0.04)
+                bar *= smoothstep(0.28, np.abs(((body.u - facing) * 5.2) % 1 - 0.5) + 0.22, 0.04)
             albedo = mix(albedo, colour if line == 1 else linear(70, 66, 62), bar * inside * 0.9)
     scene.add(body, _grounded(body, light(body.normal, albedo, finish), tall))
     foot = shoulder + rise + tall * 0.006
@@ -253,7 +245,9 @@ def bottle(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> l
         1.0,
     )
     cap = lathe(cap_profile, (x, y - foot * np.cos(pitch)), pitch)
-    ribs = np.sin(cap.u * 44).astype(np.float32) * step(crown * 0.12, cap.v) * (1 - step(crown * 0.9, cap.v))
+    ribs = (
+        np.sin(cap.u * 44).astype(np.float32) * smoothstep(crown * 0.12, cap.v) * (1 - smoothstep(crown * 0.9, cap.v))
+    )
     if style == "steel" or (flask and rng.random() < 0.5):
         scene.add(cap, light(cap.normal, STEEL, CHROME), drop_px=4, drop=0.4)
     else:
@@ -295,7 +289,7 @@ def lamp(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> lis
     warm = np.asarray(linear(255, 214, 150), np.float32)
     lit = light(tilt(shade.normal, weave, 0.10), cloth, CLOTH) * 0.72
     lit = lit + warm * (glow * (0.35 + 0.65 * float(np.mean(cloth))))[..., None]
-    seam = np.maximum(step(0.965, h, 0.004), 1 - step(0.03, h, 0.004)) * (1 - shade.inside)
+    seam = np.maximum(smoothstep(0.965, h, 0.004), 1 - smoothstep(0.03, h, 0.004)) * (1 - shade.inside)
     lit = lit * (1 - 0.28 * seam)[..., None] + warm * (shade.inside * 0.55)[..., None]
     scene.add(shade, lit.astype(np.float32), drop_px=tall * 0.03, drop=0.55)
     return _standing(x, y, tall * 0.15, pitch, tall)

@@ -168,7 +168,7 @@ def _photograph(
     folder: Path, truth: Path, shelf: str, family: str, numbers: Counter[str], rng: "np.random.Generator"
 ) -> str:
     """Add one picture of a family under a name that no other has; returns its key."""
-    from bg_pipeline.sandbox.products import COLOURS, STYLES  # noqa: PLC0415  needs numpy
+    from bg_pipeline.demo.products import COLOURS, STYLES  # noqa: PLC0415  needs numpy
 
     numbers[family] += 1
     number = numbers[family]
@@ -185,7 +185,7 @@ def _photograph(
 
 def _write(folder: Path, truth: Path, key: str, rng: "np.random.Generator") -> None:
     """Photograph what the key says, and store the picture and its true alpha."""
-    from bg_pipeline.sandbox.products import shoot  # noqa: PLC0415  needs numpy
+    from bg_pipeline.demo.products import shoot  # noqa: PLC0415  needs numpy
 
     family, colour, style = key.rpartition("/")[2].split("-")[:3]
     width, height = _SIZES[family]

@@ -18,9 +18,9 @@ from bg_pipeline_tests.sandbox import client
 
 @dataclass(frozen=True)
 class Vendor:
-    """A paid call of one of the surfaces, and where its picture comes from."""
+    """A paid call of one of the endpoints, and where its picture comes from."""
 
-    provider: str
+    name: str
     path: str
     field: str
     bad_key: int
@@ -135,7 +135,7 @@ def test_a_chunked_upload_works(shared, vendor):
 def test_only_faults_that_deliver_or_lose_a_result_are_charged(shared, spoil, vendor, kind):
     base_url = spoil(kind)
     before, done = client.ledger(base_url), shared.state.faults.done().get(kind, 0)
-    balance = shared.state.balance(vendor.provider).remaining
+    balance = shared.state.balance(vendor.name).remaining
     with _connection(base_url) as connection:
         connection.sendall(vendor.posted(base_url))
         if kind is FaultKind.HANG:
@@ -149,8 +149,8 @@ def test_only_faults_that_deliver_or_lose_a_result_are_charged(shared, spoil, ve
     added = told["charges"][len(before["charges"]) :]
     cost = [vendor.price] if kind in CHARGED else []
     assert [charge["credits"] for charge in added] == cost
-    assert {charge["surface"] for charge in added} == ({vendor.path} if cost else set())
-    assert balance - shared.state.balance(vendor.provider).remaining == sum(map(Decimal, cost))
+    assert {charge["endpoint"] for charge in added} == ({vendor.path} if cost else set())
+    assert balance - shared.state.balance(vendor.name).remaining == sum(map(Decimal, cost))
     assert (told["requests"] - before["requests"], told["faults"][kind] - done) == (1, 1)
 
 

@@ -1,0 +1,207 @@
+"""The commands that look for work and do it."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import click
+
+from bg_pipeline.cli import show
+from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.shell import as_json, known, print_json, run_name
+from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.prices import quote
+from bg_pipeline.core.report import Summary
+from bg_pipeline.errors import BgPipelineError, GuardStopped
+from bg_pipeline.pipeline import night
+from bg_pipeline.pipeline.alerting.notify import after_sync
+from bg_pipeline.pipeline.detect import plan as plan_delta
+from bg_pipeline.pipeline.detect import rendered_by_older, scan
+from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.gate import read_balance
+from bg_pipeline.purchasing.money import left_of
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
+
+_SYNC_FACTS = (
+    *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
+    *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "bought_from"),
+)
+
+
+@click.command()
+@as_json
+def plan(as_json: bool) -> None:
+    """What the next sync would do and cost. Spends nothing; remembers what it hashed."""
+    settings = load_settings()
+    with Bars() as bars, open_pipeline(settings, run_name("plan"), progress=bars) as pipeline:
+        catalogue, accounts, policy, run = pipeline.parts
+        scanned = scan(catalogue, policy, run)
+        delta = plan_delta(catalogue, accounts, policy)
+        balances = {name: left_of(accounts, read_balance(accounts, policy, run, name)) for name in policy.accounts}
+        offers = {
+            offer.name: quote(offer.vendor, offer.cut, delta.purchases, balances.get(offer.name), policy.thresholds.low)
+            for offer in settings.offers()
+        }
+        pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
+        rendered_before = rendered_by_older(catalogue.deltas, policy.recipe)
+    if as_json:
+        print_json(
+            {
+                "counts": delta.counts,
+                "purchases": delta.purchases,
+                "credits": float(delta.credits),
+                "providers": offers,
+                "collections": pending,
+                "rerender": {"writes": rendered_before},
+            }
+        )
+        return
+    out = show.console()
+    show.show_scan(out, scanned, settings.catalogue.source_name)
+    show.show_delta(out, delta)
+    show.show_offers(out, offers)
+    if delta.purchases:
+        out.print("an upper bound: what turns out to be no picture, cut out already, or only saved again costs nothing")
+    if rendered_before:
+        out.print(
+            f"{rendered_before:,} cutouts were made by an older version of the renderer; they stay as they are. "
+            f"`bg-pipeline sync --rerender` makes them again: {rendered_before:,} writes, no purchase"
+        )
+    if pending:
+        rows = [(name, str(facts["pending"])) for name, facts in pending.items()]
+        out.print(show.grid(("collection", "pending"), rows, numbers=(1,)))
+
+
+@click.command()
+@click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
+@click.option("--max-credits", type=click.FloatRange(min=0), metavar="N", help="Stop before spending more.")
+@click.option("--only", type=click.Choice([o.value for o in Only]), default="all", help="Only this part of the delta.")
+@click.option("--apply-recipe-change", is_flag=True, help="Buy again what was cut by another recipe.")
+@click.option(
+    "--recipe-change-share",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Buy N of those, the oldest cutouts first.",
+)
+@click.option(
+    "--allow-deletes",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Let so many cutouts of deleted pictures go to the trash, this once.",
+)
+@click.option("--rerender", is_flag=True, help="Render again what an older version of the renderer made; buys nothing.")
+@as_json
+def sync(
+    collection: str | None,
+    max_credits: float | None,
+    only: str,
+    apply_recipe_change: bool,
+    recipe_change_share: int | None,
+    allow_deletes: int,
+    rerender: bool,
+    as_json: bool,
+) -> None:
+    """The nightly job, here and now."""
+    settings = load_settings()
+    cap = settings.purchasing.max_credits_per_run if max_credits is None else Decimal(str(max_credits))
+    name = run_name("sync")
+    chosen = None if collection is None else decode_partition(collection)
+    choice = night.Choice(
+        collections=None if chosen is None else frozenset({chosen}),
+        only=Only(only),
+        apply_recipe_change=apply_recipe_change or recipe_change_share is not None,
+        recipe_change_limit=recipe_change_share,
+    )
+    with (
+        _stoppable() as stop,
+        Bars() as bars,
+        open_pipeline(settings, name, stop, bars) as pipeline,
+        _alerting(pipeline, chosen, everything=choice.is_everything),
+    ):
+        done = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
+    trash = done.decision.trash
+    if not as_json:
+        out = show.console()
+        show.show_scan(out, done.look.scan, settings.catalogue.source_name)
+        show.show_delta(out, done.decision.delta)
+        show.show_trashed(out, trash)
+    if trash.stopped:
+        _show_summary(done.work.summary, as_json)
+        raise GuardStopped(trash.stopped)
+    _end_with(done.work.summary, as_json)
+
+
+@click.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
+@as_json
+def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
+    """Try failed items again: those named, or all."""
+    settings = load_settings()
+    name = run_name("retry")
+    collections = None if collection is None else frozenset({decode_partition(collection)})
+    with _stoppable() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
+        for key in keys:
+            known(pipeline.catalogue, key)
+        again = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
+        if not again:
+            if not as_json:
+                click.echo("nothing failed that could be tried again")
+            return
+        ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.purchasing.max_credits_per_run))
+        done = night.work(pipeline, ask, Scope(Selection(collections), again))
+    _end_with(done.summary, as_json)
+
+
+def _show_summary(summary: Summary, as_json: bool) -> None:
+    if as_json:
+        facts = summary.as_dict()
+        print_json({name: facts[name] for name in _SYNC_FACTS})
+    else:
+        show.show_summary(show.console(), summary)
+
+
+def _end_with(summary: Summary, as_json: bool) -> None:
+    _show_summary(summary, as_json)
+    click.get_current_context().exit(summary.exit_code)
+
+
+@contextlib.contextmanager
+def _alerting(pipeline: Pipeline, collection: str | None, *, everything: bool) -> Iterator[None]:
+    """Send alerts afterwards to BG_ALERT_URLS, also about what ended it."""
+    try:
+        yield
+    except BgPipelineError as error:
+        _warn(after_sync(pipeline, error, everything=everything, collection=collection))
+        raise
+    _warn(after_sync(pipeline))
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(f"bg-pipeline: {show.printable(line)}", err=True)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second ends the process as usual."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+        click.echo("stopping: what is in flight is finished and kept", err=True)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,124 @@
+"""The commands that tell how items stand."""
+
+from typing import Any
+
+import click
+
+from bg_pipeline.cli import show
+from bg_pipeline.cli.shell import as_json, known, print_json, run_name
+from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.runlog import ProcessRecord
+from bg_pipeline.pipeline.trash import restore
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.gate import gates_of
+from bg_pipeline.purchasing.money import left_of, standing
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
+
+_GATE_FACTS = ("state", "reason", "balance")
+
+
+@click.command()
+@as_json
+def status(as_json: bool) -> None:
+    """Items by state, the gate, and what was spent."""
+    settings = load_settings()
+    with open_pipeline(settings) as pipeline:
+        catalogue, accounts, policy, run = pipeline.parts
+        last = catalogue.run_log.read(ProcessRecord)
+        gates = {account: standing(accounts, run, account) for account in policy.accounts}
+        facts: dict[str, Any] = {
+            "items": catalogue.items.states(),
+            "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
+            "last_sync": show.iso(last[0].ended_at) if last else None,
+            "credits_30d": sum(g["charged"] for g in gates.values()),
+            "runs_out_on": gates[policy.account]["runs_out_on"],
+        }
+        closed = [
+            why_closed(gate, policy.thresholds, left_of(accounts, gate))
+            for gate in gates_of(accounts, policy)
+            if not gate.is_open
+        ]
+        waiting = catalogue.queue.pending()
+    if as_json:
+        print_json(facts)
+        return
+    out = show.console()
+    out.print(show.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
+    out.print(f"gate: {'; '.join(closed) or 'open'}")
+    out.print(
+        f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {show.number(facts['credits_30d'])}; "
+        f"balance: {show.number(gates[policy.account]['balance'])}; "
+        f"runs out on: {facts['runs_out_on'] or '–'}"
+    )
+    if waiting:
+        out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in waiting.items()))
+
+
+@click.command()
+@as_json
+def failures(as_json: bool) -> None:
+    """What failed or is in quarantine, and why."""
+    with open_pipeline(load_settings()) as pipeline:
+        entries = [e for state in (State.FAILED, State.QUARANTINED) for e in pipeline.catalogue.items.in_state(state)]
+    if as_json:
+        print_json([{"key": e.key, "state": e.state.value, "why": e.detail} for e in entries])
+        return
+    out = show.console()
+    show.show_failures(out, [(e.key, e.state.value, e.detail) for e in entries])
+    states = {e.state for e in entries}
+    if State.FAILED in states:
+        out.print("try again: bg-pipeline retry [KEY ...]")
+    if State.QUARANTINED in states:
+        out.print("look and decide: bg-pipeline review")
+    if not states:
+        out.print("nothing failed")
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["list", "restore"]), default="list")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@as_json
+def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
+    """Cutouts of deleted pictures; puts back those named, to stay."""
+    if (action == "restore") != bool(keys):
+        raise click.UsageError("name the pictures whose cutouts are to be restored: bg-pipeline trash restore KEY ...")
+    settings = load_settings()
+    with open_pipeline(settings, run_name("trash")) as pipeline:
+        if action == "restore":
+            back = restore(pipeline.catalogue, pipeline.run, keys)
+            if as_json:
+                print_json({"restored": back})
+            else:
+                click.echo("\n".join(f"restored {show.printable(name)}" for name in back))
+            return
+        found = pipeline.catalogue.trash.in_trash()
+    if as_json:
+        print_json([{"key": e.key, "trash": e.trash_name, "since": show.iso(e.trashed_at or 0.0)} for e in found])
+    else:
+        show.show_trash(show.console(), found, settings.catalogue.trash_days)
+
+
+@click.command()
+@click.argument("key")
+@as_json
+def why(key: str, as_json: bool) -> None:
+    """One item's story, with every purchase tried."""
+    with open_pipeline(load_settings()) as pipeline:
+        entry = known(pipeline.catalogue, key)
+        attempts = pipeline.accounts.ledger.attempts(_names_of(pipeline, entry))
+        found = show.story(entry, attempts)
+    if as_json:
+        print_json(found)
+    else:
+        show.show_story(show.console(), found)
+
+
+def _names_of(pipeline: Pipeline, entry: Entry) -> list[str]:
+    """The purchases that this item is, or could have been, published from."""
+    cuts = Goal.of(pipeline.policy.recipe).cuts if entry.content_hash else ()
+    return [entry.purchase_id, *(purchase_id(entry.content_hash, cut) for cut in cuts)]

@@ -1,0 +1,44 @@
+"""`bg-pipeline sandbox`: vendors that can be had without a key."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from bg_pipeline.sandbox.faults import Chance, load_faults
+from bg_pipeline.sandbox.serve import serve
+from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
+
+
+@click.command()
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--credits", "credit_count", default=1000.0, show_default=True, type=click.FloatRange(min=0), help="At each vendor."
+)
+@click.option("--latency", default=0.0, show_default=True, type=click.FloatRange(min=0), metavar="S")
+@click.option("--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON list of faults.")
+@click.option(
+    "--fault-rate",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of the calls that go wrong by chance.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed spoils the same calls.")
+def sandbox(port: int, credit_count: float, latency: float, faults: Path | None, fault_rate: float, seed: int) -> None:
+    """Three simulated vendors: real wire formats, play money."""
+    state = SandboxState(
+        dict.fromkeys(DEFAULT_CREDITS, Decimal(str(credit_count))),
+        latency_s=latency,
+        faults=load_faults(faults) if faults else [],
+        chance=Chance(rate=fault_rate, seed=seed),
+    )
+    serve(port, state, _announce)
+
+
+def _announce(base_url: str) -> None:
+    click.echo(f"sandbox at {base_url} (Ctrl-C ends it); use it with one of")
+    for vendor, key in ANY_KEYS.items():
+        name = vendor.upper()
+        click.echo(f"  BG_PROVIDER={vendor} {name}_API_KEY={key} {name}_BASE_URL={base_url}")
+    click.echo(f"ledger: {base_url}/_sandbox/ledger   state: {base_url}/_sandbox/state")

@@ -1,0 +1,1 @@
+"""The demo: a made-up shop, and two nights of it."""

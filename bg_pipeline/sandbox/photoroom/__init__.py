@@ -1,0 +1,1 @@
+"""Photoroom: the Basic and the Plus API, and their account."""

@@ -1,0 +1,190 @@
+"""GET and POST /v2/edit, the Plus API."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bg_pipeline.sandbox.faults import FaultKind
+from bg_pipeline.sandbox.forms import Form, fetch, read_form
+from bg_pipeline.sandbox.paid_endpoint import Drawing, Offer, Order, Refused, Result
+from bg_pipeline.sandbox.photoroom.endpoint import (
+    MAX_PIXELS,
+    MESSAGES,
+    NOTHING,
+    Invalid,
+    PhotoroomEndpoint,
+    colour_of,
+    is_sandbox,
+    one_of,
+    score_headers,
+    stamp,
+)
+from bg_pipeline.sandbox.pictures import Box, Colour, File, encode, on_colour, shrink
+
+_EDIT_BYTES = 30_000_000
+_EXPORTS = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
+_SIDES = ("Left", "Top", "Right", "Bottom")
+
+_DRAWN = {
+    *("imageUrl", "removeBackground", "background.color", "outputSize", "maxWidth", "maxHeight", "referenceBox"),
+    *("scaling", "export.format"),
+    *(name + side for name in ("padding", "margin") for side in ("", *_SIDES)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """The parameters of Plus, understood."""
+
+    remove_background: bool
+    background: Colour | None
+    whole_picture: bool
+    """Whether the picture, and not its subject alone, is fitted into the result."""
+    output: str | tuple[int, int]
+    max_width: int | None
+    max_height: int | None
+    insets: Mapping[str, str]
+    """`paddingLeft` and so on; what is not there is 0."""
+    fill: bool
+    format: str
+    ignored: tuple[str, ...]
+    watermark: bool
+
+
+class Plus(PhotoroomEndpoint[_Edit]):
+    product = "edit"
+    max_bytes = _EDIT_BYTES
+
+    async def read(self, request: Request) -> Order[_Edit]:
+        if request.method == "GET":
+            form = Form({name: value for name, value in request.query_params.items() if value})
+        else:
+            form = await read_form(request)
+        upload = await self._upload(request, form)
+        picture = await self.picture_of(upload)
+        try:
+            wish = _edit(form.texts, is_sandbox(request))
+        except Invalid as error:
+            raise Refused(self.bad_request(str(error))) from error
+        return Order(upload, picture, wish, self.offers(request, MAX_PIXELS))
+
+    async def _upload(self, request: Request, form: Form) -> bytes:
+        if request.method == "POST":
+            upload = form.file("imageFile")
+            if upload is None:
+                raise Refused(self.bad_request("imageFile: Required"))
+            return upload
+        url = form.texts.get("imageUrl", "")
+        if not re.match("https?://[^/]", url):
+            raise Refused(self.bad_request("imageUrl: Required"))
+        found = await fetch(url, _EDIT_BYTES)
+        if found is None:
+            raise Refused(self.bad_request("imageUrl could not be downloaded"))
+        return found
+
+    def draw(self, order: Order[_Edit], offer: Offer) -> Drawing:
+        wish = order.wish
+        image = self.segmenter.cut_out(order.picture) if wish.remove_background else order.picture
+        subject = image.getchannel("A").getbbox() or NOTHING
+        if subject != NOTHING:
+            image = _composed(image if wish.whole_picture else image.crop(subject), order.picture.size, wish)
+        image = shrink(image, offer.max_pixels)
+        if wish.background is not None:
+            image = on_colour(image, wish.background)
+        if wish.watermark:
+            stamp(image)
+        return Drawing(image, subject)
+
+    def pack(self, order: Order[_Edit], image: Image.Image) -> File:
+        return encode(image, order.wish.format)
+
+    def answer(self, request: Request, order: Order[_Edit], offer: Offer, result: Result) -> Response:  # noqa: ARG002
+        headers = score_headers(result)
+        if order.wish.ignored:
+            headers["pr-unsupported-attributes"] = ",".join(order.wish.ignored)
+        return Response(result.file.content, media_type=result.file.media_type, headers=headers)
+
+    def error(self, kind: FaultKind) -> Response:
+        status, message = MESSAGES[kind]
+        return plus_error(status, message, "detail" if kind is FaultKind.NO_CREDITS else "message")
+
+    def bad_request(self, message: str) -> Response:
+        return plus_error(400, message)
+
+
+def _edit(texts: Mapping[str, str], watermark: bool) -> _Edit:
+    if texts.get("removeBackground", "true") not in {"true", "false"}:
+        raise Invalid("removeBackground must be boolean")
+    output = texts.get("outputSize", "auto")
+    size = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", output)
+    if size is None and output not in {"auto", "originalImage", "croppedSubject"}:
+        raise Invalid("outputSize is not valid")
+    if {"maxWidth", "maxHeight"} & texts.keys() and output not in {"originalImage", "croppedSubject"}:
+        raise Invalid("maxWidth and maxHeight need an outputSize of originalImage or croppedSubject")
+    insets = {name: value for name, value in texts.items() if name.startswith(("padding", "margin"))}
+    for name, value in insets.items():
+        if not re.fullmatch(r"0?\.[0-4]\d*|0|[0-4]?\d(\.\d+)?%|\d+px", value):
+            raise Invalid(f"{name} is not valid")
+    return _Edit(
+        remove_background=texts.get("removeBackground", "true") == "true",
+        background=colour_of(texts, "background.color"),
+        whole_picture=one_of(texts, "referenceBox", "subjectBox", "originalImage") == "originalImage",
+        output=(int(size[1]), int(size[2])) if size else output,
+        max_width=_number(texts, "maxWidth"),
+        max_height=_number(texts, "maxHeight"),
+        insets=insets,
+        fill=one_of(texts, "scaling", "fit", "fill") == "fill",
+        format=_EXPORTS[one_of(texts, "export.format", *_EXPORTS)],
+        ignored=tuple(name for name in texts if name not in _DRAWN),
+        watermark=watermark,
+    )
+
+
+def _number(texts: Mapping[str, str], name: str) -> int | None:
+    if name not in texts:
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,4}", texts[name]):
+        raise Invalid(f"{name} must be a number")
+    return int(texts[name])
+
+
+def _composed(reference: Image.Image, original: tuple[int, int], wish: _Edit) -> Image.Image:
+    """The reference fitted into the middle of what margin and padding leave of the result, as the vendor does."""
+    if isinstance(wish.output, tuple):
+        size = wish.output
+    else:
+        size = reference.size if wish.output == "croppedSubject" else original
+    factor = min(1.0, (wish.max_width or size[0]) / size[0], (wish.max_height or size[1]) / size[1])
+    size = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+    left, top, right, bottom = _within(_within((0, 0, *size), "margin", wish.insets), "padding", wish.insets)
+    ratios = ((right - left) / reference.width, (bottom - top) / reference.height)
+    factor = max(ratios) if wish.fill else min(ratios)
+    fitted = (max(1, round(reference.width * factor)), max(1, round(reference.height * factor)))
+    result = Image.new("RGBA", size)
+    middle = (left + (right - left - fitted[0]) // 2, top + (bottom - top - fitted[1]) // 2)
+    result.paste(reference.resize(fitted), middle)
+    return result
+
+
+def _within(box: Box, name: str, insets: Mapping[str, str]) -> Box:
+    wide, high = box[2] - box[0], box[3] - box[1]
+    left, top, right, bottom = (
+        _inset(insets.get(name + side, insets.get(name, "0")), whole)
+        for side, whole in zip(_SIDES, (wide, high, wide, high), strict=True)
+    )
+    return box[0] + left, box[1] + top, max(box[0] + left + 1, box[2] - right), max(box[1] + top + 1, box[3] - bottom)
+
+
+def _inset(text: str, whole_px: int) -> int:
+    if text.endswith("px"):
+        return int(text.removesuffix("px"))
+    share = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    return round(share * whole_px)
+
+
+def plus_error(status: int, message: str, name: str = "message") -> Response:
+    return JSONResponse({"error": {name: message}}, status)

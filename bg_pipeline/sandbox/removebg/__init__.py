@@ -1,0 +1,1 @@
+"""remove.bg's API 1.0."""

@@ -1,0 +1,133 @@
+"""Parameters of a call, checked and understood."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from bg_pipeline.sandbox.pictures import Colour
+from bg_pipeline.sandbox.removebg.errors import Invalid
+from bg_pipeline.sandbox.removebg.prices import PIXELS
+
+_COARSE_TYPES = frozenset({"person", "product", "animal", "car"})
+_FINE_TYPES = _COARSE_TYPES | {"car_interior", "car_part", "transportation", "graphics"}
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Pixels, or a share of something."""
+
+    value: float
+    is_share: bool
+
+    def px(self, whole_px: int) -> float:
+        return self.value * whole_px if self.is_share else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The parameters, understood."""
+
+    size: str
+    format: str
+    alpha_only: bool
+    roi: tuple[Length, Length, Length, Length] | None
+    margins: tuple[Length, Length, Length, Length] | None
+    """Top, right, bottom, left round the cropped subject; None does not crop."""
+    scale: float | None
+    position: tuple[float, float] | None
+    background: Colour | Image.Image | None
+    type: str
+    """Of the header; empty leaves it out."""
+    as_json: bool
+
+
+def read_wish(texts: Mapping[str, str], *, background: Colour | Image.Image | None, as_json: bool) -> Wish:
+    margins = _margins(texts.get("crop_margin", "0"))
+    _one_of(texts, "semitransparency", "true", "false")
+    scale = texts.get("scale", "original")
+    position = texts.get("position", "original" if scale == "original" else "center")
+    return Wish(
+        size=_one_of(texts, "size", "preview", "auto", *PIXELS),
+        format=_one_of(texts, "format", "auto", "png", "jpg", "zip", "webp"),
+        alpha_only=_one_of(texts, "channels", "rgba", "alpha") == "alpha",
+        roi=_roi(texts["roi"]) if "roi" in texts else None,
+        margins=margins if texts.get("crop") == "true" else None,
+        scale=None if scale == "original" else _share("scale", scale, least=0.1),
+        position=None if position == "original" else _position(position),
+        background=background,
+        type=_type_header(texts.get("type", "auto"), texts.get("type_level", "1")),
+        as_json=as_json,
+    )
+
+
+def _one_of(texts: Mapping[str, str], name: str, default: str, *others: str) -> str:
+    value = texts.get(name, default)
+    if value not in {default, *others}:
+        raise Invalid(f"invalid_{name}")
+    return value
+
+
+def _checked(name: str, value: Any) -> Any:
+    if value is None:
+        raise Invalid(f"invalid_{name}")
+    return value
+
+
+def _length(text: str) -> Length | None:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(px|%)?", text)
+    if found is None:
+        return None
+    is_share = found[2] == "%"
+    return Length(float(found[1]) / 100 if is_share else float(found[1]), is_share)
+
+
+def _roi(text: str) -> tuple[Length, Length, Length, Length]:
+    """Some clients leave `px` out."""
+    lengths = [_checked("roi", _length(part)) for part in text.split()]
+    if len(lengths) != 4:
+        raise Invalid("invalid_roi")
+    return lengths[0], lengths[1], lengths[2], lengths[3]
+
+
+def _margins(text: str) -> tuple[Length, Length, Length, Length]:
+    lengths: list[Length] = [_checked("crop_margin", _length(part)) for part in text.split()]
+    match lengths:
+        case [every]:
+            return every, every, every, every
+        case [upright, across]:
+            return upright, across, upright, across
+        case [top, right, bottom, left]:
+            return top, right, bottom, left
+        case _:
+            raise Invalid("invalid_crop_margin")
+
+
+def _share(name: str, text: str, *, least: float = 0.0) -> float:
+    length = _length(text)
+    if length is None or not length.is_share or not least <= length.value <= 1:
+        raise Invalid(f"invalid_{name}")
+    return length.value
+
+
+def _position(text: str) -> tuple[float, float]:
+    if text == "center":
+        return 0.5, 0.5
+    shares = [_share("position", part) for part in text.split()]
+    match shares:
+        case [both]:
+            return both, both
+        case [across, down]:
+            return across, down
+        case _:
+            raise Invalid("invalid_position")
+
+
+def _type_header(wanted: str, level: str) -> str:
+    """What an asking client is told that it sees; without one, a product."""
+    if level == "none":
+        return ""
+    found = {"auto": "product", "graphic": "graphics"}.get(wanted, wanted)
+    return found if found in (_COARSE_TYPES if level == "1" else _FINE_TYPES) else "other"

@@ -1,0 +1,53 @@
+"""A folder with a catalogue, its vendor, and the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bg_pipeline.sandbox.state import SandboxState
+
+COMMAND = str(Path(sys.executable).parent / "bg-pipeline")
+
+
+class Shop:
+    """A folder with a catalogue, its vendor, and the command line."""
+
+    def __init__(self, home: Path, vendor: SandboxState, base_url: str) -> None:
+        self.home = home
+        self.vendor = vendor
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "BG_PROVIDER": "bgeraser",
+            "BGERASER_API_KEY": "canary-key",
+            "BGERASER_BASE_URL": base_url,
+        }
+
+    def put(self, key: str, data: bytes) -> None:
+        (self.home / "images" / key).parent.mkdir(parents=True, exist_ok=True)
+        (self.home / "images" / key).write_bytes(data)
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [COMMAND, *words],
+            cwd=self.home,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """Standard output; the exit code is checked, and no traceback and no key is shown."""
+        process = self.start(*words)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == code, (process.returncode, out, err)
+        assert "Traceback" not in err
+        assert "canary-key" not in out + err
+        self.err = err
+        return out
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", code=code).splitlines()[-1])

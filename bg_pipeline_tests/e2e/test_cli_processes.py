@@ -1,0 +1,111 @@
+"""Processes that are killed, run side by side, or meet every kind of fault."""
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bg_pipeline.core.claims import Ask, AskedBy
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.manifest.catalogues import catalogue_id
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.sandbox.faults import Fault
+from bg_pipeline_tests.e2e.shop import Shop
+from bg_pipeline_tests.pictures import product
+
+
+@contextmanager
+def queue_of(shop: Shop) -> Iterator[SqlWorkQueue]:
+    database = Database(f"sqlite:///{shop.home}/.bg_pipeline/manifest.db")
+    try:
+        yield SqlWorkQueue(database, catalogue_id(database))
+    finally:
+        database.close()
+
+
+def test_a_run_that_has_items_in_its_hands_is_named(shop: Shop) -> None:
+    shop.run("sync", "--max-credits", "0", code=4)
+    with queue_of(shop) as queue:
+        ask = Ask(AskedBy.NIGHT, Budget("the night"))
+        queue.claim_items(ask, "the night", 600.0, {"shoes/0.png": None})
+
+    assert "the night" in shop.run("sync", code=6)
+
+
+def test_a_terminated_sync_keeps_what_was_paid_for_and_buys_nothing_twice(shop: Shop) -> None:
+    for n in range(40):
+        shop.put(f"hats/{n}.png", product(100 + n))
+    shop.vendor.latency_s = 0.3
+    shop.env["BG_CONCURRENCY"] = "4"
+    process = shop.start("sync", "--json")
+    while len(shop.vendor.ledger.charges()) < 6:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    stopped = json.loads(out.splitlines()[-1])
+    assert (process.returncode, stopped["paused"]) == (3, "stopped on request"), err
+    assert stopped["published"] == stopped["purchases"] == len(shop.vendor.ledger.charges()) < 45
+
+    shop.vendor.latency_s = 0.0
+    assert shop.json("sync")["pending"] == 0
+    assert len(shop.vendor.ledger.charges()) == 45
+
+
+def test_a_killed_sync_charges_at_most_one_extra_a_request_in_flight_and_all_are_on_record(shop: Shop) -> None:
+    for n in range(40):
+        shop.put(f"hats/{n}.png", product(100 + n))
+    shop.vendor.latency_s = 0.3
+    shop.env["BG_CONCURRENCY"] = "4"
+    process = shop.start("sync")
+    while len(shop.vendor.ledger.charges()) < 6:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    shop.vendor.latency_s = 0.0
+
+    with queue_of(shop) as queue:  # the dead hold their items until their heartbeat is missed
+        for claim in queue.claims():
+            queue.release(claim)
+    done = shop.json("sync")
+    extra = len(shop.vendor.ledger.charges()) - 45
+    assert done["pending"] == 0
+    assert 0 <= extra <= done["in_doubt"] <= 4
+
+
+def test_two_syncs_at_once_buy_each_picture_once(shop: Shop) -> None:
+    """Two machines with one cron line."""
+    for n in range(10):
+        shop.put(f"hats/{n}.png", product(100 + n))
+        shop.put(f"ties/{n}.png", product(200 + n))
+    shop.vendor.latency_s = 0.2
+    first = shop.start("sync", "--json")
+    while not shop.vendor.ledger.charges():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    second = shop.start("sync", "--json")
+    ended = [(*p.communicate(timeout=120), p.returncode) for p in (first, second)]
+
+    assert {code for _, _, code in ended} <= {0, 6}, ended
+    shop.run("sync")
+    charges = [charge.sha256 for charge in shop.vendor.ledger.charges()]
+    assert len(charges) == len(set(charges)) == 25
+    assert len(list((shop.home / "cutouts").rglob("*.png"))) == 25
+
+
+def test_a_night_under_every_kind_of_fault_ends_with_all_published_and_all_charges_on_record(shop: Shop) -> None:
+    for n in range(20):
+        shop.put(f"hats/{n}.png", product(100 + n))
+    kinds = ("500", "429", "503", "reset_after_charge", "truncated_image", "200_html", "wrong_size", "empty_body")
+    shop.vendor.faults.replace([Fault(kind=kind, after=2) for kind in kinds])  # type: ignore[arg-type]
+    for _ in range(4):
+        process = shop.start("sync")
+        process.communicate(timeout=120)
+
+    assert shop.json("status")["items"]["published"] == 25
+    attempts = shop.json("ledger")["attempts"]
+    maybe_charged = [a for a in attempts if a["became"] in {"charged", "unusable", "in_doubt"}]
+    assert len(shop.vendor.ledger.charges()) <= len(maybe_charged)
+    assert max(Counter(a["purchase_id"] for a in maybe_charged).values()) <= 3
