@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.ports import Silent
-from bg_pipeline.steps.detect import scan
-from bg_pipeline_tests.benchmarks.measuring import measured, parts_over
+from bg_pipeline.pipeline.detect import scan
+from bg_pipeline_tests.benchmarks.measuring import measured, pipeline_over
 
 _TIMES = 5
 
@@ -34,7 +33,8 @@ def new_manifest(root: Path, number: int) -> str:
 
 def first_scan(root: Path, url: str) -> int:
     """Into a manifest that knows nothing yet."""
-    return scan(parts_over(url, root, root), "benchmark", Silent()).hashed
+    pipeline = pipeline_over(url, root, root)
+    return scan(pipeline.catalogue, pipeline.policy, pipeline.run).hashed
 
 
 def main() -> None:

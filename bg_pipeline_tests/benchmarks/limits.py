@@ -8,7 +8,9 @@ run in virtual time and take seconds. What is allowed is what a client gets in v
 sockets it is held against one that needs no time to send and receive.
 """
 
+import logging
 import random
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -18,31 +20,35 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.records import Lease
+from bg_pipeline.core.claims import Claim
+from bg_pipeline.core.credits import Rules
+from bg_pipeline.core.records import Observation
 from bg_pipeline.core.retry import MAX_RETRIES, MAX_WAIT_S
 from bg_pipeline.errors import BgPipelineError, RateLimited, Stopped
-from bg_pipeline.manifest.control import SqlControl
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.ports import CutReply, CutRequest, Remover
-from bg_pipeline.providers.bgeraser import Bgeraser
-from bg_pipeline.providers.limited import Limited, Limiter
-from bg_pipeline.providers.retrying import Retrying
-from bg_pipeline.providers.wrapper import Wrapper
+from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates, Remover
+from bg_pipeline.purchasing.compose import Time, purchasing
+from bg_pipeline.purchasing.wrapper import Wrapper
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Limits, SandboxState
+from bg_pipeline.vendors.bgeraser.client import Bgeraser
+from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.benchmarks.scenarios import MAX_REFUSED, MIN_SHARE, SCENARIOS, WARM_UP_S, Allowed, Scenario
 from bg_pipeline_tests.benchmarks.simulation import Adaptive, Counts, Guide, Oracle, simulate
 from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.graph import Graph, call_here
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.sandbox.client import cut_left_half
 
 CLIENTS = ("ours", "guide")
+KEY = "c/a.png"
 
 
 def main(arguments: Sequence[str]) -> bool:
     """Whether our client met the line in every scenario."""
     if arguments[:1] == ["--one"]:
+        logging.disable(logging.WARNING)  # each 429 would be a line
         counts = _run(SCENARIOS[int(arguments[1])], arguments[2])
         print(counts.good, counts.refused, counts.given_up)
         return True
@@ -138,12 +144,15 @@ def _run(scenario: Scenario, client: str) -> Counts:
             )
         )
         database = Database(f"sqlite:///{Path(folder)}/manifest.db")
+        graph = Graph()
+        graph.observations.observe([Observation(KEY, "c", "", "", 1, "image/png")])
+        claim = graph.claim(KEY)
         cut, lanes = (
-            (_ours(counting, SqlControl(database), scenario, stop), 2 * scenario.ceiling)
+            (_ours(counting, graph, SqlGates(database), scenario, stop), 2 * scenario.ceiling)
             if client == "ours"
             else (_guide(counting, stop), 8)
         )
-        threads = [threading.Thread(target=_work, args=(cut, counting, stop), daemon=True) for _ in range(lanes)]
+        threads = [threading.Thread(target=_work, args=(cut, claim, counting, stop), daemon=True) for _ in range(lanes)]
         for thread in threads:
             thread.start()
         time.sleep(scenario.seconds / 2)
@@ -157,11 +166,12 @@ def _run(scenario: Scenario, client: str) -> Counts:
     return counts
 
 
-def _work(cut: Callable[[CutRequest], CutReply], counting: _Counting, stop: threading.Event) -> None:
-    request = _request()
+def _work(cut: Callable[[CutRequest], CutReply], claim: Claim, counting: _Counting, stop: threading.Event) -> None:
+    picture = product(1, size=(64, 64))
     while not stop.is_set():
+        purchase_id = secrets.token_hex(32)
         try:
-            cut(request)
+            cut(CutRequest(purchase_id, KEY, picture, "image/png", 64, 64, {}, Decimal(1), claim))
         except RateLimited:
             counting.give_up()
         except Stopped:
@@ -171,10 +181,23 @@ def _work(cut: Callable[[CutRequest], CutReply], counting: _Counting, stop: thre
 
 
 def _ours(
-    inner: Remover, control: SqlControl, scenario: Scenario, stop: threading.Event
+    inner: Remover, graph: Graph, gates: Gates, scenario: Scenario, stop: threading.Event
 ) -> Callable[[CutRequest], CutReply]:
-    limiter = Limiter(control, "bgeraser", scenario.ceiling, time.time, stop)
-    return Retrying(Limited(inner, limiter), stop.wait, random.random, time.time, lambda: 0).cut
+    """Only the limits lie in a database: with ledger and masters too, all processes would wait for one disk."""
+    return purchasing(
+        inner,
+        "bgeraser",
+        plugin("bgeraser").vendor,
+        ledger=graph.ledger,
+        purchases=graph.purchases,
+        gates=gates,
+        masters=graph.masters,
+        rules=Rules(graph.thresholds),
+        ceiling=scenario.ceiling,
+        call=call_here,
+        report=lambda _error: None,
+        time=Time(time.time, stop.wait, random.random, stop),
+    ).cut
 
 
 def _guide(inner: Remover, stop: threading.Event) -> Callable[[CutRequest], CutReply]:
@@ -189,12 +212,6 @@ def _guide(inner: Remover, stop: threading.Event) -> Callable[[CutRequest], CutR
         return inner.cut(request)
 
     return cut
-
-
-def _request() -> CutRequest:
-    picture = product(1, size=(64, 64))
-    lease = Lease("collection c", "a benchmark", 1)
-    return CutRequest("w", "c/a.jpg", picture, "image/png", 64, 64, {}, Decimal(1), lease, Budget("a benchmark"))
 
 
 def _sandbox_limits(allowed: Allowed) -> Limits:

@@ -21,10 +21,10 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from bg_pipeline.config import load_settings
-from bg_pipeline.core.places import Bucket
 from bg_pipeline.core.records import Observation
-from bg_pipeline.wiring import opened
+from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.radosgw import radosgw
 from bg_pipeline_tests.s3 import S3Server
 
@@ -44,11 +44,11 @@ def main() -> None:
 
 def learn() -> None:
     """Write down all objects as if they had been hashed."""
-    with opened(load_settings()) as parts:
-        listed = parts.source.list()
+    with open_pipeline(load_settings()) as pipeline:
+        listed = pipeline.catalogue.source.list()
         while batch := list(islice(listed, _BATCH)):
-            parts.manifest.observe(
-                [Observation(a.key, a.key.split("/")[0], a.evidence, "0" * 64, a.size_bytes, "") for a in batch]
+            pipeline.catalogue.observations.observe(
+                [Observation(a.key, a.key.split("/")[0], a.fingerprint, "0" * 64, a.size_bytes, "") for a in batch]
             )
 
 
@@ -67,7 +67,7 @@ def race(server: S3Server, folder: Path, objects: int) -> None:
         ["rclone", "copy", "--transfers", "32", "--no-check-dest", "--s3-no-head", str(files), f"bench:{bucket.name}"]
     )
     for file in files.rglob("*.jpg"):
-        os.utime(file)  # newer than the object: nobody has a reason to copy it
+        os.utime(file)  # newer than the object: no contestant has a reason to copy it
     learn()
     log = folder / "client.rgw.log"
     contestants = _contestants(server, bucket, files)

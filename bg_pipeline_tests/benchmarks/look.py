@@ -8,16 +8,15 @@ A module of its own, so that the process that is timed loads nothing but what a 
 
 import time
 
-from bg_pipeline.config import load_settings
-from bg_pipeline.ports import Silent
-from bg_pipeline.steps.detect import scan
-from bg_pipeline.wiring import opened
+from bg_pipeline.pipeline.detect import scan
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 
 
 def main() -> None:
     started = time.perf_counter()
-    with opened(load_settings()) as parts:
-        found = scan(parts, "a benchmark", Silent())
+    with open_pipeline(load_settings()) as pipeline:
+        found = scan(pipeline.catalogue, pipeline.policy, pipeline.run)
     print(f"{found.listed} listed, {found.hashed} hashed, {time.perf_counter() - started:.2f} s")
 
 

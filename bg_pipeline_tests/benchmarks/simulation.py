@@ -150,7 +150,7 @@ class Adaptive(Client):
             self.send(token, self.queue.popleft())
 
     def _again(self, turn: int) -> None:
-        if turn == self.turn:  # nobody was woken by an answer meanwhile
+        if turn == self.turn:  # no lane was woken by an answer meanwhile
             self.start()
 
     def answered(self, token: str, retry: int, wait: float | None) -> None:

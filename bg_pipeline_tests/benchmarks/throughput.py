@@ -8,21 +8,20 @@ that the account's limits are known; `--fresh` leaves it out. The first round th
 which costs about one latency.
 """
 
-import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from bg_pipeline.config import Settings
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.ports import Silent
+from bg_pipeline.pipeline.night import SyncResult, sync
+from bg_pipeline.ports.context import RunName
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Limits, SandboxState
-from bg_pipeline.steps.sync import Synced, sync
-from bg_pipeline.wiring import opened
+from bg_pipeline.settings.reader import Found
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import Settings, compose
 from bg_pipeline_tests.benchmarks.tables import show, verdict
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.sandbox.client import cut_left_half
@@ -39,28 +38,31 @@ def main(arguments: Sequence[str]) -> bool:
     state = SandboxState({"bgeraser": Decimal(10 * IMAGES)}, latency_s=LATENCY_S, limits=Limits(concurrent=SLOTS))
     with tempfile.TemporaryDirectory() as folder, running_sandbox(state, cut_left_half) as sandbox:
         home = Path(folder)
-        with _nothing_of_the_callers_settings():
-            settings = Settings(
-                bg_source=str(home / "images"),
-                bg_output=str(home / "cutouts"),
-                bg_masters=str(home / "masters"),
-                bg_state=f"sqlite:///{home}/manifest.db",
-                bg_provider="bgeraser",
-                bgeraser_api_key="key",
-                bgeraser_base_url=sandbox.base_url,
-                bg_concurrency=SLOTS,
+        settings = compose(
+            Found(
+                {
+                    "bg_source": str(home / "images"),
+                    "bg_output": str(home / "cutouts"),
+                    "bg_masters": str(home / "masters"),
+                    "bg_state": f"sqlite:///{home}/manifest.db",
+                    "bg_provider": "bgeraser",
+                    "bgeraser_api_key": "key",
+                    "bgeraser_base_url": sandbox.base_url,
+                    "bg_concurrency": SLOTS,
+                }
             )
+        )
         if "--fresh" not in arguments:
             _sync(settings, home / "images" / "boots", range(IMAGES, IMAGES + 3 * SLOTS))
         synced, took_s = _sync(settings, home / "images" / "shoes", range(IMAGES))
-    ratio = took_s / ideal_s
-    met = ratio <= MAX_RATIO and synced.summary.published == synced.summary.purchases == IMAGES
+    summary, ratio = synced.work.summary, took_s / ideal_s
+    met = ratio <= MAX_RATIO and summary.published == summary.purchases == IMAGES
     show(
         ["whole sync", "published", "seconds", "ideal", "ratio", ""],
         [
             [
                 f"{IMAGES} images, {LATENCY_S:.1f} s, {SLOTS} slots",
-                str(synced.summary.published),
+                str(summary.published),
                 f"{took_s:.1f}",
                 f"{ideal_s:.1f}",
                 f"{ratio:.3f}",
@@ -72,23 +74,12 @@ def main(arguments: Sequence[str]) -> bool:
     return met
 
 
-def _sync(settings: Settings, folder: Path, shades: range) -> tuple[Synced, float]:
+def _sync(settings: Settings, folder: Path, shades: range) -> tuple[SyncResult, float]:
     """One sync, after new pictures came into the catalogue, and the seconds it took."""
     folder.mkdir(parents=True)
     for shade in shades:
         (folder / f"{shade:03}.png").write_bytes(product(shade, (1000, 800)))
-    with opened(settings) as parts:
+    name = RunName("a benchmark", "sync", "a benchmark")
+    with open_pipeline(settings, name) as pipeline:
         started = time.monotonic()
-        return sync(parts, "a benchmark", Budget("a benchmark"), Silent()), time.monotonic() - started
-
-
-@contextmanager
-def _nothing_of_the_callers_settings() -> Iterator[None]:
-    saved = dict(os.environ)
-    for name in saved:
-        if name.startswith(("BG_", "BGERASER_")):
-            del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(saved)
+        return sync(pipeline, Budget(name.run_id)), time.monotonic() - started
