@@ -1,11 +1,12 @@
 # Everything runs in .venv, made from uv.lock. Only Python 3.11+, pip, git and make have to be there.
 
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
-RUN := $(UV) run --locked --extra local
+RUN := $(UV) run --no-sync
 
-.PHONY: help demo test test-processes test-schedule test-radosgw check dev
+.PHONY: help environment demo unit test test-processes test-schedule test-radosgw check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
+	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
 	@echo "make test    lint, types, layers and tests"
 	@echo "make test-processes Dagster's own processes, and the UI in a browser; five minutes"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
@@ -14,30 +15,39 @@ help:
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
 
 demo: $(UV)
-	$(RUN) --no-dev bg-pipeline demo --keep bg-pipeline-demo
+	$(UV) run --locked --extra local --no-dev bg-pipeline demo --keep bg-pipeline-demo
 
-check: $(UV)
+# What is installed is compiled on the way (`pyproject.toml`); a clone is only linked to, so its own files are not.
+environment: $(UV)
+	$(UV) sync --quiet --locked --inexact --extra local
+	$(RUN) python -m compileall -q bg_pipeline
+
+check: environment
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
 
+unit: environment
+	$(RUN) pytest -m unit -n auto --dist loadfile bg_pipeline_tests/core bg_pipeline_tests/pipeline bg_pipeline_tests/contracts
+
 test: check
 	$(RUN) pytest -n auto --dist loadfile
 
-test-processes: $(UV)
+test-processes: environment
 	SCREENSHOTS=$(CURDIR)/screenshots $(RUN) pytest -m processes
 
-test-schedule: $(UV)
+test-schedule: environment
 	$(RUN) pytest -m long
 
-test-radosgw: $(UV)
+test-radosgw: environment
 	command -v radosgw >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends radosgw ceph-mon ceph-osd)
 	$(RUN) pytest -m radosgw
 
-dev: $(UV)
-	mkdir -p .dagster && cp -n bg_pipeline/orchestration/dagster.yaml .dagster/ || true
-	DAGSTER_HOME=$(CURDIR)/.dagster $(RUN) dagster dev --host 127.0.0.1
+dev: export DAGSTER_HOME := $(CURDIR)/.dagster
+dev: environment
+	$(RUN) python -m bg_pipeline.orchestration.home
+	$(RUN) dg dev --host 127.0.0.1
 
 # --target keeps pip away from the system's packages, which it may be forbidden to touch.
 $(CURDIR)/.tools/bin/uv:
