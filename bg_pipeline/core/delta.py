@@ -1,10 +1,10 @@
 """Listing against manifest: which items need work, and why."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from bg_pipeline.core import keys
 from bg_pipeline.core.recipe import Recipe, purchase_id
@@ -39,26 +39,39 @@ class Goal:
         return cls(cuts, rendition.present_digests if rerender else rendition.digests, recipe.cut.digests)
 
 
+class Candidate(NamedTuple):
+    """An entry that is not as it should be."""
+
+    entry: Entry
+    change: Change
+    """Still without price and twins."""
+    accepted: tuple[str, ...]
+    """Purchases of its bytes that the recipe accepts, in order of preference; none where nothing is to be done."""
+    stem: str
+    """The output name that it would get if no other item had it; empty if it has one or needs none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What can be told of each entry by itself."""
 
-    candidates: tuple[tuple[Entry, Change], ...]
-    """Entries that are not as they should be, in key order; still without price and twins."""
+    candidates: tuple[Candidate, ...]
+    """In key order."""
     unchanged: int
     goal: Goal
     missing_outputs: Container[str] = frozenset()
 
     @property
     def purchase_ids(self) -> list[str]:
-        """Every purchase that could serve a candidate, sorted."""
-        found = set()
-        for entry, change in self.candidates:
-            if change.reason in WORK_REASONS:
-                found |= {change.purchase_id} | {purchase_id(entry.content_hash, cut) for cut in self.goal.cuts}
+        """Every purchase that could serve a candidate, each once."""
+        found: dict[str, None] = {}
+        for entry, change, accepted, _ in self.candidates:
+            if accepted:
+                found.update(dict.fromkeys(accepted))
+                found[change.purchase_id] = None
                 if entry.published:
-                    found.add(entry.published.purchase_id)
-        return sorted(found)
+                    found[entry.published.purchase_id] = None
+        return list(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +156,6 @@ def is_up_to_date(entry: Entry, goal: Goal) -> bool:
         and shown.cut_digest in goal.cuts
         and shown.rendition_digest in goal.renditions
     )
-
-
-def wanted_work(entry: Entry, goal: Goal) -> str:
-    """The work that an item is to be published from: what it has, if that will do; else the first cut of its bytes."""
-    shown = entry.published
-    if shown is not None and shown.content_hash == entry.content_hash and shown.cut_digest in goal.cuts:
-        return shown.purchase_id
-    return purchase_id(entry.content_hash, goal.cuts[0])
 
 
 def cut_of(entry: Entry, goal: Goal) -> str:
@@ -239,7 +244,7 @@ def survey(
         rerender: render again what an older renderer made.
     """
     goal = Goal.of(recipe, rerender=rerender)
-    candidates: list[tuple[Entry, Change]] = []
+    candidates: list[Candidate] = []
     unchanged = up_to_date
     for entry in entries:
         if entry.absent and entry.state is State.DELETED:
@@ -248,7 +253,8 @@ def survey(
         if reason is Reason.UNCHANGED:
             unchanged += 1
             continue
-        wanted = wanted_work(entry, goal) if reason in WORK_REASONS else entry.purchase_id
+        accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
+        wanted = _wanted(entry, goal, accepted) if accepted else entry.purchase_id
         change = Change(
             entry.key,
             entry.collection,
@@ -258,9 +264,22 @@ def survey(
             purchase_id=wanted,
             revision=entry.revision,
         )
-        candidates.append((entry, change))
-    candidates.sort(key=lambda c: keys.key_bytes(c[0].key))
+        stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
+        candidates.append(Candidate(entry, change, accepted, stem))
+    candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
     return Survey(tuple(candidates), unchanged, goal, missing_outputs)
+
+
+def _accepted(entry: Entry, goal: Goal) -> tuple[str, ...]:
+    return tuple(purchase_id(entry.content_hash, cut) for cut in goal.cuts)
+
+
+def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
+    """The purchase that an item is to be published from: the one it has, if that will do; else the preferred one."""
+    shown = entry.published
+    if shown is not None and shown.content_hash == entry.content_hash and shown.cut_digest in goal.cuts:
+        return shown.purchase_id
+    return accepted[0]
 
 
 def _becomes(entry: Entry, reason: Reason) -> State | None:

@@ -4,7 +4,8 @@ import hashlib
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from bg_pipeline.core.formats import Format
@@ -21,6 +22,11 @@ _EXTENSIONS = tuple(each.extension for each in Format)
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.$")
 """Dagster refuses control characters and `...`; its UI reads `,` and `[a...b]` as selections; the rest is
 what a storage or a browser would trim. `.` alone is the name of the root collection."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+_NO_NAME = re.compile(r"(^|[/\\])\.{0,2}([/\\]|\Z)")
+"""A part that is no name of a folder or a file."""
 
 
 def collection_of(key: str, depth: int) -> str:
@@ -55,9 +61,9 @@ def unsafe(key: str) -> str:
         return "its name contains a NUL character"
     if key.startswith(("/", "\\")):
         return "its name is an absolute path"
-    if re.match(r"[A-Za-z]:", key):
+    if _DRIVE.match(key):
         return "its name begins with a drive letter"
-    if any(part in {"", ".", ".."} for part in re.split(r"[/\\]", key)):
+    if _NO_NAME.search(key):
         return "its name has an empty, '.' or '..' part"
     return ""
 
@@ -67,8 +73,16 @@ def fold(stem: str) -> str:
     What two output names must differ in: many file systems ignore case and Unicode form, some also dots and spaces
     at the end of a folder's name.
     """
-    *folders, name = unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold()).split("/")
+    # A first detection folds hundreds of thousands, and in most there is nothing to normalize.
+    folded = stem.lower() if stem.isascii() else _normalized(_normalized(stem).casefold())
+    if "./" not in folded and " /" not in folded:
+        return folded
+    *folders, name = folded.split("/")
     return "/".join([*(folder.rstrip(". ") for folder in folders), name])
+
+
+def _normalized(stem: str) -> str:
+    return unicodedata.normalize("NFC", stem)
 
 
 def plain_stem(key: str) -> str:
@@ -86,9 +100,7 @@ def preferred_stem(key: str) -> str:
     called like an output (`a.png/`) would get into the way of one, so `_` comes after it.
     """
     *folders, name = plain_stem(key).split("/")
-    stem = "/".join(
-        [*(_fit(f"{part}_" if part.lower().endswith(_EXTENSIONS) else part) for part in folders), _fit(name)]
-    )
+    stem = "/".join([*map(_folder, folders), _fit(name)])
     raw = key_bytes(stem)
     if len(raw) <= _MAX_STEM_BYTES:
         return stem
@@ -109,20 +121,23 @@ def stems_for(key: str) -> Iterator[str]:
         yield f"{stem}~{_mark(f'{key}/{count}')}"
 
 
-def allocate_stems(keys: Iterable[str], taken: Callable[[str], bool]) -> dict[str, str]:
+def allocate_stems(preferred: Mapping[str, str], taken: Callable[[str], bool]) -> dict[str, str]:
     """
     Give each key an output stem that no other has.
 
     Args:
-        keys: keys without a stem, in key order, so that the outcome does not depend on the listing's.
+        preferred: `preferred_stem` of each key, in key order, so that the outcome does not depend on the listing's.
         taken: whether a folded stem belongs to another item already; it keeps it.
     """
     given: dict[str, str] = {}
     folded: set[str] = set()
-    for key in keys:
-        stem = next(stem for stem in stems_for(key) if fold(stem) not in folded and not taken(fold(stem)))
-        folded.add(fold(stem))
+    for key, first in preferred.items():
+        stem, name = first, fold(first)
+        if name in folded or taken(name):
+            names = ((other, fold(other)) for other in stems_for(key))
+            stem, name = next(pair for pair in names if pair[1] not in folded and not taken(pair[1]))
         given[key] = stem
+        folded.add(name)
     return given
 
 
@@ -134,6 +149,12 @@ def master_name(purchase_id: str) -> str:
 def gallery_page(collection: str) -> str:
     """File name of the before-and-after page of a collection."""
     return f"{encode_partition(collection).replace('/', '%2F')}.html"
+
+
+# Many items lie in one folder.
+@lru_cache(1024)
+def _folder(part: str) -> str:
+    return _fit(f"{part}_" if part.lower().endswith(_EXTENSIONS) else part)
 
 
 def _fit(part: str) -> str:

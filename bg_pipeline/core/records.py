@@ -72,7 +72,8 @@ class Published:
     """Of the bytes that were cut out."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
+@dataclass(slots=True, unsafe_hash=True)
 class Entry:
     """One item in the manifest: what was seen, what is published, where it stands."""
 
@@ -102,7 +103,8 @@ class Entry:
     """Version of its row; grows with every write of state, name or publication."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
+@dataclass(slots=True)
 class Change:
     """One line of a delta."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bg_pipeline.core import keys
-from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal, Survey
+from bg_pipeline.core.delta import WORK_REASONS, Candidate, Delta, Goal, Survey
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason
 
@@ -37,29 +37,33 @@ def price(
     Returns:
         Changes in key order. A work is bought for the first key that needs it, and is free for the others.
     """
-    related = [_Related.of(entry, change, found.goal, bought) for entry, change in found.candidates]
+    related = [_Related.of(candidate, bought) for candidate in found.candidates]
     _find_renames(related)
+    stems = _stems(related, taken)
     waiting = _waiting(related, found.goal, bought)
     asked = set(sorted(waiting, key=waiting.__getitem__)[: recipe_change_limit if apply_recipe_change else 0])
 
     claimed: dict[str, str] = {}
     for item in related:
-        change = item.change
+        change, stem = item.change, stems.get(item.change.key, "")
         twin = carriers.get(change.purchase_id) or claimed.get(change.purchase_id)
         if change.reason in _MAYBE_TWINS and twin not in {None, change.key}:
             change = replace(change, reason=Reason.DUPLICATE, because=f"the same picture as {twin}")
         if change.reason in WORK_REASONS:
-            if change.purchase_id not in bought:
+            if change.purchase_id in bought:
+                change = replace(change, stem=stem)
+            else:
                 first = change.purchase_id not in claimed
                 recut = item.only_the_cut_differs(found.goal)
                 held = recut and first and change.purchase_id not in asked
                 if held and (restored := _restored(item, found, bought)):
-                    item.change = restored
+                    item.change = replace(restored, stem=stem)
                     continue
                 # An item without a cutout of its own cannot stay as it is: it is pending like any other.
                 on_request = recut and change.purchase_id in asked and item.entry.published is not None
                 change = replace(
                     change,
+                    stem=stem,
                     purchase=first,
                     credits=price(item.entry) if first else Decimal(0),
                     held=held,
@@ -71,11 +75,8 @@ def price(
         item.change = change
 
     renamed_away = {item.change.renamed_from for item in related}
-    stems = _stems(related, taken)
     return Delta(
-        changes=tuple(
-            replace(i.change, stem=stems.get(i.change.key, "")) for i in related if i.change.key not in renamed_away
-        ),
+        changes=tuple(item.change for item in related if item.change.key not in renamed_away),
         unchanged=found.unchanged,
         collisions={key: stem for key, stem in stems.items() if stem != keys.plain_stem(key)},
     )
@@ -87,17 +88,19 @@ class _Related:
 
     entry: Entry
     change: Change
+    stem: str
+    """As of `Candidate`."""
     before: Entry | None = None
 
     @classmethod
-    def of(cls, entry: Entry, change: Change, goal: Goal, bought: Container[str]) -> "_Related":
+    def of(cls, candidate: Candidate, bought: Container[str]) -> "_Related":
         """Its purchase is the first accepted one that has a master; if none has, that of the first cut."""
-        if change.reason in WORK_REASONS and change.purchase_id not in bought:
-            works = [purchase_id(entry.content_hash, cut) for cut in goal.cuts]
-            best = next((work for work in works if work in bought), works[0])
+        entry, change, accepted, stem = candidate
+        if accepted and change.purchase_id not in bought:
+            best = next((purchase for purchase in accepted if purchase in bought), accepted[0])
             if best != change.purchase_id:
                 change = replace(change, purchase_id=best)
-        return cls(entry, change)
+        return cls(entry, change, stem)
 
     @property
     def origin(self) -> Entry:
@@ -148,12 +151,12 @@ def _restored(item: _Related, found: Survey, bought: Container[str]) -> Change |
 
 def _stems(related: Iterable[_Related], taken: Callable[[str], bool]) -> dict[str, str]:
     """Stems for those that have none. A rename within a folder that changes only the extension keeps its stem."""
-    nameless = [i for i in related if i.change.reason in WORK_REASONS and not i.entry.stem]
+    nameless = [item for item in related if item.stem]
     kept = {
         i.entry.key: i.before.stem
         for i in nameless
         if i.before and i.before.stem and keys.plain_stem(i.before.key) == keys.plain_stem(i.entry.key)
     }
     passed_on = {keys.fold(stem) for stem in kept.values()}
-    rest = [i.entry.key for i in nameless if i.entry.key not in kept]
+    rest = {item.entry.key: item.stem for item in nameless if item.entry.key not in kept}
     return kept | keys.allocate_stems(rest, lambda stem: stem in passed_on or taken(stem))

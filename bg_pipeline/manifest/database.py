@@ -20,7 +20,6 @@ from sqlalchemy import (
     literal,
     select,
     text,
-    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -107,12 +106,12 @@ class Database:
             yield from (column == any_(literal(part, arrays)) for part in _parts(values, _MAX_IN_ARRAY))
 
     def at_least(self, conn: Connection, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-        """The same, but may find more: a table with fewer rows than there are values is read as it is."""
-        rows = select(literal(1)).select_from(column.table).limit(len(values)).subquery()
+        """The same, but may find more: a column with fewer values than are looked for is read as it is."""
+        rows = select(literal(1)).where(column.is_not(None)).limit(len(values)).subquery()
         if conn.scalar(select(func.count()).select_from(rows)) == len(values):
             yield from self.among(column, values)
         else:
-            yield true()
+            yield column.is_not(None)
 
     def batches(self, values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         """So many at once, each for a transaction of its own, so that no other writer waits for the end of them all."""

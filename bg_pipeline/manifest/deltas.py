@@ -1,6 +1,7 @@
 """What a delta is computed from, and where it is recorded."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -23,9 +24,10 @@ from sqlalchemy import (
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import fold
 from bg_pipeline.core.records import Change, Entry, Reason, State
-from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free
+from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free, near_to
 from bg_pipeline.manifest.schema import Key, Prose, catalogues, items, publications
 from bg_pipeline.manifest.staging import analyze, staged
+from bg_pipeline.net.prefetch import prefetch
 
 _staged = Table(
     "staged_changes",
@@ -97,40 +99,30 @@ class SqlDeltas(OfCatalogue):
         with self._db.read() as conn:
             return {
                 stem
-                for these in self._db.among(c.stem_fold, folded_stems)
+                for these in self._db.at_least(conn, c.stem_fold, folded_stems)
                 for stem in conn.scalars(select(c.stem_fold).where(self._mine(), these, ~c.absent))
-                if stem is not None
-            }
+            }.intersection(folded_stems)
 
     def record(self, changes: Sequence[Change]) -> None:
         wanted = [change for change in changes if change.becomes is not None]
         row = catalogues.c.id == self._catalogue
         with self._db.read() as conn:
             number = 1 + conn.execute(select(catalogues.c.delta).where(row)).scalar_one()
-            if len(wanted) > BATCH and self._db.engine.dialect.name == "postgresql":
-                # A catalogue that was listed for the first time: its statistics are those of an empty table.
-                analyze(conn, items)
         # Who is gone comes first: giving its stem away makes its row newer than its own change.
         for gone in (True, False):
             group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
-            for batch in self._db.batches(group, BATCH):
-                with self._db.write() as conn:
-                    self._record(conn, number, batch)
+            for rows in prefetch(_rows, self._db.batches(group, BATCH), threads=1, waiting=2):
+                # What comes last is durable, and with it all that was written before.
+                with self._db.write(durable=False) as conn:
+                    self._record(conn, number, rows)
         with self._db.write() as conn:
             conn.execute(update(catalogues).where(row, catalogues.c.delta < number).values(delta=number))
 
-    def _record(self, conn: Connection, number: int, batch: Sequence[Change]) -> None:
+    def _record(self, conn: Connection, number: int, rows: Sequence[tuple[Any, ...]]) -> None:
         now = self._now()
         c, new = items.c, _staged.c
-        rows = (
-            (
-                *(change.key, change.revision, change.becomes, change.reason, change.because, change.purchase_id),
-                *((change.stem, fold(change.stem)) if change.stem else (None, None)),
-                *((change.renamed_from, f"renamed to {change.key}") if change.renamed_from else (None, None)),
-            )
-            for change in batch
-        )
-        as_seen = self._mine() & (c.key == new.key) & (c.revision == new.revision) & is_free(now)
+        near = near_to([row[0] for row in rows])
+        as_seen = self._mine() & near & (c.key == new.key) & (c.revision == new.revision) & is_free(now)
         with staged(conn, _staged, rows):
             analyze(conn, _staged)
             self._take_stems(conn, as_seen, now)
@@ -190,6 +182,18 @@ class SqlDeltas(OfCatalogue):
                 revision=c.revision + 1,
             )
         )
+
+
+def _rows(batch: Sequence[Change]) -> list[tuple[Any, ...]]:
+    """Values for `_staged`."""
+    return [
+        (
+            *(change.key, change.revision, change.becomes, change.reason, change.because, change.purchase_id),
+            *((change.stem, fold(change.stem)) if change.stem else (None, None)),
+            *((change.renamed_from, f"renamed to {change.key}") if change.renamed_from else (None, None)),
+        )
+        for change in batch
+    ]
 
 
 def _is_up_to_date(goal: Goal) -> ColumnElement[bool]:

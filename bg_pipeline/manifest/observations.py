@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.records import Observation, State
 from bg_pipeline.manifest import rows
-from bg_pipeline.manifest.rows import BATCH, OfCatalogue
+from bg_pipeline.manifest.rows import BATCH, OfCatalogue, near_to
 from bg_pipeline.manifest.schema import Key, Prose, items
 from bg_pipeline.manifest.staging import analyze, staged
 
@@ -95,7 +95,8 @@ class SqlObservations(OfCatalogue):
         )
         for part in self._db.batches(batch, BATCH):
             rows = ((o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type) for o in part)
-            with self._db.write() as conn, staged(conn, _staged, rows):
+            # What a power cut takes is hashed again.
+            with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
                 conn.execute(remember)
 
     def set_collections(self, collections: Mapping[str, str]) -> None:
@@ -103,7 +104,7 @@ class SqlObservations(OfCatalogue):
         for part in self._db.batches(list(collections.items()), BATCH):
             with self._db.write() as conn, staged(conn, _moved, part):
                 analyze(conn, _moved)
-                conn.execute(move)
+                conn.execute(move.where(near_to([key for key, _ in part])))
 
     def mark_absent(self, keys: Sequence[str]) -> None:
         gone = {"absent": True, "absent_since": self._now(), "revision": items.c.revision + 1}

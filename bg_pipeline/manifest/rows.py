@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Row, Select, Table, and_, or_, select
 
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Published, Reason, State
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import claims, items, publications
@@ -65,6 +66,15 @@ def is_free(now: float, item: Any = items.c) -> ColumnElement[bool]:
     """No living claim holds the item."""
     living = select(claims.c.id).where(claims.c.ends_at > now)
     return or_(item.claim_id.is_(None), item.claim_id.not_in(living))
+
+
+def near_to(keys: Sequence[str]) -> ColumnElement[bool]:
+    """
+    The range of some keys, for a join with them.
+
+    It says nothing new, but keeps PostgreSQL from going through a million items to find a few thousand neighbours.
+    """
+    return items.c.key.between(min(keys, key=key_bytes), max(keys, key=key_bytes))
 
 
 def entry_of(row: Sequence[Any]) -> Entry:

@@ -27,7 +27,7 @@ VERSION = "0005"
 """The newest of `migrations/versions`."""
 
 
-class Key(TypeDecorator[str]):
+class Key(LargeBinary):
     """
     A name as its source spells it, in bytes.
 
@@ -35,14 +35,14 @@ class Key(TypeDecorator[str]):
     everywhere, which the merge of listing and manifest relies on.
     """
 
-    impl = LargeBinary
-    cache_ok = True
+    def coerce_compared_value(self, op: Any, value: object) -> "Key":  # noqa: ARG002
+        return self
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        return None if value is None else key_bytes(value)
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
+        return lambda value: None if value is None else key_bytes(value)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else bytes(value).decode("utf-8", "surrogateescape")
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
+        return lambda value: None if value is None else value.decode("utf-8", "surrogateescape")
 
 
 class Credits(TypeDecorator[Decimal]):
@@ -65,8 +65,8 @@ class Prose(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        if value is None:
-            return None
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
         return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
@@ -118,7 +118,15 @@ items = Table(
     # its name in the output
     Column("stem", Key),
     Column("stem_fold", Key),
-    Index("items_by_stem", "catalogue_id", "stem_fold", unique=True),
+    # a first listing gives no names yet
+    Index(
+        "items_by_stem",
+        "catalogue_id",
+        "stem_fold",
+        unique=True,
+        sqlite_where=text("stem_fold IS NOT NULL"),
+        postgresql_where=text("stem_fold IS NOT NULL"),
+    ),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
     # what is gone is little, so who wants the rest leaves it out
     Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),

@@ -1,12 +1,13 @@
 """See what the catalogue holds now, and what is to be done about it."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal, Survey, survey
-from bg_pipeline.core.keys import collection_of, fold, key_bytes, preferred_stem
+from bg_pipeline.core.delta import Delta, Goal, Survey, survey
+from bg_pipeline.core.keys import collection_of, fold, key_bytes
 from bg_pipeline.core.media import sniff
 from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.core.records import Entry, Listed, Observation
@@ -20,7 +21,7 @@ from bg_pipeline.ports.catalogue import Deltas
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
 
-_BATCH = 256
+_BATCH = 1024
 """Items hashed between two commits: what a killed scan has to hash again."""
 
 _AHEAD = 1024
@@ -112,6 +113,19 @@ def rehash_due(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
     return due_slice(policy.rehash_nights, run.now(), (last[0].day, last[0].slice) if last else None)
 
 
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """All objects of a large delta stay: to search them for garbage, again and again, is an eighth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_without_garbage_collection()
 def plan(
     catalogue: Catalogue,
     accounts: Accounts,
@@ -140,10 +154,10 @@ def plan(
     entries, lost = _entries(catalogue.deltas, goal, missing)
     up_to_date = catalogue.deltas.up_to_date(goal) - lost
     found = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender)
-    purchase_ids = found.purchase_ids
+    purchase_ids, each = found.purchase_ids, policy.price
     return price(
         found,
-        price=lambda _entry: policy.price,
+        price=lambda _entry: each,
         bought=accounts.purchases.bought(purchase_ids),
         carriers=catalogue.deltas.carriers(purchase_ids),
         taken=_taken_stems(catalogue.deltas, found),
@@ -152,6 +166,7 @@ def plan(
     )
 
 
+@_without_garbage_collection()
 def detect(
     catalogue: Catalogue,
     accounts: Accounts,
@@ -324,7 +339,6 @@ def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
 
 def _taken_stems(deltas: Deltas, found: Survey) -> Callable[[str], bool]:
     """Whether a folded stem is a listed item's. The preferred ones are asked for together, marked ones are rare."""
-    nameless = (e.key for e, c in found.candidates if c.reason in WORK_REASONS and not e.stem)
-    asked = {fold(preferred_stem(key)) for key in nameless}
+    asked = {fold(candidate.stem) for candidate in found.candidates if candidate.stem}
     known = deltas.taken_stems(sorted(asked, key=key_bytes))
     return lambda stem: stem in known if stem in asked else bool(deltas.taken_stems([stem]))

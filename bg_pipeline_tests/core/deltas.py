@@ -1,10 +1,11 @@
 """Recipes and entries of a small catalogue, and the delta of them."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
 from bg_pipeline.core.delta import Delta, classify, survey
-from bg_pipeline.core.keys import fold
+from bg_pipeline.core.keys import allocate_stems, fold, preferred_stem
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, purchase_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
@@ -52,3 +53,8 @@ def delta_of(
 
 def change(delta: Delta, key: str) -> Change:
     return next(c for c in delta.changes if c.key == key)
+
+
+def stems_given(several: Iterable[str], taken: Callable[[str], bool] = lambda _folded: False) -> dict[str, str]:
+    """Output stems of keys without one, in key order."""
+    return allocate_stems({key: preferred_stem(key) for key in several}, taken)

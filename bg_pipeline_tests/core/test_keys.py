@@ -4,6 +4,7 @@ import pytest
 from dagster import DynamicPartitionsDefinition
 
 from bg_pipeline.core import keys
+from bg_pipeline_tests.core.deltas import stems_given
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_an_output_keeps_its_folders_and_loses_its_extension(key: str, stem: str
     ],
 )
 def test_twins_get_names_that_differ_everywhere(twins: tuple[str, str]) -> None:
-    stems = keys.allocate_stems(twins, taken=lambda _folded: False)
+    stems = stems_given(twins)
 
     assert len({keys.fold(stem) for stem in stems.values()}) == 2
 
@@ -92,20 +93,18 @@ def test_twins_get_names_that_differ_everywhere(twins: tuple[str, str]) -> None:
 @pytest.mark.parametrize("twin", ["A/b", "a./b", "a /b", "a. ./b"])
 def test_names_that_are_one_on_some_file_system_are_one_when_compared(twin: str) -> None:
     assert keys.fold(twin) == keys.fold("a/b")
-    assert keys.allocate_stems([f"{twin}.jpg"], taken=lambda folded: folded == "a/b")[f"{twin}.jpg"].startswith(
-        f"{twin}~"
-    )
+    assert stems_given([f"{twin}.jpg"], taken=lambda folded: folded == "a/b")[f"{twin}.jpg"].startswith(f"{twin}~")
 
 
 def test_a_name_that_is_taken_stays_with_its_owner() -> None:
-    stems = keys.allocate_stems(["a.jpg"], taken=lambda folded: folded == "a")
+    stems = stems_given(["a.jpg"], taken=lambda folded: folded == "a")
 
     assert stems["a.jpg"].startswith("a~")
 
 
 def test_an_over_long_name_is_cut_and_stays_unlike_its_neighbour() -> None:
     first, second = ("ö" * 127 + end + ".jpg" for end in "ab")
-    stems = keys.allocate_stems([first, second], taken=lambda _folded: False)
+    stems = stems_given([first, second])
 
     assert len({*stems.values()}) == 2
     assert all(len(stem.encode()) < 230 for stem in stems.values())
@@ -114,7 +113,7 @@ def test_an_over_long_name_is_cut_and_stays_unlike_its_neighbour() -> None:
 def test_a_whole_name_is_cut_where_s3_would_refuse_it() -> None:
     """Each part fits; together they are longer than the 1,024 bytes of a key."""
     first, second = ("/".join(["f" * 190] * 6 + [end]) + ".jpg" for end in "ab")
-    stems = keys.allocate_stems([first, second], taken=lambda _folded: False)
+    stems = stems_given([first, second])
 
     assert len({*stems.values()}) == 2
     assert all(len(stem) < 850 for stem in stems.values())
@@ -130,9 +129,9 @@ def test_no_output_is_hidden_or_in_the_way_of_another(key: str, stem: str) -> No
 
 def test_names_do_not_depend_on_what_was_listed_first() -> None:
     twins = ["a.jpg", "a.png", "A.webp"]
-    stems = keys.allocate_stems(sorted(twins, key=keys.key_bytes), taken=lambda _folded: False)
+    stems = stems_given(sorted(twins, key=keys.key_bytes))
 
     assert stems["A.webp"] == "A"
     assert {key: stem.partition("~")[0] for key, stem in stems.items()} == {"a.jpg": "a", "a.png": "a", "A.webp": "A"}
     for key in ("a.jpg", "a.png"):
-        assert stems[key] == keys.allocate_stems([key], taken=lambda folded: folded == "a")[key]
+        assert stems[key] == stems_given([key], taken=lambda folded: folded == "a")[key]

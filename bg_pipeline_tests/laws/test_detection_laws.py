@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert
 
 from bg_pipeline.core import deletes
 from bg_pipeline.core.delta import Goal, is_up_to_date, survey
-from bg_pipeline.core.keys import allocate_stems, fold, key_bytes, plain_stem, preferred_stem, stems_for, unsafe
+from bg_pipeline.core.keys import fold, key_bytes, plain_stem, preferred_stem, stems_for, unsafe
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.rehash import Slice
@@ -20,6 +20,7 @@ from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.rows import MAIN
 from bg_pipeline.manifest.schema import items, publications
+from bg_pipeline_tests.core.deltas import stems_given
 from bg_pipeline_tests.laws.strategies import entries, keys, recipes
 
 
@@ -83,7 +84,7 @@ def test_the_manifest_and_the_delta_agree_on_what_is_up_to_date(
         e.key for e in known if not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED)
     }
     assert piecemeal.unchanged == whole.unchanged
-    assert [change for _, change in piecemeal.candidates] == [change for _, change in whole.candidates]
+    assert [c.change for c in piecemeal.candidates] == [c.change for c in whole.candidates]
 
 
 @st.composite
@@ -101,7 +102,7 @@ def _rival_keys(draw: st.DrawFn) -> list[str]:
 def test_distinct_keys_get_distinct_outputs_even_where_one_is_called_like_the_mark_of_another(
     several: list[str],
 ) -> None:
-    stems = allocate_stems(several, taken=lambda _folded: False)
+    stems = stems_given(several)
 
     assert len({fold(stem) for stem in stems.values()}) == len(several)
 
@@ -110,7 +111,7 @@ def test_distinct_keys_get_distinct_outputs_even_where_one_is_called_like_the_ma
 def test_no_allocated_stem_is_one_that_is_taken(several: list[str], others: set[str]) -> None:
     taken = {fold(preferred_stem(key)) for key in others}
 
-    assert not taken & {fold(stem) for stem in allocate_stems(several, taken.__contains__).values()}
+    assert not taken & {fold(stem) for stem in stems_given(several, taken.__contains__).values()}
 
 
 _LONG = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=300)
@@ -129,7 +130,7 @@ def test_every_stem_fits_into_every_store_and_is_not_hidden(key: str) -> None:
 @given(several=st.lists(keys, unique=True))
 def test_no_output_is_the_folder_of_another(several: list[str]) -> None:
     """A file `a.png` and a folder `a.png` cannot both be."""
-    names = {f"{stem}.png" for stem in allocate_stems(several, lambda _folded: False).values()}
+    names = {f"{stem}.png" for stem in stems_given(several).values()}
     folders = {name[:at] for name in names for at, sign in enumerate(name) if sign == "/"}
 
     assert not {fold(name) for name in names} & {fold(folder) for folder in folders}

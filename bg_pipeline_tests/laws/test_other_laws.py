@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.keys import allocate_stems, decode_partition, encode_partition, fold, key_bytes
+from bg_pipeline.core.keys import decode_partition, encode_partition, fold, key_bytes
 from bg_pipeline.core.retry import MAX_WAIT_S, parse_retry_after, wait_s
 from bg_pipeline.core.streams import merge_join
+from bg_pipeline_tests.core.deltas import stems_given
 from bg_pipeline_tests.laws.strategies import collections, keys
 
 
@@ -38,7 +39,7 @@ def test_distinct_collections_are_distinct_partitions(several: list[str]) -> Non
 
 @given(st.lists(keys, unique=True))
 def test_allocated_stems_are_distinct_even_where_case_and_form_are_ignored(several: list[str]) -> None:
-    stems = allocate_stems(several, taken=lambda _folded: False)
+    stems = stems_given(several)
 
     assert len({fold(stem) for stem in stems.values()}) == len(several)
 

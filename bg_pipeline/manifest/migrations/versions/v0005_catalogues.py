@@ -208,7 +208,7 @@ def _create_run_log() -> None:
 
 
 def _create_indexes() -> None:
-    op.create_index("items_by_stem", "items", ["catalogue_id", "stem_fold"], unique=True)
+    _create_partial("items_by_stem", "items", ["catalogue_id", "stem_fold"], "stem_fold IS NOT NULL", unique=True)
     op.create_index("items_by_state", "items", ["catalogue_id", "state", "collection", "key"])
     _create_partial("items_by_absence", "items", ["catalogue_id", "key"], "absent")
     _create_partial(
