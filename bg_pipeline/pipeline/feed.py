@@ -51,9 +51,12 @@ class Feed:
     most: int
     missed: int = 0
     """Items that were asked for by name and are in other hands."""
+    others: tuple[str, ...] = ()
+    """Who else held items when work was looked for last."""
     _claims: "Iterator[Claimed]" = field(default_factory=lambda: iter(()))
     _tasks: "deque[Task]" = field(default_factory=deque)
     _open: dict[int, _Open] = field(default_factory=dict)
+    _mine: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, claims: Iterator[Claimed]) -> None:
@@ -65,6 +68,8 @@ class Feed:
         """Claims on all pending items of a selection, one pass in (collection, key) order."""
         after: tuple[str, str] | None = None
         while True:
+            # Asked first: what they hold is left, also if they let go of it a moment later.
+            self.others = tuple(claim.owner for claim in self.queue.claims() if claim.id not in self._mine)
             claimed = self.queue.claim_pending(
                 self.ask, self.owner, LEASE_S, selection, limit=self.most, bought=bought, after=after
             )
@@ -145,6 +150,7 @@ class Feed:
         if not by_purchase:
             self.queue.release(claimed.claim)
             return
+        self._mine.add(claimed.claim.id)
         self._open[claimed.claim.id] = _Open(claimed.claim, len(by_purchase))
         self._tasks.extend(Task(purchase, tuple(entries), claimed.claim) for purchase, entries in by_purchase.items())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
+from bg_pipeline.core.claims import Ask, AskedBy, Claimed, Only, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.records import State
@@ -127,6 +127,25 @@ def test_the_open_attempt_of_a_run_that_dies_meanwhile_is_ended_before_its_item_
 
     assert published(list(after.results())) == 6
     assert after.summary.in_doubt == 1
+
+
+def test_what_a_dead_run_held_to_the_last_is_told_of_so_that_another_run_is_asked_for() -> None:
+    """Its claim ends after the last look for work, and before the end of this run."""
+    graph = shop(1, 4)
+    graph.claim("c0/0.png", "c0/1.png", owner="a killed run")
+    real_claim = graph.queue.claim_pending
+
+    def claim_pending(*args: Any, bought: bool, **options: Any) -> Claimed:
+        claimed = real_claim(*args, bought=bought, **options)
+        if claimed.claim is None and not bought:
+            graph.clock.now += 1000
+        return claimed
+
+    graph.queue.claim_pending = claim_pending  # type: ignore[method-assign]
+    after = processing(graph)
+
+    assert published(list(after.results())) == 2
+    assert "a killed run" in after.summary.busy
 
 
 def test_a_cap_holds_for_all_collections_together() -> None:
