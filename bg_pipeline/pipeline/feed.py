@@ -51,8 +51,8 @@ class Feed:
     most: int
     missed: int = 0
     """Items that were asked for by name and are in other hands."""
-    others: tuple[str, ...] = ()
-    """Who else held items when work was looked for last."""
+    others: dict[str, None] = field(default_factory=dict)
+    """Who else held items while work was looked for."""
     _claims: "Iterator[Claimed]" = field(default_factory=lambda: iter(()))
     _tasks: "deque[Task]" = field(default_factory=deque)
     _open: dict[int, _Open] = field(default_factory=dict)
@@ -68,8 +68,8 @@ class Feed:
         """Claims on all pending items of a selection, one pass in (collection, key) order."""
         after: tuple[str, str] | None = None
         while True:
-            # Asked first: what they hold is left, also if they let go of it a moment later.
-            self.others = tuple(claim.owner for claim in self.queue.claims() if claim.id not in self._mine)
+            # Asked first: what they hold is left, also if they let go of it a moment later, behind this run's back.
+            self.others |= {claim.owner: None for claim in self.queue.claims() if claim.id not in self._mine}
             claimed = self.queue.claim_pending(
                 self.ask, self.owner, LEASE_S, selection, limit=self.most, bought=bought, after=after
             )

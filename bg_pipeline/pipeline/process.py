@@ -197,7 +197,7 @@ class Processing:
         """Say who has what is left, if it is left because of them."""
         if self._halted or self.summary.paused:
             return
-        others = self._feed.others or [claim.owner for claim in self._catalogue.queue.claims()]
+        others = list(self._feed.others) or [claim.owner for claim in self._catalogue.queue.claims()]
         if self._feed.missed or (others and self._is_pending()):
             who = others[0] if others else "another run"
             self.summary.busy = self.summary.busy or f"{who} holds some of the items; they were left to it"

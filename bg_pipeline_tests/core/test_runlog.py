@@ -94,7 +94,7 @@ GOLDEN: list[tuple[Record, str]] = [
                 pending=2,
                 paused="no credits are left",
                 budget_reached=True,
-                busy="pid 7 works on some of the items",
+                busy="pid 7 holds some of the items",
                 seconds=12.5,
                 by_reason={"new": 5},
                 failures=[Failure("bags/\udcff.jpg", State.FAILED, "it is corrupt", Cause.PICTURE)],
@@ -107,7 +107,7 @@ GOLDEN: list[tuple[Record, str]] = [
          "summary": {"published": 5, "purchases": 3, "credits": "2.75", "saved": "2", "in_doubt": 1,
                      "credits_in_doubt": "0.25", "wasted": 1, "bought_from": {"bgeraser": 3}, "duplicates": 1,
                      "renamed": 1, "failed": 1, "quarantined": 1, "pending": 2, "paused": "no credits are left",
-                     "budget_reached": true, "busy": "pid 7 works on some of the items", "seconds": 12.5,
+                     "budget_reached": true, "busy": "pid 7 holds some of the items", "seconds": 12.5,
                      "by_reason": {"new": 5},
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
                                    "cause": "picture"}]}}

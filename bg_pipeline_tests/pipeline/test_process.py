@@ -129,15 +129,16 @@ def test_the_open_attempt_of_a_run_that_dies_meanwhile_is_ended_before_its_item_
     assert after.summary.in_doubt == 1
 
 
-def test_what_a_dead_run_held_to_the_last_is_told_of_so_that_another_run_is_asked_for() -> None:
-    """Its claim ends after the last look for work, and before the end of this run."""
+@pytest.mark.parametrize("when", ["between two looks for work", "after the last look for work"])
+def test_what_a_dead_run_holds_for_a_while_is_told_of_so_that_another_run_is_asked_for(when: str) -> None:
+    """This run has passed by its items when its claim ends."""
     graph = shop(1, 4)
     graph.claim("c0/0.png", "c0/1.png", owner="a killed run")
     real_claim = graph.queue.claim_pending
 
     def claim_pending(*args: Any, bought: bool, **options: Any) -> Claimed:
         claimed = real_claim(*args, bought=bought, **options)
-        if claimed.claim is None and not bought:
+        if (claimed.claim is None) is (when == "after the last look for work") and not bought:
             graph.clock.now += 1000
         return claimed
 
