@@ -68,7 +68,7 @@ class Feed:
         """Claims on all pending items of a selection, one pass in (collection, key) order."""
         after: tuple[str, str] | None = None
         while True:
-            # Asked first: what they hold is left, also if they let go of it a moment later, behind this run's back.
+            # Asked first: what they hold is left, also if they let go of it a moment later.
             self.others |= {claim.owner: None for claim in self.queue.claims() if claim.id not in self._mine}
             claimed = self.queue.claim_pending(
                 self.ask, self.owner, LEASE_S, selection, limit=self.most, bought=bought, after=after
