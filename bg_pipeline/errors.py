@@ -8,7 +8,7 @@ The whole error tree, grouped by what happens next.
     ├── LeaseHeld               another run works on this; try again later
     ├── LeaseLost               another run took over; stop at once, write nothing more
     ├── ClaimLost               another run has the item in its hands; leave it, go on with the next
-    ├── BeingBought             the same picture is bought by somebody else, or just was; try again later
+    ├── BeingBought             another worker buys the same picture, or just did; try again later
     ├── StateError              the manifest database cannot be used
     ├── StoreError              the output or master store cannot be used
     │   └── PaidResultLost      what was paid for could not be stored: stop, a repetition would pay again
@@ -85,7 +85,7 @@ class PaidResultLost(StoreError):
 
 
 class FetchFailed(BgPipelineError):
-    """A URL that somebody else chose cannot be had."""
+    """A URL that a vendor or a catalogue named was not fetched."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -126,7 +126,7 @@ class RateLimited(TransientError):
     """The service asked to slow down."""
 
     rate: Any = None
-    """`core.records.RateFacts` of the same answer, where it told them."""
+    """`core.records.RateFacts` of the same answer, where it has them."""
 
 
 class Deferred(BgPipelineError):

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from bg_pipeline.core.alerts import Event, Notice, Target
+from bg_pipeline.core.alerts import Event, Notification, Target
 
 if TYPE_CHECKING:
     from apprise import Apprise
 
 TIMEOUT_S = 15.0
-"""For one notice, from connecting to the end of the answer."""
+"""For one notification, from connecting to the end of the answer."""
 
 
 class AppriseSink:
@@ -33,13 +33,13 @@ class AppriseSink:
             for number, (digest, url) in enumerate(self._urls.items(), start=1)
         )
 
-    def send(self, target: Target, notice: Notice) -> bool:
+    def send(self, target: Target, notification: Notification) -> bool:
         took: list[bool] = []
 
         def post() -> None:
             # A hundred services raise what they like, and quote their URL in it.
             with contextlib.suppress(Exception):
-                took.append(_notify(service, notice))
+                took.append(_notify(service, notification))
 
         service = self._service(target)
         # A daemon: a server that never stops answering must keep neither the caller nor the end of the process.
@@ -56,7 +56,7 @@ class AppriseSink:
 
 
 def _service_at(url: str) -> "Apprise":
-    # It loads all its services, in a second that only those who are told something should pay.
+    # It loads all its services, which takes a second: only a process that sends should pay it.
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415
 
     # Both write URLs into their logs: Apprise when a service fails, urllib3 when an answer is malformed.
@@ -72,19 +72,19 @@ def _service_at(url: str) -> "Apprise":
         storage_mode="memory",
     )
     service = Apprise(asset=asset)
-    # A URL that it cannot use leaves it without a service; it then takes no notice.
+    # A URL that it cannot use leaves it without a service; it then takes no notification.
     service.add(url)
     return service
 
 
-def _notify(service: "Apprise", notice: Notice) -> bool:
+def _notify(service: "Apprise", notification: Notification) -> bool:
     from apprise import NotifyFormat, NotifyType  # noqa: PLC0415
 
     kinds = {Event.OVER: NotifyType.SUCCESS, Event.TEST: NotifyType.INFO}
     sent = service.notify(
-        body=notice.body,
-        title=notice.title,
-        notify_type=kinds.get(notice.event, NotifyType.WARNING),
+        body=notification.body,
+        title=notification.title,
+        notify_type=kinds.get(notification.event, NotifyType.WARNING),
         body_format=NotifyFormat.TEXT,
     )
     return bool(sent)

@@ -2,8 +2,8 @@
 
 import click
 
-from bg_pipeline.cli import show
-from bg_pipeline.cli.shell import as_json, print_json
+from bg_pipeline.cli import render
+from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.report import Exit
 from bg_pipeline.pipeline.alerting.notify import try_targets
 from bg_pipeline.wiring import open_pipeline
@@ -22,7 +22,7 @@ def alert_test(as_json: bool) -> None:
         print_json([dict(zip(("target", "took_it", "waiting", "given_up"), f, strict=True)) for f in found])
     else:
         rows = [(name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, waiting, lost in found]
-        show.console().print(show.grid(("target", "took it", "waiting", "given up"), rows, numbers=(2, 3)))
+        render.console().print(render.grid(("target", "took it", "waiting", "given up"), rows, numbers=(2, 3)))
         if not all(took_it for _, took_it in results):
             click.echo("who did not take it: see that the URL is right and its server answers within 15 seconds")
     click.get_current_context().exit(Exit.DONE if all(took_it for _, took_it in results) else Exit.SOME_FAILED)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import click
 
-from bg_pipeline.cli import show
-from bg_pipeline.cli.shell import as_json, print_json
+from bg_pipeline.cli import render
+from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
@@ -141,5 +141,5 @@ def doctor(as_json: bool) -> None:
         print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
-        show.console().print(show.grid(("", "check", "found"), rows))
+        render.console().print(render.grid(("", "check", "found"), rows))
     click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)

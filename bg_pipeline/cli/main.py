@@ -10,18 +10,18 @@ import bg_pipeline
 from bg_pipeline.errors import BgPipelineError
 
 _COMMANDS = {
-    "adopt": ("cli.upkeep", "Takes over cutouts that another tool made."),
+    "adopt": ("cli.maintenance", "Takes over cutouts that another tool made."),
     "alert-test": ("cli.alerts", "Sends a test to every target; says which took it."),
-    "check": ("cli.upkeep", "Reads what is on show and compares it with the record."),
+    "check": ("cli.maintenance", "Reads what is on show and compares it with the record."),
     "demo": ("demo.run", "The whole job on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Finds what would keep a sync from working."),
     "failures": ("cli.reports", "What failed or is in quarantine, and why."),
     "gate": ("cli.money", "Who may be sent anything; open or close a gate by hand."),
     "ledger": ("cli.money", "Every purchase that was tried, and what it cost."),
     "plan": ("cli.nightly", "What the next sync would do and cost."),
-    "rebuild": ("cli.upkeep", "Brings a lost manifest back from masters and outputs."),
+    "rebuild": ("cli.maintenance", "Brings a lost manifest back from masters and outputs."),
     "retry": ("cli.nightly", "Try failed items again: those named, or all."),
-    "review": ("cli.upkeep", "Lists suspicious results, and lets a person decide."),
+    "review": ("cli.maintenance", "Lists suspicious results, and lets a person decide."),
     "sandbox": ("cli.sandbox", "Three simulated vendors: real wire formats, play money."),
     "status": ("cli.reports", "Items by state, the gate, and what was spent."),
     "sync": ("cli.nightly", "The nightly job, here and now."),
@@ -56,7 +56,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BgPipelineError as error:
-            from bg_pipeline.cli.show import printable  # noqa: PLC0415  as above
+            from bg_pipeline.cli.render import printable  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415
 
             click.echo(f"bg-pipeline: {printable(str(error))}", err=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from bg_pipeline.cli import show
-from bg_pipeline.cli.shell import as_json, print_json
+from bg_pipeline.cli import render
+from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
 from bg_pipeline.core.keys import encode_partition
@@ -84,7 +84,7 @@ def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
         return
     columns = ("provider", "state", "since", "balance", "why")
     titles = ("account", *columns[1:])
-    show.console().print(show.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in found]))
+    render.console().print(render.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in found]))
 
 
 def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
@@ -96,16 +96,16 @@ def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
             "provider": gate.account,
             "state": gate.state.value,
             "reason": gate.reason.value or None,
-            "held_open": gate.held_open,
-            "since": show.iso(gate.since) if gate.since else "–",
-            "episode": gate.episode,
-            "balance": show.number(left),
+            "forced_open": gate.forced_open,
+            "since": render.iso(gate.since) if gate.since else "–",
+            "pause": gate.pause,
+            "balance": render.number(left),
             "why": closed if not gate.is_open else _why_open(gate, thresholds),
         }
 
 
 def _why_open(gate: Gate, thresholds: Thresholds) -> str:
-    if not gate.held_open:
+    if not gate.forced_open:
         return gate.why or "–"
     return f"opened by hand; no balance closes it before it was {thresholds.resume} again. {gate.why}".rstrip()
 
@@ -113,18 +113,18 @@ def _why_open(gate: Gate, thresholds: Thresholds) -> str:
 def _row(attempt: Attempt) -> dict[str, Any]:
     ended = attempt.ended_at
     return {
-        "at": show.iso(attempt.started_at),
+        "at": render.iso(attempt.started_at),
         "provider": attempt.account,
-        "item": show.printable(attempt.item_key),
-        "collection": show.printable(encode_partition(attempt.collection)),
+        "item": render.printable(attempt.item_key),
+        "collection": render.printable(encode_partition(attempt.collection)),
         "run": attempt.run,
         "became": attempt.state.value,
         "credits_expected": float(attempt.credits_expected),
         "credits_charged": float(attempt.credits_charged),
         "credits_wasted": float(attempt.credits_wasted),
         "seconds": None if ended is None else round(ended - attempt.started_at, 2),
-        "detail": show.printable(attempt.detail),
-        "answer": show.printable(attempt.answer),
+        "detail": render.printable(attempt.detail),
+        "answer": render.printable(attempt.answer),
         "request_id": attempt.request_id,
         "purchase_id": attempt.purchase_id,
     }
@@ -133,10 +133,10 @@ def _row(attempt: Attempt) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
     """Short enough for a terminal; what may have been charged is marked."""
     doubt = row["became"] in {AttemptState.IN_DOUBT, AttemptState.INTENT}
-    credits_ = f"{show.number(row['credits_expected'])}?" if doubt else show.number(row["credits_charged"])
+    credits_ = f"{render.number(row['credits_expected'])}?" if doubt else render.number(row["credits_charged"])
     when = row["at"].removesuffix("Z").replace("T", " ")[5:]
     became = row["became"].replace("_", " ")
-    return when, row["provider"], row["item"], became, credits_, show.number(row["seconds"]), row["detail"]
+    return when, row["provider"], row["item"], became, credits_, render.number(row["seconds"]), row["detail"]
 
 
 def _cell(value: Any) -> Any:
@@ -144,15 +144,15 @@ def _cell(value: Any) -> Any:
 
 
 def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved: float, days: int) -> None:
-    out = show.console()
-    newest = list(islice(reversed(rows), show.MOST_ROWS))
-    out.print(show.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
+    out = render.console()
+    newest = list(islice(reversed(rows), render.MOST_ROWS))
+    out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
         out.print(f"and {len(rows) - len(newest)} before these: bg-pipeline ledger --csv")
     columns = ("charged", "wasted", "in_doubt", "balance")
     sums = [
-        (name, *(show.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
+        (name, *(render.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
         for name, facts in accounts.items()
     ]
-    out.print(show.grid(("account", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
-    out.print(f"saved in {days} days by what was bought before: {show.number(saved)} credits")
+    out.print(render.grid(("account", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
+    out.print(f"saved in {days} days by what was bought before: {render.number(saved)} credits")

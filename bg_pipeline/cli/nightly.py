@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import click
 
-from bg_pipeline.cli import show
+from bg_pipeline.cli import render
+from bg_pipeline.cli.options import as_json, known, print_json, run_name
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.cli.shell import as_json, known, print_json, run_name
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
@@ -62,10 +62,10 @@ def plan(as_json: bool) -> None:
             }
         )
         return
-    out = show.console()
-    show.show_scan(out, scanned, settings.catalogue.source_name)
-    show.show_delta(out, delta)
-    show.show_offers(out, offers)
+    out = render.console()
+    render.show_scan(out, scanned, settings.catalogue.source_name)
+    render.show_delta(out, delta)
+    render.show_offers(out, offers)
     if delta.purchases:
         out.print("an upper bound: what turns out to be no picture, cut out already, or only saved again costs nothing")
     if rendered_before:
@@ -75,7 +75,7 @@ def plan(as_json: bool) -> None:
         )
     if pending:
         rows = [(name, str(facts["pending"])) for name, facts in pending.items()]
-        out.print(show.grid(("collection", "pending"), rows, numbers=(1,)))
+        out.print(render.grid(("collection", "pending"), rows, numbers=(1,)))
 
 
 @click.command()
@@ -128,10 +128,10 @@ def sync(
         done = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
     trash = done.decision.trash
     if not as_json:
-        out = show.console()
-        show.show_scan(out, done.look.scan, settings.catalogue.source_name)
-        show.show_delta(out, done.decision.delta)
-        show.show_trashed(out, trash)
+        out = render.console()
+        render.show_scan(out, done.look.scan, settings.catalogue.source_name)
+        render.show_delta(out, done.decision.delta)
+        render.show_trashed(out, trash)
     if trash.stopped:
         _show_summary(done.work.summary, as_json)
         raise GuardStopped(trash.stopped)
@@ -165,7 +165,7 @@ def _show_summary(summary: Summary, as_json: bool) -> None:
         facts = summary.as_dict()
         print_json({name: facts[name] for name in _SYNC_FACTS})
     else:
-        show.show_summary(show.console(), summary)
+        render.show_summary(render.console(), summary)
 
 
 def _end_with(summary: Summary, as_json: bool) -> None:
@@ -186,7 +186,7 @@ def _alerting(pipeline: Pipeline, collection: str | None, *, everything: bool) -
 
 def _warn(lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(f"bg-pipeline: {show.printable(line)}", err=True)
+        click.echo(f"bg-pipeline: {render.printable(line)}", err=True)
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from bg_pipeline.cli import show
-from bg_pipeline.cli.shell import as_json, known, print_json, run_name
+from bg_pipeline.cli import render
+from bg_pipeline.cli.options import as_json, known, print_json, run_name
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
@@ -34,7 +34,7 @@ def status(as_json: bool) -> None:
         facts: dict[str, Any] = {
             "items": catalogue.items.states(),
             "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
-            "last_sync": show.iso(last[0].ended_at) if last else None,
+            "last_sync": render.iso(last[0].ended_at) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
         }
@@ -47,12 +47,12 @@ def status(as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    out = show.console()
-    out.print(show.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
+    out = render.console()
+    out.print(render.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
     out.print(f"gate: {'; '.join(closed) or 'open'}")
     out.print(
-        f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {show.number(facts['credits_30d'])}; "
-        f"balance: {show.number(gates[policy.account]['balance'])}; "
+        f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {render.number(facts['credits_30d'])}; "
+        f"balance: {render.number(gates[policy.account]['balance'])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
     if waiting:
@@ -68,8 +68,8 @@ def failures(as_json: bool) -> None:
     if as_json:
         print_json([{"key": e.key, "state": e.state.value, "why": e.detail} for e in entries])
         return
-    out = show.console()
-    show.show_failures(out, [(e.key, e.state.value, e.detail) for e in entries])
+    out = render.console()
+    render.show_failures(out, [(e.key, e.state.value, e.detail) for e in entries])
     states = {e.state for e in entries}
     if State.FAILED in states:
         out.print("try again: bg-pipeline retry [KEY ...]")
@@ -94,13 +94,13 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
             if as_json:
                 print_json({"restored": back})
             else:
-                click.echo("\n".join(f"restored {show.printable(name)}" for name in back))
+                click.echo("\n".join(f"restored {render.printable(name)}" for name in back))
             return
         found = pipeline.catalogue.trash.in_trash()
     if as_json:
-        print_json([{"key": e.key, "trash": e.trash_name, "since": show.iso(e.trashed_at or 0.0)} for e in found])
+        print_json([{"key": e.key, "trash": e.trash_name, "since": render.iso(e.trashed_at or 0.0)} for e in found])
     else:
-        show.show_trash(show.console(), found, settings.catalogue.trash_days)
+        render.show_trash(render.console(), found, settings.catalogue.trash_days)
 
 
 @click.command()
@@ -111,11 +111,11 @@ def why(key: str, as_json: bool) -> None:
     with open_pipeline(load_settings()) as pipeline:
         entry = known(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_names_of(pipeline, entry))
-        found = show.story(entry, attempts)
+        found = render.story(entry, attempts)
     if as_json:
         print_json(found)
     else:
-        show.show_story(show.console(), found)
+        render.show_story(render.console(), found)
 
 
 def _names_of(pipeline: Pipeline, entry: Entry) -> list[str]:

@@ -1,4 +1,4 @@
-"""Alerts: a person is told once when something goes wrong, daily while it lasts, and once when it is over."""
+"""Alerts: notify once when something goes wrong, daily while it lasts, and once when it is over."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +8,13 @@ from enum import StrEnum
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureRecord, ProcessRecord, Record, Stage
 
 HOLD_S = 600.0
-"""An episode is over when it was not seen for so long: what comes and goes faster is one episode."""
+"""Seconds without an alert after which its incident is over: what comes and goes faster is one incident."""
 
 REPEAT_S = 86_400.0
-"""While an episode lasts, it is told again after this."""
+"""Seconds between two notifications of an incident that lasts."""
 
 GIVE_UP_S = 7 * 86_400.0
-"""A notice that its target did not take for so long is history."""
+"""Seconds after which a notification that its target did not take is given up."""
 
 _LONGEST_LINE = 300
 _MOST_LINES = 12
@@ -28,7 +28,7 @@ _OBEYED = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "ˋ"})
 
 
 class Kind(StrEnum):
-    """Kinds of trouble. Kind and subject name an episode."""
+    """Kinds of trouble. Kind and subject name an incident."""
 
     CREDITS = "credits"
     BAD_KEY = "bad_key"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Event(StrEnum):
-    """Turns in the life of an episode, as notices tell them."""
+    """What a notification says of an incident."""
 
     BEGAN = "began"
     STILL = "still"
@@ -60,7 +60,7 @@ _OPENING: Mapping[Event, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
+class Alert:
     """Something that is wrong now."""
 
     kind: Kind
@@ -68,23 +68,23 @@ class Concern:
     """Which account or work; empty where there is only one of the kind."""
     title: str
     lines: tuple[str, ...] = ()
-    """Facts and advice for a person. May quote keys and vendors: `decide` makes them harmless."""
+    """Facts and advice for a person. May quote keys and vendors: `plan_notifications` makes them harmless."""
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
-    """One concern, from the first look that found it to the first that did not for `HOLD_S`."""
+class Incident:
+    """One alert, from the first look that found it to the last one, `HOLD_S` ago."""
 
     kind: Kind
     subject: str
     title: str
     began_at: float
     seen_at: float
-    told_at: float
+    notified_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """Plain text for a person, without anything that a chat, a mail or a terminal obeys."""
 
     event: Event
@@ -93,86 +93,86 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """Notices to be sent now, and the episodes that are open from now on."""
+class NotificationPlan:
+    """Notifications to be sent now, and the incidents that are open from now on."""
 
-    notices: tuple[Notice, ...]
-    episodes: tuple[Episode, ...]
+    notifications: tuple[Notification, ...]
+    incidents: tuple[Incident, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Somebody who is told; named without the URL, which is a secret."""
+    """Where notifications are sent; named without the URL, which is a secret."""
 
     name: str
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """One notice on its way to one target."""
+class Delivery:
+    """One notification on its way to one target."""
 
     id: int
     target: str
     """The target's digest."""
-    notice: Notice
+    notification: Notification
     made_at: float
     tries: int
     """How often it was sent, this time included."""
 
 
-def decide(concerns: Iterable[Concern], episodes: Sequence[Episode], now: float) -> Decision:
+def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], now: float) -> NotificationPlan:
     """
-    What the concerns of this moment change. Notices of one kind and event become one.
+    Compare the alerts of this moment with the open incidents. Notifications of one kind and event become one.
 
-        concern   episode   then
-        there     none      it begins, and is told; a second of a kind within `HOLD_S` begins later, with its like
-        there     open      told again, if that was `REPEAT_S` ago
-        gone      open      over, if it was last seen `HOLD_S` ago; before that it may come back unnoticed
+        alert     incident  then
+        there     none      it begins, with a notification; a second of a kind within `HOLD_S` begins later
+        there     open      another notification, if the last was `REPEAT_S` ago
+        gone      open      over, if it was last seen `HOLD_S` ago; until then it may come back without a notification
     """
-    present = {(concern.kind, concern.subject): concern for concern in concerns}
-    known = {(episode.kind, episode.subject): episode for episode in episodes}
-    told_lately = {episode.kind for episode in episodes if now - episode.told_at < HOLD_S}
-    told: dict[tuple[Event, Kind], list[Concern]] = {}
-    kept: list[Episode] = []
-    for name, concern in present.items():
-        episode = known.get(name)
-        if episode is None:
-            if concern.kind in told_lately:
+    present = {(alert.kind, alert.subject): alert for alert in alerts}
+    known = {(incident.kind, incident.subject): incident for incident in incidents}
+    notified_lately = {incident.kind for incident in incidents if now - incident.notified_at < HOLD_S}
+    due: dict[tuple[Event, Kind], list[Alert]] = {}
+    kept: list[Incident] = []
+    for name, alert in present.items():
+        incident = known.get(name)
+        if incident is None:
+            if alert.kind in notified_lately:
                 continue
-            told.setdefault((Event.BEGAN, concern.kind), []).append(concern)
-            kept.append(Episode(concern.kind, concern.subject, concern.title, now, now, now))
-        elif now - episode.told_at >= REPEAT_S:
-            since = f"since {moment(episode.began_at)}"
-            repeated = replace(concern, lines=(since, *concern.lines))
-            told.setdefault((Event.STILL, concern.kind), []).append(repeated)
-            kept.append(replace(episode, title=concern.title, seen_at=now, told_at=now))
+            due.setdefault((Event.BEGAN, alert.kind), []).append(alert)
+            kept.append(Incident(alert.kind, alert.subject, alert.title, now, now, now))
+        elif now - incident.notified_at >= REPEAT_S:
+            since = f"since {moment(incident.began_at)}"
+            repeated = replace(alert, lines=(since, *alert.lines))
+            due.setdefault((Event.STILL, alert.kind), []).append(repeated)
+            kept.append(replace(incident, title=alert.title, seen_at=now, notified_at=now))
         else:
-            kept.append(replace(episode, title=concern.title, seen_at=now))
-    for name, episode in known.items():
+            kept.append(replace(incident, title=alert.title, seen_at=now))
+    for name, incident in known.items():
         if name in present:
             continue
-        if now - episode.seen_at < HOLD_S:
-            kept.append(episode)
+        if now - incident.seen_at < HOLD_S:
+            kept.append(incident)
             continue
-        lasted = f"from {moment(episode.began_at)} to {moment(episode.seen_at)}"
-        ended = Concern(episode.kind, episode.subject, episode.title, (lasted,))
-        told.setdefault((Event.OVER, episode.kind), []).append(ended)
-    return Decision(tuple(_notice(event, several) for (event, _), several in told.items()), tuple(kept))
+        lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"
+        ended = Alert(incident.kind, incident.subject, incident.title, (lasted,))
+        due.setdefault((Event.OVER, incident.kind), []).append(ended)
+    return NotificationPlan(tuple(_notification(event, several) for (event, _), several in due.items()), tuple(kept))
 
 
-def _notice(event: Event, concerns: Sequence[Concern]) -> Notice:
-    first, *others = concerns
+def _notification(event: Event, alerts: Sequence[Alert]) -> Notification:
+    first, *others = alerts
     title = f"{first.title} (and {len(others)} more)" if others else first.title
-    return notice(event, title, [*first.lines, *(other.title for other in others)])
+    return notification(event, title, [*first.lines, *(other.title for other in others)])
 
 
-def notice(event: Event, title: str, lines: Sequence[str]) -> Notice:
+def notification(event: Event, title: str, lines: Sequence[str]) -> Notification:
     """Plain text of bounded length, each line one line; never without a body, which many services refuse."""
     shown = [inert(line) for line in lines[:_MOST_LINES]] or [inert(title)]
     if len(lines) > _MOST_LINES:
         shown.append(f"… and {len(lines) - _MOST_LINES} more")
-    return Notice(event, _OPENING[event] + inert(title), "\n".join(shown))
+    return Notification(event, _OPENING[event] + inert(title), "\n".join(shown))
 
 
 def inert(text: str) -> str:

@@ -16,7 +16,7 @@ class AskedBy(StrEnum):
     SYNC = "sync"
     BACKFILL = "backfill"
     RETRY = "retry"
-    UPKEEP = "upkeep"
+    MAINTENANCE = "maintenance"
     """Trash, restore and recovery: nothing is bought."""
 
 
@@ -53,7 +53,7 @@ class Claimed:
 
 
 class Only(StrEnum):
-    """Which part of the delta is asked for. Small letters, because people type them."""
+    """Which part of the delta is asked for. In lower case, because people type them."""
 
     ALL = "all"
     NEW = "new"

@@ -13,7 +13,7 @@ MAX_CHARGES = 3
 at 5 % faults."""
 
 MOST_DRIFT = Decimal("0.01")
-"""Share of what was charged by which the balance may fall otherwise before somebody should look."""
+"""Share of what was charged by which the balance may fall otherwise before a person should look."""
 
 
 def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) -> date | None:
@@ -147,7 +147,7 @@ def reconcile(before: Decimal, after: Decimal, charged: Decimal, in_doubt: Decim
     Whether the balance fell by what the ledger says.
 
         balance                                        result
-        rose                                           sound: topped up in between, nothing can be told
+        rose                                           sound: topped up in between, so nothing is known
         fell by between charged and charged + doubt    sound
         within `MOST_DRIFT` of that                    sound
         otherwise                                      drift

@@ -86,7 +86,7 @@ def excess(count: int, published: int, allowed: int) -> str:
     )
 
 
-def judge(entry: Entry, *, exists: bool, name_is_taken: bool, digest: str | None) -> tuple[Action, str]:
+def plan_deletion(entry: Entry, *, exists: bool, name_is_taken: bool, digest: str | None) -> tuple[Action, str]:
     """
     What to do with one cutout, and why.
 
@@ -103,7 +103,7 @@ def judge(entry: Entry, *, exists: bool, name_is_taken: bool, digest: str | None
     if digest is None:
         return Action.FORGET, "there is no cutout of it"
     if entry.published is None or digest != entry.published.output_digest:
-        return Action.LEAVE, "its cutout is not the one that was published: somebody else wrote it"
+        return Action.LEAVE, "its cutout is not the one that was published: another program wrote it"
     return Action.MOVE, "its picture is gone"
 
 

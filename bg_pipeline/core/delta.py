@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What can be told of each entry by itself."""
+    """What is known of each entry without the others."""
 
     candidates: tuple[Candidate, ...]
     """In key order."""
@@ -177,7 +177,7 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
     entry: Entry, goal: Goal, *, output_missing: bool
 ) -> tuple[Reason, str]:
     """
-    Class and reason of one entry, as far as it can be told without the others.
+    Class and reason of one entry, as far as they are known without the others.
 
         source    published from   state        result
         gone      -                not deleted  DELETED

@@ -27,7 +27,7 @@ class PreviousRun:
     run: str
     outcome: RunOutcome
     ended_at: float
-    episode: int
+    pause: int
     """Of the gate, when it was requested."""
 
 
@@ -40,7 +40,7 @@ class RunDecision:
 
 
 def should_request_run(  # noqa: PLR0911  one return for each row of its table
-    runs: Sequence[PreviousRun], last: Summary | None, episode: int, now: float
+    runs: Sequence[PreviousRun], last: Summary | None, pause: int, now: float
 ) -> RunDecision:
     """
     One run does all that a detection found; what it leaves is requested again when that can help, and ever more slowly.
@@ -58,14 +58,14 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
     Args:
         runs: for the work of one detection, newest first.
         last: counters of the last of them that came to its end; None if none did.
-        episode: of the gate, which is open.
+        pause: of the gate, which is open.
         now: epoch seconds.
     """
     if live := next((run for run in runs if run.outcome is RunOutcome.LIVE), None):
         return RunDecision(False, f"run {live.run} works on it")
     if last is not None and last.budget_reached:
         return RunDecision(False, "the last run reached its credit limit; what is left waits for the next night")
-    since_pause = [run for run in runs if run.episode == episode]
+    since_pause = [run for run in runs if run.pause == pause]
     if not since_pause:
         return RunDecision(True, "new work" if not runs else "the gate is open again")
     newest = since_pause[0]

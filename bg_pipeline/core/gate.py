@@ -45,7 +45,7 @@ class Gate:
     reason: GateReason = GateReason.NONE
     since: float = 0.0
     """Epoch seconds of the last change of state."""
-    episode: int = 0
+    pause: int = 0
     """How many times the gate has closed; names one pause."""
     balance: Decimal | None = None
     """Credits at the last reading; None where unknown or not counted."""
@@ -57,7 +57,7 @@ class Gate:
     """How many times in a row it closed for that."""
     why: str = ""
     """What the service or the person said."""
-    held_open: bool = False
+    forced_open: bool = False
     """A person opened it: until the balance is good again, no balance closes it."""
 
     @property
@@ -65,7 +65,7 @@ class Gate:
         return self.state is GateState.OPEN
 
     @property
-    def on_probation(self) -> bool:
+    def half_open(self) -> bool:
         """Open again after an outage or a refused key, and nothing has succeeded yet."""
         return self.is_open and self.reason in _TIMED
 
@@ -97,7 +97,7 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
     seen = replace(gate, balance=balance, balance_at=now)
     if gate.is_open:
         return _while_open(seen, balance, thresholds, now)
-    if gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and balance < thresholds.low and not gate.held_open:
+    if gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and balance < thresholds.low and not gate.forced_open:
         return replace(seen, reason=GateReason.LOW_CREDITS, until=0.0, why="")
     wanted = thresholds.low if gate.reason is GateReason.BALANCE_UNKNOWN else thresholds.resume
     if gate.reason in _MONEY and balance >= wanted:
@@ -106,21 +106,21 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
 
 
 def _while_open(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:
-    if gate.held_open:
-        return replace(gate, held_open=False, why="") if balance >= thresholds.resume else gate
+    if gate.forced_open:
+        return replace(gate, forced_open=False, why="") if balance >= thresholds.resume else gate
     return _close(gate, GateReason.LOW_CREDITS, "", now) if balance < thresholds.low else gate
 
 
 def on_unreadable(gate: Gate, why: str, now: float) -> Gate:
     """The gate when the balance cannot be read: unknown is neither none nor enough, so it goes on only for a while."""
-    if not gate.is_open or gate.held_open:
+    if not gate.is_open or gate.forced_open:
         return gate
     known = gate.balance is not None and now - gate.balance_at <= BALANCE_GOOD_FOR_S
     return gate if known else _close(gate, GateReason.BALANCE_UNKNOWN, why, now)
 
 
 def on_time(gate: Gate, now: float) -> Gate:
-    """The gate as time goes by: after an outage or a refused key it opens on probation."""
+    """The gate as time goes by: after an outage or a refused key it opens, half-open."""
     if gate.is_open or gate.reason not in _TIMED or now < gate.until:
         return gate
     return replace(gate, state=GateState.OPEN, since=now)
@@ -130,7 +130,7 @@ def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: floa
     """
     The gate after the service refused the account, failed, or delivered less than was paid for.
 
-    An episode that runs already goes on; it only becomes one that needs credits, or a person, where that is so.
+    A pause that has begun goes on; it only becomes one that needs credits, or a person, where that is so.
 
     Args:
         gate: as it is now.
@@ -141,35 +141,35 @@ def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: floa
     """
     if not gate.is_open:
         harder = gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and reason not in _TIMED
-        return replace(gate, reason=reason, why=why, until=0.0, held_open=False) if harder else gate
+        return replace(gate, reason=reason, why=why, until=0.0, forced_open=False) if harder else gate
     if reason not in _TIMED:
         return _close(gate, reason, why, now)
-    again = gate.on_probation
+    again = gate.half_open
     trips = gate.trips + 1 if again else 1
     closed = _close(gate, reason, why, now)
     return replace(
         closed,
-        held_open=gate.held_open,
-        episode=gate.episode if again else closed.episode,
+        forced_open=gate.forced_open,
+        pause=gate.pause if again else closed.pause,
         trips=trips,
         until=now + max(for_s, cooldown_s(trips)),
     )
 
 
 def on_success(gate: Gate) -> Gate:
-    """The gate after a cutout came back: probation is over."""
-    return replace(gate, reason=GateReason.NONE, trips=0, until=0.0, why="") if gate.on_probation else gate
+    """The gate after a cutout came back: it is no longer half-open."""
+    return replace(gate, reason=GateReason.NONE, trips=0, until=0.0, why="") if gate.half_open else gate
 
 
 def by_hand(gate: Gate, state: GateState, why: str, now: float) -> Gate:
     """The gate as a person sets it. No balance undoes it; an empty account still closes it."""
     if state is GateState.OPEN:
-        return replace(_open(gate, now), held_open=True, why=why)
-    episode = gate.episode + 1 if gate.is_open else gate.episode
-    return replace(_close(gate, GateReason.BY_HAND, why, now), episode=episode)
+        return replace(_open(gate, now), forced_open=True, why=why)
+    pause = gate.pause + 1 if gate.is_open else gate.pause
+    return replace(_close(gate, GateReason.BY_HAND, why, now), pause=pause)
 
 
-def way(gates: Sequence[Gate]) -> Gate:
+def first_open(gates: Sequence[Gate]) -> Gate:
     """Of gates in the order in which they are tried: the first that is open, or the first of all."""
     return next((gate for gate in gates if gate.is_open), gates[0])
 
@@ -185,11 +185,11 @@ def _close(gate: Gate, reason: GateReason, why: str, now: float) -> Gate:
         state=GateState.CLOSED,
         reason=reason,
         since=now,
-        episode=gate.episode + 1,
+        pause=gate.pause + 1,
         until=0.0,
         trips=0,
         why=why,
-        held_open=False,
+        forced_open=False,
     )
 
 

@@ -17,7 +17,7 @@ def price(
     *,
     price: Callable[[Entry], Decimal],
     bought: Container[str],
-    carriers: Mapping[str, str],
+    publishing_keys: Mapping[str, str],
     taken: Callable[[str], bool],
     apply_recipe_change: bool = False,
     recipe_change_limit: int | None = None,
@@ -28,14 +28,14 @@ def price(
     Args:
         found: `survey` of the same entries.
         price: credits for buying the cut of an entry.
-        bought: work ids that have a master.
-        carriers: work id to a listed key that is published from it.
+        bought: purchases that have a master.
+        publishing_keys: purchase to a listed key that is published from it.
         taken: whether a folded stem is a listed item's.
         apply_recipe_change: buy what only the recipe asks for; otherwise it is held.
         recipe_change_limit: purchases of that kind; those published longest ago come first. None for all.
 
     Returns:
-        Changes in key order. A work is bought for the first key that needs it, and is free for the others.
+        Changes in key order. Each purchase is made for the first key that needs it, and is free for the others.
     """
     related = [_Related.of(candidate, bought) for candidate in found.candidates]
     _find_renames(related)
@@ -46,7 +46,7 @@ def price(
     claimed: dict[str, str] = {}
     for item in related:
         change, stem = item.change, stems.get(item.change.key, "")
-        twin = carriers.get(change.purchase_id) or claimed.get(change.purchase_id)
+        twin = publishing_keys.get(change.purchase_id) or claimed.get(change.purchase_id)
         if change.reason in _MAYBE_TWINS and twin not in {None, change.key}:
             change = replace(change, reason=Reason.DUPLICATE, because=f"the same picture as {twin}")
         if change.reason in WORK_REASONS:
@@ -130,7 +130,7 @@ def _find_renames(related: Sequence[_Related]) -> None:
 
 
 def _waiting(related: Iterable[_Related], goal: Goal, bought: Container[str]) -> dict[str, tuple[float, bytes]]:
-    """Works that only the recipe asks for, with what they are sorted by: oldest cutout first."""
+    """Purchases that only the recipe asks for, with what they are sorted by: oldest cutout first."""
     found: dict[str, tuple[float, bytes]] = {}
     for item in related:
         work = item.change.purchase_id

@@ -20,7 +20,7 @@ def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
 
     Args:
         retry: 0 for the first.
-        retry_after_s: what the service asked for; obeyed to the letter.
+        retry_after_s: what the service asked for; obeyed.
         jitter: 0 to 1, drawn for each wait: clients that failed together must not come back together.
     """
     if retry_after_s is not None:

@@ -15,7 +15,7 @@ import click
 from PIL import Image, ImageChops, ImageStat
 from rich.console import Console
 
-from bg_pipeline.cli import show
+from bg_pipeline.cli import render
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
@@ -60,7 +60,7 @@ def run_demo(keep: Path | None) -> None:
     Raises:
         ConfigurationError: `keep` holds something else.
     """
-    out = show.console()
+    out = render.console()
     home = _fresh(keep)
     started = time.monotonic()
     catalogue = make_catalogue(home / "images", home / "truth", seed=_SEED)
@@ -130,9 +130,9 @@ def _night(out: Console, settings: Settings, home: Path) -> None:
         total = Summary()
         for record in pipeline.catalogue.run_log.read(ProcessRecord, began, limit=1000):
             total.add(record.summary)
-    show.show_rows(out, detected.rows)
+    render.show_rows(out, detected.rows)
     out.print(f"unchanged: {detected.counts['unchanged']}\n")
-    show.show_summary(out, total)
+    render.show_summary(out, total)
     if total.failed:
         out.print("what to do: replace the damaged files, or `bg-pipeline retry`; nothing was paid for them")
 
@@ -160,7 +160,7 @@ def _end(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, 
     with open_pipeline(settings) as pipeline:
         items = pipeline.catalogue.items
         entries = [e for e in items.entries() if e.state is State.PUBLISHED and not e.absent]
-        likeness = [
+        overlaps = [
             _overlap(Path(settings.catalogue.output, e.published.output_name), home / "truth" / f"{e.key}.png")
             for e in entries
             if e.published
@@ -172,8 +172,8 @@ def _end(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, 
         spent = pipeline.accounts.ledger.spent(0)
     facts = [
         ("pictures published", str(len(entries))),
-        ("credits paid", show.number(spent)),
-        ("overlap with the true outline", f"{sum(likeness) / len(likeness):.3f} (1 is perfect)"),
+        ("credits paid", render.number(spent)),
+        ("overlap with the true outline", f"{sum(overlaps) / len(overlaps):.3f} (1 is perfect)"),
     ]
     (home / "before-after.png").write_bytes(sheet_png(sheet))
     (home / "before-after.html").write_text(sheet_html(sheet, title="bg-pipeline demo", facts=facts), encoding="utf-8")

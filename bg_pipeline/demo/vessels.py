@@ -56,8 +56,8 @@ def _grounded(surface: Surface, colour: Array, height: float) -> Array:
 
 def _striped(rng: np.random.Generator, _: Array, v: Array, soft: float) -> Array:
     count = rng.integers(4, 8)
-    wave = np.abs((v * count + 0.5) % 1 - 0.5)
-    return smoothstep(0.5 - rng.uniform(0.12, 0.22), wave, soft * count)
+    ripple = np.abs((v * count + 0.5) % 1 - 0.5)
+    return smoothstep(0.5 - rng.uniform(0.12, 0.22), ripple, soft * count)
 
 
 def _dipped(rng: np.random.Generator, u: Array, v: Array, soft: float) -> Array:

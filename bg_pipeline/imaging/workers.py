@@ -69,7 +69,7 @@ def _give_back_large_buffers() -> None:
     Have whole pictures returned to the system when they are freed.
 
     glibc takes the first large buffer that is freed for a sign to keep all of that size, for each thread again: with 16
-    lanes that was a third of all memory.
+    workers that was a third of all memory.
     """
     with contextlib.suppress(AttributeError, OSError):  # other systems do not do that
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)

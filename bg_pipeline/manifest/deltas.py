@@ -81,7 +81,7 @@ class SqlDeltas(OfCatalogue):
         for name, key in (tuple(row) for row in self._stream(query)):
             yield bytes(name).decode("utf-8", "surrogateescape"), bytes(key).decode("utf-8", "surrogateescape")
 
-    def carriers(self, purchase_ids: Sequence[str]) -> dict[str, str]:
+    def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
         shown = publications.c
         # The state is looked at here: asked for it, SQLite goes through all that are published, part by part.
         query = select(shown.purchase_id, shown.key, items.c.state).join_from(publications, items, PUBLICATION)

@@ -252,13 +252,13 @@ gates = Table(
     Column("state", String(20), nullable=False),
     Column("reason", String(40), nullable=False),
     Column("since", Float, nullable=False),
-    Column("episode", Integer, nullable=False),
+    Column("pause", Integer, nullable=False),
     Column("balance", Credits),
     Column("balance_at", Float, nullable=False, server_default="0"),
     Column("until", Float, nullable=False, server_default="0"),
     Column("trips", Integer, nullable=False, server_default="0"),
     Column("why", Prose, nullable=False, server_default=""),
-    Column("held_open", Boolean, nullable=False, server_default=text("false")),
+    Column("forced_open", Boolean, nullable=False, server_default=text("false")),
 )
 
 limits = Table(
@@ -284,15 +284,15 @@ run_log = Table(
     Index("run_log_by_kind", "kind", "id"),
 )
 
-episodes = Table(
-    "episodes",
+incidents = Table(
+    "incidents",
     metadata,
     Column("kind", String(20), primary_key=True),
     Column("subject", Key, primary_key=True),
     Column("title", Prose, nullable=False),
     Column("began_at", Float, nullable=False),
     Column("seen_at", Float, nullable=False),
-    Column("told_at", Float, nullable=False),
+    Column("notified_at", Float, nullable=False),
 )
 
 outbox = Table(

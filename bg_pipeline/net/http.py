@@ -14,8 +14,17 @@ from urllib3.exceptions import NewConnectionError
 
 from bg_pipeline.core.prices import downgrade
 from bg_pipeline.core.records import RateFacts
+from bg_pipeline.core.responses import (
+    ResponseKind,
+    Rule,
+    Shape,
+    classify_response,
+    number,
+    read_json,
+    shape_of,
+    vendor_error,
+)
 from bg_pipeline.core.retry import parse_rate, parse_retry_after
-from bg_pipeline.core.verdicts import Rule, Shape, Verdict, judge, number, read_json, said, shape_of
 from bg_pipeline.errors import (
     AccountError,
     BgPipelineError,
@@ -91,9 +100,9 @@ class Reply:
     def pixels(self) -> int | None:
         """Of the result, where headers or JSON say so."""
         data = self.json.get("data") if self.shape is Shape.JSON else None
-        told = data if isinstance(data, dict) else {}
+        facts = data if isinstance(data, dict) else {}
         width, height = (
-            number(self.headers.get(f"X-{name}") or told.get(name.lower()), _MAX_SIDE_PX)
+            number(self.headers.get(f"X-{name}") or facts.get(name.lower()), _MAX_SIDE_PX)
             for name in ("Width", "Height")
         )
         return int(width * height) if width and height else None
@@ -107,7 +116,7 @@ class Api:
         provider: its name in messages.
         key: never shown, whatever is answered.
         header: the one that carries the key.
-        rules: its verdict table.
+        rules: its kind table.
         advice: what to do when the account is refused.
     """
 
@@ -178,17 +187,17 @@ class Api:
             raise self._error(QualityDropped(f"{self.provider} delivered less than was asked for: {why}"), reply)
 
     def _raise_for(self, reply: Reply) -> None:
-        code, message = said(reply.json)
-        rule = judge(self._rules, reply.status, code, reply.shape)
-        if rule.verdict is Verdict.OK:
+        code, message = vendor_error(reply.json)
+        rule = classify_response(self._rules, reply.status, code, reply.shape)
+        if rule.kind is ResponseKind.OK:
             return
         code, message = (_plain(scrubbed(text, self._key))[:_MAX_MESSAGE_CHARS] for text in (code, message))
         text = f"{self.provider} answered {reply.status} {code}".rstrip() + (f": {message}" if message else "")
         if 300 <= reply.status < 400:
             text += f": it sends on to {host_of(reply.headers.get('Location', '')) or 'nowhere'}; no key follows"
-        if rule.verdict is Verdict.ACCOUNT:
+        if rule.kind is ResponseKind.ACCOUNT:
             text += f". {self._advice}"
-        raise self._error(_error_for(rule.verdict, text, reply.retry_after_s), reply)
+        raise self._error(_error_for(rule.kind, text, reply.retry_after_s), reply)
 
     def _error(self, error: E, reply: Reply, *secrets: str) -> E:
         answer = reply.body[:_MAX_SCRUBBED_BYTES].decode("utf-8", "replace")
@@ -275,19 +284,19 @@ def _broken(error: requests.RequestException, host: str) -> BgPipelineError:
     return OutcomeUnknown(f"{host} sent no whole answer: {type(error).__name__}")
 
 
-def _error_for(verdict: Verdict, text: str, retry_after_s: float | None) -> BgPipelineError:
-    if verdict is Verdict.RATE_LIMITED:
+def _error_for(kind: ResponseKind, text: str, retry_after_s: float | None) -> BgPipelineError:
+    if kind is ResponseKind.RATE_LIMITED:
         return RateLimited(text, retry_after_s=retry_after_s)
-    if verdict is Verdict.TRANSIENT:
+    if kind is ResponseKind.TRANSIENT:
         return TransientError(text, retry_after_s=retry_after_s)
-    kinds: dict[Verdict, type[BgPipelineError]] = {
-        Verdict.REJECTED: ItemRejected,
-        Verdict.ACCOUNT: AccountError,
-        Verdict.NO_CREDITS: NoCredits,
-        Verdict.UNUSABLE: UnusableAnswer,
-        Verdict.OUTCOME_UNKNOWN: OutcomeUnknown,
+    kinds: dict[ResponseKind, type[BgPipelineError]] = {
+        ResponseKind.REJECTED: ItemRejected,
+        ResponseKind.ACCOUNT: AccountError,
+        ResponseKind.NO_CREDITS: NoCredits,
+        ResponseKind.UNUSABLE: UnusableAnswer,
+        ResponseKind.OUTCOME_UNKNOWN: OutcomeUnknown,
     }
-    return kinds[verdict](text)
+    return kinds[kind](text)
 
 
 def _plain(text: str) -> str:

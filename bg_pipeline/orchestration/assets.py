@@ -162,7 +162,7 @@ _SPEND = "Nothing was paid for that brought no cutout."
 
 
 class Only(Enum):
-    """`core.claims.Only` for Dagster, which takes the names for what a person types: so they are in small letters."""
+    """`core.claims.Only` for Dagster, which takes the names for what a person types: so they are in lower case."""
 
     all = "all"
     new = "new"
@@ -216,11 +216,11 @@ def cutouts(
         result = backfill(opened, ask, choice, _Watcher(context))
         pending = opened.catalogue.queue.pending()
         for name in names:
-            told = result.by_collection.get(name) or CollectionResult(name, Summary(), ())
-            told.summary.pending = pending.get(name, 0)
-            keys = [*told.published[:_INLINE_PAIRS], *(f.key for f in told.summary.failures[:2])]
+            of_one = result.by_collection.get(name) or CollectionResult(name, Summary(), ())
+            of_one.summary.pending = pending.get(name, 0)
+            keys = [*of_one.published[:_INLINE_PAIRS], *(f.key for f in of_one.summary.failures[:2])]
             sheet = pairs(*opened.parts, keys, 140)
-            context.add_asset_metadata(metadata.of_summary(told.summary, sheet), partition_key=encode_partition(name))
+            context.add_asset_metadata(metadata.of_summary(of_one.summary, sheet), partition_key=encode_partition(name))
     return dg.MaterializeResult(check_results=[_spend(result.total)])
 
 
@@ -321,12 +321,12 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
     with pipeline.open() as opened:
         for partition_key in context.partition_keys:
             page, found = _gallery(opened, decode_partition(partition_key))
-            told = {
+            facts = {
                 "page": dg.MetadataValue.path(page),
                 "pictures": dg.MetadataValue.int(len(found)),
                 "contact_sheet": metadata.picture(found[:_INLINE_PAIRS]),
             }
-            context.add_asset_metadata(told, partition_key=partition_key)
+            context.add_asset_metadata(facts, partition_key=partition_key)
     return dg.MaterializeResult()
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import dagster as dg
 
 from bg_pipeline.core.credits import why_closed
-from bg_pipeline.core.gate import Gate, Thresholds, way
+from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.orchestration.assets import OWNERS
 from bg_pipeline.orchestration.resources import PipelineResource
 from bg_pipeline.purchasing.gate import read_balances
@@ -35,11 +35,11 @@ credit_balance = dg.AssetSpec(
 def gate_open(pipeline: PipelineResource) -> dg.AssetCheckResult:
     with pipeline.open() as opened:
         gates, thresholds = read_balances(opened.accounts, opened.policy, opened.run), opened.policy.thresholds
-    return dg.AssetCheckResult(passed=way(gates).is_open, metadata=_facts(gates, thresholds))
+    return dg.AssetCheckResult(passed=first_open(gates).is_open, metadata=_facts(gates, thresholds))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LastReported:
     """What was last written down."""
 
     gates: str = ""
@@ -47,7 +47,7 @@ class Told:
     at: float = 0.0
 
     @classmethod
-    def from_cursor(cls, cursor: str | None) -> "Told":
+    def from_cursor(cls, cursor: str | None) -> "LastReported":
         try:
             return cls(**json.loads(cursor or "{}"))
         except (ValueError, TypeError):
@@ -57,17 +57,17 @@ class Told:
         return json.dumps(asdict(self))
 
 
-def news(
-    gates: Sequence[Gate], thresholds: Thresholds, before: Told, now: float
-) -> tuple[Told, Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]]:
+def changes_since(
+    gates: Sequence[Gate], thresholds: Thresholds, before: LastReported, now: float
+) -> tuple[LastReported, Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]]:
     """What is to be remembered and written: a moved gate at once, a moved balance once an hour."""
-    told = Told(
-        "; ".join(f"{gate.account} {gate.state} {gate.reason} {gate.episode}" for gate in gates),
+    reported = LastReported(
+        "; ".join(f"{gate.account} {gate.state} {gate.reason} {gate.pause}" for gate in gates),
         "; ".join(str(gate.balance) for gate in gates),
         now,
     )
-    moved = told.gates != before.gates
-    if not moved and (told.balances == before.balances or now - before.at < EVERY_S):
+    moved = reported.gates != before.gates
+    if not moved and (reported.balances == before.balances or now - before.at < EVERY_S):
         return before, []
     facts = _facts(gates, thresholds)
     events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = [dg.AssetMaterialization(ASSET, metadata=facts)]
@@ -76,12 +76,12 @@ def news(
             dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(ASSET),
                 check_name=CHECK,
-                passed=way(gates).is_open,
+                passed=first_open(gates).is_open,
                 metadata=facts,
                 severity=dg.AssetCheckSeverity.ERROR,
             )
         )
-    return told, events
+    return reported, events
 
 
 def _facts(gates: Sequence[Gate], thresholds: Thresholds) -> dict[str, dg.MetadataValue]:

@@ -17,7 +17,7 @@ from bg_pipeline.ports.context import Pipeline, RunName, leased
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-DELTA, EPISODE = "bg_pipeline/delta", "bg_pipeline/episode"
+DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
 """Tags: which detection's work a run does, and how many pauses there were when it was requested."""
 
 ERROR = "error"

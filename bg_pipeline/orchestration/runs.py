@@ -4,7 +4,7 @@ import dagster as dg
 
 from bg_pipeline.core.dispatch import PreviousRun, RunOutcome
 from bg_pipeline.orchestration.pool import POOL
-from bg_pipeline.orchestration.resources import DELTA, EPISODE, life_of
+from bg_pipeline.orchestration.resources import DELTA, PAUSE, life_of
 from bg_pipeline.ports.context import LEASE_S, Pipeline
 
 GRACE_S = 2 * LEASE_S
@@ -54,4 +54,4 @@ def _previous(record: dg.RunRecord, gone: set[str]) -> PreviousRun:
     lost = run.run_id in gone or run.status is dg.DagsterRunStatus.FAILURE
     outcome = RunOutcome.LOST if lost else _OUTCOMES.get(run.status, RunOutcome.LIVE)
     ended_at = record.end_time or record.update_timestamp.timestamp()
-    return PreviousRun(run.run_id[:8], outcome, ended_at, int(run.tags.get(EPISODE, "-1")))
+    return PreviousRun(run.run_id[:8], outcome, ended_at, int(run.tags.get(PAUSE, "-1")))

@@ -8,19 +8,19 @@ import dagster as dg
 
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.dispatch import should_request_run
-from bg_pipeline.core.gate import Gate, Thresholds, way
+from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
 from bg_pipeline.errors import GuardStopped
-from bg_pipeline.orchestration.balance import Told, news
+from bg_pipeline.orchestration.balance import LastReported, changes_since
 from bg_pipeline.orchestration.dagster_private import get_latest_completed_cron_tick
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
 from bg_pipeline.orchestration.pool import pause_pool, resume_pool
-from bg_pipeline.orchestration.resources import DELTA, EPISODE, ERROR, PipelineResource
+from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSE, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
 from bg_pipeline.pipeline.alerting.failures import note_failure
-from bg_pipeline.pipeline.alerting.notify import alert, deliver
+from bg_pipeline.pipeline.alerting.notify import deliver, notify
 from bg_pipeline.ports.context import DETECTION, Accounts, Pipeline, RunName
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.money import left_of
@@ -43,7 +43,7 @@ def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResour
     """`run_key` names detection, pause and try: Dagster dedupes it for good, also after a failed run."""
     with pipeline.open() as opened:
         gates = gates_of(opened.accounts, opened.policy)
-        if not way(gates).is_open:
+        if not first_open(gates).is_open:
             return dg.SkipReason(_status(opened.accounts, opened.policy.thresholds, gates))
         return request_run(context.instance, opened)
 
@@ -54,21 +54,21 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     pending = sum(catalogue.queue.pending().values())
     if not pending:
         return dg.SkipReason("nothing is pending")
-    episode = sum(gate.episode for gate in gates_of(accounts, policy))
+    pause = sum(gate.pause for gate in gates_of(accounts, policy))
     records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
     since = max((record.ended_at for record in records), default=0.0)
     delta = f"{since:.3f}"
     ended = catalogue.run_log.read(ProcessRecord, since, _MOST_ROWS)
     last = next((record.summary for record in ended if record.everything), None)
-    decision = should_request_run(runs_of_delta(instance, pipeline, delta), last, episode, run.now())
+    decision = should_request_run(runs_of_delta(instance, pipeline, delta), last, pause, run.now())
     if not decision.request:
         return dg.SkipReason(f"{pending} items are pending: {decision.why}")
     return dg.RunRequest(
         # Only those of this detection are counted: others come and go, and a number that comes again is never run.
-        run_key=f"{delta}/{episode}/{instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))}",
+        run_key=f"{delta}/{pause}/{instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))}",
         tags={
             DELTA: delta,
-            EPISODE: str(episode),
+            PAUSE: str(pause),
             "bg_pipeline/pending": str(pending),
             "bg_pipeline/asked_because": decision.why,
         },
@@ -86,10 +86,10 @@ def low_credit_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineRes
     with pipeline.open() as opened:
         accounts, policy, run = opened.accounts, opened.policy, opened.run
         gates = read_balances(accounts, policy, run)
-        told, events = news(gates, policy.thresholds, Told.from_cursor(context.cursor), run.now())
+        reported, events = changes_since(gates, policy.thresholds, LastReported.from_cursor(context.cursor), run.now())
         status = _status(accounts, policy.thresholds, gates)
-    (resume_pool if way(gates).is_open else pause_pool)(context.instance)
-    return dg.SensorResult(skip_reason=status, cursor=told.cursor(), asset_events=events)
+    (resume_pool if first_open(gates).is_open else pause_pool)(context.instance)
+    return dg.SensorResult(skip_reason=status, cursor=reported.cursor(), asset_events=events)
 
 
 def _status(accounts: Accounts, thresholds: Thresholds, gates: Sequence[Gate]) -> str:
@@ -170,10 +170,10 @@ def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 def alerts(pipeline: PipelineResource) -> dg.SkipReason:
     """In a tick of its own, so that a target that hangs keeps no run and no other sensor waiting."""
     with pipeline.open() as opened:
-        told = alert(opened)
+        planned = notify(opened)
         sent = deliver(opened.alerting.outbox, opened.alerting.sink, opened.run.now)
     refused = f"; not taken by {', '.join(sent.refused_by)}" if sent.refused_by else ""
-    return dg.SkipReason(f"news: {len(told)}, letters sent: {sent.sent}{refused}")
+    return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}")
 
 
 @dg.run_failure_sensor(

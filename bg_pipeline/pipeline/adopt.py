@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from bg_pipeline.core.adopting import match
+from bg_pipeline.core.adoption import match
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import AttemptState, Entry, Master
 from bg_pipeline.errors import ItemChanged, ItemError, UnusableAnswer
-from bg_pipeline.imaging.likeness import check_likeness
+from bg_pipeline.imaging.similarity import check_similarity
 from bg_pipeline.pipeline.detect import plan, scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -139,7 +139,7 @@ def _as_master(
     source = catalogue.source.read(entry.key)
     if digest_of(source) != entry.content_hash:
         raise ItemChanged("the picture was replaced since it was hashed")
-    answer = run.call(check_likeness, data, source)
+    answer = run.call(check_similarity, data, source)
     return Master(purchase_id, digest_of(data), answer.width_px, answer.height_px), data
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bg_pipeline.core.claims import Ask
-from bg_pipeline.core.gate import way
+from bg_pipeline.core.gate import first_open
 from bg_pipeline.core.records import Change, State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.pipeline.detect import plan
@@ -40,7 +40,7 @@ class BackfillResult:
     """Collections that were worked on."""
 
     def add(self, result: CollectionResult) -> None:
-        """Take in what became of a collection since it was last told of."""
+        """Add the result of a collection."""
         known = self.by_collection.get(result.collection)
         if known is not None:
             # What was put back before the pause is pending no more, or is counted again.
@@ -58,7 +58,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         pipeline: all of it.
         ask: who asked, and for how much, all pauses together.
         choice: which items.
-        watcher: told of pauses.
+        watcher: called when it pauses and when it goes on.
 
     Raises:
         StateError, StoreError: it cannot go on; what was paid for is kept.
@@ -93,10 +93,10 @@ def _rest(scope: Scope, done: WorkResult) -> Scope:
 def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
     _, accounts, policy, run = pipeline.parts
     watcher.paused(why)
-    told_at = run.now()
-    while not run.stop.is_set() and not way(read_balances(accounts, policy, run)).is_open:
-        if run.now() - told_at > _TELL_S:
-            told_at = run.now()
+    notified_at = run.now()
+    while not run.stop.is_set() and not first_open(read_balances(accounts, policy, run)).is_open:
+        if run.now() - notified_at > _TELL_S:
+            notified_at = run.now()
             watcher.waiting(why)
         run.stop.wait(_LOOK_S)
     watcher.resumed()

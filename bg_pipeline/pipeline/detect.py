@@ -9,12 +9,12 @@ from functools import partial
 from bg_pipeline.core.delta import Delta, Goal, Survey, survey
 from bg_pipeline.core.keys import collection_of, fold, key_bytes
 from bg_pipeline.core.media import sniff
+from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.core.records import Entry, Listed, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
-from bg_pipeline.core.streams import merge_join
 from bg_pipeline.errors import GuardStopped, ItemChanged, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.ports.catalogue import Deltas
@@ -159,7 +159,7 @@ def plan(
         found,
         price=lambda _entry: each,
         bought=accounts.purchases.bought(purchase_ids),
-        carriers=catalogue.deltas.carriers(purchase_ids),
+        publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
         taken=_taken_stems(catalogue.deltas, found),
         apply_recipe_change=apply_recipe_change,
         recipe_change_limit=recipe_change_limit,

@@ -144,7 +144,7 @@ def work(
         pipeline: after `decide`, in this process or another.
         ask: who asked, and for how much.
         scope: which items.
-        on_result: told of each collection as it ends.
+        on_result: called with each collection as it ends.
 
     Raises:
         StateError, StoreError: it cannot go on; what was paid for is kept.

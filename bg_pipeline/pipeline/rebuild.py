@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
-from bg_pipeline.core.adopting import stems_from_before
+from bg_pipeline.core.adoption import stems_from_before
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Master

@@ -57,7 +57,7 @@ def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
     entry = catalogue.items.entry(key)
     if entry is None or entry.state is not State.PENDING:
         return True
-    ask = Ask(AskedBy.UPKEEP, Budget(run.name.run_id))
+    ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
     claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, {key: entry.revision})
     if claimed.claim is None:
         return False

@@ -12,8 +12,8 @@ from bg_pipeline.core.deletes import (
     Listing,
     excess,
     is_due,
-    judge,
     output_name_of,
+    plan_deletion,
     refusal,
     trash_name,
 )
@@ -101,7 +101,7 @@ def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
 @contextmanager
 def _claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
     """Hold those of these items that no other run has, so that no run writes their outputs at the same time."""
-    ask = Ask(AskedBy.UPKEEP, Budget(run.name.run_id))
+    ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
     claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, dict.fromkeys(keys))
     claim = claimed.claim
     if claim is None:
@@ -163,7 +163,7 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
     assert entry.published is not None
     name = entry.published.output_name
     data = catalogue.outputs.read(name)
-    action, why = judge(
+    action, why = plan_deletion(
         entry,
         exists=catalogue.source.exists(entry.key),
         name_is_taken=catalogue.trash.is_published(name),

@@ -3,47 +3,47 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bg_pipeline.core.alerts import Decision, Episode, Letter, Notice, Target
+from bg_pipeline.core.alerts import Delivery, Incident, Notification, NotificationPlan, Target
 
 
 class Outbox(Protocol):
-    """Episodes, and notices on their way to each target: what is in it survives any process."""
+    """Incidents, and notifications on their way to each target. It survives any process."""
 
-    def note(self, decide: Callable[[Sequence[Episode]], Decision], targets: Sequence[str]) -> Decision:
+    def note(self, plan: Callable[[Sequence[Incident]], NotificationPlan], targets: Sequence[str]) -> NotificationPlan:
         """
-        Have it decided over the open episodes, and keep the new ones together with a letter a notice and target.
+        Plan over the open incidents; keep the new ones, and one delivery for each notification and target.
 
-        All in one step, in which no other process decides.
-        """
-        ...
-
-    def claim(self, target: str, for_s: float) -> Letter | None:
-        """
-        The oldest letter to this target, if it is due; the next only after that one has ended.
-
-        No other process gets it for so many seconds.
+        All in one transaction, so that no two processes plan at once.
         """
         ...
 
-    def settle(self, letter: Letter, took_it: bool, wait_s: float, detail: str = "") -> None:
-        """Taken: it has ended. If not, it is due again after so many seconds."""
+    def claim(self, target: str, for_s: float) -> Delivery | None:
+        """
+        Take the oldest delivery to this target, if it is due; the next one waits until that one has ended.
+
+        No other process gets it for `for_s` seconds.
+        """
+        ...
+
+    def close(self, delivery: Delivery, took_it: bool, wait_s: float, detail: str = "") -> None:
+        """End a delivery that the target took; one that it did not take is due again after `wait_s` seconds."""
         ...
 
     def give_up(self, made_before: float) -> int:
-        """End what waits for longer, on record; returns how many."""
+        """Give up deliveries that were made before; returns how many."""
         ...
 
     def backlog(self) -> dict[str, tuple[int, int]]:
-        """Target to letters that wait and letters that were given up; targets without either are left out."""
+        """Count the deliveries of each target: those that wait, and those that were given up."""
         ...
 
 
 class AlertSink(Protocol):
-    """Those who are told."""
+    """Where notifications are sent."""
 
     @property
     def targets(self) -> Sequence[Target]: ...
 
-    def send(self, target: Target, notice: Notice) -> bool:
+    def send(self, target: Target, notification: Notification) -> bool:
         """Whether the target took it, as far as it says. Raises nothing, and comes back within seconds."""
         ...

@@ -47,7 +47,7 @@ class ImageSource(Protocol):
         Whether an item is there, asked for by itself, whatever the listing says.
 
         Raises:
-            SourceUnreadable: it cannot be told. That must never be taken for no.
+            SourceUnreadable: it is not known. That must never be taken for no.
         """
         ...
 
@@ -103,7 +103,7 @@ class Deltas(Protocol):
         """(output name, key) of every published output of a listed item, in ascending order of the name's bytes."""
         ...
 
-    def carriers(self, purchase_ids: Sequence[str]) -> dict[str, str]:
+    def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
         """Purchase id to the first listed key that is published from it."""
         ...
 
@@ -201,7 +201,7 @@ class WorkQueue(Protocol):
 
 
 class Items(Protocol):
-    """Items one by one and by state, for people and for upkeep."""
+    """Items one by one and by state, for people and for maintenance."""
 
     def entry(self, key: str) -> Entry | None: ...
 
@@ -286,14 +286,14 @@ class Leases(Protocol):
     def heartbeat(self, lease: Lease, ttl_s: float) -> None:
         """
         Raises:
-            LeaseLost: it expired and somebody else has it.
+            LeaseLost: it expired and another run has it.
         """
         ...
 
     def release(self, lease: Lease) -> None:
         """
         Raises:
-            LeaseLost: it expired and somebody else has it.
+            LeaseLost: it expired and another run has it.
         """
         ...
 

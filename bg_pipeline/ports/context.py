@@ -207,7 +207,7 @@ def leased(leases: Leases, name: str, owner: str) -> Iterator[Lease]:
     Hold a lease and keep it alive. Whether it was lost all the same, the next write under it will tell.
 
     Raises:
-        LeaseHeld: somebody else holds it.
+        LeaseHeld: another run holds it.
     """
     lease = leases.acquire(name, owner, LEASE_S)
     try:

@@ -51,7 +51,7 @@ def report_answer(gates: Gates, account: str, error: BgPipelineError | None, now
     """Move the gate by what a vendor answered to a purchase; no error means that it served."""
     if error is None:
         # Most answers are good and the gate is open: nothing to write.
-        if gates.gate(account).on_probation:
+        if gates.gate(account).half_open:
             gates.change_gate(account, on_success)
         return
     for_s = error.for_s if isinstance(error, Deferred) else 0.0

@@ -39,7 +39,7 @@ def _is_orphan(token: str) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # alive, and somebody else's
+    except PermissionError:  # alive, and another user's
         return False
     return False
 
@@ -85,7 +85,7 @@ class Limiter:
             Stopped: the run is to end; nothing was sent.
             Deferred: the wait is longer than a run sleeps.
         """
-        # Lanes come in turn: one of them watches the state, the others cost nothing.
+        # Workers come in turn: one of them watches the state, the others cost nothing.
         with self._turn:
             token = next(self._names)
             while True:

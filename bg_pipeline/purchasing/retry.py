@@ -13,7 +13,7 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 
 class Retrying(Wrapper):
     """
-    Tries again what failed without a charge, for all lanes of a process together.
+    Tries again what failed without a charge, for all workers of a process together.
 
     A refusal for going too fast is not held against the service: it costs no retry budget, and counts as a failure
     only after all retries.

@@ -12,7 +12,7 @@ from bg_pipeline.core.report import Cause, Failure, Summary
 
 @dataclass(frozen=True, slots=True)
 class CollectionResult:
-    """What became of one collection, since it was last told of."""
+    """The result of one collection, since it was last reported."""
 
     collection: str
     summary: Summary

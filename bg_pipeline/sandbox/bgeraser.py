@@ -128,7 +128,7 @@ class _V1(RemoveBg):
     The API of bgeraser.ink/api-docs (read 2026-11), which claims remove.bg's parameters, answers and errors.
 
     Documented there: the path, X-Api-Key, `image_file` and `size`, an image as the answer, plans that count calls.
-    Assumed: that the rest is remove.bg's to the letter, /v1/account too, that every call costs 1 credit whatever its
+    Assumed: that the rest is exactly remove.bg's, /v1/account too, that every call costs 1 credit whatever its
     size, and that no limit of a minute is counted in megapixels.
     """
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.cli.main import main
-from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Concern, Event, Kind, decide, notice
+from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, Event, Kind, notification, plan_notifications
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.outbox import SqlOutbox
@@ -116,16 +116,16 @@ class Post:
         self.outbox = SqlOutbox(self.database, clock)
         self.sink = AppriseSink([hook.url for hook in hooks], TIMEOUT_S)
 
-    def look(self, *concerns: Concern) -> None:
+    def look(self, *alerts: Alert) -> None:
         targets = [target.digest for target in self.sink.targets]
-        self.outbox.note(lambda episodes: decide(concerns, episodes, self.clock.now), targets)
+        self.outbox.note(lambda incidents: plan_notifications(alerts, incidents, self.clock.now), targets)
 
     def deliver(self, for_s: float = 0.0) -> tuple[str, ...]:
         self.clock.now += for_s
         return deliver(self.outbox, self.sink, self.clock).refused_by
 
 
-LOW = Concern(Kind.CREDITS, "bgeraser", "credits are low", ("<!channel> &lt;!channel&gt;\nof two lines",))
+LOW = Alert(Kind.CREDITS, "bgeraser", "credits are low", ("<!channel> &lt;!channel&gt;\nof two lines",))
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def post(tmp_path: Path, clock: FakeClock, hook: Webhook, other: Webhook) -> Ite
     made.database.close()
 
 
-def test_an_episode_arrives_as_plain_text_once_at_each_target(post: Post, hook: Webhook, other: Webhook) -> None:
+def test_an_incident_arrives_as_plain_text_once_at_each_target(post: Post, hook: Webhook, other: Webhook) -> None:
     post.look(LOW)
     assert [post.deliver(60.0) for _ in range(5)] == [()] * 5
 
@@ -184,7 +184,7 @@ def test_a_target_that_nobody_serves_is_one_that_did_not_take_it(tmp_path: Path,
 def test_a_url_that_apprise_cannot_use_is_one_that_did_not_take_it(url: str) -> None:
     sink = AppriseSink([url])
 
-    assert sink.send(sink.targets[0], notice(Event.TEST, "a test", [])) is False
+    assert sink.send(sink.targets[0], notification(Event.TEST, "a test", [])) is False
 
 
 class Raises:
@@ -200,7 +200,7 @@ def test_a_service_that_breaks_did_not_take_it_and_says_nothing(
     sink = AppriseSink([hook.url])
     sink._services[sink.targets[0].digest] = Raises()  # type: ignore[assignment]
 
-    assert sink.send(sink.targets[0], notice(Event.TEST, "a test", [])) is False
+    assert sink.send(sink.targets[0], notification(Event.TEST, "a test", [])) is False
     assert "".join(capfd.readouterr()) == ""
 
 
@@ -218,7 +218,7 @@ def test_a_chat_gets_no_mention_and_no_link_out_of_a_key(monkeypatch: pytest.Mon
     sink = AppriseSink(["slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts"])
     key = "<!channel> &lt;!here&gt; <@U1> <https://example.org|click>"
 
-    assert sink.send(sink.targets[0], notice(Event.BEGAN, "a title", [key]))
+    assert sink.send(sink.targets[0], notification(Event.BEGAN, "a title", [key]))
     (data,) = posted
     assert "&amp;lt;!here&amp;gt;" in data
     assert not set("<>@") & set(data.replace("https:", ""))
@@ -230,7 +230,7 @@ def test_no_secret_is_in_any_log_row_name_or_repr(
     caplog.set_level(logging.DEBUG)
     bad = AppriseSink([f"slack://{CANARY}", f"nonsense://{CANARY}", f"json://{CANARY}.invalid/{CANARY}"], TIMEOUT_S)
     for target in bad.targets:
-        bad.send(target, notice(Event.TEST, "a test", []))
+        bad.send(target, notification(Event.TEST, "a test", []))
     post.look(LOW)
     for mode in ("500", "hang", "malformed", "redirect", "ok"):
         hook.mode = mode
@@ -254,9 +254,9 @@ def test_the_process_ends_although_a_target_never_stops_answering(hook: Webhook,
     hook.mode = "drip"
     code = (
         "import sys; from bg_pipeline.alerts.apprise import AppriseSink\n"
-        "from bg_pipeline.core.alerts import Event, notice\n"
+        "from bg_pipeline.core.alerts import Event, notification\n"
         f"sink = AppriseSink([sys.argv[1]], {TIMEOUT_S})\n"
-        "print(sink.send(sink.targets[0], notice(Event.TEST, 'a test', [])))"
+        "print(sink.send(sink.targets[0], notification(Event.TEST, 'a test', [])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, hook.url], capture_output=True, text=True, timeout=60, check=True

@@ -3,79 +3,45 @@
 import gc
 import itertools
 import time
-import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
 from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, Lease, Observation, Published, Reason, State
-from bg_pipeline.core.report import Cause, Failure, Summary
-from bg_pipeline.core.runlog import (
-    BalanceRecord,
-    DetectRecord,
-    FailureKind,
-    FailureRecord,
-    ProcessRecord,
-    Record,
-    RehashRecord,
-    RetryRecord,
-    ScanRecord,
-    Stage,
-)
+from bg_pipeline.core.records import Change, Observation, Published, Reason, State
 from bg_pipeline.errors import ConfigurationError, StateError
-from bg_pipeline.manifest import migrations
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.items import SqlItems
-from bg_pipeline.manifest.leases import SqlLeases
-from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.queue import SqlWorkQueue
-from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.schema import VERSION, metadata
 from bg_pipeline.manifest.trash import SqlTrash
-
-CONFIG = Config()
-CONFIG.set_main_option("script_location", str(Path(migrations.__file__).parent))
-VERSIONS = [script.revision for script in ScriptDirectory.from_config(CONFIG).walk_revisions()][::-1]
-"""Oldest first; a new migration is tested without a word about it here."""
-
-MEANT = {
-    ("items", "state"): "published",
-    ("items", "reason"): "new",
-    ("attempts", "state"): "charged",
-    ("gates", "state"): "closed",
-    ("gates", "reason"): "low_credits",
-}
-"""Columns in which not every text makes sense."""
+from bg_pipeline_tests.adapters.old_manifests import VERSIONS, built, filled, picture
 
 NOW_CALLED = {
     "items": {"evidence": "fingerprint", "work_id": "purchase_id"},
     "masters": {"work_id": "purchase_id", "cut_hash": "cut_digest"},
     "attempts": {"work_id": "purchase_id", "cut_hash": "cut_digest", "provider": "account"},
-    "gates": {"provider": "account"},
+    "gates": {"provider": "account", "episode": "pause", "held_open": "forced_open"},
     "limits": {"provider": "account"},
     "syncs": {"facts": "record"},
+    "episodes": {"told_at": "notified_at"},
 }
 """Columns of versions before 0005."""
 
-NOW_IN = {"masters": "purchases", "syncs": "run_log"}
+NOW_IN = {"masters": "purchases", "syncs": "run_log", "episodes": "incidents"}
 
 OF_PUBLICATIONS = {
     "published_work_id": "purchase_id",
@@ -89,69 +55,6 @@ OF_PUBLICATIONS = {
 
 def test_the_schema_names_the_newest_migration() -> None:
     assert VERSIONS[-1] == VERSION
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/new/folder/manifest.db"
-    server = sa.make_url(request.getfixturevalue("postgres_url"))
-    name = f"migrations_{uuid.uuid4().hex}"
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    return server.set(database=name).render_as_string(hide_password=False)
-
-
-@contextmanager
-def plain(url: str) -> Iterator[sa.Connection]:
-    """A transaction that knows nothing of our code."""
-    made = sa.make_url(url)
-    if made.get_backend_name() == "sqlite":
-        Path(str(made.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(made)
-    with engine.begin() as conn:
-        yield conn
-    engine.dispose()
-
-
-def built(url: str, version: str) -> None:
-    """A database as that version left it, with two rows in every table."""
-    with plain(url) as conn:
-        CONFIG.attributes["connection"] = conn
-        command.upgrade(CONFIG, version)
-        for table in tables(conn):
-            if table.name != "alembic_version":
-                conn.execute(table.delete())
-                conn.execute(table.insert(), [{c.name: value(table.name, c, n) for c in table.c} for n in (1, 2)])
-
-
-def tables(conn: sa.Connection) -> list[sa.Table]:
-    found = sa.MetaData()
-    found.reflect(conn)
-    return found.sorted_tables
-
-
-def value(table: str, column: sa.Column[Any], number: int) -> object:
-    by_type: dict[type, object] = {
-        bytes: f"{column.name}/".encode() + bytes([0xFF, 0x30 + number]),
-        object: {"published": number},  # JSON
-        bool: number == 2,
-        float: number + 0.5,
-        int: number,
-        str: MEANT.get((table, column.name), f"{column.name}{number}"),
-    }
-    return by_type[column.type.python_type]
-
-
-def picture(url: str) -> dict[str, list[dict[str, object]]]:
-    """Everything in a database: rows by table, values by column."""
-    with plain(url) as conn:
-        return {
-            table.name: [dict(row._mapping) for row in conn.execute(sa.select(table).order_by(*table.primary_key))]
-            for table in tables(conn)
-        }
 
 
 def assert_as_the_code_wants_it(database: Database) -> None:
@@ -302,187 +205,6 @@ def test_what_was_published_before_0003_is_still_as_published_and_nothing_is_tak
     assert (entries["gone"].absent_since or 0.0) >= before
 
 
-def filled(url: str, version: str, **rows: list[dict[str, object]]) -> str:
-    """A database as that version left it, with these rows by table; returns its URL."""
-    with plain(url) as conn:
-        CONFIG.attributes["connection"] = conn
-        command.upgrade(CONFIG, version)
-        for table in tables(conn):
-            if table.name in rows:
-                conn.execute(table.insert(), rows[table.name])
-    return url
-
-
-OLD_SUMMARY = {
-    **dict.fromkeys(("published", "purchases", "in_doubt", "wasted", "duplicates", "renamed", "failed"), 1),
-    "quarantined": 0,
-    "pending": 2,
-    "credits": 1.25,
-    "saved": 2.0,
-    "credits_in_doubt": 1.0,
-    "seconds": 3.5,
-    "bought_from": {"bgeraser": 1},
-    "paused": None,
-    "budget_reached": True,
-    "busy": "",
-    "by_reason": {"new": 1},
-    "failures": [
-        {"key": "c/a.jpg", "state": "failed", "detail": "corrupt"},
-        {"key": "c/b.jpg", "state": "quarantined", "detail": "empty"},
-        {"key": "c/c.jpg", "state": "pending", "detail": "another run buys it"},
-        {"key": "c/d.jpg", "state": "pending", "detail": "503"},
-    ],
-}
-
-SUMMARY = Summary(
-    **dict.fromkeys(("published", "purchases", "in_doubt", "wasted", "duplicates", "renamed", "failed"), 1),
-    pending=2,
-    credits=Decimal("1.25"),
-    saved=Decimal(2),
-    credits_in_doubt=Decimal(1),
-    seconds=3.5,
-    bought_from={"bgeraser": 1},
-    budget_reached=True,
-    by_reason={"new": 1},
-    failures=[
-        Failure("c/a.jpg", State.FAILED, "corrupt", Cause.PICTURE),
-        Failure("c/b.jpg", State.QUARANTINED, "empty", Cause.SUSPICIOUS),
-        Failure("c/c.jpg", State.PENDING, "another run buys it", Cause.ELSEWHERE),
-        Failure("c/d.jpg", State.PENDING, "503", Cause.SERVICE),
-    ],
-)
-
-OF_RUN: dict[str, Any] = {"run_id": "", "job": "", "collections": None, "started_at": 1.0, "ended_at": 2.0}
-
-LOGGED: list[tuple[str, dict[str, object], Record]] = [
-    (
-        "scan",
-        {"complete": True, "listed": 9, "sentinel_seen": True},
-        ScanRecord(**OF_RUN, complete=True, listed=9, sentinel_seen=True),
-    ),
-    ("rehash", {"day": 20_000, "slice": 3}, RehashRecord(**OF_RUN, day=20_000, slice=3)),
-    (
-        "detect",
-        {"counts": {"new": 2}, "rows": [{"class": "new", "items": 2}], "work": 2, "purchases": 2, "credits": 2.5},
-        DetectRecord(
-            **OF_RUN,
-            counts={"new": 2},
-            rows=({"class": "new", "items": 2},),
-            work=2,
-            purchases=2,
-            credits=Decimal("2.5"),
-        ),
-    ),
-    ("retry", {"items": 4}, RetryRecord(**OF_RUN, items=4)),
-    ("sync", OLD_SUMMARY, ProcessRecord(**OF_RUN, asked_by=AskedBy.SYNC, everything=True, summary=SUMMARY)),
-    ("process", OLD_SUMMARY, ProcessRecord(**OF_RUN, asked_by=AskedBy.BACKFILL, everything=False, summary=SUMMARY)),
-    (
-        "process",
-        OLD_SUMMARY | {"everything": True},
-        ProcessRecord(**OF_RUN, asked_by=AskedBy.NIGHT, everything=True, summary=SUMMARY),
-    ),
-    (
-        "failure",
-        {"collection": None, "cause": "no disk", "guard": False, "run_id": "r1"},
-        FailureRecord(**OF_RUN | {"run_id": "r1"}, stage=Stage.DETECTION, failure=FailureKind.ERROR, cause="no disk"),
-    ),
-    (
-        "failure",
-        {"collection": "a,b", "cause": "too many", "guard": True, "run_id": ""},
-        FailureRecord(
-            **OF_RUN | {"collections": ("a%2Cb",)},
-            stage=Stage.PROCESSING,
-            failure=FailureKind.GUARD,
-            cause="too many",
-        ),
-    ),
-    (
-        "balance",
-        {"provider": "bgeraser", "balance": 90.5},
-        BalanceRecord(**OF_RUN, account="bgeraser", balance=Decimal("90.5")),
-    ),
-    (
-        "balance",
-        {"provider": "bgeraser", "balance": 80.0, "drift": -1.5, "sound": False, "because": "it fell"},
-        BalanceRecord(
-            **OF_RUN,
-            account="bgeraser",
-            balance=Decimal("80.0"),
-            drift=Decimal("-1.5"),
-            sound=False,
-            because="it fell",
-        ),
-    ),
-]
-
-
-@pytest.mark.parametrize(("kind", "facts", "record"), LOGGED)
-def test_what_was_logged_before_0005_is_read_as_typed_records(
-    tmp_path: Path, kind: str, facts: dict[str, object], record: Record
-) -> None:
-    row: dict[str, object] = {"id": 7, "kind": kind, "started_at": 1.0, "ended_at": 2.0, "facts": facts}
-    database = Database(filled(f"sqlite:///{tmp_path}/manifest.db", "0004", syncs=[row]))
-
-    assert SqlRunLog(database, 1).read(type(record), limit=9) == [record]
-    database.close()
-
-
-def test_a_record_that_lacks_all_that_was_added_later_is_read_all_the_same(tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [
-        {"id": number, "kind": kind, "started_at": 1.0, "ended_at": 2.0, "facts": {}}
-        for number, kind in enumerate(
-            ("scan", "rehash", "detect", "process", "sync", "retry", "failure", "balance"), start=1
-        )
-    ]
-    database = Database(filled(f"sqlite:///{tmp_path}/manifest.db", "0004", syncs=rows))
-    log = SqlRunLog(database, 1)
-
-    kinds = (ScanRecord, RehashRecord, DetectRecord, ProcessRecord, RetryRecord, FailureRecord, BalanceRecord)
-    assert [len(log.read(kind, limit=9)) for kind in kinds] == [1, 1, 1, 2, 1, 1, 1]
-    database.close()
-
-
-def attempt(number: int, collection: bytes) -> dict[str, object]:
-    held = {"work_id": f"w{number}", "provider": "bgeraser", "collection": collection, "state": "charged"}
-    return held | {"id": number, "credits_expected": 1000, "started_at": 1.0, "item_key": b"a.jpg"}
-
-
-def test_before_0005_leases_were_named_after_collections(url: str) -> None:
-    names = [b"collection c/\xff", b"collection .", b"collection collection x"]
-    leases = [*names, b"detection", b"run 7"]
-    database = Database(
-        filled(
-            url,
-            "0004",
-            attempts=[attempt(n, name) for n, name in enumerate(names, 1)],
-            leases=[{"name": name, "owner": "me", "token": 3, "ends_at": 9e9} for name in leases],
-        )
-    )
-    told = [each.collection for each in SqlLedger(database).log(0.0)]
-    held = [lease for lease, _ in SqlLeases(database, 1).leases()]
-    database.close()
-
-    assert told == ["c/\udcff", "", "collection x"]
-    assert held == [Lease("detection", "me", 3), Lease("run 7", "me", 3)]
-
-
-def test_numbers_go_on_behind_those_of_before_0005(url: str) -> None:
-    log: dict[str, object] = {"id": 9, "kind": "retry", "started_at": 1.0, "ended_at": 2.0, "facts": {"items": 1}}
-    database = Database(filled(url, "0004", attempts=[attempt(7, b"collection c")], syncs=[log]))
-    SqlRunLog(database, 1).write(RetryRecord(**OF_RUN, items=2))
-    row = {name: held for name, held in picture(url)["attempts"][0].items() if name != "id"}
-    with plain(url) as conn:
-        table = next(each for each in tables(conn) if each.name == "attempts")
-        conn.execute(table.insert().values(row))
-    after = picture(url)
-    other = catalogue_id(database, "another shop")
-    database.close()
-
-    assert [each["id"] for each in after["attempts"]] == [7, 8]
-    assert [each["id"] for each in after["run_log"]] == [9, 10]
-    assert other == 2
-
-
 def test_opening_a_database_again_changes_nothing(url: str) -> None:
     for _ in range(2):
         Database(url).close()
@@ -544,7 +266,7 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
 
     deltas.record([Change("b", "c", Reason.CHANGED, "", purchase_id="w", revision=1)])
     SqlObservations(database, number).set_collections({"a": "d", "b": "d"})
-    deltas.carriers(["w"])
+    deltas.publishing_keys(["w"])
     deltas.taken_stems(["a"])
     deltas.get_many(["a"])
     SqlTrash(database, number).is_published("a.png")

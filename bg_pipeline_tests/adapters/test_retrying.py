@@ -61,7 +61,7 @@ def slow(retry_after_s: float | None = None) -> RateLimited:
 OK = b"a cutout"
 
 
-def test_waits_double_without_retry_after_and_obey_it_to_the_letter_with_it() -> None:
+def test_waits_double_without_retry_after_and_obey_it_where_there_is_one() -> None:
     bench = Bench([down(), down(), slow(33.0), slow(), OK])
     bench.cut()
 

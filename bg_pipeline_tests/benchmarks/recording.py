@@ -90,7 +90,7 @@ def _write(url: str, stop: Event, waits: "multiprocessing.Queue[Any]") -> None:
     waits.put("ready")
     while not stop.is_set():
         began = time.perf_counter()
-        gates.change_gate("another", lambda gate: replace(gate, episode=gate.episode + 1))
+        gates.change_gate("another", lambda gate: replace(gate, pause=gate.pause + 1))
         found.append(time.perf_counter() - began)
         time.sleep(0.02)
     database.close()

@@ -43,7 +43,7 @@ def test_items_of_another_catalogue_are_not_seen(shops: tuple[Manifest, Manifest
     assert (two.items.states()["pending"], one.items.states()["pending"]) == (2, 1)
     assert (one.deltas.up_to_date(GOAL), two.deltas.up_to_date(GOAL)) == (1, 0)
     assert [e.key for e in two.deltas.out_of_date(GOAL)] == ["c/a.jpg", "c/b.jpg"]
-    assert (list(two.deltas.published_names()), two.deltas.carriers(["w"])) == ([], {})
+    assert (list(two.deltas.published_names()), two.deltas.publishing_keys(["w"])) == ([], {})
     assert not two.trash.is_published("c/a.png")
 
 

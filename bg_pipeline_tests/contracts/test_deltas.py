@@ -97,7 +97,7 @@ def test_published_names_are_those_of_listed_items_in_byte_order(manifest: Manif
     manifest.observations.mark_absent(["c/c.jpg"])
 
     assert list(manifest.deltas.published_names()) == [("c/y.png", "c/b.jpg"), ("c/z.png", "c/a.jpg")]
-    assert manifest.deltas.carriers(["w", "other"]) == {"w": "c/a.jpg"}
+    assert manifest.deltas.publishing_keys(["w", "other"]) == {"w": "c/a.jpg"}
 
 
 def test_an_item_that_waits_again_carries_its_purchase_no_more(manifest: Manifest) -> None:
@@ -106,7 +106,7 @@ def test_an_item_that_waits_again_carries_its_purchase_no_more(manifest: Manifes
         manifest.publish(key, shown(key))
     manifest.set_state("c/a.jpg", State.PENDING)
 
-    assert manifest.deltas.carriers(["w"]) == {"w": "c/b.jpg"}
+    assert manifest.deltas.publishing_keys(["w"]) == {"w": "c/b.jpg"}
 
 
 def test_up_to_date_items_are_counted_and_the_others_are_listed(manifest: Manifest) -> None:

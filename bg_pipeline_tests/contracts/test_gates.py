@@ -23,12 +23,12 @@ def test_a_gate_is_open_until_it_is_moved_and_keeps_all_that_is_set(manifest: Ma
         until=70.0,
         trips=2,
         why="503",
-        held_open=True,
+        forced_open=True,
     )
     assert manifest.gates.change_gate("bgeraser", lambda _gate: closed) == closed
-    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, episode=gate.episode + 1))
+    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, pause=gate.pause + 1))
 
-    assert manifest.gates.gate("bgeraser") == replace(closed, episode=4)
+    assert manifest.gates.gate("bgeraser") == replace(closed, pause=4)
     assert manifest.gates.gate("removebg").is_open
 
 
@@ -36,11 +36,11 @@ def test_of_many_that_move_a_gate_at_once_none_is_lost(manifest: Manifest) -> No
     """A reading of the balance and a 402 may come at the same moment."""
 
     def count(_number: int) -> None:
-        manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, episode=gate.episode + 1))
+        manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, pause=gate.pause + 1))
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(count, range(30)))
-    assert manifest.gates.gate("bgeraser").episode == 30
+    assert manifest.gates.gate("bgeraser").pause == 30
 
 
 def test_the_limits_of_an_account_are_changed_in_one_step(manifest: Manifest) -> None:

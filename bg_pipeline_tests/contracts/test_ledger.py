@@ -201,7 +201,7 @@ def test_purchases_since_the_last_reading_count_against_the_threshold_and_close_
         manifest.buy("c", low=10)
     gate = manifest.gates.gate("bgeraser")
     assert (gate.state, gate.reason, gate.balance) == (GateState.CLOSED, GateReason.LOW_CREDITS, Decimal(11))
-    assert (gate.balance_at, gate.episode) == (read_at, 1)
+    assert (gate.balance_at, gate.pause) == (read_at, 1)
 
 
 def test_no_purchase_passes_a_closed_gate(manifest: Manifest) -> None:

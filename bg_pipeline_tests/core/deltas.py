@@ -39,12 +39,12 @@ def delta_of(
 ) -> Delta:  # type: ignore[assignment]
     found = survey(entries, recipe, missing_outputs=lost, rerender=rerender)
     unchanged = [e for e in entries if classify(e, found.goal, output_missing=e.key in lost)[0] is Reason.UNCHANGED]
-    carriers = {e.published.purchase_id: e.key for e in reversed(unchanged) if e.published}
+    publishing_keys = {e.published.purchase_id: e.key for e in reversed(unchanged) if e.published}
     return price(
         found,
         price=lambda _entry: Decimal(1),
-        bought=bought | set(carriers),
-        carriers=carriers,
+        bought=bought | set(publishing_keys),
+        publishing_keys=publishing_keys,
         taken={fold(e.stem) for e in entries if e.stem and not e.absent}.__contains__,
         apply_recipe_change=apply,
         recipe_change_limit=limit,

@@ -9,16 +9,16 @@ import pytest
 from bg_pipeline.core.alerts import (
     HOLD_S,
     REPEAT_S,
-    Concern,
-    Decision,
-    Episode,
+    Alert,
     Event,
+    Incident,
     Kind,
-    Notice,
-    decide,
+    Notification,
+    NotificationPlan,
     inert,
     is_over,
-    notice,
+    notification,
+    plan_notifications,
     retry_in_s,
     too_many_failed,
 )
@@ -35,24 +35,24 @@ from bg_pipeline.core.runlog import (
     Stage,
 )
 
-LOW = Concern(Kind.CREDITS, "bgeraser", "bgeraser: credits are low", ("12 credits are left",))
+LOW = Alert(Kind.CREDITS, "bgeraser", "bgeraser: credits are low", ("12 credits are left",))
 
 
 class Watch:
-    """Looks in a row, each with the episodes that the one before left open."""
+    """Looks in a row, each with the incidents that the one before left open."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
-        self.episodes: tuple[Episode, ...] = ()
+        self.incidents: tuple[Incident, ...] = ()
 
-    def look(self, *concerns: Concern, after_s: float = 60.0) -> list[tuple[Event, str]]:
+    def look(self, *alerts: Alert, after_s: float = 60.0) -> list[tuple[Event, str]]:
         self.now += after_s
-        made: Decision = decide(concerns, self.episodes, self.now)
-        self.episodes = made.episodes
-        return [(n.event, n.title) for n in made.notices]
+        made: NotificationPlan = plan_notifications(alerts, self.incidents, self.now)
+        self.incidents = made.incidents
+        return [(n.event, n.title) for n in made.notifications]
 
-    def events(self, *concerns: Concern, after_s: float = 60.0) -> list[Event]:
-        return [event for event, _ in self.look(*concerns, after_s=after_s)]
+    def events(self, *alerts: Alert, after_s: float = 60.0) -> list[Event]:
+        return [event for event, _ in self.look(*alerts, after_s=after_s)]
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def watch() -> Watch:
     return Watch()
 
 
-def test_an_episode_is_told_when_it_begins_and_when_it_is_over_and_not_between(watch: Watch) -> None:
+def test_an_incident_is_told_when_it_begins_and_when_it_is_over_and_not_between(watch: Watch) -> None:
     assert watch.look() == []
     assert watch.look(LOW) == [(Event.BEGAN, "bg_pipeline: bgeraser: credits are low")]
     assert [watch.look(LOW) for _ in range(50)] == [[]] * 50
@@ -74,7 +74,7 @@ def test_while_it_lasts_it_is_told_daily(watch: Watch) -> None:
     assert told == [Event.BEGAN, Event.STILL, Event.STILL, Event.STILL]
 
 
-def test_what_comes_and_goes_faster_than_the_hold_is_one_episode(watch: Watch) -> None:
+def test_what_comes_and_goes_faster_than_the_hold_is_one_incident(watch: Watch) -> None:
     told = [event for n in range(100) for event in watch.events(*([LOW] if n % 2 else []), after_s=HOLD_S / 2 - 1)]
     assert told == [Event.BEGAN]
 
@@ -87,14 +87,14 @@ def test_a_look_once_a_night_is_enough_to_see_that_it_is_over(watch: Watch) -> N
     assert watch.events(after_s=REPEAT_S) == [Event.OVER]
 
 
-def test_any_number_of_episodes_is_told(watch: Watch) -> None:
+def test_any_number_of_incidents_is_told(watch: Watch) -> None:
     for _ in range(20):
         assert watch.events(LOW) == [Event.BEGAN]
         assert watch.events(after_s=HOLD_S) == [Event.OVER]
 
 
-def test_several_of_a_kind_found_at_once_are_one_notice(watch: Watch) -> None:
-    failed = [Concern(Kind.RUN_FAILED, name, f"run failed: {name}: the disk is full") for name in ("a", "b", "c")]
+def test_several_of_a_kind_found_at_once_are_one_notification(watch: Watch) -> None:
+    failed = [Alert(Kind.RUN_FAILED, name, f"run failed: {name}: the disk is full") for name in ("a", "b", "c")]
     title = "bg_pipeline: run failed: a: the disk is full (and 2 more)"
 
     assert watch.look(*failed, LOW) == [(Event.BEGAN, title), (Event.BEGAN, "bg_pipeline: bgeraser: credits are low")]
@@ -102,18 +102,18 @@ def test_several_of_a_kind_found_at_once_are_one_notice(watch: Watch) -> None:
 
 
 def test_a_storm_of_one_kind_is_told_in_bundles(watch: Watch) -> None:
-    failed = [Concern(Kind.RUN_FAILED, str(n), f"run failed: {n}") for n in range(300)]
+    failed = [Alert(Kind.RUN_FAILED, str(n), f"run failed: {n}") for n in range(300)]
     told = [event for n in range(300) for event in watch.events(*failed[: n + 1], after_s=10.0)]
     told += watch.events(*failed, after_s=HOLD_S)
 
-    assert len(watch.episodes) == 300
+    assert len(watch.incidents) == 300
     assert len(told) <= 3000 / HOLD_S + 2
 
 
 def test_what_changes_in_the_text_begins_nothing_new(watch: Watch) -> None:
     watch.look(LOW)
 
-    assert watch.look(Concern(Kind.CREDITS, "bgeraser", "bgeraser: none are left")) == []
+    assert watch.look(Alert(Kind.CREDITS, "bgeraser", "bgeraser: none are left")) == []
     assert watch.look(after_s=HOLD_S) == [(Event.OVER, "bg_pipeline, recovered: bgeraser: none are left")]
 
 
@@ -131,17 +131,17 @@ def test_what_changes_in_the_text_begins_nothing_new(watch: Watch) -> None:
     ],
 )
 def test_keys_break_no_line_and_call_no_person(said: str, shown: str) -> None:
-    told = notice(Event.BEGAN, said, [said])
+    told = notification(Event.BEGAN, said, [said])
 
-    assert told == Notice(Event.BEGAN, f"bg_pipeline: {shown}", shown)
-
-
-def test_a_notice_always_has_a_body() -> None:
-    assert notice(Event.BEGAN, "a title", []).body == "a title"
+    assert told == Notification(Event.BEGAN, f"bg_pipeline: {shown}", shown)
 
 
-def test_a_notice_is_short_enough_for_a_chat() -> None:
-    told = notice(Event.BEGAN, "x" * 10_000, ["\n" * 10_000] * 300)
+def test_a_notification_always_has_a_body() -> None:
+    assert notification(Event.BEGAN, "a title", []).body == "a title"
+
+
+def test_a_notification_is_short_enough_for_a_chat() -> None:
+    told = notification(Event.BEGAN, "x" * 10_000, ["\n" * 10_000] * 300)
 
     assert len(inert("x" * 10_000)) == 300
     assert told.body.endswith("… and 288 more")

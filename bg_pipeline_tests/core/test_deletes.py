@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bg_pipeline.core import deletes
-from bg_pipeline.core.deletes import Action, DeletePolicy, Listing, judge, refusal
+from bg_pipeline.core.deletes import Action, DeletePolicy, Listing, plan_deletion, refusal
 from bg_pipeline.core.records import Entry, Published, State
 
 GOOD = Listing(1_000_000.0, complete=True, listed=5, sentinel_seen=True)
@@ -68,7 +68,7 @@ def test_twenty_or_five_percent_go_unasked(published: int, most: int) -> None:
 def test_only_our_own_cutout_of_a_picture_that_is_gone_is_moved(
     exists: bool, name_is_taken: bool, digest: str | None, action: Action
 ) -> None:
-    found, why = judge(GONE, exists=exists, name_is_taken=name_is_taken, digest=digest)
+    found, why = plan_deletion(GONE, exists=exists, name_is_taken=name_is_taken, digest=digest)
 
     assert found is action
     assert why

@@ -7,8 +7,8 @@ from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Cause, Failure, Summary
 
 
-def previous(outcome: RunOutcome, *, ended_at: float = 0.0, episode: int = 0) -> PreviousRun:
-    return PreviousRun("abc", outcome, ended_at, episode)
+def previous(outcome: RunOutcome, *, ended_at: float = 0.0, pause: int = 0) -> PreviousRun:
+    return PreviousRun("abc", outcome, ended_at, pause)
 
 
 def left(cause: Cause, state: State = State.PENDING, why: str = "for some reason") -> Summary:
@@ -20,7 +20,7 @@ def left(cause: Cause, state: State = State.PENDING, why: str = "for some reason
     [
         ([], None, True),
         ([previous(RunOutcome.LIVE)], None, False),
-        ([previous(RunOutcome.LIVE, episode=-1)], None, False),
+        ([previous(RunOutcome.LIVE, pause=-1)], None, False),
         ([previous(RunOutcome.LOST)], None, True),
         ([previous(RunOutcome.CANCELLED)], None, False),
         ([previous(RunOutcome.ENDED)], Summary(paused="an outage"), True),
@@ -31,8 +31,8 @@ def left(cause: Cause, state: State = State.PENDING, why: str = "for some reason
         ([previous(RunOutcome.ENDED)], left(Cause.CHANGED), False),
         ([previous(RunOutcome.ENDED)], left(Cause.PICTURE, State.FAILED), False),
         ([previous(RunOutcome.ENDED)], Summary(), False),
-        ([previous(RunOutcome.ENDED, episode=-1)], Summary(paused="no credits"), True),
-        ([previous(RunOutcome.ENDED, episode=-1)], Summary(budget_reached=True), False),
+        ([previous(RunOutcome.ENDED, pause=-1)], Summary(paused="no credits"), True),
+        ([previous(RunOutcome.ENDED, pause=-1)], Summary(budget_reached=True), False),
     ],
 )
 def test_a_run_is_requested_when_it_can_help(runs: list[PreviousRun], last: Summary | None, requests: bool) -> None:

@@ -23,11 +23,11 @@ from bg_pipeline.core.gate import (
 
 THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
 OPEN = Gate("bgeraser", balance=Decimal(500), balance_at=0.0)
-HELD = replace(OPEN, held_open=True)
+HELD = replace(OPEN, forced_open=True)
 
 
 def closed(reason: GateReason) -> Gate:
-    return Gate("bgeraser", GateState.CLOSED, reason, since=1.0, episode=3, until=60.0, trips=1)
+    return Gate("bgeraser", GateState.CLOSED, reason, since=1.0, pause=3, until=60.0, trips=1)
 
 
 @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ def test_the_balance_moves_the_gate(gate: Gate, balance: int, state: GateState, 
     assert (moved.balance, moved.balance_at) == (Decimal(balance), 9.0)
 
 
-def test_each_closing_is_an_episode_of_its_own() -> None:
+def test_each_closing_is_a_pause_of_its_own() -> None:
     gate = OPEN
     for balance in (10, 200, 10, 200, 10):
         gate = on_balance(gate, Decimal(balance), THRESHOLDS, now=1.0)
 
-    assert gate.episode == 3
+    assert gate.pause == 3
 
 
 @pytest.mark.parametrize("reason", [r for r in GateReason if r is not GateReason.NONE])
-def test_a_refusal_during_an_episode_does_not_begin_another(reason: GateReason) -> None:
-    assert on_refusal(closed(reason), GateReason.NO_CREDITS, "402", now=5.0).episode == 3
+def test_a_refusal_during_a_pause_does_not_begin_another(reason: GateReason) -> None:
+    assert on_refusal(closed(reason), GateReason.NO_CREDITS, "402", now=5.0).pause == 3
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_an_empty_account_closes_even_what_a_person_opened() -> None:
     assert on_refusal(HELD, GateReason.NO_CREDITS, "402", now=5.0).state is GateState.CLOSED
 
 
-def test_an_outage_ends_on_probation_and_each_relapse_takes_longer_within_one_episode() -> None:
+def test_an_outage_ends_on_probation_and_each_relapse_takes_longer_within_one_pause() -> None:
     gate = on_refusal(OPEN, GateReason.OUTAGE, "503", now=0.0)
-    assert (gate.until, gate.episode, on_time(gate, 59.0).is_open) == (60.0, 1, False)
+    assert (gate.until, gate.pause, on_time(gate, 59.0).is_open) == (60.0, 1, False)
 
     probing = on_time(gate, 60.0)
-    assert probing.on_probation
+    assert probing.half_open
     relapsed = on_refusal(probing, GateReason.OUTAGE, "503", now=61.0)
-    assert (relapsed.until, relapsed.episode, relapsed.trips) == (61.0 + 120.0, 1, 2)
-    assert on_success(on_time(relapsed, 200.0)) == replace(OPEN, since=200.0, episode=1)
+    assert (relapsed.until, relapsed.pause, relapsed.trips) == (61.0 + 120.0, 1, 2)
+    assert on_success(on_time(relapsed, 200.0)) == replace(OPEN, since=200.0, pause=1)
 
 
 def test_what_a_person_opened_is_open_again_after_an_outage_whatever_the_balance() -> None:
@@ -143,8 +143,8 @@ def test_an_unreadable_balance_is_counted_down_for_six_hours_and_then_closes() -
 def test_a_person_opens_and_closes_for_good() -> None:
     opened = by_hand(closed(GateReason.QUALITY), GateState.OPEN, "checked the plan", now=7.0)
     assert opened.is_open
-    assert (opened.held_open, opened.why, opened.episode) == (True, "checked the plan", 3)
+    assert (opened.forced_open, opened.why, opened.pause) == (True, "checked the plan", 3)
 
     shut = by_hand(OPEN, GateState.CLOSED, "stocktaking", now=7.0)
-    assert (shut.is_open, shut.why, shut.episode) == (False, "stocktaking", 1)
-    assert by_hand(shut, GateState.CLOSED, "still", now=8.0).episode == 1
+    assert (shut.is_open, shut.why, shut.pause) == (False, "stocktaking", 1)
+    assert by_hand(shut, GateState.CLOSED, "still", now=8.0).pause == 1

@@ -85,7 +85,7 @@ def test_the_wait_doubles_up_to_a_minute(retry: int, expected: float) -> None:
     assert wait_s(retry, None, jitter=1.0) == expected
 
 
-def test_a_wait_that_the_service_names_is_obeyed_to_the_letter() -> None:
+def test_a_wait_that_the_service_names_is_obeyed() -> None:
     assert wait_s(0, 33.0, jitter=0.1) == 33.0
 
 

@@ -37,7 +37,7 @@ ONE = Decimal(1)
         pytest.param(GATE, Spent(since_balance=Decimal(10)), None, id="at the threshold"),
         pytest.param(GATE, Spent(since_balance=Decimal(11)), GateClosed, id="below the threshold"),
         pytest.param(replace(GATE, balance=None), Spent(since_balance=Decimal(999)), None, id="no credits are counted"),
-        pytest.param(replace(GATE, held_open=True), Spent(since_balance=Decimal(55)), None, id="opened by hand"),
+        pytest.param(replace(GATE, forced_open=True), Spent(since_balance=Decimal(55)), None, id="opened by hand"),
         pytest.param(replace(GATE, state=GateState.CLOSED, reason=GateReason.OUTAGE), Spent(), GateClosed, id="closed"),
         pytest.param(GATE, Spent(by_run=Decimal(9)), None, id="the last credit of the run"),
         pytest.param(GATE, Spent(by_run=Decimal("9.5")), BudgetReached, id="more than the run may"),

@@ -117,7 +117,7 @@ def worker_of(deployment: Deployment, run_id: str) -> int:
     return int(found[0])
 
 
-def settle(deployment: Deployment) -> None:
+def until_all_is_over(deployment: Deployment) -> None:
     """Every run has ended and nothing is pending."""
     deployment.until("all runs are over", lambda: {r["status"] for r in deployment.runs()} <= DONE)
 
@@ -135,7 +135,7 @@ def test_a_night_is_two_runs_however_many_collections_it_has(deployment: Deploym
     names = [name for c in range(5) for name in new_pictures(deployment, f"night{c}", 2)]
     detect(deployment)
     deployment.until("everything is published", are_published(deployment, names))
-    settle(deployment)
+    until_all_is_over(deployment)
 
     assert sorted(r["jobName"] for r in deployment.runs()) == ["detect_delta", "process_pending"]
     assert {r["status"] for r in deployment.runs()} == {"SUCCESS"}
@@ -179,7 +179,7 @@ def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(
 
     deployment.top_up(500)
     deployment.until("the rest is published", are_published(deployment, names))
-    settle(deployment)
+    until_all_is_over(deployment)
     bought_once(deployment, before, names)
 
 
@@ -200,7 +200,7 @@ def test_a_backfill_that_runs_out_of_credits_keeps_its_place(deployment: Deploym
 
     deployment.top_up(500)
     deployment.until("the rest is published", are_published(deployment, names))
-    settle(deployment)
+    until_all_is_over(deployment)
     bought_once(deployment, before, names)
 
 
@@ -218,7 +218,7 @@ def test_a_terminated_run_drains_stays_ended_and_goes_on_when_it_is_run_again(de
 
     deployment.reexecute_from_failure(run)
     deployment.until("the rest is published", are_published(deployment, names))
-    settle(deployment)
+    until_all_is_over(deployment)
     bought_once(deployment, before, names)
 
 
@@ -230,7 +230,7 @@ def test_a_killed_run_is_started_again_and_buys_at_most_what_was_in_flight_twice
     run = newest(deployment, "process_pending")
     os.kill(worker_of(deployment, run), signal.SIGKILL)
     deployment.until("the rest is published", are_published(deployment, names))
-    settle(deployment)
+    until_all_is_over(deployment)
 
     assert deployment.status(run) == "FAILURE"
     bought_once(deployment, before, names, extra=2)
@@ -245,7 +245,7 @@ def test_a_killed_daemon_goes_on_where_it_was(deployment: Deployment) -> None:
     deployment.start_daemon()
     deployment.until("the queued run is done", lambda: deployment.status(run) == "SUCCESS")
     deployment.until("everything is published", are_published(deployment, names))
-    settle(deployment)
+    until_all_is_over(deployment)
     bought_once(deployment, before, names)
 
 
@@ -319,7 +319,7 @@ def test_make_dev_warns_of_nothing_while_it_finds_and_publishes_what_is_new(clon
     with developing(clone, "make", "dev", "RUN=", "UV=/bin/true") as made:
         detect(made)
         made.until("it is published", lambda: made.outputs() == ["shoes/1.png"])
-        settle(made)
+        until_all_is_over(made)
     told = (clone / "make.log").read_text()
 
     assert "Serving dagster-webserver" in told

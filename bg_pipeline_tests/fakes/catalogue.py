@@ -78,7 +78,7 @@ class MemoryDeltas(Port):
         names = [(output_name_of(e), e.key) for e in self._db.where(lambda e: not e.absent and output_name_of(e))]
         yield from sorted(names, key=lambda n: key_bytes(n[0]))
 
-    def carriers(self, purchase_ids: Sequence[str]) -> dict[str, str]:
+    def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for e in self._db.where(lambda e: not e.absent and e.state is State.PUBLISHED):
             if e.published and e.published.purchase_id in purchase_ids:
@@ -113,13 +113,13 @@ class MemoryDeltas(Port):
             self._db.rename_output(e.key, "")
         for c in batch:
             stem = c.stem or self._db.entries[c.key].stem
-            self._db.settle(
+            self._db.change_state(
                 c.key, state=c.becomes, reason=c.reason, detail=c.because, purchase_id=c.purchase_id, stem=stem
             )
             self._db.recorded_in[c.key] = number
             if c.renamed_from and self._db.is_free(c.renamed_from):
                 gone = f"renamed to {c.key}"
-                self._db.settle(c.renamed_from, state=State.DELETED, reason=Reason.DELETED, detail=gone)
+                self._db.change_state(c.renamed_from, state=State.DELETED, reason=Reason.DELETED, detail=gone)
 
 
 class MemoryItems(Port):
@@ -157,13 +157,13 @@ class MemoryItems(Port):
             )
         )
         for e in failed:
-            self._db.settle(e.key, state=State.PENDING, reason=Reason.UNFINISHED, detail="tried again")
+            self._db.change_state(e.key, state=State.PENDING, reason=Reason.UNFINISHED, detail="tried again")
         return [e.key for e in failed]
 
     def end_quarantine(self, purchase_id: str, state: State, detail: str) -> list[str]:
         held = self._db.where(lambda e: e.state is State.QUARANTINED and e.purchase_id == purchase_id)
         for e in held:
-            self._db.settle(e.key, state=state, reason=Reason.UNFINISHED, detail=detail)
+            self._db.change_state(e.key, state=state, reason=Reason.UNFINISHED, detail=detail)
         return [e.key for e in held]
 
     def mark_stale(self, key: str, output_digest: str) -> bool:
@@ -171,7 +171,7 @@ class MemoryItems(Port):
         if e.state is not State.PUBLISHED or e.published is None or e.published.output_digest != output_digest:
             return False
         why, bought = "its output is not what was published", e.published.purchase_id
-        self._db.settle(key, state=State.PENDING, reason=Reason.OUTPUT_MISSING, detail=why, purchase_id=bought)
+        self._db.change_state(key, state=State.PENDING, reason=Reason.OUTPUT_MISSING, detail=why, purchase_id=bought)
         return True
 
     def restore_stems(self, stems: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from functools import wraps
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from bg_pipeline.core.alerts import Episode, Letter
+from bg_pipeline.core.alerts import Delivery, Incident
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Attempt, Entry, Lease, Master
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class FakeLetter:
+class FakeDelivery:
     """A row of the outbox."""
 
-    letter: Letter
+    delivery: Delivery
     due_at: float
     state: str = "waiting"
 
@@ -50,8 +50,8 @@ class MemoryDatabase:
         self.limits: dict[str, dict[str, Any]] = {}
         self.records: list[tuple[str, float, str]] = []
         """Kind, end, and the record as JSON."""
-        self.episodes: tuple[Episode, ...] = ()
-        self.letters: dict[int, FakeLetter] = {}
+        self.incidents: tuple[Incident, ...] = ()
+        self.deliveries: dict[int, FakeDelivery] = {}
         self.ids = itertools.count(1)
         self.lock = threading.RLock()
 
@@ -63,7 +63,7 @@ class MemoryDatabase:
         """A write that others see by the row's revision."""
         self.entries[key] = replace(self.entries[key], revision=self.entries[key].revision + 1, **values)
 
-    def settle(self, key: str, **values: Any) -> None:
+    def change_state(self, key: str, **values: Any) -> None:
         """The same for a state, which has a time."""
         self.update(key, **values)
         self.changed_at[key] = self.now()

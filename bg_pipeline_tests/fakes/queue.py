@@ -61,7 +61,7 @@ class MemoryWorkQueue(Port):
 
     def publish(self, key: str, published: Published, claim: Claim) -> None:
         self._db.check_claim(key, claim)
-        self._db.settle(
+        self._db.change_state(
             key,
             state=State.PUBLISHED,
             purchase_id=published.purchase_id,
@@ -72,7 +72,7 @@ class MemoryWorkQueue(Port):
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
         self._db.check_claim(key, claim)
-        self._db.settle(key, state=state, detail=detail, purchase_id=purchase_id)
+        self._db.change_state(key, state=state, detail=detail, purchase_id=purchase_id)
         del self._db.claim_of[key]
 
     def claims(self) -> list[Claim]:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Concern, Episode, Event, Kind, decide, inert
+from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, Event, Incident, Kind, inert, plan_notifications
 
 looks = st.lists(
     st.tuples(st.floats(1.0, 3 * REPEAT_S) | st.floats(1.0, 2 * HOLD_S), st.sets(st.sampled_from(list(Kind)))),
@@ -12,17 +12,19 @@ looks = st.lists(
 
 
 @given(looks)
-def test_notices_are_bounded_by_episodes_and_days_and_come_in_order(looks: list[tuple[float, set[Kind]]]) -> None:
-    now, episodes = 0.0, tuple[Episode, ...]()
+def test_notifications_are_bounded_by_incidents_and_days_and_come_in_order(
+    looks: list[tuple[float, set[Kind]]],
+) -> None:
+    now, incidents = 0.0, tuple[Incident, ...]()
     told: dict[Kind, list[Event]] = {kind: [] for kind in Kind}
     seen_at: dict[Kind, float] = {}
     troubles = dict.fromkeys(Kind, 0)
     for after_s, wrong in looks:
         now += after_s
-        made = decide([Concern(kind, "", kind) for kind in sorted(wrong)], episodes, now)
-        episodes = made.episodes
-        for notice in made.notices:
-            told[Kind(notice.title.rpartition(": ")[2])].append(notice.event)
+        made = plan_notifications([Alert(kind, "", kind) for kind in sorted(wrong)], incidents, now)
+        incidents = made.incidents
+        for notification in made.notifications:
+            told[Kind(notification.title.rpartition(": ")[2])].append(notification.event)
         for kind in Kind:
             # By the definition: a trouble is new if there was none, or a look saw none for as long as the hold.
             if kind in wrong:
@@ -31,7 +33,7 @@ def test_notices_are_bounded_by_episodes_and_days_and_come_in_order(looks: list[
             elif now - seen_at.get(kind, now) >= HOLD_S:
                 del seen_at[kind]
 
-        assert {episode.kind for episode in episodes} == set(seen_at)
+        assert {incident.kind for incident in incidents} == set(seen_at)
 
     for kind, events in told.items():
         turns = [event for event in events if event is not Event.STILL]

@@ -19,7 +19,7 @@ def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = fro
     known = list(known)
     # Of several keys that carry one work, a manifest names the first.
     last_first = sorted(known, key=lambda e: key_bytes(e.key), reverse=True)
-    carriers = {
+    publishing_keys = {
         e.published.purchase_id: e.key
         for e in last_first
         if e.published and e.state is State.PUBLISHED and not e.absent
@@ -28,7 +28,7 @@ def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = fro
         survey(known, recipe, frozenset()),
         price=lambda _entry: Decimal(1),
         bought=bought,
-        carriers=carriers,
+        publishing_keys=publishing_keys,
         taken={fold(e.stem) for e in known if e.stem}.__contains__,
         apply_recipe_change=True,
     )

@@ -168,7 +168,7 @@ def test_a_cutout_is_moved_only_if_no_guard_objects(
     exists: bool, taken: bool, digest: str | None, known: list[Entry]
 ) -> None:
     for entry in known:
-        action, why = deletes.judge(entry, exists=exists, name_is_taken=taken, digest=digest)
+        action, why = deletes.plan_deletion(entry, exists=exists, name_is_taken=taken, digest=digest)
         ours = entry.published is not None and digest == entry.published.output_digest
 
         assert why

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_pipeline.core.keys import decode_partition, encode_partition, fold, key_bytes
+from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.retry import MAX_WAIT_S, parse_retry_after, wait_s
-from bg_pipeline.core.streams import merge_join
 from bg_pipeline_tests.core.deltas import stems_given
 from bg_pipeline_tests.laws.strategies import collections, keys
 

@@ -1,1 +1,1 @@
-"""Alert a person: find what is wrong, decide what is news and keep that, deliver it in a call of its own."""
+"""Alert a person: find what is wrong, plan notifications and keep them, deliver them in a call of their own."""

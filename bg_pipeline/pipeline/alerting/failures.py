@@ -50,7 +50,7 @@ def note_failure(
     Args:
         catalogue: where to remember it.
         run: who writes it down.
-        cause: the error, or its text; the first line is told.
+        cause: the error, or its text; only the first line is used.
         stage: the part of the run that failed.
         collection: the one that it worked on; None for the whole catalogue.
         failed: the run that failed, if it is not `run`.

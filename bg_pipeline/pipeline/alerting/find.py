@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from bg_pipeline.core.alerts import Concern, Kind, is_over, moment, too_many_failed
+from bg_pipeline.core.alerts import Alert, Kind, is_over, moment, too_many_failed
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateReason
 from bg_pipeline.core.keys import encode_partition
@@ -67,13 +67,13 @@ _STAGES: Mapping[Stage, str] = {
 }
 
 
-def concerns_of(pipeline: Pipeline) -> list[Concern]:
+def alerts_of(pipeline: Pipeline) -> list[Alert]:
     """All that is wrong now, by the records in the manifest database; no vendor is asked."""
-    return list(_Look(pipeline).concerns())
+    return list(_Look(pipeline).alerts())
 
 
 class _Look:
-    """Records that are read once for several concerns."""
+    """Records that are read once for several alerts."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -85,10 +85,10 @@ class _Look:
         self.processed = self.run_log.read(ProcessRecord, self.now - WINDOW_S, MOST_ROWS)
         """Newest first."""
 
-    def concerns(self) -> Iterator[Concern]:
+    def alerts(self) -> Iterator[Alert]:
         for gate in self.gates:
-            # On probation nothing is over yet: the next answer will tell.
-            if (not gate.is_open or gate.on_probation) and gate.reason not in _NOT_ALERTED:
+            # A half-open gate proves nothing yet: the next answer does.
+            if (not gate.is_open or gate.half_open) and gate.reason not in _NOT_ALERTED:
                 yield self._gate(gate)
         yield from self._night()
         yield from self._failed_runs()
@@ -97,9 +97,9 @@ class _Look:
         yield from self._failure_rate()
         yield from self._drift()
 
-    def _gate(self, gate: Gate) -> Concern:
+    def _gate(self, gate: Gate) -> Alert:
         kind = _BY_REASON[gate.reason]
-        # A gate that opened on probation closed before `since`.
+        # A half-open gate closed before `since`.
         closed_at = 0.0 if gate.is_open else gate.since
         paused = (record for record in self.processed if record.summary.paused and record.ended_at >= closed_at)
         left = left_of(self.pipeline.accounts, gate)
@@ -108,7 +108,7 @@ class _Look:
             page = self.pipeline.policy.vendors[gate.account].top_up
             lines += [*self._balance(gate), f"top up: {page or 'on the pages of the vendor'}"]
         lines += self._link(next(paused, None))
-        return Concern(kind, gate.account, _GATE_TITLES[kind].format(gate.account), tuple(lines))
+        return Alert(kind, gate.account, _GATE_TITLES[kind].format(gate.account), tuple(lines))
 
     def _balance(self, gate: Gate) -> Iterator[str]:
         facts = standing(self.pipeline.accounts, self.pipeline.run, gate.account)
@@ -134,11 +134,11 @@ class _Look:
             return []
         return [f"{base}/runs/{record.run_id}" if record is not None and _is_dagster_run(record.run_id) else base]
 
-    def _night(self) -> Iterator[Concern]:
+    def _night(self) -> Iterator[Alert]:
         """Alert only where there was a detection before, and, for pending work, where a gate is open."""
         detected_at = max((record.ended_at for record in self.run_log.read(DetectRecord)), default=self.now)
         if self.now - detected_at > NIGHT_S:
-            yield Concern(
+            yield Alert(
                 Kind.NO_NIGHT,
                 "",
                 "no complete night in 26 hours",
@@ -154,7 +154,7 @@ class _Look:
         worked_at = max((record.ended_at for record in self.run_log.read(ProcessRecord)), default=0.0)
         detections = [r for r in self.run_log.read(DetectRecord, worked_at, MOST_ROWS) if r.work]
         if detections and self.now - detections[-1].ended_at > NIGHT_S:
-            yield Concern(
+            yield Alert(
                 Kind.NO_NIGHT,
                 "",
                 "work is pending but nothing is processing it",
@@ -165,7 +165,7 @@ class _Look:
                 ),
             )
 
-    def _failed_runs(self) -> Iterator[Concern]:
+    def _failed_runs(self) -> Iterator[Alert]:
         failures = self.run_log.read(FailureRecord, self.now - _FAILURES_S, MOST_ROWS)
         if not failures:
             return
@@ -184,41 +184,39 @@ class _Look:
             return True
         return is_over(failure, records, self.pending, self.now)
 
-    def _failed_run(self, failure: FailureRecord) -> Concern:
+    def _failed_run(self, failure: FailureRecord) -> Alert:
         is_guard = failure.failure is FailureKind.GUARD
         title = "a guard stopped {}: {}" if is_guard else "run failed: {}: {}"
         by = f" in {failure.job}" if failure.job else ""
-        return Concern(
+        return Alert(
             Kind.GUARD if is_guard else Kind.RUN_FAILED,
             _subject(failure),
             title.format(_task(failure), failure.cause),
             (f"at {moment(failure.ended_at)}{by}", *self._link(failure)),
         )
 
-    def _stopped_clear_out(self) -> Iterator[Concern]:
+    def _stopped_clear_out(self) -> Iterator[Alert]:
         if not self.pipeline.policy.deletes.trash:
             return
         for record in self.run_log.read(ClearOutRecord):
             if record.stopped:
                 title = f"a guard stopped {_STAGES[Stage.CLEAR_OUT]}: {record.stopped}"
-                yield Concern(
-                    Kind.GUARD, Stage.CLEAR_OUT, title, (f"at {moment(record.ended_at)}", *self._link(record))
-                )
+                yield Alert(Kind.GUARD, Stage.CLEAR_OUT, title, (f"at {moment(record.ended_at)}", *self._link(record)))
 
-    def _spend_cap(self) -> Iterator[Concern]:
+    def _spend_cap(self) -> Iterator[Alert]:
         later: set[str] = set()
         for record in self.processed:
             left = set(self.pending) if record.collections is None else set(self.pending) & set(record.collections)
             if record.summary.budget_reached and left - later:
                 raise_it = "the next run goes on from here; raise BG_MAX_CREDITS_PER_RUN or _PER_DAY to let it buy more"
                 lines = (self._waiting(), raise_it, *self._link(record))
-                yield Concern(Kind.SPEND_CAP, "", "a spend cap stopped the buying", lines)
+                yield Alert(Kind.SPEND_CAP, "", "a spend cap stopped the buying", lines)
                 return
             if record.everything:
                 return
             later |= set(record.collections or ())
 
-    def _failure_rate(self) -> Iterator[Concern]:
+    def _failure_rate(self) -> Iterator[Alert]:
         published, failed = 0, 0
         causes: Counter[str] = Counter()
         for record in self.processed:
@@ -231,15 +229,15 @@ class _Look:
         reasons = [f"{count} × {cause}" for cause, count in causes.most_common(3)]
         worst = max(self.processed, key=lambda record: record.summary.failed + record.summary.quarantined)
         lines = (*reasons, "all of them: bg-pipeline failures", *self._link(worst))
-        yield Concern(Kind.FAILURE_RATE, "", share, lines)
+        yield Alert(Kind.FAILURE_RATE, "", share, lines)
 
-    def _drift(self) -> Iterator[Concern]:
+    def _drift(self) -> Iterator[Alert]:
         readings = self.run_log.read(BalanceRecord, limit=_MOST_READINGS)
         for account in self.pipeline.policy.accounts:
             compared = (r for r in readings if r.account == account and r.drift is not None)
             if (last := next(compared, None)) is not None and not last.sound:
                 title = f"{account}: balance and ledger differ by {last.drift:g} credits"
-                yield Concern(Kind.DRIFT, account, title, (last.because, "see bg-pipeline ledger"))
+                yield Alert(Kind.DRIFT, account, title, (last.because, "see bg-pipeline ledger"))
 
 
 def _is_dagster_run(run_id: str) -> bool:

@@ -1,12 +1,21 @@
-"""Decide what is news, keep it, and deliver it in a call of its own."""
+"""Plan notifications, keep them, and deliver them in a call of their own."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from bg_pipeline.core.alerts import GIVE_UP_S, Event, Notice, Target, decide, moment, notice, retry_in_s
+from bg_pipeline.core.alerts import (
+    GIVE_UP_S,
+    Event,
+    Notification,
+    Target,
+    moment,
+    notification,
+    plan_notifications,
+    retry_in_s,
+)
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.pipeline.alerting.failures import failed_stage, note_failure
-from bg_pipeline.pipeline.alerting.find import concerns_of
+from bg_pipeline.pipeline.alerting.find import alerts_of
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.context import Alerting, Pipeline, Run
 from bg_pipeline.ports.running import Now
@@ -15,7 +24,7 @@ _CLAIM_S = 120.0
 """Far longer than a target may take; a process that died while sending is followed by another after this."""
 
 _DELIVERY_S = 30.0
-"""No new letter is begun after this: a sensor's tick has a minute."""
+"""No delivery begins after this: a sensor's tick has a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class DeliveryResult:
 
     sent: int = 0
     refused_by: tuple[str, ...] = ()
-    """Names of the targets that did not take a letter, which is tried again later."""
+    """Names of the targets that did not take a delivery, which is tried again later."""
     given_up: int = 0
 
 
@@ -51,22 +60,22 @@ def after_sync(
         if failure is not None:
             stage = failed_stage(pipeline, everything=everything)
             note_failure(pipeline.catalogue, pipeline.run, failure, stage, collection=collection)
-        alert(pipeline)
+        notify(pipeline)
         delivered = deliver(pipeline.alerting.outbox, pipeline.alerting.sink, pipeline.run.now)
     except BgPipelineError as error:
         return [f"alerts: {error}"]
     return [f"{name} did not take an alert; the next sync tries again" for name in delivered.refused_by]
 
 
-def alert(pipeline: Pipeline) -> tuple[Notice, ...]:
-    """Look, decide, and keep what is news for `deliver`; returns it. Does nothing where there is no target."""
+def notify(pipeline: Pipeline) -> tuple[Notification, ...]:
+    """Plan notifications and keep them for `deliver`; returns them. Does nothing where there is no target."""
     targets = [target.digest for target in pipeline.alerting.sink.targets]
     if not targets:
         return ()
-    concerns = concerns_of(pipeline)
+    alerts = alerts_of(pipeline)
     return pipeline.alerting.outbox.note(
-        lambda episodes: decide(concerns, episodes, pipeline.run.now()), targets
-    ).notices
+        lambda incidents: plan_notifications(alerts, incidents, pipeline.run.now()), targets
+    ).notifications
 
 
 def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
@@ -80,11 +89,11 @@ def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
 
 
 def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tuple[int, bool]:
-    """How many letters it took, and whether it took all that it was sent."""
+    """How many deliveries it took, and whether it took all that it was sent."""
     sent, ends_at = 0, now() + _DELIVERY_S
-    while now() < ends_at and (letter := outbox.claim(target.digest, _CLAIM_S)):
-        took_it = sink.send(target, letter.notice)
-        outbox.settle(letter, took_it, retry_in_s(letter.tries), f"{target.name} did not take it")
+    while now() < ends_at and (delivery := outbox.claim(target.digest, _CLAIM_S)):
+        took_it = sink.send(target, delivery.notification)
+        outbox.close(delivery, took_it, retry_in_s(delivery.tries), f"{target.name} did not take it")
         if not took_it:
             return sent, False
         sent += 1
@@ -93,7 +102,7 @@ def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tu
 
 def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
     """
-    Send a test notice to every target at once; returns which took it.
+    Send a test notification to every target at once; returns which took it.
 
     Raises:
         ConfigurationError: there is none.
@@ -104,6 +113,6 @@ def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
             "BG_ALERT_URLS is empty, so no alert is sent: set it to URLs of github.com/caronc/apprise/wiki, "
             "such as mailto://… or slack://…"
         )
-    test = notice(Event.TEST, "a test", [f"sent at {moment(run.now())}; alerts will come this way"])
+    test = notification(Event.TEST, "a test", [f"sent at {moment(run.now())}; alerts will come this way"])
     with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
         return list(zip(sink.targets, pool.map(lambda target: sink.send(target, test), sink.targets), strict=True))

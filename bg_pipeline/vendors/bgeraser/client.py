@@ -2,34 +2,36 @@
 
 from decimal import Decimal
 
-from bg_pipeline.core.verdicts import ANY_STATUS, Rule, Shape, Verdict
+from bg_pipeline.core.responses import ANY_STATUS, ResponseKind, Rule, Shape
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.net.http import Api, Reply, download
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 
-VERDICTS = (
+RESPONSES = (
     Rule(
-        Verdict.NO_CREDITS,
+        ResponseKind.NO_CREDITS,
         ANY_STATUS,
         "the one code that the vendor names, for 402: bgeraser.ink/blog/batch-background-removal-api-guide",
         codes=("INSUFFICIENT_CREDITS",),
     ),
     Rule(
-        Verdict.OK,
+        ResponseKind.OK,
         (200,),
         "JSON with imageUrl (tools: bgeraser.ink/blog/bgeraser-api-quickstart), or the picture (v1: its api-docs)",
         shapes=(Shape.JSON, Shape.PICTURE),
     ),
     Rule(
-        Verdict.UNUSABLE, (200,), "a success that is none: nothing says whether it was charged, so it counts as charged"
+        ResponseKind.UNUSABLE,
+        (200,),
+        "a success that is none: nothing says whether it was charged, so it counts as charged",
     ),
-    Rule(Verdict.REJECTED, (400,), "the guide: bad format, too large; log and skip"),
-    Rule(Verdict.ACCOUNT, (401, 403), "the status of a bad key is not documented, so both usual ones count"),
-    Rule(Verdict.NO_CREDITS, (402,), "the guide: credits are gone"),
-    Rule(Verdict.RATE_LIMITED, (429,), "the guide: wait as Retry-After says"),
-    Rule(Verdict.TRANSIENT, (500, 503), "the guide: 500s are to be tried again; it names no charge for them"),
+    Rule(ResponseKind.REJECTED, (400,), "the guide: bad format, too large; log and skip"),
+    Rule(ResponseKind.ACCOUNT, (401, 403), "the status of a bad key is not documented, so both usual ones count"),
+    Rule(ResponseKind.NO_CREDITS, (402,), "the guide: credits are gone"),
+    Rule(ResponseKind.RATE_LIMITED, (429,), "the guide: wait as Retry-After says"),
+    Rule(ResponseKind.TRANSIENT, (500, 503), "the guide: 500s are to be tried again; it names no charge for them"),
 )
-"""Read 2026-11. What is not here: `core.verdicts.OTHERWISE`."""
+"""Read 2026-11. What is not here: `core.responses.DEFAULT_RULES`."""
 
 _BALANCES = (
     ("data", "credits", "remaining"),
@@ -57,7 +59,7 @@ class Bgeraser:
             "bgeraser",
             key,
             {"Authorization": f"Bearer {key}"} if auth == "bearer" else {"X-Api-Key": key},
-            VERDICTS,
+            RESPONSES,
             "See that BGERASER_API_KEY is right and belongs to BGERASER_BASE_URL, and that BGERASER_API is that of"
             " your plan",
         )

@@ -4,7 +4,7 @@ import base64
 import binascii
 from decimal import Decimal
 
-from bg_pipeline.core.verdicts import Rule, Shape, Verdict
+from bg_pipeline.core.responses import ResponseKind, Rule, Shape
 from bg_pipeline.net.http import Api
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.vendors.photoroom.vendor import SANDBOX_PREFIX
@@ -12,22 +12,26 @@ from bg_pipeline.vendors.photoroom.vendor import SANDBOX_PREFIX
 BASIC_URL = "https://sdk.photoroom.com"
 PLUS_URL = "https://image-api.photoroom.com"
 
-VERDICTS = (
-    Rule(Verdict.OK, (200,), "the picture; Basic may send it as base64 in JSON", shapes=(Shape.PICTURE, Shape.JSON)),
-    Rule(Verdict.UNUSABLE, (200,), "a success is billed"),
+RESPONSES = (
+    Rule(ResponseKind.OK, (200,), "Basic may send the picture as base64 in JSON", shapes=(Shape.PICTURE, Shape.JSON)),
+    Rule(ResponseKind.UNUSABLE, (200,), "a success is billed"),
     Rule(
-        Verdict.ACCOUNT,
+        ResponseKind.ACCOUNT,
         (400,),
         "no picture was found in the form: of the request, not of the picture",
         codes=("missing_image",),
     ),
-    Rule(Verdict.REJECTED, (400,), "Plus has no codes, so a parameter that it does not take looks like this as well"),
-    Rule(Verdict.NO_CREDITS, (402,), "'API credits exhausted'"),
-    Rule(Verdict.ACCOUNT, (401, 403), "'Unauthorized' means a bad key or an empty account: docs' troubleshooting page"),
-    Rule(Verdict.RATE_LIMITED, (429,), "staff in photoroom.discourse.group, topic 11; no Retry-After is promised"),
-    Rule(Verdict.TRANSIENT, (500, 503), "calls that fail are not billed: docs.photoroom.com/getting-started/pricing"),
+    Rule(ResponseKind.REJECTED, (400,), "Plus has no codes: a parameter that it does not take looks the same"),
+    Rule(ResponseKind.NO_CREDITS, (402,), "'API credits exhausted'"),
+    Rule(
+        ResponseKind.ACCOUNT,
+        (401, 403),
+        "'Unauthorized': a bad key or an empty account (docs' troubleshooting page)",
+    ),
+    Rule(ResponseKind.RATE_LIMITED, (429,), "staff in photoroom.discourse.group, topic 11: no Retry-After is promised"),
+    Rule(ResponseKind.TRANSIENT, (500, 503), "failed calls are not billed: docs.photoroom.com/getting-started/pricing"),
 )
-"""PhotoRoom's OpenAPI (tryAGI/Photoroom), read 2026-11. What is not here: `core.verdicts.OTHERWISE`."""
+"""PhotoRoom's OpenAPI (tryAGI/Photoroom), read 2026-11. What is not here: `core.responses.DEFAULT_RULES`."""
 
 
 class PhotoRoom:
@@ -48,7 +52,7 @@ class PhotoRoom:
             "photoroom",
             key,
             {"X-Api-Key": key},
-            VERDICTS,
+            RESPONSES,
             "It says so of a wrong key and of an empty account: see that PHOTOROOM_API_KEY is right, that"
             " PHOTOROOM_PLAN is yours, and that images are left in its dashboard",
         )

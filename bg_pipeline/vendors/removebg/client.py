@@ -2,18 +2,18 @@
 
 from decimal import Decimal
 
-from bg_pipeline.core.verdicts import Rule, Shape, Verdict
+from bg_pipeline.core.responses import ResponseKind, Rule, Shape
 from bg_pipeline.errors import ItemError, UnusableAnswer
 from bg_pipeline.imaging.archive import compose
 from bg_pipeline.net.http import Api
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.ports.running import Call
 
-VERDICTS = (
-    Rule(Verdict.OK, (200,), "the picture, or color.jpg and alpha.png", shapes=(Shape.PICTURE, Shape.ZIP)),
-    Rule(Verdict.UNUSABLE, (200,), "credits are charged for a success"),
+RESPONSES = (
+    Rule(ResponseKind.OK, (200,), "the picture, or color.jpg and alpha.png", shapes=(Shape.PICTURE, Shape.ZIP)),
+    Rule(ResponseKind.UNUSABLE, (200,), "credits are charged for a success"),
     Rule(
-        Verdict.ACCOUNT,
+        ResponseKind.ACCOUNT,
         (400,),
         "of the request, not of the picture: every other picture would be refused as well",
         codes=(
@@ -24,21 +24,21 @@ VERDICTS = (
         ),
     ),
     Rule(
-        Verdict.REJECTED,
+        ResponseKind.REJECTED,
         (400,),
         "unknown_foreground, file_too_large, resolution_too_high, failed_to_read_image and what is like them",
     ),
-    Rule(Verdict.NO_CREDITS, (402,), "insufficient_credits"),
-    Rule(Verdict.ACCOUNT, (403,), "auth_failed: recorded in remove-bg/ruby's cassettes"),
-    Rule(Verdict.RATE_LIMITED, (429,), "rate_limit_exceeded: wait as Retry-After says"),
+    Rule(ResponseKind.NO_CREDITS, (402,), "insufficient_credits"),
+    Rule(ResponseKind.ACCOUNT, (403,), "auth_failed: recorded in remove-bg/ruby's cassettes"),
+    Rule(ResponseKind.RATE_LIMITED, (429,), "rate_limit_exceeded: wait as Retry-After says"),
     Rule(
-        Verdict.TRANSIENT,
+        ResponseKind.TRANSIENT,
         (500, 503),
         "its page asks to back off and try again, as after 429; credits are for successes",
     ),
 )
 """remove.bg's OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and remove.bg/api, read 2026-11: no 4xx is
-charged. What is not here: `core.verdicts.OTHERWISE`."""
+charged. What is not here: `core.responses.DEFAULT_RULES`."""
 
 
 class RemoveBg:
@@ -51,7 +51,7 @@ class RemoveBg:
             "removebg",
             key,
             {"X-Api-Key": key},
-            VERDICTS,
+            RESPONSES,
             "See that REMOVEBG_API_KEY is right and belongs to REMOVEBG_BASE_URL, and that BG_PARAMS are what it takes",
         )
 

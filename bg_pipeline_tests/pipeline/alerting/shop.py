@@ -9,8 +9,8 @@ from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.runlog import Stage
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.pipeline.alerting.failures import note_failure
-from bg_pipeline.pipeline.alerting.find import concerns_of
-from bg_pipeline.pipeline.alerting.notify import alert
+from bg_pipeline.pipeline.alerting.find import alerts_of
+from bg_pipeline.pipeline.alerting.notify import notify
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Pipeline, RunName
@@ -22,17 +22,17 @@ def put(graph: Graph, gate: Gate) -> None:
 
 
 def kinds(graph: Graph) -> list[Kind]:
-    return [concern.kind for concern in concerns_of(graph.pipeline)]
+    return [alert.kind for alert in alerts_of(graph.pipeline)]
 
 
 def told(graph: Graph) -> list[str]:
     """What is news now, by title without its opening."""
-    return [notice.title.partition(": ")[2] for notice in alert(graph.pipeline)]
+    return [notification.title.partition(": ")[2] for notification in notify(graph.pipeline)]
 
 
 def lines(graph: Graph, kind: Kind) -> str:
-    (concern,) = [concern for concern in concerns_of(graph.pipeline) if concern.kind is kind]
-    return "\n".join((concern.title, *concern.lines))
+    (alert,) = [alert for alert in alerts_of(graph.pipeline) if alert.kind is kind]
+    return "\n".join((alert.title, *alert.lines))
 
 
 def fail(

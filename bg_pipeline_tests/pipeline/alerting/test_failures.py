@@ -167,7 +167,7 @@ def test_an_end_that_is_no_failure_is_not_noted(shop: Graph) -> None:
 def test_after_a_sync_what_ended_it_is_told_at_once(shop: Graph) -> None:
     assert after_sync(shop.pipeline, GuardStopped("the source is empty")) == []
 
-    assert [notice.title for _, notice in shop.sink.got] == [
+    assert [notification.title for _, notification in shop.sink.got] == [
         "bg_pipeline: a guard stopped detection: the source is empty"
     ]
 

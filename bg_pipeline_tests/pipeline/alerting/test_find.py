@@ -10,7 +10,7 @@ from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.errors import NoCredits
 from bg_pipeline.pipeline.alerting import find
 from bg_pipeline.pipeline.alerting.find import NIGHT_S
-from bg_pipeline.pipeline.alerting.notify import alert
+from bg_pipeline.pipeline.alerting.notify import notify
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
@@ -107,13 +107,13 @@ def test_every_reason_of_the_gate_is_one_that_is_told() -> None:
 
 
 def test_pauses_without_number_are_told_once_each(shop: Graph) -> None:
-    for episode in range(1, 9):
-        put(shop, Gate("bgeraser", GateState.CLOSED, GateReason.LOW_CREDITS, shop.clock(), episode, Decimal(5)))
+    for incident in range(1, 9):
+        put(shop, Gate("bgeraser", GateState.CLOSED, GateReason.LOW_CREDITS, shop.clock(), incident, Decimal(5)))
         assert told(shop) == ["bgeraser: credits are low"]
         assert told(shop) == []
-        put(shop, Gate("bgeraser", episode=episode))
+        put(shop, Gate("bgeraser", pause=incident))
         shop.clock.now += HOLD_S
-        assert [n.event for n in alert(shop.pipeline)] == [Event.OVER]
+        assert [n.event for n in notify(shop.pipeline)] == [Event.OVER]
 
 
 def test_a_spend_cap_is_told_until_a_run_ends_below_it(shop: Graph) -> None:

@@ -5,7 +5,7 @@ import pytest
 from bg_pipeline.core.alerts import GIVE_UP_S, REPEAT_S, Event
 from bg_pipeline.core.runlog import Stage
 from bg_pipeline.errors import StateError, StoreError
-from bg_pipeline.pipeline.alerting.notify import after_sync, alert, deliver, try_targets
+from bg_pipeline.pipeline.alerting.notify import after_sync, deliver, notify, try_targets
 from bg_pipeline_tests.fakes import FakeSink
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -16,8 +16,8 @@ def test_without_a_target_nothing_is_decided(shop: Graph) -> None:
     shop.sink = FakeSink(())
     fail(shop)
 
-    assert (alert(shop.pipeline), after_sync(shop.pipeline)) == ((), [])
-    assert shop.database.episodes == ()
+    assert (notify(shop.pipeline), after_sync(shop.pipeline)) == ((), [])
+    assert shop.database.incidents == ()
 
 
 def test_a_dead_target_loses_nothing_and_repeats_none_of_the_others(shop: Graph) -> None:
@@ -25,13 +25,13 @@ def test_a_dead_target_loses_nothing_and_repeats_none_of_the_others(shop: Graph)
     shop.sink.dead = {"dead"}
     fail(shop)
     for day in range(3):
-        alert(shop.pipeline)
+        notify(shop.pipeline)
         done = deliver(shop.outbox, shop.sink, shop.clock)
         assert (done.sent, done.refused_by) == (1, ("dead",)), day
         shop.clock.now += REPEAT_S
     shop.sink.dead = set()
     deliver(shop.outbox, shop.sink, shop.clock)
-    events = [(name, notice.event) for name, notice in shop.sink.got]
+    events = [(name, notification.event) for name, notification in shop.sink.got]
 
     for name in ("good", "dead"):
         assert [event for n, event in events if n == name] == [Event.BEGAN, Event.STILL, Event.STILL]
@@ -40,7 +40,7 @@ def test_a_dead_target_loses_nothing_and_repeats_none_of_the_others(shop: Graph)
 def test_a_dead_target_is_left_alone_between_two_tries(shop: Graph) -> None:
     shop.sink.dead = {"a chat"}
     fail(shop)
-    alert(shop.pipeline)
+    notify(shop.pipeline)
     tries = 0
     for _ in range(24 * 60):
         tries += len(deliver(shop.outbox, shop.sink, shop.clock).refused_by)
@@ -52,7 +52,7 @@ def test_a_dead_target_is_left_alone_between_two_tries(shop: Graph) -> None:
 def test_what_a_target_did_not_take_for_a_week_is_given_up(shop: Graph) -> None:
     shop.sink.dead = {"a chat"}
     fail(shop)
-    alert(shop.pipeline)
+    notify(shop.pipeline)
     shop.clock.now += GIVE_UP_S - 1.0
     assert deliver(shop.outbox, shop.sink, shop.clock).given_up == 0
     shop.clock.now += 3600.0
@@ -61,7 +61,7 @@ def test_what_a_target_did_not_take_for_a_week_is_given_up(shop: Graph) -> None:
     assert shop.outbox.backlog() == {"a chat": (0, 1)}
 
 
-def test_a_test_notice_goes_to_every_target_and_says_who_took_it(shop: Graph) -> None:
+def test_a_test_notification_goes_to_every_target_and_says_who_took_it(shop: Graph) -> None:
     shop.sink = FakeSink(("good", "dead"))
     shop.sink.dead = {"dead"}
     results = try_targets(shop.pipeline.alerting, shop.run)
@@ -88,7 +88,7 @@ def test_keys_from_the_catalogue_call_no_person(shop: Graph) -> None:
     shop.source.put("<@U1>\x1b[31m/1.png", product(3))
     only_detect(shop)
     fail(shop, "cannot read <!channel>\n@everyone", Stage.PROCESSING, "<@U1>\x1b[31m")
-    (notice,) = alert(shop.pipeline)
+    (notification,) = notify(shop.pipeline)
 
-    assert "cannot read" in notice.title
-    assert not set(notice.title + notice.body) & set("<>@\x1b")
+    assert "cannot read" in notification.title
+    assert not set(notification.title + notification.body) & set("<>@\x1b")

@@ -1,17 +1,14 @@
 """Catalogues, accounts, publications and claims in tables of their own, and a run log of typed records."""
 
-import re
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
+from bg_pipeline.manifest.migrations.log_of_0004 import copy_log
+
 revision = "0005"
 down_revision = "0004"
-
-_CHUNK = 5_000
 
 _INDEXES = {
     "items_by_state": "items",
@@ -43,7 +40,7 @@ def upgrade() -> None:
     _create_run_log()
     for statement in _COPIES:
         conn.execute(sa.text(statement), {"prefix": b"collection ", "top": b"collection .", "none": b""})
-    _copy_log(conn)
+    copy_log(conn)
     for name in _REPLACED:
         op.drop_table(f"old_{name}")
     # Only now, so that copying a million rows does not go through them.
@@ -177,13 +174,13 @@ def _create_gates_and_limits() -> None:
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("reason", sa.String(40), nullable=False),
         sa.Column("since", sa.Float, nullable=False),
-        sa.Column("episode", sa.Integer, nullable=False),
+        sa.Column("pause", sa.Integer, nullable=False),
         sa.Column("balance", sa.BigInteger),
         sa.Column("balance_at", sa.Float, nullable=False, server_default="0"),
         sa.Column("until", sa.Float, nullable=False, server_default="0"),
         sa.Column("trips", sa.Integer, nullable=False, server_default="0"),
         sa.Column("why", sa.Text, nullable=False, server_default=""),
-        sa.Column("held_open", sa.Boolean, nullable=False, server_default=sa.text("false")),
+        sa.Column("forced_open", sa.Boolean, nullable=False, server_default=sa.text("false")),
     )
     op.create_table(
         "limits",
@@ -297,10 +294,12 @@ _COPIES = (
     SELECT 1, name, owner, token, ends_at FROM old_leases WHERE substr(name, 1, 11) <> :prefix
     """,
     """
-    INSERT INTO gates (account, state, reason, since, episode, balance, balance_at, until, trips, why, held_open)
+    INSERT INTO gates (account, state, reason, since, pause, balance, balance_at, until, trips, why, forced_open)
     SELECT provider, state, reason, since, episode, balance, balance_at, until, trips, why, held_open FROM old_gates
     """,
     "INSERT INTO limits (account, state) SELECT provider, state FROM old_limits",
+    "ALTER TABLE episodes RENAME TO incidents",
+    "ALTER TABLE incidents RENAME COLUMN told_at TO notified_at",
 )
 
 _STATISTICS = (
@@ -314,145 +313,3 @@ _STATISTICS = (
     ("publications", "publications_by_purchase", "1000000 1000000 1"),
     ("publications", "publications_by_output", "1000000 1000000 1"),
 )
-
-_OLD_LOG = sa.table(
-    "old_syncs",
-    sa.column("id", sa.Integer),
-    sa.column("kind", sa.String),
-    sa.column("started_at", sa.Float),
-    sa.column("ended_at", sa.Float),
-    sa.column("facts", sa.JSON),
-)
-_LOG = sa.table(
-    "run_log",
-    *(sa.column(name) for name in ("id", "kind", "catalogue_id", "account", "run_id", "job", "started_at", "ended_at")),
-    sa.column("record", sa.JSON),
-)
-
-
-def _copy_log(conn: sa.Connection) -> None:
-    after = 0
-    page = sa.select(_OLD_LOG).order_by(_OLD_LOG.c.id).limit(_CHUNK)
-    while rows := conn.execute(page.where(_OLD_LOG.c.id > after)).all():
-        after = rows[-1].id
-        conn.execute(sa.insert(_LOG), [_logged(row) for row in rows])
-
-
-def _logged(row: sa.Row[Any]) -> dict[str, Any]:
-    facts = row.facts
-    run_id = str(facts.get("run_id") or "")
-    collection = facts.get("collection")
-    written = _CONVERTERS.get(row.kind, lambda facts, _kind: facts)(facts, row.kind)
-    return {
-        "id": row.id,
-        "kind": "process" if row.kind == "sync" else row.kind,
-        "catalogue_id": None if row.kind == "balance" else 1,
-        "account": facts.get("provider", "") if row.kind == "balance" else None,
-        "run_id": run_id,
-        "job": "",
-        "started_at": row.started_at,
-        "ended_at": row.ended_at,
-        "record": {
-            "run_id": run_id,
-            "job": "",
-            "collections": None if collection is None else [_partition(collection)],
-            "started_at": row.started_at,
-            "ended_at": row.ended_at,
-        }
-        | written,
-    }
-
-
-def _scan(facts: Mapping[str, Any], _kind: str) -> dict[str, Any]:
-    return {
-        "complete": bool(facts.get("complete")),
-        "listed": facts.get("listed", 0),
-        "sentinel_seen": bool(facts.get("sentinel_seen")),
-    }
-
-
-def _rehash(facts: Mapping[str, Any], _kind: str) -> dict[str, Any]:
-    return {"day": facts.get("day", 0), "slice": facts.get("slice", 0)}
-
-
-def _detect(facts: Mapping[str, Any], _kind: str) -> dict[str, Any]:
-    return {
-        "counts": facts.get("counts", {}),
-        "rows": facts.get("rows", []),
-        "work": facts.get("work", 0),
-        "purchases": facts.get("purchases", 0),
-        "credits": _money(facts.get("credits", 0)),
-    }
-
-
-def _process(facts: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    whole = kind == "sync" or bool(facts.get("everything"))
-    counted = ("published", "purchases", "in_doubt", "wasted", "duplicates", "renamed", "failed", "quarantined")
-    return {
-        "asked_by": "sync" if kind == "sync" else "night" if whole else "backfill",
-        "everything": whole,
-        "summary": {
-            **{name: facts.get(name, 0) for name in (*counted, "pending", "seconds")},
-            **{name: _money(facts.get(name, 0)) for name in ("credits", "saved", "credits_in_doubt")},
-            **{name: facts.get(name) or {} for name in ("bought_from", "by_reason")},
-            **{name: facts.get(name) or "" for name in ("paused", "busy")},
-            "budget_reached": bool(facts.get("budget_reached")),
-            "failures": [_failed_item(each) for each in facts.get("failures") or ()],
-        },
-    }
-
-
-def _failed_item(failure: Mapping[str, Any]) -> dict[str, Any]:
-    """Old sentences are all that tells why; the same words told the old code."""
-    detail = failure.get("detail", "")
-    by_state = {"failed": "picture", "quarantined": "suspicious"}
-    cause = "elsewhere" if detail.startswith("another run") else by_state.get(failure["state"], "service")
-    return {"key": failure["key"], "state": failure["state"], "detail": detail, "cause": cause}
-
-
-def _retry(facts: Mapping[str, Any], _kind: str) -> dict[str, Any]:
-    return {"items": facts.get("items", 0)}
-
-
-def _failure(facts: Mapping[str, Any], _kind: str) -> dict[str, Any]:
-    return {
-        "stage": "detection" if facts.get("collection") is None else "processing",
-        "failure": "guard" if facts.get("guard") else "error",
-        "cause": facts.get("cause", ""),
-    }
-
-
-def _balance(facts: Mapping[str, Any], _kind: str) -> dict[str, Any]:
-    return {
-        "account": facts.get("provider", ""),
-        "balance": _money(facts.get("balance", 0)),
-        "drift": None if facts.get("drift") is None else _money(facts["drift"]),
-        "sound": bool(facts.get("sound", True)),
-        "because": facts.get("because", ""),
-    }
-
-
-_CONVERTERS = {
-    "scan": _scan,
-    "rehash": _rehash,
-    "detect": _detect,
-    "process": _process,
-    "sync": _process,
-    "retry": _retry,
-    "failure": _failure,
-    "balance": _balance,
-}
-"""What is of no kind that is known stays as it is, and is read by nothing."""
-
-
-def _money(amount: float) -> str:
-    return str(Decimal(str(amount)))
-
-
-def _partition(collection: str) -> str:
-    """As it was when this was written: a migration must not change with the code."""
-    escaped = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.$")
-    raw = escaped.sub(
-        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape")), collection
-    )
-    return raw or "."

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.adopting import match, stems_from_before
+from bg_pipeline.core.adoption import match, stems_from_before
 from bg_pipeline.core.keys import marked_stem, preferred_stem
 from bg_pipeline_tests.laws.strategies import keys
 

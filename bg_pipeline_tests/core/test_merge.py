@@ -2,7 +2,7 @@
 
 import pytest
 
-from bg_pipeline.core.streams import merge_join
+from bg_pipeline.core.merge import merge_join
 
 
 def test_streams_are_paired_by_key() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from bg_pipeline.cli import show
+from bg_pipeline.cli import render
+from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.cli.shell import as_json, print_json, run_name
 from bg_pipeline.core.keys import encode_partition, gallery_page, master_name
 from bg_pipeline.core.records import Entry
 from bg_pipeline.core.rehash import Slice
@@ -54,7 +54,7 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
     else:
         _show_table(("what", "is", "then"), [(d.where, d.problem, d.then) for d in damaged])
         read = f"{found.outputs:,} outputs" + (f" and {found.masters:,} masters" if masters else "")
-        show.console().print(f"read {read}; {len(damaged)} are not as they should be")
+        render.console().print(f"read {read}; {len(damaged)} are not as they should be")
     click.get_current_context().exit(Exit.SOME_FAILED if damaged else Exit.DONE)
 
 
@@ -79,7 +79,7 @@ def rebuild(as_json: bool) -> None:
     else:
         _show_table(("damaged master", "why"), list(found.damaged.items()))
         _show_table(("output that is no master", "why"), list(found.adoption.refused.items()))
-        out = show.console()
+        out = render.console()
         out.print(
             f"masters: {found.taken_in:,} taken in, {found.known:,} known before, {len(found.damaged)} damaged; "
             f"{len(found.adoption.adopted):,} outputs became masters"
@@ -115,7 +115,7 @@ def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
         )
         return
     _show_table(("item", "not taken over, because"), list(found.refused.items()))
-    show.console().print(
+    render.console().print(
         f"{'would be ' if dry_run else ''}taken over: {len(found.adopted):,}; refused: {len(found.refused):,}; "
         f"items without a file of their name: {found.nameless:,}"
     )
@@ -172,7 +172,7 @@ def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_jso
         return
     then = "the next sync publishes it" if decision == "approve" else "failed, until its picture or the recipe changes"
     for key in decided:
-        click.echo(f"{show.printable(key)}: {then}")
+        click.echo(f"{render.printable(key)}: {then}")
 
 
 def _next_sync(pipeline: Pipeline) -> dict[str, float]:
@@ -181,8 +181,8 @@ def _next_sync(pipeline: Pipeline) -> dict[str, float]:
 
 
 def _show_next_sync(facts: Mapping[str, float]) -> None:
-    show.console().print(
-        f"the next sync buys {facts['purchases']:,} for {show.number(facts['credits'])} credits; "
+    render.console().print(
+        f"the next sync buys {facts['purchases']:,} for {render.number(facts['credits'])} credits; "
         "`bg-pipeline plan` tells which"
     )
 
@@ -196,8 +196,8 @@ def _rows(found: Mapping[str, str], what: str) -> list[dict[str, str]]:
 
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    out = show.console()
+    out = render.console()
     if rows:
-        out.print(show.grid(columns, rows[: show.MOST_ROWS]))
-    if len(rows) > show.MOST_ROWS:
-        out.print(f"and {len(rows) - show.MOST_ROWS} more: --json prints all")
+        out.print(render.grid(columns, rows[: render.MOST_ROWS]))
+    if len(rows) > render.MOST_ROWS:
+        out.print(f"and {len(rows) - render.MOST_ROWS} more: --json prints all")

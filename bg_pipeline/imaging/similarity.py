@@ -15,7 +15,7 @@ than for an answer to a request: a name is all that leads from this file to the 
 _SIZE = (64, 64)
 
 
-def check_likeness(candidate: bytes, source: bytes) -> Checked:
+def check_similarity(candidate: bytes, source: bytes) -> Checked:
     """
     Hold a whole file against a picture: same frame, perhaps smaller, and the same colours where it is opaque.
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import UnusableAnswer
-from bg_pipeline.imaging.likeness import check_likeness
+from bg_pipeline.imaging.similarity import check_similarity
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
 SIZE = (300, 240)
@@ -39,14 +39,14 @@ def test_the_right_cutout_is_taken_whole_shrunk_and_with_the_losses_of_a_jpeg(nu
     lossy = cut(opened(encoded(picture.convert("RGB"), "JPEG", quality=60)), alpha)
 
     for made in (whole, shrunk, lossy):
-        assert check_likeness(encoded(made), encoded(picture)).suspicion == ""
-    assert check_likeness(encoded(whole, "WEBP", quality=80), encoded(picture)).width_px == SIZE[0]
+        assert check_similarity(encoded(made), encoded(picture)).suspicion == ""
+    assert check_similarity(encoded(whole, "WEBP", quality=80), encoded(picture)).width_px == SIZE[0]
 
 
 def test_a_cutout_of_another_product_is_refused() -> None:
     for (picture, _), other in pairwise(shots(1)):
         with pytest.raises(UnusableAnswer, match="another picture"):
-            check_likeness(encoded(cut(*other)), encoded(picture))
+            check_similarity(encoded(cut(*other)), encoded(picture))
 
 
 def test_a_cutout_of_an_earlier_photograph_is_told_apart() -> None:
@@ -54,7 +54,7 @@ def test_a_cutout_of_an_earlier_photograph_is_told_apart() -> None:
     told = []
     for (picture, _), earlier in zip(shots(1), shots(2), strict=True):
         try:
-            check_likeness(encoded(cut(*earlier)), encoded(picture))
+            check_similarity(encoded(cut(*earlier)), encoded(picture))
         except UnusableAnswer:
             told.append(True)
 
@@ -65,7 +65,7 @@ def test_a_picture_on_its_side_is_compared_upright() -> None:
     upright = opened(product(3))
     stored = encoded(upright.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=95, exif=_turned(6))
 
-    assert check_likeness(cutout_of(product(3)), stored).suspicion == ""
+    assert check_similarity(cutout_of(product(3)), stored).suspicion == ""
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_picture_on_its_side_is_compared_upright() -> None:
 )
 def test_what_is_no_cutout_of_the_picture_is_refused_with_a_reason(made: bytes, why: str) -> None:
     with pytest.raises(UnusableAnswer, match=why):
-        check_likeness(made, product(3))
+        check_similarity(made, product(3))
 
 
 def test_a_ghost_is_refused_because_nothing_of_it_can_be_compared() -> None:
@@ -94,7 +94,7 @@ def test_a_ghost_is_refused_because_nothing_of_it_can_be_compared() -> None:
     ghost.putalpha(ghost.getchannel("A").point(lambda a: a // 2))
 
     with pytest.raises(UnusableAnswer, match="too little of it is opaque"):
-        check_likeness(encoded(ghost), product(3))
+        check_similarity(encoded(ghost), product(3))
 
 
 def _turned(orientation: int) -> Image.Exif:

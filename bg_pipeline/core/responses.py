@@ -10,7 +10,7 @@ from typing import Any
 from bg_pipeline.core.media import sniff
 
 
-class Verdict(StrEnum):
+class ResponseKind(StrEnum):
     """What to do about an answer; each has its error in `errors`."""
 
     OK = "ok"
@@ -39,7 +39,7 @@ class Shape(StrEnum):
 class Rule:
     """One line of a vendor's table."""
 
-    verdict: Verdict
+    kind: ResponseKind
     statuses: Collection[int]
     because: str
     codes: Collection[str] = ()
@@ -57,22 +57,22 @@ class Rule:
 
 ANY_STATUS = range(1000)
 
-OTHERWISE = (
-    Rule(Verdict.OUTCOME_UNKNOWN, range(300), "a success of another kind: it may have been worked on, and charged"),
-    Rule(Verdict.ACCOUNT, range(300, 400), "a key follows no redirect: the base URL is not the service's"),
-    Rule(Verdict.ACCOUNT, (401, 403), "RFC 9110, 15.5.2 and 15.5.4: the key is refused"),
-    Rule(Verdict.NO_CREDITS, (402,), "what all three vendors send when the account is empty"),
-    Rule(Verdict.TRANSIENT, (408, 425), "RFC 9110, 15.5.9; RFC 8470, 5.2: the request was not taken in"),
-    Rule(Verdict.REJECTED, (413, 415, 422), "RFC 9110, 15.5.14 to 21: of this picture, before any work on it"),
-    Rule(Verdict.RATE_LIMITED, (429,), "RFC 6585, 4: refused before any work"),
-    Rule(Verdict.ACCOUNT, range(400, 500), "it says that path, method or settings are wrong, not the picture"),
+DEFAULT_RULES = (
+    Rule(ResponseKind.OUTCOME_UNKNOWN, range(300), "a success of another kind: it may have been charged"),
+    Rule(ResponseKind.ACCOUNT, range(300, 400), "a key follows no redirect: the base URL is not the service's"),
+    Rule(ResponseKind.ACCOUNT, (401, 403), "RFC 9110, 15.5.2 and 15.5.4: the key is refused"),
+    Rule(ResponseKind.NO_CREDITS, (402,), "what all three vendors send when the account is empty"),
+    Rule(ResponseKind.TRANSIENT, (408, 425), "RFC 9110, 15.5.9; RFC 8470, 5.2: the request was not taken in"),
+    Rule(ResponseKind.REJECTED, (413, 415, 422), "RFC 9110, 15.5.14 to 21: of this picture, before any work on it"),
+    Rule(ResponseKind.RATE_LIMITED, (429,), "RFC 6585, 4: refused before any work"),
+    Rule(ResponseKind.ACCOUNT, range(400, 500), "it says that path, method or settings are wrong, not the picture"),
     Rule(
-        Verdict.TRANSIENT,
+        ResponseKind.TRANSIENT,
         (521, 523, 525, 526),
         "Cloudflare got no connection to the service (developers.cloudflare.com/support, '5xx errors', read 2026-11)",
     ),
     Rule(
-        Verdict.OUTCOME_UNKNOWN,
+        ResponseKind.OUTCOME_UNKNOWN,
         ANY_STATUS,
         "a gateway answers 502, 504, 520, 522 or 524 for a service that may have worked on it, and charged",
     ),
@@ -80,9 +80,9 @@ OTHERWISE = (
 """What holds where a vendor's own table says nothing; the last line holds always."""
 
 
-def judge(rules: Sequence[Rule], status: int, code: str, shape: Shape) -> Rule:
-    """The first line of a vendor's table that fits, or else of `OTHERWISE`."""
-    return next(rule for rule in (*rules, *OTHERWISE) if rule.fits(status, code, shape))
+def classify_response(rules: Sequence[Rule], status: int, code: str, shape: Shape) -> Rule:
+    """The first line of a vendor's table that fits, or else of `DEFAULT_RULES`."""
+    return next(rule for rule in (*rules, *DEFAULT_RULES) if rule.fits(status, code, shape))
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def shape_of(body: bytes) -> Shape:
     return Shape.JSON if found else Shape.OTHER
 
 
-def said(body: dict[str, Any]) -> tuple[str, str]:
+def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     """
     Code and message of an error, in any of the usual shapes; empty where there is none.
 

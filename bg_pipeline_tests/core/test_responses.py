@@ -1,4 +1,4 @@
-"""The verdict tables, line by line, and what holds where they say nothing."""
+"""The kind tables, line by line, and what holds where they say nothing."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,12 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.verdicts import OTHERWISE, Rule, Shape, Verdict, judge, number, read_json, said, shape_of
+from bg_pipeline.core.responses import (
+    DEFAULT_RULES,
+    ResponseKind,
+    Rule,
+    Shape,
+    classify_response,
+    number,
+    read_json,
+    shape_of,
+    vendor_error,
+)
 from bg_pipeline.vendors.bgeraser import client as bgeraser
 from bg_pipeline.vendors.photoroom import client as photoroom
 from bg_pipeline.vendors.removebg import client as removebg
 
-TABLES = {"bgeraser": bgeraser.VERDICTS, "removebg": removebg.VERDICTS, "photoroom": photoroom.VERDICTS}
+TABLES = {"bgeraser": bgeraser.RESPONSES, "removebg": removebg.RESPONSES, "photoroom": photoroom.RESPONSES}
 LINES = [(f"{name} {number}", table, rule) for name, table in TABLES.items() for number, rule in enumerate(table)]
 
 
@@ -31,7 +41,7 @@ def case(rule: Rule) -> list[tuple[int, str, Shape]]:
 @pytest.mark.parametrize(("table", "rule"), [pytest.param(t, r, id=name) for name, t, r in LINES])
 def test_every_line_of_a_table_is_reached_and_says_why(table: Sequence[Rule], rule: Rule) -> None:
     for status, code, shape in case(rule):
-        assert judge(table, status, code, shape) is rule
+        assert classify_response(table, status, code, shape) is rule
     assert rule.because
 
 
@@ -39,38 +49,40 @@ def test_every_line_of_a_table_is_reached_and_says_why(table: Sequence[Rule], ru
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (100, Verdict.OUTCOME_UNKNOWN),
-        (201, Verdict.OUTCOME_UNKNOWN),
-        (202, Verdict.OUTCOME_UNKNOWN),
-        (204, Verdict.OUTCOME_UNKNOWN),
-        (301, Verdict.ACCOUNT),
-        (307, Verdict.ACCOUNT),
-        (401, Verdict.ACCOUNT),
-        (402, Verdict.NO_CREDITS),
-        (403, Verdict.ACCOUNT),
-        (404, Verdict.ACCOUNT),
-        (405, Verdict.ACCOUNT),
-        (408, Verdict.TRANSIENT),
-        (413, Verdict.REJECTED),
-        (415, Verdict.REJECTED),
-        (422, Verdict.REJECTED),
-        (429, Verdict.RATE_LIMITED),
-        (451, Verdict.ACCOUNT),
-        (500, Verdict.TRANSIENT),
-        (501, Verdict.OUTCOME_UNKNOWN),
-        (502, Verdict.OUTCOME_UNKNOWN),
-        (503, Verdict.TRANSIENT),
-        (504, Verdict.OUTCOME_UNKNOWN),
-        (520, Verdict.OUTCOME_UNKNOWN),
-        (521, Verdict.TRANSIENT),
-        (524, Verdict.OUTCOME_UNKNOWN),
-        (599, Verdict.OUTCOME_UNKNOWN),
-        (999, Verdict.OUTCOME_UNKNOWN),
+        (100, ResponseKind.OUTCOME_UNKNOWN),
+        (201, ResponseKind.OUTCOME_UNKNOWN),
+        (202, ResponseKind.OUTCOME_UNKNOWN),
+        (204, ResponseKind.OUTCOME_UNKNOWN),
+        (301, ResponseKind.ACCOUNT),
+        (307, ResponseKind.ACCOUNT),
+        (401, ResponseKind.ACCOUNT),
+        (402, ResponseKind.NO_CREDITS),
+        (403, ResponseKind.ACCOUNT),
+        (404, ResponseKind.ACCOUNT),
+        (405, ResponseKind.ACCOUNT),
+        (408, ResponseKind.TRANSIENT),
+        (413, ResponseKind.REJECTED),
+        (415, ResponseKind.REJECTED),
+        (422, ResponseKind.REJECTED),
+        (429, ResponseKind.RATE_LIMITED),
+        (451, ResponseKind.ACCOUNT),
+        (500, ResponseKind.TRANSIENT),
+        (501, ResponseKind.OUTCOME_UNKNOWN),
+        (502, ResponseKind.OUTCOME_UNKNOWN),
+        (503, ResponseKind.TRANSIENT),
+        (504, ResponseKind.OUTCOME_UNKNOWN),
+        (520, ResponseKind.OUTCOME_UNKNOWN),
+        (521, ResponseKind.TRANSIENT),
+        (524, ResponseKind.OUTCOME_UNKNOWN),
+        (599, ResponseKind.OUTCOME_UNKNOWN),
+        (999, ResponseKind.OUTCOME_UNKNOWN),
     ],
 )
-def test_every_vendor_agrees_on_what_http_itself_says(table: Sequence[Rule], status: int, expected: Verdict) -> None:
+def test_every_vendor_agrees_on_what_http_itself_says(
+    table: Sequence[Rule], status: int, expected: ResponseKind
+) -> None:
     """A gateway may hide a call that was charged; 500 and 503 are the service's own word that it failed."""
-    assert judge(table, status, "", Shape.OTHER).verdict is expected
+    assert classify_response(table, status, "", Shape.OTHER).kind is expected
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
@@ -78,11 +90,11 @@ def test_every_vendor_agrees_on_what_http_itself_says(table: Sequence[Rule], sta
 def test_there_is_a_verdict_for_whatever_is_answered(
     table: Sequence[Rule], status: int, code: str, shape: Shape
 ) -> None:
-    verdict = judge(table, status, code, shape).verdict
+    kind = classify_response(table, status, code, shape).kind
 
-    assert verdict is not Verdict.OK or status == 200
-    assert verdict in {Verdict.OK, Verdict.UNUSABLE, Verdict.NO_CREDITS} or status != 200
-    assert OTHERWISE[-1].fits(status, code, shape)
+    assert kind is not ResponseKind.OK or status == 200
+    assert kind in {ResponseKind.OK, ResponseKind.UNUSABLE, ResponseKind.NO_CREDITS} or status != 200
+    assert DEFAULT_RULES[-1].fits(status, code, shape)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,7 @@ def test_a_body_is_what_its_bytes_say(body: bytes, expected: Shape) -> None:
 @given(st.binary(max_size=50))
 def test_no_body_is_an_error(body: bytes) -> None:
     assert shape_of(body)
-    assert len(said(read_json(body))) == 2
+    assert len(vendor_error(read_json(body))) == 2
 
 
 @pytest.mark.parametrize(
