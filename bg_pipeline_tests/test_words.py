@@ -1,0 +1,96 @@
+"""Words that were given up for the field's own do not come back, and what an operator sees is explained."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bg_pipeline
+from bg_pipeline.core.alerts import Kind
+from bg_pipeline.core.report import Exit
+
+PACKAGE = Path(bg_pipeline.__file__).parent
+ROOT = PACKAGE.parent
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+GIVEN_UP = re.compile(
+    r"\b(so-manieth|anew|for ever|at the most|nobody|whoever|somebody"
+    r"|concerns?|notices?|episodes?|probation|held_open|verdicts?|lanes?|waves?|landmarks?|evidence|lifeless"
+    r"|work ids?|work_ids?|carriers?|likeness|upkeep)\b",
+    re.IGNORECASE,
+)
+
+TITLES = {
+    Kind.CREDITS: "credits are low",
+    Kind.BAD_KEY: "refuses the key",
+    Kind.OUTAGE: "does not serve",
+    Kind.PAUSED: "is paused",
+    Kind.GUARD: "a guard stopped",
+    Kind.SPEND_CAP: "a spend cap stopped the buying",
+    Kind.FAILURE_RATE: "items failed in two days",
+    Kind.NO_NIGHT: "no complete night in 26 hours",
+    Kind.DRIFT: "balance and ledger differ",
+    Kind.RUN_FAILED: "run failed: ",
+}
+"""Of each kind of alert, words of its title."""
+
+
+def texts(source: Path) -> Iterator[tuple[int, str]]:
+    """Names, strings, docstrings and comments of a module; each with its line."""
+    tokens = tokenize.generate_tokens(io.StringIO(source.read_text()).readline)
+    for token in tokens:
+        if token.type in {tokenize.NAME, tokenize.STRING, tokenize.COMMENT}:
+            yield token.start[0], token.string
+
+
+def modules() -> list[Path]:
+    """Migrations name the tables and columns of their time."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if "migrations" not in path.parts]
+
+
+def test_no_module_speaks_in_words_that_were_given_up() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {word[0]}"
+        for path in modules()
+        for line, text in texts(path)
+        for word in GIVEN_UP.finditer(text)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_speaks_in_words_that_were_given_up(document: Path) -> None:
+    lines = enumerate(document.read_text().splitlines(), start=1)
+
+    assert [f"{number}: {word[0]}" for number, line in lines for word in GIVEN_UP.finditer(line)] == []
+
+
+def test_the_glossary_has_at_most_25_words_each_once() -> None:
+    section = (ROOT / "ARCHITECTURE.md").read_text().partition("## Words")[2].partition("\n## ")[0]
+    words = re.findall(r"^\| ([^|]+?) \|", section, re.MULTILINE)[1:]
+
+    assert len(words) == len(set(words)) <= 25
+
+
+def test_every_kind_of_alert_and_every_exit_code_is_explained() -> None:
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    alerts = operating.partition("## Alerts")[2]
+
+    assert set(TITLES) == set(Kind)
+    assert [title for title in TITLES.values() if title not in alerts] == []
+    assert [code for code in Exit if f"\n| {code.value} | " not in operating] == []
+
+
+def test_the_titles_of_alerts_are_those_that_are_sent() -> None:
+    sent = (PACKAGE / "pipeline" / "alerting" / "find.py").read_text()
+
+    assert [title for title in TITLES.values() if title not in sent] == []
