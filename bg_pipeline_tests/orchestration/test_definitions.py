@@ -13,7 +13,7 @@ import yaml
 
 import bg_pipeline
 from bg_pipeline.core.gate import Gate, Thresholds
-from bg_pipeline.orchestration.balance import EVERY_S, Told, news
+from bg_pipeline.orchestration.balance import EVERY_S, LastReported, changes_since
 from bg_pipeline.orchestration.definitions import defs, nightly_delta_sync
 from bg_pipeline.orchestration.resources import DELTA, PipelineResource
 from bg_pipeline.orchestration.sensors import delta_dispatch, lost_runs, low_credit_sensor, missed_night
@@ -241,11 +241,11 @@ def test_the_pool_is_at_zero_while_the_gate_is_closed_and_then_what_it_was(
 
 def test_a_balance_that_only_moved_is_written_down_after_an_hour() -> None:
     gate, limits = Gate("bgeraser", balance=Decimal(500)), Thresholds(Decimal(50), Decimal(100))
-    told, _ = news([gate], limits, Told(), 0.0)
+    told, _ = changes_since([gate], limits, LastReported(), 0.0)
     moved = replace(gate, balance=Decimal(400))
 
-    assert [len(news([moved], limits, told, now)[1]) for now in (EVERY_S - 1, EVERY_S)] == [0, 1]
-    assert news([gate], limits, told, EVERY_S)[1] == []
+    assert [len(changes_since([moved], limits, told, now)[1]) for now in (EVERY_S - 1, EVERY_S)] == [0, 1]
+    assert changes_since([gate], limits, told, EVERY_S)[1] == []
 
 
 def test_the_balance_is_written_down_when_the_gate_moves_and_else_once_an_hour(
