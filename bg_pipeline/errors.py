@@ -1,5 +1,5 @@
 """
-The whole error tree, grouped by what happens next.
+The whole error tree, grouped by the reaction.
 
     BgPipelineError
     ├── ConfigurationError      stop before any work; the message names the setting and the fix
@@ -7,25 +7,25 @@ The whole error tree, grouped by what happens next.
     ├── GuardStopped            the input looks wrong as a whole; a person has to look
     ├── LeaseHeld               another run works on this; try again later
     ├── LeaseLost               another run took over; stop at once, write nothing more
-    ├── ClaimLost               another run has the item in its hands; leave it, go on with the next
+    ├── ClaimLost               another run has claimed the item; leave it, go on with the next
     ├── BeingBought             another worker buys the same picture, or just did; try again later
     ├── StateError              the manifest database cannot be used
     ├── StoreError              the output or master store cannot be used
-    │   └── PaidResultLost      what was paid for could not be stored: stop, a repetition would pay again
-    ├── FetchFailed             a URL that others chose cannot be fetched; the caller decides what follows
-    │   └── FetchRefused        the same, and it must not be asked for
+    │   └── PaidResultLost      a paid result could not be stored: stop, a repetition would pay again
+    ├── FetchFailed             a URL that others chose cannot be fetched; the caller decides the reaction
+    │   └── FetchRefused        the same, and it must not be requested
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
-    │   ├── ItemRejected        the service says no, and would again
-    │   └── ItemChanged         not the bytes that were hashed; back to pending
+    │   ├── ItemRejected        the service refuses it, and would again
+    │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          nothing charged; wait and retry
     │   └── RateLimited         the same, and slow down
     ├── Deferred                the service is to be left alone for a while; the rest waits, no picture is blamed
     ├── GateClosed              nothing may be sent to this provider now; the rest waits
     ├── Stopped                 the run was asked to end; nothing was sent
-    ├── OutcomeUnknown          sent, no usable end: may be charged; goes on record as in doubt
-    ├── UnusableAnswer          charged, as far as anybody knows, and the answer is no cutout
-    │   └── QualityDropped      less was delivered than asked for; stop this provider until a person has looked
+    ├── OutcomeUnknown          sent, no usable end: may be charged; recorded as in doubt
+    ├── UnusableAnswer          charged, as far as known, and the answer is no cutout
+    │   └── QualityDropped      less was delivered than requested; stop this provider until a person has looked
     ├── AccountError            stop this provider: the key is refused
     │   └── NoCredits           stop this provider until a top-up
     └── BudgetReached           not a failure: the rest waits for the next run
@@ -39,9 +39,9 @@ class BgPipelineError(Exception):
     """Root of every error that this package raises on purpose; its text is fit for a user."""
 
     answer: str = ""
-    """What the service sent with it: scrubbed of keys, at most 2 KB; empty where no service spoke."""
+    """The service's text: scrubbed of keys, at most 2 KB; empty where no service answered."""
     request_id: str = ""
-    """The service's own name for the request, where it gives one."""
+    """The service's own id of the request, where it gives one."""
 
 
 class ConfigurationError(BgPipelineError):
@@ -90,11 +90,11 @@ class FetchFailed(BgPipelineError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-        """What its host answered; None when it gave no answer."""
+        """Status of its host's answer; None if there was no answer."""
 
 
 class FetchRefused(FetchFailed):
-    """The URL must not be asked for: not https, or not a public address."""
+    """The URL must not be requested: not https, or not a public address."""
 
 
 class ItemError(BgPipelineError):
@@ -119,14 +119,14 @@ class TransientError(BgPipelineError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        """What the service asked for, seconds; None when it did not say."""
+        """Seconds that the service asked for; None if it named none."""
 
 
 class RateLimited(TransientError):
     """The service asked to slow down."""
 
     rate: Any = None
-    """`core.records.RateFacts` of the same answer, where it has them."""
+    """`core.records.RateFacts` of the same answer, where present."""
 
 
 class Deferred(BgPipelineError):
@@ -135,7 +135,7 @@ class Deferred(BgPipelineError):
     def __init__(self, message: str, *, for_s: float) -> None:
         super().__init__(message)
         self.for_s = for_s
-        """Seconds."""
+        """Seconds until requests may be sent again."""
 
 
 class GateClosed(BgPipelineError):
@@ -154,11 +154,11 @@ class UnusableAnswer(BgPipelineError):
     """The service answered with success and the body is no cutout of this image."""
 
     credits_charged: Decimal | None = None
-    """What the service says that it charged; None where it does not say."""
+    """Credits charged, as stated by the service; None where it does not state them."""
 
 
 class QualityDropped(UnusableAnswer):
-    """The service answered with a smaller picture, or a cheaper one, than was asked for."""
+    """The service answered with a smaller picture, or a cheaper one, than requested."""
 
 
 class AccountError(BgPipelineError):

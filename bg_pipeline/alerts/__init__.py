@@ -1,1 +1,1 @@
-"""Ways to tell a person."""
+"""Ways to alert a person."""

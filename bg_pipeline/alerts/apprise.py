@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from apprise import Apprise
 
 TIMEOUT_S = 15.0
-"""For one notification, from connecting to the end of the answer."""
+"""Seconds for one notification, from connecting to the end of the answer."""
 
 
 class AppriseSink:
     """
-    `ports.AlertSink` for any number of URLs, each on its own.
+    `ports.AlertSink` for any number of URLs, each independent of the others.
 
-    A URL is a secret: it is kept in memory and shown nowhere, and nothing of what Apprise says of it is passed on.
+    A URL is a secret: it is kept in memory and never shown, and no message of Apprise about it is passed on.
     """
 
     def __init__(self, urls: Sequence[str], timeout_s: float = TIMEOUT_S) -> None:
@@ -37,12 +37,12 @@ class AppriseSink:
         took: list[bool] = []
 
         def post() -> None:
-            # A hundred services raise what they like, and quote their URL in it.
+            # A hundred services raise errors of any type, and quote their URL in them.
             with contextlib.suppress(Exception):
                 took.append(_notify(service, notification))
 
         service = self._service(target)
-        # A daemon: a server that never stops answering must keep neither the caller nor the end of the process.
+        # A daemon: a server that never stops answering must block neither the caller nor the end of the process.
         thread = threading.Thread(target=post, name="alert", daemon=True)
         thread.start()
         thread.join(self._timeout_s)
@@ -56,7 +56,7 @@ class AppriseSink:
 
 
 def _service_at(url: str) -> "Apprise":
-    # It loads all its services, which takes a second: only a process that sends should pay it.
+    # Apprise loads all its services, which takes a second: only a process that sends should pay for that.
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415
 
     # Both write URLs into their logs: Apprise when a service fails, urllib3 when an answer is malformed.
@@ -72,7 +72,7 @@ def _service_at(url: str) -> "Apprise":
         storage_mode="memory",
     )
     service = Apprise(asset=asset)
-    # A URL that it cannot use leaves it without a service; it then takes no notification.
+    # A URL that Apprise cannot use leaves it without a service; it then takes no notification.
     service.add(url)
     return service
 

@@ -8,7 +8,7 @@ from bg_pipeline.settings.part import Part
 
 
 class AlertSettings(Part):
-    """Who is alerted, and of what."""
+    """Targets of alerts, the failure rate that alerts, and the address for links."""
 
     alert_urls: SecretStr = Field(
         SecretStr(""), description="Apprise URLs that receive alerts, with commas or line ends between them"
@@ -33,12 +33,12 @@ class AlertSettings(Part):
 
     @property
     def urls(self) -> list[str]:
-        """In clear: for the part that sends, and for no other."""
+        """Return the URLs in clear text, only for the part that sends."""
         return _split(self.alert_urls)
 
 
 def _split(value: SecretStr) -> list[str]:
-    # A URL may hold commas: only one before the next URL is a separator.
+    # A URL may contain commas: only a comma before the next URL is a separator.
     return [
         url for url in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)|\s+", value.get_secret_value().strip(" ,\n")) if url
     ]

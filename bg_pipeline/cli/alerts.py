@@ -1,4 +1,4 @@
-"""`bg-pipeline alert-test`: does anybody hear of it when something goes wrong?"""
+"""`bg-pipeline alert-test`: a test of the alert targets."""
 
 import click
 

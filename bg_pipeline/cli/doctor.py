@@ -1,4 +1,4 @@
-"""What could keep a sync from working, looked at one by one."""
+"""Checks for problems that could stop a sync."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ from bg_pipeline.wiring.settings import Settings, load_settings
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     check: str
     ok: bool
@@ -33,7 +33,7 @@ class Finding:
 
 
 def diagnose() -> Iterator[Finding]:
-    """Findings in the order in which a person would mend them; ends early where the rest makes no sense."""
+    """Yield findings in the order in which a person would fix them; stop early where further checks make no sense."""
     try:
         settings = load_settings()
     except ConfigurationError as error:
@@ -55,7 +55,7 @@ def diagnose() -> Iterator[Finding]:
 
 
 def _vendors() -> str:
-    """All that are installed. Each is loaded, to see that it can be."""
+    """Check all installed vendors. Each is loaded, to check that it works."""
     problems = []
     for each in vendors.installed():
         try:
@@ -75,7 +75,7 @@ def _stores() -> str:
 
 
 def _dagster() -> Iterator[Finding]:
-    """Asked of a process of its own: the command line works without Dagster."""
+    """Check Dagster in a separate process: the command line works without Dagster."""
     asked = [sys.executable, "-m", "bg_pipeline.orchestration.diagnose"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -29,14 +29,14 @@ _COMMANDS = {
     "why": ("cli.reports", "One item's story, with every purchase tried."),
 }
 """
-Command to the module that has it, and its line in the list.
+Module of each command, and its line in the list.
 
-The list itself loads none of them: most need the database and the services, which take longer than the list.
+The list loads no module: most need the database and the services, which would make it slow.
 """
 
 
 class _Commands(click.Group):
-    """Loads a command when it is used; turns the errors of this package into a sentence and an exit code."""
+    """Command group that loads a command on use, and converts errors of this package to a sentence and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(_COMMANDS)

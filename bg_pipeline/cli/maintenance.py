@@ -1,4 +1,4 @@
-"""The commands that keep manifest, masters and outputs in step with each other. None of them buys anything."""
+"""Commands that keep manifest, masters and outputs consistent. None of them buys anything."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,7 +162,7 @@ def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_jso
     catalogue = pipeline.catalogue
     decided: list[str] = []
     for key in keys:
-        if key not in decided:  # it may have the same picture as one before
+        if key not in decided:  # an earlier item may have the same picture
             if decision == "approve":
                 decided += reviews.approve(catalogue, pipeline.accounts, pipeline.policy, key)
             else:

@@ -1,4 +1,4 @@
-"""`bg-pipeline ledger` and `gate`: what was spent, and who may be sent anything."""
+"""`bg-pipeline ledger` and `gate`: money spent, and accounts that may be sent pictures."""
 
 import csv
 import sys
@@ -36,7 +36,7 @@ _COLUMNS = (
 )
 _SHOWN = ("when (UTC)", "account", "item", "became", "credits", "s", "why")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for the beginning of a formula; item names are not ours."""
+"""First characters that a spreadsheet reads as a formula; item names come from outside."""
 
 
 @click.command()
@@ -131,7 +131,7 @@ def _row(attempt: Attempt) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
-    """Short enough for a terminal; what may have been charged is marked."""
+    """Format a row, short enough for a terminal; amounts that may have been charged are marked."""
     doubt = row["became"] in {AttemptState.IN_DOUBT, AttemptState.INTENT}
     credits_ = f"{render.number(row['credits_expected'])}?" if doubt else render.number(row["credits_charged"])
     when = row["at"].removesuffix("Z").replace("T", " ")[5:]

@@ -1,4 +1,4 @@
-"""The commands that look for work and do it."""
+"""Commands that look for work and do it."""
 
 import contextlib
 import signal
@@ -175,7 +175,7 @@ def _end_with(summary: Summary, as_json: bool) -> None:
 
 @contextlib.contextmanager
 def _alerting(pipeline: Pipeline, collection: str | None, *, everything: bool) -> Iterator[None]:
-    """Send alerts afterwards to BG_ALERT_URLS, also about what ended it."""
+    """Send alerts afterwards to BG_ALERT_URLS, also about an error that ended the command."""
     try:
         yield
     except BgPipelineError as error:
@@ -191,7 +191,7 @@ def _warn(lines: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second ends the process as usual."""
+    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process as usual."""
     stop = threading.Event()
 
     def on_signal(number: int, _frame: object) -> None:

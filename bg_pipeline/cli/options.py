@@ -21,7 +21,7 @@ def print_json(value: Any) -> None:
 
 
 def run_name(command: str) -> RunName:
-    """The name of a run of the command line: what it spends under, and who holds its leases and claims."""
+    """Make the name of a command-line run, under which it spends and holds leases and claims."""
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     owner = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
     return RunName(f"command {moment} {os.getpid()}", command, owner)
@@ -29,7 +29,7 @@ def run_name(command: str) -> RunName:
 
 def known(catalogue: Catalogue, key: str) -> Entry:
     """
-    The item of this key.
+    Return the item of this key.
 
     Raises:
         ConfigurationError: there is none.

@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, a line now and then where there is none."""
+"""Progress for people: a bar on a terminal, a few lines elsewhere."""
 
 import sys
 from types import TracebackType
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 _LINES = 5
-"""Lines that one task prints where there is no terminal."""
+"""Lines that one task prints without a terminal."""
 
 
 class Bars:

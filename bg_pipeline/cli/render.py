@@ -1,4 +1,4 @@
-"""How results look on a screen."""
+"""Formatting of results for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,23 +20,23 @@ MOST_ROWS = 40
 
 
 def console() -> Console:
-    """For standard output; keys are shown as they are, never read as markup."""
+    """Make a console for standard output; keys are shown unchanged, never read as markup."""
     return Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:
-    """Names may hold control characters, which a terminal would obey, and bytes that are no UTF-8."""
+    """Make a name printable: it may hold control characters, which terminals obey, or bytes that are not UTF-8."""
     safe = text.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
 def number(value: Decimal | float | None) -> str:
-    """`12`, `0.25`, or a dash for what is not known."""
+    """Format a number: `12`, `0.25`, or a dash if unknown."""
     return "–" if value is None else f"{float(value):,.3f}".rstrip("0").rstrip(".")
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> Table:
-    """A plain table; `numbers` are the columns set to the right."""
+    """Make a plain table; `numbers` are the right-aligned columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
@@ -59,13 +59,13 @@ def show_scan(out: Console, scan: ScanResult, source: str) -> None:
 
 
 def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """`Delta.rows`."""
+    """Print `Delta.rows`."""
     cells = [(r["class"], str(r["items"]), str(r["to_buy"]), number(r["credits"]), r["why"]) for r in rows]
     out.print(grid(("class", "items", "to buy", "credits", "why"), cells, numbers=(1, 2, 3)))
 
 
 def show_delta(out: Console, delta: Delta) -> None:
-    """What is to be done and why."""
+    """Print the pending work and its reasons."""
     if delta.changes:
         show_rows(out, delta.rows)
     out.print(f"unchanged: {delta.unchanged:,}")
@@ -135,7 +135,7 @@ def show_summary(out: Console, summary: Summary) -> None:
 
 
 def show_failures(out: Console, failures: Sequence[tuple[str, str, str]]) -> None:
-    """Key, state and reason of each."""
+    """Print key, state and reason of each failure."""
     if failures:
         out.print(grid(("item", "state", "why"), failures[:MOST_ROWS]))
     if len(failures) > MOST_ROWS:
@@ -143,7 +143,7 @@ def show_failures(out: Console, failures: Sequence[tuple[str, str, str]]) -> Non
 
 
 def story(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """One item's whole story, for JSON."""
+    """Return one item's whole history, for JSON."""
     return {
         "key": entry.key,
         "collection": encode_partition(entry.collection),
@@ -183,5 +183,5 @@ def show_story(out: Console, found: Mapping[str, Any]) -> None:
 
 
 def iso(epoch_s: float) -> str:
-    """UTC, to the second."""
+    """Format a time in UTC, to the second."""
     return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

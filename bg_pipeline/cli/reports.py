@@ -1,4 +1,4 @@
-"""The commands that tell how items stand."""
+"""Commands that report the state of items."""
 
 from typing import Any
 
@@ -119,6 +119,6 @@ def why(key: str, as_json: bool) -> None:
 
 
 def _names_of(pipeline: Pipeline, entry: Entry) -> list[str]:
-    """The purchases that this item is, or could have been, published from."""
+    """Return the names of the purchases from which this item is, or could have been, published."""
     cuts = Goal.of(pipeline.policy.recipe).cuts if entry.content_hash else ()
     return [entry.purchase_id, *(purchase_id(entry.content_hash, cut) for cut in cuts)]

@@ -1,4 +1,4 @@
-"""`bg-pipeline sandbox`: vendors that can be had without a key."""
+"""`bg-pipeline sandbox`: simulated vendors, usable without a real key."""
 
 from decimal import Decimal
 from pathlib import Path

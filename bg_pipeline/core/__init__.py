@@ -1,1 +1,1 @@
-"""Decisions: pure functions from values to values, each answer with its reason."""
+"""Decisions: pure functions from values to values. Each answer comes with its reason."""

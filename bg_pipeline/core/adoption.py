@@ -1,4 +1,4 @@
-"""Which file that another tool made is the cutout of which item. By name only: the picture has the last word."""
+"""Match files of other tools to items. By name only: the picture itself is checked afterwards."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,43 +7,43 @@ from bg_pipeline.core.formats import Format
 from bg_pipeline.core.keys import key_bytes, marked_stem, preferred_stem
 
 _EXTENSIONS = frozenset(kind.extension for kind in Format if kind.has_alpha)
-"""Of files that can be a master."""
+"""Extensions of files that can be a master."""
 
 _SUFFIXES = ("-withoutbg",)
-"""What tools of no vendor append: withoutbg's command line (read 2026-11). `rembg p` writes bare names."""
+"""Suffixes of tools that belong to no vendor: withoutbg's command line (read 2026-11). `rembg p` writes bare names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """What the names tell."""
+    """The result of matching by name."""
 
     pairs: Mapping[str, str]
     """Key to the one file that may be its cutout; no file belongs to two keys."""
     unclear: Mapping[str, str]
-    """Key to the reason why none of the files that may be its cutout was taken."""
+    """Key to the reason why none of its possible cutouts was taken."""
 
 
 def match(
     wanted: Collection[str], catalogue: Iterable[str], names: Iterable[str], suffixes: Sequence[str] = ()
 ) -> Matching:
     """
-    Give each file to the item that it is named after, if it can be no other.
+    Match each file to the item that it is named after, if no other item is possible.
 
         item             file, in the order in which names are tried
-        shoes/a.jpg      shoes/a~<mark>.png       our own name for one of two twins
+        shoes/a.jpg      shoes/a~<mark>.png       our own name for one of two items with the same stem
                          shoes/a.png              the same tree
                          shoes/a-withoutbg.png    the same tree, with what a tool appends
                          a.png                    folders dropped
                          a-withoutbg.png          folders dropped, with what a tool appends
 
     Args:
-        wanted: keys that a file is looked for.
-        catalogue: every key, those included: a file that may be another item's cutout is given to none.
+        wanted: keys that need a file.
+        catalogue: every key, including `wanted`: a file that may be another item's cutout is matched to none.
         names: the files, as paths below their folder.
-        suffixes: what the vendors' own tools append.
+        suffixes: suffixes of the vendors' own tools.
 
     Returns:
-        The same for any order of keys and names.
+        The matching; it does not depend on the order of keys and names.
     """
     files: dict[str, list[str]] = {}
     for name in names:
@@ -81,13 +81,13 @@ def match(
 
 
 def stems_from_before(keys: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """The keys among these that had another output name than their plain one, as the outputs tell, and that name."""
+    """Return the keys whose output, among these names, has another name than their plain one, with that name."""
     shown = {name.rpartition(".")[0] for name in names if "~" in name}
     return {key: stem for key in keys if (stem := marked_stem(key)) in shown}
 
 
 def _stems(key: str, suffixes: Sequence[str]) -> tuple[str, ...]:
-    """Every name that a cutout of this item may have, without extension, the surest first."""
+    """Return every name that a cutout of this item may have, without extension, the surest first."""
     plain = preferred_stem(key)
     flat = plain.rpartition("/")[2]
     suffixes = (*_SUFFIXES, *suffixes)

@@ -8,27 +8,27 @@ from enum import StrEnum
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureRecord, ProcessRecord, Record, Stage
 
 HOLD_S = 600.0
-"""Seconds without an alert after which its incident is over: what comes and goes faster is one incident."""
+"""Seconds without an alert after which its incident is over. Shorter gaps do not split an incident."""
 
 REPEAT_S = 86_400.0
 """Seconds between two notifications of an incident that lasts."""
 
 GIVE_UP_S = 7 * 86_400.0
-"""Seconds after which a notification that its target did not take is given up."""
+"""Seconds after which a notification that its target did not accept is given up."""
 
 _LONGEST_LINE = 300
 _MOST_LINES = 12
 """Chats refuse long messages: Discord more than 2,000 characters."""
 
 _FEWEST_FAILURES = 5
-"""Below this a share says nothing: one bad picture of two is no trend."""
+"""Fewest failures for a meaningful share: one bad picture of two is no trend."""
 
 _OBEYED = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "ˋ"})
-"""Signs that make mentions, links and tags (`<!channel>`, `@everyone`, `<a href>`), and what they look like."""
+"""Signs that make mentions, links and tags (`<!channel>`, `@everyone`, `<a href>`), and harmless look-alikes."""
 
 
 class Kind(StrEnum):
-    """Kinds of trouble. Kind and subject name an incident."""
+    """Kinds of problems. Kind and subject identify an incident."""
 
     CREDITS = "credits"
     BAD_KEY = "bad_key"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Event(StrEnum):
-    """What a notification says of an incident."""
+    """The event in an incident that a notification reports."""
 
     BEGAN = "began"
     STILL = "still"
@@ -61,11 +61,11 @@ _OPENING: Mapping[Event, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that is wrong now."""
+    """A problem that exists now."""
 
     kind: Kind
     subject: str
-    """Which account or work; empty where there is only one of the kind."""
+    """The account or purchase; empty where there is only one of the kind."""
     title: str
     lines: tuple[str, ...] = ()
     """Facts and advice for a person. May quote keys and vendors: `plan_notifications` makes them harmless."""
@@ -73,7 +73,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One alert, from the first look that found it to the last one, `HOLD_S` ago."""
+    """One alert, from the first check that saw it until `HOLD_S` after the last one."""
 
     kind: Kind
     subject: str
@@ -85,7 +85,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Plain text for a person, without anything that a chat, a mail or a terminal obeys."""
+    """Plain text for a person, without markup or control characters for a chat, a mail or a terminal."""
 
     event: Event
     title: str
@@ -94,7 +94,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class NotificationPlan:
-    """Notifications to be sent now, and the incidents that are open from now on."""
+    """Notifications to send now, and the incidents that are open from now on."""
 
     notifications: tuple[Notification, ...]
     incidents: tuple[Incident, ...]
@@ -102,7 +102,7 @@ class NotificationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where notifications are sent; named without the URL, which is a secret."""
+    """A place to send notifications; its name does not contain the URL, which is a secret."""
 
     name: str
     digest: str
@@ -118,12 +118,12 @@ class Delivery:
     notification: Notification
     made_at: float
     tries: int
-    """How often it was sent, this time included."""
+    """Number of times it was sent, including this one."""
 
 
 def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], now: float) -> NotificationPlan:
     """
-    Compare the alerts of this moment with the open incidents. Notifications of one kind and event become one.
+    Compare the current alerts with the open incidents. Notifications of one kind and event become one.
 
         alert     incident  then
         there     none      it begins, with a notification; a second of a kind within `HOLD_S` begins later
@@ -168,7 +168,7 @@ def _notification(event: Event, alerts: Sequence[Alert]) -> Notification:
 
 
 def notification(event: Event, title: str, lines: Sequence[str]) -> Notification:
-    """Plain text of bounded length, each line one line; never without a body, which many services refuse."""
+    """Return plain text of bounded length, one line for each line; never an empty body: many services refuse it."""
     shown = [inert(line) for line in lines[:_MOST_LINES]] or [inert(title)]
     if len(lines) > _MOST_LINES:
         shown.append(f"… and {len(lines) - _MOST_LINES} more")
@@ -176,30 +176,30 @@ def notification(event: Event, title: str, lines: Sequence[str]) -> Notification
 
 
 def inert(text: str) -> str:
-    """One line of at most 300 characters in which keys and vendors can break no line and call no person."""
+    """Return one line of at most 300 characters. Quoted text can add no line and mention no person in it."""
     clipped = text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
     visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in clipped)
     return "".join(visible).translate(_OBEYED)
 
 
 def moment(epoch_s: float) -> str:
-    """`2026-11-24 02:05 UTC`."""
+    """Format a time as `2026-11-24 02:05 UTC`."""
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def is_over(failure: FailureRecord, records: Iterable[Record], pending: Collection[str], now: float) -> bool:
     """
-    Whether the failure of a run needs no person any more.
+    Return True if the failure of a run no longer needs a person.
 
         failed stage   it is over when
-        detection      a later detection came to its end, in whichever run
-        clear out      a later one came to its end, and no guard stopped it
-        processing     later runs covered all that it worked on, or nothing of that is pending
+        detection      a later detection completed, in any run
+        clear out      a later one completed, and no guard stopped it
+        processing     later runs covered all of its work, or none of it is pending
         other          a later run of its job left a record, or after `REPEAT_S`: many such runs leave none
 
     Args:
         failure: of any stage.
-        records: of any kind and age; those before the failure tell nothing.
+        records: of any kind and age; those before the failure are ignored.
         pending: partition keys with pending items.
         now: epoch seconds.
     """
@@ -217,10 +217,10 @@ def is_over(failure: FailureRecord, records: Iterable[Record], pending: Collecti
 
 
 def too_many_failed(failed: int, published: int, rate: float) -> bool:
-    """Whether the share of failures is above the rate, and there are enough of them to speak of a share."""
+    """Return True if the share of failures is above the rate, and there are enough failures for a share."""
     return failed >= _FEWEST_FAILURES and failed > rate * (failed + published)
 
 
 def retry_in_s(tries: int) -> float:
-    """Seconds until a target is tried again: a minute, twice as long each time, at most an hour."""
+    """Return the seconds until the next try: a minute, doubled each time, at most an hour."""
     return min(60.0 * 2.0 ** min(tries - 1, 10), 3600.0)

@@ -1,4 +1,4 @@
-"""When a service is to be left alone: a budget of retries, and a circuit breaker."""
+"""Protection of a failing service: a budget of retries, and a circuit breaker."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ from bg_pipeline.core.gate import cooldown_s
 TOKENS = 50
 RETRY_COSTS = 5
 SUCCESS_GIVES = 1
-"""botocore's standard mode: a quota that retries use up and successes refill; with these, retries that go on for long
+"""botocore's standard mode: retries use up a quota and successes refill it. With these values, long-lasting retries
 are at most a sixth of all requests."""
 
 IN_A_ROW = 10
@@ -17,7 +17,7 @@ SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """Tokens that retries use up: while a service is down, retrying each image only adds to its load."""
+    """Tokens that retries use up: retrying each image only adds to the load of a service that is down."""
 
     tokens: int = TOKENS
 
@@ -34,13 +34,13 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What the last answers of a service say about sending it another request."""
+    """A circuit breaker, driven by the last answers of a service."""
 
     failures_in_a_row: int = 0
     recent: tuple[bool, ...] = ()
-    """Whether each of the last answers was a success, the oldest first."""
+    """The last answers, the oldest first; True for a success."""
     on_trial: bool = True
-    """No success since it was made or last tripped."""
+    """True if there was no success since it was made or last tripped."""
     open_until: float = 0.0
     """Epoch seconds; nothing may be sent before."""
 
@@ -52,11 +52,11 @@ class Breaker:
 
     def failed(self, trips: int, now: float) -> "Breaker":
         """
-        After a failure; it opens at ten in a row, or where half of the last forty were failures, or at the first one
-        after it was open.
+        Count a failure. The breaker opens after ten in a row, if half of the last forty were failures, or at the
+        first failure after it was open.
 
         Args:
-            trips: how often it tripped in a row before, in this process or another.
+            trips: number of earlier trips in a row, in this process or another.
             now: epoch seconds.
         """
         if self.is_open(now):

@@ -1,4 +1,4 @@
-"""Who asks for work, for how much, and which part of it is in whose hands."""
+"""Requests for work, with their origin and amount, and the claims on its items."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bg_pipeline.core.records import Entry, Reason
 
 
 class AskedBy(StrEnum):
-    """What kind of run asks for the work."""
+    """The kind of run that asks for the work."""
 
     NIGHT = "night"
     SYNC = "sync"
@@ -22,7 +22,7 @@ class AskedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who asks, and for how much."""
+    """A request for work: its origin and its amount."""
 
     asked_by: AskedBy
     budget: Budget
@@ -33,27 +33,27 @@ class Claim:
     """The right to work on the items that were taken under it, until its heartbeat stops."""
 
     id: int
-    """Never used twice."""
+    """Number of the claim; never used twice."""
     owner: str
-    """For the message that others get."""
+    """The owner's name in messages to other runs."""
     ask: Ask
     ends_at: float = 0.0
-    """Epoch second, as of the last heartbeat."""
+    """Epoch second of its end, as of the last heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Items that were free and are now in the hands of one claim."""
+    """Items that were free and now belong to one claim."""
 
     claim: Claim | None
-    """None where nothing was free."""
+    """The claim; None where nothing was free."""
     entries: tuple[Entry, ...] = ()
     taken_over: bool = False
-    """Some were in the hands of a process that died: its open attempts have to be ended first."""
+    """True if some belonged to a process that died: its open attempts must be ended first."""
 
 
 class Only(StrEnum):
-    """Which part of the delta is asked for. In lower case, because people type them."""
+    """The requested part of the delta. In lower case, because people type the values."""
 
     ALL = "all"
     NEW = "new"
@@ -65,20 +65,20 @@ _REASONS: Mapping[Only, frozenset[Reason]] = {
     Only.NEW: frozenset({Reason.NEW, Reason.RENAMED, Reason.DUPLICATE, Reason.UNFINISHED}),
     Only.CHANGED: frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED, Reason.OUTPUT_MISSING, Reason.UNFINISHED}),
 }
-"""An earlier run's unfinished work is in both: an interrupted run with this choice goes on where it was."""
+"""Both contain an earlier run's unfinished work, so an interrupted run with the same choice continues."""
 
 
 def reasons_of(only: Only) -> frozenset[Reason]:
-    """Classes of the delta that the choice stands for. For `FAILED` all: the items are chosen one by one."""
+    """Return the classes of the delta for a choice. All for `FAILED`: its items are chosen one by one."""
     return _REASONS.get(only, WORK_REASONS)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which pending items a run works on."""
+    """The pending items that a run works on."""
 
     collections: frozenset[str] | None = None
-    """None for all."""
+    """Collections to work on; None for all."""
     reasons: frozenset[Reason] = WORK_REASONS
 
     @property
@@ -86,7 +86,7 @@ class Selection:
         return self.collections is None and self.reasons == WORK_REASONS
 
     def holds(self, collection: str, reason: Reason | None) -> bool:
-        """Whether an item of this collection, in this class of the delta, is selected."""
+        """Return True if an item of this collection and class of the delta is selected."""
         return reason in self.reasons and (self.collections is None or collection in self.collections)
 
 

@@ -1,4 +1,4 @@
-"""Whether a purchase may be made, and what the money says afterwards."""
+"""Decide if a purchase is allowed, and check the balance afterwards."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,15 +9,15 @@ from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance
 from bg_pipeline.errors import BgPipelineError, BudgetReached, GateClosed, ItemRejected
 
 MAX_CHARGES = 3
-"""Purchases for one work in its whole life. Without a cap one unlucky picture was charged five times in a soak test
+"""Most charges for one purchase, ever. Without a cap one unlucky picture was charged five times in a soak test
 at 5 % faults."""
 
 MOST_DRIFT = Decimal("0.01")
-"""Share of what was charged by which the balance may fall otherwise before a person should look."""
+"""Tolerated drift of the balance, as a share of the charges; above it a person should look."""
 
 
 def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) -> date | None:
-    """The day on which the balance ends if the next days cost what the last `days` did; None if it never does."""
+    """Return the day on which the balance ends at the spending rate of the last `days`; None if it never does."""
     if balance is None or spent <= 0:
         return None
     days_left = min(balance * days / spent, Decimal(36_500))
@@ -26,7 +26,7 @@ def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one run may spend; counted on the ledger under its name, in whichever processes it spends."""
+    """The spending limit of one run; the ledger counts under its name, over all of its processes."""
 
     run: str
     cap: Decimal | None = None
@@ -35,28 +35,28 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every purchase, whichever run makes it."""
+    """Rules for every purchase of every run."""
 
     thresholds: Thresholds
     day_cap: Decimal | None = None
     timezone: str = "UTC"
-    """Where a day begins."""
+    """The time zone in which a day begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the ledger says, in credits: charged, or perhaps charged, or in flight."""
+    """Sums of the ledger in credits: charged, perhaps charged, or in flight."""
 
     since_balance: Decimal = Decimal(0)
-    """Since the account's balance was last read."""
+    """Credits spent since the account's balance was last read."""
     by_run: Decimal = Decimal(0)
     today: Decimal = Decimal(0)
     charges: int = 0
-    """Purchases of the work in question that were, or may have been, charged."""
+    """Attempts for this purchase that were, or may have been, charged."""
 
 
 def counted(gate: Gate, spent: Decimal) -> Decimal | None:
-    """The balance as it should be now: the last reading, less what was spent since."""
+    """Return the expected balance: the last reading, minus the spending since."""
     return None if gate.balance is None else gate.balance - spent
 
 
@@ -64,18 +64,18 @@ def decide(
     price: Decimal, gate: Gate, spent: Spent, budget: Budget, rules: Rules, now: float
 ) -> tuple[Gate, BgPipelineError | None]:
     """
-    Whether a purchase may be made, and the gate as this look leaves it.
+    Decide if a purchase is allowed, and update the gate.
 
     Requests in flight count as spent: together they may neither exceed a cap nor dip below the threshold.
 
     Returns:
-        The gate, and what speaks against the purchase: GateClosed, BudgetReached, ItemRejected, or None.
+        The new gate, and the objection to the purchase: GateClosed, BudgetReached, ItemRejected, or None.
     """
     left = counted(gate, spent.since_balance)
     if gate.is_open and left is not None and price:
         moved = on_balance(gate, left, rules.thresholds, now)
         if not moved.is_open:
-            # The reading itself stays: what is counted down is not read.
+            # The reading itself stays: a balance that is counted down is no reading.
             gate = replace(moved, balance=gate.balance, balance_at=gate.balance_at)
     if not gate.is_open:
         return gate, GateClosed(why_closed(gate, rules.thresholds, left))
@@ -96,11 +96,11 @@ def decide(
 
 def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) -> str:
     """
-    What is wrong and what opens the gate again, in a sentence.
+    Explain in a sentence the reason for the closed gate and the way to open it.
 
     Args:
         gate: a closed one.
-        thresholds: where it opens.
+        thresholds: credits at which it opens.
         left: credits, counted down; None takes the last reading.
     """
     left = gate.balance if left is None else left
@@ -124,27 +124,27 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
 
 
 def day_began(now: float, timezone: str) -> float:
-    """Epoch seconds of the last midnight there."""
+    """Return the epoch seconds of the last midnight in this time zone."""
     local = datetime.fromtimestamp(now, ZoneInfo(timezone))
     return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """The ledger held against two readings of the balance."""
+    """The ledger compared with two readings of the balance."""
 
     fell_by: Decimal
     charged: Decimal
     in_doubt: Decimal
     drift: Decimal
-    """Credits that neither what was charged nor what is in doubt explains; positive when more is gone."""
+    """Credits explained neither by charges nor by purchases in doubt; positive when more is gone."""
     sound: bool
     because: str
 
 
 def reconcile(before: Decimal, after: Decimal, charged: Decimal, in_doubt: Decimal) -> Reconciliation:
     """
-    Whether the balance fell by what the ledger says.
+    Compare the fall of the balance with the ledger.
 
         balance                                        result
         rose                                           sound: topped up in between, so nothing is known
@@ -155,8 +155,8 @@ def reconcile(before: Decimal, after: Decimal, charged: Decimal, in_doubt: Decim
     Args:
         before: an earlier reading, credits.
         after: a later one.
-        charged: what the ledger says was charged between them.
-        in_doubt: what may have been charged besides.
+        charged: credits charged between them, by the ledger.
+        in_doubt: further credits that may have been charged.
     """
     fell_by = before - after
     drift = min(Decimal(0), fell_by - charged) + max(Decimal(0), fell_by - charged - in_doubt)

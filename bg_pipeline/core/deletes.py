@@ -1,4 +1,4 @@
-"""Which cutouts of vanished pictures may go to the trash. Where there is doubt, they stay."""
+"""Decide which cutouts of vanished pictures may go to the trash. In doubt, they stay."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 from bg_pipeline.core.records import Entry
 
 APART_S = 86_400.0
-"""A picture is gone if two complete listings this far apart did not have it: by then a share is mounted again."""
+"""Seconds between the two complete listings that must both lack a gone picture: time to mount a share again."""
 
 _ALWAYS_ALLOWED = 20
 _ALLOWED_PERCENT = 5
@@ -17,14 +17,14 @@ TRASH = ".trash"
 
 @dataclass(frozen=True, slots=True)
 class DeletePolicy:
-    """What becomes of the cutout when its picture is gone."""
+    """The treatment of a cutout when its picture is gone."""
 
     trash: bool = False
     """Move it to the trash; otherwise it is kept."""
     sentinel: str = ""
     """A key that every listing must have; empty if any key will do."""
     days: int = 30
-    """How long the trash is kept."""
+    """Days for which the trash is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Listing:
 
 
 class Action(StrEnum):
-    """What to do with one cutout whose picture seems to be gone."""
+    """The action for one cutout whose picture seems to be gone."""
 
     LEAVE = "leave"
     MOVE = "move"
@@ -47,7 +47,7 @@ class Action(StrEnum):
 
 
 def refusal(policy: DeletePolicy, listing: Listing | None) -> str:
-    """Why nothing at all may be deleted on the fingerprint of this listing; empty if something may."""
+    """Return the reason why this listing allows no deletion at all; empty if it allows some."""
     if listing is None or not listing.complete:
         return "the last listing of the source did not come to its end"
     if not listing.listed:
@@ -58,23 +58,23 @@ def refusal(policy: DeletePolicy, listing: Listing | None) -> str:
 
 
 def is_due(absent_since: float | None, listing: Listing) -> bool:
-    """Whether two complete listings, far enough apart, did not have it."""
+    """Return True if two complete listings, far enough apart, did not have the item."""
     return absent_since is not None and absent_since <= listing.ended_at - APART_S
 
 
 def ceiling(published: int) -> int:
-    """How many cutouts may go at once without being asked for."""
+    """Return the number of cutouts that may go at once without a request."""
     return max(_ALWAYS_ALLOWED, published * _ALLOWED_PERCENT // 100)
 
 
 def excess(count: int, published: int, allowed: int) -> str:
     """
-    Why so many may not go; empty if they may.
+    Return the reason why so many may not go; empty if they may.
 
     Args:
         count: cutouts that would go.
-        published: cutouts on show, those among them.
-        allowed: what was asked for, for this once.
+        published: published cutouts, including these.
+        allowed: number that a person allowed for this run.
     """
     most = ceiling(published)
     if count <= max(most, allowed):
@@ -88,12 +88,12 @@ def excess(count: int, published: int, allowed: int) -> str:
 
 def plan_deletion(entry: Entry, *, exists: bool, name_is_taken: bool, digest: str | None) -> tuple[Action, str]:
     """
-    What to do with one cutout, and why.
+    Return the action for one cutout, and its reason.
 
     Args:
         entry: an item that is due.
-        exists: whether its source has it after all, asked for directly.
-        name_is_taken: whether a listed item has a cutout of this name.
+        exists: True if a direct query shows that its source still has it.
+        name_is_taken: True if a listed item has a cutout of this name.
         digest: of the bytes that have the name of its cutout; None if there are none.
     """
     if exists:
@@ -108,10 +108,10 @@ def plan_deletion(entry: Entry, *, exists: bool, name_is_taken: bool, digest: st
 
 
 def trash_name(output_name: str, now: float) -> str:
-    """Where a cutout goes that is moved at this epoch second."""
+    """Return the name in the trash for a cutout that is moved at this epoch second."""
     return f"{TRASH}/{datetime.fromtimestamp(now, UTC).date().isoformat()}/{output_name}"
 
 
 def output_name_of(name_in_trash: str) -> str:
-    """The name that it had before."""
+    """Return the output name of a cutout before it was moved to the trash."""
     return name_in_trash.split("/", 2)[2]

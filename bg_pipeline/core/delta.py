@@ -1,4 +1,4 @@
-"""Listing against manifest: which items need work, and why."""
+"""Compare the listing with the manifest: find the items that need work, each with its reason."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -16,14 +16,14 @@ WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.SKIPPED, Reason.DEL
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Names of the cuts and renditions that a recipe accepts an item to be published from."""
+    """Names of the cuts and renditions that a recipe accepts for a published item."""
 
     cuts: tuple[str, ...]
-    """Digests of the cuts, in order of preference: a new purchase is made under the first, any of them will do."""
+    """Digests of the cuts, in order of preference: any is accepted, a new purchase uses the first."""
     renditions: tuple[str, ...]
-    """Digests of the rendition: the present renderer's first, then those that may stay as they are."""
+    """Digests of the rendition: first those of the present renderer, then older ones that may stay."""
     first: tuple[str, ...]
-    """Those of `cuts` that name the first cut, the one that would be bought."""
+    """The digests in `cuts` that name the first cut, the one to buy."""
 
     @classmethod
     def of(cls, recipe: Recipe, *, rerender: bool = False) -> "Goal":
@@ -31,8 +31,8 @@ class Goal:
         Collect the names that a recipe accepts.
 
         Args:
-            recipe: what is wanted.
-            rerender: accept only what the present renderer made.
+            recipe: the wanted recipe.
+            rerender: accept only outputs of the present renderer.
         """
         cuts = tuple(digest for cut in recipe.accepted for digest in cut.digests)
         rendition = recipe.rendition
@@ -40,30 +40,30 @@ class Goal:
 
 
 class Candidate(NamedTuple):
-    """An entry that is not as it should be."""
+    """An entry that is not up to date."""
 
     entry: Entry
     change: Change
-    """Still without price and twins."""
+    """The change, still without its price and without comparison to other items."""
     accepted: tuple[str, ...]
-    """Purchases of its bytes that the recipe accepts, in order of preference; none where nothing is to be done."""
+    """Accepted purchases of its bytes, in order of preference; empty where there is nothing to do."""
     stem: str
-    """The output name that it would get if no other item had it; empty if it has one or needs none."""
+    """Its preferred output name without extension; empty if it has one already or needs none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of each entry without the others."""
+    """The state of each entry, judged without the others."""
 
     candidates: tuple[Candidate, ...]
-    """In key order."""
+    """Candidates in key order."""
     unchanged: int
     goal: Goal
     missing_outputs: Container[str] = frozenset()
 
     @property
     def purchase_ids(self) -> list[str]:
-        """Every purchase that could serve a candidate, each once."""
+        """Return every purchase that could serve a candidate, each once."""
         found: dict[str, None] = {}
         for entry, change, accepted, _ in self.candidates:
             if accepted:
@@ -76,33 +76,33 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What the next sync would do."""
+    """The work of the next sync."""
 
     changes: tuple[Change, ...]
     unchanged: int
     collisions: Mapping[str, str]
-    """Key to the output stem it got because its plain one is another item's, too long, or would be hidden."""
+    """Key to its output stem, where the plain stem is another item's, too long, or would be hidden."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many listed keys are in each class; `deleted` counts keys that were listed before."""
+        """Count the listed keys in each class; `deleted` counts keys that were listed before."""
         found = Counter(change.reason for change in self.changes)
         found[Reason.UNCHANGED] = self.unchanged
         return {reason.value: found[reason] for reason in Reason} | {"collision": len(self.collisions)}
 
     @property
     def work(self) -> tuple[Change, ...]:
-        """The changes that the next sync carries out."""
+        """Return the changes that the next sync carries out."""
         return tuple(c for c in self.changes if c.reason in WORK_REASONS and not c.held)
 
     @property
     def requested(self) -> tuple[Change, ...]:
-        """The part of `work` that the run which was asked has to claim itself: it is not recorded as pending."""
+        """Return the part of `work` that is not recorded as pending: the requested run claims it itself."""
         return tuple(c for c in self.changes if c.on_request)
 
     @property
     def held(self) -> tuple[Change, ...]:
-        """Purchases that wait to be asked for."""
+        """Return purchases that wait for a person's request."""
         return tuple(c for c in self.changes if c.held)
 
     @property
@@ -115,7 +115,7 @@ class Delta:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A line for each class that has items: how many, what is to buy, for how much, and an example of why."""
+        """Return a row for each class with items: their number, the purchases, the price and an example reason."""
         found = []
         for reason in Reason:
             changes = [c for c in self.changes if c.reason is reason]
@@ -133,7 +133,7 @@ class Delta:
         return found
 
     def by_collection(self) -> dict[str, list[Change]]:
-        """The work of each collection."""
+        """Return the work of each collection."""
         found: dict[str, list[Change]] = {}
         for change in self.work:
             found.setdefault(change.collection, []).append(change)
@@ -142,9 +142,9 @@ class Delta:
 
 def is_up_to_date(entry: Entry, goal: Goal) -> bool:
     """
-    Whether source and recipe are as published, so that nothing has to be done but see that the output is there.
+    Return True if source and recipe are as published. Then only the existence of the output needs a check.
 
-    `manifest.items` says the same in SQL, so that a million such rows never become objects.
+    `manifest.items` has the same rule in SQL, so that a million such rows never become objects.
     """
     shown = entry.published
     return (
@@ -160,9 +160,9 @@ def is_up_to_date(entry: Entry, goal: Goal) -> bool:
 
 def cut_of(entry: Entry, goal: Goal) -> str:
     """
-    Digest of the cut that a pending item waits for; empty if the recipe has changed since.
+    Return the digest of the cut that a pending item waits for; empty if the recipe has changed since.
 
-    A cut that is not of the recipe is the published one, to be restored from its master and never to be bought.
+    A cut outside the recipe is the published one: it is restored from its master and never bought.
     """
     for cut in goal.cuts:
         if entry.purchase_id == purchase_id(entry.content_hash, cut):
@@ -177,7 +177,7 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
     entry: Entry, goal: Goal, *, output_missing: bool
 ) -> tuple[Reason, str]:
     """
-    Class and reason of one entry, as far as they are known without the others.
+    Return class and reason of one entry, as far as they are known without the others.
 
         source    published from   state        result
         gone      -                not deleted  DELETED
@@ -238,10 +238,10 @@ def survey(
 
     Args:
         entries: the manifest after a complete scan, in any order.
-        recipe: what is wanted.
-        missing_outputs: keys whose published output is not there.
-        up_to_date: how many more there are that are up to date and have their output.
-        rerender: render again what an older renderer made.
+        recipe: the wanted recipe.
+        missing_outputs: keys whose published output is missing.
+        up_to_date: number of further entries that are up to date and have their output.
+        rerender: render outputs of an older renderer again.
     """
     goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
@@ -275,7 +275,7 @@ def _accepted(entry: Entry, goal: Goal) -> tuple[str, ...]:
 
 
 def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
-    """The purchase that an item is to be published from: the one it has, if that will do; else the preferred one."""
+    """Return the purchase to publish an item from: its present one if accepted, else the preferred one."""
     shown = entry.published
     if shown is not None and shown.content_hash == entry.content_hash and shown.cut_digest in goal.cuts:
         return shown.purchase_id

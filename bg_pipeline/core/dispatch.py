@@ -1,4 +1,4 @@
-"""Whether another run is to be requested for work that is left."""
+"""Decide if another run is requested for work that is left."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ LONGEST_WAIT_S = 3600.0
 
 
 class RunOutcome(StrEnum):
-    """How an earlier run for the same work stands."""
+    """The status of an earlier run for the same work."""
 
     LIVE = "live"
     ENDED = "ended"
     LOST = "lost"
-    """Failed, or its process is gone."""
+    """A run that failed or whose process is gone."""
     CANCELLED = "cancelled"
 
 
@@ -28,12 +28,12 @@ class PreviousRun:
     outcome: RunOutcome
     ended_at: float
     pause: int
-    """Of the gate, when it was requested."""
+    """Pause number of the gate when the run was requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDecision:
-    """Request a run or not, and why."""
+    """The decision to request a run or not, with its reason."""
 
     request: bool
     why: str
@@ -43,21 +43,22 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
     runs: Sequence[PreviousRun], last: Summary | None, pause: int, now: float
 ) -> RunDecision:
     """
-    One run does all that a detection found; what it leaves is requested again when that can help, and ever more slowly.
+    Decide if a run is requested. One run does all work of a detection; a further run for the rest is requested only if
+    that can help, after ever longer waits.
 
         earlier runs for this work     result
         none                           request
-        one lives                      no
-        spent its budget               no: the cap would be none
+        one is alive                   no
+        spent its budget               no: the cap would have no effect
         none since the last pause      request
         the last was cancelled         no: a person wanted that
         the last was lost              request, after a wait
-        paused, or others were at it   request, after a wait
-        ended otherwise                no: only a detection or a person can help what is left
+        paused, or others work on it   request, after a wait
+        ended otherwise                no: only a detection or a person can help the rest
 
     Args:
         runs: for the work of one detection, newest first.
-        last: counters of the last of them that came to its end; None if none did.
+        last: counters of the last of them that completed; None if none did.
         pause: of the gate, which is open.
         now: epoch seconds.
     """
@@ -82,7 +83,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
 
 
 def _another_run_helps(last: Summary | None) -> bool:
-    """Whether the last run paused, left something to another run, or did not tell."""
+    """Return True if the last run paused, left something to another run, or left no counters."""
     if last is None or last.paused or last.busy:
         return True
     return any(failure.cause is Cause.ELSEWHERE for failure in last.failures)

@@ -1,10 +1,10 @@
-"""The formats that a cutout can be published in."""
+"""The formats of published cutouts."""
 
 from enum import StrEnum
 
 
 class Format(StrEnum):
-    """A file format, called as the setting spells it."""
+    """A file format; the value is spelled as in the setting."""
 
     PNG = "png"
     WEBP = "webp"
@@ -12,15 +12,15 @@ class Format(StrEnum):
 
     @property
     def extension(self) -> str:
-        """What a file name ends in, dot included."""
+        """Return the file name extension, with its dot."""
         return f".{self.value}"
 
     @property
     def media_type(self) -> str:
-        """As HTTP writes it."""
+        """Return the media type as HTTP writes it."""
         return "image/jpeg" if self is Format.JPG else f"image/{self.value}"
 
     @property
     def has_alpha(self) -> bool:
-        """Whether it can be transparent, as a master has to be."""
+        """True if the format can be transparent, as a master must be."""
         return self is not Format.JPG

@@ -6,10 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 BALANCE_GOOD_FOR_S = 6 * 3600.0
-"""How long purchases may be counted down from one reading while no other can be had."""
+"""Seconds for which purchases may be counted down from one reading while no new reading is possible."""
 
 FIRST_COOLDOWN_S, LONGEST_COOLDOWN_S = 60.0, 1800.0
-"""How long a service that fails, or refuses the key, is left alone; doubled each time in a row."""
+"""Seconds without requests after a service failed or refused the key; doubled each time in a row."""
 
 
 class GateState(StrEnum):
@@ -18,7 +18,7 @@ class GateState(StrEnum):
 
 
 class GateReason(StrEnum):
-    """Why a gate is closed, or, of an open one, what it still has to prove."""
+    """The reason why a gate is closed; for an open gate, the condition that is not yet cleared."""
 
     NONE = ""
     LOW_CREDITS = "low_credits"
@@ -31,14 +31,14 @@ class GateReason(StrEnum):
 
 
 _TIMED = frozenset({GateReason.BAD_KEY, GateReason.OUTAGE})
-"""Whether these are over cannot be asked: after a while one request finds out."""
+"""Reasons whose end no query can show: after a while one request tests it."""
 
 _MONEY = frozenset({GateReason.LOW_CREDITS, GateReason.NO_CREDITS, GateReason.BALANCE_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether requests may be sent on a vendor account."""
+    """The gate of a vendor account: open if requests may be sent."""
 
     account: str
     state: GateState = GateState.OPEN
@@ -46,7 +46,7 @@ class Gate:
     since: float = 0.0
     """Epoch seconds of the last change of state."""
     pause: int = 0
-    """How many times the gate has closed; names one pause."""
+    """Number of times the gate has closed; identifies one pause."""
     balance: Decimal | None = None
     """Credits at the last reading; None where unknown or not counted."""
     balance_at: float = 0.0
@@ -54,11 +54,11 @@ class Gate:
     until: float = 0.0
     """Epoch seconds from which a closed gate opens by itself; only an outage or a refused key has such a time."""
     trips: int = 0
-    """How many times in a row it closed for that."""
+    """Number of times in a row it closed for an outage or a refused key."""
     why: str = ""
-    """What the service or the person said."""
+    """Explanation in the words of the service or the person."""
     forced_open: bool = False
-    """A person opened it: until the balance is good again, no balance closes it."""
+    """True after a person opened it: until the balance is good again, no balance closes it."""
 
     @property
     def is_open(self) -> bool:
@@ -66,13 +66,13 @@ class Gate:
 
     @property
     def half_open(self) -> bool:
-        """Open again after an outage or a refused key, and nothing has succeeded yet."""
+        """True if it is open again after an outage or a refused key, and no request has succeeded yet."""
         return self.is_open and self.reason in _TIMED
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Credits at which the gate moves. `resume` lies above `low`, so that it does not flap."""
+    """Credits at which the gate closes and opens. `resume` is above `low`, so that it does not flap."""
 
     low: Decimal
     resume: Decimal
@@ -80,7 +80,7 @@ class Thresholds:
 
 def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:
     """
-    The gate after a reading of the balance.
+    Return the gate after a reading of the balance.
 
         gate                              balance     result
         open                              < low       closed: low credits
@@ -90,7 +90,7 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
         closed: low, none, unknown        < resume    closed (unknown: low credits, when below low)
         closed: low, none                 >= resume   open
         closed: unknown                   >= low      open
-        closed: bad key, outage           < low       closed: low credits, but for one that is held open
+        closed: bad key, outage           < low       closed: low credits, unless it is held open
         closed: bad key, outage           >= low      as it was: `on_time` opens it
         closed: quality, by hand          -           as it was: a person opens it
     """
@@ -112,7 +112,7 @@ def _while_open(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float
 
 
 def on_unreadable(gate: Gate, why: str, now: float) -> Gate:
-    """The gate when the balance cannot be read: unknown is neither none nor enough, so it goes on only for a while."""
+    """Return the gate after an unreadable balance: an open gate stays open only for a while."""
     if not gate.is_open or gate.forced_open:
         return gate
     known = gate.balance is not None and now - gate.balance_at <= BALANCE_GOOD_FOR_S
@@ -120,7 +120,7 @@ def on_unreadable(gate: Gate, why: str, now: float) -> Gate:
 
 
 def on_time(gate: Gate, now: float) -> Gate:
-    """The gate as time goes by: after an outage or a refused key it opens, half-open."""
+    """Return the gate at this time: after the cooldown for an outage or a refused key it is half-open."""
     if gate.is_open or gate.reason not in _TIMED or now < gate.until:
         return gate
     return replace(gate, state=GateState.OPEN, since=now)
@@ -128,16 +128,16 @@ def on_time(gate: Gate, now: float) -> Gate:
 
 def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: float = 0.0) -> Gate:
     """
-    The gate after the service refused the account, failed, or delivered less than was paid for.
+    Return the gate after the service refused the account, failed, or delivered less than was paid for.
 
-    A pause that has begun goes on; it only becomes one that needs credits, or a person, where that is so.
+    A pause that has begun continues; its reason may change to one that needs credits or a person.
 
     Args:
         gate: as it is now.
-        reason: what the refusal says.
+        reason: the reason of the refusal.
         why: in the service's words.
         now: epoch seconds.
-        for_s: what the service asked for; a cooldown that grows with `trips` is kept at the least.
+        for_s: seconds that the service asked for; the cooldown that grows with `trips` is the minimum.
     """
     if not gate.is_open:
         harder = gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and reason not in _TIMED
@@ -157,12 +157,12 @@ def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: floa
 
 
 def on_success(gate: Gate) -> Gate:
-    """The gate after a cutout came back: it is no longer half-open."""
+    """Return the gate after a cutout came back: it is no longer half-open."""
     return replace(gate, reason=GateReason.NONE, trips=0, until=0.0, why="") if gate.half_open else gate
 
 
 def by_hand(gate: Gate, state: GateState, why: str, now: float) -> Gate:
-    """The gate as a person sets it. No balance undoes it; an empty account still closes it."""
+    """Return the gate as a person sets it. No balance changes it back; an empty account still closes it."""
     if state is GateState.OPEN:
         return replace(_open(gate, now), forced_open=True, why=why)
     pause = gate.pause + 1 if gate.is_open else gate.pause
@@ -170,12 +170,12 @@ def by_hand(gate: Gate, state: GateState, why: str, now: float) -> Gate:
 
 
 def first_open(gates: Sequence[Gate]) -> Gate:
-    """Of gates in the order in which they are tried: the first that is open, or the first of all."""
+    """Return the first open gate, in the order given; the first of all if none is open."""
     return next((gate for gate in gates if gate.is_open), gates[0])
 
 
 def cooldown_s(trips: int) -> float:
-    """Seconds to leave a service alone after so many failures in a row, at least one."""
+    """Return the seconds without requests after this number of failures in a row, at least one."""
     return min(LONGEST_COOLDOWN_S, FIRST_COOLDOWN_S * 2.0 ** min(trips - 1, 16))
 
 

@@ -1,9 +1,9 @@
 """
-Names of purchases and renditions: digests of explicit, versioned lists of what alters the bytes.
+Names of purchases and renditions: digests of explicit, versioned lists of the values that alter the bytes.
 
-Masters and manifests are found by these names, long after the code that gave them. So nothing here follows the default
-of a setting, a price table or a vendor's limit: each list has its own neutral values, and a name leaves out what is
-neutral. The schemes with the number 1 are frozen.
+Masters and manifests are looked up by these names long after the code has changed. So nothing here uses the default
+of a setting, a price table or a vendor's limit: each list has its own neutral values, and a name leaves these
+out. The schemes with the number 1 are frozen.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=T
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of a value, in hex digits."""
+    """Return the SHA-256 of the canonical JSON of a value, in hex digits."""
     return hashlib.sha256(_encode(value).encode()).hexdigest()
 
 
@@ -26,7 +26,7 @@ CUT: Mapping[str, Any] = {
     "params": {},
     "steps": [],
 }
-"""Scheme cut/2: all that alters what a vendor sells, with the value that a name leaves out."""
+"""Scheme cut/2: all values that alter a vendor's result, each with its neutral value, which a name leaves out."""
 
 RENDITION: Mapping[str, Any] = {
     "format": "png",
@@ -34,7 +34,7 @@ RENDITION: Mapping[str, Any] = {
     "canvas": None,
     "padding": 0.0,
 }
-"""Scheme rendition/2: all that alters what is made of a master, with the value that a name leaves out."""
+"""Scheme rendition/2: all values that alter a rendition, each with its neutral value, which a name leaves out."""
 
 _NAMED_BY_CUT_1 = frozenset({"side_px", "endpoint", "surface", "params", "steps"})
 _NAMED_BY_RENDITION_1 = frozenset({"format", "background", "canvas", "padding"})
@@ -44,17 +44,17 @@ def cut_digests(
     provider: str, values: Mapping[str, Any], *, former: tuple[int, int], neutral: Mapping[str, Any] = CUT
 ) -> tuple[str, ...]:
     """
-    Name a cut under the present scheme, then under older ones.
+    Return the names of a cut under the present scheme, then under older ones.
 
     Args:
         provider: the vendor that sells it.
-        values: by the names of the list; `steps` as pairs of a tool and its parameters.
-        former: longest side in px and most pixels that the older scheme has for it.
-        neutral: the list.
+        values: values by their name in the list; `steps` as pairs of a tool and its parameters.
+        former: longest side in px and most pixels in the older scheme.
+        neutral: the list with its neutral values.
     """
     altered = _altered(values, neutral)
     names = [digest(["cut/2", provider, altered])]
-    if altered.keys() <= _NAMED_BY_CUT_1:  # or the older scheme would call two different cuts the same
+    if altered.keys() <= _NAMED_BY_CUT_1:  # or the older scheme would give two different cuts one name
         names.append(_cut_1(provider, values, former))
     return tuple(names)
 
@@ -63,12 +63,12 @@ def rendition_digests(
     values: Mapping[str, Any], renderer: int, neutral: Mapping[str, Any] = RENDITION
 ) -> tuple[str, ...]:
     """
-    Name a rendition as this renderer makes it, then as older renderers did, then under the older scheme.
+    Return the names of a rendition: for this renderer, for older renderers, then under the older scheme.
 
     Args:
-        values: by the names of the list; `canvas` as a list.
+        values: values by their name in the list; `canvas` as a list.
         renderer: version, from 1.
-        neutral: the list.
+        neutral: the list with its neutral values.
     """
     altered = _altered(values, neutral)
     names = [digest(["rendition/2", version, altered]) for version in range(renderer, 0, -1)]
@@ -82,7 +82,7 @@ def _altered(values: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str,
 
 
 def _cut_1(provider: str, values: Mapping[str, Any], former: tuple[int, int]) -> str:
-    """Scheme cut/1: everything that was on record of a cut, neutral or not, with limits as they were in 2026-11."""
+    """Return the name under scheme cut/1: all values of a cut, neutral or not, with the limits of 2026-11."""
     max_side_px, max_pixels = former
     return digest(
         {

@@ -1,4 +1,4 @@
-"""Item key to collection, partition key and output name."""
+"""Derive the collection, partition key and output name from an item key."""
 
 import hashlib
 import itertools
@@ -11,51 +11,51 @@ from urllib.parse import unquote
 from bg_pipeline.core.formats import Format
 
 _MAX_SEGMENT_BYTES = 200
-"""Most file systems end at 255 bytes a name; marks and the extension need the rest."""
+"""Most file systems allow 255 bytes for a name; marks and the extension need the rest."""
 
 _MAX_STEM_BYTES = 800
-"""S3 ends at 1,024 bytes a key; a prefix, the folder of the trash, marks and the extension need the rest."""
+"""S3 allows 1,024 bytes for a key; a prefix, the folder of the trash, marks and the extension need the rest."""
 
 _EXTENSIONS = tuple(each.extension for each in Format)
-"""What outputs end in."""
+"""File name extensions of outputs."""
 
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.$")
-"""Dagster refuses control characters and `...`; its UI reads `,` and `[a...b]` as selections; the rest is
-what a storage or a browser would trim. `.` alone is the name of the root collection."""
+"""Dagster refuses control characters and `...`; its UI reads `,` and `[a...b]` as selections; a storage or a
+browser would trim the rest. `.` alone is the name of the root collection."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 _NO_NAME = re.compile(r"(^|[/\\])\.{0,2}([/\\]|\Z)")
-"""A part that is no name of a folder or a file."""
+"""A path part that cannot name a folder or a file."""
 
 
 def collection_of(key: str, depth: int) -> str:
-    """The first `depth` folders of a key; `""` for an item that lies in no folder."""
+    """Return the first `depth` folders of a key; `""` for an item in no folder."""
     return "/".join(key.split("/")[:-1][:depth])
 
 
 def encode_partition(collection: str) -> str:
-    """A Dagster partition key; readable, and `decode_partition` gives the collection back."""
+    """Return a readable Dagster partition key; `decode_partition` reverses it."""
     if not collection:
         return "."
     return _ESCAPED.sub(lambda m: "".join(f"%{b:02X}" for b in key_bytes(m[0])), collection)
 
 
 def decode_partition(partition_key: str) -> str:
-    """The collection that a partition key stands for."""
+    """Return the collection of a partition key."""
     return "" if partition_key == "." else unquote(partition_key, errors="surrogateescape")
 
 
 def key_bytes(key: str) -> bytes:
-    """A key as its source spells it: UTF-8, with bytes that are none kept as they are."""
+    """Return a key as bytes, as its source spells it: UTF-8, with invalid bytes unchanged."""
     return key.encode("utf-8", "surrogateescape")
 
 
 def unsafe(key: str) -> str:
     """
-    Why a key may not become a path; empty if it may.
+    Return the reason why a key may not become a path; empty if it may.
 
-    A backslash parts folders on Windows and on the shares it serves, so it does here.
+    A backslash separates folders on Windows and its shares, so it does here.
     """
     if "\0" in key:
         return "its name contains a NUL character"
@@ -70,8 +70,8 @@ def unsafe(key: str) -> str:
 
 def fold(stem: str) -> str:
     """
-    What two output names must differ in: many file systems ignore case and Unicode form, some also dots and spaces
-    at the end of a folder's name.
+    Return the form of an output name that must be unique: many file systems ignore case and Unicode form, some also
+    dots and spaces at the end of a folder's name.
     """
     # A first detection folds hundreds of thousands, and in most there is nothing to normalize.
     folded = stem.lower() if stem.isascii() else _normalized(_normalized(stem).casefold())
@@ -86,7 +86,7 @@ def _normalized(stem: str) -> str:
 
 
 def plain_stem(key: str) -> str:
-    """Folders kept, extension dropped: what a person expects."""
+    """Return the key without its extension, with its folders, as a person expects."""
     folder, slash, name = key.rpartition("/")
     stem, dot, _ = name.rpartition(".")
     return folder + slash + (stem if dot and stem else name)
@@ -94,10 +94,10 @@ def plain_stem(key: str) -> str:
 
 def preferred_stem(key: str) -> str:
     """
-    The plain stem, made fit for every store.
+    Return the plain stem, made valid for every store.
 
-    Over-long parts are cut and marked. A leading dot would hide the output, so `_` comes before it; a folder that is
-    called like an output (`a.png/`) would get into the way of one, so `_` comes after it.
+    Too long parts are cut and marked. A leading dot would hide the output, so `_` comes before it; a folder that is
+    named like an output (`a.png/`) could block that output, so `_` comes after it.
     """
     *folders, name = plain_stem(key).split("/")
     stem = "/".join([*map(_folder, folders), _fit(name)])
@@ -108,12 +108,12 @@ def preferred_stem(key: str) -> str:
 
 
 def marked_stem(key: str) -> str:
-    """The stem of a key whose preferred one is taken."""
+    """Return the stem of a key whose preferred stem is taken."""
     return f"{preferred_stem(key)}~{_mark(key)}"
 
 
 def stems_for(key: str) -> Iterator[str]:
-    """Stems in the order in which they are tried for a key; they depend on nothing but the key, and never end."""
+    """Yield stems for a key in the order of trial, without end; they depend on the key alone."""
     stem = preferred_stem(key)
     yield stem
     yield marked_stem(key)
@@ -126,8 +126,8 @@ def allocate_stems(preferred: Mapping[str, str], taken: Callable[[str], bool]) -
     Give each key an output stem that no other has.
 
     Args:
-        preferred: `preferred_stem` of each key, in key order, so that the outcome does not depend on the listing's.
-        taken: whether a folded stem belongs to another item already; it keeps it.
+        preferred: `preferred_stem` of each key, in key order: the result must not depend on the listing's order.
+        taken: returns True if a folded stem already belongs to another item.
     """
     given: dict[str, str] = {}
     folded: set[str] = set()
@@ -142,16 +142,16 @@ def allocate_stems(preferred: Mapping[str, str], taken: Callable[[str], bool]) -
 
 
 def master_name(purchase_id: str) -> str:
-    """Where the master of a work is stored."""
+    """Return the name under which the master of a purchase is stored."""
     return f"{purchase_id[:2]}/{purchase_id}"
 
 
 def gallery_page(collection: str) -> str:
-    """File name of the before-and-after page of a collection."""
+    """Return the file name of the before-and-after page of a collection."""
     return f"{encode_partition(collection).replace('/', '%2F')}.html"
 
 
-# Many items lie in one folder.
+# Many items are in one folder.
 @lru_cache(1024)
 def _folder(part: str) -> str:
     return _fit(f"{part}_" if part.lower().endswith(_EXTENSIONS) else part)

@@ -1,11 +1,11 @@
 """
-How many requests an account may have in flight, and how many it may send a minute: learned from the answers.
+Limits of an account for requests in flight and requests per minute, learned from the answers.
 
 A state machine: every function takes a state, an event and the time, and returns the next state. The state is plain
 data, so it lives in memory or, for all processes of an account, in the manifest database.
 
-What was answered with success is known to be good. One request at a time goes beyond that; a refusal then tells which
-limit it ran into and where it lies:
+A load that was answered with success is known to be good. One request at a time goes beyond that; a refusal then shows
+which limit it reached, and where it is:
 
     429 with                  in flight      pace            is about
     a long Retry-After        -              -               units a minute
@@ -28,39 +28,39 @@ START = 5
 
 WINDOW_S = 60.0
 SPAN_S = 61.0
-"""What is sent a minute apart may arrive a little less than a minute apart."""
+"""Seconds of a window: requests sent a minute apart may arrive a little less than a minute apart."""
 
 SLOT_S = 130.0
-"""Longer than any POST may take (`net.http.TOTAL_S`), so that only those who died lose their slot."""
+"""Seconds, longer than any POST may take (`net.http.TOTAL_S`), so that only a dead process loses its slot."""
 
 EVENNESS = 0.75
-"""1 spreads units evenly over the window, and never makes up for a moment lost; 0 sends them as a burst."""
+"""1 spreads units evenly over the window and never makes up for lost time; 0 sends them as a burst."""
 
 PROBE_EVERY = 150
-"""Answers between two looks beyond what is known, each of which may cost one refusal: under 1 % of them."""
+"""Answers between two probes beyond the known limit, each of which may cost one refusal: under 1 % of them."""
 
 LONG_S = 2.0
-"""A service that asks for more has run out of units; a slot is free again as soon as an answer is out."""
+"""Seconds; a longer `Retry-After` means no units are left. A slot is free again as soon as an answer is out."""
 
 PROBE_GAP_S = 0.1
-"""Between two requests that go beyond what is known: the refusal of the first should come before the second."""
+"""Seconds between two requests beyond the known limit: the refusal of the first should come before the second."""
 
 PROBE_UNIT_S = 0.25
-"""Per unit while it is looked whether more units a minute are taken."""
+"""Seconds per unit while probing for more units per minute."""
 
 OUTAGE = 10
-"""Failures in a row, of all processes together, after which one request at a time has to do."""
+"""Failures in a row, of all processes together, after which only one request at a time is sent."""
 
 _BUCKETS_PER_S = 4
 _RISE = 0.25
-"""Share of the throughput that further slots promise, which must come true for them to be kept."""
+"""Share of the expected gain in throughput that further slots must reach to be kept."""
 
 
 class Pace(StrEnum):
-    """What is known of units a minute."""
+    """The knowledge about the limit of units per minute."""
 
     FREE = "free"
-    """Never refused: as many as come."""
+    """Never refused: no limit is applied."""
     PACED = "paced"
     """No more than `Limits.units`, spread over the minute."""
     PROBING = "probing"
@@ -75,24 +75,24 @@ class Slot:
     deadline: float
     units: float
     rank: int
-    """How many were in flight with it when it was let in."""
+    """Number in flight with it when it was admitted."""
     window_units: float
-    """Units within a window when it was let in, its own among them."""
+    """Units within a window when it was admitted, including its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is in flight, what was sent lately, and what was learned of one account."""
+    """Requests in flight, units sent lately, and learned limits of one account."""
 
     # in flight
     slots: Mapping[str, Slot] = field(default_factory=dict)
     width: int = START
-    """How many may be."""
+    """Most requests allowed in flight."""
     base: int = 1
-    """How many are known to be taken, and what came of it: answers a second."""
+    """Number in flight known to be accepted, and the throughput with it: answers per second."""
     throughput: float = 0.0
     reached: int = 0
-    """Most that were in flight at this width so far."""
+    """Most requests in flight at this width so far."""
     step: int = START
     patience: int = START
     """Answers at full width before the next raise; `probe_after` where the last one was refused."""
@@ -101,19 +101,19 @@ class Limits:
     streak_s: float = 0.0
     failures: int = 0
     alert: int = 0
-    """Answers for which another refusal without a visible cause is taken for a lowered limit."""
+    """Answers during which another refusal without a visible cause counts as a lowered limit."""
     blame_width: bool = False
-    """Or else units a minute: in turn, until there are no more refusals."""
+    """True to blame the width, False to blame units per minute: in turn, until there are no more refusals."""
     # a minute
     sent: tuple[tuple[int, float], ...] = ()
-    """Units sent, by quarter of an epoch second; refused ones are taken out again."""
+    """Units sent, by quarter of an epoch second; refused ones are removed."""
     pace: Pace = Pace.FREE
     units: float = 0.0
-    """Most units known to be taken within a window."""
+    """Most units known to be accepted within a window."""
     told: bool = False
-    """The service names its limit, so none is looked for."""
+    """True if the service names its limit, so there is no probing."""
     answers: int = 0
-    """Answers at full pace since the last refusal, and how many it takes to look for more."""
+    """Answers at full pace since the last refusal, and the number that starts a probe for more."""
     look_after: int = PROBE_EVERY
     next_at: float = 0.0
     """Epoch second before which nothing is sent."""
@@ -125,7 +125,7 @@ class Limits:
 
 
 def limits_from(found: Mapping[str, Any] | None) -> Limits:
-    """What `as_json` gave; the first state for None, and for what another version of this module left."""
+    """Restore the state from `as_json`; the first state for None and for data of another version of this module."""
     if found is None:
         return Limits()
     try:
@@ -138,18 +138,18 @@ def limits_from(found: Mapping[str, Any] | None) -> Limits:
 
 def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tuple[Limits, float]:
     """
-    Let a request in, or say how long to wait.
+    Admit a request, or return the time to wait.
 
     Args:
         state: as it is now.
         token: names the request in the events to come.
-        units: what it counts for.
+        units: the units that it counts for.
         ceiling: most in flight that the settings allow.
         now: epoch seconds.
 
     Returns:
-        The state, and the seconds to wait. Zero: it is let in. Otherwise it is not, and the state is the same but for
-        what ran out; an answer to another request may end the wait earlier.
+        The state, and the seconds to wait. Zero: it is admitted. Otherwise it is not, and only what
+        has expired changes in the state; an answer to another request may end the wait earlier.
     """
     state = _without_what_ran_out(state, now)
     in_flight, sent = len(state.slots), sum(count for _, count in state.sent)
@@ -174,7 +174,7 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
 
 
 def succeeded(state: Limits, token: str, rate: RateFacts | None, ceiling: int, now: float) -> Limits:
-    """It was answered with success, and maybe with the account's rate limit."""
+    """Record an answer with success, and possibly with the account's rate limit."""
     slot = state.slots.get(token)
     if slot is None:
         return state
@@ -185,7 +185,7 @@ def succeeded(state: Limits, token: str, rate: RateFacts | None, ceiling: int, n
 
 
 def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFacts | None, now: float) -> Limits:
-    """It was answered with 429."""
+    """Record an answer with 429."""
     slot = state.slots.get(token)
     if slot is None:
         return state
@@ -195,7 +195,7 @@ def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFa
     state = _heard(state, rate, now)
     long = retry_after_s is not None and retry_after_s > LONG_S
     if not long and most > state.base:
-        # A late answer to a look that is over says nothing new.
+        # A late answer to a finished probe gives no new information.
         return _narrow(state, most - 1) if state.width > state.base else state
     at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
     if long or (at_pace and state.pace is Pace.PROBING):
@@ -208,7 +208,7 @@ def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFa
 
 
 def failed(state: Limits, token: str) -> Limits:
-    """It failed, or its end is not known; after an outage the climb begins again from one."""
+    """Record a failure or an unknown end; after an outage the width grows again from one."""
     if token not in state.slots:
         return state
     failures = state.failures + 1
@@ -217,7 +217,7 @@ def failed(state: Limits, token: str) -> Limits:
 
 
 def released(state: Limits, token: str) -> Limits:
-    """It ended in a way that tells nothing of limits."""
+    """Record an end that gives no information on limits."""
     return replace(state, slots=_without(state.slots, token))
 
 

@@ -1,4 +1,4 @@
-"""Tell what a file is by its first bytes: names lie."""
+"""Detect a file's media type from its first bytes: names can be wrong."""
 
 from bg_pipeline.core.formats import Format
 
@@ -13,7 +13,7 @@ _MAGIC = (
 
 
 def sniff(head: bytes) -> str:
-    """Return the media type of a picture that this package can read; empty for anything else."""
+    """Return the media type of a picture that this package can read; empty for any other file."""
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
             return media_type

@@ -1,4 +1,4 @@
-"""Two sorted streams side by side, in constant memory."""
+"""Merge two sorted streams in constant memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -13,10 +13,10 @@ def merge_join(
     """
     Pair the elements of two streams that share a key; an element alone comes with None.
 
-    One flat loop, because it is walked a million times a night.
+    One flat loop, because it runs a million times a night.
 
     Raises:
-        ValueError: a stream is not strictly ascending. Going on would take what is there for missing.
+        ValueError: a stream is not strictly ascending. Continuing would treat existing items as missing.
     """
     lefts, rights = iter(left), iter(right)
     a, b = next(lefts, None), next(rights, None)

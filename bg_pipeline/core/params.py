@@ -1,4 +1,4 @@
-"""Which of a vendor's parameters may be passed through, and why others may not."""
+"""Check which of a vendor's parameters may be passed through."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ COLOURS = "the answer would not show what was sent, and be refused after it was 
 
 
 def refusal(vendor: Vendor, variant: str, params: Mapping[str, str]) -> str:
-    """Why these cannot be passed through; empty if they can. Unknown names can: vendors add new ones."""
+    """Return the reason not to pass these through; empty if none. Unknown names pass: vendors add new ones."""
     refused = vendor.variants[variant].refused
     if refused is None:
         return f"{vendor.name} takes no parameters" if params else ""

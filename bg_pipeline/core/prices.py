@@ -1,4 +1,4 @@
-"""What a cut costs, and whether an answer is what was paid for."""
+"""Compute the price of a cut, and detect answers of a lower tier."""
 
 from decimal import Decimal
 
@@ -11,12 +11,12 @@ PREVIEW_PIXELS = 250_000
 
 def credits_for_stage(vendor: Vendor, stage: Cut, pixels: int | None) -> Decimal:
     """
-    Price of the one POST that makes a stage (`Cut.stages`) of what came before it, in credits.
+    Return the price in credits of the one POST that makes a stage (`Cut.stages`) from the previous one.
 
     Args:
-        vendor: who sells it.
+        vendor: the vendor that sells it.
         stage: the cut alone, or with its tools so far.
-        pixels: of the picture that is sent; None before it was looked at, and then the most that it can cost.
+        pixels: pixels of the picture to send; None where unknown, which gives the highest possible price.
     """
     each = vendor.variants[stage.variant].credits
     tier = vendor.tiers.get(stage.params.get("size", ""))
@@ -28,19 +28,19 @@ def credits_for_stage(vendor: Vendor, stage: Cut, pixels: int | None) -> Decimal
 
 
 def credits_for(vendor: Vendor, cut: Cut, pixels: int | None) -> Decimal:
-    """Price of one whole purchase, its further tools included; `pixels` as in `credits_for_stage`."""
+    """Return the price of one whole purchase, with its further tools; `pixels` as in `credits_for_stage`."""
     return sum((credits_for_stage(vendor, stage, pixels) for stage in cut.stages), Decimal(0))
 
 
 def downgrade(expected: Decimal, charged: Decimal | None, sent_pixels: int, got_pixels: int | None) -> str:
     """
-    Why an answer is of a lower tier than was asked for; empty if nothing says so.
+    Return the reason to think that an answer is of a lower tier than requested; empty if there is none.
 
     Args:
         expected: credits that the tier costs.
-        charged: what the vendor says that it charged, if it does. Nothing at all is a free call, not a lower tier.
-        sent_pixels: of the picture that was sent, which fits into the tier.
-        got_pixels: of the answer, if the vendor says so.
+        charged: credits charged, if the vendor states them. Zero is a free call, not a lower tier.
+        sent_pixels: pixels of the picture that was sent, which fits into the tier.
+        got_pixels: pixels of the answer, if the vendor states them.
     """
     if got_pixels is not None and got_pixels < sent_pixels:
         return f"{got_pixels:,} pixels came back for {sent_pixels:,}"
@@ -53,14 +53,14 @@ def quote(
     vendor: Vendor, cut: Cut, purchases: int, balance: Decimal | None, low: Decimal
 ) -> dict[str, float | bool | None]:
     """
-    What so many purchases cost as an upper bound, in types that JSON has.
+    Return an upper bound of the cost of this number of purchases, in JSON types.
 
     Args:
-        vendor: who sells.
-        cut: what is bought.
-        purchases: how many.
-        balance: credits left; None where unknown, and then it is unknown whether it is enough.
-        low: what has to be left afterwards.
+        vendor: the vendor that sells.
+        cut: the cut to buy.
+        purchases: number of purchases.
+        balance: credits left; None where unknown: then the result does not say if they are enough.
+        low: credits that must be left afterwards.
     """
     each = vendor.variants[cut.variant].price.usd_per_credit
     needed = credits_for(vendor, cut, None) * purchases

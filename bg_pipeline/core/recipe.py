@@ -1,4 +1,4 @@
-"""Everything that alters an output: the cut that is bought, and the rendition that is free."""
+"""All values that alter an output: the cut, which is bought, and the rendition, which is free."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from bg_pipeline.core.formats import Format
 
 RENDERER = 1
 """
-Version of what makes a rendition of a master.
+Version of the renderer, which makes a rendition from a master.
 
-Raise it when the same master and the same rendition yield other bytes. What is rendered next is made by the new one;
-what is published stays until a person asks for it, because each output is a write.
+Raise it when the same master and the same rendition yield other bytes. New outputs then use the new renderer;
+published outputs stay until a person asks for new ones, because each output is a write.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One more tool of the same vendor, applied to what came before it."""
+    """A further tool of the same vendor, applied to the previous result."""
 
     name: str
     params: Mapping[str, str] = field(default_factory=dict)
@@ -26,29 +26,29 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One kind of purchase. Whatever alters its bytes is part of its digest."""
+    """One kind of purchase. Every value that alters its bytes is part of its digest."""
 
     provider: str
     side_px: int
-    """Longest side as it was asked for; larger pictures are shrunk before they are sent."""
+    """Requested longest side; larger pictures are shrunk before they are sent."""
     endpoint: str = ""
-    """Host, where it is not the vendor's own: what a sandbox cut must not pass for bought."""
+    """Host, where it is not the vendor's own: a sandbox cut must not count as bought."""
     variant: str = ""
-    """Which of a vendor's public APIs, where it has several: they differ in price and in what comes back."""
+    """The vendor's public API, where it has several: they differ in price and in their results."""
     params: Mapping[str, str] = field(default_factory=dict)
-    """Form fields passed to the vendor as they are, the size tier among them."""
+    """Form fields passed to the vendor unchanged, including the size tier."""
     tools: tuple[Tool, ...] = ()
     """Tools that follow the cut, each a purchase of its own."""
     vendor_side_px: int = 0
-    """Longest side that the vendor takes; 0: no limit. Follows from the rest, so it is no part of the digest."""
+    """Longest side that the vendor accepts; 0: no limit. Follows from the rest, so it is not part of the digest."""
     max_pixels: int = 0
-    """Most pixels that are sent: what the size tier gives back; 0: no limit. No part of the digest either."""
+    """Most pixels to send, as many as the size tier returns; 0: no limit. Not part of the digest either."""
     former: tuple[int, int] | None = None
-    """Longest side and most pixels as the older name has them: see `Vendor.former`. None: just what was asked for."""
+    """Longest side and most pixels in the older name: see `Vendor.former`. None: the requested values."""
 
     @property
     def max_side_px(self) -> int:
-        """Longest side that is sent."""
+        """Longest side of the picture to send."""
         return min(self.side_px, self.vendor_side_px or self.side_px)
 
     @property
@@ -58,7 +58,7 @@ class Cut:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Every name that this cut has or had: the present one, then those of older schemes."""
+        """All names of this cut: the present one, then those of older schemes."""
         return identity.cut_digests(
             self.provider,
             {
@@ -73,7 +73,7 @@ class Cut:
 
     @property
     def stages(self) -> tuple["Cut", ...]:
-        """All purchases, in this order: the cut alone, then with each further tool; the last is all of it."""
+        """All purchases, in this order: the cut alone, then with each further tool; the last is the complete cut."""
         return tuple(replace(self, tools=self.tools[:count]) for count in range(len(self.tools) + 1))
 
 
@@ -83,7 +83,7 @@ AS_IT_IS = Cut("none", 0)
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One way to make an output of a master, locally and free."""
+    """One way to make an output from a master, locally and free."""
 
     format: Format = Format.PNG
     background: str = ""
@@ -95,28 +95,28 @@ class Rendition:
 
     @property
     def digest(self) -> str:
-        """Name of what the present renderer makes: 64 hex digits."""
+        """Name of the present renderer's result: 64 hex digits."""
         return self.digests[0]
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Every name that a published output may carry and be accepted as this rendition, the present one first."""
+        """All names of a published output that are accepted as this rendition, the present one first."""
         return rendition_digests(self, RENDERER)
 
     @property
     def present_digests(self) -> tuple[str, ...]:
-        """Those of `digests` that name what the present renderer makes."""
+        """The digests in `digests` that name the present renderer's result."""
         return present_digests(self, RENDERER)
 
 
 def present_digests(rendition: Rendition, renderer: int) -> tuple[str, ...]:
-    """Names of what this renderer makes. The older scheme named none: the first renderer made what has its names."""
+    """Return the names of this renderer's result. Names of the older scheme always mean the first renderer."""
     names = rendition_digests(rendition, renderer)
     return names if renderer == 1 else names[:1]
 
 
 def rendition_digests(rendition: Rendition, renderer: int) -> tuple[str, ...]:
-    """Name a rendition as this renderer makes it, then as older renderers and the older scheme called it."""
+    """Return the names of a rendition: for this renderer, then for older renderers and the older scheme."""
     return identity.rendition_digests(
         {
             "format": rendition.format,
@@ -130,30 +130,30 @@ def rendition_digests(rendition: Rendition, renderer: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Cuts in the order in which they are tried, and a rendition of whichever was made."""
+    """Cuts in the order of trial, and a rendition of the one that was made."""
 
     cuts: tuple[Cut, ...]
     rendition: Rendition
     keep_cutouts: bool = True
-    """A picture that is cut out already is published as it is, unpaid."""
+    """True to publish a picture that is already a cutout unchanged and unpaid."""
 
     @property
     def cut(self) -> Cut:
-        """The one that is wanted; the others are for when its vendor cannot."""
+        """The preferred cut; the others serve when its vendor cannot."""
         return self.cuts[0]
 
     @property
     def accepted(self) -> tuple[Cut, ...]:
-        """Cuts that a published cutout may come from and be as this recipe wants it."""
+        """Cuts that this recipe accepts for a published cutout."""
         return (*self.cuts, AS_IT_IS) if self.keep_cutouts else self.cuts
 
 
 def digest_of(data: bytes) -> str:
-    """Content hash: SHA-256 in hex digits."""
+    """Return the content hash: SHA-256 in hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def purchase_id(content_hash: str, cut_digest: str) -> str:
-    """Name of one purchase: 64 hex digits, the same for the same bytes cut the same way."""
+    """Return the name of one purchase: 64 hex digits, equal for equal bytes and equal cuts."""
     # `identity.digest` of the two, written out: a first detection names a million, and JSON would be most of its time.
     return hashlib.sha256(f'["{content_hash}","{cut_digest}"]'.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The values that everything else passes around."""
+"""The values that all other modules exchange."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Reason(StrEnum):
-    """Why an item is, or is not, part of a delta. Every listed key has exactly one."""
+    """The reason why an item is, or is not, part of a delta. Every listed key has exactly one."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -22,7 +22,7 @@ class Reason(StrEnum):
 
 
 class State(StrEnum):
-    """Where an item stands."""
+    """The processing state of an item."""
 
     PUBLISHED = "published"
     PENDING = "pending"
@@ -37,17 +37,17 @@ class Listed(NamedTuple):
 
     key: str
     fingerprint: str
-    """Opaque to all but its source; equal means probably unchanged. Empty means: hash it."""
+    """Opaque outside its source; equal means probably unchanged. Empty means: hash it."""
     size_bytes: int
     settled: bool = True
-    """False while it may still be written to: it is there, and left alone until the next look."""
+    """False while it may still be written to: it exists, and is left alone until the next scan."""
     modified_at: float | None = None
     """Epoch second of its last change by the source's clock; None where its fingerprint cannot go stale in a tick."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the last look at one item found."""
+    """The result of the last scan of one item."""
 
     key: str
     collection: str
@@ -55,27 +55,27 @@ class Observation:
     content_hash: str
     size_bytes: int
     media_type: str
-    """By the first bytes, never by the name. Empty: no picture that can be read."""
+    """Media type by the first bytes, never by the name. Empty: not a readable picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the cutout on show was made from."""
+    """The origin of a published cutout."""
 
     purchase_id: str
     cut_digest: str
     rendition_digest: str
     output_name: str
-    """Empty once its cutout went to the trash, or its name to another item."""
+    """Output name; empty once its cutout went to the trash, or its name to another item."""
     output_digest: str
     content_hash: str
-    """Of the bytes that were cut out."""
+    """Hash of the source bytes that were cut out."""
 
 
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
 @dataclass(slots=True, unsafe_hash=True)
 class Entry:
-    """One item in the manifest: what was seen, what is published, where it stands."""
+    """One item in the manifest: its last observation, its published cutout and its state."""
 
     key: str
     collection: str
@@ -87,17 +87,17 @@ class Entry:
     """Its class in the delta that it was last part of; None before the first."""
     detail: str = ""
     purchase_id: str = ""
-    """The work that `state` speaks of."""
+    """The purchase that `state` refers to."""
     stem: str = ""
     """Output name without its extension; kept for life once given."""
     absent: bool = False
-    """The last complete listing did not have it."""
+    """True if the last complete listing did not have it."""
     published: Published | None = None
     published_at: float | None = None
     absent_since: float | None = None
-    """Epoch second of the first complete listing without it; None while it is there, or to be kept for good."""
+    """Epoch second of the first complete listing without it; None while listed, or if its cutout is kept for good."""
     trash_name: str = ""
-    """Where its cutout lies in the trash, or is being moved to."""
+    """Name of its cutout in the trash, also while it is being moved there."""
     trashed_at: float | None = None
     revision: int = 0
     """Version of its row; grows with every write of state, name or publication."""
@@ -116,21 +116,21 @@ class Change:
     """Its state once the delta is recorded; None leaves the state as it is."""
     purchase_id: str = ""
     credits: Decimal = Decimal(0)
-    """What the purchase will cost; zero where nothing has to be bought."""
+    """Price of the purchase; zero where nothing has to be bought."""
     purchase: bool = False
     held: bool = False
-    """A purchase that waits to be asked for."""
+    """True for a purchase that waits for a person's request."""
     on_request: bool = False
-    """A purchase that only a changed recipe asks for, and a person: the run that was asked claims it, nothing is
-    recorded as pending."""
+    """True for a purchase that only a changed recipe needs and a person requested: the requested run claims it,
+    nothing is recorded as pending."""
     stem: str = ""
     renamed_from: str = ""
     revision: int = 0
-    """Version of the item's row that this was decided on; a newer row is left as it is."""
+    """Version of the item's row that this decision used; a newer row is left unchanged."""
 
 
 class AttemptState(StrEnum):
-    """What became of one POST."""
+    """The outcome of one POST."""
 
     INTENT = "intent"
     CHARGED = "charged"
@@ -141,7 +141,7 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One POST, written down before it is sent."""
+    """One POST, recorded before it is sent."""
 
     id: int
     purchase_id: str
@@ -153,26 +153,26 @@ class Attempt:
     ended_at: float | None = None
     detail: str = ""
     answer: str = ""
-    """What the service sent with a refusal, scrubbed and capped."""
+    """The service's text with a refusal, scrubbed and capped."""
     request_id: str = ""
     item_key: str = ""
-    """The item it was sent for; others may share the work."""
+    """The item it was sent for; others may share the purchase."""
     collection: str = ""
     run: str = ""
-    """Who spent it: the name that the cap of a run is counted under."""
+    """Name of the run that spent it; the run's cap is counted under this name."""
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent."""
     cut_digest: str = ""
 
     @property
     def credits_wasted(self) -> Decimal:
-        """What was charged without a cutout to show for it."""
+        """Credits that were charged without yielding a cutout."""
         return self.credits_charged if self.state is AttemptState.UNUSABLE else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Attempts with one end, added up."""
+    """Sums over attempts with the same outcome."""
 
     attempts: int = 0
     credits_expected: Decimal = Decimal(0)
@@ -181,15 +181,15 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """A paid result that was checked and stored; its work is never bought again."""
+    """A paid result that was checked and stored; its purchase is never repeated."""
 
     purchase_id: str
     digest: str
     width_px: int
-    """0 where its decoder died, so that it could not be looked at."""
+    """0 where its decoder died, so that it could not be inspected."""
     height_px: int
     suspicion: str = ""
-    """Why a person should look before it is published; empty for a sound one."""
+    """Reason why a person should look before it is published; empty for a sound one."""
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent for it: the same picture saved again is the same purchase."""
     cut_digest: str = ""
@@ -197,7 +197,7 @@ class Master:
 
 @dataclass(frozen=True, slots=True)
 class RateFacts:
-    """What an answer tells of the account's rate limit (`X-RateLimit-*`)."""
+    """The account's rate limit according to an answer (`X-RateLimit-*`)."""
 
     limit_units: float
     remaining_units: float
@@ -207,7 +207,7 @@ class RateFacts:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do alone what has this name, until it expires."""
+    """The exclusive right to the activity of this name, until it expires."""
 
     name: str
     owner: str

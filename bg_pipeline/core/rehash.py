@@ -1,4 +1,4 @@
-"""Which part of the catalogue is hashed again although nothing looks changed."""
+"""Choose the part of the catalogue to hash again although nothing looks changed."""
 
 from dataclasses import dataclass
 from zlib import crc32
@@ -14,27 +14,27 @@ class Slice:
     of: int
 
     def holds(self, key: bytes) -> bool:
-        """Depends on the key alone, so that as many slices as there are hold every key once."""
+        """Return True if the key is in this slice. Only the key decides, so that each is in exactly one slice."""
         return crc32(key) % self.of == self.number
 
 
 def day_of(now: float) -> int:
-    """Days since the epoch, UTC."""
+    """Return the days since the epoch, UTC."""
     return int(now // _DAY_S)
 
 
 def due_slice(nights: int, now: float, last: tuple[int, int] | None) -> Slice | None:
     """
-    The slice that is to be hashed at this moment.
+    Return the slice to hash now.
 
     Args:
-        nights: in how many nights the whole catalogue is to be hashed once; 0 for never.
+        nights: number of nights in which the whole catalogue is hashed once; 0 for never.
         now: epoch second.
         last: day and number of the last one that was finished; None before the first.
 
     Returns:
-        The one after the last, whatever the date: counted by the calendar, a schedule that leaves out Sundays would
-        never get to Sunday's. None if one was finished today.
+        The slice after the last one, independent of the date: by the calendar, a schedule without Sundays would
+        never reach Sunday's slice. None if one was finished today.
     """
     if not nights or (last is not None and last[0] == day_of(now)):
         return None

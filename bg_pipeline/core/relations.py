@@ -1,4 +1,4 @@
-"""What the changes of a delta have to do with each other: twins, renames, purchases with their price, output names."""
+"""Relate the changes of a delta to each other: twins, renames, purchases with their price, output names."""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,12 +27,12 @@ def price(
 
     Args:
         found: `survey` of the same entries.
-        price: credits for buying the cut of an entry.
+        price: returns the credits for the cut of an entry.
         bought: purchases that have a master.
         publishing_keys: purchase to a listed key that is published from it.
-        taken: whether a folded stem is a listed item's.
-        apply_recipe_change: buy what only the recipe asks for; otherwise it is held.
-        recipe_change_limit: purchases of that kind; those published longest ago come first. None for all.
+        taken: returns True if a folded stem belongs to a listed item.
+        apply_recipe_change: make purchases that only the recipe needs; otherwise they are held.
+        recipe_change_limit: purchases of that kind; the oldest publications come first. None for all.
 
     Returns:
         Changes in key order. Each purchase is made for the first key that needs it, and is free for the others.
@@ -59,7 +59,7 @@ def price(
                 if held and (restored := _restored(item, found, bought)):
                     item.change = replace(restored, stem=stem)
                     continue
-                # An item without a cutout of its own cannot stay as it is: it is pending like any other.
+                # An item without a cutout of its own cannot stay unchanged: it is pending like any other.
                 on_request = recut and change.purchase_id in asked and item.entry.published is not None
                 change = replace(
                     change,
@@ -84,17 +84,17 @@ def price(
 
 @dataclass(slots=True)
 class _Related:
-    """An entry with what is known of it so far, and the entry that it was renamed from."""
+    """An entry with its decisions so far, and the entry that it was renamed from."""
 
     entry: Entry
     change: Change
     stem: str
-    """As of `Candidate`."""
+    """Stem as in `Candidate`."""
     before: Entry | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, bought: Container[str]) -> "_Related":
-        """Its purchase is the first accepted one that has a master; if none has, that of the first cut."""
+        """Choose the first accepted purchase that has a master; if none has, that of the first cut."""
         entry, change, accepted, stem = candidate
         if accepted and change.purchase_id not in bought:
             best = next((purchase for purchase in accepted if purchase in bought), accepted[0])
@@ -108,7 +108,7 @@ class _Related:
         return self.before or self.entry
 
     def only_the_cut_differs(self, goal: Goal) -> bool:
-        """Whether the same bytes are published, cut in a way that will not do, and this cut was not asked for yet."""
+        """Return True if the same bytes are published with a cut not accepted, and this cut was not requested yet."""
         if self.change.reason is Reason.UNFINISHED and self.entry.purchase_id in {
             purchase_id(self.entry.content_hash, cut) for cut in goal.first
         }:
@@ -118,7 +118,7 @@ class _Related:
 
 
 def _find_renames(related: Sequence[_Related]) -> None:
-    """A new key for the bytes of one that went is a rename, which uses up the key that went."""
+    """Find renames: a new key with the bytes of a vanished key. Each vanished key serves one rename."""
     vanished: dict[str, Entry] = {}
     for item in related:
         if item.change.reason is Reason.DELETED:
@@ -130,7 +130,7 @@ def _find_renames(related: Sequence[_Related]) -> None:
 
 
 def _waiting(related: Iterable[_Related], goal: Goal, bought: Container[str]) -> dict[str, tuple[float, bytes]]:
-    """Purchases that only the recipe asks for, with what they are sorted by: oldest cutout first."""
+    """Return purchases that only the recipe needs, with their sort key: oldest cutout first."""
     found: dict[str, tuple[float, bytes]] = {}
     for item in related:
         work = item.change.purchase_id
@@ -141,7 +141,7 @@ def _waiting(related: Iterable[_Related], goal: Goal, bought: Container[str]) ->
 
 
 def _restored(item: _Related, found: Survey, bought: Container[str]) -> Change | None:
-    """A held item whose output was lost gets it back as it was; the new cut is held again by the next delta."""
+    """Restore the lost output of a held item unchanged; the next delta holds the new cut again."""
     shown = item.entry.published
     if shown is None or item.entry.key not in found.missing_outputs or shown.purchase_id not in bought:
         return None
@@ -150,7 +150,7 @@ def _restored(item: _Related, found: Survey, bought: Container[str]) -> Change |
 
 
 def _stems(related: Iterable[_Related], taken: Callable[[str], bool]) -> dict[str, str]:
-    """Stems for those that have none. A rename within a folder that changes only the extension keeps its stem."""
+    """Return stems for items without one. A rename within a folder that changes only the extension keeps its stem."""
     nameless = [item for item in related if item.stem]
     kept = {
         i.entry.key: i.before.stem

@@ -1,4 +1,4 @@
-"""What a sync did, and the exit code that says so."""
+"""The result of a sync, and its exit code."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -34,30 +34,30 @@ _BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
 
 
 def exit_code_of(error: errors.BgPipelineError) -> Exit:
-    """The exit code of an error that ended the whole command."""
+    """Return the exit code of an error that ended the whole command."""
     return next((code for kind, code in _BY_ERROR.items() if isinstance(error, kind)), Exit.FATAL)
 
 
 class Cause(StrEnum):
-    """Why an item was not published: what decisions look at, whatever the sentence beside it says."""
+    """The cause why an item was not published. Decisions use it, never the sentence beside it."""
 
     PICTURE = "picture"
-    """It cannot be read, cut out or named in the output."""
+    """The picture cannot be read, cut out or named in the output."""
     CHANGED = "changed"
-    """It is not what was hashed; the next detection decides."""
+    """The source differs from the hashed bytes; the next detection decides."""
     ELSEWHERE = "elsewhere"
-    """Another run buys the same picture, or has the item in its hands."""
+    """Another run buys the same picture, or has claimed the item."""
     SERVICE = "service"
     """The vendor did not serve it this time; nothing was charged."""
     CHARGED = "charged"
-    """It was, or may have been, charged and brought no cutout."""
+    """The purchase was, or may have been, charged and yielded no cutout."""
     SUSPICIOUS = "suspicious"
-    """Its result waits for a person."""
+    """The result waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One item that was not published, and why."""
+    """One item that was not published, with its cause."""
 
     key: str
     state: State
@@ -78,11 +78,11 @@ class Summary:
     saved: Decimal = Decimal(0)
     """Credits that the published items would have cost, had their masters not been there."""
     in_doubt: int = 0
-    """Purchases of which it is not known whether they were charged."""
+    """Purchases that may or may not have been charged."""
     credits_in_doubt: Decimal = Decimal(0)
-    """What they cost if they were; no part of `credits`."""
+    """Credits for those purchases if they were charged; not part of `credits`."""
     wasted: int = 0
-    """Purchases that were charged and brought no cutout."""
+    """Purchases that were charged and yielded no cutout."""
     bought_from: dict[str, int] = field(default_factory=dict)
     """Purchases by account."""
     duplicates: int = 0
@@ -91,18 +91,18 @@ class Summary:
     quarantined: int = 0
     pending: int = 0
     paused: str = ""
-    """Why the sync stopped early and may go on later; empty if it did not."""
+    """Reason why the sync stopped early and may continue later; empty if it did not."""
     budget_reached: bool = False
     busy: str = ""
-    """Who else works on a collection that was left out; empty if none was."""
+    """Other run at work on a collection that was left out; empty if none was."""
     seconds: float = 0.0
     by_reason: dict[str, int] = field(default_factory=dict)
     """Published items by the class they had in the delta."""
     failures: list[Failure] = field(default_factory=list)
-    """Items that were not published, those that are tried again among them."""
+    """Items that were not published, including those that are tried again."""
 
     def count_lost(self, attempts: Iterable[Attempt]) -> None:
-        """Count attempts of killed runs, of which it will never be known whether they were charged."""
+        """Count attempts of killed runs: it stays unknown if they were charged."""
         for attempt in attempts:
             self.count_in_doubt(attempt.credits_expected)
 
@@ -120,7 +120,7 @@ class Summary:
         self.bought_from[account] = self.bought_from.get(account, 0) + 1
 
     def add(self, other: "Summary") -> None:
-        """Take in the counters of another collection of the same sync."""
+        """Add the counters of another collection of the same sync."""
         for name in ("published", "purchases", "credits", "saved", "in_doubt", "credits_in_doubt", "wasted"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds"):
@@ -139,7 +139,7 @@ class Summary:
 
     @property
     def exit_code(self) -> Exit:
-        """The worst that happened, in the order in which a person has to act on it."""
+        """Return the code of the worst problem, in the order of urgency for a person."""
         if self.paused:
             return Exit.PAUSED
         if self.budget_reached:
@@ -151,5 +151,5 @@ class Summary:
         return Exit.DONE
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, in types that JSON has."""
+        """Return all counters in JSON types."""
         return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}

@@ -1,4 +1,4 @@
-"""What one answer of a service says about the image, the service and the money."""
+"""Classify one answer of a service: its meaning for the image, the service and the money."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -11,7 +11,7 @@ from bg_pipeline.core.media import sniff
 
 
 class ResponseKind(StrEnum):
-    """What to do about an answer; each has its error in `errors`."""
+    """The action after an answer; each has its error in `errors`."""
 
     OK = "ok"
     TRANSIENT = "transient"
@@ -24,13 +24,13 @@ class ResponseKind(StrEnum):
 
 
 class Shape(StrEnum):
-    """What a body is, by its first bytes: content types lie."""
+    """The kind of a body, by its first bytes: content types can be wrong."""
 
     PICTURE = "picture"
     ZIP = "zip"
     JSON = "json"
     REFUSAL = "refusal"
-    """JSON that names an error, whatever the status says."""
+    """JSON that names an error, with any status."""
     OTHER = "other"
     """A page, text, or nothing."""
 
@@ -43,9 +43,9 @@ class Rule:
     statuses: Collection[int]
     because: str
     codes: Collection[str] = ()
-    """The vendor's own names for an error; empty: any."""
+    """The vendor's own error codes; empty: any."""
     shapes: Collection[Shape] = ()
-    """Empty: any."""
+    """Body shapes; empty: any."""
 
     def fits(self, status: int, code: str, shape: Shape) -> bool:
         return (
@@ -77,16 +77,16 @@ DEFAULT_RULES = (
         "a gateway answers 502, 504, 520, 522 or 524 for a service that may have worked on it, and charged",
     ),
 )
-"""What holds where a vendor's own table says nothing; the last line holds always."""
+"""Rules for answers that a vendor's own table does not cover; the last rule always fits."""
 
 
 def classify_response(rules: Sequence[Rule], status: int, code: str, shape: Shape) -> Rule:
-    """The first line of a vendor's table that fits, or else of `DEFAULT_RULES`."""
+    """Return the first rule of a vendor's table that fits, or else of `DEFAULT_RULES`."""
     return next(rule for rule in (*rules, *DEFAULT_RULES) if rule.fits(status, code, shape))
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """The object that a body is; empty for anything else."""
+    """Return the JSON object in a body; empty for anything else."""
     try:
         found = json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError):
@@ -107,7 +107,7 @@ def shape_of(body: bytes) -> Shape:
 
 def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     """
-    Code and message of an error, in any of the usual shapes; empty where there is none.
+    Return code and message of an error, from any of the usual shapes; empty where there is none.
 
     The shapes: `errors[].code/title/detail`; `type/detail`; `error.message/detail`; `error`, alone or as a code.
     """
@@ -127,7 +127,7 @@ def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def number(found: Any, most: int) -> Decimal | None:
-    """A count of credits from 0 to `most`; None for whatever else a service sends in its place."""
+    """Return a count of credits from 0 to `most`; None for any other value."""
     if isinstance(found, bool) or not isinstance(found, int | float | str | Decimal):
         return None
     try:

@@ -1,4 +1,4 @@
-"""How long to wait before the next request, and what answers say about that."""
+"""Compute the wait before the next request, also from the headers of answers."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,16 +11,16 @@ MAX_WAIT_S = 60.0
 """Base, cap and count as a vendor recommends (docs/vendors.md)."""
 
 LONGEST_SLEEP_S = 120.0
-"""A run does not sleep longer for one service; it ends and leaves the rest pending."""
+"""Longest sleep of a run for one service; for a longer one it ends and leaves the rest pending."""
 
 
 def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
     """
-    Seconds before the next try.
+    Return the seconds before the next try.
 
     Args:
         retry: 0 for the first.
-        retry_after_s: what the service asked for; obeyed.
+        retry_after_s: seconds that the service asked for; obeyed.
         jitter: 0 to 1, drawn for each wait: clients that failed together must not come back together.
     """
     if retry_after_s is not None:
@@ -30,7 +30,7 @@ def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
 
 def parse_retry_after(value: str | None, date: str | None) -> float | None:
     """
-    Seconds from a `Retry-After` header in either of its forms (RFC 9110, 10.2.3); None for garbage.
+    Return the seconds of a `Retry-After` header in either form (RFC 9110, 10.2.3); None for an invalid one.
 
     Args:
         value: the header.
@@ -51,7 +51,7 @@ def parse_retry_after(value: str | None, date: str | None) -> float | None:
 
 def parse_rate(limit: str | None, remaining: str | None, reset: str | None, date: str | None) -> RateFacts | None:
     """
-    The account's rate limit from `X-RateLimit-*` headers; None unless all of it is there.
+    Return the account's rate limit from `X-RateLimit-*` headers; None unless it is complete.
 
     Args:
         limit, remaining: units.

@@ -1,4 +1,4 @@
-"""The run log: what each stage of a run found and did, one record a stage."""
+"""The run log: the results of each stage of a run, one record per stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Stage(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """Whether something broke, or a guard stopped it on purpose."""
+    """The kind of a failure: an error, or a deliberate stop by a guard."""
 
     ERROR = "error"
     GUARD = "guard"
@@ -31,15 +31,15 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What every record has."""
+    """Fields of every record."""
 
     kind: ClassVar[str] = ""
     run_id: str
-    """Dagster's, or the name under which the command line spends."""
+    """Dagster's run id, or the name under which the command line spends."""
     job: str
     """Dagster's job, or the command."""
     collections: tuple[str, ...] | None
-    """What it was asked to work on; None for the whole catalogue."""
+    """Collections that it was asked to work on; None for the whole catalogue."""
     started_at: float
     ended_at: float = 0.0
     """Epoch second; the log fills it in."""
@@ -57,7 +57,7 @@ class ScanRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehashRecord(Record):
-    """One part of the catalogue was hashed whatever it looks like."""
+    """A rehash of one part of the catalogue, independent of fingerprints."""
 
     kind: ClassVar[str] = "rehash"
     day: int
@@ -67,7 +67,7 @@ class RehashRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectRecord(Record):
-    """One delta, recorded to its end."""
+    """One completely recorded delta."""
 
     kind: ClassVar[str] = "detect"
     counts: Mapping[str, int]
@@ -75,36 +75,36 @@ class DetectRecord(Record):
     rows: tuple[Mapping[str, Any], ...]
     """`Delta.rows`."""
     work: int
-    """Items that are to be worked on."""
+    """Number of items to work on."""
     purchases: int
     credits: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearOutRecord(Record):
-    """Cutouts of deleted pictures."""
+    """One clear-out of cutouts of deleted pictures."""
 
     kind: ClassVar[str] = "clear_out"
     moved: int
     purged: int
     stopped: str = ""
-    """Why a guard let nothing go; empty if none objected."""
+    """Reason why a guard stopped the deletion; empty if none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRecord(Record):
-    """One run over pending work, to its end."""
+    """One completed run over pending work."""
 
     kind: ClassVar[str] = "process"
     asked_by: AskedBy
     everything: bool
-    """It did all that was pending, so its end tells of the whole delta."""
+    """True if it covered all pending work, so that its end stands for the whole delta."""
     summary: Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRecord(Record):
-    """Failed items became pending again."""
+    """A change of failed items back to pending."""
 
     kind: ClassVar[str] = "retry"
     items: int
@@ -112,7 +112,7 @@ class RetryRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRecord(Record):
-    """A run ended with an error."""
+    """The end of a run with an error."""
 
     kind: ClassVar[str] = "failure"
     stage: Stage
@@ -123,7 +123,7 @@ class FailureRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceRecord(Record):
-    """A balance, held against the ledger. It belongs to an account, not to a catalogue."""
+    """A balance, compared with the ledger. It belongs to an account, not to a catalogue."""
 
     kind: ClassVar[str] = "balance"
     account: str
@@ -157,14 +157,14 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """A record in types that JSON has; money as decimal strings."""
+    """Return a record in JSON types; money as decimal strings."""
     found: dict[str, Any] = _adapter(record.kind).dump_python(record, mode="json")
     return found
 
 
 def from_json(kind: type[R], facts: Mapping[str, Any]) -> R:
     """
-    The record that `to_json` wrote.
+    Restore a record from `to_json`.
 
     Raises:
         ValueError: it is not a record of this kind.

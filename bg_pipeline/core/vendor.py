@@ -1,7 +1,7 @@
 """
-What is known of one vendor, or of one engine on this machine, as a value.
+The facts about one vendor, or one engine on this machine, as a value.
 
-Each vendor's own folder fills it in. What computes with it (`prices`, `params`, `limits`) knows no vendor by name.
+Each vendor's own folder provides them. The modules that use them (`prices`, `params`, `limits`) name no vendor.
 """
 
 import math
@@ -16,12 +16,12 @@ from bg_pipeline.core.recipe import Cut, Tool
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one credit costs."""
+    """The price of one credit."""
 
     usd_per_credit: Decimal | None
-    """None where the vendor publishes no price."""
+    """US dollars per credit; None where the vendor publishes no price."""
     source: str
-    """Who says so, and when it was read."""
+    """Source of the price, and the date when it was read."""
 
 
 FREE = Price(Decimal(0), "made on this machine")
@@ -33,30 +33,30 @@ class Tier:
 
     credits: Decimal
     max_pixels: int
-    """Of the answer: the vendor shrinks larger pictures to this."""
+    """Most pixels of the answer: the vendor shrinks larger pictures to this."""
     credits_small: Decimal | None = None
-    """Price of a picture of at most `prices.PREVIEW_PIXELS`, where it is another one."""
+    """Price of a picture of at most `prices.PREVIEW_PIXELS`, where it differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of a vendor's public APIs, or one of its plans: they differ in price and in what comes back."""
+    """One of a vendor's public APIs, or one of its plans: they differ in price and in their results."""
 
     price: Price
     credits: Decimal = Decimal(1)
-    """Of a call that no size prices. Zero: every call is free, whatever its size."""
+    """Price of a call that no size tier prices. Zero: every call is free at any size."""
     own_url: str = ""
     """
     The base URL that is the vendor's own, the neutral endpoint of a cut. Pinned: it is part of the names of cuts.
 
-    A setting whose default moves elsewhere must not pass what it gets there for the vendor's. Empty where the client
-    has the vendor's hosts: then only a base URL that is set is an endpoint.
+    If the default of a setting changes, results from there must not count as the vendor's. Empty where the client
+    knows the vendor's hosts: then only an explicitly set base URL is an endpoint.
     """
     refused: Mapping[str, str] | None = None
-    """Parameters that may not be passed through, and why. A name stands for its whole group: `background` for
-    `background.color` too. None: it takes no parameters at all."""
+    """Parameters that may not be passed through, with the reason. A name stands for its whole group: `background` for
+    `background.color` too. None: it accepts no parameters at all."""
     max_pixels: int = 0
-    """Most pixels of an answer, whatever its size tier; 0: no limit."""
+    """Most pixels of an answer in any size tier; 0: no limit."""
 
 
 def _no_limits(side_px: int, _variant: str, _params: Mapping[str, str]) -> tuple[int, int]:
@@ -68,42 +68,42 @@ class Vendor:
     """One vendor, or one engine on this machine. All sizes in px."""
 
     name: str
-    """As settings, ledger and the names of cuts have it."""
+    """Name in settings, ledger and names of cuts."""
     title: str
-    """As people write it."""
+    """Name for people."""
     variants: Mapping[str, Variant]
-    """By the name in `Cut.variant`; the empty name where there is only one."""
+    """Variants by the name in `Cut.variant`; the empty name where there is only one."""
     unit: str = "credit"
-    """What is bought and counted down."""
+    """Name of the unit that is bought and counted down."""
     tiers: Mapping[str, Tier] = field(default_factory=dict)
-    """By the value of the parameter `size`."""
+    """Tiers by the value of the parameter `size`."""
     format_pixels: Mapping[str, int] = field(default_factory=dict)
     """Most pixels of an answer, by the value of the parameter `format`, where that is less than the tier's."""
     max_side_px: int = 0
-    """Longest side that it takes; 0: no limit."""
+    """Longest side that it accepts; 0: no limit."""
     rate_unit_px: int = 0
-    """Pixels that count as one call of its rate limit; 0: a call is one call, whatever it holds."""
+    """Pixels that count as one call of its rate limit; 0: every call counts as one call."""
     formats: Sequence[str] = ()
     """Values of `format` that carry transparency, and that the client reads."""
     grouped: Sequence[str] = ()
-    """Beginnings that stand for a group of parameters: `padding` for `paddingTop`."""
+    """Prefixes that name a group of parameters: `padding` for `paddingTop`."""
     top_up: str = ""
     """The page on which credits are bought."""
     suffixes: Sequence[str] = ()
-    """What its own tools append to the name of a cutout."""
+    """Suffixes that its own tools append to the name of a cutout."""
     notes: Sequence[str] = ()
-    """What a person who chooses should know, in sentences."""
+    """Sentences for a person who chooses a vendor."""
     sources: Sequence[str] = ()
-    """Where the facts above, other than prices, were read, and when."""
+    """Sources of the facts above, other than prices, with the dates when they were read."""
     former: Callable[[int, str, Mapping[str, str]], tuple[int, int]] = _no_limits
     """
-    Longest side and most pixels as the older names of cuts have them, by side that was asked for, variant, parameters.
+    Longest side and most pixels in the older names of cuts, by requested side, variant, parameters.
 
-    Frozen with the scheme cut/1: what was bought is found by it.
+    Frozen with the scheme cut/1: older purchases are looked up by it.
     """
 
     def units(self, width_px: int, height_px: int) -> float:
-        """Units of the rate limit that a call counts for, rounded up."""
+        """Return the units of the rate limit that a call counts for, rounded up."""
         return float(math.ceil(width_px * height_px / self.rate_unit_px)) if self.rate_unit_px else 1.0
 
     def cut(
@@ -116,13 +116,13 @@ class Vendor:
         tools: tuple[Tool, ...] = (),
     ) -> Cut:
         """
-        The cut that is bought here.
+        Return the cut to buy here.
 
         Args:
-            side_px: longest side that is asked for.
+            side_px: requested longest side.
             variant: one of `variants`.
-            base_url: where it is bought; empty for the vendor's own hosts.
-            params: form fields that are passed to the vendor, the size tier among them.
+            base_url: URL to buy it from; empty for the vendor's own hosts.
+            params: form fields that are passed to the vendor, including the size tier.
             tools: the vendor's further tools, each a purchase of its own.
         """
         params = params or {}
@@ -141,9 +141,9 @@ class Vendor:
 
     def max_pixels(self, variant: str, params: Mapping[str, Any]) -> int:
         """
-        Pixels to which a picture has to be shrunk before it is sent; 0: as many as there are.
+        Return the pixels to which a picture must be shrunk before it is sent; 0: no shrinking.
 
-        So the answer measures what was sent, and one that does not is a lower tier than was asked for.
+        So the answer has the size of the picture sent; a smaller answer is a lower tier than requested.
         """
         if most := self.variants[variant].max_pixels:
             return most

@@ -1,1 +1,1 @@
-"""The demo: a made-up shop, and two nights of it."""
+"""The demo: an invented shop, and two nightly runs for it."""

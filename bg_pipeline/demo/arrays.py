@@ -8,31 +8,31 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Array = NDArray[Any]
-"""float32; numpy's own annotations lose that in every other operation."""
+"""float32; numpy's own annotations lose this type in many operations."""
 Rgb = tuple[float, float, float]
 
 
 def smoothstep(edge: float, value: Array, soft: float = 1.0) -> Array:
-    """0 below `edge`, 1 above it, smooth over `soft` units either side: an edge without jaggies."""
+    """Return 0 below `edge`, 1 above it, smooth over `soft` units on either side, to avoid jagged edges."""
     t = np.clip((value - edge) / (2 * soft) + 0.5, 0, 1)
     return (t * t * (3 - 2 * t)).astype(np.float32)
 
 
 def mix(first: Array | Rgb, second: Array | Rgb, amount: Array) -> Array:
-    """Colours blended by `amount`, height x width x 3."""
+    """Blend colours by `amount`, height x width x 3."""
     share = amount[..., None]
     return np.asarray(np.asarray(first, np.float32) * (1 - share) + np.asarray(second, np.float32) * share, np.float32)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell_px: float, stretch: float = 1.0) -> Array:
-    """Smooth noise of -1 to 1 whose bumps are about `cell_px` wide, and `stretch` times as high."""
+    """Make smooth noise of -1 to 1 with bumps about `cell_px` wide, and `stretch` times as high."""
     height, width = shape
     grid = rng.random((int(height / cell_px / stretch) + 3, int(width / cell_px) + 3), dtype=np.float32)
     return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC), np.float32) * 2 - 1
 
 
 def spline(points: Sequence[tuple[float, ...]], *, closed: bool, per_span: int = 16) -> Array:
-    """A Catmull-Rom curve through the points, `per_span` samples between two of them."""
+    """Draw a Catmull-Rom curve through the points, with `per_span` samples between two of them."""
     p = np.asarray(points, np.float32)
     p = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
     a, b, c, d = p[:-3, None], p[1:-2, None], p[2:-1, None], p[3:, None]
@@ -43,14 +43,14 @@ def spline(points: Sequence[tuple[float, ...]], *, closed: bool, per_span: int =
 
 
 def even(path: Array, spacing_px: float) -> Array:
-    """The same path with samples `spacing_px` apart along it."""
+    """Resample a path at points `spacing_px` apart."""
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path[:, :2], axis=0).T))])
     at = np.linspace(0, length[-1], max(2, int(length[-1] / spacing_px)))
     return np.stack([np.interp(at, length, column) for column in path.T], axis=1).astype(np.float32)
 
 
 def blur(image: Array, radius_px: float) -> Array:
-    """A near-Gaussian blur in floating point (8-bit blurs leave bands in the shading)."""
+    """Blur in floating point, near-Gaussian (8-bit blurs leave bands in the shading)."""
     if radius_px > 6:
         height, width = image.shape
         factor = int(radius_px // 3)

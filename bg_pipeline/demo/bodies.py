@@ -1,5 +1,5 @@
 """
-Solid bodies with true normals and the exact alpha: turned, swept and padded ones.
+Solid bodies with exact normals and alpha: turned, swept and padded.
 
 Screen coordinates throughout: x to the right, y down, z towards the camera, in pixels.
 """
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from bg_pipeline.demo.arrays import Array, blur, even, spline
 
-# Far above every canvas, yet finite: np.interp must not meet an infinity.
+# Far above every canvas, but finite: np.interp fails on infinity.
 _NOWHERE = -1e6
 
 
@@ -30,7 +30,7 @@ class Surface:
     v: Array
     """Up the body, px from its foot; down a panel, px from its top."""
     inside: Array
-    """1 where the inner wall of an open vessel is seen."""
+    """1 where the inner wall of an open vessel is visible."""
 
 
 def _unit(x: Array, y: Array, z: Array) -> Array:
@@ -39,14 +39,14 @@ def _unit(x: Array, y: Array, z: Array) -> Array:
 
 
 def tilt(normal: Array, height: Array, depth_px: float) -> Array:
-    """Normals disturbed by a relief of `height` (-1 to 1) that is `depth_px` deep: grain, weave, ribs, creases."""
+    """Tilt normals by a relief of `height` (-1 to 1) that is `depth_px` deep: grain, weave, ribs, creases."""
     down, right = np.gradient(height)
     return _unit(normal[..., 0] - right * depth_px, normal[..., 1] + down * depth_px, normal[..., 2])
 
 
 def lathe(profile: Array, foot: tuple[float, float], pitch: float, rim: tuple[int, int] | None = None) -> Surface:
     """
-    A body turned on a wheel, seen from `pitch` radians above.
+    Make a body turned on a wheel, seen from `pitch` radians above.
 
     Args:
         profile: (radius, height) pairs in px, from the foot up; dense, about one a pixel. A closed body ends at
@@ -62,7 +62,7 @@ def lathe(profile: Array, foot: tuple[float, float], pitch: float, rim: tuple[in
     x = np.arange(left, right, dtype=np.float32) + 0.5 - foot[0]
     y = np.arange(top, bottom, dtype=np.float32) + 0.5 - foot[1]
 
-    # Walk the meridian from the front foot over the top to the far side; what is met later hides what came before.
+    # Follow the meridian from the front foot over the top to the far side; later points hide earlier ones.
     last = len(profile)
     ahead = np.arange(last if rim is None else rim[1] + 1)
     behind = np.arange(last - 1, -1 if rim is None else rim[0] - 1, -1)
@@ -96,7 +96,7 @@ def lathe(profile: Array, foot: tuple[float, float], pitch: float, rim: tuple[in
     far = np.where(part < 0.5, side[low], side[low + 1])
     across = np.clip(x[None] / r, -1, 1)
     depth = far * np.sqrt(1 - across**2)
-    # A lip turns away from the camera within a pixel; what is left of it must not go black.
+    # A lip turns away from the camera within a pixel; its visible rest must not become black.
     facing = np.maximum(out * depth * cos + up * sin, 0.08)
     normal = _unit(out * across, up * cos - out * depth * sin, facing)
     inside = ((walk[low] > (rim[1] if rim else last)) & (far < 0)).astype(np.float32)
@@ -106,7 +106,7 @@ def lathe(profile: Array, foot: tuple[float, float], pitch: float, rim: tuple[in
 
 
 def turned(points: Sequence[tuple[float, float]], scale: float, *, per_span: int = 48, smooth: bool = True) -> Array:
-    """A dense profile, about one sample a pixel, from (radius, height) points in units of `scale` px."""
+    """Make a dense profile, about one sample per pixel, from (radius, height) points in units of `scale` px."""
     path = (spline(points, closed=False, per_span=per_span) if smooth else np.asarray(points, np.float32)) * np.float32(
         scale
     )
@@ -115,7 +115,7 @@ def turned(points: Sequence[tuple[float, float]], scale: float, *, per_span: int
 
 
 def _turned_alpha(radius: Array, height: Array, x: Array, y: Array, sin: float, cos: float) -> Array:
-    """Exact coverage: a row of a turned body is one interval about the axis, whatever its profile."""
+    """Compute the exact coverage: each row of a turned body is one interval around the axis."""
     rows = (y[:, None] + (np.arange(4, dtype=np.float32) - 1.5) / 4).reshape(-1, 1)
     flat = np.maximum(radius * sin, 0.6)
     reach = (radius * np.sqrt(np.maximum(1 - ((rows + height * cos) / flat) ** 2, 0))).max(axis=1)
@@ -124,7 +124,7 @@ def _turned_alpha(radius: Array, height: Array, x: Array, y: Array, sin: float, 
 
 
 def tube(path: Array, radius_px: float | Array, *, flatten: float = 0.0) -> Surface:
-    """A round bar swept along a path of (x, y, z); `flatten` 0 to 1 turns it into a strap."""
+    """Sweep a round bar along a path of (x, y, z); `flatten` 0 to 1 turns it into a strap."""
     spacing = max(0.8, float(np.min(radius_px)) * 0.15)
     count = len(path)
     path = even(path, spacing)
@@ -151,7 +151,7 @@ def tube(path: Array, radius_px: float | Array, *, flatten: float = 0.0) -> Surf
 
 
 def panel(outline: Array, *, puff_px: float, bulge: float = 0.0) -> Surface:
-    """A padded shape: flat in the middle, rolled over at its outline within `puff_px`, domed as a whole by `bulge`."""
+    """Make a padded shape: flat in the middle, rounded at its outline within `puff_px`, domed as a whole by `bulge`."""
     margin, fine = 3, 4
     left, top = int(outline[:, 0].min()) - margin, int(outline[:, 1].min()) - margin
     width, height = (

@@ -1,4 +1,4 @@
-"""The demo's catalogue of simulated product pictures, with the true alpha of each, and what happens to it overnight."""
+"""The demo's catalogue of simulated product pictures, with the true alpha of each, and its changes overnight."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ _SHELVES: Mapping[str, Mapping[str, int]] = {
     "home": {"lamp": 7, "vase": 9},
     "kitchen": {"bottle": 7, "mug": 9},
 }
-"""Pictures of each family in each collection."""
+"""Number of pictures of each family in each collection."""
 
 _SUFFIXES = (".jpg", ".jpg", ".png", ".jpg", ".webp")
 _SIZES = {
@@ -36,7 +36,7 @@ _SIZES = {
     "mug": (680, 600),
 }
 _ROTATED = 6
-"""EXIF orientation of a picture whose camera was held upright: display it a quarter turn clockwise."""
+"""EXIF orientation of a picture that must be displayed a quarter turn clockwise."""
 
 _NOT_FOUND = b"""<!DOCTYPE html>
 <html><head><title>404 Not Found</title></head>
@@ -46,14 +46,14 @@ _NOT_FOUND = b"""<!DOCTYPE html>
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What `make_catalogue` wrote; every name is a key, a path relative to the folder with `/` between its parts."""
+    """Files written by `make_catalogue`; each name is a key, a path relative to the folder with `/` as separator."""
 
     keys: tuple[str, ...]
-    """All files, the special ones too, sorted."""
+    """All files, including the special ones, sorted."""
     duplicates: Mapping[str, str]
     """Byte-identical copies: copy to original."""
     renamed_copy: str
-    """Another byte-identical copy, as an editor leaves it behind; its original is in the catalogue too."""
+    """Another byte-identical copy, like those that editors leave; its original is in the catalogue too."""
     rotated: str
     """A JPEG stored on its side, with EXIF orientation 6."""
     corrupt: str
@@ -64,20 +64,20 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What `change_catalogue` did, by key."""
+    """Changes by `change_catalogue`, by key."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
-    """The same names, other bytes."""
+    """Files with new bytes under the old name."""
     renamed: Mapping[str, str]
     """Old key to new."""
     deleted: tuple[str, ...]
     touched: tuple[str, ...]
-    """The same bytes, a newer modification time."""
+    """Files with the old bytes and a newer modification time."""
 
 
 def truth_path(truth: Path, key: str) -> Path:
-    """Where the true alpha of a picture lies: L mode, as displayed (after EXIF orientation)."""
+    """Return the path of a picture's true alpha: L mode, as displayed (after EXIF orientation)."""
     return truth / f"{key}.png"
 
 
@@ -85,8 +85,8 @@ def make_catalogue(folder: Path, truth: Path, *, seed: int = 7) -> Catalogue:
     """
     Write 54 files in three collections below `folder`, and beside them the true alphas below `truth`.
 
-    49 are different pictures, 3 are copies, one is cut off and one is no picture. The same seed gives the same
-    bytes under the same versions of Pillow and numpy.
+    49 are different pictures, 3 are copies, one is truncated and one is no picture. The same seed gives the same
+    bytes with the same versions of Pillow and numpy.
 
     Raises:
         ConfigurationError: numpy is not installed.
@@ -124,10 +124,10 @@ def make_catalogue(folder: Path, truth: Path, *, seed: int = 7) -> Catalogue:
 
 def change_catalogue(folder: Path, truth: Path, *, seed: int) -> Changes:
     """
-    The next day: 4 pictures are new, 2 are shot again, 1 is renamed, 1 deleted, 1 merely touched.
+    Simulate the next day: 4 pictures are new, 2 are photographed again, 1 is renamed, 1 deleted, 1 only touched.
 
-    Leaves alone what `Catalogue` names as special, and its originals. `truth` follows. Deterministic for a seed and a
-    state of the folder, so days can follow one another.
+    The special files of `Catalogue` and their originals stay unchanged. `truth` is updated. Deterministic for a seed
+    and a state of the folder, so several days can follow each other.
 
     Raises:
         ConfigurationError: numpy is not installed.
@@ -167,13 +167,13 @@ def _chance(seed: int) -> "np.random.Generator":
 def _photograph(
     folder: Path, truth: Path, shelf: str, family: str, numbers: Counter[str], rng: "np.random.Generator"
 ) -> str:
-    """Add one picture of a family under a name that no other has; returns its key."""
+    """Add one picture of a family under an unused name; return its key."""
     from bg_pipeline.demo.products import COLOURS, STYLES  # noqa: PLC0415  needs numpy
 
     numbers[family] += 1
     number = numbers[family]
     place = list(STYLES).index(family)
-    # Steps that share no factor with the number of colours walk through all of them before any comes again.
+    # Steps that share no factor with the number of colours use all of them before one repeats.
     colour = list(COLOURS)[(number * 5 + place * 3) % len(COLOURS)]
     styles = STYLES[family][1]
     style = styles[number % len(styles)]
@@ -184,7 +184,7 @@ def _photograph(
 
 
 def _write(folder: Path, truth: Path, key: str, rng: "np.random.Generator") -> None:
-    """Photograph what the key says, and store the picture and its true alpha."""
+    """Photograph the product of this key, and store the picture and its true alpha."""
     from bg_pipeline.demo.products import shoot  # noqa: PLC0415  needs numpy
 
     family, colour, style = key.rpartition("/")[2].split("-")[:3]
@@ -204,7 +204,7 @@ def _write(folder: Path, truth: Path, key: str, rng: "np.random.Generator") -> N
 
 
 def _store_on_its_side(path: Path) -> None:
-    """Turn the stored pixels a quarter anticlockwise and say so in EXIF: it looks as before."""
+    """Turn the stored pixels a quarter anticlockwise and set EXIF accordingly: the picture looks as before."""
     with Image.open(path) as upright:
         turned = upright.transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
@@ -213,7 +213,7 @@ def _store_on_its_side(path: Path) -> None:
 
 
 def _ordinary(folder: Path, keys: list[str]) -> list[str]:
-    """Keys of whole, upright pictures whose bytes no other file has."""
+    """Return keys of complete, upright pictures whose bytes no other file has."""
     contents = {key: (folder / key).read_bytes() for key in keys}
     digests = {key: hashlib.sha256(content).digest() for key, content in contents.items()}
     copies = Counter(digests.values())

@@ -1,4 +1,4 @@
-"""The families of simulated products, and the photograph of one of them."""
+"""Families of simulated products, and the photograph of one product."""
 
 from collections.abc import Callable
 

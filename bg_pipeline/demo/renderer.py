@@ -19,7 +19,7 @@ Shadow = tuple[float, float, float, float, float]
 
 @dataclass(frozen=True)
 class Finish:
-    """How a material answers light: gloss 0 (cloth) to 1 (wet glaze); spread 0.02 (mirror) to 0.5 (satin)."""
+    """Reflection of a material: gloss 0 (cloth) to 1 (wet glaze); spread 0.02 (mirror) to 0.5 (satin)."""
 
     gloss: float = 0.5
     spread: float = 0.1
@@ -27,7 +27,7 @@ class Finish:
 
 
 def linear(red: int, green: int, blue: int) -> Rgb:
-    """Linear light of an sRGB colour given as 0 to 255."""
+    """Convert an sRGB colour of 0 to 255 to linear light."""
     return ((red / 255) ** 2.2, (green / 255) ** 2.2, (blue / 255) ** 2.2)
 
 
@@ -48,7 +48,7 @@ CERAMIC, MATTE, CLOTH, LEATHER, RUBBER, CHROME = (
 
 
 def light(normal: Array, albedo: Array | Rgb, finish: Finish) -> Array:
-    """What the camera sees of a lit surface: a large softbox at the upper left, a strip at the right, a bright room."""
+    """Light a surface: a large softbox at the upper left, a strip light at the right, a bright room."""
     x, y, z = normal[..., 0], normal[..., 1], normal[..., 2]
     key = np.maximum((-0.55 * x + 0.52 * y + 0.65 * z + 0.3) / 1.3, 0)
     fill = np.maximum((0.8 * x + 0.1 * y + 0.55 * z + 0.3) / 1.3, 0)
@@ -78,7 +78,7 @@ def light(normal: Array, albedo: Array | Rgb, finish: Finish) -> Array:
 
 
 class Scene:
-    """A canvas on which parts are put from back to front; it ends as a photograph and the alpha of all parts."""
+    """A canvas for parts, added from back to front; the result is a photograph and the alpha of all parts."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -93,7 +93,7 @@ class Scene:
         return np.s_[y0:y1, x0:x1], inner
 
     def add(self, surface: Surface, colour: Array, *, drop_px: float = 0.0, drop: float = 0.5) -> None:
-        """Put a lit part on the scene; with `drop_px` it first shades what lies beneath it, that far and soft."""
+        """Add a lit part; with `drop_px` it first casts a shadow on the parts below, that far and soft."""
         if drop_px:
             pad = int(drop_px * 3) + 2
             veil = Surface(
@@ -110,18 +110,18 @@ class Scene:
         self._alpha[outer] = self._alpha[outer] * (1 - share) + share
 
     def shade(self, amount: Array) -> None:
-        """Multiply what has been drawn so far."""
+        """Multiply the colours drawn so far."""
         self._rgb *= amount[..., None]
 
     def photograph(self, backdrop: Array) -> tuple[Image.Image, Image.Image]:
-        """The picture before `backdrop` (height x width x 3, sRGB 0 to 1), and the true alpha (L)."""
+        """Return the picture in front of `backdrop` (height x width x 3, sRGB 0 to 1), and the true alpha (L)."""
         picture = self._rgb + backdrop * (1 - self._alpha[..., None])
         pixels = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
         return Image.fromarray(pixels), Image.fromarray((self._alpha * 255 + 0.5).astype(np.uint8))
 
 
 def srgb(colour: Array) -> Array:
-    """Linear light to sRGB, highlights rolled off as film does."""
+    """Convert linear light to sRGB, with highlights compressed as on film."""
     bright = np.where(colour > 0.75, 0.75 + 0.25 * np.tanh((colour - 0.75) / 0.25), np.maximum(colour, 0))
     return (bright ** (1 / 2.2)).astype(np.float32)
 
@@ -133,7 +133,7 @@ def studio(
     shadows: Sequence[tuple[float, float, float, float, float]],
 ) -> Array:
     """
-    A seamless paper sweep with light from the upper left, a vignette, sensor noise and shadows on the ground.
+    Draw a seamless paper backdrop with light from the upper left, a vignette, sensor noise and shadows on the ground.
 
     Args:
         tint: sRGB of the paper, 0 to 255.

@@ -1,4 +1,4 @@
-"""The demo: a made-up shop, a sandbox for a vendor, and two real nights of Dagster."""
+"""The demo: an invented shop, a sandbox instead of a vendor, and two real nightly runs of Dagster."""
 
 import os
 import shutil
@@ -55,10 +55,10 @@ def demo(keep: Path | None) -> None:
 
 def run_demo(keep: Path | None) -> None:
     """
-    Two nights of a small shop, in `keep` or in a new temporary folder.
+    Run two nights of a small shop, in `keep` or in a new temporary folder.
 
     Raises:
-        ConfigurationError: `keep` holds something else.
+        ConfigurationError: `keep` holds other files.
     """
     out = render.console()
     home = _fresh(keep)
@@ -94,7 +94,7 @@ def _fresh(keep: Path | None) -> Path:
 
 @contextmanager
 def _inside(home: Path, sandbox: RunningSandbox) -> Iterator[None]:
-    """Work in the demo's folder, with its settings and none of the caller's."""
+    """Work in the demo's folder, with only the demo's settings."""
     (home / ".env").write_text(_ENV.format(base_url=sandbox.base_url))
     (home / "dagster").mkdir()
     shutil.copy(_instance_settings(), home / "dagster" / "dagster.yaml")
@@ -194,7 +194,7 @@ def _end(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, 
 
 
 def _overlap(cutout: Path, truth: Path) -> float:
-    """Intersection over union of the subject in both, 0 to 1."""
+    """Compute the intersection over union of the subject in both, 0 to 1."""
     with Image.open(cutout) as made, Image.open(truth) as drawn:
         found = made.convert("RGBA").getchannel("A").point(lambda a: 255 if a > 127 else 0)
         real = drawn.convert("L").point(lambda a: 255 if a > 127 else 0)

@@ -24,7 +24,7 @@ from bg_pipeline.demo.renderer import (
 
 
 def _outline(points: Sequence[tuple[float, float]], x: float, y: float, scale: float) -> Array:
-    """A closed curve through points in units of `scale` px, y upwards, from an origin at (x, y)."""
+    """Draw a closed curve through points in units of `scale` px, y upwards, from an origin at (x, y)."""
     curve = spline(points, closed=True)
     return np.stack([x + curve[:, 0] * scale, y - curve[:, 1] * scale], axis=1).astype(np.float32)
 
@@ -32,7 +32,7 @@ def _outline(points: Sequence[tuple[float, float]], x: float, y: float, scale: f
 def _slab(
     half_top: float, half_bottom: float, height: float, corner: float, sag: float = 0.0
 ) -> list[tuple[float, float]]:
-    """Points of a box with rounded corners and slightly bowed sides, its top edge sagging in the middle."""
+    """Return points of a box with rounded corners and slightly bowed sides, its top edge lower in the middle."""
     c, middle = corner, (half_top + half_bottom) / 2 + 0.008
     right = [
         (half_bottom * 0.5, -0.002),
@@ -53,7 +53,7 @@ def _slab(
 
 
 def _stitches(scene: Scene, path: Array, radius_px: float, colour: Rgb, every_px: float) -> None:
-    """A row of stitches along a path."""
+    """Draw a row of stitches along a path."""
     length = max(3.0, every_px * 0.62)
     for start in range(0, len(path) - 3, max(1, int(every_px))):
         bit = path[start : start + int(length)]
@@ -69,7 +69,7 @@ def _strap(points: Sequence[tuple[float, float, float]], x: float, y: float, sca
 
 
 def _on_floor(x: float, y: float, half: float, scale: float) -> list[Shadow]:
-    """Shadows of something long that stands on its whole lower edge."""
+    """Return shadows of a long object that stands on its whole lower edge."""
     return [
         (x, y + scale * 0.004, half * 1.02, scale * 0.028, 0.46),
         (x + half * 0.06, y + scale * 0.02, half * 1.12, scale * 0.06, 0.24),
@@ -78,7 +78,7 @@ def _on_floor(x: float, y: float, half: float, scale: float) -> list[Shadow]:
 
 
 def tote(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A canvas shopper with two loops, printed or striped."""
+    """Draw a canvas shopper with two loops, printed or striped."""
     size = min(scene.height * 0.56, scene.width * 0.66)
     x, y = scene.width * rng.uniform(0.48, 0.52), scene.height * rng.uniform(0.86, 0.89)
     top, bottom, high = rng.uniform(0.44, 0.48), rng.uniform(0.40, 0.44), rng.uniform(0.86, 0.96)
@@ -139,7 +139,7 @@ def tote(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> lis
 
 
 def satchel(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A leather handbag: flap, stitching, a clasp and a rolled handle."""
+    """Draw a leather handbag: flap, stitching, a clasp and a rolled handle."""
     size = min(scene.width * 0.72, scene.height * 0.80)
     x, y = scene.width * rng.uniform(0.48, 0.52), scene.height * rng.uniform(0.80, 0.84)
     half, high = rng.uniform(0.42, 0.48), rng.uniform(0.50, 0.60)
@@ -240,7 +240,7 @@ _SHOE: dict[str, tuple[tuple[float, float], ...]] = {
 
 
 def sneaker(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A low canvas or leather trainer from the side, laced."""
+    """Draw a low canvas or leather trainer from the side, laced."""
     size = min(scene.width * 0.80, scene.height * 1.12)
     flip = rng.choice((-1, 1))
     x, y = scene.width * rng.uniform(0.49, 0.51), scene.height * rng.uniform(0.74, 0.78)
@@ -299,7 +299,7 @@ def sneaker(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> 
 
 
 def _laces(scene: Scene, place: tuple[float, float, float, float], colour: Rgb) -> None:
-    """Five laces over the tongue, each out of its eyelet; `place` is the origin and the scale in x and in y."""
+    """Draw five laces over the tongue, each from its eyelet; `place` is the origin and the scale in x and in y."""
     x, y, wide, size = place
     for t in np.linspace(0, 1, 5):
         ex, ey = 0.348 + 0.190 * t - 0.5, 0.303 - 0.095 * t
@@ -313,6 +313,6 @@ def _laces(scene: Scene, place: tuple[float, float, float, float], colour: Rgb) 
 
 
 def _weave(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Relief of woven canvas, about 3 px a thread."""
+    """Return the relief of woven canvas, about 3 px per thread."""
     rows, cols = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     return np.asarray(np.sin(cols * 1.9) * np.sin(rows * 1.9) + 0.7 * noise(rng, shape, 2.2), np.float32)

@@ -24,7 +24,7 @@ from bg_pipeline.demo.renderer import (
 
 
 def _vessel(outer: Array, wall: float) -> tuple[Array, tuple[int, int]]:
-    """The profile of an open vessel with a wall `wall` px thick, and where its rounded rim begins and ends."""
+    """Return the profile of an open vessel with a wall `wall` px thick, and the start and end of its rounded rim."""
     radius, height = outer[-1]
     turn = np.linspace(0, np.pi, max(6, int(wall * 3)), dtype=np.float32)[1:]
     lip = np.stack([radius - wall / 2 + wall / 2 * np.cos(turn), height + wall / 2 * np.sin(turn)], axis=1)
@@ -36,7 +36,7 @@ def _vessel(outer: Array, wall: float) -> tuple[Array, tuple[int, int]]:
 
 
 def _standing(x: float, y: float, half: float, pitch: float, height: float) -> list[Shadow]:
-    """Shadows of a round body on the ground: the dark line of contact, the pool around it, the long soft one."""
+    """Return shadows of a round body on the ground: the dark contact line, the pool around it, the long soft one."""
     deep = max(half * np.sin(pitch), 5.0)
     return [
         (x + half * 0.03, y + deep * 0.15, half * 1.03, deep * 1.10, 0.42),
@@ -46,10 +46,10 @@ def _standing(x: float, y: float, half: float, pitch: float, height: float) -> l
 
 
 def _grounded(surface: Surface, colour: Array, height: float) -> Array:
-    """A turned body's colour, darker towards the foot, where the ground hides the light."""
+    """Darken a turned body's colour towards the foot, where the ground blocks the light."""
     hidden = 1 - 0.45 * np.exp(-np.maximum(surface.v, 0) / (height * 0.06))
     dark = (colour * hidden[..., None]).astype(np.float32)
-    # A lip is thinner than a pixel seen this flat: without a lens's own softness it breaks up into dashes.
+    # At this flat angle a lip is thinner than a pixel: without the softness of a lens it breaks into dashes.
     above, below = np.roll(dark, 1, axis=0), np.roll(dark, -1, axis=0)
     return (dark * 0.5 + (above + below) * 0.25).astype(np.float32)
 
@@ -93,7 +93,7 @@ _PATTERNS: dict[str, Callable[[np.random.Generator, Array, Array, float], Array]
 
 
 def _glaze(rng: np.random.Generator, style: str, colour: Rgb, surface: Surface, height: float) -> Array:
-    """The colour of a decorated pot, over its whole visible side."""
+    """Return the colour of a decorated pot, over its whole visible side."""
     shape = surface.u.shape
     plain = np.broadcast_to(np.asarray(colour, np.float32), (*shape, 3))
     if style in _PATTERNS:
@@ -107,7 +107,7 @@ def _glaze(rng: np.random.Generator, style: str, colour: Rgb, surface: Surface, 
 
 
 def mug(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A ceramic mug with its handle to one side."""
+    """Draw a ceramic mug with its handle to one side."""
     pitch = rng.uniform(0.20, 0.32)
     tall = min(scene.height * 0.50, scene.width * 0.46) * rng.uniform(0.9, 1.05)
     mouth, belly, base = ((0.42, 0.42, 0.40), (0.47, 0.42, 0.30), (0.38, 0.47, 0.36), (0.43, 0.46, 0.33))[
@@ -169,7 +169,7 @@ def mug(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list
 
 
 def vase(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A vase thrown in one of several shapes, glazed or matte."""
+    """Draw a vase in one of several shapes, glazed or matte."""
     pitch = rng.uniform(0.14, 0.24)
     tall = scene.height * rng.uniform(0.56, 0.64)
     shape = (
@@ -197,7 +197,7 @@ def vase(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> lis
 
 
 def bottle(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A drinking flask or a toiletry bottle, capped and labelled."""
+    """Draw a drinking flask or a toiletry bottle, capped and labelled."""
     pitch = rng.uniform(0.10, 0.18)
     tall = scene.height * rng.uniform(0.60, 0.68)
     wide = tall * rng.uniform(0.135, 0.165)
@@ -257,7 +257,7 @@ def bottle(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> l
 
 
 def lamp(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> list[Shadow]:
-    """A lit table lamp: a turned foot, a brass stem and a cloth shade."""
+    """Draw a lit table lamp: a turned foot, a brass stem and a cloth shade."""
     pitch = rng.uniform(0.09, 0.15)
     tall = min(scene.height * 0.70, scene.width * 0.95) * rng.uniform(0.92, 1.02)
     x, y = scene.width * rng.uniform(0.47, 0.53), scene.height * rng.uniform(0.86, 0.89)

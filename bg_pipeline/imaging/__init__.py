@@ -1,1 +1,1 @@
-"""Pixels: reading them within limits, cutting, checking, rendering, showing. No I/O but memory."""
+"""Pictures in memory: decoding within limits, cutting, checking, rendering, contact sheets. No I/O."""

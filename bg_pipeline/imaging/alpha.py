@@ -1,4 +1,4 @@
-"""A picture and its alpha, put together."""
+"""A picture combined with its alpha."""
 
 import io
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def with_alpha(image: bytes, alpha: Image.Image) -> bytes:
-    """PNG of a picture with this alpha, both of the same size."""
+    """Return a PNG of a picture with this alpha, both of the same size."""
     with Image.open(io.BytesIO(image)) as opened:
         cutout = opened.convert("RGB")
     cutout.putalpha(alpha.convert("L"))

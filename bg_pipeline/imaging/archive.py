@@ -1,4 +1,4 @@
-"""remove.bg's ZIP to one picture: colours and alpha are sent apart, as JPEG and PNG."""
+"""remove.bg's ZIP as one picture: it holds colours and alpha separately, as JPEG and PNG."""
 
 import io
 import zipfile
@@ -9,21 +9,21 @@ from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.pictures import MAX_PIXELS
 
 COLOURS, ALPHA = "color.jpg", "alpha.png"
-"""Both names are exact (remove.bg/api, read 2026-11); nothing else is looked at, and nothing is written to disk."""
+"""Exact names of both files (remove.bg/api, read 2026-11). Nothing else is read, and nothing is written to disk."""
 
 _MAX_ENTRIES = 4
 _MAX_ENTRY_BYTES = 64 * 2**20
 _MAX_RATIO = 100
 _SMALL_BYTES = 2**20
-"""Up to here any ratio will do: the alpha of a plain picture packs well."""
+"""Size up to which any compression ratio is allowed: the alpha of a plain picture packs well."""
 
 
 def compose(archive: bytes) -> bytes:
     """
-    A PNG in RGBA.
+    Return a PNG in RGBA.
 
     Raises:
-        UnusableAnswer: no such ZIP, or its two pictures are damaged, too large, or differ in size.
+        UnusableAnswer: it is no such ZIP, or its two pictures are damaged, too large, or differ in size.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
@@ -41,7 +41,7 @@ def compose(archive: bytes) -> bytes:
         return out.getvalue()
     except UnusableAnswer:
         raise
-    except Exception as error:  # zipfile and decoders raise what they like
+    except Exception as error:  # zipfile and decoders may raise any exception
         raise UnusableAnswer(f"the ZIP cannot be read: {type(error).__name__}") from error
 
 
@@ -53,7 +53,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
         raise UnusableAnswer(f"{name} is packed in a way that unpacks without limit")
     most = min(_MAX_ENTRY_BYTES, max(_SMALL_BYTES, _MAX_RATIO * found[0].compress_size))
     with archive.open(found[0]) as stream:
-        data = stream.read(most + 1)  # what is declared may be a lie
+        data = stream.read(most + 1)  # the declared size may be false
     if len(data) > most:
         raise UnusableAnswer(f"{name} unpacks to more than {most:,} bytes")
     return data

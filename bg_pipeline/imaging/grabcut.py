@@ -1,4 +1,4 @@
-"""A cutout by classical means: no model, no network, right on plain backdrops only."""
+"""A cutout by classical computer vision: no model, no network, correct on plain backdrops only."""
 
 from PIL import Image
 
@@ -10,13 +10,13 @@ _ROWS_AT_ONCE_PX = 1_000_000
 
 def cut_alpha(image: Image.Image) -> Image.Image:
     """
-    The alpha matte of the subject of a product picture.
+    Compute the alpha matte of the subject of a product picture.
 
-    The backdrop is what can be reached from the border without crossing an edge, soft shadows included; GrabCut
-    settles the outline, on a copy 384 px long, and a guided filter carries it to full size. Deterministic.
+    The backdrop is the area that is reached from the border without crossing an edge, soft shadows included. GrabCut
+    finds the outline on a copy 384 px long, and a guided filter scales it to full size. Deterministic.
 
-    What it cannot do: clutter behind the subject, hair and fur, glass, a subject in the colour of its backdrop, hard
-    shadows, a subject cut by the frame. Such pictures come back wrong, not as an error.
+    It fails on clutter behind the subject, hair and fur, glass, a subject in the colour of its backdrop, hard shadows,
+    a subject cut by the frame. The result is then wrong; no error is raised.
 
     Args:
         image: any size; read as RGB.

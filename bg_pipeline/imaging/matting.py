@@ -1,4 +1,4 @@
-"""The arithmetic of `grabcut`: which pixels are backdrop, which are subject, and the soft line between them."""
+"""The arithmetic of `grabcut`: pixels of the backdrop, pixels of the subject, and the soft edge between them."""
 
 from typing import Any
 
@@ -22,16 +22,16 @@ _SMOOTH_LAB = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 Studio paper passes at 0.7, its soft shadow at twice that; a white product on white paper has edges from about 1."""
 
 _PLAIN_LAB = 1.4
-"""Backdrops rougher than this are no studio paper: colour has to decide there, not smoothness."""
+"""Limit above which a backdrop is too rough for studio paper: then colour decides, not smoothness."""
 
 _HOLE_LAB = 1.8
-"""An enclosed area this close to the backdrop's own colour is seen through the subject (a handle), not on it: paper
-seen through handles was within 1.2, white print and linings 2.8 or more from white paper."""
+"""Distance from the backdrop's colour up to which an enclosed area is a hole in the subject (a handle), not part of it.
+Paper behind handles was within 1.2, white print and linings 2.8 or more from white paper."""
 
 
 def subject(picture: Picture) -> Mask | None:
     """
-    1 where the subject is, 0 elsewhere; None where there is none.
+    Return 1 for the subject, 0 elsewhere; None if there is no subject.
 
     Args:
         picture: RGB, height x width x 3, some 384 px long: thresholds are per pixel at about that size.
@@ -56,7 +56,7 @@ def subject(picture: Picture) -> Mask | None:
     if rough_at > _PLAIN_LAB:
         return _without_crumbs(_by_colour(picture, lab, mask, ring))
     if mask.any():
-        # A stripe in the colour of the paper splits the subject; it is narrow, and nothing marks it as paper.
+        # A stripe in the paper's colour would split the subject; it is narrow, and nothing marks it as paper.
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15))
         whole = np.where(marks == 0, cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc), mask)
         mask = _tidy_edge(lab - paper, whole)
@@ -65,12 +65,12 @@ def subject(picture: Picture) -> Mask | None:
 
 def _smooth_areas(lab: Floats, ring: Flags) -> tuple[NDArray[np.int32], Flags, float]:
     """
-    Areas without edges.
+    Label areas without edges.
 
     Returns:
         labels: 1 for all that reaches the border, 2 and up for enclosed areas, 0 for edges.
-        shut: what stays enclosed even if edges twice as sharp are stepped over, as those of a soft shadow are.
-        level: that of `_SMOOTH_LAB` which the border asked for.
+        shut: areas that stay enclosed even if edges twice as sharp are crossed, like those of a soft shadow.
+        level: the value of `_SMOOTH_LAB` that fits the border.
     """
     slope = np.sqrt(
         sum((cv2.Sobel(lab, cv2.CV_32F, dx, dy, scale=0.125) ** 2).sum(axis=-1) for dx, dy in ((1, 0), (0, 1)))
@@ -98,7 +98,7 @@ def _areas(flat: Flags, ring: Flags) -> tuple[NDArray[np.int32], Flags]:
 
 
 def _paper(lab: Floats, backdrop: Mask) -> Floats:
-    """What the backdrop would look like without the subject: light falls off smoothly, so a polynomial says it."""
+    """Estimate the backdrop without the subject: light falls off smoothly, so a polynomial fits it."""
     up, across = (np.vander(np.linspace(-1, 1, length), 5, increasing=True) for length in backdrop.shape)
     orders = [(i, j) for i in range(5) for j in range(5 - i)]
     rows, cols = np.nonzero(backdrop)
@@ -109,7 +109,7 @@ def _paper(lab: Floats, backdrop: Mask) -> Floats:
     near = np.ones(len(rows), bool)
     ridge = 1e-6 * len(rows) * np.eye(len(orders))
     for _ in range(3):  # shadows on the paper are not the paper
-        # Normal equations by einsum: BLAS would wake a thread per core for this, and leave them spinning.
+        # Normal equations by einsum: BLAS would start a thread per core for this, and leave them spinning.
         square = np.einsum("ni,nj->ij", terms[near], terms[near]) + ridge
         factors = np.linalg.solve(square, np.einsum("ni,nj->ij", terms[near], colours[near]))
         off = np.linalg.norm(colours - terms @ factors, axis=1)
@@ -122,7 +122,7 @@ def _paper(lab: Floats, backdrop: Mask) -> Floats:
 
 
 def _marks(soft: Floats, offset: Floats, paper: Floats, smooth: NDArray[np.int32], shut: Flags) -> NDArray[np.int32]:
-    """1 where it must be backdrop, 2 where it must be subject, 0 where the edge between them is to be found."""
+    """Mark certain backdrop with 1, certain subject with 2, and the unknown area between them with 0."""
     far = np.linalg.norm(offset, axis=-1)
     lit = np.maximum(cv2.cvtColor(paper, cv2.COLOR_LAB2RGB), 0.14)
     dimmed = (soft / lit) ** 2  # about linear light
@@ -149,7 +149,7 @@ def _marks(soft: Floats, offset: Floats, paper: Floats, smooth: NDArray[np.int32
 
 
 def _flood(lab: Floats, marks: NDArray[np.int32]) -> Mask:
-    """Let both sides rise from their marks; they meet at the sharpest edge, so a shadow stays with the backdrop."""
+    """Grow both sides from their marks; they meet at the sharpest edge, so a shadow stays with the backdrop."""
     relief = np.clip(lab * (2.55, 2, 2) + (0, 128, 128), 0, 255).astype(np.uint8)
     sides = cv2.watershed(relief, marks.copy())
     mask: Mask = np.asarray(sides == 2, np.uint8)
@@ -160,7 +160,7 @@ def _flood(lab: Floats, marks: NDArray[np.int32]) -> Mask:
 
 
 def _tidy_edge(offset: Floats, mask: Mask) -> Mask:
-    """GrabCut in a band along the outline, on the difference from the paper."""
+    """Run GrabCut in a band along the outline, on the difference from the paper."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
     trimap = np.where(mask > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[cv2.erode(mask, disc) > 0] = cv2.GC_FGD
@@ -169,10 +169,10 @@ def _tidy_edge(offset: Floats, mask: Mask) -> Mask:
 
 
 def _by_colour(picture: Picture, lab: Floats, mask: Mask, ring: Flags) -> Mask:
-    """GrabCut of the whole picture, from what is unlike the commonest colours of the border, and from `mask`."""
+    """Run GrabCut on the whole picture, from pixels unlike the commonest colours of the border, and from `mask`."""
     border = lab[ring][::3]
     _, _, common = cv2.kmeans(border, 4, np.zeros(len(border), np.int32), (3, 12, 0.5), 1, cv2.KMEANS_PP_CENTERS)
-    # Darker is half as suspicious as lighter or another hue: it may be shadow.
+    # A darker pixel counts half as much as a lighter one or another hue: it may be shadow.
     difference = lab[..., None, :] - common
     difference[..., 0] *= np.where(difference[..., 0] < 0, 0.4, 1.0)
     unlike = np.sqrt((difference**2 * (1, 1.7, 1.7)).sum(axis=-1)).min(axis=-1)
@@ -210,11 +210,11 @@ def _without_crumbs(mask: Mask, backdrop: Flags | None = None) -> Mask | None:
 
 def edge_model(mask: Mask, picture: Picture, radius: int = 3, smoothness: float = 1e-4) -> Floats:
     """
-    A guided filter (He, Sun, Tang, 2010) with the picture as its guide, not yet applied.
+    Compute a guided filter (He, Sun, Tang, 2010) with the picture as its guide, without applying it.
 
     Returns:
         Height x width x 4: alpha is R, G, B (0 to 1) times the first three, plus the fourth. Holds for the same
-        picture at any size, which is how a small mask follows the edges of a large picture.
+        picture at any size, so that a small mask follows the edges of a large picture.
     """
     size = (2 * radius + 1, 2 * radius + 1)
 
@@ -238,7 +238,7 @@ def edge_model(mask: Mask, picture: Picture, radius: int = 3, smoothness: float 
 
 def apply_edges(model: Floats, rows: Picture, first: int, height: int) -> Mask:
     """
-    Alpha, 0 to 255, of some rows of the full picture.
+    Compute the alpha, 0 to 255, of some rows of the full picture.
 
     Args:
         rows: RGB of the rows from `first` on.

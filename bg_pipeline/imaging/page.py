@@ -1,4 +1,4 @@
-"""The contact sheet as one HTML page that needs nothing else: pictures are inline, there is no script."""
+"""The contact sheet as one self-contained HTML page: pictures are inline, there is no script."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ class _Inline:
     width: int
     height: int
     clear: bool
-    """Whether it can be seen through."""
+    """True if it has transparent parts."""
 
 
 def sheet_html(pairs: Sequence[Pair], *, title: str, facts: Sequence[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""From source bytes to what is sent, from the answer to a master, from a master to a rendition."""
+"""Conversion of source bytes to an upload, of an answer to a master, and of a master to a rendition."""
 
 import io
 import math
@@ -13,30 +13,30 @@ from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
-"""Pillow opens some forty formats; every one more is attack surface."""
+"""Accepted formats. Pillow opens some forty; each additional one is attack surface."""
 
 MAX_PIXELS = 50_000_000
-"""Checked in the header, before a byte is decoded. 50 MP is remove.bg's input limit, the highest of the
+"""Limit checked in the header, before a byte is decoded. 50 MP is remove.bg's input limit, the highest of the
 services (remove.bg/api, read 2026-11)."""
 
 _SENT_QUALITY = 95
 _UNLIKE = 24
-"""Mean difference a channel under the alpha, of 255, from which the answer shows another picture. The right one differs
-by a few; `test_a_cutout_of_another_product_is_told_apart` holds both sides against pictures of products."""
+"""Mean difference per channel under the alpha, of 255, from which the answer shows another picture. The right one
+differs by a few; `test_a_cutout_of_another_product_is_told_apart` checks both sides with pictures of products."""
 
 _SRGB = ImageCms.createProfile("sRGB")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is sent: upright, sRGB, no metadata, no larger than asked."""
+    """A picture ready to send: upright, sRGB, no metadata, within the size limits."""
 
     image: bytes
     media_type: str
     width_px: int
     height_px: int
     is_cutout: bool = False
-    """The source is cut out already: its frame is transparent, its middle is not."""
+    """True if the source is a cutout already: its frame is transparent, its middle is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class Checked:
 
 
 def unseen(error: Exception) -> Checked:
-    """An answer that could not be looked at: what is in it may be good, and was paid for."""
+    """Return an answer that could not be checked: its picture may be good, and was paid for."""
     return Checked(0, 0, f"the answer could not be looked at: {error}")
 
 
 def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> Prepared:
     """
-    What is sent: no longer than `max_side_px` on any side, and no more than `max_pixels` (0: no such limit).
+    Make the picture to send: no longer than `max_side_px` on any side, no more than `max_pixels` (0: no such limit).
 
     Raises:
         ItemUnreadable: corrupt, too large, or more than one picture.
@@ -78,13 +78,13 @@ def _fitting(size: tuple[int, int], max_side_px: int, max_pixels: int) -> tuple[
     scale = min(1.0, max_side_px / max(size))
     if max_pixels:
         scale = min(scale, math.sqrt(max_pixels / (size[0] * size[1])))
-    # Rounded down: one pixel more would be another size tier.
+    # Rounded down: one more pixel would be another size tier.
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def as_master(source: bytes) -> bytes:
     """
-    A source that is a cutout already, as a service would have answered it.
+    Return a source that is a cutout already, in the form of a service's answer.
 
     Raises:
         ItemUnreadable: it cannot be decoded.
@@ -95,7 +95,7 @@ def as_master(source: bytes) -> bytes:
 
 
 def _is_cutout(alpha: Image.Image) -> bool:
-    """Rounded corners and soft edges are no cutout: most of the frame has to be see-through, some of the rest solid."""
+    """Require a mostly transparent frame and some solid rest: rounded corners and soft edges are no cutout."""
     width, height = alpha.size
     frame = [
         value
@@ -112,11 +112,11 @@ def inspect(answer: bytes) -> Checked:
     Decode an answer to its last byte.
 
     Raises:
-        UnusableAnswer: no complete picture, or one without alpha.
+        UnusableAnswer: it is no complete picture, or has no alpha.
     """
     alpha = _cutout(answer).getchannel("A")
     levels = [level for level, count in enumerate(alpha.histogram()) if count]
-    if levels[-1] < 16:  # noise in the alpha is no subject
+    if levels[-1] < 16:  # noise in the alpha does not count as a subject
         return Checked(*alpha.size, suspicion="the cutout is empty: no subject was found")
     if levels[0] > 239:
         return Checked(*alpha.size, suspicion="nothing was removed: the whole frame was kept")
@@ -125,11 +125,11 @@ def inspect(answer: bytes) -> Checked:
 
 def check(answer: bytes, prepared: Prepared) -> Checked:
     """
-    `inspect`, and hold the answer against what was sent.
+    Run `inspect`, and compare the answer with the picture that was sent.
 
     Raises:
-        QualityDropped: the same picture, smaller.
-        UnusableAnswer: no cutout, another size, or another picture.
+        QualityDropped: it is the same picture, but smaller.
+        UnusableAnswer: it is no cutout, has another size, or shows another picture.
     """
     checked = inspect(answer)
     if (checked.width_px, checked.height_px) != (prepared.width_px, prepared.height_px):
@@ -148,15 +148,15 @@ def check(answer: bytes, prepared: Prepared) -> Checked:
 
 def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = False) -> bytes:
     """
-    The published bytes of an item.
+    Render the published bytes of an item.
 
-    A master smaller than its source lends it only the alpha: the colours come from the full resolution. Not so one that
-    was reshaped by further tools, whose frame or colours are not the source's any more.
+    Of a master smaller than its source, only the alpha is used: the colours come from the full resolution. A master
+    that further tools reshaped is used whole, since its frame or colours differ from the source's.
 
     Raises:
         ItemUnreadable: the source cannot be decoded.
     """
-    # In place wherever it can be: a copy of 24 megapixels takes 96 MB, and there are several of these processes.
+    # In place where possible: a copy of 24 megapixels takes 96 MB, and several of these processes run.
     cutout = _as(_open(master, _MASTER_FORMATS), "RGBA")
     alpha = cutout.getchannel("A")
     if not reshaped:
@@ -180,7 +180,7 @@ def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = 
 
 def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
     """
-    A small upright copy in RGB or RGBA, for showing.
+    Make a small upright copy in RGB or RGBA, for display.
 
     Raises:
         ItemUnreadable: it cannot be decoded.
@@ -201,7 +201,7 @@ _MASTER_FORMATS = tuple(_ENCODERS[kind]["format"] for kind in Format if kind.has
 
 def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     with warnings.catch_warnings():
-        # MAX_PIXELS is the limit; Pillow's own would only warn, below and above it.
+        # MAX_PIXELS is the limit; Pillow's own limit only warns.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             image = Image.open(io.BytesIO(data), formats=formats)
@@ -226,14 +226,14 @@ def _cutout(answer: bytes) -> Image.Image:
 
 
 def _open_source(data: bytes, max_side_px: int | None) -> Image.Image:
-    """A whole picture: upright, sRGB, 8 bits, RGB or RGBA."""
+    """Decode a whole picture: upright, sRGB, 8 bits, RGB or RGBA."""
     try:
         image = _open(data, FORMATS)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":
             raise ItemUnreadable(f"holds {frames} pictures; only single ones can be cut out")
         if max_side_px is not None:
-            # JPEG can be decoded at an eighth of the work when less is needed.
+            # JPEG takes down to an eighth of the work to decode when a smaller picture is needed.
             image.draft(None, (2 * max_side_px, 2 * max_side_px))
         profile = image.info.get("icc_profile")
         image.load()
@@ -241,30 +241,30 @@ def _open_source(data: bytes, max_side_px: int | None) -> Image.Image:
         return _to_srgb(image, profile)
     except ItemUnreadable:
         raise
-    except Exception as error:  # damaged files make decoders raise what they like, struct.error and TypeError too
+    except Exception as error:  # damaged files make decoders raise any exception, struct.error and TypeError too
         why = str(error).partition("<_io")[0].strip() or type(error).__name__
         raise ItemUnreadable(f"cannot be read as a picture: {why}") from error
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip instead of scaling
+    if image.mode.startswith("I"):  # 16 bits per pixel: Pillow would clip instead of scaling
         image = image.point(lambda v: v / 257).convert("L")
     transparent = image.has_transparency_data
     if profile and image.mode in {"RGB", "RGBA", "CMYK", "L"}:
         try:
             return _through_profile(image, profile)
         except (ImageCms.PyCMSError, OSError):
-            pass  # a damaged profile is common and no reason to refuse the picture
+            pass  # damaged profiles are common and no reason to refuse the picture
     return _as(image, "RGBA" if transparent else "RGB")
 
 
 def _as(image: Image.Image, mode: str) -> Image.Image:
-    """`convert` copies also where there is nothing to convert."""
+    """Convert only if the mode differs: `convert` would copy in any case."""
     return image if image.mode == mode and "transparency" not in image.info else image.convert(mode)
 
 
 def _with_alpha(cutout: Image.Image, alpha: Image.Image) -> Image.Image:
-    """Colour under full transparency is invisible and costs a third of the file, so it goes."""
+    """Add alpha and clear the colour under full transparency: it is invisible and takes a third of the file."""
     alpha = _fitted(alpha, cutout.size)
     cutout.putalpha(alpha)
     cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0))
@@ -292,7 +292,7 @@ def _same_shape(large: tuple[int, int], small: tuple[int, int]) -> bool:
 
 
 def _is_smaller_copy(checked: Checked, prepared: Prepared) -> bool:
-    """Whether it is what a cheaper size would have brought, and not just junk."""
+    """Return True if it is the result of a cheaper size, and not an unusable picture."""
     across, down = checked.width_px / prepared.width_px, checked.height_px / prepared.height_px
     return across < 1 and abs(across - down) < 0.02 and min(checked.width_px, checked.height_px) >= 32
 

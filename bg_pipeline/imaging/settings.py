@@ -11,7 +11,7 @@ from bg_pipeline.settings.part import Part
 
 
 class RenditionSettings(Part):
-    """What is made of a master, locally and free."""
+    """Settings of the rendition that is made from a master, locally and free."""
 
     format: Format = Field(Format.PNG, description="`png`, `webp` or `jpg`")
     background: str = Field("", description="`#rrggbb` or a colour name; default: transparent")

@@ -1,4 +1,4 @@
-"""Contact sheets: before beside after, as one picture."""
+"""Contact sheets: pictures before and after, side by side in one picture."""
 
 import io
 import unicodedata
@@ -14,7 +14,7 @@ _PAGE, _CARD, _LINE, _WELL = "#f2f4f7", "#ffffff", "#dde1e7", "#eceff3"
 _INK, _MUTED, _ALARM, _BLUSH = "#1d2129", "#667085", "#b42318", "#fdf0ee"
 _SQUARES = ("#ffffff", "#e4e7ec")
 _FINE = 4
-"""Corners are drawn this many times larger and shrunk: Pillow draws them without smoothing."""
+"""Factor by which corners are drawn larger and then shrunk: Pillow draws them without smoothing."""
 
 _PLAIN = str.maketrans("–—‘’“”×", "--''\"\"x")
 
@@ -23,7 +23,7 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 @dataclass(frozen=True)
 class Pair:
-    """One item before and after; without an `after` it has failed, and `note` says why."""
+    """One item before and after; without an `after` it has failed, and `note` gives the reason."""
 
     label: str
     before: Image.Image | None
@@ -33,11 +33,11 @@ class Pair:
 
 def contact_sheet(pairs: Sequence[Pair], *, columns: int = 4, cell_px: int = 200, title: str = "") -> Image.Image:
     """
-    All pairs in a grid, RGB.
+    Draw all pairs in a grid, RGB.
 
     Args:
         pairs: pictures of any size and mode; they are shrunk, never enlarged.
-        columns: pairs in a row; no more are taken than there are pairs.
+        columns: pairs in a row; at most the number of pairs.
         cell_px: width and height of one picture, px; at least 48.
         title: a line above; empty for none.
     """
@@ -60,14 +60,14 @@ def contact_sheet(pairs: Sequence[Pair], *, columns: int = 4, cell_px: int = 200
 
 
 def sheet_png(pairs: Sequence[Pair], *, columns: int = 4, cell_px: int = 200, title: str = "") -> bytes:
-    """`contact_sheet` as the bytes of a PNG."""
+    """Return `contact_sheet` as the bytes of a PNG."""
     out = io.BytesIO()
     contact_sheet(pairs, columns=columns, cell_px=cell_px, title=title).save(out, "PNG")
     return out.getvalue()
 
 
 def _line_px(cell_px: int) -> tuple[int, int, int]:
-    """Font sizes of label and note, and the height of both lines together."""
+    """Return the font sizes of label and note, and the height of both lines together."""
     label, note = max(11, round(cell_px * 0.070)), max(10, round(cell_px * 0.058))
     return label, note, round(label * 1.45) + round(note * 1.9)
 
@@ -85,7 +85,7 @@ def _card(pair: Pair, size: tuple[int, int], cell_px: int, pad: int) -> Image.Im
     left, top, room = pad + 1, 2 * pad + cell_px, size[0] - 2 * pad - 2
     font = _font(label_px)
     draw.text((left, top), _fit(pair.label, font, room, tail=0.6), _INK, font, anchor=_anchor(font, "la"))
-    if pair.after:  # a failure says why in the place of its cutout
+    if pair.after:  # a failed item shows the reason in place of its cutout
         font = _font(note_px)
         top += round(label_px * 1.45)
         draw.text((left, top), _fit(pair.note, font, room, tail=0), _MUTED, font, anchor=_anchor(font, "la"))
@@ -93,7 +93,7 @@ def _card(pair: Pair, size: tuple[int, int], cell_px: int, pad: int) -> Image.Im
 
 
 def _picture(picture: Image.Image, cell_px: int) -> Image.Image:
-    """A cell with the picture in its middle, on squares where it can be seen through."""
+    """Draw a cell with the picture in its middle, on squares where it is transparent."""
     clear = picture.has_transparency_data
     small = picture.convert("RGBA" if clear else "RGB")
     small.thumbnail((cell_px, cell_px), Image.Resampling.LANCZOS)
@@ -104,7 +104,7 @@ def _picture(picture: Image.Image, cell_px: int) -> Image.Image:
 
 
 def _notice(head: str, why: str, cell_px: int) -> Image.Image:
-    """A cell that says what is missing: a cross, a word, and as much of the reason as there is room for."""
+    """Draw a cell for a missing picture: a cross, a word, and as much of the reason as fits."""
     cell = Image.new("RGB", (cell_px, cell_px), _BLUSH if why or head == "no cutout" else _WELL)
     draw = ImageDraw.Draw(cell)
     ink = _ALARM if head == "no cutout" else _MUTED
@@ -136,7 +136,7 @@ def _rounded(size: tuple[int, int], radius: int) -> Image.Image:
 
 @cache
 def _squares(side: int) -> Image.Image:
-    """A checkerboard, the sign for nothing there."""
+    """Draw a checkerboard, the sign for transparency."""
     square = max(5, side // 20)
     board = Image.new("RGB", (side, side), _SQUARES[0])
     draw = ImageDraw.Draw(board)
@@ -152,12 +152,12 @@ def _font(size: int) -> Font:
 
 
 def _anchor(font: Font, where: str) -> str | None:
-    """Without FreeType there is one bitmap font, which knows no anchors."""
+    """Return the text anchor, if any: without FreeType there is one bitmap font, which supports none."""
     return where if isinstance(font, ImageFont.FreeTypeFont) else None
 
 
 def _fit(text: str, font: Font, room_px: int, *, tail: float) -> str:
-    """The text, or as much of it as there is room for; `tail` is the share kept of its end, where names differ."""
+    """Shorten the text to the available width; `tail` is the share kept of its end, where names differ."""
     line = _drawable(text)
     if font.getlength(line) <= room_px:
         return line
@@ -185,12 +185,12 @@ def _wrapped(text: str, font: Font, room_px: int, rows: int) -> list[str]:
 
 
 def _drawable(text: str) -> str:
-    """Pillow's own font knows ASCII only: accents are dropped, other letters become a question mark."""
+    """Reduce the text to ASCII for Pillow's own font: accents are dropped, other letters become a question mark."""
     parts = unicodedata.normalize("NFKD", printable(text).translate(_PLAIN))
     return "".join(c for c in parts if not unicodedata.combining(c)).encode("ascii", "replace").decode()
 
 
 def printable(text: str) -> str:
-    """Names of files may hold control characters, and bytes that are no text at all."""
+    """Make a file name printable: it may hold control characters, and bytes that are not text."""
     safe = text.encode("utf-8", "replace").decode()
     return "".join(c if c.isprintable() else " " for c in safe)

@@ -1,4 +1,4 @@
-"""Whether a file that another tool made is the cutout of a picture."""
+"""Check that a file from another tool is the cutout of a picture."""
 
 import io
 
@@ -8,19 +8,19 @@ from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.pictures import Checked, inspect, prepare
 
 _UNLIKE = 6
-"""Mean difference a channel under the opaque part, of 255. Right cutouts stay below 4.5, shrunk or saved as JPEG too;
+"""Mean difference per channel under the opaque part, of 255. Right cutouts stay below 4.5, shrunk or as JPEG too;
 the same product photographed again starts at 7.8 (`test_a_cutout_of_an_earlier_photograph_is_told_apart`). Stricter
-than for an answer to a request: a name is all that leads from this file to the picture."""
+than for an answer to a request: only a name connects this file with the picture."""
 
 _SIZE = (64, 64)
 
 
 def check_similarity(candidate: bytes, source: bytes) -> Checked:
     """
-    Hold a whole file against a picture: same frame, perhaps smaller, and the same colours where it is opaque.
+    Compare a whole file with a picture: same frame, perhaps smaller, and the same colours where it is opaque.
 
     Raises:
-        UnusableAnswer: it is no cutout of this picture; says why.
+        UnusableAnswer: it is no cutout of this picture; gives the reason.
         ItemUnreadable: the picture cannot be read.
     """
     found = inspect(candidate)

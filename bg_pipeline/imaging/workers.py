@@ -1,4 +1,4 @@
-"""Pictures are decoded in child processes: a hostile or huge file may end one, and nothing else."""
+"""Child processes that decode pictures: a hostile or huge file can end only its worker."""
 
 import contextlib
 import ctypes
@@ -22,14 +22,14 @@ MEMORY_BYTES = 3 * 2**30
 TIMEOUT_S = 120.0
 
 _M_MMAP_THRESHOLD = -3
-"""Its number in malloc.h; to set it ends glibc's own adjustments: mallopt(3)."""
+"""Number of M_MMAP_THRESHOLD in malloc.h; setting it ends glibc's own adjustments: mallopt(3)."""
 
 
 class Workers:
     """
-    A pool that calls functions of `imaging` in processes of their own.
+    A pool that calls functions of `imaging` in separate processes.
 
-    They see neither the environment nor more than `MEMORY_BYTES`, and are ended after `TIMEOUT_S`.
+    They get no environment and at most `MEMORY_BYTES`, and are ended after `TIMEOUT_S`.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -66,12 +66,12 @@ class Workers:
 
 def _give_back_large_buffers() -> None:
     """
-    Have whole pictures returned to the system when they are freed.
+    Make glibc return whole pictures to the system when they are freed.
 
-    glibc takes the first large buffer that is freed for a sign to keep all of that size, for each thread again: with 16
-    workers that was a third of all memory.
+    After the first large buffer is freed, glibc keeps all buffers of that size, for each thread: with 16 workers that
+    was a third of all memory.
     """
-    with contextlib.suppress(AttributeError, OSError):  # other systems do not do that
+    with contextlib.suppress(AttributeError, OSError):  # other systems have no mallopt
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 

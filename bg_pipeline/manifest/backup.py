@@ -1,4 +1,4 @@
-"""Copies of an SQLite manifest, and whether its file is sound. A server has tools of its own for both."""
+"""Copy an SQLite manifest, and check its file for damage. A server has its own tools for both."""
 
 import os
 import sqlite3
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from bg_pipeline.manifest.database import Database
 
 KEPT = 7
-"""Days of which there is a copy."""
+"""Number of days whose copy is kept."""
 
 _BUSY_TIMEOUT_S = 30.0
 
 
 def backup(database: "Database", now: float) -> Path | None:
     """
-    Keep a copy of today: `backups/manifest-YYYY-MM-DD.db` beside the manifest, days in UTC, the last seven of them.
+    Keep a copy for today: `backups/manifest-YYYY-MM-DD.db` beside the manifest, days in UTC, the last seven of them.
 
     Args:
-        database: nothing is done for PostgreSQL, where `pg_dump` is the tool.
+        database: the manifest; nothing is done for PostgreSQL, which has `pg_dump`.
         now: epoch seconds.
 
     Returns:
         The copy, or None if there was nothing to do.
 
     Raises:
-        StateError: it could not be made, or came out damaged. The older ones are still there.
+        StateError: the copy could not be made, or is damaged. The older copies still exist.
     """
     if database.file is None:
         return None
@@ -48,10 +48,10 @@ def backup(database: "Database", now: float) -> Path | None:
 
 def copy(file: Path, target: Path) -> None:
     """
-    One consistent copy, while others read and write; there whole or not at all, for its owner's eyes only.
+    Make a consistent copy while others read and write; `target` appears complete or not at all, private to its owner.
 
     Raises:
-        StateError: nothing has the name `target` that had it not before.
+        StateError: the copy failed; `target` is as it was before.
     """
     temporary = target.with_name(f".{target.name}.part")
     try:
@@ -76,10 +76,10 @@ def copy(file: Path, target: Path) -> None:
 @cache  # a process that lives for months opens the database twice a minute; a run is a process of its own
 def refuse_damaged(file: Path) -> None:
     """
-    Look at every page of a database before anything relies on it; a file that is not there yet is sound.
+    Check every page of a database before it is used; a file that does not exist yet is sound.
 
     Raises:
-        StateError: it is damaged; says what to do.
+        StateError: the file is damaged; the message says what to do.
     """
     if not file.exists() or not file.stat().st_size:
         return
@@ -115,7 +115,7 @@ def _folder(file: Path) -> Path:
 
 
 def _backups(file: Path) -> list[Path]:
-    """Oldest first."""
+    """Return the backups, oldest first."""
     return sorted(_folder(file).glob(f"{escape(file.stem)}-????-??-??.db"))
 
 

@@ -9,7 +9,7 @@ from bg_pipeline.manifest.schema import accounts, catalogues
 
 
 def catalogue_id(database: Database, name: str = "default") -> int:
-    """The number of a catalogue; one that is not known yet gets the next."""
+    """Return the number of a catalogue; a new catalogue gets the next number."""
     query = select(catalogues.c.id).where(catalogues.c.name == name)
     with database.read() as conn:
         found = conn.scalar(query)
@@ -22,7 +22,7 @@ def catalogue_id(database: Database, name: str = "default") -> int:
 
 
 def ensure_accounts(database: Database, vendors: Mapping[str, str]) -> None:
-    """See that these accounts are on record; account to vendor."""
+    """Record these accounts if they are missing; `vendors` maps account to vendor."""
     query = select(accounts.c.name)
     with database.read() as conn:
         known = set(conn.scalars(query))

@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL, brought to the present schema when it is opened."""
+"""One database, SQLite or PostgreSQL, upgraded to the present schema when it is opened."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -34,16 +34,16 @@ T = TypeVar("T")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 30_000
 _PAUSE_S = 0.11
-"""Between two batches. Who waits for SQLite's lock looks for it ten times a second."""
+"""Pause between two batches: a process that waits for SQLite's lock checks it ten times a second."""
 
 _MAX_BOUND = 500
-"""Values in one IN list: SQLite takes more, and gains nothing from it."""
+"""Most values in one IN list: SQLite takes more, but gains nothing from it."""
 
 _MAX_IN_ARRAY = 20_000
-"""Values in one array."""
+"""Most values in one array."""
 
 _WRITE_LOCK = 4_703_001
-"""Any number that is used for nothing else in this database."""
+"""Key of the advisory lock: any number not used for anything else in this database."""
 
 
 class Database:
@@ -60,7 +60,7 @@ class Database:
         self.name = self.engine.url.render_as_string(hide_password=True)
         on_disk = self.engine.dialect.name == "sqlite" and self.engine.url.database not in {None, "", ":memory:"}
         self.file = Path(str(self.engine.url.database)).resolve() if on_disk else None
-        """Where SQLite keeps it; None for a server."""
+        """Path of the SQLite file; None if there is no file."""
         try:
             if self.file:
                 refuse_damaged(self.file)
@@ -76,37 +76,37 @@ class Database:
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """
-        A transaction that owns the write lock from its start; committed durably on the way out.
+        Open a transaction that owns the write lock from its start; commit it durably at the end.
 
         Args:
-            durable: false for what may be lost in a power cut, and must not wait for the disk.
+            durable: False for data that a power cut may take, and that must not wait for the disk.
         """
         writing = self.engine.execution_options(bg_write=True, bg_synchronous="FULL" if durable else "NORMAL")
         with self._errors(), writing.connect() as conn, conn.begin():
             if self.engine.dialect.name == "postgresql":
-                # What SQLite does by itself: read, decide and write without another writer in between.
+                # As SQLite does by itself: read, decide and write without another writer in between.
                 conn.execute(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"))
                 if not durable:
                     conn.execute(text("SET LOCAL synchronous_commit = off"))
             yield conn
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
-        """An insert that can say what to do on a conflict."""
+        """Return an insert that supports a conflict clause."""
         if self.engine.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
 
     def among(self, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-        """Conditions, to be used one after the other, that together find these values of a column."""
+        """Yield conditions that together match these values of a column; use them one after the other."""
         if self.engine.dialect.name == "sqlite":
             yield from (column.in_(part) for part in _parts(values, _MAX_BOUND))
         else:
-            # As one value each: it is the number of values in a statement that takes PostgreSQL's driver long.
+            # One array is one value: many values in a statement slow down PostgreSQL's driver.
             arrays = postgresql.ARRAY(column.type)
             yield from (column == any_(literal(part, arrays)) for part in _parts(values, _MAX_IN_ARRAY))
 
     def at_least(self, conn: Connection, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-        """The same, but may find more: a column with fewer values than are looked for is read as it is."""
+        """Yield conditions like `among` that may match more: a column with fewer values than these is read whole."""
         rows = select(literal(1)).where(column.is_not(None)).limit(len(values)).subquery()
         if conn.scalar(select(func.count()).select_from(rows)) == len(values):
             yield from self.among(column, values)
@@ -114,16 +114,16 @@ class Database:
             yield column.is_not(None)
 
     def batches(self, values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-        """So many at once, each for a transaction of its own, so that no other writer waits for the end of them all."""
+        """Yield batches of `size` values, one per transaction, so that no other writer waits for all of them."""
         for number, part in enumerate(_parts(values, size)):
             if number and self.engine.dialect.name == "sqlite":
-                # PostgreSQL lets those who wait in by turns.
+                # PostgreSQL serves waiting writers in turn.
                 time.sleep(_PAUSE_S)
             yield part
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One snapshot; large results may be streamed from it."""
+        """Open one snapshot; large results may be streamed from it."""
         with self._errors(), self.engine.connect() as conn, conn.begin():
             yield conn
 
@@ -164,7 +164,7 @@ def _parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def _migrate(conn: Connection) -> None:
-    # Only here: to load it takes longer than most commands need for all else.
+    # Imported here, because loading it takes longer than most commands need for everything else.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What a delta is computed from, and where it is recorded."""
+"""Read the data that a delta is computed from, and record the delta."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,7 +44,7 @@ _staged = Table(
     Column("old_detail", Prose),
     prefixes=["TEMPORARY"],
 )
-"""Changes that are recorded together."""
+"""Temporary table for changes that are recorded together."""
 
 _IN_KEY_ORDER = (items, "INDEXED BY sqlite_autoindex_items_1", "sqlite")
 """A hint to go through the catalogue by its primary key: by the index on states SQLite would look each row up again."""
@@ -73,7 +73,7 @@ class SqlDeltas(OfCatalogue):
             ]
 
     def published_names(self) -> Iterator[tuple[str, str]]:
-        # In plain SQL, because a million rows a night pass here.
+        # In plain SQL, because this handles a million rows a night.
         query = text(
             "SELECT output_name, key FROM publications WHERE catalogue_id = :catalogue AND output_name IS NOT NULL "
             "AND key NOT IN (SELECT key FROM items WHERE catalogue_id = :catalogue AND absent) ORDER BY output_name"
@@ -83,7 +83,7 @@ class SqlDeltas(OfCatalogue):
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
         shown = publications.c
-        # The state is looked at here: asked for it, SQLite goes through all that are published, part by part.
+        # The state is checked here: with it in the query, SQLite would read all published items, part by part.
         query = select(shown.purchase_id, shown.key, items.c.state).join_from(publications, items, PUBLICATION)
         asked, found = set(purchase_ids), dict[str, str]()
         with self._db.read() as conn:
@@ -108,11 +108,11 @@ class SqlDeltas(OfCatalogue):
         row = catalogues.c.id == self._catalogue
         with self._db.read() as conn:
             number = 1 + conn.execute(select(catalogues.c.delta).where(row)).scalar_one()
-        # Who is gone comes first: giving its stem away makes its row newer than its own change.
+        # Vanished items come first: giving a stem away makes the row newer than its own change.
         for gone in (True, False):
             group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
             for rows in prefetch(_rows, self._db.batches(group, BATCH), threads=1, waiting=2):
-                # What comes last is durable, and with it all that was written before.
+                # The last write is durable, and with it all writes before.
                 with self._db.write(durable=False) as conn:
                     self._record(conn, number, rows)
         with self._db.write() as conn:
@@ -144,7 +144,7 @@ class SqlDeltas(OfCatalogue):
             self._mark_renamed(conn, number, now)
 
     def _take_stems(self, conn: Connection, as_seen: ColumnElement[bool], now: float) -> None:
-        """Have who is gone give its name away, and with it the output that has it; leave out who cannot have one."""
+        """Take names, and the outputs with them, from vanished items; drop changes whose name is still in use."""
         c, new, holder = items.c, _staged.c, items.alias("holder").c
         had = (holder.catalogue_id == self._catalogue) & (holder.stem_fold == new.stem_fold) & (holder.key != new.key)
         gone = holder.absent & is_free(now, holder)
@@ -162,7 +162,7 @@ class SqlDeltas(OfCatalogue):
             conn.execute(update(items).where(self._mine(), these).values(taken))
 
     def _mark_renamed(self, conn: Connection, number: int, now: float) -> None:
-        """The old keys of those that were recorded under a new one."""
+        """Mark the old keys of items recorded under a new key as deleted."""
         c, new, now_called = items.c, _staged.c, items.alias("now_called").c
         old = self._mine() & (c.key == new.renamed_from)
         recorded = exists().where(
@@ -185,7 +185,7 @@ class SqlDeltas(OfCatalogue):
 
 
 def _rows(batch: Sequence[Change]) -> list[tuple[Any, ...]]:
-    """Values for `_staged`."""
+    """Return the values for `_staged`."""
     return [
         (
             *(change.key, change.revision, change.becomes, change.reason, change.because, change.purchase_id),
@@ -197,9 +197,9 @@ def _rows(batch: Sequence[Change]) -> list[tuple[Any, ...]]:
 
 
 def _is_up_to_date(goal: Goal) -> ColumnElement[bool]:
-    """`core.delta.is_up_to_date` in SQL, over `SHOWN`: a property test holds them against each other."""
+    """Return `core.delta.is_up_to_date` in SQL, over `SHOWN`; a property test compares the two."""
     c, shown = items.c, publications.c
-    # Without a publication all its columns are null, and `not` of null would let the item out of both sides.
+    # Without a publication all its columns are null, and `not` of null would exclude the item from both sides.
     return and_(
         ~c.absent,
         c.state == State.PUBLISHED,

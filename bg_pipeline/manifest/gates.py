@@ -14,7 +14,7 @@ from bg_pipeline.ports.running import Now
 
 
 def read_gate(conn: Connection, account: str) -> Gate:
-    """The gate as it is in this transaction; one that was never written is open."""
+    """Return the gate as this transaction sees it; a gate that was never written is open."""
     row = conn.execute(select(gates).where(gates.c.account == account)).mappings().one_or_none()
     if row is None:
         return Gate(account)
@@ -22,7 +22,7 @@ def read_gate(conn: Connection, account: str) -> Gate:
 
 
 def write_gate(conn: Connection, gate: Gate) -> None:
-    """To be called in the transaction that read it."""
+    """Write a gate; call it in the transaction that read the gate."""
     changed = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
     if not changed.rowcount:
         conn.execute(insert(gates).values(asdict(gate)))
@@ -52,7 +52,7 @@ class SqlGates:
             return _limits(conn, account)
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
-        # Twice an image, while a slot is empty: to learn a limit once more costs less than to wait for the disk.
+        # Twice per image, while a slot is empty: learning a limit again costs less than waiting for the disk.
         with self._db.write(durable=False) as conn:
             found = _limits(conn, account)
             state = dict(change(found))

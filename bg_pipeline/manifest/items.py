@@ -1,4 +1,4 @@
-"""Items one by one and by state, for people and for maintenance."""
+"""Items, singly and by state, for people and for maintenance."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

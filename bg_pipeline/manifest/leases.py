@@ -49,6 +49,6 @@ class SqlLeases(OfCatalogue):
             conn.execute(update(leases).where(self._called(lease.name)).values(ends_at=moment))
 
     def _check(self, conn: Connection, lease: Lease) -> None:
-        """An expired lease that was not taken over is still good."""
+        """Check a lease; an expired lease that was not taken over is still valid."""
         if conn.scalar(select(leases.c.token).where(self._called(lease.name))) != lease.token:
             raise LeaseLost(f"another run took over {lease.name!r}; this one stops and writes nothing more")

@@ -1,4 +1,4 @@
-"""Every attempt to buy, and what came of it."""
+"""Every attempt to buy, and its result."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ class SqlLedger:
                     "started_at": now,
                 }
                 return int(conn.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one())
-        # Only now: raised inside, it would have undone what the gate was set to.
+        # Raised only now: inside the transaction it would have undone the change of the gate.
         raise refusal
 
     def close_attempt(
@@ -84,7 +84,7 @@ class SqlLedger:
     ) -> None:
         with self._db.write() as conn:
             closed = closing(attempt_id, state, credits_charged, self._now(), request_id)
-            # What ended keeps its end: a late recovery must not call a charge a doubt.
+            # An ended attempt keeps its state: a late recovery must not turn a charge into a doubt.
             conn.execute(closed.where(_OPEN).values(detail=detail, answer=answer))
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
@@ -123,7 +123,7 @@ class SqlLedger:
             yield from map(_attempt, conn.execution_options(yield_per=CHUNK).execute(query.order_by(attempts.c.id)))
 
     def _spent_so_far(self, conn: Connection, request: CutRequest, gate: Gate, rules: Rules) -> Spent:
-        """Only what the decision needs: each sum costs time, and this is on the way of every purchase."""
+        """Return only the sums that the decision needs: each costs time, and every purchase waits for this."""
         if not request.credits_expected:
             return Spent()
         today = day_began(self._now(), rules.timezone)
@@ -142,11 +142,11 @@ class SqlLedger:
 
 
 _LONGEST_CALL_S = 86_400.0
-"""No attempt is open for longer; so what ended after a moment began at most so long before it, and the index helps."""
+"""Longest time an attempt stays open; it bounds the start of attempts that ended after a moment, for the index."""
 
 
 _OPEN = text("attempts.state = 'intent'")
-"""Written out, so that the partial index on open attempts serves it."""
+"""Condition for open attempts, written out so that their partial index is used."""
 
 
 def _of(account: str | None) -> ColumnElement[bool]:
@@ -163,7 +163,7 @@ def _in_flight(account: str | None) -> ColumnElement[bool]:
 
 
 def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:
-    """What is not known to be free counts at its price."""
+    """Return the cost; an attempt that is not known to be free counts at its price."""
     c = attempts.c
     unsettled = c.state.in_((AttemptState.INTENT, AttemptState.IN_DOUBT))
     cost = case((unsettled, c.credits_expected), else_=c.credits_charged)
@@ -182,7 +182,7 @@ def _names(request: CutRequest) -> Sequence[str]:
 def _catalogue_of(conn: Connection, request: CutRequest) -> int:
     """
     Raises:
-        ClaimLost: the item is in other hands.
+        ClaimLost: another run has the item.
     """
     c = items.c
     query = select(c.catalogue_id).where(c.claim_id == request.claim.id, c.key == request.item_key)
@@ -195,7 +195,7 @@ def _catalogue_of(conn: Connection, request: CutRequest) -> int:
 def _refuse_twins(conn: Connection, request: CutRequest) -> None:
     """
     Raises:
-        BeingBought: the same purchase, or the same bytes under another name, is bought now or was meanwhile.
+        BeingBought: the same purchase, or the same bytes under another name, is being bought or was bought meanwhile.
     """
     names, sent, cuts = _names(request), request.sent_digest, request.cut_digests
     kept, tried = purchases.c, attempts.c

@@ -1,4 +1,4 @@
-"""What the last scans saw."""
+"""Observations of the last scans."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ class SqlObservations(OfCatalogue):
 
     def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
         # By pages, not in one snapshot: a scan may hash for hours, and an open snapshot keeps both databases from
-        # tidying up. In plain SQL, because a million rows a night pass here.
+        # cleaning up. In plain SQL, because this handles a million rows a night.
         page = text(
             "SELECT key, fingerprint, collection FROM items "
             "WHERE catalogue_id = :catalogue AND key > :after AND NOT absent ORDER BY key LIMIT :most"
@@ -79,10 +79,10 @@ class SqlObservations(OfCatalogue):
         c = items.c
         constant = {c.catalogue_id: self._catalogue, c.state: State.PENDING, c.changed_at: self._now()}
         row = select(_staged, *(literal(value, column.type) for column, value in constant.items()))
-        # `where true`, because SQLite would take the ON of the conflict for that of a join.
+        # `where true`, because SQLite would read the ON of the conflict as that of a join.
         insert = self._db.insert(items).from_select([*_staged.c.keys(), *constant], row.where(true()))
         seen = insert.excluded
-        # A plan that was made from other bytes, or without the item, is out of date.
+        # A plan made from other bytes, or without the item, is out of date.
         differs = or_(c.content_hash != seen.content_hash, c.absent)
         remember = insert.on_conflict_do_update(
             index_elements=[c.catalogue_id, c.key],
@@ -95,7 +95,7 @@ class SqlObservations(OfCatalogue):
         )
         for part in self._db.batches(batch, BATCH):
             rows = ((o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type) for o in part)
-            # What a power cut takes is hashed again.
+            # Hashes lost in a power cut are made again.
             with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
                 conn.execute(remember)
 

@@ -58,7 +58,7 @@ class SqlOutbox:
         if took_it:
             closed = row.values(state=_SENT, ended_at=self._now(), detail="")
         else:
-            # Not if another process took it meanwhile, because this one took too long.
+            # Skipped if another process took it meanwhile because this one was too slow.
             closed = row.where(outbox.c.tries == delivery.tries).values(due_at=self._now() + wait_s, detail=detail)
         with self._db.write() as conn:
             conn.execute(closed)

@@ -1,4 +1,4 @@
-"""What was bought and stored."""
+"""Masters that were bought and stored."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Pending items, and the claims under which they are worked on."""
+"""Pending items, and the claims on them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,10 +28,10 @@ from bg_pipeline.manifest.rows import ENTRY, MAIN, OfCatalogue, entry_of, is_fre
 from bg_pipeline.manifest.schema import catalogues, claims, items, publications, purchases
 
 _PAGE = 500
-"""Candidates looked at together."""
+"""Number of candidates read together."""
 
 _WAITS = text("items.state = 'pending' AND items.purchase_id <> ''")
-"""Written out, so that the partial index on the purchases of pending items serves it."""
+"""Condition for items that wait for a purchase, written out so that their partial index is used."""
 
 
 class SqlWorkQueue(OfCatalogue):
@@ -62,8 +62,8 @@ class SqlWorkQueue(OfCatalogue):
         after: tuple[str, str] | None,
     ) -> Claimed:
         while True:
-            # Looked for in a snapshot, so that no writer waits for a long search. What others changed meanwhile is not
-            # taken; if that is all, there may be more behind it.
+            # Searched in a snapshot, so that no writer waits for a long search. Items changed meanwhile are not
+            # claimed; if that leaves none, there may be more behind them.
             with self._db.read() as conn:
                 found = self._find(conn, selection, limit=limit, bought=bought, after=after)
             if not found:
@@ -135,7 +135,7 @@ class SqlWorkQueue(OfCatalogue):
             return [_claim(row) for row in conn.execute(query)]
 
     def _waiting(self, selection: Selection) -> ColumnElement[bool]:
-        """Pending by a delta that was recorded to its end, and selected."""
+        """Return the condition for selected items that are pending by a completely recorded delta."""
         c = items.c
         whole = select(catalogues.c.delta).where(catalogues.c.id == self._catalogue).scalar_subquery()
         chosen = true() if selection.collections is None else c.collection.in_(selection.collections)
@@ -144,7 +144,7 @@ class SqlWorkQueue(OfCatalogue):
     def _find(
         self, conn: Connection, selection: Selection, *, limit: int, bought: bool, after: tuple[str, str] | None
     ) -> dict[str, int | None]:
-        """Items that wait for the first purchases behind `after`, wherever they are; each with its revision."""
+        """Return the revision of each item, anywhere, that waits for the first purchases behind `after`."""
         c = items.c
         has_master = exists().where(purchases.c.purchase_id == c.purchase_id) if bought else true()
         wanted = and_(self._waiting(selection), has_master, is_free(self._now()))
@@ -179,7 +179,7 @@ class SqlWorkQueue(OfCatalogue):
         return Claim(number, owner, ask, now + ttl_s)
 
     def _end(self, conn: Connection, key: str, claim: Claim, **values: Any) -> None:
-        """Write under a claim, whose hold on the item ends with it."""
+        """Write an item under a claim, and end the claim's hold on it."""
         c = items.c
         written = conn.execute(
             update(items)
@@ -196,10 +196,10 @@ def _in_order(
     collections: frozenset[str] | None,
     after: tuple[str, str] | None,
 ) -> Iterator[Row[Any, Any, Any, Any]]:
-    """Candidates behind `after`, by collection and key."""
+    """Yield the candidates behind `after`, by collection and key."""
     c = items.c
     place = tuple_(c.collection, c.key)
-    # One collection after the other: both databases would read and sort several whole before they give the first row.
+    # One collection at a time: both databases would read and sort several completely before the first row.
     names = [None] if collections is None else sorted(collections, key=key_bytes)
     for name in names:
         query = (

@@ -1,4 +1,4 @@
-"""Rows of a catalogue as values, and what every query of them needs."""
+"""Rows of a catalogue as values, and the parts that all queries share."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,20 +16,20 @@ CHUNK = 5_000
 """Rows fetched at once while streaming."""
 
 BATCH = 5_000
-"""Rows written between two commits: many, because each costs a wait for the disk; few, because others wait as long."""
+"""Rows written between two commits: many, because each commit waits for the disk; few, because others wait too."""
 
 MAIN = "main"
-"""The rendition that every item has."""
+"""Name of the rendition that every item has."""
 
 PUBLICATION = and_(
     publications.c.catalogue_id == items.c.catalogue_id,
     publications.c.key == items.c.key,
     publications.c.rendition == MAIN,
 )
-"""Which publication is an item's."""
+"""Join condition of an item and its publication."""
 
 SHOWN = items.outerjoin(publications, PUBLICATION)
-"""Items, each with its publication if it has one."""
+"""Items, each with its publication if there is one."""
 
 _SEEN = items.c
 _SHOWN = publications.c
@@ -39,11 +39,11 @@ ENTRY: Select[Any] = select(
     *(_SHOWN.purchase_id, _SHOWN.cut_digest, _SHOWN.rendition_digest, _SHOWN.output_name, _SHOWN.output_digest),
     *(_SHOWN.content_hash, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
 ).select_from(SHOWN)
-"""All that `entry_of` needs, in the order in which it takes it."""
+"""Query of all columns that `entry_of` needs, in its order."""
 
 
 class OfCatalogue:
-    """What is bound to one catalogue of a database."""
+    """Base of the classes bound to one catalogue of a database."""
 
     def __init__(self, database: Database, catalogue_id: int, now: Now = time.time) -> None:
         self._db = database
@@ -63,23 +63,23 @@ class OfCatalogue:
 
 
 def is_free(now: float, item: Any = items.c) -> ColumnElement[bool]:
-    """No living claim holds the item."""
+    """Return the condition that no living claim holds the item."""
     living = select(claims.c.id).where(claims.c.ends_at > now)
     return or_(item.claim_id.is_(None), item.claim_id.not_in(living))
 
 
 def near_to(keys: Sequence[str]) -> ColumnElement[bool]:
     """
-    The range of some keys, for a join with them.
+    Return the condition for the range of these keys, for a join with them.
 
-    It says nothing new, but keeps PostgreSQL from going through a million items to find a few thousand neighbours.
+    It is redundant, but keeps PostgreSQL from reading a million items to find a few thousand neighbours.
     """
     return items.c.key.between(min(keys, key=key_bytes), max(keys, key=key_bytes))
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
-    """A row of `ENTRY`."""
-    # By place: by name a million of them take twice as long.
+    """Return a row of `ENTRY` as an entry."""
+    # By position: by name, a million rows take twice as long.
     key, collection, content_hash, media_type, state, size_bytes, reason, detail, purchase_id, stem, *more = row
     absent, absent_since, revision, shown_purchase, *shown, published_at, trash_name, trashed_at = more
     return Entry(

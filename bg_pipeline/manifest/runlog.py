@@ -34,5 +34,5 @@ class SqlRunLog(OfCatalogue):
             return [from_json(kind, found) for found in conn.scalars(query.order_by(c.id.desc()).limit(limit))]
 
     def _whose(self, kind: type[Record]) -> int | None:
-        """A balance is of no catalogue."""
+        """Return the catalogue of a kind of record; None for a balance, which belongs to no catalogue."""
         return None if kind is BalanceRecord else self._catalogue

@@ -1,4 +1,4 @@
-"""The tables as they are now; `migrations/versions` says how they came to be."""
+"""The present tables; `migrations/versions` has their history."""
 
 from decimal import Decimal
 from typing import Any
@@ -24,14 +24,14 @@ from sqlalchemy import (
 from bg_pipeline.core.keys import key_bytes
 
 VERSION = "0005"
-"""The newest of `migrations/versions`."""
+"""Number of the newest file in `migrations/versions`."""
 
 
 class Key(LargeBinary):
     """
     A name as its source spells it, in bytes.
 
-    Text columns cannot hold names that are no UTF-8, and sort by the server's locale; bytes sort alike
+    Text columns cannot hold names that are not UTF-8, and sort by the server's locale; bytes sort the same way
     everywhere, which the merge of listing and manifest relies on.
     """
 
@@ -59,7 +59,7 @@ class Credits(TypeDecorator[Decimal]):
 
 
 class Prose(TypeDecorator[str]):
-    """Text for people, which may quote a name that is no UTF-8."""
+    """Text for people, which may quote a name that is not UTF-8."""
 
     impl = Text
     cache_ok = True
@@ -82,7 +82,7 @@ catalogues = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(100), nullable=False, unique=True),
-    # number of the last delta that was recorded to its end; what is recorded under a higher one is not claimed yet
+    # number of the last completely recorded delta; items recorded under a higher number are not claimed yet
     Column("delta", BigInteger, nullable=False, server_default="0"),
 )
 
@@ -99,14 +99,14 @@ items = Table(
     Column("catalogue_id", Integer, primary_key=True),
     Column("key", Key, primary_key=True),
     Column("collection", Key, nullable=False),
-    # what the last look found
+    # result of the last scan
     Column("fingerprint", Prose, nullable=False, server_default=""),
     _text("content_hash", 64),
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     _text("media_type", 40),
     Column("absent", Boolean, nullable=False, server_default=text("false")),
     Column("absent_since", Float),
-    # where it stands
+    # state of the work
     Column("state", String(20), nullable=False),
     _text("reason", 20),
     Column("detail", Prose, nullable=False, server_default=""),
@@ -118,7 +118,7 @@ items = Table(
     # its name in the output
     Column("stem", Key),
     Column("stem_fold", Key),
-    # a first listing gives no names yet
+    # a first listing gives no stems yet
     Index(
         "items_by_stem",
         "catalogue_id",
@@ -128,9 +128,9 @@ items = Table(
         postgresql_where=text("stem_fold IS NOT NULL"),
     ),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
-    # what is gone is little, so who wants the rest leaves it out
+    # few items are absent, so queries for the rest exclude these
     Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
-    # the items that wait for the same purchase; a query has to spell the condition out
+    # items that wait for the same purchase; a query must spell out the condition
     Index(
         "items_by_purchase",
         "catalogue_id",
@@ -153,12 +153,12 @@ publications = Table(
     Column("catalogue_id", Integer, primary_key=True),
     Column("key", Key, primary_key=True),
     Column("rendition", String(60), primary_key=True),
-    # what it was made from
+    # source of the output
     _text("purchase_id", 64),
     _text("cut_digest", 64),
     _text("rendition_digest", 64),
     _text("content_hash", 64),
-    # what is in the output; no name: the trash has it, or another item took the name
+    # the output; without a name, it is in the trash or another item took the name
     Column("output_name", Key),
     _text("output_digest", 64),
     Column("published_at", Float),
@@ -189,13 +189,13 @@ attempts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("account", String(100), nullable=False),
-    # whose item it was for
+    # the item of the attempt
     Column("catalogue_id", Integer, nullable=False),
     Column("item_key", Key),
     Column("collection", Key, nullable=False),
     Column("claim_id", BigInteger),
     _text("run", 200),
-    # what was bought, and what became of it
+    # the purchase and its result
     Column("purchase_id", String(64), nullable=False),
     _text("sent_digest", 64),
     _text("cut_digest", 64),
@@ -225,13 +225,13 @@ claims = Table(
     Column("id", Integer, primary_key=True),
     Column("catalogue_id", Integer, nullable=False),
     Column("owner", String(200), nullable=False),
-    # who asked, and for how much
+    # the requester and the budget
     Column("asked_by", String(20), nullable=False),
     Column("run", String(200), nullable=False),
     Column("cap", Credits),
     Column("started_at", Float, nullable=False),
     Column("ends_at", Float, nullable=False),
-    # an id that was used once must not come back: it is the fence of what was taken under it
+    # a used id must never return: it fences the items taken under it
     sqlite_autoincrement=True,
 )
 
@@ -273,7 +273,7 @@ run_log = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("kind", String(20), nullable=False),
-    # one of both: a balance is an account's, all else is a catalogue's
+    # one of the two: a balance belongs to an account, all else to a catalogue
     Column("catalogue_id", Integer),
     Column("account", String(100)),
     _text("run_id", 200),

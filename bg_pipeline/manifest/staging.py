@@ -1,4 +1,4 @@
-"""Many rows at once into a table of one transaction, for statements that then work on all of them together."""
+"""Load many rows at once into a temporary table, for statements that then work on all of them together."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from sqlalchemy.schema import CreateTable
 @contextmanager
 def staged(conn: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> Iterator[None]:
     """
-    Have rows in a temporary table, values in the order of its columns; it is empty afterwards.
+    Hold rows in a temporary table, values in the order of its columns; empty it afterwards.
 
-    One statement a row would cost PostgreSQL a round trip each, and a new table for each batch a dozen rows of its own
-    catalogue.
+    In PostgreSQL, one statement per row would cost a round trip each, and a new table per batch would cost a dozen rows
+    of its own catalogue.
     """
     conn.execute(CreateTable(table, if_not_exists=True))
     ready = _converted(table, rows, conn.dialect)
@@ -32,7 +32,7 @@ def staged(conn: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> Ite
 
 
 def _converted(table: Table, rows: Iterable[Sequence[Any]], dialect: Dialect) -> Iterator[tuple[Any, ...]]:
-    # Column by column: value by value it takes twice as long.
+    # By column, because value by value takes twice as long.
     converters = (column.type.bind_processor(dialect) for column in table.c)
     columns = zip(*rows, strict=True)
     return zip(*(map(c, values) if c else values for c, values in zip(converters, columns, strict=False)), strict=True)
@@ -40,9 +40,9 @@ def _converted(table: Table, rows: Iterable[Sequence[Any]], dialect: Dialect) ->
 
 def analyze(conn: Connection, table: Table) -> None:
     """
-    Have SQLite look how large a table is that was filled just now, before it plans a join with it.
+    Let SQLite measure a table that was just filled, before it plans a join with it.
 
-    It takes a table of which it knows nothing for a large one. PostgreSQL goes by the size of the file.
+    SQLite assumes that an unmeasured table is large. PostgreSQL goes by the size of the file.
     """
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql(f"ANALYZE {table.name}")

@@ -1,1 +1,1 @@
-"""Infrastructure: HTTP, URLs that others chose, and prefetching."""
+"""Infrastructure: HTTP, fetching untrusted URLs, and prefetching."""

@@ -1,4 +1,4 @@
-"""A GET for URLs that other people chose, and a transport that ends every exchange in time."""
+"""A GET for untrusted URLs, and a transport that ends every exchange in time."""
 
 import io
 import ipaddress
@@ -23,7 +23,7 @@ from bg_pipeline.errors import FetchFailed, FetchRefused
 
 CONNECT_S, READ_S = 5.0, 60.0
 CHUNK_BYTES = 1 << 15
-"""Small, because a compressed chunk may unfold a thousandfold before it is counted."""
+"""Bytes per read: few, because a compressed chunk may expand a thousandfold before it is counted."""
 
 _MAX_REDIRECTS = 3
 _MAX_ADDRESSES = 4
@@ -37,10 +37,10 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
     The connection goes to the address that was checked, and every redirect is checked like the first URL.
 
     Args:
-        url: it may be signed, so errors quote its host only.
-        allowed_origin: `scheme://host:port` that is trusted although it is not public: the API's own, for a sandbox.
+        url: address to fetch; it may be signed, so errors quote only its host.
+        allowed_origin: `scheme://host:port` trusted although it is not public: the API's own, for a sandbox.
         max_bytes: most bytes of the body.
-        total_s: most seconds for all of it, redirects included.
+        total_s: most seconds in total, redirects included.
 
     Raises:
         FetchRefused: policy forbids this URL, or one that it redirects to.
@@ -67,7 +67,7 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
                 if isinstance(error, requests.exceptions.InvalidURL):
                     raise FetchRefused("this is no URL") from error
                 raise FetchFailed(f"{host} sent no whole answer: {type(error).__name__}") from error
-            if deadline.passed:  # a body without a length looks whole when its connection was shut
+            if deadline.passed:  # a body without a length looks complete after its connection was shut
                 raise FetchFailed(f"{host} took longer than {total_s:g} s")
             if body is None:
                 raise FetchFailed(f"{host} sent more than {max_bytes / 2**20:.3g} MiB")
@@ -95,7 +95,7 @@ def host_of(url: str) -> str:
 
 class Deadline:
     """
-    Shuts every connection that this thread uses in the block, once `total_s` seconds have passed.
+    Shuts every connection that this thread uses in the block after `total_s` seconds.
 
     A read timeout starts again with every byte, so a peer that sends one byte at a time would hold a slot without end.
     Only connections of `EndingAdapter` are shut.
@@ -120,7 +120,7 @@ class Deadline:
         _DEADLINE.reset(self._token)
 
     def watch(self, sock: socket.socket) -> None:
-        """Shut this socket too when the time is over, or now if it is."""
+        """Shut this socket too when the time is over, or now if it is already over."""
         with self._lock:
             self._sockets.append(sock)
             if self.passed:
@@ -137,7 +137,7 @@ _DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 def _shut(sock: socket.socket) -> None:
-    with suppress(OSError):  # closed already
+    with suppress(OSError):  # already closed
         # Not the TLS socket's own `shutdown`: it drops the encryption first, and another thread may be sending.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -165,7 +165,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
 
 class _PublicConnection(_TlsConnection):
-    """Looks up its host once, and connects to the address it checked: a second DNS answer changes nothing."""
+    """Looks up its host once and connects to the checked address: a second DNS answer changes nothing."""
 
     def _new_conn(self) -> socket.socket:
         last: Exception | None = None

@@ -1,4 +1,4 @@
-"""What the vendors' clients share: the session that carries the key to its own host, and how answers become errors."""
+"""Shared parts of the vendors' clients: the session that sends the key to its own host, and errors from answers."""
 
 import base64
 import html
@@ -52,18 +52,18 @@ _MAX_MESSAGE_CHARS = 500
 _MAX_CREDITS_A_CALL = 100
 _MAX_SIDE_PX = 100_000
 _MAX_BALANCE = 10**9
-"""More than anybody has: a service that sends more has sent something else."""
+"""Largest credible balance: a larger number is not a balance."""
 
 _QUERY = re.compile(r"""(https?:(?:\\?/){2}[^\s"'<>?]*)\?[^\s"'<>]*""", re.IGNORECASE)
 _BEARER = re.compile(r"(bearer)(?:\s|\+|%20)+[^\s\"'<>,]+", re.IGNORECASE)
 
 
 class NotSent(BgPipelineError):
-    """No connection: the service has seen nothing."""
+    """There was no connection: the service received nothing."""
 
 
 class Reply:
-    """A whole answer, read within its limits."""
+    """A complete answer, read within its limits."""
 
     def __init__(self, response: requests.Response, body: bytes) -> None:
         self.status = response.status_code
@@ -98,7 +98,7 @@ class Reply:
 
     @property
     def pixels(self) -> int | None:
-        """Of the result, where headers or JSON say so."""
+        """Pixels of the result, if headers or JSON give them; else None."""
         data = self.json.get("data") if self.shape is Shape.JSON else None
         facts = data if isinstance(data, dict) else {}
         width, height = (
@@ -113,10 +113,10 @@ class Api:
     One vendor's API.
 
     Args:
-        provider: its name in messages.
-        key: never shown, whatever is answered.
-        header: the one that carries the key.
-        rules: its kind table.
+        provider: the vendor's name in messages.
+        key: the API key; never shown, whatever the answer.
+        header: the header that carries the key.
+        rules: the vendor's kind table.
         advice: what to do when the account is refused.
     """
 
@@ -130,12 +130,12 @@ class Api:
 
     def post(self, url: str, field: str, request: CutRequest, params: Mapping[str, str]) -> Reply:
         """
-        Send one picture as a form; the reply is one that the table calls OK.
+        Send one picture as a form; return the reply if the table calls it OK.
 
         Raises:
             TransientError, ItemRejected, AccountError, OutcomeUnknown, UnusableAnswer: as the table says.
         """
-        # The name is ours: a source name may hold customers' names or characters that break a header.
+        # Our own file name: a source name may contain customers' names or characters that break a header.
         name = f"image.{request.media_type.partition('/')[2]}"
         try:
             reply = send(
@@ -148,11 +148,11 @@ class Api:
 
     def account(self, url: str, *paths: Sequence[str]) -> Decimal:
         """
-        The number of credits that is found first at one of these places of an account's JSON.
+        Return the first number of credits at one of these paths in an account's JSON.
 
         Raises:
             AccountError: the key is refused, or the account is empty.
-            TransientError: whatever else came; it says nothing of the balance.
+            TransientError: any other answer; it does not give the balance.
         """
         unread = f"the balance of {self.provider} could not be read"
         try:
@@ -173,13 +173,13 @@ class Api:
         raise self._error(TransientError(f"{unread}: the answer holds no number of credits"), reply)
 
     def unusable(self, reply: Reply, why: str, *secrets: str) -> UnusableAnswer:
-        """The error for a paid answer that is no cutout."""
+        """Return the error for a paid answer that is not a cutout."""
         return self._error(UnusableAnswer(f"{self.provider}: {why}"), reply, *secrets)
 
     def check_quality(self, reply: Reply, request: CutRequest) -> None:
         """
         Raises:
-            QualityDropped: credits or pixels say that this is a lower tier than was asked for.
+            QualityDropped: credits or pixels show a lower tier than requested.
         """
         sent_pixels = request.width_px * request.height_px
         why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, reply.pixels)
@@ -212,11 +212,11 @@ class Api:
 
 def send(session: requests.Session, method: str, url: str, **content: Any) -> Reply:
     """
-    One request, no retries and no redirects: requests forwards `X-Api-Key` to whatever host it is sent to.
+    Send one request without retries or redirects: on a redirect, `requests` forwards `X-Api-Key` to any host.
 
     Raises:
-        NotSent: the service cannot have acted on it.
-        OutcomeUnknown: it may have.
+        NotSent: the service cannot have acted on the request.
+        OutcomeUnknown: the service may have acted on it.
     """
     host = host_of(url)
     with Deadline(TOTAL_S) as deadline:
@@ -231,7 +231,7 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
             if deadline.passed:
                 raise OutcomeUnknown(f"{host} took longer than {TOTAL_S:g} s") from error
             raise _broken(error, host) from error
-    if deadline.passed:  # a body without a length looks whole when its connection was shut
+    if deadline.passed:  # a body without a length looks complete after its connection was shut
         raise OutcomeUnknown(f"{host} took longer than {TOTAL_S:g} s")
     if body is None:
         raise OutcomeUnknown(f"the answer of {host} is larger than {MAX_BODY_BYTES / 2**20:.3g} MiB")
@@ -240,10 +240,10 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
 
 def download(url: str, api_base: str) -> bytes:
     """
-    Fetch a result, without the key. It is paid for and a GET is free, so a failure is tried again at once, twice.
+    Fetch a result without the key. It is paid for and a GET is free, so a failure is retried at once, twice.
 
     Raises:
-        UnusableAnswer: it cannot be had. It was paid for.
+        UnusableAnswer: the result was paid for but cannot be fetched.
     """
     for last in (False, False, True):
         try:
@@ -257,7 +257,7 @@ def download(url: str, api_base: str) -> bytes:
 
 
 def scrubbed(text: str, *secrets: str) -> str:
-    """The text without these, however they were encoded, without any Bearer token, and without any URL's query."""
+    """Return the text without these secrets in any encoding, without Bearer tokens, and without queries of URLs."""
     for secret in filter(None, secrets):
         forms = {
             secret,
@@ -300,5 +300,5 @@ def _error_for(kind: ResponseKind, text: str, retry_after_s: float | None) -> Bg
 
 
 def _plain(text: str) -> str:
-    """On one line: what a service sends may hold line breaks and terminal codes."""
+    """Return the text on one line: a service may send line breaks and terminal codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,4 +1,4 @@
-"""Threads that work on the next things while the caller uses the last one."""
+"""Work on the next things in threads while the caller uses the last one."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,10 +14,10 @@ def prefetch(work: Callable[[A], B], things: Iterable[A], *, threads: int, waiti
     Yield what `work` returns for each thing, in the order of the things.
 
     Args:
-        work: called in several threads at once; what it raises is raised here, in its turn.
-        things: taken one after the other, as there is room for them.
+        work: called in several threads at once; its errors are raised here, in order.
+        things: taken one after the other, when there is room.
         threads: number of threads.
-        waiting: most things that are begun, or done and not yet yielded.
+        waiting: most things that are in work, or done and not yet yielded.
     """
     begun: deque[Future[B]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")

@@ -1,4 +1,4 @@
-"""The assets: what is in the catalogue, what is published, what is to be done, and the cutouts."""
+"""The assets: source images, manifest, pending work, and cutouts."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -31,13 +31,13 @@ from bg_pipeline.purchasing.tally import CollectionResult
 from bg_pipeline.wiring.settings import load_schedule, load_settings
 
 _PAUSED = "bg_pipeline/paused"
-"""Tag: why a run waits or ended early."""
+"""Tag with the reason why a run waits or ended early."""
 
 OWNERS = ["team:catalogue"]
 _INLINE_PAIRS = 6
 _GALLERY_PAIRS = 60
 _PAGES = 20
-"""Collections whose page a night makes again, those with failures first; a backfill makes the others'."""
+"""Collections whose page a night renders again, those with failures first; a backfill renders the others."""
 
 _schedule = load_schedule()
 _interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezone)
@@ -111,7 +111,7 @@ def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
     kinds={"python"},
     owners=OWNERS,
     output_required=False,
-    # At each tick of the schedule the night before must have been there.
+    # At each tick of the schedule, the run of the previous tick must have completed.
     freshness_policy=dg.FreshnessPolicy.cron(
         deadline_cron=_schedule.nightly_cron,
         lower_bound_delta=max(_interval, timedelta(minutes=1)),
@@ -139,7 +139,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         present = opened.catalogue.items.collections()
     delta = decision.delta
     register(context.instance, list(map(encode_partition, pending)), set(map(encode_partition, present)))
-    # Not as metadata of the result, which Dagster would store with its step's output too.
+    # Metadata of the result would be stored twice: Dagster keeps it with the step's output too.
     context.add_asset_metadata({**metadata.of_delta(delta, pending), **metadata.of_trash(decision.trash)})
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(versions.DELTA),
@@ -162,7 +162,7 @@ _SPEND = "Nothing was paid for that brought no cutout."
 
 
 class Only(Enum):
-    """`core.claims.Only` for Dagster, which takes the names for what a person types: so they are in lower case."""
+    """`core.claims.Only` for Dagster. A person types the member names in the launchpad, so they are in lower case."""
 
     all = "all"
     new = "new"
@@ -225,7 +225,7 @@ def cutouts(
 
 
 class _Watcher:
-    """Shows on the run's page and in its log that a backfill waits."""
+    """Reports on the run's page and in its log that a backfill waits."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self._context = context
@@ -291,7 +291,7 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
 
 
 def _log(context: dg.AssetExecutionContext, result: CollectionResult, version: str) -> None:
-    """The collection as a materialization of `cutouts`."""
+    """Log the collection as a materialization of `cutouts`."""
     run = context.run
     found = dg.AssetMaterialization(
         cutouts.key,
@@ -304,7 +304,7 @@ def _log(context: dg.AssetExecutionContext, result: CollectionResult, version: s
 
 
 def _spread(keys: Sequence[str], count: int) -> list[str]:
-    """Keys drawn evenly: the neighbours of one collection look alike."""
+    """Draw keys evenly: neighbours in one collection look alike."""
     return list(keys[:: max(1, -(-len(keys) // max(1, count)))])[:count]
 
 

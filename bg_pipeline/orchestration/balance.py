@@ -1,4 +1,4 @@
-"""The balance as an asset: a plot over the weeks, and a check that is red while the gate is closed."""
+"""The balance as an asset: a plot over weeks, and a check that fails while the gate is closed."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ ASSET = "credit_balance"
 CHECK = "gate_open"
 
 EVERY_S = 3600.0
-"""A balance that only went down a little is written no more often: at each tick it would be megabytes a night."""
+"""Shortest interval between two records of a changed balance. One at each tick would be megabytes a night."""
 
 credit_balance = dg.AssetSpec(
     ASSET,
@@ -40,7 +40,7 @@ def gate_open(pipeline: PipelineResource) -> dg.AssetCheckResult:
 
 @dataclass(frozen=True, slots=True)
 class LastReported:
-    """What was last written down."""
+    """Values at the last record."""
 
     gates: str = ""
     balances: str = ""
@@ -60,7 +60,7 @@ class LastReported:
 def changes_since(
     gates: Sequence[Gate], thresholds: Thresholds, before: LastReported, now: float
 ) -> tuple[LastReported, Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation]]:
-    """What is to be remembered and written: a moved gate at once, a moved balance once an hour."""
+    """Return the new cursor and the events to write: a changed gate at once, a changed balance once an hour."""
     reported = LastReported(
         "; ".join(f"{gate.account} {gate.state} {gate.reason} {gate.pause}" for gate in gates),
         "; ".join(str(gate.balance) for gate in gates),
@@ -85,7 +85,7 @@ def changes_since(
 
 
 def _facts(gates: Sequence[Gate], thresholds: Thresholds) -> dict[str, dg.MetadataValue]:
-    """The first provider's balance is `balance`, so that its plot goes on when a second one joins."""
+    """Name the first provider's balance `balance`, so that its plot continues when a second provider is added."""
     facts: dict[str, dg.MetadataValue] = {}
     for number, gate in enumerate(gates):
         suffix = f"_{gate.account}" if number else ""

@@ -1,7 +1,7 @@
 """
-Every name of Dagster that it does not export and that is used here all the same. No other file may name one.
+All private names of Dagster that this package uses. No other file may import one.
 
-With another version of Dagster, look at each: a test names the version that this was done with.
+Check each one after a change of the Dagster version: a test names the version that was last checked.
 
 - `dagster._core.events.StepMaterializationData`: the content of a `DagsterEvent`. The public ways to log a
   materialization either name step and resources with each (700 bytes, hundreds of times a night) or lose the run.
@@ -9,8 +9,8 @@ With another version of Dagster, look at each: a test names the version that thi
   class, and Dagster exports no storage.
 - `dagster._utils.schedules.get_latest_completed_cron_tick`, `dagster._utils.schedules.get_smallest_cron_interval`: the
   ticks of a cron as Dagster's scheduler counts them, also when the clocks change; another library would count others.
-- `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: how the daemon names the place up to
-  which it has looked for lost runs. Spelled out below, since it imports the daemon.
+- `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: the name of the cursor up to which the
+  daemon has looked for lost runs. Spelled out below, since importing it would load the daemon.
 """
 
 import dagster as dg

@@ -42,6 +42,6 @@ defs = dg.Definitions(
     schedules=[nightly_delta_sync],
     sensors=[delta_dispatch, low_credit_sensor, missed_night, lost_runs, old_runs, alerts, failed_runs],
     resources={"pipeline": PipelineResource()},
-    # Steps wait for the network most of their time; a process for each would only cost its start.
+    # Steps mostly wait for the network; a process for each step would only add start-up time.
     executor=dg.in_process_executor,
 )

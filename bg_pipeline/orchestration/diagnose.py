@@ -1,5 +1,5 @@
 """
-What could keep Dagster from doing its part: `python -m bg_pipeline.orchestration.diagnose`.
+Checks of the Dagster setup: `python -m bg_pipeline.orchestration.diagnose`.
 
 Prints a JSON list of findings, each with `check`, `ok` and `detail`. A program of its own, because the command line
 works without Dagster.
@@ -23,7 +23,7 @@ _START = "start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
 
 def diagnose() -> Iterator[dict[str, Any]]:
-    """Findings in the order in which a person would mend them."""
+    """Return findings in the order in which a person would fix them."""
     home = dagster_home()
     if not home:
         yield _finding("DAGSTER_HOME", "not set: Dagster would forget its runs and schedules when it ends")

@@ -1,7 +1,7 @@
 """
 Prepare the folder that DAGSTER_HOME names: `python -m bg_pipeline.orchestration.home`.
 
-Needed once, before webserver and daemon: on an empty folder both would make the same files, and one would fail.
+Needed once, before webserver and daemon start: both create the same files in an empty folder, and one would fail.
 """
 
 import shutil
@@ -15,14 +15,14 @@ from bg_pipeline.settings.reader import dagster_home
 
 
 def prepare(home: Path) -> None:
-    """Make the folder with its `dagster.yaml` and Dagster's tables; what is there stays."""
+    """Make the folder with its `dagster.yaml` and Dagster's tables; existing ones stay."""
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
         shutil.copy(Path(__file__).with_name(settings.name), settings)
     with dg.DagsterInstance.get() as instance:
         if not instance.get_runs_count():
-            # The daemon starts from here too, but with a warning that it does not know where to go on.
+            # Without this cursor the daemon starts from the same place, but warns that it has none.
             instance.daemon_cursor_storage.set_cursor_values(dict.fromkeys(LOST_RUN_CURSORS, "0"))
 
 

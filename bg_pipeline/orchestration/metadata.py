@@ -1,4 +1,4 @@
-"""What a run tells its operator, as Dagster metadata."""
+"""A run's results for its operator, as Dagster metadata."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
 
 _MOST_ROWS = 40
-"""Metadata is part of the event log; the command line lists the rest."""
+"""Most rows of a table: metadata is stored in the event log. The command line lists the rest."""
 
 
 def of_scan(scan: ScanResult) -> Metadata:
@@ -35,7 +35,7 @@ def of_scan(scan: ScanResult) -> Metadata:
 
 
 def of_trash(trashed: TrashResult) -> Metadata:
-    """Cutouts of deleted pictures, where the policy is to clear them out."""
+    """Return the counts of trashed and purged cutouts of deleted pictures."""
     return {
         "trashed": dg.MetadataValue.int(len(trashed.moved)),
         "purged": dg.MetadataValue.int(len(trashed.purged)),
@@ -44,7 +44,7 @@ def of_trash(trashed: TrashResult) -> Metadata:
 
 
 def of_money(lost: Sequence[Attempt], drift: Mapping[str, Reconciliation]) -> Metadata:
-    """What killed runs left in doubt, and whether each balance fell by what the ledger says."""
+    """Return the purchases that killed runs left in doubt, and each balance compared with the ledger."""
     return {
         "in_doubt_of_killed_runs": dg.MetadataValue.int(len(lost)),
         "balance_and_ledger": table(
@@ -107,9 +107,9 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
 
 def of_part(summary: Summary) -> Metadata:
     """
-    Of one collection among hundreds in a night: only what is looked for there.
+    Return the metadata of one collection among hundreds in a night, kept short.
 
-    What it cost is in the description, since each entry takes 180 bytes, which are a third event on a page of SQLite.
+    The cost is in the description: each entry takes 180 bytes, and without it a third event fits on a page of SQLite.
     """
     found: Metadata = {"published": dg.MetadataValue.int(summary.published)}
     for label, count in {"failed": summary.failed, "pending": summary.pending}.items():
@@ -123,7 +123,7 @@ def of_part(summary: Summary) -> Metadata:
 
 
 def event_of(found: dg.AssetMaterialization, job: str) -> dg.DagsterEvent:
-    """What an asset logs when it yields this, without the 700 bytes that name its step and resources once more."""
+    """Make the event that an asset logs when it yields this, without the 700 bytes that name step and resources."""
     return dg.DagsterEvent(
         event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
         job_name=job,
@@ -136,7 +136,7 @@ def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:
 
 
 def picture(sheet: Sequence[Pair]) -> dg.MetadataValue:
-    """The contact sheet inline: Dagster shows Markdown, and no other kind of picture. A few KB, because it is kept."""
+    """Return the contact sheet inline: Dagster shows pictures only in Markdown. A few KB, because it is stored."""
     if not sheet:
         return dg.MetadataValue.text("none")
     out = io.BytesIO()
@@ -147,7 +147,7 @@ def picture(sheet: Sequence[Pair]) -> dg.MetadataValue:
 
 
 def columns_of(described: Table) -> dg.TableSchema:
-    """A table of the manifest, as Dagster shows schemas."""
+    """Return the schema of a manifest table in Dagster's form."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -161,7 +161,7 @@ def columns_of(described: Table) -> dg.TableSchema:
 
 
 def table(rows: Sequence[Row]) -> dg.MetadataValue:
-    """A table, or a word where Dagster would show an empty one."""
+    """Return a table, or the text "none" where it would be empty."""
     if not rows:
         return dg.MetadataValue.text("none")
     kinds = {name: "string" if isinstance(value, str) else type(value).__name__ for name, value in rows[0].items()}
@@ -172,7 +172,7 @@ def table(rows: Sequence[Row]) -> dg.MetadataValue:
 
 
 def _safe(value: str | float) -> str | float:
-    # A key may hold bytes that are no UTF-8, which no storage of Dagster takes.
+    # A key may hold bytes that are not UTF-8, which no Dagster storage accepts.
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

@@ -1,8 +1,8 @@
 """
-One night, here and now: `python -m bg_pipeline.orchestration.night`.
+Run one night at once: `python -m bg_pipeline.orchestration.night`.
 
-The runs that the schedule and `delta_dispatch` would start, one after the other in this process, on the instance of
-`DAGSTER_HOME`: for the demo, and for a machine where cron is all there is.
+Does the runs that the schedule and `delta_dispatch` would start, one after the other in this process, on the instance
+of `DAGSTER_HOME`: for the demo, and for a machine that has only cron.
 """
 
 import sys
@@ -17,7 +17,7 @@ from bg_pipeline.wiring.settings import load_settings
 
 
 def run_night(instance: dg.DagsterInstance) -> bool:
-    """Whether every run succeeded."""
+    """Run one night; return True if every run succeeded."""
     detected = defs.resolve_job_def("detect_delta").execute_in_process(instance=instance, raise_on_error=False)
     if not detected.success:
         return False

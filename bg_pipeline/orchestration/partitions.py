@@ -1,4 +1,4 @@
-"""One partition a collection, registered when the delta finds it. Never one an image."""
+"""One partition per collection, registered when it appears in the delta. Never one per image."""
 
 from collections.abc import Collection, Sequence
 
@@ -7,7 +7,7 @@ import dagster as dg
 collections = dg.DynamicPartitionsDefinition(name="collections")
 
 MOST_COLLECTIONS = 20_000
-"""Dagster's pages stay quick up to about 25,000 partitions an asset, and freeze above 40,000."""
+"""Most partitions. Dagster's pages stay quick up to about 25,000 per asset, and freeze above 40,000."""
 
 _BATCH = 1_000
 """Partitions added at once. SQLite refused 36,000 in one statement."""
@@ -15,11 +15,11 @@ _BATCH = 1_000
 
 def register(instance: dg.DagsterInstance, wanted: Sequence[str], present: Collection[str]) -> None:
     """
-    Make partitions of collections that have none yet.
+    Add partitions for collections that have none yet.
 
     Args:
-        instance: where.
-        wanted: partition keys that must be there.
+        instance: Dagster instance that gets the partitions.
+        wanted: partition keys that must exist.
         present: partition keys of all collections that have items; the others go when room is needed.
 
     Raises:

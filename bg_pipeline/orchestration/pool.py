@@ -1,4 +1,4 @@
-"""The pool of the steps that buy: at zero while the gate is closed, so that runs that wait are seen waiting."""
+"""The pool of the steps that buy. Its limit is 0 while the gate is closed, so that Dagster shows waiting runs."""
 
 import dagster as dg
 
@@ -8,7 +8,7 @@ _DEFAULT = "default"
 
 
 def pause_pool(instance: dg.DagsterInstance) -> None:
-    """Let no further step begin to buy. What the limit was is written down first, in case the process dies here."""
+    """Let no further step begin to buy. The old limit is stored first, in case the process dies here."""
     limit = _limit(instance)
     if limit == 0:
         return
@@ -19,7 +19,7 @@ def pause_pool(instance: dg.DagsterInstance) -> None:
 
 
 def resume_pool(instance: dg.DagsterInstance) -> None:
-    """Put back the limit that `pause_pool` found; a zero that a person chose stays."""
+    """Restore the limit that `pause_pool` stored; a zero that a person chose stays."""
     before = instance.daemon_cursor_storage.get_cursor_values({_MARK}).get(_MARK)
     if not before:
         return

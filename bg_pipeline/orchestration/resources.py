@@ -1,4 +1,4 @@
-"""What an asset needs to call a step: the object graph, and errors that an operator can read."""
+"""The Dagster resource through which assets call steps: it opens the pipeline and makes errors readable."""
 
 import math
 import threading
@@ -18,18 +18,18 @@ from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
 DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
-"""Tags: which detection's work a run does, and how many pauses there were when it was requested."""
+"""Tags of a run: the detection whose work it does, and the number of pauses when it was requested."""
 
 ERROR = "error"
-"""In the metadata of a failure: the class of the error, which decisions look at."""
+"""Metadata entry of a failure: the class of the error, which decisions depend on."""
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 """
-For a store or a database that is away for a moment, which the pipeline does not wait for itself.
+Retries for a store or database that is briefly unavailable, which the pipeline itself does not wait for.
 
-A step that begins again finds on record what was bought, and spends under the same name, so under the same cap. The
-waits are shorter than `lost_runs` is patient. Requested for such an error, and not put on the assets: there Dagster
-obeys it for an interrupt too, so that a run which a person terminates would begin again, and spend.
+A repeated step reads from the record what was bought, and spends under the same name, so under the same cap. The waits
+are shorter than the patience of `lost_runs`. The policy is applied per error and not set on the assets: there Dagster
+would also retry after an interrupt, so that a run which a person terminates would begin again, and spend.
 """
 
 
@@ -45,15 +45,15 @@ class PipelineResource(dg.ConfigurableResource):
         """
         Open the pipeline; a foreseeable error ends the step in one sentence.
 
-        A step shows that it lives, by a lease. What ends it early, such as a person who terminates its run, sets
-        `stop`: what is in flight is finished and kept, and no worker sleeps on.
+        A lease shows that the step is alive. Anything that ends it early, such as a person who terminates its run,
+        sets `stop`: calls in flight are finished and kept, and sleeping workers wake up.
 
         Args:
-            step: its name goes into the log and on claims; None where nothing is logged or claimed.
+            step: the run's name goes into the log and on claims; None where nothing is logged or claimed.
 
         Raises:
-            RetryRequested: it may be over soon.
-            Failure: it is not, or was not.
+            RetryRequested: the error may be temporary.
+            Failure: the error is permanent, or the retries are used up.
         """
         stop = threading.Event()
         name = RunName(step.run.run_id, step.run.job_name, owner_of(step.run.run_id)) if step else RunName()
@@ -78,10 +78,10 @@ class PipelineResource(dg.ConfigurableResource):
 
     def budget(self, run: dg.DagsterRun, cap: float | None = None) -> Budget:
         """
-        What a run may spend, with all that spend under its name.
+        Return the budget of a run, shared by all runs that spend under the same name.
 
         Args:
-            run: a night's runs, or a backfill's, share one name, and with it their cap.
+            run: the runs of one night, or of one backfill, share one name and so one cap.
             cap: lowers BG_MAX_CREDITS_PER_RUN, never raises it.
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
@@ -94,17 +94,17 @@ def _may_be_over_soon(error: BgPipelineError) -> bool:
 
 
 def sign_of_life(leases: Leases, run_id: str) -> AbstractContextManager[object]:
-    """For as long as it is entered, others see that this run's process is there: its status does not tell."""
+    """Hold a lease that shows others that this run's process is alive: the run's status does not show it."""
     return leased(leases, life_of(run_id), owner_of(run_id)) if run_id else nullcontext()
 
 
 def life_of(run_id: str) -> str:
-    """The lease that a run holds while it works."""
+    """Return the name of the lease that a run holds while it works."""
     return f"run {run_id}"
 
 
 def owner_of(run_id: str) -> str:
-    """Who holds a lease or a claim, as others read it."""
+    """Return the readable name of the holder of a lease or claim."""
     return f"Dagster run {run_id[:8]} since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 

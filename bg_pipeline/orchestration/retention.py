@@ -1,4 +1,4 @@
-"""Old runs: Dagster deletes none by itself."""
+"""Deletion of old runs, which Dagster does not do by itself."""
 
 from datetime import datetime
 
@@ -7,17 +7,17 @@ import dagster as dg
 from bg_pipeline.orchestration.runs import ENDED
 
 MOST_AT_ONCE = 50
-"""A tick of a sensor has to end within a minute."""
+"""Most runs deleted in one tick: a sensor's tick has to end within a minute."""
 
 _BATCH = 500
 
 
 def delete_old(instance: dg.DagsterInstance, before: datetime) -> list[str]:
     """
-    Delete runs that ended before this moment, with their events and what they printed.
+    Delete runs that ended before this moment, with their events and output.
 
-    A run that the newest event of an asset or of a partition came from stays: Dagster deletes a run's events with it,
-    and would call what was published in it missing.
+    A run with the newest event of an asset or a partition stays: Dagster deletes a run's events with it, and would
+    show what was published in it as missing.
 
     Returns:
         Ids of the deleted runs, at most `MOST_AT_ONCE`.
@@ -32,7 +32,7 @@ def delete_old(instance: dg.DagsterInstance, before: datetime) -> list[str]:
 
 
 def _of_newest_events(instance: dg.DagsterInstance) -> set[str]:
-    """Ids of runs."""
+    """Return the ids of the runs with the newest event of an asset or a partition."""
     found = set[str]()
     for key in instance.all_asset_keys():
         last = instance.get_latest_materialization_event(key)

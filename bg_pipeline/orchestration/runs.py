@@ -1,4 +1,4 @@
-"""Which runs really live. Dagster's status does not tell: a killed one may stay "started"."""
+"""Detection of dead runs. Dagster's status does not show them: a killed run may stay "started"."""
 
 import dagster as dg
 
@@ -8,7 +8,7 @@ from bg_pipeline.orchestration.resources import DELTA, PAUSE, life_of
 from bg_pipeline.ports.context import LEASE_S, Pipeline
 
 GRACE_S = 2 * LEASE_S
-"""A run takes some seconds from its start to its first step; a lease outlives its holder by two minutes."""
+"""Seconds before a run can count as dead: its first step starts late, and a lease outlives its holder by 2 minutes."""
 
 JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__ASSET_JOB")
 
@@ -21,10 +21,10 @@ ENDED = [*_OUTCOMES, dg.DagsterRunStatus.FAILURE]
 
 
 def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.RunRecord]:
-    """Started runs that show no sign of life and do not wait for the pool. A living one is among them between steps."""
+    """Return started runs that hold no lease and do not wait for the pool. A live run is among them between steps."""
     records = instance.get_run_records(dg.RunsFilter(statuses=_WORKING))
     alive = {lease.name for lease, _ in pipeline.catalogue.leases.leases()}
-    # Who has got a place stays among the pending ones, with the moment in which it was given.
+    # A step that has got a slot stays among the pending ones, with the time of its assignment.
     asked = instance.event_log_storage.get_concurrency_info(POOL).pending_steps
     waiting = {step.run_id for step in asked if step.assigned_timestamp is None}
     return [
@@ -39,7 +39,7 @@ def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.
 
 
 def runs_of_delta(instance: dg.DagsterInstance, pipeline: Pipeline, delta: str) -> list[PreviousRun]:
-    """Runs that were requested for this work, newest first; others that do everything count too while they live."""
+    """Return the runs requested for this delta, then other `process_pending` runs that have not ended; newest first."""
     gone = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline)}
     mine = instance.get_run_records(dg.RunsFilter(job_name="process_pending", tags={DELTA: delta}))
     unfinished = [status for status in dg.DagsterRunStatus if status not in ENDED]

@@ -1,4 +1,4 @@
-"""What starts runs when there is work, keeps the gate in step with the balance, and clears away dead runs."""
+"""Sensors that start runs when there is work, set the gate by the balance, and clear away dead runs."""
 
 import json
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ from bg_pipeline.purchasing.money import left_of
 from bg_pipeline.wiring.settings import load_schedule
 
 _MOST_ROWS = 1_000
-"""Backfills since the last detection that are looked past for the last run that did everything."""
+"""Most records since the last detection that are searched for the last run that did everything."""
 
 LATE_S = 900.0
-"""After so long without a detection a night counts as missed. The scheduler itself catches up within a minute."""
+"""Seconds without a detection after which a night counts as missed. The scheduler catches up within a minute."""
 
 
 @dg.sensor(
@@ -49,7 +49,7 @@ def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResour
 
 
 def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
-    """A request if a run is wanted for what is pending; else why not."""
+    """Return a run request if pending items need one; else the reason against it."""
     catalogue, accounts, policy, run = pipeline.parts
     pending = sum(catalogue.queue.pending().values())
     if not pending:
@@ -64,7 +64,7 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     if not decision.request:
         return dg.SkipReason(f"{pending} items are pending: {decision.why}")
     return dg.RunRequest(
-        # Only those of this detection are counted: others come and go, and a number that comes again is never run.
+        # Counts only runs of this detection: old runs are deleted, and Dagster ignores a `run_key` used before.
         run_key=f"{delta}/{pause}/{instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))}",
         tags={
             DELTA: delta,
@@ -127,7 +127,7 @@ def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason(f"{busy[0].owner} detects now")
     if now < due + LATE_S:
         return dg.SkipReason(f"the night of {name} may still come by itself")
-    # Once an hour until one comes to its end: the share may still not be mounted.
+    # Once an hour until one completes: the share may still not be mounted.
     late_h = int((now - due) // 3600)
     return dg.RunRequest(run_key=f"night of {name}, {late_h} h late", tags={"bg_pipeline/catches_up": name})
 
@@ -197,7 +197,7 @@ def failed_runs(context: dg.RunFailureSensorContext, pipeline: PipelineResource)
 
 
 def _error(context: dg.RunFailureSensorContext) -> str:
-    """The class of the error that a step failed with; empty where it is not ours."""
+    """Return the class name of the error that a step failed with; empty for errors of other packages."""
     for event in context.get_step_failure_events():
         failure = event.step_failure_data.user_failure_data
         if failure is not None and ERROR in failure.metadata:

@@ -5,19 +5,19 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.wiring.settings import load_settings
 
 DELTA = "kept"
-"""The delta is state, not a value that is handed on. Were it a new version every night, every collection would be
-called unsynced, also those without work."""
+"""Data version of the delta, always the same. With a new one every night, Dagster would show every collection as
+unsynced, also those without work."""
 
 
 def of_recipe(recipe: Recipe) -> str:
-    """The code version of a cutout: another recipe makes others of the same pictures."""
-    # The oldest names: neither a new scheme nor a newer renderer makes what is published something else.
+    """Return the code version of a cutout: another recipe makes other cutouts of the same pictures."""
+    # The oldest names: neither a new naming scheme nor a newer renderer makes published cutouts outdated.
     names = [cut.digests[-1] for cut in recipe.cuts] + [recipe.rendition.digests[-1]]
     return digest_of("".join(names).encode())[:12]
 
 
 def of_settings() -> str | None:
-    """The same for the settings as they are when the code is loaded; None where they are incomplete."""
+    """Return the code version for the settings at load time; None where they are incomplete."""
     try:
         return of_recipe(load_settings().recipe)
     except ConfigurationError:
@@ -26,7 +26,7 @@ def of_settings() -> str | None:
 
 def tags(version: str, run_id: str) -> dict[str, str]:
     """
-    What Dagster writes by itself beside a materialization of `cutouts`, but not where another asset logs it.
+    Return the tags that Dagster adds to a materialization of `cutouts`, but not when another asset logs it.
 
     Each is stored twice, hundreds of times a night, so the data version is short.
     """

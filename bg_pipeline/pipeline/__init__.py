@@ -1,1 +1,1 @@
-"""Use cases: one a file, each in terms of ports only."""
+"""Use cases, one per file, written against ports only."""

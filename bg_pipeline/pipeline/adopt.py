@@ -1,4 +1,4 @@
-"""Take over cutouts that another tool made, so that they need not be bought."""
+"""Adopt cutouts that another tool made, so that they need not be bought."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +18,14 @@ from bg_pipeline.ports.stores import BlobStore
 
 @dataclass(slots=True)
 class Adoption:
-    """Items that would have to be bought, by what was found for them."""
+    """Items that would have to be bought, by the result of the search for a cutout."""
 
     adopted: dict[str, str] = field(default_factory=dict)
-    """Key to the file that is its master now. Other items with the same picture share it."""
+    """The file that is now the master, by key. Other items with the same picture share it."""
     refused: dict[str, str] = field(default_factory=dict)
-    """Key to the reason why the files named after it were not taken."""
+    """The reason why the files named after an item were refused, by key."""
     nameless: int = 0
-    """Items that no file is named after."""
+    """Number of items that no file is named after."""
 
 
 def adopt(
@@ -39,21 +39,21 @@ def adopt(
     dry_run: bool = False,
 ) -> Adoption:
     """
-    Find, for each picture that was never published and has no master, a file that is its cutout, and keep a copy of
-    it as the master. The next sync publishes it, and buys nothing for it. The files themselves are only read.
+    Find a cutout file for each picture that was never published and has no master, and store a copy as the master.
+    The next sync publishes it and buys nothing for it. The files themselves are only read.
 
     Args:
-        catalogue: whose pictures.
-        accounts: where masters are kept.
-        policy: what would be bought.
-        run: progress is the scan, then one step a purchase that a file was found for.
+        catalogue: owner of the pictures.
+        accounts: access to the stored masters.
+        policy: rules for what would be bought.
+        run: progress covers the scan, then one step per purchase with a matching file.
         files: cutouts of the other tool.
-        suffixes: what the vendors' own tools append to the name of a cutout.
-        dry_run: look and tell; what was hashed is remembered, nothing else.
+        suffixes: endings that the vendors' own tools append to the name of a cutout.
+        dry_run: only report; store the hashes and nothing else.
 
     Raises:
-        LeaseHeld: a detection runs.
-        SourceUnreadable, StoreError: a listing is not complete.
+        LeaseHeld: a detection is running.
+        SourceUnreadable, StoreError: a listing is incomplete.
     """
     scan(catalogue, policy, run)
     with leased(catalogue.leases, DETECTION, run.name.owner):
@@ -70,7 +70,7 @@ def take_over(
     suffixes: Sequence[str] = (),
     dry_run: bool = False,
 ) -> Adoption:
-    """`adopt` after a scan, under the lease of detection."""
+    """Adopt files after a scan; needs the lease of detection."""
     changes = plan(catalogue, accounts, policy).changes
     purchases = {c.key: c.purchase_id for c in changes if c.reason in WORK_REASONS and not c.held}
     unbought = set(purchases.values()) - accounts.purchases.bought(sorted(set(purchases.values())))
@@ -79,7 +79,7 @@ def take_over(
     for entry in catalogue.items.entries():
         if not entry.absent:
             listed.append(entry.key)
-            # What was published before has a master, or had one that a person should know of.
+            # A picture that was published before has a master, or lost one, which a person should know.
             if entry.published is None and purchases.get(entry.key) in unbought:
                 wanted[entry.key] = entry
     matching = match(wanted, listed, files.list(), suffixes)
@@ -116,7 +116,7 @@ def _first(
     *,
     dry_run: bool,
 ) -> tuple[Entry, str, str]:
-    """The first of these that can be the master of a purchase, or else the last with the reason why it cannot."""
+    """Return the first file that can be the master of a purchase, or else the last file and why it cannot."""
     entry, name, why = *candidates[0], ""
     for entry, name in candidates:
         try:

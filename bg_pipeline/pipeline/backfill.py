@@ -1,4 +1,4 @@
-"""Work that a person asked for, in chosen collections. It waits while no account may be sent requests."""
+"""Work that a person requested in chosen collections. It waits while all accounts are closed to requests."""
 
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -15,10 +15,10 @@ from bg_pipeline.purchasing.gate import read_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
 _LOOK_S = 15.0
-"""Between two readings of the balance, so that a top-up is seen without any sensor."""
+"""Seconds between two readings of the balance, so that a top-up is seen without a sensor."""
 
 _TELL_S = 900.0
-"""Between two messages that it still waits."""
+"""Seconds between two messages that it still waits."""
 
 
 class Watcher(Protocol):
@@ -33,7 +33,7 @@ class Watcher(Protocol):
 
 @dataclass(slots=True)
 class BackfillResult:
-    """What became of a backfill."""
+    """The result of a backfill."""
 
     total: Summary = field(default_factory=Summary)
     by_collection: dict[str, CollectionResult] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class BackfillResult:
         """Add the result of a collection."""
         known = self.by_collection.get(result.collection)
         if known is not None:
-            # What was put back before the pause is pending no more, or is counted again.
+            # Items put back before the pause are no longer pending, or are counted again.
             known.summary.pending = 0
             known.summary.add(result.summary)
             result = replace(known, published=known.published + result.published)
@@ -52,16 +52,16 @@ class BackfillResult:
 
 def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> BackfillResult:
     """
-    Do what was chosen, however many pauses there are.
+    Work on the chosen items, through any number of pauses.
 
     Args:
-        pipeline: all of it.
-        ask: who asked, and for how much, all pauses together.
-        choice: which items.
+        pipeline: the whole pipeline.
+        ask: the requester and the budget, across all pauses.
+        choice: the items to work on.
         watcher: called when it pauses and when it goes on.
 
     Raises:
-        StateError, StoreError: it cannot go on; what was paid for is kept.
+        StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
     catalogue, accounts, policy, run = pipeline.parts
     requested: tuple[Change, ...] = ()
@@ -84,7 +84,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
 
 
 def _rest(scope: Scope, done: WorkResult) -> Scope:
-    """Without the requested purchases that had their end."""
+    """Return the scope without the requested purchases that have ended."""
     failed = (f.key for f in done.summary.failures if f.state is not State.PENDING)
     ended = {*done.published, *failed}
     return replace(scope, requested=tuple(change for change in scope.requested if change.key not in ended))

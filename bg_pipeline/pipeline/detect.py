@@ -1,4 +1,4 @@
-"""See what the catalogue holds now, and what is to be done about it."""
+"""Scan the catalogue and detect the work to be done."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -22,24 +22,24 @@ from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Ru
 from bg_pipeline.ports.stores import BlobStore
 
 _BATCH = 1024
-"""Items hashed between two commits: what a killed scan has to hash again."""
+"""Items hashed between two commits; a killed scan has to hash these again."""
 
 _AHEAD = 1024
-"""Items that wait to be hashed, so that the threads have work while a batch is committed."""
+"""Items queued for hashing, so that the threads have work while a batch is committed."""
 
 _GRANULARITY_S = 3.0
 """
-A file this young may be written to once more within one tick of its file system's clock, and look the same: FAT counts
-in 2 s, network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
+A file this young may change again within one tick of its file system's clock and look the same: FAT counts in 2 s,
+network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
 """
 
 _PROGRESS_EVERY = 100
 
 MAX_SOURCE_BYTES = 256 * 2**20
-"""A file is held in memory while it is worked on. No service takes a picture of a quarter of this."""
+"""Largest source, as a file is held in memory. No service takes a picture of even a quarter of this size."""
 
 _LEFTOVER_S = 3600.0
-"""No write takes so long: a temporary file of this age belongs to a run that was killed."""
+"""No write takes this long: a temporary file of this age belongs to a killed run."""
 
 _HASHERS = 2
 """Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
@@ -47,15 +47,15 @@ _HASHERS = 2
 
 @dataclass(slots=True)
 class ScanResult:
-    """What one look at the whole catalogue found."""
+    """The result of one scan of the whole catalogue."""
 
     listed: int = 0
     listed_bytes: int = 0
     hashed: int = 0
     still_written: int = 0
-    """Listed while something may still write to them; left as they were."""
+    """Items that something may still be writing to; their records stay as they were."""
     moved: int = 0
-    """Items that belong to another collection now, because BG_COLLECTION_DEPTH changed."""
+    """Items that now belong to another collection because BG_COLLECTION_DEPTH changed."""
     absent: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     sentinel_seen: bool = False
@@ -63,18 +63,18 @@ class ScanResult:
 
 def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = None) -> ScanResult:
     """
-    List the source to its end; hash what is new or looks changed; remember both.
+    List the source to its end, hash items that are new or look changed, and record both.
 
     Args:
-        catalogue: what is listed.
-        policy: how deep collections are, and which sentinel a listing must have.
-        run: who lists; its progress advances by one an item.
-        rehash: hash these too, whatever they look like.
+        catalogue: the catalogue to list.
+        policy: depth of collections, and the sentinel that a listing must have.
+        run: the run that lists; its progress advances by one per item.
+        rehash: hash these too, even if they look unchanged.
 
     Raises:
-        LeaseHeld: another detection runs.
-        SourceUnreadable: the listing broke off. Hashes found so far are kept, nothing counts as gone.
-        GuardStopped: it is empty and was not before, or is without its sentinel.
+        LeaseHeld: another detection is running.
+        SourceUnreadable: the listing broke off. Hashes made so far are kept; no item counts as gone.
+        GuardStopped: the listing is empty and was not before, or lacks its sentinel.
     """
     result = ScanResult()
     run.progress.start("listing and hashing", None)
@@ -108,14 +108,14 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
 
 
 def rehash_due(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
-    """The part of the catalogue that a nightly scan is to hash whatever it looks like; None if today's is done."""
+    """Return the part of the catalogue that a nightly scan hashes in any case; None if today's part is done."""
     last = catalogue.run_log.read(RehashRecord)
     return due_slice(policy.rehash_nights, run.now(), (last[0].day, last[0].slice) if last else None)
 
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """All objects of a large delta stay: to search them for garbage, again and again, is an eighth of the time."""
+    """Pause garbage collection: a large delta keeps all its objects, and searching them costs an eighth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -136,15 +136,15 @@ def plan(
     rerender: bool = False,
 ) -> Delta:
     """
-    The delta after a scan. Reads the manifest and the names of the outputs; changes nothing.
+    Return the delta after a scan. Reads the manifest and the names of the outputs; changes nothing.
 
     Args:
-        catalogue: whose delta.
-        accounts: what was bought already.
-        policy: what is wanted, and at what price.
-        apply_recipe_change: buy what only a changed cut asks for.
-        recipe_change_limit: how many of those, oldest first; None for all.
-        rerender: render again what an older version of the renderer made.
+        catalogue: the catalogue to compare.
+        accounts: access to earlier purchases.
+        policy: the wanted results, and their prices.
+        apply_recipe_change: make the purchases that only a changed cut needs.
+        recipe_change_limit: most of those purchases, oldest first; None for all.
+        rerender: render again the outputs of an older version of the renderer.
 
     Raises:
         StoreError: the outputs cannot be listed.
@@ -178,10 +178,10 @@ def detect(
     rerender: bool = False,
 ) -> Delta:
     """
-    Plan, and make the delta pending, but for purchases that only this run is asked for. Options as of `plan`.
+    Plan, and make the delta pending, except purchases requested only of this run. For the options, see `plan`.
 
     Raises:
-        LeaseHeld: another detection runs.
+        LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
     """
     started_at = run.now()
@@ -214,13 +214,13 @@ def detect(
 
 
 def rendered_by_older(deltas: Deltas, recipe: Recipe) -> int:
-    """How many up-to-date outputs an older version of the renderer made: what `rerender` would write."""
+    """Count the up-to-date outputs that an older version of the renderer made, and `rerender` would write."""
     return deltas.up_to_date(Goal.of(recipe)) - deltas.up_to_date(Goal.of(recipe, rerender=True))
 
 
 @contextmanager
 def _logged(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice | None) -> Iterator[None]:
-    """Write down how the listing ended: deletes need to know that it came to its end."""
+    """Record how the listing ended: deletes need a complete listing."""
     started_at, complete = run.now(), False
     try:
         yield
@@ -251,7 +251,7 @@ def _logged(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice | 
 
 
 class _Suspects:
-    """Listed items whose bytes have to be looked at; fills in what the merge tells about the others."""
+    """Listed items whose bytes must be read; also fills in the results of the merge for the others."""
 
     def __init__(
         self, catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, rehash: Slice | None
@@ -323,7 +323,7 @@ def _look(
 
 
 def _entries(deltas: Deltas, goal: Goal, missing: frozenset[str]) -> tuple[list[Entry], int]:
-    """Every entry that may need work, and how many of those would be up to date but for their lost output."""
+    """Return every entry that may need work, and the number that only lack their lost output."""
     entries = list(deltas.out_of_date(goal))
     lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
     return entries + deltas.get_many(lost), len(lost)
@@ -338,7 +338,7 @@ def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
 
 
 def _taken_stems(deltas: Deltas, found: Survey) -> Callable[[str], bool]:
-    """Whether a folded stem is a listed item's. The preferred ones are asked for together, marked ones are rare."""
+    """Return a test for folded stems of listed items. Preferred stems are read together; marked ones are rare."""
     asked = {fold(candidate.stem) for candidate in found.candidates if candidate.stem}
     known = deltas.taken_stems(sorted(asked, key=key_bytes))
     return lambda stem: stem in known if stem in asked else bool(deltas.taken_stems([stem]))

@@ -1,4 +1,4 @@
-"""Hands out claimed work, a purchase at a time, to the workers of one run."""
+"""Hand out claimed work to the workers of one run, one purchase at a time."""
 
 import threading
 from collections import deque
@@ -25,7 +25,7 @@ class Task:
 
 @dataclass(slots=True)
 class _Open:
-    """A claim, and how many of its tasks are not done."""
+    """A claim, and the number of its unfinished tasks."""
 
     claim: Claim
     left: int
@@ -37,11 +37,11 @@ class Feed:
     The claims of one run.
 
     Args:
-        queue: where work is claimed.
-        ask: who asked, and for how much.
-        owner: for the message that others get.
-        goal: what the recipe wants; items that wait for another purchase are left to the next detection.
-        most: purchases in one claim.
+        queue: source of the claims.
+        ask: the requester and the budget.
+        owner: name for the message that other runs get.
+        goal: the aim of the recipe; items that wait for another purchase are left to the next detection.
+        most: limit of purchases in one claim.
     """
 
     queue: WorkQueue
@@ -50,9 +50,9 @@ class Feed:
     goal: Goal
     most: int
     missed: int = 0
-    """Items that were asked for by name and are in other hands."""
+    """Number of items that were requested by name but are claimed by another run."""
     others: dict[str, None] = field(default_factory=dict)
-    """Who else held items while work was looked for."""
+    """Other owners that held items during the search for work."""
     _claims: "Iterator[Claimed]" = field(default_factory=lambda: iter(()))
     _tasks: "deque[Task]" = field(default_factory=deque)
     _open: dict[int, _Open] = field(default_factory=dict)
@@ -60,15 +60,15 @@ class Feed:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, claims: Iterator[Claimed]) -> None:
-        """Hand out what these claims bring, after what is left of the claims before."""
+        """Hand out the tasks of these claims, after the rest of the earlier claims."""
         with self._lock:
             self._claims = claims
 
     def pending(self, selection: Selection, *, bought: bool) -> Iterator[Claimed]:
-        """Claims on all pending items of a selection, one pass in (collection, key) order."""
+        """Claim all pending items of a selection, in one pass in (collection, key) order."""
         after: tuple[str, str] | None = None
         while True:
-            # Asked first: what they hold is left, also if they let go of it a moment later.
+            # Read first: items of other owners are left to them, even if released a moment later.
             self.others |= {claim.owner: None for claim in self.queue.claims() if claim.id not in self._mine}
             claimed = self.queue.claim_pending(
                 self.ask, self.owner, LEASE_S, selection, limit=self.most, bought=bought, after=after
@@ -79,7 +79,7 @@ class Feed:
             yield claimed
 
     def items(self, keys: Iterable[str], state: State) -> Iterator[Claimed]:
-        """Claims on these items, as far as they are in this state."""
+        """Claim those of these items that are in this state."""
         rest = iter(keys)
         while batch := list(islice(rest, self.most)):
             claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, dict.fromkeys(batch))
@@ -87,7 +87,7 @@ class Feed:
             yield replace(claimed, entries=tuple(e for e in claimed.entries if e.state is state))
 
     def requested(self, changes: Sequence[Change]) -> Iterator[Claimed]:
-        """Claims on purchases that only this run was asked for, as far as nothing changed since the plan."""
+        """Claim purchases requested only of this run, where nothing changed since the plan."""
         for start in range(0, len(changes), self.most):
             batch: Mapping[str, Change] = {change.key: change for change in changes[start : start + self.most]}
             wanted = {key: change.revision for key, change in batch.items()}
@@ -99,7 +99,7 @@ class Feed:
             yield replace(claimed, entries=tuple(asked))
 
     def next(self) -> tuple[Task, bool] | None:
-        """The next task, and whether its claim took items over from a dead process; None when all are handed out."""
+        """Return the next task, and True if its claim took items from a dead process; None when none is left."""
         with self._lock:
             taken_over = False
             while not self._tasks:
@@ -111,12 +111,12 @@ class Feed:
             return self._tasks.popleft(), taken_over
 
     def give_back(self, tasks: Iterable[Task]) -> None:
-        """Hand these out again, under their claims."""
+        """Put these tasks back to be handed out again, under their claims."""
         with self._lock:
             self._tasks.extend(tasks)
 
     def done(self, task: Task) -> None:
-        """The last task of a claim releases it."""
+        """Mark a task as done; the last task of a claim releases the claim."""
         with self._lock:
             opened = self._open[task.claim.id]
             opened.left -= 1
@@ -126,7 +126,7 @@ class Feed:
         self.queue.release(task.claim)
 
     def close(self) -> None:
-        """Let others have what was not begun."""
+        """Release the work that was not begun."""
         with self._lock:
             left, self._open = self._open, {}
             self._tasks.clear()
@@ -144,7 +144,7 @@ class Feed:
             return
         by_purchase: dict[str, list[Entry]] = {}
         for entry in claimed.entries:
-            # Settings that changed since the delta was priced: the next detection prices it, and may hold it.
+            # Settings changed since the delta was priced: the next detection prices it again, and may hold it.
             if cut_of(entry, self.goal):
                 by_purchase.setdefault(entry.purchase_id, []).append(entry)
         if not by_purchase:
@@ -157,11 +157,11 @@ class Feed:
 
 def _reached(entries: Sequence[Entry], after: tuple[str, str] | None) -> tuple[str, str] | None:
     """
-    Where the claim that brought these entries stopped.
+    Return where the claim that brought these entries stopped.
 
-    It went through the items behind `after` until it had purchases enough, and took what waits for the same ones
-    wherever it lies: so it stopped at the first item, behind `after`, of the purchase that it met last. Never before
-    `after`: what became free there meanwhile is left to the next run.
+    The claim went through the items behind `after` until it had enough purchases. It also took the items anywhere that
+    wait for the same purchases. So it stopped at the first item, behind `after`, of the last purchase that it met.
+    Never before `after`: items that became free there meanwhile are left to the next run.
     """
     firsts: dict[str, tuple[str, str]] = {}
     for entry in sorted(entries, key=lambda e: _place((e.collection, e.key))):

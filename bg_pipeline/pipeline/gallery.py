@@ -1,4 +1,4 @@
-"""Before and after, for people."""
+"""Pairs of source and cutout, for people."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 def pairs(
     catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, keys: Sequence[str], size_px: int
 ) -> list[Pair]:
-    """Source and cutout of each known item, as thumbnails of at most `size_px` a side; what failed says why."""
+    """Return source and cutout of each known item as thumbnails of at most `size_px` a side, or the error."""
     entries = [entry for key in keys if (entry := catalogue.items.entry(key)) is not None]
     with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="gallery") as pool:
         return list(pool.map(lambda entry: _pair(catalogue, accounts, run, entry, size_px), entries))
@@ -26,7 +26,7 @@ def _pair(catalogue: Catalogue, accounts: Accounts, run: Run, entry: Entry, size
         before = run.call(thumbnail, catalogue.source.read(entry.key), size_px)
         name = entry.published.output_name if entry.published else ""
         shown = catalogue.outputs.read(name) if name else None
-        if entry.state is State.QUARANTINED:  # it is not published, and a person has to judge it
+        if entry.state is State.QUARANTINED:  # not published, and a person has to judge it
             shown = accounts.masters.read(master_name(entry.purchase_id))
         if shown is not None:
             after = run.call(thumbnail, shown, size_px)

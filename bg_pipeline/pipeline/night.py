@@ -26,18 +26,18 @@ from bg_pipeline.purchasing.tally import CollectionResult
 
 @dataclass(frozen=True, slots=True)
 class LookResult:
-    """Preflight and scan."""
+    """Results of preflight and scan."""
 
     lost: Sequence[Attempt]
-    """Attempts of killed runs, of which it will never be known whether they were charged."""
+    """Attempts of killed runs; their charge will never be known."""
     reconciled: Mapping[str, Reconciliation]
-    """By account."""
+    """Result of the reconciliation, by account."""
     scan: ScanResult
 
 
 @dataclass(frozen=True, slots=True)
 class DecideResult:
-    """Detection and clearing out."""
+    """Results of detection and clearing out."""
 
     delta: Delta
     trash: TrashResult
@@ -45,16 +45,16 @@ class DecideResult:
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """Processing and summary."""
+    """Results of processing, with the summary."""
 
     summary: Summary
     published: Sequence[str]
-    """Keys."""
+    """Keys of the published items."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """A whole night."""
+    """Results of a whole night."""
 
     look: LookResult
     decision: DecideResult
@@ -63,15 +63,15 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a person may ask for, in place of all that is pending."""
+    """Items that a person may request in place of all pending ones."""
 
     collections: frozenset[str] | None = None
     only: Only = Only.ALL
     sample: int | None = None
-    """Items of each collection."""
+    """Number of items per collection."""
     apply_recipe_change: bool = False
     recipe_change_limit: int | None = None
-    """How many of those, oldest first; None for all."""
+    """Most purchases for a changed recipe, oldest first; None for all."""
 
     @property
     def is_everything(self) -> bool:
@@ -80,10 +80,10 @@ class Choice:
 
 def look(pipeline: Pipeline) -> LookResult:
     """
-    Keep a copy of the manifest, end what killed runs left open, hold balances against the ledger, and list the source.
+    Back up the manifest, end open attempts of killed runs, compare balances with the ledger, and list the source.
 
     Raises:
-        StateError: the copy could not be made.
+        StateError: the backup could not be made.
         LeaseHeld, SourceUnreadable, GuardStopped: see `detect.scan`.
     """
     catalogue, accounts, policy, run = pipeline.parts
@@ -97,18 +97,18 @@ def decide(
     pipeline: Pipeline, choice: Choice | None = None, *, allow_deletes: int = 0, rerender: bool = False
 ) -> DecideResult:
     """
-    Record the delta, and clear out the cutouts of pictures that are gone, unless only a part of the work is asked for.
+    Record the delta, and clear out the cutouts of vanished pictures, unless only a part of the work is requested.
 
-    A guard that stops the clearing out stops nothing else: the result says why.
+    A guard that stops the clearing out stops nothing else; the result gives the reason.
 
     Args:
         pipeline: after `look`.
-        choice: what is asked for; None for everything.
-        allow_deletes: how many cutouts may go to the trash in this once, where that is more than go unasked.
-        rerender: render again what an older version of the renderer made.
+        choice: the requested items; None for everything.
+        allow_deletes: most cutouts that may go to the trash this time, if above the normal limit.
+        rerender: render again the outputs of an older version of the renderer.
 
     Raises:
-        LeaseHeld: another detection runs.
+        LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
     """
     choice = choice or Choice()
@@ -138,16 +138,16 @@ def work(
     on_result: Callable[[CollectionResult], object] = lambda _result: None,
 ) -> WorkResult:
     """
-    Do pending work, sum it up and write that down.
+    Do pending work, and record a summary of it.
 
     Args:
         pipeline: after `decide`, in this process or another.
-        ask: who asked, and for how much.
-        scope: which items.
+        ask: the requester and the budget.
+        scope: the items to work on.
         on_result: called with each collection as it ends.
 
     Raises:
-        StateError, StoreError: it cannot go on; what was paid for is kept.
+        StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
     catalogue, accounts, policy, run = pipeline.parts
     started_at = run.now()
@@ -183,18 +183,18 @@ def sync(
     rerender: bool = False,
 ) -> SyncResult:
     """
-    The whole night in one process.
+    Run the whole night in one process.
 
     Args:
-        pipeline: all of it.
-        budget: for the whole night.
-        choice: what is asked for; None for everything. Detection covers the whole catalogue all the same.
+        pipeline: the whole pipeline.
+        budget: limit for the whole night.
+        choice: the requested items; None for everything. Detection covers the whole catalogue in both cases.
         allow_deletes: see `decide`.
         rerender: see `decide`.
 
     Raises:
         ConfigurationError: there is no such collection.
-        LeaseHeld: another detection runs. Items that another run works on are only left to it.
+        LeaseHeld: another detection is running. Items claimed by another run raise nothing; they are left to it.
     """
     choice = choice or Choice()
     looked = look(pipeline)
@@ -208,12 +208,12 @@ def sync(
 
 def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] = ()) -> Scope:
     """
-    The items that a choice stands for.
+    Return the items that a choice stands for.
 
     Args:
-        catalogue: whose items.
-        choice: what is asked for.
-        requested: purchases that only a changed recipe asks for, if they are asked for.
+        catalogue: owner of the items.
+        choice: the requested items.
+        requested: purchases that only a changed recipe asks for, if requested.
     """
     selection = Selection(choice.collections, reasons_of(choice.only))
     asked = [c for c in requested if selection.holds(c.collection, c.reason) and choice.only is not Only.FAILED]
@@ -231,7 +231,7 @@ def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] =
 def retry(
     catalogue: Catalogue, run: Run, *, collections: frozenset[str] | None = None, keys: Sequence[str] = ()
 ) -> list[str]:
-    """Make failed items pending again, all or these; returns their keys."""
+    """Make all or these failed items pending again; return their keys."""
     started_at = run.now()
     chosen = None if collections is None else sorted(collections)
     again = catalogue.items.retry(chosen, keys)
@@ -250,7 +250,7 @@ def retry(
 def _sampled(
     catalogue: Catalogue, selection: Selection, each: int, keys: Sequence[str] | None, asked: Sequence[Change]
 ) -> tuple[Sequence[str], list[Change]]:
-    """At most so many items of each collection: what is pending first, then what is only requested."""
+    """Return at most that many items per collection: pending ones first, then those only requested."""
     left: dict[str, int] = {}
     if keys is None:
         keys = catalogue.queue.pending_keys(selection, each)

@@ -40,15 +40,15 @@ from bg_pipeline.purchasing.tally import CollectionResult, Tally
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which items one run works on."""
+    """The items that one run works on."""
 
     selection: Selection = EVERYTHING
     keys: Sequence[str] | None = None
-    """Of the selection only these, as far as they are in `state`; None for all that is pending."""
+    """Only these items of the selection, if they are in `state`; None for all pending ones."""
     state: State = State.PENDING
-    """`FAILED` tries failed items again. What the run leaves of them stays failed."""
+    """State of the items; `FAILED` tries failed items again. Items that the run leaves stay failed."""
     requested: Sequence[Change] = ()
-    """Besides: purchases that only a changed recipe asks for, and only of this run. What it leaves stays held."""
+    """Further purchases that only a changed recipe asks for, only of this run. Those that it leaves stay held."""
 
     @property
     def is_everything(self) -> bool:
@@ -60,12 +60,12 @@ class Processing:
     One run over pending work, by workers that share its claims.
 
     Args:
-        catalogue: whose items.
-        accounts: where they are bought.
-        policy: what is wanted.
-        run: whose workers.
-        ask: who asked, and for how much.
-        scope: which items.
+        catalogue: owner of the items.
+        accounts: accounts for the purchases.
+        policy: rules for the wanted results.
+        run: owner of the workers.
+        ask: the requester and the budget.
+        scope: the items to work on.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Processing:
         self._policy = policy
         self._run = run
         self._scope = scope
-        # More workers than slots: while one prepares or renders a picture, another uses the slot.
+        # More workers than slots: while one worker prepares or renders a picture, another uses the slot.
         self._workers = 2 * policy.concurrency
         self._goal = Goal.of(policy.recipe)
         self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal, most=self._workers)
@@ -85,43 +85,43 @@ class Processing:
         self._lock = threading.Lock()
         self._halted = False
         self._again: list[Task] | None = []
-        """Purchases that another worker was making; None once their second turn has come."""
+        """Tasks whose purchase another worker was making; None once their second turn has come."""
         self._results: SimpleQueue[CollectionResult | None] = SimpleQueue()
         self.summary = Summary()
-        """Why it stopped, who else is at work, what killed runs left. The counters are in the results."""
+        """The reason for stopping, other active owners, leftovers of killed runs. The counters are in the results."""
 
     def results(self) -> Iterator[CollectionResult]:
         """
-        Do the work; yields each collection as it ends, and at last those that did not.
+        Do the work; yield each collection as it ends, and finally those that did not end.
 
-        A pause, a spent budget or `run.stop` lets nothing begin any more; what was begun is finished and kept. The same
-        holds when the reader stops reading.
+        After a pause, a spent budget or `run.stop`, no task begins; begun tasks are finished and kept. The same holds
+        when the reader stops reading.
 
         Raises:
-            StateError, StoreError: it cannot go on; what was paid for is kept.
+            StateError, StoreError: the work cannot continue; everything paid for is kept.
         """
         self._recover()
         free, to_buy = self._named()
         expected = self._expected(free + to_buy)
         if not expected:
             return
-        # What cannot be stored must not be bought.
+        # A cutout that cannot be stored must not be bought.
         self._accounts.masters.probe()
         self._catalogue.outputs.probe()
         self._tally.expect(expected)
         self._run.progress.start("cutting", sum(expected.values()))
         with kept_alive("claims", self._feed.heartbeat):
             try:
-                # Free items come first: neither a gate that closes nor a cap that is reached keeps them from the shop.
+                # Free items come first, so that neither a closing gate nor a reached cap delays them.
                 yield from self._work(self._claims(free, bought=True))
                 if not self._halted and self._is_left(to_buy) and not self._closed(self._balances()):
                     yield from self._work(self._claims(to_buy, bought=False))
-                # The same picture may have been bought meanwhile by another worker of this very run.
+                # Another worker of this run may have bought the same picture meanwhile.
                 again, self._again = self._again, None
                 self._feed.give_back(again or [])
                 yield from self._work(iter(()))
             except BaseException:
-                # The workers end after what they are at, and sleep no more.
+                # The workers finish their current task and no longer sleep.
                 self._halt()
                 self._run.stop.set()
                 raise
@@ -134,7 +134,7 @@ class Processing:
     # which items
 
     def _named(self) -> tuple[list[str], list[str]]:
-        """Keys of the scope that have a master, and those that have to be bought; what shares a purchase in a row."""
+        """Return keys with a master, and keys to buy; keys that share a purchase are adjacent."""
         keys = self._scope.keys or ()
         entries = [e for e in self._catalogue.deltas.get_many(sorted(set(keys))) if e.state is self._scope.state]
         names = {
@@ -146,7 +146,7 @@ class Processing:
         return free, [e.key for e in entries if not names[e.key] & bought]
 
     def _expected(self, keys: Sequence[str]) -> Mapping[str, int]:
-        """How many items are to be done in each collection."""
+        """Return the number of items to be done in each collection."""
         requested = Counter(change.collection for change in self._scope.requested)
         if self._scope.keys is None:
             return requested + Counter(self._catalogue.queue.pending(self._scope.selection))
@@ -175,7 +175,7 @@ class Processing:
         return read_balances(self._accounts, self._policy, self._run)
 
     def _closed(self, gates: Iterable[Gate]) -> bool:
-        """Whether no account may be sent anything; then the summary says why."""
+        """Return True if no account may be sent requests; the summary then gives the reason."""
         shut = [gate for gate in gates if not gate.is_open]
         if len(shut) < len(self._policy.accounts):
             return False
@@ -194,7 +194,7 @@ class Processing:
             self._halted = True
 
     def _look_for_others(self) -> None:
-        """Say who has what is left, if it is left because of them."""
+        """Record the owners of the items left, if the items are left because of them."""
         if self._halted or self.summary.paused:
             return
         others = list(self._feed.others) or [claim.owner for claim in self._catalogue.queue.claims()]
@@ -205,7 +205,7 @@ class Processing:
     # the workers
 
     def _work(self, claims: Iterator[Claimed]) -> Iterator[CollectionResult]:
-        """All that these claims bring; yields each collection as it ends. What was begun is finished on the way out."""
+        """Do all tasks of these claims; yield each collection as it ends. Begun tasks are finished before returning."""
         self._feed.begin(claims)
         with ThreadPoolExecutor(self._workers, thread_name_prefix="worker") as pool:
             workers = [pool.submit(self._worker) for _ in range(self._workers)]
@@ -228,7 +228,7 @@ class Processing:
         try:
             while task := self._next():
                 finished = self._one(task)
-                if finished is None:  # it has a second turn, under the same claim
+                if finished is None:  # the task gets a second turn, under the same claim
                     continue
                 self._feed.done(task)
                 if finished:
@@ -262,7 +262,7 @@ class Processing:
                 self._results.put(result)
 
     def _one(self, task: Task) -> bool | None:
-        """Whether every item of the task has its end in this run; None if the task has a second turn."""
+        """Return True if every item of the task has ended in this run; None if the task gets a second turn."""
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)

@@ -1,4 +1,4 @@
-"""One purchase and the items that are published from it."""
+"""Publish the items that share one purchase."""
 
 from collections.abc import Iterable
 
@@ -18,14 +18,14 @@ from bg_pipeline.purchasing.tally import Tally
 
 class Publisher:
     """
-    Takes a task from the bytes of its items to what is published of them.
+    Turns the source bytes of a task into its published outputs.
 
     Args:
-        catalogue: whose items.
-        accounts: where they are bought.
-        policy: what is wanted.
-        run: whose workers.
-        tally: where they are counted.
+        catalogue: owner of the items.
+        accounts: accounts for the purchases.
+        policy: rules for the wanted results.
+        run: owner of the workers.
+        tally: counters of the items.
     """
 
     def __init__(self, catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, tally: Tally) -> None:
@@ -42,7 +42,7 @@ class Publisher:
         Find or buy the master of a task, and publish each of its items from it.
 
         Raises:
-            ItemError, BeingBought, ClaimLost and the rest of `Buyer.obtain`: what was not published is as it was.
+            ItemError, BeingBought, ClaimLost and the rest of `Buyer.obtain`: unpublished items are unchanged.
         """
         source, entries = self._read(task)
         if not entries:
@@ -57,7 +57,7 @@ class Publisher:
         queue = self._catalogue.queue
         for entry in entries:
             name = self._output_name(entry)
-            # `publish` would refuse, but only after a newer cutout of another run was overwritten.
+            # `publish` would refuse, but only after overwriting a newer cutout of another run.
             queue.verify(task.claim, entry.key)
             self._catalogue.outputs.write(name, rendered)
             made = (got.master.purchase_id, got.cut_digest, rendition.digest)
@@ -70,7 +70,7 @@ class Publisher:
         return f"{entry.stem}{self._policy.recipe.rendition.format.extension}"
 
     def _read(self, task: Task) -> tuple[bytes, list[Entry]]:
-        """The bytes that were hashed, and the entries that still have them."""
+        """Return the bytes that were hashed, and the entries that still have them."""
         source, good = b"", []
         for entry in task.entries:
             try:
@@ -89,7 +89,7 @@ class Publisher:
         return source, good
 
     def end_unusable(self, task: Task, error: BgPipelineError) -> None:
-        """Put back, or fail, what was or may have been charged without a cutout."""
+        """Put back or fail the items that were or may have been charged without a cutout."""
         names = {purchase_id(task.entries[0].content_hash, cut) for cut in self._goal.cuts} | {task.purchase_id}
         if self._accounts.ledger.charges(sorted(names)) >= MAX_CHARGES:
             why = f"{error}. {MAX_CHARGES} purchases are the limit"
@@ -100,7 +100,7 @@ class Publisher:
             self.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.CHARGED)
 
     def put_back(self, task: Task, entries: Iterable[Entry], why: str, cause: Cause) -> None:
-        """Leave them to a later run. What was only requested stays held, and published as it was."""
+        """Leave these items to a later run. Items only requested stay held, and published as before."""
         for entry in entries:
             if entry.state is not State.PUBLISHED:
                 self._catalogue.queue.set_state(entry.key, State.PENDING, why, task.purchase_id, task.claim)

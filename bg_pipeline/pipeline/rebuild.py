@@ -1,4 +1,4 @@
-"""Bring a lost manifest back from masters and outputs."""
+"""Rebuild a lost manifest from masters and outputs."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -20,28 +20,28 @@ _BATCH = 256
 
 @dataclass(slots=True)
 class RebuildResult:
-    """Masters and outputs that a rebuild went through."""
+    """Masters and outputs that a rebuild examined."""
 
     known: int = 0
-    """Masters that were on record already."""
+    """Number of masters that were already on record."""
     taken_in: int = 0
     damaged: dict[str, str] = field(default_factory=dict)
-    """Name of a master to what is wrong with it."""
+    """The problem of each damaged master, by its name."""
     adoption: Adoption = field(default_factory=Adoption)
-    """Outputs that became masters, because theirs were not there."""
+    """Outputs that became masters because theirs were missing."""
 
 
 def rebuild(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> RebuildResult:
     """
-    Record every master in the store, and make one of each output that has none. After that a sync publishes what it
-    finds, under the names that it had, and buys only what is in neither place. Can be repeated, and does no harm to a
+    Record every master in the store, and make a master of each output that has none. A later sync then publishes
+    these under their former names, and buys only items that are in neither place. Repeating it is safe, also on a
     manifest that is not lost.
 
-    What cannot come back: the ledger of purchases, what failed, and what a person approved.
+    Three things are lost: the ledger of purchases, the failures, and the approvals of a person.
 
     Raises:
-        LeaseHeld: a detection runs.
-        SourceUnreadable, StoreError: a listing is not complete.
+        LeaseHeld: a detection is running.
+        SourceUnreadable, StoreError: a listing is incomplete.
     """
     result = RebuildResult()
     run.progress.start("reading masters", None)
@@ -74,7 +74,7 @@ def _is_master(name: str) -> bool:
 
 
 def _take_in(accounts: Accounts, run: Run, purchase_id: str) -> str:
-    """Record one master; returns why it cannot be recorded, empty if it was."""
+    """Record one master; return the reason if that is impossible, else an empty string."""
     data = accounts.masters.read(master_name(purchase_id))
     if data is None:
         return "it is not there any more"

@@ -16,13 +16,13 @@ HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry`
 
 def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> list[Attempt]:
     """
-    End the attempts of processes that died: with a stored master nothing was lost, without one they are in doubt.
+    End the attempts of dead processes: with a stored master nothing was lost, without one they are in doubt.
 
-    An attempt whose item has to be held, and is in the hands of a living claim, stays open until the next recovery:
-    no run can make the same purchase while it is open.
+    If the item has to be held but a living claim has it, the attempt stays open until the next recovery: no run can
+    make the same purchase while it is open.
 
     Returns:
-        Those that are in doubt now.
+        The attempts that are now in doubt.
     """
     abandoned = accounts.ledger.abandoned()
     return [
@@ -31,7 +31,7 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
 
 
 def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> AttemptState:
-    """End one attempt if that can be done now; returns the state that it has then."""
+    """End one attempt if possible now; return its resulting state."""
     why = "the run was killed before the answer was stored"
     data = accounts.masters.read(master_name(attempt.purchase_id))
     if data is not None:
@@ -45,7 +45,7 @@ def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, att
             master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
             accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
             return AttemptState.CHARGED
-    # The item first: an attempt that was closed is not found again, if this process is killed between the two.
+    # The item first: if this process is killed between the two, a closed attempt is not seen again.
     if policy.hold_in_doubt and not _held(catalogue, run, attempt.item_key):
         return AttemptState.INTENT
     accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), why)
@@ -53,7 +53,7 @@ def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, att
 
 
 def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
-    """Make an item fail if it is pending; False if a living claim has it."""
+    """Make an item fail if it is pending; return False if a living claim has it."""
     entry = catalogue.items.entry(key)
     if entry is None or entry.state is not State.PENDING:
         return True

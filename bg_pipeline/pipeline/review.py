@@ -1,4 +1,4 @@
-"""Decisions of a person on results that look suspicious."""
+"""Apply a person's decisions on suspicious results."""
 
 from bg_pipeline.core.recipe import Cut, purchase_id
 from bg_pipeline.core.records import Entry, State
@@ -7,19 +7,19 @@ from bg_pipeline.ports.context import Accounts, Catalogue, Policy
 
 
 def waiting(catalogue: Catalogue) -> list[Entry]:
-    """Items in quarantine whose picture is still there, in key order."""
+    """Return the items in quarantine whose picture still exists, in key order."""
     return [entry for entry in catalogue.items.in_state(State.QUARANTINED) if not entry.absent]
 
 
 def approve(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) -> list[str]:
     """
-    Have the next sync publish it from the master that was paid for; with it all items that have the same picture.
+    Let the next sync publish an item, and all items with the same picture, from the master that was paid for.
 
     Returns:
-        The keys that are pending now.
+        The keys that are now pending.
 
     Raises:
-        ConfigurationError: it is not in quarantine, or publishing it would cost something.
+        ConfigurationError: the item is not in quarantine, or publishing it would cost something.
     """
     entry = _quarantined(catalogue, key)
     cuts = policy.recipe.cuts
@@ -38,13 +38,13 @@ def approve(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) 
 
 def reject(catalogue: Catalogue, key: str) -> list[str]:
     """
-    Leave it without a cutout until its picture or the recipe changes; with it all items that have the same picture.
+    Leave an item, and all items with the same picture, without a cutout until its picture or the recipe changes.
 
     Returns:
-        The keys that failed now.
+        The keys that are now failed.
 
     Raises:
-        ConfigurationError: it is not in quarantine.
+        ConfigurationError: the item is not in quarantine.
     """
     entry = _quarantined(catalogue, key)
     return catalogue.items.end_quarantine(entry.purchase_id, State.FAILED, f"rejected in a review: {entry.detail}")

@@ -1,4 +1,4 @@
-"""Settings of a catalogue, and of the night."""
+"""Settings of a catalogue and of the nightly sync."""
 
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from bg_pipeline.stores.places import CataloguePlaces
 
 
 class CatalogueSettings(CataloguePlaces):
-    """One catalogue: where its pictures and cutouts are, on which accounts it buys, and what becomes of it at night."""
+    """One catalogue: the places of its pictures and cutouts, its accounts, and its nightly work."""
 
     gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")
     accounts: tuple[str, ...] = Field(
@@ -48,7 +48,7 @@ class CatalogueSettings(CataloguePlaces):
 
 
 class ScheduleSettings(Part):
-    """When the nightly sync starts: all that Dagster has to know before a run."""
+    """Start time of the nightly sync: all that Dagster needs before a run."""
 
     nightly_cron: str = Field("0 2 * * *", description="when the nightly sync starts")
     timezone: str = Field("UTC", description="in which time zone")

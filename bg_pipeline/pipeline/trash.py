@@ -26,40 +26,40 @@ from bg_pipeline.ports.context import DETECTION, LEASE_S, Catalogue, Policy, Run
 _DAY_S = 86_400.0
 
 _GROUP = 20
-"""Items that are claimed together: no other run waits long for one of them."""
+"""Items claimed together: few, so that no other run waits long for one of them."""
 
 _ELSEWHERE = "another run has it in its hands"
 
 
 @dataclass(slots=True)
 class TrashResult:
-    """Cutouts of vanished pictures, by what was done with them."""
+    """Cutouts of vanished pictures, by the action taken."""
 
     moved: list[str] = field(default_factory=list)
     purged: list[str] = field(default_factory=list)
-    """Thrown away: they were in the trash for long enough."""
+    """Cutouts deleted for good after their time in the trash."""
     left: dict[str, str] = field(default_factory=dict)
-    """Key to why its cutout stays."""
+    """The reason why a cutout stays, by key."""
     stopped: str = ""
-    """Why nothing was moved; empty if no guard objected."""
+    """The reason why nothing was moved; empty if no guard objected."""
 
 
 def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0) -> TrashResult:
     """
-    Move the cutouts of pictures that are gone to the trash, and throw away what lay there long enough.
+    Move the cutouts of vanished pictures to the trash, and delete those that were there long enough.
 
-    To be called after a scan and its detection. Does nothing unless the policy is `trash`.
+    Call it after a scan and its detection. It does nothing unless the policy is `trash`.
 
     Args:
-        catalogue: whose cutouts.
-        policy: whether and how its cutouts are deleted.
-        run: who claims the items.
-        allow: how many may go in this once, where that is more than go unasked.
+        catalogue: owner of the cutouts.
+        policy: rules for deleting its cutouts.
+        run: the run that claims the items.
+        allow: most cutouts that may go this time, if above the normal limit.
 
     Raises:
-        GuardStopped: the listing cannot be relied on, or too many would go. Nothing was moved.
-        LeaseHeld: a detection runs.
-        SourceUnreadable, StoreError: it broke off; what was moved can be restored.
+        GuardStopped: the listing is unreliable, or too many cutouts would go. Nothing was moved.
+        LeaseHeld: a detection is running.
+        SourceUnreadable, StoreError: the work broke off; moved cutouts can be restored.
     """
     result = TrashResult()
     if not policy.deletes.trash:
@@ -79,11 +79,11 @@ def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0)
 
 def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
     """
-    Put cutouts back from the trash, to stay although their pictures are gone; returns the names they have again.
+    Restore cutouts from the trash, to stay although their pictures are gone; return their restored names.
 
     Raises:
-        ConfigurationError: one is not in the trash, or its name is in use again. Those before it are back.
-        LeaseHeld: a detection runs, or another run has one of the items in its hands.
+        ConfigurationError: one is not in the trash, or its name is in use again. Those before it are restored.
+        LeaseHeld: a detection is running, or another run has claimed one of the items.
     """
     back = []
     with leased(catalogue.leases, DETECTION, run.name.owner):
@@ -100,7 +100,7 @@ def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
-    """Hold those of these items that no other run has, so that no run writes their outputs at the same time."""
+    """Claim those items that no other run has, so that no two runs write their outputs at the same time."""
     ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
     claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, dict.fromkeys(keys))
     claim = claimed.claim
@@ -129,7 +129,7 @@ def _put_back(catalogue: Catalogue, entry: Entry) -> str:
 
 
 def _gone(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
-    """Keys whose cutouts are due; raises GuardStopped."""
+    """Return the keys whose cutouts are due; raise GuardStopped if a guard objects."""
     listing = _last_listing(catalogue)
     if why := refusal(policy.deletes, listing):
         raise GuardStopped(f"no cutout was moved to the trash: {why}")
@@ -175,11 +175,11 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
     if action is Action.MOVE:
         assert data is not None
         aside = entry.trash_name or trash_name(name, run.now())
-        # In this order a kill at any point leaves the bytes at one of two places that are on record.
+        # In this order, a kill at any point leaves the bytes at one of two places on record.
         catalogue.trash.begin_trash(entry.key, aside)
         catalogue.outputs.write(aside, data)
         try:
-            # A run that took the item over may publish it at this moment.
+            # A run that took over the item may be publishing it right now.
             catalogue.queue.verify(claim, entry.key)
         except ClaimLost:
             result.left[entry.key] = _ELSEWHERE
@@ -190,7 +190,7 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
 
 
 def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:
-    """No claim is needed: only this, under its lease, touches what is in the trash."""
+    """Delete old cutouts without a claim: only this function, under its lease, touches the trash."""
     for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
         if run.stop.is_set():
             return

@@ -1,4 +1,4 @@
-"""Hold published outputs and paid masters against the manifest."""
+"""Compare published outputs and paid masters with the manifest."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,7 @@ _READERS = 4
 
 
 class Problem(StrEnum):
-    """A way in which stored bytes can be wrong."""
+    """A kind of damage to stored bytes."""
 
     MISSING = "missing"
     ALTERED = "altered"
@@ -33,20 +33,20 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Stored bytes that are not what is on record."""
+    """Stored bytes that differ from the record."""
 
     name: str
-    """Key of the item, or purchase id of the master."""
+    """Key of the item or purchase id of the master."""
     where: str
-    """Name in the store."""
+    """Name of the file in the store."""
     problem: Problem
     then: str
-    """What happens next, or what to do."""
+    """The next step, automatic or by a person."""
 
 
 @dataclass(slots=True)
 class VerifyResult:
-    """What was read, and what of it is damaged."""
+    """Outputs and masters that were read, and the damaged ones."""
 
     outputs: int = 0
     masters: int = 0
@@ -58,15 +58,15 @@ def verify(
     catalogue: Catalogue, accounts: Accounts, run: Run, chosen: Slice | None = None, *, masters: bool = False
 ) -> VerifyResult:
     """
-    Read and hash every published output. One that was altered becomes pending, if an intact master is there to make
-    it from; one that is missing is found by the next sync anyway. Nothing is ever bought because of a check.
+    Read and hash every published output. An altered output becomes pending if there is an intact master to make it
+    from; the next sync detects a missing one anyway. A check never leads to a purchase.
 
     Args:
-        catalogue: whose outputs.
-        accounts: where their masters are.
-        run: progress is one step an output or master.
-        chosen: only this part of the keys, and of the purchases.
-        masters: read the masters as well.
+        catalogue: owner of the outputs.
+        accounts: access to their masters.
+        run: progress is one step per output or master.
+        chosen: the part of the keys and purchases to check.
+        masters: also read the masters.
     """
     result = VerifyResult()
     with ThreadPoolExecutor(_READERS, thread_name_prefix="check") as pool:
@@ -96,7 +96,7 @@ def verify(
 
 
 def sample(catalogue: Catalogue, count: int) -> dict[str, str]:
-    """Read that many published outputs, drawn at random; returns what is wrong with which key."""
+    """Read that many published outputs, drawn at random; return the problem of each damaged one, by key."""
     drawn: list[str] = []
     # Reservoir sampling: every key has the same chance, and the names are never all in memory.
     for seen, (_, key) in enumerate(catalogue.deltas.published_names()):
@@ -128,7 +128,7 @@ def _published(catalogue: Catalogue, chosen: Slice | None) -> Iterator[Entry]:
 def _judged(
     pool: ThreadPoolExecutor, things: Iterable[T], judge: Callable[[T], Problem | None]
 ) -> Iterator[tuple[T, Problem | None]]:
-    """Each with its problem, in order; never more than a batch of them at once."""
+    """Yield each with its problem, in order; never hold more than a batch at once."""
     rest = iter(things)
     while batch := list(islice(rest, _BATCH)):
         yield from zip(batch, pool.map(judge, batch), strict=True)

@@ -7,11 +7,11 @@ from bg_pipeline.core.alerts import Delivery, Incident, Notification, Notificati
 
 
 class Outbox(Protocol):
-    """Incidents, and notifications on their way to each target. It survives any process."""
+    """Incidents, and notifications on their way to each target. It outlives every process."""
 
     def note(self, plan: Callable[[Sequence[Incident]], NotificationPlan], targets: Sequence[str]) -> NotificationPlan:
         """
-        Plan over the open incidents; keep the new ones, and one delivery for each notification and target.
+        Plan from the open incidents; store the new ones, and one delivery for each notification and target.
 
         All in one transaction, so that no two processes plan at once.
         """
@@ -26,24 +26,24 @@ class Outbox(Protocol):
         ...
 
     def close(self, delivery: Delivery, took_it: bool, wait_s: float, detail: str = "") -> None:
-        """End a delivery that the target took; one that it did not take is due again after `wait_s` seconds."""
+        """End a delivery that the target accepted; any other is due again after `wait_s` seconds."""
         ...
 
     def give_up(self, made_before: float) -> int:
-        """Give up deliveries that were made before; returns how many."""
+        """Give up deliveries that were made before this time; return their number."""
         ...
 
     def backlog(self) -> dict[str, tuple[int, int]]:
-        """Count the deliveries of each target: those that wait, and those that were given up."""
+        """Count the deliveries of each target: waiting ones, and ones given up."""
         ...
 
 
 class AlertSink(Protocol):
-    """Where notifications are sent."""
+    """The sender of notifications."""
 
     @property
     def targets(self) -> Sequence[Target]: ...
 
     def send(self, target: Target, notification: Notification) -> bool:
-        """Whether the target took it, as far as it says. Raises nothing, and comes back within seconds."""
+        """Return True if the target says that it accepted it. Raise nothing, and return within seconds."""
         ...

@@ -13,7 +13,7 @@ SplitPoints = Callable[[int], Sequence[str]]
 
 
 def no_split_points(_every: int) -> Sequence[str]:
-    """Nothing is known of the listing to come."""
+    """Return no split points, for a listing of unknown keys."""
     return ()
 
 
@@ -22,115 +22,115 @@ class ImageSource(Protocol):
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         """
-        Every item, in ascending order of `key_bytes`, each key once.
+        Yield every item, in ascending order of `key_bytes`, each key once.
 
         Args:
-            split_points: where a source that can may begin to list in several places at once.
+            split_points: keys at which a source may start parallel listings, if it can.
 
         Raises:
-            SourceUnreadable: the listing is not complete. What came before must not be taken for all.
+            SourceUnreadable: the listing is not complete. The items before must not be treated as all.
         """
         ...
 
     def read(self, key: str) -> bytes:
         """
-        The bytes of one item as they are now.
+        Return the present bytes of one item.
 
         Raises:
             ItemChanged: it is not there any more.
-            ItemUnreadable: it is there and cannot be read.
+            ItemUnreadable: it exists but cannot be read.
         """
         ...
 
     def exists(self, key: str) -> bool:
         """
-        Whether an item is there, asked for by itself, whatever the listing says.
+        Return True if an item exists; query it directly, independent of the listing.
 
         Raises:
-            SourceUnreadable: it is not known. That must never be taken for no.
+            SourceUnreadable: the answer is unknown. It must never be treated as False.
         """
         ...
 
 
 class Observations(Protocol):
-    """What the last scans saw."""
+    """The results of the last scans."""
 
     def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
         """
-        Key, fingerprint and collection of what the last complete scan left present, in ascending order of the key.
+        Yield key, fingerprint and collection of each item in the last complete scan, in ascending key order.
 
         Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
         """
         ...
 
     def split_points(self, every: int) -> Sequence[str]:
-        """Every Nth of these keys."""
+        """Return every Nth of these keys."""
         ...
 
     def observe(self, batch: Sequence[Observation]) -> None:
-        """Remember what was hashed; touches neither state nor what is published."""
+        """Store results of hashing; change neither state nor publication."""
         ...
 
     def set_collections(self, collections: Mapping[str, str]) -> None:
-        """Give keys another collection; changes nothing else."""
+        """Give keys another collection; change nothing else."""
         ...
 
     def mark_absent(self, keys: Sequence[str]) -> None:
-        """The last complete listing is the first that did not have them."""
+        """Record that the last complete listing is the first without these keys."""
         ...
 
     def invalidate_hash(self, key: str) -> None:
-        """Have the next scan hash it again."""
+        """Make the next scan hash the item again."""
         ...
 
 
 class Deltas(Protocol):
-    """What a delta is computed from, and where it is recorded."""
+    """The input of a delta, and its record."""
 
     def up_to_date(self, goal: Goal) -> int:
-        """How many items are as `core.delta.is_up_to_date` wants them."""
+        """Count the items that are up to date by `core.delta.is_up_to_date`."""
         ...
 
     def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        """All others in ascending order of `key_bytes`, but for those that are gone and marked as deleted."""
+        """Yield all others in ascending order of `key_bytes`, except items that are gone and marked as deleted."""
         ...
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
-        """Those of these keys that are known, in key order if the keys are."""
+        """Return the entries of the known keys among these, in key order if the keys are."""
         ...
 
     def published_names(self) -> Iterator[tuple[str, str]]:
-        """(output name, key) of every published output of a listed item, in ascending order of the name's bytes."""
+        """Yield (output name, key) of every published output of a listed item, in ascending byte order of names."""
         ...
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
-        """Purchase id to the first listed key that is published from it."""
+        """Return purchase id to the first listed key that is published from it."""
         ...
 
     def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
-        """Which of these output stems belong to an item that is not gone."""
+        """Return the output stems among these that belong to an item that is not gone."""
         ...
 
     def record(self, changes: Sequence[Change]) -> None:
         """
-        Make work pending, mark what is gone or skipped; in batches, so that no other writer waits for long.
+        Make work pending, mark gone or skipped items; in batches, so that no other writer waits for long.
 
-        Until the last batch is in, nothing of it can be claimed: what a killed process recorded half is completed by
-        the next delta. A change whose row has another revision by now is left out, and so is one whose item is in the
-        hands of a living claim. A stem that is given to an item is taken from the item that is gone and had it.
+        Until the last batch is stored, none of it can be claimed: the next delta completes a half-recorded one of a
+        killed process. A change is left out if its row has another revision now, or if a living claim holds its item.
+        A stem that is given to an item is taken from the gone item that had it.
         """
         ...
 
 
 class WorkQueue(Protocol):
-    """Pending items, and the claims under which they are worked on, by any number of processes."""
+    """Pending items, and their claims by any number of processes."""
 
     def pending(self, selection: Selection = EVERYTHING) -> dict[str, int]:
-        """Collections with pending items in ascending order, and how many; what is claimed counts too."""
+        """Count pending items by collection, in ascending order; claimed items count too."""
         ...
 
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
-        """Keys of pending items that no living claim holds, in key order, at most `each` of every collection."""
+        """Return keys of pending items that no living claim holds, in key order, at most `each` of every collection."""
         ...
 
     def claim_pending(
@@ -145,35 +145,35 @@ class WorkQueue(Protocol):
         after: tuple[str, str] | None,
     ) -> Claimed:
         """
-        Take pending items that no living claim holds, with all those of the selection that wait for the same purchase.
+        Claim pending items that no living claim holds, with all items of the selection that wait for the same purchase.
 
         Args:
-            ask: who asked, and for how much.
-            owner: for the message that others get.
+            ask: origin and amount of the request.
+            owner: name in messages to other runs.
             ttl_s: seconds without a heartbeat after which others may take the items.
-            selection: which items.
-            limit: purchases at once.
+            selection: items to choose from.
+            limit: most purchases at once.
             bought: only items whose purchase has a master already.
-            after: go on behind this (collection, key); None begins at the first.
+            after: continue after this (collection, key); None begins at the first.
         """
         ...
 
     def claim_items(self, ask: Ask, owner: str, ttl_s: float, wanted: Mapping[str, int | None]) -> Claimed:
-        """Take those items that no living claim holds, whatever their state, at their revision where one is given."""
+        """Claim the wanted items that no living claim holds, in any state, at their revision where one is given."""
         ...
 
     def heartbeat(self, claim: Claim, ttl_s: float) -> None:
-        """Keep a claim alive. One that is gone stays gone; the next write under it tells."""
+        """Keep a claim alive. A lost claim stays lost; the next write under it raises the error."""
         ...
 
     def release(self, claim: Claim) -> None:
-        """Let others have what was not finished."""
+        """Free the unfinished items for others."""
         ...
 
     def verify(self, claim: Claim, key: str) -> None:
         """
         Raises:
-            ClaimLost: another claim has this item. An expired one whose items were not taken is still good.
+            ClaimLost: another claim has this item. An expired claim whose items were not taken is still valid.
         """
         ...
 
@@ -188,7 +188,7 @@ class WorkQueue(Protocol):
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
         """
-        Record how it ended without a publication, and end the claim's hold on the item.
+        Record an outcome without a publication, and end the claim's hold on the item.
 
         Raises:
             ClaimLost: another claim has this item; nothing was written.
@@ -196,52 +196,52 @@ class WorkQueue(Protocol):
         ...
 
     def claims(self) -> list[Claim]:
-        """Those that are alive now."""
+        """Return the claims that are alive now."""
         ...
 
 
 class Items(Protocol):
-    """Items one by one and by state, for people and for maintenance."""
+    """Single items and items by state, for people and for maintenance."""
 
     def entry(self, key: str) -> Entry | None: ...
 
     def entries(self) -> Iterator[Entry]:
-        """Every item ever seen, in ascending order of `key_bytes`."""
+        """Yield every item ever seen, in ascending order of `key_bytes`."""
         ...
 
     def in_state(self, state: State) -> list[Entry]: ...
 
     def states(self) -> dict[str, int]:
-        """How many items are in each state."""
+        """Count the items in each state."""
         ...
 
     def collections(self) -> dict[str, int]:
-        """Every collection that has listed items, and how many."""
+        """Count the listed items of every collection that has any."""
         ...
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
-        """Items of a collection that were published, failed or quarantined last, newest first."""
+        """Return the items of a collection that were published, failed or quarantined last, newest first."""
         ...
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
-        """Make failed items pending again, of all collections or these, of all keys or these; returns which."""
+        """Make failed items of all or these collections, and all or these keys, pending again; return their keys."""
         ...
 
     def end_quarantine(self, purchase_id: str, state: State, detail: str) -> list[str]:
-        """Give the quarantined items of one purchase another state; returns which, in key order."""
+        """Give the quarantined items of one purchase another state; return their keys in order."""
         ...
 
     def mark_stale(self, key: str, output_digest: str) -> bool:
         """
-        Make an item pending whose output is not what was published: it is made again from its master.
+        Make an item pending if its output differs from the published bytes: it is made again from its master.
 
         Returns:
-            False if it was published again meanwhile, or waits already; nothing was changed then.
+            False if it was published again meanwhile, or is pending already; then nothing was changed.
         """
         ...
 
     def restore_stems(self, stems: Mapping[str, str]) -> None:
-        """Give items that have no output name yet the one that they had before the manifest was lost."""
+        """Give items without an output name the name that they had before the manifest was lost."""
         ...
 
 
@@ -249,37 +249,37 @@ class Trash(Protocol):
     """Cutouts of pictures that are gone."""
 
     def gone_since(self, moment: float) -> list[Entry]:
-        """Items with a published cutout that no complete listing had since this epoch second, in key order."""
+        """Return items with a published cutout that no complete listing had since this epoch second, in key order."""
         ...
 
     def is_published(self, output_name: str) -> bool:
-        """Whether a listed item has a cutout of this name."""
+        """Return True if a listed item has a cutout of this name."""
         ...
 
     def begin_trash(self, key: str, trash_name: str) -> None:
-        """The cutout of an item is about to be moved there."""
+        """Record that the cutout of an item is about to be moved to this name in the trash."""
         ...
 
     def unpublish(self, key: str) -> None:
-        """There is no cutout of it under its name any more."""
+        """Record that there is no longer a cutout of the item under its name."""
         ...
 
     def in_trash(self, before: float | None = None) -> list[Entry]:
-        """Items whose cutout was moved to the trash, before that epoch second if one is given, in key order."""
+        """Return items whose cutout was moved to the trash, before this epoch second if given, in key order."""
         ...
 
     def end_trash(self, key: str, output_name: str | None = None) -> None:
-        """Its cutout is in the trash no more: thrown away, or put back to stay under this name."""
+        """Record that the cutout left the trash: it was deleted, or put back to stay under this name."""
         ...
 
 
 class Leases(Protocol):
-    """What one process at a time may do: the detection of a catalogue. Also the sign of life of a run."""
+    """Rights that one process at a time may hold: the detection of a catalogue. Also the sign of life of a run."""
 
     def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
         """
         Raises:
-            LeaseHeld: says by whom and until when.
+            LeaseHeld: its text names the holder and the end.
         """
         ...
 
@@ -298,7 +298,7 @@ class Leases(Protocol):
         ...
 
     def leases(self) -> list[tuple[Lease, float]]:
-        """Leases held now, each with the epoch second at which it ends."""
+        """Return the leases held now, each with the epoch second at which it ends."""
         ...
 
 
@@ -306,9 +306,9 @@ class RunLog(Protocol):
     """The records of `core.runlog`."""
 
     def write(self, record: Record) -> None:
-        """Keep a record; its `ended_at` becomes this moment."""
+        """Store a record; its `ended_at` becomes the present time."""
         ...
 
     def read(self, kind: type[R], since: float = 0.0, limit: int = 1) -> list[R]:
-        """Records of a kind that ended since this epoch second, newest first."""
+        """Return records of a kind that ended since this epoch second, newest first."""
         ...

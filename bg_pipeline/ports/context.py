@@ -1,4 +1,4 @@
-"""What use cases work with, in parts: a signature says what it touches."""
+"""The context of use cases, in parts: a signature shows the parts that a use case needs."""
 
 import contextlib
 import threading
@@ -31,13 +31,13 @@ from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.stores import BlobStore
 
 LEASE_S = 120.0
-"""A holder that misses three heartbeats is taken for dead."""
+"""Seconds of a lease: a holder that misses three heartbeats counts as dead."""
 
 DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
 
 BYTES_PER_DECODER = 20 * 2**20
-"""Originals that workers may hold for each decoder. More would only wait for it, with their answers in memory too."""
+"""Originals that workers may hold for each decoder. More would only wait for it and keep their answers in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The vendor accounts that it buys on, and what was bought on them."""
+    """The vendor accounts of a catalogue, and the purchases on them."""
 
     removers: Mapping[str, Remover]
-    """By account."""
+    """Removers by account."""
     masters: BlobStore
     purchases: Purchases
     ledger: Ledger
@@ -69,62 +69,62 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is wanted, and how far it may go. Values only."""
+    """The wanted results and their limits. Values only."""
 
     recipe: Recipe
     thresholds: Thresholds
     vendors: Mapping[str, Vendor]
-    """By account, one for each of the recipe's cuts, in the order in which they are tried."""
+    """Vendors by account, one for each of the recipe's cuts, in the order of trial."""
     concurrency: int
     collection_depth: int = 1
     hold_in_doubt: bool = False
-    """What may have been charged already is not bought again unasked."""
+    """True if purchases that may have been charged are not repeated without a request."""
     rehash_nights: int = 0
-    """In how many nights the whole catalogue is hashed once, whatever it looks like; 0 for never."""
+    """Number of nights in which the whole catalogue is hashed once; 0 for never."""
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
 
     @property
     def account(self) -> str:
-        """The first choice."""
+        """The preferred account."""
         return self.accounts[0]
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """In the order in which they are tried."""
+        """Accounts in the order of trial."""
         return tuple(self.vendors)
 
     @property
     def vendor(self) -> Vendor:
-        """Of the first choice."""
+        """Vendor of the preferred account."""
         return self.vendors[self.account]
 
     @property
     def price(self) -> Decimal:
-        """Credits for the whole purchase of an item as an upper bound: no picture was looked at yet."""
+        """Upper bound of the credits for the whole purchase of an item of unknown size."""
         return credits_for(self.vendor, self.recipe.cut, None)
 
 
 class UselessInARow:
-    """Purchases in a row that brought nothing usable, by account: of all workers of a process."""
+    """Purchases in a row without a usable result, by account, over all workers of a process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._useless: Counter[str] = Counter()
 
     def count(self, account: str) -> int:
-        """One more; returns how many they are."""
+        """Count one more; return the number in a row."""
         with self._lock:
             self._useless[account] += 1
             return self._useless[account]
 
     def end(self, account: str) -> None:
-        """One was usable."""
+        """Reset the count after a usable result."""
         with self._lock:
             self._useless[account] = 0
 
 
 class ByteBudget:
-    """How many bytes of originals the workers of a process may hold at once; one original at any size."""
+    """The limit of bytes of originals that the workers of a process hold at once; one original of any size fits."""
 
     def __init__(self, limit_bytes: int = BYTES_PER_DECODER) -> None:
         self._limit_bytes = limit_bytes
@@ -133,7 +133,7 @@ class ByteBudget:
 
     @contextmanager
     def holding(self, size_bytes: int) -> Iterator[None]:
-        """Waits until so many bytes are free."""
+        """Wait until this number of bytes is free, and hold them."""
         with self._changed:
             self._changed.wait_for(lambda: not self._held or self._held + size_bytes <= self._limit_bytes)
             self._held += size_bytes
@@ -147,24 +147,24 @@ class ByteBudget:
 
 @dataclass(frozen=True, slots=True)
 class RunName:
-    """How a run is called in the log, in claims and in messages."""
+    """The names of a run in the log, in claims and in messages."""
 
     run_id: str = ""
-    """Dagster's, or the name under which the command line spends."""
+    """Dagster's run id, or the name under which the command line spends."""
     job: str = ""
     """Dagster's job, or the command."""
     owner: str = ""
-    """Who holds its leases and claims, as others read it."""
+    """Holder of its leases and claims, as shown to other runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run in one process: its name, its clock, and what its workers share."""
+    """One run in one process: its name, its clock, and the objects that its workers share."""
 
     name: RunName
     now: Now
     stop: threading.Event
-    """Set to end gracefully: what is in flight is finished and kept, nothing new is begun."""
+    """Set to end gracefully: requests in flight are finished and kept, nothing new is begun."""
     call: Call
     progress: Progress
     bytes: ByteBudget
@@ -173,7 +173,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """Who is alerted, and how."""
+    """The means of alerting: outbox, sink and limits."""
 
     outbox: Outbox
     sink: AlertSink
@@ -185,7 +185,7 @@ class Alerting:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """All of it, as `wiring` chose it: for whole nights. A use case takes only the parts that it touches."""
+    """All parts, as `wiring` chose them: for whole nights. A use case takes only the parts that it needs."""
 
     catalogue: Catalogue
     accounts: Accounts
@@ -197,14 +197,14 @@ class Pipeline:
 
     @property
     def parts(self) -> tuple[Catalogue, Accounts, Policy, Run]:
-        """What most use cases take, in the order in which they take it."""
+        """Return the arguments of most use cases, in their order."""
         return self.catalogue, self.accounts, self.policy, self.run
 
 
 @contextmanager
 def leased(leases: Leases, name: str, owner: str) -> Iterator[Lease]:
     """
-    Hold a lease and keep it alive. Whether it was lost all the same, the next write under it will tell.
+    Hold a lease and keep it alive. If it was lost, the next write under it raises the error.
 
     Raises:
         LeaseHeld: another run holds it.
@@ -225,7 +225,7 @@ def kept_alive(name: str, heartbeat: Callable[[], object]) -> Iterator[None]:
 
     def beat() -> None:
         while not done.wait(LEASE_S / 3):
-            # What was lost has nothing to prolong; a busy database is less busy at the next beat.
+            # A lost lease needs no heartbeat; a busy database is less busy at the next one.
             with contextlib.suppress(BgPipelineError):
                 heartbeat()
 

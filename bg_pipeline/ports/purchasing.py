@@ -1,4 +1,4 @@
-"""The way of the money: what is bought, on which account, and what came of it."""
+"""Purchases: their requests, accounts and outcomes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,32 +25,32 @@ class CutRequest:
     credits_expected: Decimal
     claim: Claim
     cut_digests: tuple[str, ...] = ("",)
-    """What the cut is called now, and was called before."""
+    """Present name of the cut, then its older names."""
     purchase_ids: tuple[str, ...] = ()
-    """The same for the purchase: charges are counted over all of its names."""
+    """Present name of the purchase, then its older names: charges are counted over all of them."""
     collection: str = ""
     sent_digest: str = ""
     """SHA-256 of `image`."""
     tool: str = ""
-    """The vendor's further tool that is asked for; empty for the cut itself."""
+    """The vendor's further tool to apply; empty for the cut itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutReply:
-    """What the vendor sent back; whole, and checked once it has a master."""
+    """The complete answer of a vendor; checked once it has a master."""
 
     image: bytes
     credits_charged: Decimal
     request_id: str = ""
     rate: RateFacts | None = None
     attempt: int | None = None
-    """Its number in the ledger, once it is in one."""
+    """Its number in the ledger, once it is recorded."""
     master: Master | None = None
-    """Its record, once it is stored."""
+    """Record of its master, once it is stored."""
 
 
 class Remover(Protocol):
-    """A vendor, or an engine on this machine, that removes a background."""
+    """A vendor, or an engine on this machine, that removes backgrounds."""
 
     def cut(self, request: CutRequest) -> CutReply:
         """
@@ -61,7 +61,7 @@ class Remover(Protocol):
 
     def balance(self) -> Decimal | None:
         """
-        Credits left; None where nothing is counted.
+        Return the credits left; None where nothing is counted.
 
         Raises:
             TransientError, AccountError: it could not be read.
@@ -70,47 +70,47 @@ class Remover(Protocol):
 
 
 class Purchases(Protocol):
-    """What was bought and stored, under the id of its purchase. All catalogues and accounts share it."""
+    """Stored results, by the id of their purchase. All catalogues and accounts share them."""
 
     def bought(self, purchase_ids: Sequence[str]) -> set[str]:
-        """Which of these have a master."""
+        """Return the purchases among these that have a master."""
         ...
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
-        """The master of the first of these that has one."""
+        """Return the master of the first of these that has one."""
         ...
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
-        """The master that was bought with the very same bytes, whatever file they came from."""
+        """Return the master that was bought with exactly these bytes, from any file."""
         ...
 
     def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
-        """The bytes are stored: record them and close the attempt, if there was one, as charged, in one step."""
+        """Record the stored bytes and close the attempt, if there was one, as charged, in one step."""
         ...
 
     def forget(self, purchase_id: str) -> None:
-        """Its bytes are damaged: it may be bought again."""
+        """Remove a purchase with damaged bytes, so that it may be bought again."""
         ...
 
     def masters(self) -> Iterator[Master]:
-        """Every one on record, in ascending order of its purchase id."""
+        """Yield every recorded master, in ascending order of its purchase id."""
         ...
 
     def adopt(self, master: Master) -> bool:
-        """Record what is stored and was paid for, though no attempt tells of it; False if the purchase has a master."""
+        """Record a stored and paid master without an attempt; return False if the purchase has a master."""
         ...
 
     def approve(self, purchase_id: str) -> None:
-        """A person looked at it: it is under no suspicion any more."""
+        """Clear the suspicion after a person looked at the master."""
         ...
 
 
 class Ledger(Protocol):
-    """Every attempt to buy, and what came of it."""
+    """Every attempt to buy, with its outcome."""
 
     def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
         """
-        Decide by `core.credits.decide` whether this may be bought, and write down that a POST is about to be sent,
+        Decide by `core.credits.decide` if this may be bought, and record that a POST is about to be sent,
         in one step. Durable when this returns. A gate that the decision closes is closed for all processes.
 
         Raises:
@@ -129,47 +129,47 @@ class Ledger(Protocol):
         answer: str = "",
         request_id: str = "",
     ) -> None:
-        """Record how an open one ended; `answer` is what the vendor sent, scrubbed and capped."""
+        """Record the end of an open attempt; `answer` is the vendor's text, scrubbed and capped."""
         ...
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
-        """Attempts for a purchase, under all of its names, that were, or may have been, charged."""
+        """Count the attempts for a purchase, under all of its names, that were, or may have been, charged."""
         ...
 
     def abandoned(self) -> list[Attempt]:
-        """Attempts that never ended, and whose claim is not alive any more."""
+        """Return attempts that never ended and whose claim is no longer alive."""
         ...
 
     def attempts(self, purchase_ids: Sequence[str]) -> list[Attempt]:
-        """Oldest first."""
+        """Return the attempts for these purchases, oldest first."""
         ...
 
     def spent(self, since: float, account: str | None = None) -> Decimal:
-        """Credits that were charged, may have been charged, or are in flight, since then; in flight counts always."""
+        """Return credits charged, perhaps charged, or in flight since then; requests in flight always count."""
         ...
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
-        """The attempts that began between the two epoch seconds, by what became of them."""
+        """Return sums of the attempts that began between the two epoch seconds, by outcome."""
         ...
 
     def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
-        """Attempts that began since then, oldest first."""
+        """Yield attempts that began since then, oldest first."""
         ...
 
 
 class Gates(Protocol):
-    """Whether an account may be sent requests, and how many at once."""
+    """The gates of accounts, and their limits on requests at once."""
 
     def gate(self, account: str) -> Gate: ...
 
     def change_gate(self, account: str, change: Callable[[Gate], Gate]) -> Gate:
-        """Move the gate by a pure function of what it is at that moment; returns it as it is then."""
+        """Change the gate by a pure function of its present state; return the new state."""
         ...
 
     def limits(self, account: str) -> Mapping[str, Any] | None:
-        """What was learned of an account's limits, and what is in flight; None before the first request."""
+        """Return an account's learned limits and requests in flight; None before the first request."""
         ...
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
-        """Read, change and write in one step: no other process comes in between."""
+        """Read, change and write in one step, without interference from other processes."""
         ...

@@ -1,4 +1,4 @@
-"""What a run works with, whatever it does."""
+"""The tools of every run."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -6,11 +6,11 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 Now = Callable[[], float]
-"""Epoch seconds."""
+"""A clock in epoch seconds."""
 
 
 class Call(Protocol):
-    """Runs a function of `imaging` where it can do no harm."""
+    """A caller that runs a function of `imaging` where it can do no harm."""
 
     def __call__(self, function: Callable[..., T], *args: Any) -> T:
         """
@@ -21,7 +21,7 @@ class Call(Protocol):
 
 
 class Progress(Protocol):
-    """Shows how far a stage is."""
+    """A display of the progress of a stage."""
 
     def start(self, what: str, total: int | None) -> None: ...
 

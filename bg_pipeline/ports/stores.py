@@ -1,4 +1,4 @@
-"""Where bytes are kept."""
+"""Stores of bytes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from bg_pipeline.settings.part import Part
 
 
 class BlobStore(Protocol):
-    """Named bytes that are there whole or not at all: outputs and masters."""
+    """A store of named bytes, each complete or absent: outputs and masters."""
 
     def write(self, name: str, data: bytes) -> None:
         """
-        Store durably; replaces what has this name. A reader sees the old bytes or the new, never a part.
+        Store durably; replace existing bytes of this name. A reader sees the old bytes or the new, never a part.
 
         Raises:
             StoreError: nothing was changed.
@@ -22,20 +22,20 @@ class BlobStore(Protocol):
 
     def validate_name(self, name: str) -> None:
         """
-        See that bytes can have this name, before they are paid for.
+        Check that bytes can have this name, before they are paid for.
 
         Raises:
-            ItemError: they cannot, here.
+            ItemError: they cannot in this store.
         """
         ...
 
     def read(self, name: str) -> bytes | None:
-        """The bytes, or None if there are none."""
+        """Return the bytes, or None if there are none."""
         ...
 
     def list(self) -> Iterator[str]:
         """
-        All names, in ascending order of `key_bytes`; none with a part that begins with a dot, such as the trash.
+        Yield all names, in ascending order of `key_bytes`; none with a part that begins with a dot, such as the trash.
 
         Raises:
             StoreError: the listing is not complete.
@@ -53,49 +53,49 @@ class BlobStore(Protocol):
 
     def probe(self) -> None:
         """
-        See that it can be written, leaving nothing behind.
+        Check that the store can be written, and leave nothing behind.
 
         Raises:
-            StoreError: it cannot; says why.
+            StoreError: it cannot; the text gives the reason.
         """
         ...
 
     def sweep(self, older_than: float) -> int:
-        """Remove what killed runs left half written before this epoch second; returns how many."""
+        """Remove half-written files that killed runs left before this epoch second; return their number."""
         ...
 
 
 class NoSettings(Part):
-    """For a kind of store that needs none."""
+    """The settings of a kind of store that needs none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreKind:
     """
-    One kind of place that pictures come from or go to, as the folder or package that brings it describes it.
+    One kind of place for pictures, described by the folder or package that provides it.
 
-    A place is what BG_SOURCE, BG_OUTPUT or BG_MASTERS says: `SCHEME://…`, or the path of a folder.
+    A place is the value of BG_SOURCE, BG_OUTPUT or BG_MASTERS: `SCHEME://…`, or the path of a folder.
     """
 
     schemes: tuple[str, ...]
-    """Without a driver: `postgresql`, for `postgresql+psycopg://…` too."""
+    """Schemes without a driver: `postgresql`, for `postgresql+psycopg://…` too."""
     example: str
-    """How such a place is written, for messages: `s3://BUCKET/PREFIX`."""
+    """Example of such a place, for messages: `s3://BUCKET/PREFIX`."""
     validate: Callable[[str], None]
     """Raises ValueError if a place cannot be of this kind. Its text ends a sentence and does not quote the place."""
     overlaps: Callable[[str, str], bool]
-    """Whether one of two valid places lies in the other, or both are the same."""
+    """Returns True if one of two valid places is inside the other, or both are the same."""
     settings: type[Part] = NoSettings
-    """What can be set besides the place; give it a `prefix` of its own."""
+    """Further settings besides the place; give it a `prefix` of its own."""
     open_source: Callable[[str, Any], ImageSource] | None = None
-    """Makes a source of a place and an instance of `settings`; None if pictures cannot come from such a place."""
+    """Makes a source from a place and an instance of `settings`; None if pictures cannot come from such a place."""
     open_blobs: Callable[[str, Any, bool], BlobStore] | None = None
     """
-    Makes a store of a place and an instance of `settings`; None if bytes cannot be kept in such a place.
+    Makes a store from a place and an instance of `settings`; None if bytes cannot be kept in such a place.
 
     The flag is True for masters: other people must not read them, and equal names have equal bytes.
     """
     show: Callable[[str], str] = str
     """Returns the place without its secrets."""
     needs_query: bool = False
-    """A source of this kind needs BG_SOURCE_QUERY; no other kind takes it."""
+    """True if a source of this kind needs BG_SOURCE_QUERY; no other kind accepts it."""

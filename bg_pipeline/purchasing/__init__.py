@@ -1,1 +1,1 @@
-"""The way of the money: what is wrapped round a client, the gate, and from an item to its master."""
+"""Purchases: the wrappers of a client, the gate, and the buyer of masters."""

@@ -1,4 +1,4 @@
-"""From the bytes of an item to its master: found, taken over, or bought."""
+"""Get the master for the bytes of an item: find it, take it over or buy it."""
 
 import threading
 from collections import Counter
@@ -31,27 +31,27 @@ from bg_pipeline.purchasing.gate import read_balance, report_answer
 from bg_pipeline.purchasing.tally import Tally
 
 MAX_USELESS = 5
-"""Purchases in a row without a usable cutout, after which an account's gate closes: it is the vendor then, not the
-pictures."""
+"""Purchases in a row without a usable cutout, after which an account's gate closes: then the vendor is at fault, not
+the pictures."""
 
 BALANCE_EVERY = 100
-"""Purchases between two readings of the balance; in between it is counted down."""
+"""Purchases between two readings of the balance; between them it is counted down."""
 
 UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
-"""After these, and no others, the next account may be asked: nothing was paid for."""
+"""The only errors after which the next account may be tried: nothing was paid for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """A master, and the cut that it is of."""
+    """A master and its cut."""
 
     cut_digest: str
     master: Master
     image: bytes
     reshaped: bool = False
-    """Further tools followed the cut: its frame and colours are its own."""
+    """True if further tools followed the cut, so that its frame and colours are its own."""
     paid: bool = False
-    """It was bought just now."""
+    """True if it was bought just now."""
 
 
 class Buyer:
@@ -59,10 +59,10 @@ class Buyer:
     The purchases of one run, for all its workers together.
 
     Args:
-        accounts: where masters are found, and bought.
-        policy: what is wanted.
-        run: whose they are.
-        tally: where they are counted.
+        accounts: accounts and masters.
+        policy: rules for the wanted results.
+        run: owner of the purchases.
+        tally: counters of the purchases.
     """
 
     def __init__(self, accounts: Accounts, policy: Policy, run: Run, tally: Tally) -> None:
@@ -75,15 +75,15 @@ class Buyer:
 
     def obtain(self, entry: Entry, source: bytes, claim: Claim) -> Obtained:
         """
-        The master of an item, by whichever of the recipe's cuts there is one, or else by the first that can be bought.
+        Return the master of an item: of any of the recipe's cuts that has one, else of the first that can be bought.
 
         Raises:
-            ItemError: this picture cannot be had.
-            BeingBought: another run, or another worker, is buying it.
+            ItemError: no cutout of this picture can be made.
+            BeingBought: another run or worker is buying it.
             ClaimLost: another run has the item.
             BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
                 with the picture.
-            OutcomeUnknown, UnusableAnswer: it may have been, or was, charged.
+            OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
         """
         recipe = self._policy.recipe
         goal = Goal.of(recipe)
@@ -104,7 +104,7 @@ class Buyer:
             except UNCHARGED as error:
                 if isinstance(error, Deferred):
                     report_answer(self._accounts.gates, account, error, self._run.now)
-                # A picture is only to blame when every vendor says so.
+                # The picture is at fault only if every vendor says so.
                 if refusal is None or isinstance(refusal, ItemRejected):
                     refusal = error
         assert refusal is not None
@@ -137,19 +137,19 @@ class Buyer:
         return self._take(entry, AS_IT_IS, image, master)
 
     def _take(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> Obtained:
-        """Store a master that costs nothing, and of which all but its work is known."""
+        """Store a free master under the purchase id of this cut; the rest of its record comes from `like`."""
         master = replace(like, purchase_id=purchase_id(entry.content_hash, cut.digest))
         self._accounts.masters.write(master_name(master.purchase_id), image)
         self._accounts.purchases.keep(master, None, Decimal(0))
         return Obtained(cut.digest, master, image, bool(cut.tools))
 
     def _bought(self, entry: Entry, account: str, cut: Cut, prepared: Prepared, claim: Claim) -> Obtained:
-        """Each stage is a purchase of its own, so that what one has brought is not bought again for the next."""
+        """Buy each stage as a purchase of its own, so that its result is not bought again for the next stage."""
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
             done = self._kept(entry, stage) or self._stage(entry, account, stage, sendable, claim)
-            if done.master.suspicion:  # nothing is bought on top of what may be worth nothing
+            if done.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
             image, media_type, size = done.image, "image/png", (done.master.width_px, done.master.height_px)
         return done
@@ -162,7 +162,7 @@ class Buyer:
         twin = self._accounts.purchases.same_payload(sent_digest, stage.digests)
         if twin is not None and (same := self._read(twin, stage.digest)) is not None:
             # Other bytes, the same picture: only its metadata or its compression changed.
-            # What a person approved of stays approved.
+            # An approval by a person stays valid.
             return self._take(entry, stage, same.image, same.master)
         tool = stage.tools[-1] if stage.tools else None
         names = _ids(entry, stage)
@@ -226,5 +226,5 @@ class Buyer:
 
 
 def _ids(entry: Entry, cut: Cut) -> list[str]:
-    """What the purchase is called now, and was called before."""
+    """Return the present and the former ids of the purchase."""
     return [purchase_id(entry.content_hash, digest) for digest in cut.digests]

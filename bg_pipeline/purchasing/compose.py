@@ -1,9 +1,9 @@
 """
-What is wrapped round every vendor's client: `Retrying(Kept(Limited(Metered(client))))`.
+The wrappers of every vendor's client: `Retrying(Kept(Limited(Metered(client))))`.
 
-Retrying is outermost, so that a request that waits holds no slot and every try is an attempt of its own in the ledger.
-No other layer retries: a retry may be a purchase. Metered lies inside of the limit: what waits for a slot is not sent
-yet, so it is no attempt yet, and a gate that closes meanwhile stops it.
+Retrying is outermost: a waiting request holds no slot, and every try is a separate attempt in the ledger. No other
+layer retries, because a retry may be a purchase. Metered is inside the limit: a request that waits for a slot is not
+sent, so it is not yet an attempt, and a gate that closes meanwhile stops it.
 """
 
 import threading
@@ -23,13 +23,13 @@ from bg_pipeline.purchasing.retry import Retrying
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """The clock, sleep and chance of the wrappers."""
+    """The clock, the sleep and the random source of the wrappers."""
 
     now: Now
     sleep: Callable[[float], bool]
-    """Waits so many seconds; true if it was woken to stop."""
+    """Function that waits that many seconds; returns True if it was woken to stop."""
     jitter: Callable[[], float]
-    """0 to 1."""
+    """Random number from 0 to 1."""
     stop: threading.Event
 
 
@@ -49,17 +49,17 @@ def purchasing(
     time: Time,
 ) -> Remover:
     """
-    Wrap a vendor's client in all that a purchase needs.
+    Wrap a vendor's client in all layers that a purchase needs.
 
     Args:
-        client: sends one request a call.
-        account: whose credits it costs.
-        vendor: where the account is.
-        ledger: where attempts are written down, and whether they may be made is decided.
-        purchases: where a charge goes on record with its master.
-        gates: where the account's limits are kept for all processes.
-        masters: where answers are stored.
-        rules: what holds for every purchase.
+        client: sends one request per call.
+        account: the account that pays.
+        vendor: the vendor of the account.
+        ledger: records attempts, and decides if they may be made.
+        purchases: records a charge with its master.
+        gates: keep the account's limits for all processes.
+        masters: store of the answers.
+        rules: rules for every purchase.
         ceiling: most requests in flight that the settings allow.
         call: runs decoders where they can do no harm.
         report: see `metered.Report`.

@@ -1,4 +1,4 @@
-"""The gates of the accounts: read, and moved by what the vendors answer."""
+"""Read the gates of the accounts, and move them by the answers of the vendors."""
 
 from bg_pipeline.core.gate import (
     Gate,
@@ -16,18 +16,18 @@ from bg_pipeline.ports.running import Now
 
 
 def gates_of(accounts: Accounts, policy: Policy) -> list[Gate]:
-    """The gates of all accounts as they are on record, in the order in which the accounts are tried."""
+    """Return the recorded gates of all accounts, in the order in which the accounts are tried."""
     return [accounts.gates.gate(account) for account in policy.accounts]
 
 
 def read_balances(accounts: Accounts, policy: Policy, run: Run) -> list[Gate]:
-    """Read the balance of every account and move its gate; returns the gates in the order of `gates_of`."""
+    """Read the balance of every account and move its gate; return the gates in the order of `gates_of`."""
     return [read_balance(accounts, policy, run, account) for account in policy.accounts]
 
 
 def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> Gate:
-    """Read the balance of one account and move its gate; returns the gate as it is then."""
-    # What ends while the answer is on its way may not be in it yet.
+    """Read the balance of one account and move its gate; return the new gate."""
+    # The balance may not include purchases that end while the answer is on its way.
     asked_at = run.now()
     balance = None
     failure: BgPipelineError | None = None
@@ -48,7 +48,7 @@ def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> 
 
 
 def report_answer(gates: Gates, account: str, error: BgPipelineError | None, now: Now) -> None:
-    """Move the gate by what a vendor answered to a purchase; no error means that it served."""
+    """Move the gate by a vendor's answer to a purchase; no error means success."""
     if error is None:
         # Most answers are good and the gate is open: nothing to write.
         if gates.gate(account).half_open:

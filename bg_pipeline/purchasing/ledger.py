@@ -1,4 +1,4 @@
-"""Every purchase on record: before it is sent, and after it is stored."""
+"""Record every purchase: before it is sent, and after it is stored."""
 
 import logging
 from collections.abc import Callable
@@ -27,24 +27,24 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 _LOG = logging.getLogger(__name__)
 
 Check = Callable[[CutReply, CutRequest], Checked]
-"""Raises UnusableAnswer."""
+"""Check of an answer against its request; raises UnusableAnswer."""
 
 Report = Callable[[BgPipelineError | None], None]
-"""Told what the gate has to know: that the service refused or betrayed the account, or, with None, that it served."""
+"""Receiver of news for the gate: the error if the service refused or betrayed the account, None if it served."""
 
 
 class Metered(Wrapper):
     """
-    Writes an attempt down before it is sent, and closes it when nothing came of it.
+    Records an attempt before it is sent, and closes it if it brought nothing.
 
-    A process that dies in between leaves an open attempt; with it stands either a master, and then nothing was lost, or
-    none, and then the attempt counts as in doubt.
+    A process that dies in between leaves an open attempt. If there is a master, nothing was lost; if not, the attempt
+    counts as in doubt.
 
     Args:
-        inner: what sends the POST.
-        account: whose credits it costs.
-        ledger: where attempts are written down, and whether they may be made is decided.
-        rules: by which.
+        inner: sends the POST.
+        account: the account that pays.
+        ledger: records attempts, and decides if they may be made.
+        rules: rules for that decision.
         report: see `Report`.
     """
 
@@ -68,18 +68,18 @@ class Metered(Wrapper):
 
 class Kept(Wrapper):
     """
-    Checks what came back, stores it, and only then puts the charge on record.
+    Checks an answer, stores it, and only then records the charge.
 
-    The reply then has its master, so that it need not be read back.
+    The reply then contains its master, so that it need not be read back.
 
-    It lies outside of the limit, so that a request that is answered holds no slot while its answer is looked at.
+    It is outside the limit, so that an answered request holds no slot while its answer is checked.
 
     Args:
         inner: a remover whose replies name their attempt.
-        ledger: where an attempt ends that brought nothing.
-        purchases: where the charge goes on record with its master.
-        masters: where answers are stored.
-        check: holds an answer against its request.
+        ledger: ends an attempt that brought nothing.
+        purchases: records the charge with its master.
+        masters: store of the answers.
+        check: checks an answer against its request.
         report: see `Report`.
     """
 
@@ -135,17 +135,17 @@ class Kept(Wrapper):
         try:
             return self._check(reply, request)
         except ItemError as error:
-            # Its decoder died, so what was bought is unknown. It is kept for a person to see, and not bought again.
+            # Its decoder died, so its content is unknown. It is kept for a person to see, and not bought again.
             return unseen(error)
 
 
 def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> None:
-    """End an attempt with what its error says of the money."""
+    """End an attempt with the charge that its error implies."""
     state, charged = AttemptState.REFUSED, Decimal(0)
     if isinstance(error, UnusableAnswer):
         state, charged = AttemptState.UNUSABLE, price if error.credits_charged is None else error.credits_charged
     elif isinstance(error, OutcomeUnknown):
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
-    # Scrubbed and capped already; quoted, because a terminal obeys what a service may send.
+    # Already scrubbed and capped; quoted, because a service may send control codes that a terminal obeys.
     _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)

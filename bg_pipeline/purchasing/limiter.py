@@ -1,4 +1,4 @@
-"""No more requests in flight, and no more a minute, than the account is allowed; all processes together."""
+"""Limit the requests in flight and per minute to the account's allowance, across all processes."""
 
 import contextlib
 import itertools
@@ -19,11 +19,11 @@ from bg_pipeline.ports.running import Now
 from bg_pipeline.purchasing.wrapper import Wrapper
 
 POLL_S = 0.25
-"""How soon it is noticed that another process made room."""
+"""Longest delay in seconds before a slot freed by another process is seen."""
 
 
 def _home() -> str:
-    """Where a process id means something: this start of this machine, and on Linux this container."""
+    """Return the scope in which a process id is valid: this boot of this machine, and on Linux this container."""
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     if boot.exists() and namespace.exists():
         return f"{boot.read_text().strip()}/{namespace.stat().st_ino}"
@@ -31,7 +31,7 @@ def _home() -> str:
 
 
 def _is_orphan(token: str) -> bool:
-    """Whether the process that took this slot is known to be dead; on other machines its deadline has to do."""
+    """Return True if the owner of this slot is known to be dead; on other machines only the deadline frees it."""
     home, pid, _ = token.split(":")
     if home != _home():
         return False
@@ -39,7 +39,7 @@ def _is_orphan(token: str) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # alive, and another user's
+    except PermissionError:  # alive, but owned by another user
         return False
     return False
 
@@ -49,12 +49,12 @@ class Limiter:
     The account's limits as one process sees them.
 
     Args:
-        gates: where their state is kept for all processes.
-        account: whose they are.
-        ceiling: most in flight that the settings allow.
+        gates: keep the state of the limits for all processes.
+        account: owner of the limits.
+        ceiling: most requests in flight that the settings allow.
         now: the time, the same in all processes.
         stop: ends every wait.
-        units: what a picture of so many px of width and height counts for; see `Vendor.units`.
+        units: the units that a picture of this width and height in px counts for; see `Vendor.units`.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Limiter:
 
     def enter(self, units: float) -> str:
         """
-        Wait until one more request may be sent; returns its token, to be given back with how it ended.
+        Wait until one more request may be sent; return its token, to be given back with the result.
 
         Raises:
-            Stopped: the run is to end; nothing was sent.
+            Stopped: the run must end; nothing was sent.
             Deferred: the wait is longer than a run sleeps.
         """
-        # Workers come in turn: one of them watches the state, the others cost nothing.
+        # Workers take turns: one of them watches the state, the others cost nothing.
         with self._turn:
             token = next(self._names)
             while True:
@@ -94,7 +94,7 @@ class Limiter:
                 moves, state = self._moves, limits.limits_from(self._gates.limits(self.account))
                 if (paused_s := state.next_at - self._now()) > LONGEST_SLEEP_S:
                     raise Deferred(f"{self.account} asked to be left alone for {paused_s:.0f} s", for_s=paused_s)
-                # Most looks find no room, and are not worth a write.
+                # Most reads show no free slot, and are not worth a write.
                 wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
                 if not wait_s:
                     return token
@@ -105,7 +105,7 @@ class Limiter:
                         self._room.wait(min(wait_s, POLL_S))
 
     def _leave(self, step: Callable[[Limits], Limits]) -> None:
-        """Tell how a request ended. A slot that cannot be given back now runs out by itself."""
+        """Record the end of a request. A slot that cannot be given back now expires by itself."""
         with contextlib.suppress(BgPipelineError):
             self._move(lambda state: (step(state), 0.0))
         with self._room:
@@ -140,7 +140,7 @@ class Limiter:
 
 
 class Limited(Wrapper):
-    """Sends a request when the account's limits allow it, and learns from the answer."""
+    """Sends a request when the account's limits allow it, and updates the limits from the answer."""
 
     def __init__(self, inner: Remover, limiter: Limiter) -> None:
         super().__init__(inner)

@@ -1,4 +1,4 @@
-"""The ledger held against the balance, and where the money stands."""
+"""Compare the ledger with the balance, and report the state of the money."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,19 +12,19 @@ from bg_pipeline.purchasing.gate import read_balance
 
 _DAY_S = 86_400.0
 _READINGS = 50
-"""How many of the last readings are looked through for one of the same account."""
+"""Number of latest readings searched for one of the same account."""
 
 _ALL_RECORDS = 100_000
 
 
 def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> dict[str, Reconciliation]:
     """
-    Read the balance of every account and hold its fall since the last such reading against the ledger.
+    Read the balance of every account and compare its fall since the last such reading with the ledger.
 
-    An account that counts no credits, cannot be read, or has requests in flight is left out.
+    Accounts that count no credits, cannot be read or have requests in flight are left out.
 
     Returns:
-        By account; those without an earlier reading are not in it.
+        The reconciliations by account, without accounts that have no earlier reading.
     """
     found: dict[str, Reconciliation] = {}
     for account in policy.accounts:
@@ -56,23 +56,23 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
 
 
 def last_reading(catalogue: Catalogue, account: str) -> BalanceRecord | None:
-    """The last reading of an account that was held against the ledger."""
+    """Return the last reading of an account that was compared with the ledger."""
     readings = catalogue.run_log.read(BalanceRecord, limit=_READINGS)
     return next((reading for reading in readings if reading.account == account), None)
 
 
 def charged_of(totals: dict[AttemptState, Totals]) -> Decimal:
-    """Credits that were charged, with or without a cutout to show for it."""
+    """Return the credits charged, with or without a resulting cutout."""
     return sum((each.credits_charged for each in totals.values()), Decimal(0))
 
 
 def in_doubt_of(totals: dict[AttemptState, Totals]) -> Decimal:
-    """Credits that may have been charged besides."""
+    """Return the further credits that may have been charged."""
     return totals.get(AttemptState.IN_DOUBT, Totals()).credits_expected
 
 
 def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict[str, Any]:
-    """How an account's money stands, in types that JSON has; sums are over that many days."""
+    """Return the state of an account's money in JSON types; sums cover that many days."""
     gate = accounts.gates.gate(account)
     now = run.now()
     left = left_of(accounts, gate)
@@ -91,11 +91,11 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
 
 
 def left_of(accounts: Accounts, gate: Gate) -> Decimal | None:
-    """Credits that should be left now: the last reading, counted down since."""
+    """Return the credits that should be left now: the last reading, counted down since."""
     return counted(gate, accounts.ledger.spent(gate.balance_at, gate.account))
 
 
 def saved_since(catalogue: Catalogue, since: float) -> Decimal:
-    """Credits that duplicates, renames and new renditions did not cost."""
+    """Return the credits saved by duplicates, renames and new renditions."""
     records = catalogue.run_log.read(ProcessRecord, since, _ALL_RECORDS)
     return sum((record.summary.saved for record in records), Decimal(0))

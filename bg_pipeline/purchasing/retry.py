@@ -1,4 +1,4 @@
-"""The one layer that tries again, and the one that stops trying."""
+"""The only layer that tries again, and that stops trying."""
 
 import threading
 from collections.abc import Callable
@@ -13,19 +13,19 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 
 class Retrying(Wrapper):
     """
-    Tries again what failed without a charge, for all workers of a process together.
+    Retries requests that failed without a charge, for all workers of a process together.
 
-    A refusal for going too fast is not held against the service: it costs no retry budget, and counts as a failure
-    only after all retries.
+    A refusal because of the rate is not the service's fault: it costs no retry budget, and counts as a failure only
+    after all retries.
 
     Args:
-        inner: a remover that raises `TransientError` for just that.
-        sleep: waits so many seconds; true if it was woken to stop.
+        inner: a remover that raises `TransientError` for such failures.
+        sleep: waits that many seconds; returns True if it was woken to stop.
         jitter: 0 to 1, drawn for each wait.
         now: the time.
-        trips: how often the breaker tripped in a row before, in this process or another.
+        trips: number of earlier trips of the breaker in a row, in this process or another.
 
-    `cut` raises what `inner` raises, or Deferred where the service is to be left alone for a while.
+    `cut` raises the errors of `inner`, or Deferred if the service must be left alone for a while.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Retrying(Wrapper):
         raise AssertionError("the last try ends in an answer or an error")
 
     def _wait(self, error: TransientError, retry: int) -> None:
-        """Returns when it may be tried again; else raises `error`, or Deferred."""
+        """Wait until the next try is allowed; else raise `error` or Deferred."""
         limited = isinstance(error, RateLimited)
         if not limited or retry == MAX_RETRIES:
             self._count_failure()

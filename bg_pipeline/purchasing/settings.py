@@ -1,4 +1,4 @@
-"""Settings of what is bought: where it is on record, how much may be spent, and how fast."""
+"""Settings of purchases: place of the records, spending limits and speed."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ Credits = Annotated[Decimal, Field(ge=0)]
 
 
 class PurchasingSettings(Part):
-    """What holds for all accounts together. Purchases are shared by all catalogues, so no table has them."""
+    """Settings for all accounts together. All catalogues share the purchases, so no table has these settings."""
 
     state: SecretStr = Field(
         SecretStr("sqlite:///./.bg_pipeline/manifest.db"),

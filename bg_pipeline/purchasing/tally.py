@@ -1,4 +1,4 @@
-"""What the workers of a run count together, by collection."""
+"""Counters that the workers of a run share, by collection."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ class CollectionResult:
     collection: str
     summary: Summary
     published: tuple[str, ...]
-    """Keys, in key order."""
+    """Published keys, in key order."""
 
 
 class Tally:
@@ -30,7 +30,7 @@ class Tally:
         self._published: dict[str, list[str]] = {}
 
     def expect(self, items: Mapping[str, int]) -> None:
-        """How many items are to be done in each collection."""
+        """Set the number of items to be done in each collection."""
         with self._lock:
             self._left = dict(items)
 
@@ -50,7 +50,7 @@ class Tally:
             summary.renamed += reason is Reason.RENAMED
 
     def saved(self, collection: str, credits_: Decimal) -> None:
-        """Count what items would have cost, had their master not been there."""
+        """Count the credits that items would have cost without an existing master."""
         with self._lock:
             self._of(collection).saved += credits_
 
@@ -64,13 +64,13 @@ class Tally:
             summary.quarantined += state is State.QUARANTINED
 
     def done(self, entry: Entry) -> CollectionResult | None:
-        """One item of the run less; the result of its collection if it was the last."""
+        """Count an item as done; return the result of its collection if it was the last one."""
         with self._lock:
             self._left[entry.collection] = left = self._left.get(entry.collection, 0) - 1
             return self._result(entry.collection) if left == 0 else None
 
     def rest(self) -> list[CollectionResult]:
-        """Of every collection that was worked on and did not end."""
+        """Return the result of every collection that was worked on and did not end."""
         with self._lock:
             for collection, left in self._left.items():
                 if left > 0 and collection in self._summaries:

@@ -1,4 +1,4 @@
-"""What every wrapper of `compose` has in common."""
+"""The common base of the wrappers in `compose`."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ from bg_pipeline.ports.purchasing import Remover
 
 
 class Wrapper:
-    """A remover round another one."""
+    """A remover that wraps another one."""
 
     def __init__(self, inner: Remover) -> None:
         self._inner = inner

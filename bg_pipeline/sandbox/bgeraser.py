@@ -26,7 +26,7 @@ PRICE = Decimal(1)
 """Credits a call, whatever the tool; bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11."""
 
 FILE_FIELDS = ("image_file", "image", "file")
-"""The vendor's examples hide the name, so a client's likely guesses all work."""
+"""Accepted names of the file field. The vendor's examples hide it, so all likely guesses work."""
 
 _MAX_PIXELS = 50_000_000
 
@@ -60,15 +60,15 @@ def _unchanged(picture: Image.Image) -> Image.Image:
 
 class _Tool(PaidEndpoint[float]):
     """
-    Answers as the vendor does, out of the sandbox's state.
+    The tools API, simulated from the sandbox's state.
 
     Documented (bgeraser.ink/blog/bgeraser-api-quickstart and its neighbour
     batch-background-removal-api-guide, bgeraser.ink/privacy; read 2026-11): the paths, the Bearer key,
     the multipart upload, the success body, 1 credit a call, 402 with INSUFFICIENT_CREDITS, 429 with
     Retry-After, results that are gone within an hour. Assumed: the names of the file field, the shape of
     errors and of the account, every other error code, the order of checks, that refused calls cost
-    nothing, that a result is fetched without the key and as large as the upload, and all that the other
-    tools do to a picture; their parameters are not documented, so none is looked at.
+    nothing, that a result is fetched without the key and as large as the upload, and all effects of the other
+    tools on a picture; their parameters are not documented, so all are ignored.
     """
 
     vendor = VENDOR
@@ -82,7 +82,7 @@ class _Tool(PaidEndpoint[float]):
         return bearer(request)
 
     async def read(self, request: Request) -> Order[float]:
-        """The wish is when it came."""
+        """Read the order; its wish is the time of arrival."""
         came_at = self.state.clock.now()
         given = [content for name, content in (await read_form(request)).files if name in FILE_FIELDS]
         if len(given) != 1:
@@ -108,7 +108,7 @@ class _Tool(PaidEndpoint[float]):
         result: Result,
     ) -> Response:
         token = self.state.results.add(result.file.content, result.fault)
-        # The size as it should be, whatever a fault delivers: clients have to look at the pixels.
+        # The correct size even where a fault delivers another: clients have to check the pixels.
         width, height = result.drawing.image.size
         data = {
             "imageUrl": f"{request.base_url}files/{token}.png",
@@ -140,7 +140,7 @@ class _V1(RemoveBg):
 
 
 class Bgeraser:
-    """All that bgeraser serves."""
+    """All routes of bgeraser."""
 
     def __init__(self, state: SandboxState, segmenter: Segmenter) -> None:
         self._state = state

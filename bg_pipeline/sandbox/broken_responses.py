@@ -1,4 +1,4 @@
-"""What goes wrong below HTTP: connections that are dropped, fall silent, or end too early, too late or never."""
+"""Faults below HTTP: connections that are dropped, go silent, or end too early, too late or never."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 65_536
 
 
 class WireProtocol(H11Protocol):
-    """HTTP/1.1 whose connections an application can write to and end as it likes; all answers below need it."""
+    """HTTP/1.1 whose connections an application can write to and end directly; all responses below need it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -24,21 +24,21 @@ class WireProtocol(H11Protocol):
 
 
 class DroppedConnection(Response):
-    """Not a byte of an answer: the client sees its connection reset."""
+    """A reset connection without any byte of a response."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         await _wire(scope).reset(receive)
 
 
 class Silence(Response):
-    """Not a byte of an answer, and the connection stays open until the client gives up."""
+    """An open connection without any byte of a response, until the client gives up."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         await _wire(scope).await_hang_up(receive)
 
 
 class CutShort(Response):
-    """The first half of an answer; a `length` in its head still promises the whole, without one nothing is promised."""
+    """The first half of a response; with `length` its header announces the whole length, else no length."""
 
     def __init__(self, whole: Response, *, length: bool) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class CutShort(Response):
 
 
 class Trickle(Response):
-    """A whole answer, one byte at a time: no single read ever times out."""
+    """A whole response, one byte at a time, so that no single read times out."""
 
     def __init__(self, whole: Response, pause: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Trickle(Response):
 
 
 class EndlessBody(Response):
-    """A whole answer, followed by zeros for as long as the client listens."""
+    """A whole response, followed by zeros for as long as the client reads."""
 
     def __init__(self, whole: Response) -> None:
         super().__init__()
@@ -100,24 +100,24 @@ class _Wire:
         if not self.is_gone:
             self._transport.write(data)
             await self._protocol.flow.drain()
-            # A client that reads as fast as this writes would keep the loop to itself.
+            # A client that reads as fast as this writes would block the event loop.
             await asyncio.sleep(0)
 
     async def reset(self, receive: Receive) -> None:
         if not self.is_gone:
             raw = self._transport.get_extra_info("socket")
-            # Lingering for no time makes the kernel send RST, as for a crashed server, not an orderly end.
+            # A linger time of 0 makes the kernel send RST, as for a crashed server.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
         await self.await_hang_up(receive)
 
     async def close(self, receive: Receive) -> None:
-        """End in good order, once all that was written has gone out."""
+        """Close the connection after all written bytes were sent."""
         self._transport.close()
         await self.await_hang_up(receive)
 
     async def await_hang_up(self, receive: Receive) -> None:
-        # uvicorn counts a return before the disconnect as an application that forgot to answer.
+        # uvicorn treats a return before the disconnect as a missing response.
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -132,7 +132,7 @@ class _Wired:
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            # The server is stopping and this call is not done: that is no error to log.
+            # The server stops before this call is done: that is no error to log.
             await self._wire.reset(receive)
 
 

@@ -1,4 +1,4 @@
-"""Faults by script and by chance: which calls go wrong, and how."""
+"""Faults of calls, by script and by chance."""
 
 import random
 import threading
@@ -18,13 +18,12 @@ from bg_pipeline.sandbox.ledger import Vendor
 
 class FaultKind(StrEnum):
     """
-    What goes wrong with a paid call.
+    A fault of a paid call.
 
-    Free of charge, the first group: the vendor says no, or something in between answers in its place. Charged like a
-    good answer, the second group (`CHARGED`): the work was done, and its result is lost, late or not what it should
-    be. The third group strikes the answer that carries the picture: where that is a download of its own (bgeraser's
-    tools), the first download, and a second one is good. Errors take each vendor's own shape, so "401" is a 403 at
-    remove.bg and Photoroom.
+    The first group is free: the vendor refuses, or a proxy answers instead. The second group (`CHARGED`) is charged
+    like a good answer: the work was done, but its result is lost, late or wrong. The third group affects the response
+    with the picture: where that is a separate download (bgeraser's tools), only the first download. Errors have each
+    vendor's own form, so "401" is a 403 at remove.bg and Photoroom.
     """
 
     INTERNAL_ERROR = "500"
@@ -41,20 +40,20 @@ class FaultKind(StrEnum):
 
     RESET_AFTER_CHARGE = "reset_after_charge"
     HANG = "hang"
-    """No answer ever; it ends when the client gives up."""
+    """No answer; it ends when the client gives up."""
     SLOW = "slow"
     WRONG_SIZE = "wrong_size"
-    """One pixel, announced as the right size."""
+    """One pixel, declared with the right size."""
     WRONG_IMAGE = "wrong_image"
-    """A good cutout of something else, as large as the right one."""
+    """A good cutout of another subject, as large as the right one."""
     OPAQUE = "opaque"
     TRUNCATED_IMAGE = "truncated_image"
-    """Half of the file, whole as HTTP."""
+    """Half of the file in a complete HTTP response."""
     EXPIRED_RESULT = "expired_result"
-    """The URL of the result leads to a 404; vendors that answer with the picture itself answer well."""
+    """A result URL that gives a 404; vendors that answer with the picture itself are not affected."""
 
     TRUNCATED_LENGTH = "truncated_length"
-    """Half of the body that Content-Length promised."""
+    """Half of the body that Content-Length announces."""
     TRUNCATED_CLOSE = "truncated_close"
     """Half of a body that ends with the connection, without Content-Length."""
     SLOW_LORIS = "slow_loris"
@@ -84,7 +83,7 @@ _BELONGS_TO: Mapping[str, frozenset[FaultKind]] = {
 
 
 class Fault(BaseModel):
-    """One line of the script: let `after` calls pass, then spoil the next `times` calls."""
+    """One line of the script: `after` calls pass, the next `times` calls go wrong."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -92,14 +91,14 @@ class Fault(BaseModel):
     times: int = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
     vendor: Vendor | None = None
-    """Whose calls are counted and spoiled; None is everybody's."""
+    """Vendor whose calls are counted and go wrong; None for all vendors."""
     # Other text cannot be sent as a header, and would turn the 429 into a 500.
     retry_after: str | None = Field(default="1", pattern="^([!-~]+( +[!-~]+)*)?$")
-    """Of a 429 only: the header's value, sent as it is; None leaves the header out."""
+    """Header value for a 429 only, sent unchanged; None leaves the header out."""
     seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    """How long a slow answer is held back; of a slow loris, the pause before each byte."""
+    """Delay of a slow answer; for a slow loris, the pause before each byte."""
     location: str = Field(default="http://redirected.invalid/", pattern="^[!-~]+$")
-    """Of a redirect only: where to. The default leads nowhere."""
+    """Target of a redirect. The default does not exist."""
 
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> Self:
@@ -110,12 +109,12 @@ class Fault(BaseModel):
         return self
 
     def as_json(self) -> dict[str, Any]:
-        """As its author wrote it, with what is left of it."""
+        """Return the fault as JSON, with its remaining calls."""
         return self.model_dump(mode="json", exclude_unset=True)
 
 
 class Chance(BaseModel):
-    """The share `rate` of all calls goes wrong; which, and how, follows from the seed and the number of the call."""
+    """Random faults for the share `rate` of all calls, determined by the seed and the number of the call."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -131,7 +130,7 @@ NO_CHANCE = Chance()
 
 
 def _mix(now_s: float) -> list[Fault]:
-    """All that may befall one call; not a 402 or a bad key, which befall an account and would end every run at once."""
+    """Return all faults of single calls; not a 402 or a bad key, which affect an account and would end every run."""
     throttled: list[str | None] = [None, "2", formatdate(now_s + 2, usegmt=True), "86400"]
     account = {FaultKind.NO_CREDITS, FaultKind.BAD_KEY, FaultKind.TOO_MANY_REQUESTS}
     return [
@@ -141,7 +140,7 @@ def _mix(now_s: float) -> list[Fault]:
 
 
 class FaultPlan:
-    """A script, each line counting calls from where the one before it ended; what it lets pass is left to chance."""
+    """A script, each line counting calls from the end of the one before; calls that pass it are left to chance."""
 
     def __init__(self, script: Iterable[Fault], chance: Chance, now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
@@ -152,7 +151,7 @@ class FaultPlan:
         self.chance = chance
 
     def remaining(self) -> list[Fault]:
-        """What is left of the script."""
+        """Return the rest of the script."""
         with self._lock:
             return list(self._script)
 
@@ -161,12 +160,12 @@ class FaultPlan:
             self._script = list(script)
 
     def done(self) -> dict[str, int]:
-        """Calls spoiled so far, by kind."""
+        """Return the number of calls with faults so far, by kind."""
         with self._lock:
             return {kind.value: count for kind, count in sorted(self._done.items())}
 
     def next_call(self, vendor: Vendor) -> Fault | None:
-        """Move on by one call; gives the fault that spoils it."""
+        """Count one call; return its fault, if any."""
         with self._lock:
             fault = self._scripted(vendor) or self.chance.fault(self._calls, self._now())
             self._calls += 1
@@ -190,7 +189,7 @@ class FaultPlan:
 
 
 def damaged(result: Image.Image, kind: FaultKind | None) -> Image.Image:
-    """What is delivered in place of a good result."""
+    """Return the picture delivered for a result under a fault."""
     match kind:
         case FaultKind.WRONG_SIZE:
             return Image.new(result.mode, (1, 1))
@@ -205,7 +204,7 @@ def damaged(result: Image.Image, kind: FaultKind | None) -> Image.Image:
 
 
 def _something_else(size: tuple[int, int]) -> Image.Image:
-    """A ball in a colour that few products have."""
+    """Draw a ball in a colour that few products have."""
     shade = Image.radial_gradient("L").resize(size)
     ball = ImageOps.colorize(shade, "white", "#7b1fa2").convert("RGBA")
     ball.putalpha(shade.point(lambda value: 255 if value < 100 else 0))
@@ -228,6 +227,6 @@ def load_faults(path: Path) -> list[Fault]:
 
 
 def sentence(error: ValidationError) -> str:
-    """Where the values are wrong and how, on one line."""
+    """Describe the wrong values and their positions, on one line."""
     problems = [(".".join(str(part) for part in entry["loc"]), entry["msg"]) for entry in error.errors()]
     return "; ".join(f"{where}: {what}" if where else what for where, what in problems) + "."

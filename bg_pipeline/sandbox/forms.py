@@ -1,4 +1,4 @@
-"""What a client sends: forms of every kind, and pictures that it only names."""
+"""Requests of a client: all kinds of forms, and pictures given by URL."""
 
 import asyncio
 import json
@@ -14,29 +14,29 @@ from starlette.requests import Request
 _TIMEOUT_S = 10.0
 
 _LARGEST_TEXT_BYTES = 64 << 20
-"""Of a text field in a multipart form; it may be a picture in base64."""
+"""Largest text field in a multipart form; it may be a picture in base64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Texts by name, the last of several; those that are empty count as not given. Files in the order they came."""
+    """Texts by name, the last of several; empty ones count as not given. Files in order of arrival."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     files: tuple[tuple[str, bytes], ...] = ()
 
     def file(self, name: str) -> bytes | None:
-        """The last file of that name."""
+        """Return the last file of that name."""
         return next((content for given, content in reversed(self.files) if given == name), None)
 
 
 async def read_form(request: Request) -> Form:
-    """A multipart, urlencoded or JSON body; one that is none of them, or is malformed, reads as an empty form."""
+    """Read a multipart, urlencoded or JSON body; any other or malformed body gives an empty form."""
     if request.headers.get("Content-Type", "").startswith("application/json"):
         return Form(_texts_of_json(await request.body()))
     try:
         async with request.form(max_part_size=_LARGEST_TEXT_BYTES) as form:
             return await _read(form)
-    except HTTPException:  # how Starlette reports a malformed form
+    except HTTPException:  # Starlette's error for a malformed form
         return Form()
 
 
@@ -65,14 +65,14 @@ def _texts_of_json(body: bytes) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """As a form would carry it."""
+    """Convert a JSON value to form text; empty for other types."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else ""
 
 
 async def fetch(url: str, max_bytes: int) -> bytes | None:
-    """What lies at an http(s) URL; None when it cannot be had, or is larger than `max_bytes`."""
+    """Return the bytes at an http(s) URL; None if they are not available, or more than `max_bytes`."""
     return await asyncio.to_thread(_fetch, url, max_bytes)
 
 

@@ -1,4 +1,4 @@
-"""What the simulated vendors were asked for and paid: calls, balances and charges."""
+"""Calls, balances and charges at the simulated vendors."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -13,28 +13,28 @@ Vendor = Literal["bgeraser", "removebg", "photoroom"]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One result that was made and paid for, at a price of 0 where the key was a free one."""
+    """One result that was made and charged, at a price of 0 for a free key."""
 
     vendor: Vendor
     endpoint: str
     """Path of the call."""
     sha256: str
-    """Of the image as it was received."""
+    """Hash of the image as received."""
     credits: Decimal
-    """In the vendor's unit: credits, or images at Photoroom."""
+    """Price in the vendor's unit: credits, or images at Photoroom."""
     time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """`total` is what the balance was last set to."""
+    """Balance of one vendor; `total` is the value last set."""
 
     remaining: Decimal
     total: Decimal
 
 
 class Ledger:
-    """Append-only, and safe to use from several threads."""
+    """Append-only ledger, safe to use from several threads."""
 
     def __init__(self, credits_of: Mapping[Vendor, Decimal], now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Ledger:
 
     @property
     def requests(self) -> int:
-        """Calls received that would cost something, refused ones included."""
+        """Count the paid calls received, refused ones included."""
         return self._requests
 
     def count_request(self) -> None:
@@ -59,10 +59,10 @@ class Ledger:
 
     def balance(self, vendor: Vendor, lag_s: float = 0.0) -> Balance:
         """
-        What calls in flight have reserved is no longer part of what remains.
+        Return the balance, without the amounts that calls in flight have reserved.
 
         Args:
-            lag_s: charges younger than this do not show yet.
+            lag_s: charges younger than this are not included yet.
         """
         with self._lock:
             total = self._total[vendor]
@@ -76,7 +76,7 @@ class Ledger:
             self._remaining[vendor] = self._total[vendor] = amount
 
     def reserve(self, vendor: Vendor, amount: Decimal) -> "Reservation | None":
-        """Set `amount` aside for one call; None when the balance does not cover it."""
+        """Reserve `amount` for one call; return None if the balance does not cover it."""
         with self._lock:
             if self._remaining[vendor] < amount:
                 return None
@@ -94,7 +94,7 @@ class Ledger:
 
 
 class Reservation:
-    """Credits set aside; leaving the `with` block without a charge gives them back."""
+    """Reserved credits; leaving the `with` block without a charge releases them."""
 
     def __init__(self, ledger: Ledger, vendor: Vendor, amount: Decimal) -> None:
         self._ledger = ledger
@@ -115,5 +115,5 @@ class Reservation:
 
 
 def json_number(amount: Decimal) -> int | float:
-    """Whole amounts without a fraction: vendors write 1, not 1.0."""
+    """Return whole amounts without a fraction: vendors write 1, not 1.0."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)

@@ -1,4 +1,4 @@
-"""The course of every paid call, whatever the vendor: key, order, limit, fault, money, cut, answer."""
+"""Steps of every paid call at any vendor: key, order, limit, fault, money, cut, answer."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ W = TypeVar("W")
 
 
 class Refused(Exception):
-    """The call ends here, free of charge, with this answer."""
+    """Early end of the call, free of charge, with this answer."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A price, in the vendor's unit, and the most pixels that it buys."""
+    """A price, in the vendor's unit, and the largest number of pixels for it."""
 
     price: Decimal
     max_pixels: int
@@ -45,21 +45,21 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Order(Generic[W]):
-    """A call that was read and found in order; `wish` is what the vendor's parameters come to."""
+    """A valid call; `wish` holds the vendor's parameters, parsed."""
 
     upload: bytes
     picture: Image.Image
     """RGBA."""
     wish: W
     offers: tuple[Offer, ...]
-    """Best first; the first that the balance covers is taken."""
+    """Offers, best first; the first that the balance covers is used."""
     units: int = 1
-    """What the call counts for in the limit of a minute."""
+    """Units of the call in the limit per minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A result, and where its subject is."""
+    """A result, and the place of its subject."""
 
     image: Image.Image
     subject: Box
@@ -67,7 +67,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was drawn, and the file that is delivered, which a fault may have damaged."""
+    """The drawing, and the delivered file, which a fault may have damaged."""
 
     drawing: Drawing
     file: File
@@ -75,11 +75,11 @@ class Result:
 
 
 class PaidEndpoint(ABC, Generic[W]):
-    """One paid path of a vendor. A dialect says how calls are read, drawn and answered; `call` is the rest."""
+    """One paid path of a vendor. Subclasses read, draw and answer calls; `call` does the rest."""
 
     vendor: Vendor
     delivers_by_url = False
-    """Whether the picture is fetched from a URL in the answer, and not the answer itself."""
+    """True if the picture is fetched from a URL in the answer, and is not the answer itself."""
 
     def __init__(self, state: SandboxState, segmenter: Segmenter) -> None:
         self.state = state
@@ -87,44 +87,44 @@ class PaidEndpoint(ABC, Generic[W]):
 
     @abstractmethod
     def key_of(self, request: Request) -> str:
-        """The key as the account knows it; empty when there is none."""
+        """Return the key in the account's form; empty if there is none."""
 
     @abstractmethod
     async def read(self, request: Request) -> Order[W]:
         """
-        The order that the request is.
+        Read the order from the request.
 
         Raises:
-            Refused: with a 400.
+            Refused: the request is not valid; the answer is a 400.
         """
 
     @abstractmethod
     def draw(self, order: Order[W], offer: Offer) -> Drawing:
         """
-        The result; takes its time, in a thread of its own.
+        Draw the result; slow, so it runs in a separate thread.
 
         Raises:
-            Refused: the vendor finds nothing to cut out.
+            Refused: the picture has no subject to cut out.
         """
 
     @abstractmethod
     def pack(self, order: Order[W], image: Image.Image) -> File:
-        """A drawn image as the file that was asked for; in the same thread."""
+        """Encode a drawn image as the requested file, in the same thread."""
 
     @abstractmethod
     def answer(self, request: Request, order: Order[W], offer: Offer, result: Result) -> Response:
-        """The answer that carries the picture, or where it is."""
+        """Make the answer with the picture or its URL."""
 
     @abstractmethod
     def error(self, kind: FaultKind) -> Response:
-        """One of the kinds that vendors answer in JSON; a 429 without Retry-After."""
+        """Make an error of a kind that vendors answer in JSON; a 429 without Retry-After."""
 
     def refuse_key(self, key: str) -> Response:  # noqa: ARG002 - some vendors tell a missing key from a wrong one
         return self.error(FaultKind.BAD_KEY)
 
     async def call(self, request: Request) -> Response:
         try:
-            # Before any refusal: a client that is still sending would report a broken pipe instead.
+            # Before any refusal: a client that is still sending would see a broken pipe instead.
             await request.body()
         except ClientDisconnect:
             return DroppedConnection()
@@ -181,7 +181,7 @@ class PaidEndpoint(ABC, Generic[W]):
         drawing = self.draw(order, offer)
         file = self.pack(order, damaged(drawing.image, kind))
         if kind is FaultKind.TRUNCATED_IMAGE:
-            # Its Content-Length fits what is left, so that only the file itself tells of the damage.
+            # Content-Length matches the rest, so that only the file itself shows the damage.
             file = File(file.content[: len(file.content) // 2], file.media_type)
         return Result(drawing, file, fault)
 
@@ -203,7 +203,7 @@ class PaidEndpoint(ABC, Generic[W]):
 
 
 def spoiled(answer: Response, fault: Fault | None, clock: Clock) -> Response:
-    """The answer as a fault lets it arrive."""
+    """Apply a fault to the answer."""
     match fault:
         case Fault(kind=FaultKind.RESET_AFTER_CHARGE):
             return DroppedConnection()
@@ -220,7 +220,7 @@ def spoiled(answer: Response, fault: Fault | None, clock: Clock) -> Response:
 
 
 def bearer(request: Request) -> str:
-    """The key of an `Authorization: Bearer` header; empty when there is none."""
+    """Return the key of an `Authorization: Bearer` header; empty if there is none."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 

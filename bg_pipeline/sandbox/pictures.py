@@ -1,4 +1,4 @@
-"""Reading, shrinking, laying on a background and writing pictures, as all vendors do it."""
+"""Common picture operations of all vendors: read, shrink, put on a background, write."""
 
 import io
 import math
@@ -27,7 +27,7 @@ _ENCODERS = {"jpg": "JPEG"}
 
 
 class Flaw(Enum):
-    """Why an upload cannot be used."""
+    """Reason why an upload cannot be used."""
 
     NO_PICTURE = auto()
     DAMAGED = auto()
@@ -35,7 +35,7 @@ class Flaw(Enum):
 
 
 class UnreadablePicture(Exception):
-    """The upload cannot be used; `size` is known where there are too many pixels."""
+    """An upload that cannot be used; `size` is set if there are too many pixels."""
 
     def __init__(self, flaw: Flaw, size: tuple[int, int] = (0, 0)) -> None:
         super().__init__(flaw.name)
@@ -51,10 +51,10 @@ class File:
 
 def decode(data: bytes, max_pixels: int = 50_000_000) -> Image.Image:
     """
-    The pixels as they are stored, RGBA, without any metadata.
+    Return the pixels as stored, RGBA, without metadata.
 
     Raises:
-        UnreadablePicture: this is no JPEG, PNG or WebP, is damaged, or has more pixels than `max_pixels`.
+        UnreadablePicture: it is no JPEG, PNG or WebP, is damaged, or has more pixels than `max_pixels`.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
@@ -62,7 +62,7 @@ def decode(data: bytes, max_pixels: int = 50_000_000) -> Image.Image:
         raise UnreadablePicture(Flaw.TOO_MANY_PIXELS) from error
     except UnidentifiedImageError as error:
         raise UnreadablePicture(Flaw.NO_PICTURE) from error
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them raise
+    except Exception as error:  # Pillow's decoders may raise any exception for a damaged file
         raise UnreadablePicture(Flaw.DAMAGED) from error
     with image:
         if image.width * image.height > max_pixels:
@@ -76,7 +76,7 @@ def decode(data: bytes, max_pixels: int = 50_000_000) -> Image.Image:
 
 
 def encode(image: Image.Image, kind: str) -> File:
-    """Write as png, jpg, webp or avif; a JPEG gets white where the picture is transparent."""
+    """Encode as png, jpg, webp or avif; a JPEG gets white where the picture is transparent."""
     if kind == "jpg" and image.mode == "RGBA":
         image = on_colour(image, (255, 255, 255, 255)).convert("RGB")
     media_type, options = _FORMATS[kind]
@@ -86,7 +86,7 @@ def encode(image: Image.Image, kind: str) -> File:
 
 
 def shrink(image: Image.Image, max_pixels: int) -> Image.Image:
-    """The same picture, in the same proportions, with at most so many pixels."""
+    """Shrink a picture to this number of pixels at most, in the same proportions."""
     pixels = image.width * image.height
     if pixels <= max_pixels:
         return image
@@ -99,7 +99,7 @@ def on_colour(image: Image.Image, colour: Colour) -> Image.Image:
 
 
 def colour(text: str) -> Colour | None:
-    """3, 4, 6 or 8 hexadecimal digits, with or without `#`, or a name that CSS knows; None is none of them."""
+    """Parse 3, 4, 6 or 8 hexadecimal digits, with or without `#`, or a CSS name; return None for other texts."""
     if re.fullmatch("#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})", text):
         text = "#" + text.removeprefix("#")
     elif not text.isalpha():

@@ -1,4 +1,4 @@
-"""The injected cut, kept off the event loop."""
+"""The injected cut, run outside the event loop."""
 
 import asyncio
 import os
@@ -8,13 +8,13 @@ from typing import TypeVar
 from PIL import Image
 
 CutAlpha = Callable[[Image.Image], Image.Image]
-"""Takes an RGB image, gives its alpha: mode L, same size."""
+"""Function from an RGB image to its alpha: mode L, same size."""
 
 T = TypeVar("T")
 
 
 class Segmenter:
-    """Holds the injected cut, and runs work that uses it, one per processor at a time."""
+    """Runner for work with the injected cut, one per processor at a time."""
 
     def __init__(self, cut: CutAlpha) -> None:
         self._cut = cut
@@ -25,7 +25,7 @@ class Segmenter:
             return await asyncio.to_thread(work, *args)
 
     def cut_out(self, picture: Image.Image) -> Image.Image:
-        """The picture as RGBA with the alpha of its subject; an alpha that it had is forgotten."""
+        """Return the picture as RGBA with the alpha of its subject; its old alpha is dropped."""
         rgb = picture.convert("RGB")
         result = rgb.copy()
         result.putalpha(self._cut(rgb))

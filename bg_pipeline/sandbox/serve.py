@@ -1,4 +1,4 @@
-"""Runs the sandbox on a socket of this machine: in the foreground, or in a thread."""
+"""The sandbox on a socket of this machine: in the foreground, or in a thread."""
 
 import asyncio
 import contextlib
@@ -18,16 +18,16 @@ from bg_pipeline.sandbox.state import SandboxState
 HOST = "127.0.0.1"
 
 GRACE_S = 1.0
-"""How long calls in flight may go on when the sandbox stops; then their connections are dropped."""
+"""Time for calls in flight when the sandbox stops; then their connections are dropped."""
 
 
 def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut: CutAlpha | None = None) -> None:
     """
-    Serve until interrupted; `port` 0 takes a free one.
+    Serve until interrupted; `port` 0 means a free port.
 
     Args:
-        announce: is given the base URL as soon as connections are accepted.
-        cut: None takes `imaging.grabcut`.
+        announce: called with the base URL as soon as connections are accepted.
+        cut: None means `imaging.grabcut`.
 
     Raises:
         ConfigurationError: the port cannot be listened on, or OpenCV is not installed.
@@ -35,13 +35,13 @@ def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut
     server = _Server(state, cut or _default_cut())
     with _listening(port) as listener:
         announce(_base_url(listener))
-        # uvicorn stops in good order on Ctrl-C, then raises it once more.
+        # uvicorn stops cleanly on Ctrl-C, then raises it again.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 
 
 class RunningSandbox:
-    """A sandbox in a thread of this process, serving since it was made."""
+    """A sandbox in a thread of this process, which serves from its creation on."""
 
     def __init__(self, state: SandboxState, cut: CutAlpha, port: int = 0) -> None:
         self.state = state
@@ -54,14 +54,14 @@ class RunningSandbox:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the port is free and the thread has ended."""
+        """Stop, and return when the port is free and the thread has ended."""
         self._server.should_exit = True
         self._thread.join()
 
 
 @contextlib.contextmanager
 def running_sandbox(state: SandboxState | None = None, cut: CutAlpha | None = None) -> Iterator[RunningSandbox]:
-    """Serve on a free port for as long as the block lasts; `cut` None takes `imaging.grabcut`."""
+    """Serve on a free port until the block ends; `cut` None means `imaging.grabcut`."""
     sandbox = RunningSandbox(state or SandboxState(), cut or _default_cut())
     try:
         yield sandbox
@@ -74,23 +74,23 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(state, cut),
-                # Resets set an option of the raw socket, which other loops keep to themselves.
+                # Resets set an option of the raw socket, which other loops hide.
                 loop="asyncio",
                 http=WireProtocol,
                 ws="none",
                 lifespan="off",
                 log_level="warning",
-                # The process's own logging stays as it is: the sandbox may be a guest in it.
+                # The process's logging stays unchanged: the sandbox may run inside another program.
                 log_config=None,
                 access_log=False,
-                # nginx's default. At uvicorn's 5 s a client that pauses often meets a connection just closed.
+                # nginx's default. With uvicorn's 5 s, a client that pauses often meets a connection just closed.
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=2,
             )
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Left to itself, uvicorn waits for every call to end, however slow a fault makes it, or logs errors.
+        # By default uvicorn waits for every call, also for those that a fault slows down, or logs errors.
         tasks = set(self.server_state.tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_S)
@@ -118,7 +118,7 @@ def _base_url(listener: socket.socket) -> str:
 
 
 def _default_cut() -> CutAlpha:
-    # Here, because it loads OpenCV, which is an extra.
+    # Imported here, because it loads OpenCV, which is an extra.
     try:
         from bg_pipeline.imaging.grabcut import cut_alpha  # noqa: PLC0415
     except ImportError as error:

@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def create_app(state: SandboxState, cut: CutAlpha) -> Starlette:
-    """Answers that go wrong below HTTP need `broken_responses.WireProtocol`; all others work on any server."""
+    """Create the app. Faults below HTTP need `broken_responses.WireProtocol`; all other answers work on any server."""
     segmenter = Segmenter(cut)
     return Starlette(
         routes=[
@@ -34,7 +34,7 @@ def create_app(state: SandboxState, cut: CutAlpha) -> Starlette:
 
 
 class _StateChange(BaseModel):
-    """What is not mentioned stays as it is."""
+    """A change of the state; fields that are not given stay unchanged."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Everything about a running sandbox that can change: money, speed, limits, faults and results."""
+"""Mutable state of a running sandbox: money, speed, limits, faults and results."""
 
 import asyncio
 import math
@@ -16,7 +16,7 @@ from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, FaultKind, Faul
 from bg_pipeline.sandbox.ledger import Balance, Ledger, Vendor
 
 ANY_KEYS: Mapping[Vendor, str] = {"bgeraser": "bge_any", "removebg": "any", "photoroom": "any"}
-"""A key that each takes. bgeraser's prefix tells its account from Photoroom's, where both have the same path."""
+"""A valid key for each vendor. bgeraser's prefix distinguishes its account from Photoroom's on the same path."""
 
 DEFAULT_CREDITS: Mapping[Vendor, Decimal] = {
     "bgeraser": Decimal(1000),
@@ -25,17 +25,17 @@ DEFAULT_CREDITS: Mapping[Vendor, Decimal] = {
 }
 
 Plan = Literal["basic", "plus"]
-"""What a Photoroom account has bought, and so what its images are: docs.photoroom.com, pricing, read 2026-11."""
+"""Plan of a Photoroom account, which defines its images: docs.photoroom.com, pricing, read 2026-11."""
 
 WINDOW_S = 60.0
 
 MAX_STORED_BYTES = 1 << 30
-"""Results beyond this much are forgotten before they expire, or a long test run would fill the memory."""
+"""Most bytes of results; more are dropped before they expire, or a long test run would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time as the sandbox sees it: seconds since 1970, and a way to let some pass."""
+    """Clock of the sandbox: seconds since 1970, and a way to wait."""
 
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -45,16 +45,16 @@ REAL_TIME = Clock()
 
 
 class Limits(BaseModel):
-    """None is unlimited; each vendor is counted by itself."""
+    """Limits of calls; None is unlimited. Each vendor is counted separately."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     concurrent: int | None = Field(default=None, ge=1)
     per_minute: int | None = Field(default=None, ge=1)
-    """Units: megapixels at remove.bg, calls elsewhere."""
+    """Units per minute: megapixels at remove.bg, calls elsewhere."""
 
     def and_also(self, other: "Limits") -> "Limits":
-        """Both hold."""
+        """Combine two limits; both apply."""
         return Limits(
             concurrent=_smaller(self.concurrent, other.concurrent),
             per_minute=_smaller(self.per_minute, other.per_minute),
@@ -73,14 +73,14 @@ LIMITS_OF: Mapping[Vendor, Limits] = {
     "photoroom": UNLIMITED,
 }
 """
-remove.bg documents its number (a copy of remove.bg/api of October 2023). bgeraser names none for a minute. Photoroom's
-own pages and staff disagree (60 or 500 a minute), so that nothing is assumed.
+Limits of each vendor. remove.bg documents its number (a copy of remove.bg/api of October 2023). bgeraser gives none
+per minute. Photoroom's own pages and staff disagree (60 or 500 a minute), so none is assumed.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the present minute allows and has left, in units, and when the next may begin, in seconds since 1970."""
+    """Limit and rest of the current minute, in units, and the start of the next, in seconds since 1970."""
 
     limit: int
     remaining: int
@@ -89,9 +89,9 @@ class Allowance:
 
 class Limiter:
     """
-    Counts the calls of one vendor in minutes, each opened by the first call after the last had ended.
+    Counter of one vendor's calls per minute. A minute starts with the first call after the end of the last one.
 
-    So does remove.bg (recorded traffic of its Ruby client, 2020-06). Belongs to the event loop's thread.
+    remove.bg counts in this way (recorded traffic of its Ruby client, 2020-06). Use only in the event loop's thread.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -101,11 +101,11 @@ class Limiter:
         self._used = 0
 
     def enter(self, limits: Limits, units: int = 1) -> int | None:
-        """None admits the call, which must then `leave`; else the whole seconds before another try."""
+        """Admit a call, which must then `leave`, and return None; else return the whole seconds before another try."""
         self._turn()
         if limits.concurrent is not None and self._in_flight >= limits.concurrent:
             return 1
-        # A call larger than the whole allowance has a minute to itself, or it would never get in.
+        # A call larger than the whole allowance gets a minute alone, or it would never be admitted.
         if limits.per_minute is not None and self._used and self._used + units > limits.per_minute:
             return max(1, math.ceil(self._opened_at + WINDOW_S - self._now()))
         if not self._used:
@@ -118,7 +118,7 @@ class Limiter:
         self._in_flight -= 1
 
     def allowance(self, limits: Limits) -> Allowance | None:
-        """None where a minute has no limit."""
+        """Return the current allowance; None without a limit per minute."""
         self._turn()
         if limits.per_minute is None:
             return None
@@ -138,7 +138,7 @@ class _Result:
 
 
 class ResultStore:
-    """Results waiting to be downloaded, under names that cannot be guessed."""
+    """Store of results for download, under names that cannot be guessed."""
 
     def __init__(self, ttl_s: float, now: Callable[[], float]) -> None:
         self._ttl_s = ttl_s
@@ -147,7 +147,7 @@ class ResultStore:
         self._stored_bytes = 0
 
     def add(self, content: bytes, fault: Fault | None = None) -> str:
-        """Keep a result of a call; its `fault`, if it is one of the delivery, spoils the first download."""
+        """Store a result of a call; a `fault` of the delivery affects the first download."""
         self._stored_bytes += len(content)
         self._forget_oldest()
         token = secrets.token_urlsafe(24)
@@ -155,7 +155,7 @@ class ResultStore:
         return token
 
     def get(self, token: str) -> tuple[bytes, Fault | None] | None:
-        """The content, and what spoils this download of it."""
+        """Return the content, and the fault of this download."""
         result = self._results.get(token)
         if result is None or result.expires_at <= self._now():
             return None
@@ -173,7 +173,7 @@ class ResultStore:
 
 
 class SandboxState:
-    """One sandbox; `keys` None accepts any key that is not empty."""
+    """State of one sandbox; `keys` None accepts any key that is not empty."""
 
     def __init__(
         self,
@@ -193,8 +193,8 @@ class SandboxState:
         """
         Args:
             credits_of: vendors left out have `DEFAULT_CREDITS`.
-            limits: hold for every vendor; `limits_of` holds as well.
-            lag_s: how long a charge takes to show in the account.
+            limits: limits of every vendor, in addition to `limits_of`.
+            lag_s: seconds before a charge appears in the account.
         """
         self.ledger = Ledger({**DEFAULT_CREDITS, **credits_of}, clock.now)
         self.latency_s = latency_s
@@ -218,7 +218,7 @@ class SandboxState:
         return self.limits.and_also(self.limits_of[vendor])
 
     def balance(self, vendor: Vendor) -> Balance:
-        """As the account tells it."""
+        """Return the balance that the account shows."""
         return self.ledger.balance(vendor, self.lag_s)
 
     async def wait_out_latency(self, started_at: float) -> None:

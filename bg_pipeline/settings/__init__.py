@@ -1,1 +1,1 @@
-"""The only reader of the environment, `.env` and `bg_pipeline.toml`. What is set, other rooms say: see `part.Part`."""
+"""The only reader of the environment, `.env` and `bg_pipeline.toml`. Other packages define parts: see `part.Part`."""

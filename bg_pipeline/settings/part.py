@@ -1,4 +1,4 @@
-"""The part of the settings that one room brings, and the kinds of values that several of them need."""
+"""The part of the settings that one package provides, and types of values that several parts need."""
 
 import re
 from typing import Annotated, ClassVar
@@ -11,11 +11,11 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 class Part(BaseModel):
     """
-    Settings of one room, each with its default and what it means.
+    Settings of one package, each with its default and its meaning.
 
-    A field is written by its own name in a table of `bg_pipeline.toml`, and with the prefix before it as a variable
-    (`format`, `BG_FORMAT`). A validator's message may name fields in braces, `{format}`: the reader writes them as the
-    person did.
+    A field is written under its own name in a table of `bg_pipeline.toml`, and with the prefix before it as a variable
+    (`format`, `BG_FORMAT`). A validator's message may name fields in braces, `{format}`: the reader replaces them
+    with the person's spelling.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -24,16 +24,16 @@ class Part(BaseModel):
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
-        """The variable of each field, in lower case."""
+        """Return the variable of each field, in lower case."""
         return {name: f"{cls.prefix}_{name}" for name in cls.model_fields}
 
 
 def form(text: str) -> dict[str, str]:
     """
-    Parameters as they are written in a URL, `name=value&name=value`.
+    Parse parameters as written in a URL, `name=value&name=value`.
 
     Raises:
-        ValueError: they are not, or a name comes twice.
+        ValueError: the form is wrong, or a name comes twice.
     """
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
@@ -75,7 +75,7 @@ Form = Annotated[str, AfterValidator(_a_form)]
 """Parameters as in a URL; see `form`."""
 
 ApiKey = Annotated[SecretStr, AfterValidator(_a_key)]
-"""One word of printable ASCII, without the white space round it."""
+"""One word of printable ASCII, without surrounding white space."""
 
 ServiceUrl = Annotated[str, AfterValidator(_a_service)]
-"""Base URL that a key is sent to: https, or http on this machine; without credentials, and no slash at its end."""
+"""Base URL that receives a key: https, or http on this machine; without credentials, and no slash at its end."""

@@ -1,5 +1,5 @@
 """
-What is set: by the environment, by `.env`, and by `bg_pipeline.toml`, in this order.
+Settings from the environment, from `.env`, and from `bg_pipeline.toml`, in this order.
 
 The file may also hold tables, of accounts, catalogues and renditions: `[account.NAME]`. A variable is the short form
 of a field in the only table of its kind.
@@ -20,23 +20,23 @@ from bg_pipeline.settings.part import Part
 
 FILE = "bg_pipeline.toml"
 KINDS = ("account", "catalogue", "rendition")
-"""Of tables."""
+"""Kinds of tables."""
 
 P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Everything that is set, as it was written."""
+    """All settings, as they were written."""
 
     short: Mapping[str, object] = field(default_factory=dict, repr=False)
-    """By the name of the variable, in lower case."""
+    """Values by the name of the variable, in lower case."""
     tables: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
-    """By kind and name, in the order of the file."""
+    """Tables by kind and name, in the order of the file."""
 
     def only(self, kind: str, default: str) -> str:
         """
-        The name of the only table of this kind, or else the default.
+        Return the name of the only table of this kind, or else the default.
 
         Raises:
             ConfigurationError: there are several.
@@ -50,15 +50,15 @@ class Found:
 
     def part(self, model: type[P], kind: str = "", name: str = "", short_names: Mapping[str, str] | None = None) -> P:
         """
-        The settings of one room.
+        Return the settings of one package.
 
         Args:
-            model: what can be set.
+            model: the part with its fields.
             kind, name: the table that may set it; empty where only variables can.
             short_names: variable by field, in lower case; None for the model's own.
 
         Raises:
-            ConfigurationError: names every wrong setting, and quotes no value: it may be a secret.
+            ConfigurationError: a setting is wrong; the text names all of these and quotes no value: it may be a secret.
         """
         names = model.short_names() if short_names is None else short_names
         table = self.tables.get(kind, {}).get(name, {})
@@ -85,7 +85,7 @@ class Found:
     def shown(
         self, model: type[Part], kind: str = "", name: str = "", short_names: Mapping[str, str] | None = None
     ) -> dict[str, str]:
-        """Every field of a part as the person wrote it, or would write it; arguments as in `part`."""
+        """Return every field of a part as the person wrote it, or would write it; arguments as in `part`."""
         names = model.short_names() if short_names is None else short_names
         table = self.tables.get(kind, {}).get(name, {})
         return {
@@ -96,10 +96,10 @@ class Found:
 
 def read(folder: Path | None = None) -> Found:
     """
-    What is set for a process in this folder; the current one if none is named.
+    Read the settings of a process in this folder; the current one if none is named.
 
     Raises:
-        ConfigurationError: the file cannot be read, or has a table that means nothing.
+        ConfigurationError: the file cannot be read, or has an unknown table.
     """
     folder = folder or Path()
     short: dict[str, object] = {}
@@ -126,10 +126,10 @@ def _toml(file: Path) -> dict[str, Any]:
 
 def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str]) -> str:
     """
-    What is wrong, with every field as the person wrote it.
+    Describe an error, with every field as the person wrote it.
 
     Args:
-        where: the field, and what is inside of it; empty for several fields together.
+        where: the field, and the path inside it; empty for several fields together.
         message: pydantic's, or a validator's, with fields in braces.
         shown: see `Found.shown`.
     """
@@ -140,5 +140,5 @@ def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str
 
 
 def dagster_home() -> str | None:
-    """`DAGSTER_HOME`, for those who only want to say whether it is set."""
+    """Return `DAGSTER_HOME`, for messages about its being set or not."""
     return os.environ.get("DAGSTER_HOME")

@@ -1,1 +1,1 @@
-"""Where pictures come from and where bytes are kept: one folder per kind of store, which describes itself."""
+"""Sources of pictures and stores of bytes: one folder per kind of store, with its description."""

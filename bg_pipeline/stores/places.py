@@ -1,4 +1,4 @@
-"""Settings that say where pictures come from, and where cutouts and paid results go."""
+"""Settings for the places of pictures, cutouts and paid results."""
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from bg_pipeline.stores.sql.store import SqlSettings
 
 
 class CataloguePlaces(FolderSettings, SqlSettings):
-    """Where the pictures and cutouts of one catalogue are, and what can be set for folders and databases."""
+    """Places of the pictures and cutouts of one catalogue, with the settings of folders and databases."""
 
     source: SecretStr = Field(
         SecretStr("./images"), description="the catalogue: folder, `s3://BUCKET/PREFIX`, or SQLAlchemy URL"
@@ -43,19 +43,19 @@ class CataloguePlaces(FolderSettings, SqlSettings):
 
     @property
     def source_name(self) -> str:
-        """The source as it may be shown: without the password of a database."""
+        """The source as text that may be shown: without the password of a database."""
         place = self.source.get_secret_value()
         return _kind_of(place).show(place)
 
     def open_source(self, found: Found) -> ImageSource:
         """
-        Make the source.
+        Open the source.
 
         Args:
-            found: what is set, for the settings of a kind that are not in this class.
+            found: all set values, for settings of a kind of store that are not in this class.
 
         Raises:
-            ConfigurationError: one of those is wrong.
+            ConfigurationError: one of those settings is wrong.
         """
         place = self.source.get_secret_value()
         kind = _kind_of(place)
@@ -63,12 +63,12 @@ class CataloguePlaces(FolderSettings, SqlSettings):
         return kind.open_source(place, self if isinstance(self, kind.settings) else found.part(kind.settings))
 
     def open_output(self, found: Found) -> BlobStore:
-        """Make the store of the cutouts; see `open_source`."""
+        """Open the store of the cutouts; see `open_source`."""
         return open_blobs(self.output, found)
 
 
 class MastersPlace(Part):
-    """Where the paid results of all catalogues are."""
+    """Place of the paid results of all catalogues."""
 
     masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
 
@@ -78,12 +78,12 @@ class MastersPlace(Part):
         return _validate_blobs(value)
 
     def open_masters(self, found: Found) -> BlobStore:
-        """Make the store of the paid results; see `CataloguePlaces.open_source`."""
+        """Open the store of the paid results; see `CataloguePlaces.open_source`."""
         return open_blobs(self.masters, found, masters=True)
 
 
 def open_blobs(place: str, found: Found, *, masters: bool = False) -> BlobStore:
-    """Make the store of a valid place; see `CataloguePlaces.open_source`."""
+    """Open the store of a valid place; see `CataloguePlaces.open_source`."""
     kind = _kind_of(place)
     assert kind.open_blobs is not None  # the validator made sure of it
     return kind.open_blobs(place, found.part(kind.settings), masters)
@@ -91,10 +91,10 @@ def open_blobs(place: str, found: Found, *, masters: bool = False) -> BlobStore:
 
 def require_separate(catalogue: CataloguePlaces, masters: MastersPlace) -> None:
     """
-    See that no place lies in another.
+    Check that no place lies in another.
 
     Raises:
-        ConfigurationError: one does: its files would be taken for pictures, or for other files.
+        ConfigurationError: one does; its files would be mistaken for pictures or other files.
     """
     source = catalogue.source.get_secret_value()
     for name, store in (("BG_OUTPUT", catalogue.output), ("BG_MASTERS", masters.masters)):
@@ -118,7 +118,7 @@ def _validate_blobs(place: str) -> str:
 
 
 def _find_kind(place: str) -> StoreKind | None:
-    """`kind_of`, for a validator: pydantic takes nothing but a ValueError for a wrong setting."""
+    """Call `kind_of` for a validator: pydantic reports only a ValueError as a wrong setting."""
     try:
         return kind_of(place)
     except ConfigurationError as error:

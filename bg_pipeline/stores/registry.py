@@ -1,4 +1,4 @@
-"""Which kind of store takes a place: by its scheme, from the folders beside this file and from installed packages."""
+"""Registry of the kinds of store, by scheme: the folders beside this file, and installed packages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bg_pipeline.stores.s3.store import S3
 from bg_pipeline.stores.sql.store import SQL, has_dialect
 
 GROUP = "bg_pipeline.stores"
-"""Entry points of other packages. Each is called like its scheme, and leads to a `StoreKind`."""
+"""Group of the entry points of other packages. Each has the name of its scheme and refers to a `StoreKind`."""
 
 BUILT_IN = (FILE, S3, SQL)
 
@@ -25,12 +25,12 @@ class Installed:
     origin: str
     """`built in`, or the package that brings it and its version."""
     problem: str = ""
-    """Why it cannot be used; empty if it can."""
+    """Reason why it cannot be used; empty if it can."""
 
 
 def kind_of(place: str) -> StoreKind | None:
     """
-    Return the kind of store that takes a place; None if none does.
+    Return the kind of store for a place; None if there is none.
 
     Raises:
         ConfigurationError: the package that brings it cannot be loaded.
@@ -52,7 +52,7 @@ def scheme_of(place: str) -> str:
 
 
 def installed() -> Iterator[Installed]:
-    """All kinds of stores, ours first. Each package is loaded, to see that it can be."""
+    """Return all kinds of store, built-in ones first. Each package is loaded, to check that it works."""
     for kind in BUILT_IN:
         yield Installed(kind.schemes, kind.example, "built in")
     for scheme in sorted({entry.name for entry in _entries()}):
@@ -65,9 +65,9 @@ def installed() -> Iterator[Installed]:
 
 
 def examples(*, blobs: bool) -> str:
-    """How places can be written, for a message: of stores for bytes, or of sources."""
+    """Return example places for a message: of stores for bytes, or of sources."""
     known = [kind.example for kind in BUILT_IN if (kind.open_blobs if blobs else kind.open_source)]
-    # Named, not loaded: one package that is broken must not hide what is wrong with a setting.
+    # Packages are named without loading them: a broken one must not hide the error in a setting.
     known += sorted(f"{entry.name}://…" for entry in _entries())
     *others, last = known
     return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}"
@@ -86,7 +86,7 @@ def _load(entries: list[EntryPoint]) -> StoreKind:
         raise ConfigurationError(f"{where} is also brought by {_package(entries[1])}: uninstall one of the two")
     try:
         kind = entry.load()
-    except Exception as error:  # a package of others may raise anything
+    except Exception as error:  # another package may raise any exception
         raise ConfigurationError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(kind, StoreKind) or entry.name not in kind.schemes:
         raise ConfigurationError(f"{where} cannot be loaded: {entry.value} is no StoreKind with this scheme")

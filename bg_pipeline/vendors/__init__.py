@@ -1,1 +1,1 @@
-"""Who removes backgrounds: one folder for each vendor or engine, which describes itself, and the list of all."""
+"""Vendors and engines that remove backgrounds: one folder for each, with its description, and the registry."""

@@ -1,4 +1,4 @@
-"""What a vendor's folder, or another package, brings: see `registry`."""
+"""Interface of a vendor, implemented by its folder or by another package: see `registry`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class VendorSettings(Part):
 
     @property
     def form(self) -> dict[str, str]:
-        """Parameters that are passed through to the vendor."""
+        """Parameters that are passed to the vendor unchanged."""
         return form(self.params)
 
 
@@ -37,7 +37,7 @@ class KeyedSettings(VendorSettings):
 
     @property
     def key(self) -> str:
-        """The key in clear. Only for an account whose key is known to be set."""
+        """The key in clear text. Only for an account whose key is set."""
         assert isinstance(self.api_key, SecretStr)
         return self.api_key.get_secret_value()
 
@@ -53,9 +53,9 @@ class Plugin(Generic[S]):
     settings: type[S]
     cut: Callable[[S, int], Cut]
     """
-    What is bought with these settings, of pictures whose longest side is so many px.
+    Returns the cut that is bought with these settings, for pictures with this longest side in px.
 
     Raises ValueError where they do not fit together; its message names fields in braces.
     """
     client: Callable[[S, Call], Remover]
-    """Makes what sends one request a call. Decoders are to be run by the `Call`."""
+    """Makes the client, which sends one request per call. Decoders must be run by the `Call`."""

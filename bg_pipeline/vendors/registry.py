@@ -1,4 +1,4 @@
-"""Every vendor and engine that is installed: those of this package, and those of others."""
+"""All installed vendors and engines, of this package and of others."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,27 +11,27 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.vendors.plugin import Plugin
 
 GROUP = "bg_pipeline.vendors"
-"""Entry points of other packages. Each is called like its vendor, and leads to a `Plugin`."""
+"""Group of the entry points of other packages. Each has the name of its vendor and refers to a `Plugin`."""
 
 OURS = ("local", "rembg", "bgeraser", "removebg", "photoroom")
-"""A folder beside this file each, with a `PLUGIN` in its `vendor.py`."""
+"""Built-in vendors: each has a folder beside this file, with a `PLUGIN` in its `vendor.py`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One vendor that can be named."""
+    """One vendor that settings can name."""
 
     name: str
     origin: str = "built in"
-    """Or the package that brings it, and its version."""
+    """`built in`, or the package that brings it and its version."""
     entry: EntryPoint | None = None
-    """None for ours."""
+    """None for built-in vendors."""
     rival: str = ""
     """Another package that brings a vendor of this name."""
 
     def load(self) -> Plugin[Any]:
         """
-        Import what describes it.
+        Import its description.
 
         Raises:
             ConfigurationError: its package cannot be used.
@@ -45,7 +45,7 @@ class Installed:
             raise ConfigurationError(f"{named} is also brought by {self.rival}: uninstall one of the two")
         try:
             plugin = self.entry.load()
-        except Exception as error:  # a package of others may raise anything
+        except Exception as error:  # another package may raise any exception
             raise ConfigurationError(f"{named} cannot be loaded: {type(error).__name__}: {error}") from error
         if not isinstance(plugin, Plugin) or plugin.vendor.name != self.name:
             raise ConfigurationError(f"{named} cannot be loaded: {self.entry.value} is no Plugin of this name")
@@ -53,7 +53,7 @@ class Installed:
 
 
 def installed() -> list[Installed]:
-    """All of them, ours first, then the others in alphabetical order. None is loaded."""
+    """Return all vendors, built-in ones first, then the others in alphabetical order. None is loaded."""
     found = [Installed(name) for name in OURS]
     entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     for entry in entries:
@@ -64,12 +64,12 @@ def installed() -> list[Installed]:
 
 def plugin(name: str) -> Plugin[Any]:
     """
-    The vendor of this name.
+    Return the vendor of this name.
 
     Raises:
         ConfigurationError: there is none, or its package cannot be used.
     """
-    if name in OURS:  # without a look at other packages, which takes longer
+    if name in OURS:  # without searching other packages, which takes longer
         return Installed(name).load()
     known = installed()
     for each in known:
@@ -80,9 +80,9 @@ def plugin(name: str) -> Plugin[Any]:
 
 def usable() -> Iterator[Plugin[Any]]:
     """
-    Every vendor that can be loaded.
+    Return every vendor that can be loaded.
 
-    One package that is broken must not stop what does not buy there; `doctor` names it.
+    A broken package must not stop runs that do not buy from it; `doctor` names it.
     """
     for each in installed():
         with suppress(ConfigurationError):
@@ -90,7 +90,7 @@ def usable() -> Iterator[Plugin[Any]]:
 
 
 def suffixes() -> tuple[str, ...]:
-    """What the tools of any vendor append to the name of a cutout."""
+    """Return the suffixes that the tools of any vendor append to the name of a cutout."""
     return tuple(suffix for each in usable() for suffix in each.vendor.suffixes)
 
 

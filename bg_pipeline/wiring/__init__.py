@@ -1,4 +1,4 @@
-"""Settings to object graph: the one place that picks implementations."""
+"""The object graph, built from settings: the only place that chooses implementations."""
 
 import random
 import threading
@@ -52,16 +52,16 @@ def open_pipeline(
     progress: Progress | None = None,
 ) -> Iterator[Pipeline]:
     """
-    All that the use cases need, and its orderly end.
+    Open all objects that the use cases need, and close them at the end.
 
     Args:
-        settings: what to use.
-        name: what the run is called; may be left out where nothing is logged or claimed.
+        settings: all settings.
+        name: name of the run; may be left out where nothing is logged or claimed.
         stop: set by the caller to end gracefully.
-        progress: shown to a person.
+        progress: progress display for a person.
 
     Raises:
-        ConfigurationError, StateError: it cannot be put together.
+        ConfigurationError, StateError: the objects cannot be built.
     """
     database = Database(settings.purchasing.state.get_secret_value())
     try:
@@ -144,5 +144,5 @@ def _policy(settings: Settings) -> Policy:
 
 
 def folder_of(folder: Path) -> BlobStore:
-    """A folder as a store, whatever is set."""
+    """Return a folder as a store, independent of the settings."""
     return open_blobs(str(folder), Found())

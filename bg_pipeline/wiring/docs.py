@@ -1,5 +1,5 @@
 """
-The documents that are made of the program: what can be set, and what is known of each vendor.
+Documents generated from the code: all settings, and the facts about each vendor.
 
     python -m bg_pipeline.wiring.docs settings > docs/settings.md
     python -m bg_pipeline.wiring.docs vendors > docs/vendors.md
@@ -80,7 +80,7 @@ Credentials and region for S3 come from where every AWS tool looks for them: `AW
 
 
 def settings() -> str:
-    """The text of docs/settings.md."""
+    """Return the text of docs/settings.md."""
     vendors = [plugin(name) for name in OURS]
     stores = [kind.settings for kind in BUILT_IN if not issubclass(CatalogueSettings, kind.settings)]
     first, second, *_ = (each.vendor.name for each in vendors if "api_key" in each.settings.model_fields)
@@ -126,7 +126,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def vendors() -> str:
-    """The text of docs/vendors.md."""
+    """Return the text of docs/vendors.md."""
     return "\n".join([_VENDORS, *(_section(plugin(name).vendor) for name in OURS)])
 
 

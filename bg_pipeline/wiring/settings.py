@@ -1,4 +1,4 @@
-"""All settings: the parts that the rooms bring, read and put together."""
+"""All settings: the parts that the packages define, read and combined."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,21 +19,21 @@ from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 from bg_pipeline.vendors.registry import OURS, installed, plugin, usable
 
 CATALOGUE = "default"
-"""Name of the catalogue that variables describe."""
+"""Name of the catalogue that environment variables describe."""
 
 RENDITION = "main"
-"""Name of the rendition that variables describe."""
+"""Name of the rendition that environment variables describe."""
 
 ENGINE = "local"
-"""Who cuts where nothing is set: it needs no key."""
+"""Default engine: it needs no key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account at a vendor, and what is bought there."""
+    """One account at a vendor, and the cut that is bought there."""
 
     name: str
-    """Ledger, gate and limits know it by this name."""
+    """Name of the account in ledger, gate and limits."""
     plugin: Plugin[Any]
     settings: VendorSettings
     cut: Cut
@@ -72,7 +72,7 @@ class Settings:
         return Rules(self.purchasing.thresholds, self.purchasing.max_credits_per_day, self.schedule.timezone)
 
     def offers(self) -> Iterator[Account]:
-        """The accounts, then an account at every other vendor that can be used."""
+        """Return the accounts, then an account at every other usable vendor."""
         yield from self.accounts
         bought_from = {account.vendor.name for account in self.accounts}
         accounts = _Accounts(self.found, self.purchasing.max_pixels_sent)
@@ -83,7 +83,7 @@ class Settings:
 
 def load_settings() -> Settings:
     """
-    Settings as they are found now.
+    Load the current settings.
 
     Raises:
         ConfigurationError: names what is wrong, and quotes no value: it may be a secret.
@@ -92,13 +92,13 @@ def load_settings() -> Settings:
 
 
 def load_schedule() -> ScheduleSettings:
-    """The schedule alone: Dagster loads its definitions before any key or folder is set up."""
+    """Load only the schedule: Dagster loads its definitions before any key or folder is set up."""
     return read().part(ScheduleSettings)
 
 
 def compose(found: Found) -> Settings:
     """
-    Put the parts together.
+    Combine the parts.
 
     Raises:
         ConfigurationError: names what is wrong, and quotes no value: it may be a secret.
@@ -123,11 +123,11 @@ def compose(found: Found) -> Settings:
 
 class _Accounts:
     """
-    The accounts that are set, in tables or by variables.
+    The configured accounts, from tables or from environment variables.
 
     Args:
-        found: everything that is set.
-        side_px: longest side that is bought.
+        found: all set values.
+        side_px: longest side to buy, px.
     """
 
     def __init__(self, found: Found, side_px: int) -> None:
@@ -139,11 +139,11 @@ class _Accounts:
 
     def in_order(self, names: tuple[str, ...], setting: str) -> tuple[Account, ...]:
         """
-        The accounts of these names, every key in place; all that have a table if none is named.
+        Return the accounts of these names, each with its key; all that have a table if no name is given.
 
         Args:
             names: of accounts, or of vendors that have one account.
-            setting: where they are named.
+            setting: setting that names them.
         """
         chosen = [self._resolved(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
         if len(set(chosen)) < len(chosen):
@@ -160,7 +160,7 @@ class _Accounts:
         return accounts
 
     def named(self, name: str, *, is_first: bool = False) -> Account:
-        """One account; only the first has the parameters that the variable sets."""
+        """Return one account; only the first has the parameters that the variable sets."""
         found = plugin(self._vendor_of.get(name, name))
         shown = self._shown(name, found)
         settings = self._found.part(found.settings, "account", name, self._short_names(found, is_first=is_first))
@@ -202,7 +202,7 @@ class _Accounts:
         return self._found.shown(found.settings, "account", name, self._short_names(found))
 
     def _validate_others(self, vendors: set[str], accounts: set[str]) -> None:
-        """A wrong value is an error even where nothing is bought. A vendor of which nothing is set is not loaded."""
+        """Reject wrong values also for vendors where nothing is bought. A vendor without settings is not loaded."""
         for name in self._vendor_of.keys() - accounts:
             self.named(name)
         for name in OURS:

@@ -1,1 +1,1 @@
-"""Alert a person: find what is wrong, plan notifications and keep them, deliver them in a call of their own."""
+"""Alert a person: find problems, plan and store notifications, deliver them in a separate call."""

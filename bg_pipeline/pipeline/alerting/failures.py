@@ -1,4 +1,4 @@
-"""Remember that a run failed, and which part of it."""
+"""Record that a run failed, and in which stage."""
 
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureKind, FailureRecord, Record, Stage
@@ -16,11 +16,11 @@ from bg_pipeline.pipeline.alerting.find import MOST_ROWS, WINDOW_S
 from bg_pipeline.ports.context import Catalogue, Pipeline, Run, RunName
 
 _NO_FAILURE = (AccountError, BudgetReached, ConfigurationError, Deferred, GateClosed, LeaseHeld)
-"""Ends of a run that have an alert of their own, or that the person who started it sees at once."""
+"""Errors with an alert of their own, or that the person who started the run sees at once."""
 
 
 def failed_stage(pipeline: Pipeline, *, everything: bool) -> Stage:
-    """Return the first stage that this run should have gone through and has no record of."""
+    """Return the first stage that this run should have completed but has no record of."""
     since = pipeline.run.now() - WINDOW_S
 
     def has_record(kind: type[Record]) -> bool:
@@ -45,16 +45,16 @@ def note_failure(
     kind: FailureKind = FailureKind.ERROR,
 ) -> None:
     """
-    Remember that a run failed; `alert` reports it until `core.alerts.is_over`.
+    Record that a run failed; `alert` reports it until `core.alerts.is_over`.
 
     Args:
-        catalogue: where to remember it.
-        run: who writes it down.
+        catalogue: place of the record.
+        run: the run that writes the record.
         cause: the error, or its text; only the first line is used.
         stage: the part of the run that failed.
-        collection: the one that it worked on; None for the whole catalogue.
+        collection: the collection that it worked on; None for the whole catalogue.
         failed: the run that failed, if it is not `run`.
-        kind: of a cause that is a text; an error tells it by its class.
+        kind: the kind of a text cause; for an error, its class gives the kind.
     """
     if isinstance(cause, _NO_FAILURE):
         return

@@ -1,4 +1,4 @@
-"""What is wrong now, by the records in the manifest database; no vendor is asked."""
+"""Find current problems in the records of the manifest database, without asking a vendor."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,13 +27,13 @@ from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, standing
 
 NIGHT_S = 26 * 3600.0
-"""A night, and two hours for one that takes longer than the last."""
+"""A day, plus two hours for a night that takes longer than the one before."""
 
 WINDOW_S = 48 * 3600.0
-"""Runs that are looked at: the last one is among them, also when a night took long."""
+"""Age limit for the runs examined: long enough to include the last one, even after a long night."""
 
 _FAILURES_S = 7 * 86_400.0
-"""A failure that was not repeated for so long is history."""
+"""Age at which a failure that was not repeated is ignored."""
 
 MOST_ROWS = 1_000
 
@@ -47,10 +47,10 @@ _BY_REASON: Mapping[GateReason, Kind] = {
     GateReason.QUALITY: Kind.PAUSED,
     GateReason.BALANCE_UNKNOWN: Kind.PAUSED,
 }
-"""The kind of alert for each reason of a closed gate."""
+"""Kind of alert by the reason of a closed gate."""
 
 _NOT_ALERTED = frozenset({GateReason.BY_HAND})
-"""The person who closed the gate knows it."""
+"""No alert for these: the person who closed the gate already knows."""
 
 _GATE_TITLES: Mapping[Kind, str] = {
     Kind.CREDITS: "{}: credits are low",
@@ -68,12 +68,12 @@ _STAGES: Mapping[Stage, str] = {
 
 
 def alerts_of(pipeline: Pipeline) -> list[Alert]:
-    """All that is wrong now, by the records in the manifest database; no vendor is asked."""
+    """Return all current problems in the records of the manifest database, without asking a vendor."""
     return list(_Look(pipeline).alerts())
 
 
 class _Look:
-    """Records that are read once for several alerts."""
+    """Records that are read once and used for several alerts."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -81,13 +81,13 @@ class _Look:
         self.gates = gates_of(pipeline.accounts, pipeline.policy)
         self.run_log = pipeline.catalogue.run_log
         self.pending = {encode_partition(name): n for name, n in pipeline.catalogue.queue.pending().items()}
-        """By partition key, as the records have them."""
+        """Pending items by partition key, as in the records."""
         self.processed = self.run_log.read(ProcessRecord, self.now - WINDOW_S, MOST_ROWS)
-        """Newest first."""
+        """Records of processing, newest first."""
 
     def alerts(self) -> Iterator[Alert]:
         for gate in self.gates:
-            # A half-open gate proves nothing yet: the next answer does.
+            # A half-open gate proves nothing; the next answer decides.
             if (not gate.is_open or gate.half_open) and gate.reason not in _NOT_ALERTED:
                 yield self._gate(gate)
         yield from self._night()
@@ -128,14 +128,14 @@ class _Look:
         return f"pending: {items} items, at most {cost['credits']:g} credits{usd} ({names}{more})"
 
     def _link(self, record: Record | None = None) -> list[str]:
-        """To a run's page in Dagster's UI; to the UI itself if it is no run of Dagster's."""
+        """Link to the run's page in Dagster's UI, or to the UI itself if Dagster did not start the run."""
         base = self.pipeline.alerting.ui_url
         if not base:
             return []
         return [f"{base}/runs/{record.run_id}" if record is not None and _is_dagster_run(record.run_id) else base]
 
     def _night(self) -> Iterator[Alert]:
-        """Alert only where there was a detection before, and, for pending work, where a gate is open."""
+        """Alert only if there was a detection before, and for pending work only if a gate is open."""
         detected_at = max((record.ended_at for record in self.run_log.read(DetectRecord)), default=self.now)
         if self.now - detected_at > NIGHT_S:
             yield Alert(
@@ -241,7 +241,7 @@ class _Look:
 
 
 def _is_dagster_run(run_id: str) -> bool:
-    """Dagster names its runs by UUIDs; what the command line calls a run has no page."""
+    """Return True for a UUID, which is how Dagster names its runs; a run of the command line has no page."""
     try:
         return str(UUID(run_id)) == run_id
     except ValueError:
@@ -249,7 +249,7 @@ def _is_dagster_run(run_id: str) -> bool:
 
 
 def _name(failure: FailureRecord) -> str:
-    """Return the collection or job that failed; detection and clearing out are always of the whole catalogue."""
+    """Return the collection or job that failed; detection and clearing out always cover the whole catalogue."""
     if failure.stage is Stage.PROCESSING:
         return ", ".join(failure.collections or ())
     return failure.job if failure.stage is Stage.OTHER else ""

@@ -1,4 +1,4 @@
-"""Plan notifications, keep them, and deliver them in a call of their own."""
+"""Plan notifications, store them, and deliver them in a separate call."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ from bg_pipeline.ports.context import Alerting, Pipeline, Run
 from bg_pipeline.ports.running import Now
 
 _CLAIM_S = 120.0
-"""Far longer than a target may take; a process that died while sending is followed by another after this."""
+"""Far longer than a target may take; after this, another process replaces one that died while sending."""
 
 _DELIVERY_S = 30.0
-"""No delivery begins after this: a sensor's tick has a minute."""
+"""No delivery begins after this time, because a sensor's tick has a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """Letters that were sent, and those that were not."""
+    """Deliveries that were sent, and those that were not."""
 
     sent: int = 0
     refused_by: tuple[str, ...] = ()
-    """Names of the targets that did not take a delivery, which is tried again later."""
+    """Names of the targets that refused a delivery, which is tried again later."""
     given_up: int = 0
 
 
@@ -45,16 +45,16 @@ def after_sync(
     collection: str | None = None,
 ) -> list[str]:
     """
-    Note the failure, alert and deliver, after a sync of the command line; never fails, for the sync is done.
+    Record the failure, alert and deliver after a sync of the command line; never fails, because the sync is done.
 
     Args:
-        pipeline: as of the sync, whose leases and claims are released.
-        failure: the error that ended it, if one did.
-        everything: it was asked for all stages; a sync of a part clears nothing out.
-        collection: the one that it was asked to work on; None for the whole catalogue.
+        pipeline: the pipeline of the sync, with its leases and claims released.
+        failure: the error that ended the sync, if any.
+        everything: True if all stages were requested; a partial sync clears nothing out.
+        collection: the requested collection; None for the whole catalogue.
 
     Returns:
-        What went wrong with the alerts themselves, in sentences.
+        Errors of the alerts themselves, in sentences.
     """
     try:
         if failure is not None:
@@ -68,7 +68,7 @@ def after_sync(
 
 
 def notify(pipeline: Pipeline) -> tuple[Notification, ...]:
-    """Plan notifications and keep them for `deliver`; returns them. Does nothing where there is no target."""
+    """Plan notifications, store them for `deliver` and return them. Do nothing if there is no target."""
     targets = [target.digest for target in pipeline.alerting.sink.targets]
     if not targets:
         return ()
@@ -79,7 +79,7 @@ def notify(pipeline: Pipeline) -> tuple[Notification, ...]:
 
 
 def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
-    """Send what is due, to all targets side by side: one that is dead or slow holds up no other."""
+    """Send due notifications to all targets in parallel, so that a dead or slow target does not delay the others."""
     if not sink.targets:
         return DeliveryResult()
     with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
@@ -89,7 +89,7 @@ def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
 
 
 def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tuple[int, bool]:
-    """How many deliveries it took, and whether it took all that it was sent."""
+    """Return the number of deliveries that the target took, and True if it took all of them."""
     sent, ends_at = 0, now() + _DELIVERY_S
     while now() < ends_at and (delivery := outbox.claim(target.digest, _CLAIM_S)):
         took_it = sink.send(target, delivery.notification)
@@ -102,10 +102,10 @@ def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tu
 
 def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
     """
-    Send a test notification to every target at once; returns which took it.
+    Send a test notification to every target at once; return each target, with True if it took it.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is no target.
     """
     sink = alerting.sink
     if not sink.targets:

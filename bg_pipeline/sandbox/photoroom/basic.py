@@ -31,7 +31,7 @@ _SEGMENT_BYTES = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """The parameters of Basic, understood."""
+    """Parsed parameters of Basic."""
 
     format: str
     alpha_only: bool

@@ -1,4 +1,4 @@
-"""What both APIs of Photoroom have in common."""
+"""Common parts of both APIs of Photoroom."""
 
 import asyncio
 from abc import abstractmethod
@@ -19,7 +19,7 @@ from bg_pipeline.sandbox.state import Plan
 VENDOR: Final[Vendor] = "photoroom"
 
 SANDBOX_PREFIX = "sandbox_"
-"""In front of the real key: free of charge, with a watermark (docs.photoroom.com, sandbox mode, read 2026-11)."""
+"""Prefix of a real key for free calls with a watermark (docs.photoroom.com, sandbox mode, read 2026-11)."""
 
 PRICES: Mapping[tuple[str, Plan], Decimal] = {
     ("segment", "basic"): Decimal(1),
@@ -27,7 +27,7 @@ PRICES: Mapping[tuple[str, Plan], Decimal] = {
     ("edit", "basic"): Decimal(5),
     ("edit", "plus"): Decimal(1),
 }
-"""Images of the plan; docs.photoroom.com, pricing, read 2026-11: one edit counts for five images of the Basic plan."""
+"""Prices in images of the plan; docs.photoroom.com, pricing, read 2026-11: one edit is five images of Basic."""
 
 MAX_PIXELS = 36_000_000
 _LONGEST_SIDE_PX = 6_000
@@ -49,12 +49,12 @@ W = TypeVar("W")
 
 
 class Invalid(Exception):
-    """A parameter is not as documented."""
+    """A parameter that does not match the documentation."""
 
 
 class PhotoroomEndpoint(PaidEndpoint[W]):
     """
-    Answers as the vendor does, out of the sandbox's state.
+    Photoroom's answers, simulated from the sandbox's state.
 
     Documented (the vendor's OpenAPI description that tryAGI/Photoroom keeps, and docs.photoroom.com; read 2026-11):
     the paths, the parameters, 400 and 402 in two shapes, 403 for keys, the header of the score, `sandbox_` keys, the
@@ -73,7 +73,7 @@ class PhotoroomEndpoint(PaidEndpoint[W]):
     async def picture_of(self, upload: bytes) -> Image.Image:
         """
         Raises:
-            Refused: too many bytes or pixels, or no picture.
+            Refused: it has too many bytes or pixels, or is no picture.
         """
         if len(upload) > self.max_bytes:
             raise Refused(self.bad_request(f"The image is larger than {self.max_bytes // 1_000_000} MB."))
@@ -119,12 +119,12 @@ def colour_of(texts: Mapping[str, str], name: str) -> Colour | None:
 
 
 def stamp(image: Image.Image) -> None:
-    """The watermark of results that cost nothing."""
+    """Draw the watermark of free results."""
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(max(8, image.width // 12))
     draw.text((image.width // 2, image.height // 2), "PHOTOROOM SANDBOX", (255, 0, 255, 255), font, anchor="mm")
 
 
 def score_headers(result: Result) -> dict[str, str]:
-    """The sandbox is sure, unless it found nothing."""
+    """Return the headers of the score: certain, unless there is no subject."""
     return {"x-uncertainty-score": "1" if result.drawing.subject == NOTHING else "0"}

@@ -38,17 +38,17 @@ _DRAWN = {
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """The parameters of Plus, understood."""
+    """Parsed parameters of Plus."""
 
     remove_background: bool
     background: Colour | None
     whole_picture: bool
-    """Whether the picture, and not its subject alone, is fitted into the result."""
+    """True if the whole picture, and not only its subject, is fitted into the result."""
     output: str | tuple[int, int]
     max_width: int | None
     max_height: int | None
     insets: Mapping[str, str]
-    """`paddingLeft` and so on; what is not there is 0."""
+    """`paddingLeft` and so on; 0 where missing."""
     fill: bool
     format: str
     ignored: tuple[str, ...]
@@ -153,7 +153,7 @@ def _number(texts: Mapping[str, str], name: str) -> int | None:
 
 
 def _composed(reference: Image.Image, original: tuple[int, int], wish: _Edit) -> Image.Image:
-    """The reference fitted into the middle of what margin and padding leave of the result, as the vendor does."""
+    """Fit the reference into the middle of the area inside margin and padding, as the vendor does."""
     if isinstance(wish.output, tuple):
         size = wish.output
     else:

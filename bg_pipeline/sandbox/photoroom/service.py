@@ -1,4 +1,4 @@
-"""All that Photoroom serves: both APIs and their account."""
+"""Photoroom's routes: both APIs and their account."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,7 +14,7 @@ from bg_pipeline.sandbox.state import SandboxState
 
 
 class Photoroom:
-    """All that Photoroom serves."""
+    """All routes of Photoroom."""
 
     def __init__(self, state: SandboxState, segmenter: Segmenter) -> None:
         self._state = state

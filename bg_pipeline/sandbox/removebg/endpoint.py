@@ -29,7 +29,7 @@ from bg_pipeline.sandbox.removebg.sources import read_background, read_source
 
 class RemoveBg(PaidEndpoint[Wish]):
     """
-    Answers as the vendor does, out of the sandbox's state.
+    remove.bg's answers, simulated from the sandbox's state.
 
     Documented (the OpenAPI description that APIs-guru keeps, about 2021, and copies of remove.bg/api up to 2025;
     read 2026-11): the paths, the three kinds of body, the parameters and their codes, titles and details, the sizes
@@ -125,7 +125,7 @@ class RemoveBg(PaidEndpoint[Wish]):
             )
         else:
             answer = Response(file.content, media_type=file.media_type, headers=TO_ALL)
-        # The size as it should be, whatever a fault delivers: clients have to look at the pixels.
+        # The correct size even where a fault delivers another: clients have to check the pixels.
         width, height = result.drawing.image.size
         headers = {
             **{f"X-{most}Width": str(width) for most in ("", "Max-")},

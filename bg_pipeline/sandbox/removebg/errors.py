@@ -54,11 +54,11 @@ ERRORS: Mapping[FaultKind, tuple[int, str, str]] = {
 }
 
 TO_ALL = {"Access-Control-Allow-Origin": "*"}
-"""On every recorded answer, errors included (the Ruby client's recordings, 2020-06)."""
+"""Header of every recorded answer, errors included (the Ruby client's recordings, 2020-06)."""
 
 
 class Invalid(Exception):
-    """A parameter is not as documented; carries the code of the error."""
+    """A parameter that does not match the documentation, with the code of the error."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

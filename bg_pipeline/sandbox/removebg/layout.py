@@ -1,4 +1,4 @@
-"""Where the subject goes, and what is behind it."""
+"""Placement of the subject, and its background."""
 
 import io
 import zipfile
@@ -14,7 +14,7 @@ _LARGEST_MARGIN_PX = 500
 
 def region_of(wish: Wish, picture: Image.Image) -> Box | None:
     """
-    The region of interest in pixels.
+    Return the region of interest in pixels.
 
     Raises:
         Invalid: it does not lie inside the picture, or is empty.
@@ -46,7 +46,7 @@ def with_margins(subject: Box, margins: tuple[Length, Length, Length, Length]) -
 
 
 def place_in_frame(image: Image.Image, subject: Box, wish: Wish) -> Image.Image:
-    """The subject scaled and moved within the same frame."""
+    """Scale and move the subject within the same frame."""
     cut = image.crop(subject)
     if wish.scale is not None:
         factor = wish.scale * min(image.width / cut.width, image.height / cut.height)
@@ -66,7 +66,7 @@ def on_background(image: Image.Image, background: Colour | Image.Image | None) -
 
 
 def zipped(image: Image.Image) -> File:
-    """Both entries stored as they are; real clients fail on an alpha that is not 8-bit grey."""
+    """Make the ZIP with both entries uncompressed; real clients fail on an alpha that is not 8-bit grey."""
     alpha = image if image.mode == "L" else image.convert("RGBA").getchannel("A")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

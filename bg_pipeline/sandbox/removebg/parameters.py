@@ -1,4 +1,4 @@
-"""Parameters of a call, checked and understood."""
+"""Parameters of a call, checked and parsed."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _FINE_TYPES = _COARSE_TYPES | {"car_interior", "car_part", "transportation", "gr
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Pixels, or a share of something."""
+    """Length in pixels, or as a share of another length."""
 
     value: float
     is_share: bool
@@ -28,19 +28,19 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The parameters, understood."""
+    """Parsed parameters."""
 
     size: str
     format: str
     alpha_only: bool
     roi: tuple[Length, Length, Length, Length] | None
     margins: tuple[Length, Length, Length, Length] | None
-    """Top, right, bottom, left round the cropped subject; None does not crop."""
+    """Top, right, bottom, left margin of the cropped subject; None for no crop."""
     scale: float | None
     position: tuple[float, float] | None
     background: Colour | Image.Image | None
     type: str
-    """Of the header; empty leaves it out."""
+    """Value of the type header; empty leaves it out."""
     as_json: bool
 
 
@@ -85,7 +85,7 @@ def _length(text: str) -> Length | None:
 
 
 def _roi(text: str) -> tuple[Length, Length, Length, Length]:
-    """Some clients leave `px` out."""
+    """Parse the region of interest; some clients leave `px` out."""
     lengths = [_checked("roi", _length(part)) for part in text.split()]
     if len(lengths) != 4:
         raise Invalid("invalid_roi")
@@ -126,7 +126,7 @@ def _position(text: str) -> tuple[float, float]:
 
 
 def _type_header(wanted: str, level: str) -> str:
-    """What an asking client is told that it sees; without one, a product."""
+    """Return the subject type for the header: the type that the client requested, or product for `auto`."""
     if level == "none":
         return ""
     found = {"auto": "product", "graphic": "graphics"}.get(wanted, wanted)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 PREVIEW_PRICE = Decimal("0.25")
 FULL_PRICE = Decimal(1)
-"""Credits; remove.bg's OpenAPI description, early 2021."""
+"""Price in credits; remove.bg's OpenAPI description, early 2021."""
 
 PREVIEW_PIXELS = 250_000
 PNG_PIXELS = 10_000_000
@@ -21,4 +21,4 @@ PIXELS: Mapping[str, int] = {
 }
 MAX_INPUT_PIXELS = 50_000_000
 MAX_INPUT_MB = 22
-"""12 in the OpenAPI description of 2021; 22 since then, by third parties only."""
+"""Largest upload: 12 in the OpenAPI description of 2021; 22 since then, by third parties only."""

@@ -1,4 +1,4 @@
-"""The picture and the background of a call: uploaded, as base64 or behind a URL."""
+"""Picture and background of a call: uploaded, as base64 or by URL."""
 
 import asyncio
 import base64
@@ -42,7 +42,7 @@ def _not_too_large(upload: bytes) -> bytes:
 
 
 async def _downloaded(url: str, kind: str) -> bytes:
-    """`kind` is image or bg, as in the codes."""
+    """Download a picture; `kind` is image or bg, as in the error codes."""
     if not re.match("https?://[^/]", url):
         raise Invalid("invalid_image_url" if kind == "image" else "invalid_bg_image_url")
     content = await fetch(url, MAX_INPUT_MB * 1_000_000)

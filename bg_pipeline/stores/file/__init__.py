@@ -1,1 +1,1 @@
-"""Folders."""
+"""Folders as sources and stores."""

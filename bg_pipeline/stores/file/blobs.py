@@ -1,4 +1,4 @@
-"""Bytes in a folder, each file there whole or not at all."""
+"""Bytes in a folder; each file is written completely or not at all."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,7 @@ from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import StoreError
 
 _TEMPORARY = ".bgp-"
-"""Hidden and marked as ours, so that no reader takes one for a cutout and `sweep` takes nothing else."""
+"""Prefix of temporary files: hidden, so that no reader takes one for a cutout, and ours, so that `sweep` is safe."""
 
 
 class FolderStore:
@@ -19,7 +19,7 @@ class FolderStore:
     `ports.BlobStore` over a folder.
 
     Args:
-        root: made when the first blob is written.
+        root: created when the first blob is written.
         mode: permissions of new files; folders get the matching search permission.
     """
 
@@ -75,17 +75,17 @@ class FolderStore:
 
     def probe(self) -> None:
         """
-        See that a file can be written and removed.
+        Check that a file can be written and removed.
 
         Raises:
-            StoreError: it cannot; says why.
+            StoreError: it cannot; gives the reason.
         """
         name = f"{_TEMPORARY}probe-{secrets.token_hex(4)}"
         self.write(name, b"")
         self._path(name).unlink()
 
     def sweep(self, older_than: float) -> int:
-        """Remove what killed runs left half written before this epoch second; returns how many."""
+        """Remove temporary files that killed runs left before this epoch second; return their number."""
         swept = 0
         for folder, _, names in os.walk(self._root):
             for path in (Path(folder, name) for name in names if name.startswith(_TEMPORARY)):

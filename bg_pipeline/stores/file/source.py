@@ -16,7 +16,7 @@ from bg_pipeline.ports.running import Now
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-"""Opening a named pipe must not wait for a writer."""
+"""Flags for opening a file: opening a named pipe must not wait for a writer."""
 
 
 class FolderSource:
@@ -24,8 +24,8 @@ class FolderSource:
     `ports.ImageSource` over a folder. Hidden files are left out.
 
     Args:
-        root: must exist when it is listed; a missing folder is never an empty one.
-        now: the clock that file times are compared with.
+        root: must exist when it is listed; a missing folder does not count as empty.
+        now: clock that file times are compared with.
         stable_s: a file that was changed less than this many seconds ago is listed as not stable yet: it may still be
             uploaded.
         follow_links: follow symbolic links whose target lies below the root and is no folder above the link;
@@ -71,7 +71,7 @@ class FolderSource:
         return True
 
     def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
-        """Takes over the descriptor. `within` are the folders that lead here, by device and inode."""
+        """Walk a folder and close its descriptor. `within` holds the folders above it, by device and inode."""
         now, stable_s = self._now(), self._stable_s
         with self._errors(path), _closing(folder):
             for name in self._names(folder, path):
@@ -87,10 +87,10 @@ class FolderSource:
                 modified_at = found.st_mtime
                 yield Listed(
                     prefix + name,
-                    # A restored or edited file can have its old time and size; ctime and inode tell it apart.
+                    # A restored or edited file can keep its old time and size, but not its ctime and inode.
                     f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}",
                     found.st_size,
-                    not stable_s or abs(now - modified_at) >= stable_s,  # a time far in the future settles too
+                    not stable_s or abs(now - modified_at) >= stable_s,  # a far future time is stable too
                     modified_at,
                 )
 
@@ -105,7 +105,7 @@ class FolderSource:
         yield from self._walk(child, prefix + name, path / name, (*within, identity))
 
     def _names(self, folder: int, path: Path) -> Sequence[str]:
-        """Names in byte order, folders with their slash: so the keys of the whole tree come in one order."""
+        """Return names in byte order, folders with their slash, so that the keys of the whole tree are in order."""
         names = []
         plain = True
         with os.scandir(folder) as found:
@@ -127,7 +127,7 @@ class FolderSource:
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root))
 
     def _opened(self, key: str) -> int:
-        """A descriptor reached folder by folder: no link that is put in between leads out of the root."""
+        """Open a file folder by folder, so that no link inserted on the path leads out of the root."""
         root = os.path.realpath(self._root)
         if self._follow_links:
             real = os.path.realpath(self._root / key)

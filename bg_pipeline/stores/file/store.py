@@ -12,7 +12,7 @@ from bg_pipeline.stores.file.source import FolderSource
 
 
 class FolderSettings(Part):
-    """What can be set for a folder of pictures."""
+    """Settings of a folder of pictures."""
 
     follow_links: bool = Field(False, description="follow symbolic links in a source folder, never out of it")
     stable_s: float = Field(

@@ -1,1 +1,1 @@
-"""S3 buckets."""
+"""S3 buckets as sources and stores."""

@@ -1,4 +1,4 @@
-"""Bytes in an S3 bucket, each object there whole or not at all."""
+"""Bytes in an S3 bucket; each object is written completely or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +9,7 @@ from bg_pipeline.stores.s3.buckets import MAX_KEY_BYTES, BucketError, NoObject, 
 from bg_pipeline.stores.s3.place import Bucket
 
 _PROBE = ".bgp-probe"
-"""Hidden, and always the same: where deletion is not allowed, one object stays and not one per run."""
+"""Name of the probe object: hidden, and always the same, so that without the right to delete only one stays."""
 
 
 class S3Store:
@@ -17,9 +17,9 @@ class S3Store:
     `ports.BlobStore` over the objects below a prefix.
 
     Args:
-        bucket: where they go.
+        bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS.
-        write_once: a name that has the same bytes already is not written again; for masters, whose names follow from
+        write_once: do not write a name again that has the same bytes already; for masters, whose names follow from
             their content.
     """
 
@@ -49,7 +49,7 @@ class S3Store:
     def probe(self) -> None:
         with _store_errors():
             self._objects.put(_PROBE, b"")
-            with suppress(BucketError):  # a store that only may be added to is a store
+            with suppress(BucketError):  # a store without the right to delete is allowed
                 self._objects.delete(_PROBE)
 
     def sweep(self, older_than: float) -> int:  # noqa: ARG002  a PUT leaves nothing half written

@@ -30,16 +30,16 @@ from bg_pipeline.stores.s3.page import Found, Page, parse_page
 from bg_pipeline.stores.s3.place import Bucket
 
 MAX_KEY_BYTES = 1024
-"""docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, read 2026-11."""
+"""Longest key (docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, read 2026-11)."""
 
 _ATTEMPTS, _CONNECT_S, _READ_S = 5, 10, 60
 _CONNECTIONS = 64
 
 RANGE_KEYS = 10_000
-"""Ten pages. More would take more memory; fewer would mean more half-filled pages after keys were added."""
+"""Keys per range: ten pages. More take more memory; fewer mean more half-filled pages after keys were added."""
 
 _MOST_PAGES = RANGE_KEYS // 1000 + 1
-"""Prefetched of each range; if many keys were added, the further pages are fetched in their turn."""
+"""Most pages prefetched of each range; if many keys were added, further pages are fetched in order."""
 
 _AT_ONCE = 4
 _REFUSED_KEYS = frozenset(
@@ -48,11 +48,11 @@ _REFUSED_KEYS = frozenset(
 
 
 class BucketError(Exception):
-    """Why a request failed, in a sentence; source and store turn it into errors of their own."""
+    """A failed request, with the reason in a sentence; source and store convert it to their own errors."""
 
 
 class NoObject(BucketError):
-    """There is no object of this name."""
+    """No object has this name."""
 
 
 class ObjectRefused(BucketError):
@@ -63,12 +63,12 @@ class Objects:
     """
     The objects below a prefix of one bucket.
 
-    Credentials and region come from where every AWS tool looks for them. Requests are tried up to five times
-    (botocore's standard retries).
+    Credentials and region come from the usual places of AWS tools. Requests are tried up to five times (botocore's
+    standard retries).
 
     Args:
-        bucket: where they lie.
-        endpoint: URL of an S3-compatible server; empty for AWS, or what AWS_ENDPOINT_URL says.
+        bucket: bucket and prefix of the objects.
+        endpoint: URL of an S3-compatible server; empty for AWS or the value of AWS_ENDPOINT_URL.
     """
 
     def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
@@ -77,12 +77,12 @@ class Objects:
 
     def list(self, split_points: Sequence[str] = ()) -> Iterator[Found]:
         """
-        Yield every object, in ascending order of `key_bytes`, with one request a page and no other.
+        Yield every object, in ascending order of `key_bytes`, with exactly one request per page.
 
         Keys that end in a slash are left out: they stand for folders.
 
         Args:
-            split_points: keys in order, ideally `RANGE_KEYS` apart. A parallel request may start behind each.
+            split_points: keys in order, ideally `RANGE_KEYS` apart. A parallel request may start after each.
 
         Raises:
             BucketError: the listing is incomplete or contradicts itself.
@@ -103,10 +103,10 @@ class Objects:
 
     def get(self, key: str) -> bytes:
         """
-        Return the bytes of one object, compared with its checksum where the server sends one.
+        Return the bytes of one object, verified by its checksum where the server sends one.
 
         Raises:
-            NoObject: it is not there.
+            NoObject: it does not exist.
             ObjectRefused: this object cannot be read.
             BucketError: no object can be read.
         """
@@ -118,7 +118,7 @@ class Objects:
                 try:
                     data: bytes = found["Body"].read()
                 except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
-                    if not left:  # botocore tries again only until the answer begins
+                    if not left:  # botocore retries only until the response begins
                         raise
                 else:
                     break
@@ -126,7 +126,7 @@ class Objects:
 
     def has(self, key: str) -> bool:
         """
-        Return whether an object is there. Not by HEAD: its 404 is the same for a missing object and a missing bucket.
+        Return True if an object exists. Not by HEAD: its 404 is the same for a missing object and a missing bucket.
 
         Raises:
             BucketError: it cannot be determined.
@@ -136,7 +136,7 @@ class Objects:
             try:
                 self._client.get_object(Bucket=self._bucket.name, Key=name, Range="bytes=0-0")["Body"].read()
             except ClientError as error:
-                if error.response["Error"].get("Code") != "InvalidRange":  # there, and empty
+                if error.response["Error"].get("Code") != "InvalidRange":  # it exists and is empty
                     raise
             return True
         return False
@@ -170,13 +170,13 @@ class Objects:
             answer = self._put_new(sent) if once else None
             if answer is None or not intact(answer):
                 answer = self._client.put_object(**sent)
-        # A server without checksums whose ETag is no MD5, because it encrypts, can only be asked for the bytes.
+        # Without checksums, and with an ETag that is no MD5 because of encryption, only reading the bytes can verify.
         if not intact(answer) and self.get(key) != data:
             raise BucketError(f"{self._bucket}{key} arrived damaged: what is stored is not what was sent")
 
     def delete(self, key: str) -> None:
         """
-        Remove one object, if it is there.
+        Remove one object, if it exists.
 
         Raises:
             BucketError: it cannot be removed.
@@ -185,21 +185,21 @@ class Objects:
             self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key)
 
     def _put_new(self, sent: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the server's answer about the object, stored now or before; None if it has no conditional writes."""
+        """Return the server's response for the object, stored now or before; None if it has no conditional writes."""
         try:
             answer: dict[str, Any] = self._client.put_object(**sent, IfNoneMatch="*")
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if status not in {409, 412, 501}:
                 raise
-            if status != 412:  # another one at work, or not implemented
+            if status != 412:  # another writer is active, or not implemented
                 return None
             answer = self._client.head_object(Bucket=sent["Bucket"], Key=sent["Key"], ChecksumMode="ENABLED")
         return answer
 
     def _pages_between(self, split_points: Sequence[str]) -> Iterator[Page]:
-        """Yield all pages in order, while the pages behind the next split points are fetched."""
-        # Another source may have left keys that no bucket can have.
+        """Yield all pages in order, while the pages after the next split points are fetched."""
+        # The last listing may be of another source, with keys that no bucket can have.
         ends = [f"{self._bucket.prefix}{key}" for key in split_points if key.isprintable()]
 
         def begin(bounds: tuple[str, str]) -> tuple[Sequence[Page], Iterator[Page]]:
@@ -279,7 +279,7 @@ class Objects:
             return NoObject(f"{self._bucket} has no such object")
         if code in {"AccessDenied", "403"}:
             return ObjectRefused(f"{action} is not allowed on {self._bucket}: the credentials lack that permission")
-        # What is no S3 server, at a wrong endpoint, answers 404 too.
+        # At a wrong endpoint, a server that does not speak S3 answers 404 too.
         kind = ObjectRefused if 400 <= status < 500 and status not in {404, 429} else BucketError
         return kind(f"{self._bucket} answered to {action}: {message.strip()}")
 
@@ -290,7 +290,7 @@ class Objects:
 
 def _client(endpoint: str) -> Any:
     for name in ("boto3", "botocore", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # below that they write down signed requests
+        logging.getLogger(name).setLevel(logging.WARNING)  # at lower levels they log signed requests
     client = boto3.session.Session().client(
         "s3",
         endpoint_url=endpoint or None,
@@ -301,12 +301,12 @@ def _client(endpoint: str) -> Any:
             max_pool_connections=_CONNECTIONS,
             # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
             s3={"addressing_style": "auto", "payload_signing_enabled": True},
-            # The checksum that is sent is chosen here; older servers refuse the trailing ones that boto3 adds.
+            # The checksum is chosen here; older servers refuse the trailing ones that boto3 adds.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),
     )
-    # With this star it is called before botocore's own look at the body, which parses it all once more.
+    # With this star it runs before botocore's own check of the body, which parses all of it again.
     client.meta.events.register("before-parse.*.ListObjectsV2", _parse_page)
     return client
 

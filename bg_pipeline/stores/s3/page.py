@@ -1,4 +1,4 @@
-"""One answer to ListObjectsV2, read from its XML."""
+"""Parser of one ListObjectsV2 response."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,20 +13,20 @@ class Found(NamedTuple):
     size_bytes: int
     etag: str
     modified: str
-    """As the server writes it."""
+    """Time of modification in the server's notation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer to ListObjectsV2."""
+    """One ListObjectsV2 response."""
 
     rows: tuple[Found, ...]
-    """Their keys still with the prefix."""
+    """Objects, their keys still with the prefix."""
     truncated: str
     token: str
-    """As the server writes these two; empty where it does not."""
+    """`truncated` and `token` as sent by the server; empty where missing."""
     count: int
-    """How many rows the server announces; -1 where it does not."""
+    """Number of rows that the server announces; -1 where it does not."""
 
 
 def parse_page(body: bytes) -> Page | None:
@@ -36,14 +36,14 @@ def parse_page(body: bytes) -> Page | None:
     Raises:
         ValueError: the page is malformed, or has a document type, which can hold an attack.
     """
-    if b"<!DOCTYPE" in body or b"\0" in body:  # UTF-16 could hide one, but not its zero bytes
+    if b"<!DOCTYPE" in body or b"\0" in body:  # UTF-16 could hide a document type, but not its zero bytes
         raise ValueError("a listing with a document type is not read")
-    # The encoding is not the answer's to choose. defusedxml would do the same in Python, too slowly.
+    # The response must not choose the encoding. defusedxml would do the same in Python, too slowly.
     parser = ET.XMLParser(encoding="utf-8")  # noqa: S314
     try:
         parser.feed(body)
         root = parser.close()
-    except ET.ParseError:  # broken off; botocore tries again
+    except ET.ParseError:  # incomplete; botocore retries
         return None
     space, _, name = root.tag.rpartition("}")
     space += "}" if space else ""

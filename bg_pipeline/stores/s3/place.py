@@ -1,4 +1,4 @@
-"""What an `s3://` place names."""
+"""Bucket and prefix of an `s3://` place."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _SCHEME = "s3://"
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket, or what lies below a prefix in one."""
+    """A bucket, or the objects below a prefix in one."""
 
     name: str
     prefix: str
@@ -18,7 +18,7 @@ class Bucket:
         return f"{_SCHEME}{self.name}/{self.prefix}"
 
     def overlaps(self, other: "Bucket") -> bool:
-        """Return whether one lies in the other."""
+        """Return True if one lies in the other."""
         return self.name == other.name and (
             self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
         )

@@ -14,7 +14,7 @@ class S3Source:
     `ports.ImageSource` over the objects below a prefix.
 
     Args:
-        bucket: where the pictures lie.
+        bucket: bucket and prefix of the pictures.
         endpoint: URL of an S3-compatible server; empty for AWS.
     """
 
@@ -24,7 +24,7 @@ class S3Source:
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         try:
             for found in self._objects.list(split_points(RANGE_KEYS)):
-                # An ETag is no hash: those of multipart uploads and encrypted objects are not of the bytes.
+                # An ETag is no hash: for multipart uploads and encrypted objects it is not computed from the bytes.
                 yield Listed(found.key, f"{found.size_bytes}:{found.etag}:{found.modified}", found.size_bytes)
         except BucketError as error:
             raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
@@ -36,7 +36,7 @@ class S3Source:
             raise ItemChanged(f"{key} is not there any more") from error
         except ObjectRefused as error:
             raise ItemUnreadable(f"cannot be read: {error}") from error
-        except BucketError as error:  # no picture's fault
+        except BucketError as error:  # not the fault of a single picture
             raise SourceUnreadable(str(error)) from error
 
     def exists(self, key: str) -> bool:

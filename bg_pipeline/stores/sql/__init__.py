@@ -1,1 +1,1 @@
-"""Databases."""
+"""Databases as sources."""

@@ -36,12 +36,12 @@ from bg_pipeline.net.fetch import fetch
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
 
 _BYTE_ORDER = {"postgresql": "C", "sqlite": "BINARY"}
-"""Collations that sort text by its bytes. Another database has to do so by itself."""
+"""Collations that sort text by its bytes. Another database must do so by default."""
 
 _STATEMENT_S = 300.0
 _BUSY_S = 30
 _ROWS = 1000
-"""Fetched at a time."""
+"""Rows fetched at a time."""
 
 _MAX_BYTES, _FETCH_S = 256 * 2**20, 120.0
 
@@ -56,9 +56,9 @@ class SqlSource:
 
     Args:
         url: any URL that SQLAlchemy knows and whose driver is installed.
-        query: a SELECT of `key` (text, each once) and `image` (bytes) or `url`, and, if there is one, `version`: any
-            value that changes whenever the picture does.
-        fetch_url: gets the bytes behind a URL; raises FetchFailed.
+        query: a SELECT of `key` (text, unique) and `image` (bytes) or `url`, and optionally `version`: any value that
+            changes whenever the picture does.
+        fetch_url: returns the bytes at a URL; raises FetchFailed.
     """
 
     def __init__(self, url: str, query: str, fetch_url: Fetch | None = None) -> None:
@@ -107,7 +107,7 @@ class SqlSource:
         with self._errors(), self._snapshot() as (conn, rows):
             wanted = bindparam("key", key, type_=NullType())
             columns = [rows.c[name] for name in ("key", *names) if name in rows.c]
-            # A database may take `a` and `A` for the same.
+            # A database may treat `a` and `A` as equal.
             return [row for row in conn.execute(select(*columns).where(rows.c.key == wanted)) if row.key == key]
 
     def _next(self, key: Any, last: bytes | None) -> bytes:
@@ -159,7 +159,7 @@ class SqlSource:
 
 def _engine(url: Any) -> Engine:
     if url.get_backend_name() == "sqlite" and url.database:
-        # Read only, and a file that is not there is not made.
+        # Read only; a missing file is not created.
         url = url.set(database=f"file:{quote(str(Path(url.database).resolve()))}", query={"mode": "ro", "uri": "true"})
         return create_engine(url, connect_args={"timeout": _BUSY_S})
     engine = create_engine(url, pool_timeout=_STATEMENT_S)
@@ -174,7 +174,7 @@ def _engine(url: Any) -> Engine:
 
 
 def _length(conn: Connection) -> Callable[..., Any]:
-    # Both look at the header of a value alone; on SQLite, `length` counts the bytes of a blob.
+    # Both read only the header of a value; on SQLite, `length` counts the bytes of a blob.
     return func.length if conn.dialect.name == "sqlite" else func.octet_length
 
 

@@ -12,7 +12,7 @@ from bg_pipeline.settings.part import Part
 
 
 class SqlSettings(Part):
-    """What can be set for a database of pictures."""
+    """Settings of a database of pictures."""
 
     source_query: str = Field(
         "", description="for a database: a SELECT of `key` and `image` (bytes) or `url`, and best of all `version`"
@@ -20,7 +20,7 @@ class SqlSettings(Part):
 
 
 def has_dialect(scheme: str) -> bool:
-    """Return whether an installed package teaches SQLAlchemy this scheme."""
+    """Return True if an installed package adds this scheme to SQLAlchemy."""
     return any(entry.name.partition(".")[0] == scheme for entry in entry_points(group="sqlalchemy.dialects"))
 
 

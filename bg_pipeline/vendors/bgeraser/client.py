@@ -31,7 +31,7 @@ RESPONSES = (
     Rule(ResponseKind.RATE_LIMITED, (429,), "the guide: wait as Retry-After says"),
     Rule(ResponseKind.TRANSIENT, (500, 503), "the guide: 500s are to be tried again; it names no charge for them"),
 )
-"""Read 2026-11. What is not here: `core.responses.DEFAULT_RULES`."""
+"""Rules for responses, read 2026-11. For others, `core.responses.DEFAULT_RULES` apply."""
 
 _BALANCES = (
     ("data", "credits", "remaining"),
@@ -40,7 +40,7 @@ _BALANCES = (
     ("credits",),
     ("data", "attributes", "credits", "total"),
 )
-"""The shape of the account is not documented: likely places, and remove.bg's."""
+"""Possible places of the balance, remove.bg's among them: the format of the account is not documented."""
 
 
 class Bgeraser:
@@ -67,7 +67,7 @@ class Bgeraser:
     def cut(self, request: CutRequest) -> CutReply:
         path = f"{self._path.rpartition('/')[0]}/{request.tool}" if request.tool else self._path
         reply = self._api.post(self._base + path, self._file_field, request, request.params)
-        if not request.tool:  # a tool may well make it smaller
+        if not request.tool:  # a tool may make it smaller
             self._api.check_quality(reply, request)
         image = reply.body if reply.shape is Shape.PICTURE else self._result(reply)
         charged = reply.credits_charged

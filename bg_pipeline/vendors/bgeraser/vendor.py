@@ -1,4 +1,4 @@
-"""bgeraser.ink, described."""
+"""Description of bgeraser.ink."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one of its public APIs is, and how the key is sent to it."""
+    """Address of one of its public APIs, and the way to send the key."""
 
     base_url: str
     path: str
@@ -31,7 +31,7 @@ ENDPOINTS = {
     "tools": Endpoint("https://bgeraser.ink", "/api/tools/bg-removal", "/api/account", "bearer"),
     "v1": Endpoint("https://api.bgeraser.ink", "/v1/removebg", "/v1/account", "x-api-key"),
 }
-"""bgeraser.ink/blog/bgeraser-api-quickstart and /api-docs, read 2026-11; v1's account as at remove.bg."""
+"""APIs by bgeraser.ink/blog/bgeraser-api-quickstart and /api-docs, read 2026-11; v1's account as at remove.bg."""
 
 
 class BgeraserSettings(KeyedSettings):
@@ -64,7 +64,7 @@ class BgeraserSettings(KeyedSettings):
 
     @property
     def endpoint(self) -> Endpoint:
-        """What its API documents, but for what is set."""
+        """The documented endpoint of its API, overridden by the settings."""
         usual = ENDPOINTS[self.api]
         return Endpoint(
             self.base_url or usual.base_url,
@@ -148,7 +148,7 @@ VENDOR = Vendor(
 
 
 def _cut(settings: BgeraserSettings, side_px: int) -> Cut:
-    # Otherwise remove.bg's API, which v1 copies, makes a preview and leaves the format open.
+    # By default remove.bg's API, which v1 copies, makes a preview and leaves the format open.
     params = {"size": "full", "format": "png"} if settings.api == "v1" else {}
     return VENDOR.cut(
         side_px,

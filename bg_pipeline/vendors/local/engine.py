@@ -1,4 +1,4 @@
-"""Classical computer vision on this machine: free, private, and no match for a trained service."""
+"""Classical computer vision on this machine: free and private, but less capable than a trained service."""
 
 import io
 from decimal import Decimal

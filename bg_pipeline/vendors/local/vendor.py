@@ -1,4 +1,4 @@
-"""Classical computer vision on this machine, described."""
+"""Description of the classical engine on this machine."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 
 
 class LocalSettings(VendorSettings):
-    """There is nothing to set."""
+    """No settings."""
 
     prefix = "local"
 

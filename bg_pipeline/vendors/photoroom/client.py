@@ -1,4 +1,4 @@
-"""PhotoRoom: `/v1/segment` on the Basic plan, `/v2/edit` on Plus; two hosts, two dialects, one account."""
+"""PhotoRoom: `/v1/segment` on the Basic plan, `/v2/edit` on Plus; two hosts, two APIs, one account."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ RESPONSES = (
     Rule(ResponseKind.RATE_LIMITED, (429,), "staff in photoroom.discourse.group, topic 11: no Retry-After is promised"),
     Rule(ResponseKind.TRANSIENT, (500, 503), "failed calls are not billed: docs.photoroom.com/getting-started/pricing"),
 )
-"""PhotoRoom's OpenAPI (tryAGI/Photoroom), read 2026-11. What is not here: `core.responses.DEFAULT_RULES`."""
+"""Rules by PhotoRoom's OpenAPI (tryAGI/Photoroom), read 2026-11. For others, `core.responses.DEFAULT_RULES` apply."""
 
 
 class PhotoRoom:
@@ -41,7 +41,7 @@ class PhotoRoom:
     Args:
         key: with or without `sandbox_`.
         plan: `basic` or `plus`.
-        base_url: of all routes; empty for the vendor's two hosts.
+        base_url: base URL of all routes; empty for the vendor's two hosts.
     """
 
     def __init__(self, key: str, *, plan: str, base_url: str) -> None:
@@ -61,7 +61,7 @@ class PhotoRoom:
         if self._plan == "basic":
             url, field, params = f"{self._basic}/v1/segment", "image_file", {"format": "png", **request.params}
         else:
-            # Its own defaults fit the subject into the frame; it must come back where it was.
+            # By default PhotoRoom fits the subject into the frame; it must stay in its place.
             whole = {"outputSize": "originalImage", "referenceBox": "originalImage"}
             set_here = {"removeBackground": "true", "export.format": "png", **whole}
             url, field, params = f"{self._plus}/v2/edit", "imageFile", {**set_here, **request.params}
@@ -72,7 +72,7 @@ class PhotoRoom:
                 image = base64.b64decode(reply.json["base64img"], validate=True)
             except (KeyError, TypeError, binascii.Error, ValueError) as error:
                 raise self._api.unusable(reply, "success, but no base64img") from error
-        # What a call cost is in no header.
+        # No header gives the cost of a call.
         return CutReply(image, request.credits_expected, reply.request_id, reply.rate)
 
     def balance(self) -> Decimal | None:

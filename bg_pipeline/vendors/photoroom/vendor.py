@@ -1,4 +1,4 @@
-"""PhotoRoom, described."""
+"""Description of PhotoRoom."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,10 +16,10 @@ from bg_pipeline.settings.part import ApiKey, ServiceUrl
 from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
 
 SANDBOX_PREFIX = "sandbox_"
-"""In front of a real key: free, watermarked calls (docs.photoroom.com, 'Sandbox mode', read 2026-11)."""
+"""Prefix of a real key for free, watermarked calls (docs.photoroom.com, 'Sandbox mode', read 2026-11)."""
 
 _WATERMARKED = " sandbox"
-"""Behind a plan: a watermarked cutout must not pass for a bought one."""
+"""Suffix of a plan: a watermarked cutout must not count as a bought one."""
 
 
 class PhotoRoomSettings(KeyedSettings):

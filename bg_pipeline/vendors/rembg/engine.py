@@ -16,11 +16,11 @@ class RembgEngine:
     """
     `ports.Remover` by rembg's neural models (danielgatis/rembg), when it is installed.
 
-    The first cut downloads the model's weights (about 170 MB) unless they are there already.
+    The first cut downloads the model's weights (about 170 MB) unless they are present.
     """
 
     MODEL = "u2net"
-    """rembg's own default is a model whose licence forbids commercial use; this one is under Apache-2.0."""
+    """Name of the model, under Apache-2.0. The licence of rembg's default model forbids commercial use."""
 
     def __init__(self) -> None:
         try:
@@ -44,7 +44,7 @@ class RembgEngine:
         if self._session is None:
             try:
                 self._session = self._rembg.new_session(self.MODEL)
-            except Exception as error:  # rembg lets through whatever its downloader raises
+            except Exception as error:  # rembg passes on any exception of its downloader
                 raise ConfigurationError(
                     f"rembg has no weights of {self.MODEL} and could not download them; its README says where they go"
                 ) from error

@@ -1,4 +1,4 @@
-"""A neural model on this machine, described."""
+"""Description of the neural engine on this machine."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 
 
 class RembgSettings(VendorSettings):
-    """There is nothing to set."""
+    """No settings."""
 
     prefix = "rembg"
 

@@ -1,4 +1,4 @@
-"""remove.bg, API v1.0: multipart in, a ZIP of colours and alpha out: fewer bytes, and more pixels than its PNG."""
+"""remove.bg, API v1.0: multipart in, a ZIP of colours and alpha out, with fewer bytes and more pixels than its PNG."""
 
 from decimal import Decimal
 
@@ -37,8 +37,8 @@ RESPONSES = (
         "its page asks to back off and try again, as after 429; credits are for successes",
     ),
 )
-"""remove.bg's OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and remove.bg/api, read 2026-11: no 4xx is
-charged. What is not here: `core.responses.DEFAULT_RULES`."""
+"""Rules by remove.bg's OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and remove.bg/api, read 2026-11: no 4xx
+is charged. For others, `core.responses.DEFAULT_RULES` apply."""
 
 
 class RemoveBg:
@@ -63,7 +63,7 @@ class RemoveBg:
         if reply.shape is Shape.ZIP:
             try:
                 image = self._call(compose, reply.body)
-            except (UnusableAnswer, ItemError) as error:  # whatever its decoder died of, it was paid for
+            except (UnusableAnswer, ItemError) as error:  # it was paid for, whatever ended its decoder
                 raise self._api.unusable(reply, f"the ZIP is no cutout: {error}") from error
         charged = reply.credits_charged
         return CutReply(image, request.credits_expected if charged is None else charged, reply.request_id, reply.rate)

@@ -1,4 +1,4 @@
-"""remove.bg, described."""
+"""Description of remove.bg."""
 
 from collections.abc import Mapping
 from decimal import Decimal
