@@ -1,14 +1,16 @@
 """What a scan looks at, what it leaves alone, and what it makes of a listing that is wrong."""
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.records import Listed, Reason
 from bg_pipeline.core.rehash import Slice
-from bg_pipeline.errors import GuardStopped, SourceUnreadable
-from bg_pipeline.pipeline.detect import scan
+from bg_pipeline.errors import GuardStopped, SourceUnreadable, StoreError
+from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.graph import Graph, Synced
 from bg_pipeline_tests.pictures import product
@@ -217,3 +219,20 @@ def test_a_source_without_its_sentinel_stops_the_sync(graph: Graph) -> None:
         graph.sync()
 
     assert not any(e.absent for e in graph.items.entries())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_garbage_is_collected_after_a_detection(graph: Graph, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    seen: list[bool] = []
+
+    def up_to_date(_goal: object) -> int:
+        seen.append(gc.isenabled())
+        if fails:
+            raise StoreError("away")
+        return 0
+
+    monkeypatch.setattr(graph.deltas, "up_to_date", up_to_date)
+    with pytest.raises(StoreError) if fails else nullcontext():
+        detect(*graph.pipeline.parts)
+
+    assert (seen, gc.isenabled()) == ([False], True)
