@@ -6,24 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from bg_pipeline.core.recipe import Cut, Tool
-from bg_pipeline.settings.reader import Found
 from bg_pipeline.vendors.bgeraser.vendor import BgeraserSettings, Endpoint
 from bg_pipeline.vendors.registry import OURS, plugin
-from bg_pipeline.wiring.settings import Account, Settings, compose
+from bg_pipeline_tests.adapters.made_settings import BGERASER, PHOTOROOM, REMOVEBG, offer_of, settings_of
 from bg_pipeline_tests.graph import call_here
-
-REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
-BGERASER = {"BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "k"}
-PHOTOROOM = {"BG_PROVIDER": "photoroom", "PHOTOROOM_API_KEY": "k"}
-
-
-def settings_of(**names: str) -> Settings:
-    return compose(Found({name.lower(): value for name, value in names.items()}))
-
-
-def offer_of(vendor: str, **names: str) -> Account:
-    """An account there, whether or not it is bought from."""
-    return next(offer for offer in settings_of(**names).offers() if offer.name == vendor)
 
 
 def test_vendors_are_tried_in_the_order_in_which_they_are_named() -> None:

@@ -123,7 +123,7 @@ class Killed(BaseException):
 
 @contextmanager
 def dying_after(statements: int) -> Iterator[None]:
-    """Every change but the first so many kills whoever wants to make it."""
+    """Kill the process at any change after the first `statements`."""
     left = itertools.count(statements, -1)
 
     def before(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
@@ -181,7 +181,7 @@ def test_the_migrations_lead_to_the_tables_that_the_code_uses(url: str) -> None:
 
 
 def test_what_was_published_before_0003_is_still_as_published_and_nothing_is_taken_for_long_gone(url: str) -> None:
-    """Taken for changed, the whole catalogue would be rendered anew; taken for long gone, cutouts would go."""
+    """Taken for changed, the whole catalogue would be rendered again; taken for long gone, cutouts would go."""
     rows: list[dict[str, object]] = [
         {"key": b"changed", "content_hash": "2", "published_work_id": purchase_id("1", "cut"), "absent": False},
         {"key": b"gone", "content_hash": "1", "published_work_id": purchase_id("1", "cut"), "absent": True},

@@ -8,21 +8,9 @@ from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.purchasing.settings import PurchasingSettings
-from bg_pipeline.settings.reader import Found, read
-from bg_pipeline.wiring.settings import Account, Settings, compose, load_schedule, load_settings
-
-REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
-BGERASER = {"BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "k"}
-PHOTOROOM = {"BG_PROVIDER": "photoroom", "PHOTOROOM_API_KEY": "k"}
-
-
-def settings_of(**names: str) -> Settings:
-    return compose(Found({name.lower(): value for name, value in names.items()}))
-
-
-def offer_of(vendor: str, **names: str) -> Account:
-    """An account there, whether or not it is bought from."""
-    return next(offer for offer in settings_of(**names).offers() if offer.name == vendor)
+from bg_pipeline.settings.reader import read
+from bg_pipeline.wiring.settings import load_schedule, load_settings
+from bg_pipeline_tests.adapters.made_settings import BGERASER, REMOVEBG, settings_of
 
 
 def write(text: str) -> None:

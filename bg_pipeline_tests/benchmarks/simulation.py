@@ -5,6 +5,7 @@ import heapq
 import itertools
 import math
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ class Counts:
         return self.refused / max(1, self.good + self.refused)
 
 
-class Client:
+class Client(ABC):
     """Always has something to send; subclasses say when."""
 
     travel_s = (0.005, 0.05)
@@ -95,12 +96,13 @@ class Client:
         self.counts = Counts()
         self.random = random.Random(seed)
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Send the first requests."""
 
+    @abstractmethod
     def answered(self, token: str, retry: int, wait: float | None) -> None:
         """Wait: None for success, else what the service asked for."""
-        raise NotImplementedError
 
     def send(self, token: str, retry: int) -> None:
         self.world.after(self._travel_s(), lambda: self._arrive(token, retry))

@@ -28,7 +28,7 @@ LINES = [(f"{name} {number}", table, rule) for name, table in TABLES.items() for
 
 
 def case(rule: Rule) -> list[tuple[int, str, Shape]]:
-    """Every status, code and shape that a line names; where it names none, one that nobody knows."""
+    """Every status, code and shape that a line names; where it names none, one that is in no table."""
     statuses = rule.statuses if len(rule.statuses) < 50 else (200, 418, 599)
     return [
         (status, code, shape)
