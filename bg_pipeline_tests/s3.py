@@ -14,7 +14,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.stores.s3.location import Bucket
 
 NASTY_KEYS = [
     "plain.jpg",

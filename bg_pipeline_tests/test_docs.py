@@ -107,7 +107,9 @@ def test_every_link_leads_somewhere(document: str) -> None:
 def test_every_file_that_is_named_is_there(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for name in re.findall(r"`([\w/]+\.(?:py|md|toml))`", text):
-        assert any((place / name).exists() for place in (ROOT, ROOT / "bg_pipeline", ROOT / "bg_pipeline_tests")), name
+        assert any((folder / name).exists() for folder in (ROOT, ROOT / "bg_pipeline", ROOT / "bg_pipeline_tests")), (
+            name
+        )
 
 
 def test_the_drawn_error_tree_is_the_real_one() -> None:

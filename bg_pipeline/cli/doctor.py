@@ -112,9 +112,9 @@ def _first_key(settings: Settings, source: ImageSource) -> str:
     return f"{settings.catalogue.source_name} can be listed; it starts with {first.key}"
 
 
-def _writable(probe: Callable[[], None], place: str) -> str:
+def _writable(probe: Callable[[], None], location: str) -> str:
     probe()
-    return f"{place} can be written"
+    return f"{location} can be written"
 
 
 def _balance(pipeline: Pipeline, account: str) -> str:

@@ -60,7 +60,7 @@ def counted(gate: Gate, spent: Decimal) -> Decimal | None:
     return None if gate.balance is None else gate.balance - spent
 
 
-def decide(
+def authorize_purchase(
     price: Decimal, gate: Gate, spent: Spent, budget: Budget, rules: Rules, now: float
 ) -> tuple[Gate, BgPipelineError | None]:
     """

@@ -116,11 +116,11 @@ def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     if several:
         parts = [str(e[name]) for e in several for name in ("title", "message", "detail") if e.get(name)]
         return str(several[0].get("code") or ""), "; ".join(parts)
-    for place in (body.get("error"), body):
-        if isinstance(place, str):
-            return place, ""
-        if isinstance(place, dict):
-            code, message = place.get("code") or place.get("type"), place.get("message") or place.get("detail")
+    for part in (body.get("error"), body):
+        if isinstance(part, str):
+            return part, ""
+        if isinstance(part, dict):
+            code, message = part.get("code") or part.get("type"), part.get("message") or part.get("detail")
             if code or message:
                 return str(code or ""), str(message or "")
     return "", ""

@@ -172,12 +172,12 @@ def _photograph(
 
     numbers[family] += 1
     number = numbers[family]
-    place = list(STYLES).index(family)
+    position = list(STYLES).index(family)
     # Steps that share no factor with the number of colours use all of them before one repeats.
-    colour = list(COLOURS)[(number * 5 + place * 3) % len(COLOURS)]
+    colour = list(COLOURS)[(number * 5 + position * 3) % len(COLOURS)]
     styles = STYLES[family][1]
     style = styles[number % len(styles)]
-    suffix = _SUFFIXES[(number + place) % len(_SUFFIXES)]
+    suffix = _SUFFIXES[(number + position) % len(_SUFFIXES)]
     key = f"{shelf}/{family}-{colour}-{style}-{number:02d}{suffix}"
     _write(folder, truth, key, rng)
     return key

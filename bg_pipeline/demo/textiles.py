@@ -298,9 +298,9 @@ def sneaker(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> 
     return _on_floor(x, y, size * 0.48, size * 0.7)
 
 
-def _laces(scene: Scene, place: tuple[float, float, float, float], colour: Rgb) -> None:
+def _laces(scene: Scene, position: tuple[float, float, float, float], colour: Rgb) -> None:
     """Draw five laces over the tongue, each from its eyelet; `place` is the origin and the scale in x and in y."""
-    x, y, wide, size = place
+    x, y, wide, size = position
     for t in np.linspace(0, 1, 5):
         ex, ey = 0.348 + 0.190 * t - 0.5, 0.303 - 0.095 * t
         hole = np.asarray([(x + ex * wide, y - ey * size, 0), (x + (ex + 0.001) * wide, y - ey * size, 0)], np.float32)

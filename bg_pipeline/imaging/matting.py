@@ -245,10 +245,10 @@ def apply_edges(model: Floats, rows: Picture, first: int, height: int) -> Mask:
         height: rows of the full picture.
     """
     across, down = model.shape[1] / rows.shape[1], model.shape[0] / height
-    place = np.array([[across, 0, 0.5 * across - 0.5], [0, down, (first + 0.5) * down - 0.5]])
+    position = np.array([[across, 0, 0.5 * across - 0.5], [0, down, (first + 0.5) * down - 0.5]])
     size = (rows.shape[1], rows.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    spread = cv2.warpAffine(model, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    spread = cv2.warpAffine(model, position, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     alpha = np.einsum("ijk,ijk->ij", spread[..., :3], rows, dtype=np.float32) / 255 + spread[..., 3]
     # The filter leaves a haze on both sides of the edge; half of its range holds the edge itself.
     return np.asarray(np.clip((alpha - 0.25) / 0.5 * 255 + 0.5, 0, 255), np.uint8)

@@ -28,7 +28,7 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImage:
     """A picture ready to send: upright, sRGB, no metadata, within the size limits."""
 
     image: bytes
@@ -40,7 +40,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ValidatedAnswer:
     """An answer that is a cutout of the picture that was sent."""
 
     width_px: int
@@ -48,12 +48,12 @@ class Checked:
     suspicion: str
 
 
-def unseen(error: Exception) -> Checked:
+def unseen(error: Exception) -> ValidatedAnswer:
     """Return an answer that could not be checked: its picture may be good, and was paid for."""
-    return Checked(0, 0, f"the answer could not be looked at: {error}")
+    return ValidatedAnswer(0, 0, f"the answer could not be looked at: {error}")
 
 
-def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> Prepared:
+def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> PreparedImage:
     """
     Make the picture to send: no longer than `max_side_px` on any side, no more than `max_pixels` (0: no such limit).
 
@@ -71,7 +71,7 @@ def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> Prepared:
         image = white
     sent = io.BytesIO()
     image.save(sent, "JPEG", quality=_SENT_QUALITY, subsampling=0)
-    return Prepared(sent.getvalue(), "image/jpeg", image.width, image.height, is_cutout)
+    return PreparedImage(sent.getvalue(), "image/jpeg", image.width, image.height, is_cutout)
 
 
 def _fitting(size: tuple[int, int], max_side_px: int, max_pixels: int) -> tuple[int, int]:
@@ -107,7 +107,7 @@ def _is_cutout(alpha: Image.Image) -> bool:
     return see_through * 2 >= len(frame) and solid * 100 >= width * height
 
 
-def inspect(answer: bytes) -> Checked:
+def inspect(answer: bytes) -> ValidatedAnswer:
     """
     Decode an answer to its last byte.
 
@@ -117,13 +117,13 @@ def inspect(answer: bytes) -> Checked:
     alpha = _cutout(answer).getchannel("A")
     levels = [level for level, count in enumerate(alpha.histogram()) if count]
     if levels[-1] < 16:  # noise in the alpha does not count as a subject
-        return Checked(*alpha.size, suspicion="the cutout is empty: no subject was found")
+        return ValidatedAnswer(*alpha.size, suspicion="the cutout is empty: no subject was found")
     if levels[0] > 239:
-        return Checked(*alpha.size, suspicion="nothing was removed: the whole frame was kept")
-    return Checked(*alpha.size, suspicion="")
+        return ValidatedAnswer(*alpha.size, suspicion="nothing was removed: the whole frame was kept")
+    return ValidatedAnswer(*alpha.size, suspicion="")
 
 
-def check(answer: bytes, prepared: Prepared) -> Checked:
+def validate_answer(answer: bytes, prepared: PreparedImage) -> ValidatedAnswer:
     """
     Run `inspect`, and compare the answer with the picture that was sent.
 
@@ -291,7 +291,7 @@ def _same_shape(large: tuple[int, int], small: tuple[int, int]) -> bool:
     return abs(large[0] * small[1] / large[1] - small[0]) <= 2
 
 
-def _is_smaller_copy(checked: Checked, prepared: Prepared) -> bool:
+def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:
     """Return True if it is the result of a cheaper size, and not an unusable picture."""
     across, down = checked.width_px / prepared.width_px, checked.height_px / prepared.height_px
     return across < 1 and abs(across - down) < 0.02 and min(checked.width_px, checked.height_px) >= 32

@@ -98,8 +98,8 @@ def _picture(picture: Image.Image, cell_px: int) -> Image.Image:
     small = picture.convert("RGBA" if clear else "RGB")
     small.thumbnail((cell_px, cell_px), Image.Resampling.LANCZOS)
     cell = _squares(cell_px).copy() if clear else Image.new("RGB", (cell_px, cell_px), _WELL)
-    place = (cell_px - small.width) // 2, (cell_px - small.height) // 2
-    cell.paste(small, place, small if clear else None)
+    position = (cell_px - small.width) // 2, (cell_px - small.height) // 2
+    cell.paste(small, position, small if clear else None)
     return cell
 
 

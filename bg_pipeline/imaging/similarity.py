@@ -5,7 +5,7 @@ import io
 from PIL import Image, ImageChops, ImageStat
 
 from bg_pipeline.errors import UnusableAnswer
-from bg_pipeline.imaging.pictures import Checked, inspect, prepare
+from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, prepare
 
 _UNLIKE = 6
 """Mean difference per channel under the opaque part, of 255. Right cutouts stay below 4.5, shrunk or as JPEG too;
@@ -15,7 +15,7 @@ than for an answer to a request: only a name connects this file with the picture
 _SIZE = (64, 64)
 
 
-def check_similarity(candidate: bytes, source: bytes) -> Checked:
+def check_similarity(candidate: bytes, source: bytes) -> ValidatedAnswer:
     """
     Compare a whole file with a picture: same frame, perhaps smaller, and the same colours where it is opaque.
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from bg_pipeline.core.credits import Rules, Spent, day_began, decide
+from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
 from bg_pipeline.errors import BeingBought, ClaimLost
@@ -51,7 +51,7 @@ class SqlLedger:
             _refuse_twins(conn, request)
             gate = read_gate(conn, account)
             spent = self._spent_so_far(conn, request, gate, rules)
-            moved, refusal = decide(price, gate, spent, request.claim.ask.budget, rules, now)
+            moved, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
             if moved != gate:
                 write_gate(conn, moved)
             if refusal is None:

@@ -45,10 +45,10 @@ class SqlWorkQueue(OfCatalogue):
 
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
         c = items.c
-        place = func.row_number().over(partition_by=c.collection, order_by=c.key).label("place")
-        found = select(c.key, place).where(self._waiting(selection), is_free(self._now())).subquery()
+        position = func.row_number().over(partition_by=c.collection, order_by=c.key).label("position")
+        found = select(c.key, position).where(self._waiting(selection), is_free(self._now())).subquery()
         with self._db.read() as conn:
-            return list(conn.scalars(select(found.c.key).where(found.c.place <= each).order_by(found.c.key)))
+            return list(conn.scalars(select(found.c.key).where(found.c.position <= each).order_by(found.c.key)))
 
     def claim_pending(
         self,
@@ -198,7 +198,7 @@ def _in_order(
 ) -> Iterator[Row[Any, Any, Any, Any]]:
     """Yield the candidates behind `after`, by collection and key."""
     c = items.c
-    place = tuple_(c.collection, c.key)
+    position = tuple_(c.collection, c.key)
     # One collection at a time: both databases would read and sort several completely before the first row.
     names = [None] if collections is None else sorted(collections, key=key_bytes)
     for name in names:
@@ -212,7 +212,9 @@ def _in_order(
             query = query.where(c.collection == name)
         while True:
             behind = (
-                query if after is None else query.where(place > tuple_(*after, types=[c.collection.type, c.key.type]))
+                query
+                if after is None
+                else query.where(position > tuple_(*after, types=[c.collection.type, c.key.type]))
             )
             rows = conn.execute(behind).all()
             yield from rows

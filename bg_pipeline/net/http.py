@@ -164,10 +164,10 @@ class Api:
         if reply.status != 200:
             self._raise_for(reply)
         for path in paths:
-            place: Any = reply.json
+            value: Any = reply.json
             for name in path:
-                place = place.get(name) if isinstance(place, dict) else None
-            balance = number(place, _MAX_BALANCE)
+                value = value.get(name) if isinstance(value, dict) else None
+            balance = number(value, _MAX_BALANCE)
             if balance is not None:
                 return balance
         raise self._error(TransientError(f"{unread}: the answer holds no number of credits"), reply)

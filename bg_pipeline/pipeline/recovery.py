@@ -8,7 +8,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
 from bg_pipeline.errors import ItemError, UnusableAnswer
-from bg_pipeline.imaging.pictures import Checked, inspect, unseen
+from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
 from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
 
 HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry` buys it again"
@@ -66,7 +66,7 @@ def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
     return True
 
 
-def _inspected(run: Run, data: bytes) -> Checked:
+def _inspected(run: Run, data: bytes) -> ValidatedAnswer:
     try:
         return run.call(inspect, data)
     except ItemError as error:

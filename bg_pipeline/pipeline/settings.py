@@ -7,10 +7,10 @@ from pydantic import Field, field_validator
 
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.settings.part import Part
-from bg_pipeline.stores.places import CataloguePlaces
+from bg_pipeline.stores.locations import CatalogueLocations
 
 
-class CatalogueSettings(CataloguePlaces):
+class CatalogueSettings(CatalogueLocations):
     """One catalogue: the places of its pictures and cutouts, its accounts, and its nightly work."""
 
     gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")

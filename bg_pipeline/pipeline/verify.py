@@ -102,8 +102,8 @@ def sample(catalogue: Catalogue, count: int) -> dict[str, str]:
     for seen, (_, key) in enumerate(catalogue.deltas.published_names()):
         if seen < count:
             drawn.append(key)
-        elif (place := random.randrange(seen + 1)) < count:  # noqa: S311  not a secret
-            drawn[place] = key
+        elif (position := random.randrange(seen + 1)) < count:  # noqa: S311  not a secret
+            drawn[position] = key
     entries = filter(None, map(catalogue.items.entry, drawn))
     wrong = {entry: problem for entry in entries if (problem := _problem(catalogue.outputs, *_output(entry)))}
     return {

@@ -110,7 +110,7 @@ class Ledger(Protocol):
 
     def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
         """
-        Decide by `core.credits.decide` if this may be bought, and record that a POST is about to be sent,
+        Decide by `core.credits.authorize_purchase` if this may be bought, and record that a POST is about to be sent,
         in one step. Durable when this returns. A gate that the decision closes is closed for all processes.
 
         Raises:

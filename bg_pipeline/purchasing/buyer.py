@@ -24,7 +24,7 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import Prepared, as_master, inspect, prepare
+from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prepare
 from bg_pipeline.ports.context import Accounts, Policy, Run
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.purchasing.gate import read_balance, report_answer
@@ -143,7 +143,7 @@ class Buyer:
         self._accounts.purchases.keep(master, None, Decimal(0))
         return Obtained(cut.digest, master, image, bool(cut.tools))
 
-    def _bought(self, entry: Entry, account: str, cut: Cut, prepared: Prepared, claim: Claim) -> Obtained:
+    def _bought(self, entry: Entry, account: str, cut: Cut, prepared: PreparedImage, claim: Claim) -> Obtained:
         """Buy each stage as a purchase of its own, so that its result is not bought again for the next stage."""
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:

@@ -1,8 +1,8 @@
 """
-The wrappers of every vendor's client: `Retrying(Kept(Limited(Metered(client))))`.
+The wrappers of every vendor's client: `RetryingRemover(StoringRemover(RateLimitedRemover(LedgerRemover(client))))`.
 
-Retrying is outermost: a waiting request holds no slot, and every try is a separate attempt in the ledger. No other
-layer retries, because a retry may be a purchase. Metered is inside the limit: a request that waits for a slot is not
+The retries are outermost: a waiting request holds no slot, and every try is a separate attempt in the ledger. No other
+layer retries, because a retry may be a purchase. The ledger is inside the limit: a request that waits for a slot is not
 sent, so it is not yet an attempt, and a gate that closes meanwhile stops it.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.vendor import Vendor
-from bg_pipeline.imaging.pictures import Checked, Prepared, check, inspect
+from bg_pipeline.imaging.pictures import PreparedImage, ValidatedAnswer, inspect, validate_answer
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.running import Call, Now
 from bg_pipeline.ports.stores import BlobStore
-from bg_pipeline.purchasing.ledger import Kept, Metered, Report
-from bg_pipeline.purchasing.limiter import Limited, Limiter
-from bg_pipeline.purchasing.retry import Retrying
+from bg_pipeline.purchasing.ledger import LedgerRemover, Report, StoringRemover
+from bg_pipeline.purchasing.limiter import Limiter, RateLimitedRemover
+from bg_pipeline.purchasing.retry import RetryingRemover
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ def purchasing(
         time: see `Time`.
     """
 
-    def checked(reply: CutReply, request: CutRequest) -> Checked:
-        sent = Prepared(request.image, request.media_type, request.width_px, request.height_px)
-        return call(inspect, reply.image) if request.tool else call(check, reply.image, sent)
+    def checked(reply: CutReply, request: CutRequest) -> ValidatedAnswer:
+        sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
+        return call(inspect, reply.image) if request.tool else call(validate_answer, reply.image, sent)
 
-    metered = Metered(client, account, ledger, rules, report)
-    limited = Limited(metered, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
-    kept = Kept(limited, ledger, purchases, masters, checked, report)
-    return Retrying(kept, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)
+    metered = LedgerRemover(client, account, ledger, rules, report)
+    limited = RateLimitedRemover(metered, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
+    kept = StoringRemover(limited, ledger, purchases, masters, checked, report)
+    return RetryingRemover(kept, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)

@@ -19,21 +19,21 @@ from bg_pipeline.errors import (
     StoreError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import Checked, unseen
+from bg_pipeline.imaging.pictures import ValidatedAnswer, unseen
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Ledger, Purchases, Remover
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.wrapper import Wrapper
 
 _LOG = logging.getLogger(__name__)
 
-Check = Callable[[CutReply, CutRequest], Checked]
+Check = Callable[[CutReply, CutRequest], ValidatedAnswer]
 """Check of an answer against its request; raises UnusableAnswer."""
 
 Report = Callable[[BgPipelineError | None], None]
 """Receiver of news for the gate: the error if the service refused or betrayed the account, None if it served."""
 
 
-class Metered(Wrapper):
+class LedgerRemover(Wrapper):
     """
     Records an attempt before it is sent, and closes it if it brought nothing.
 
@@ -66,7 +66,7 @@ class Metered(Wrapper):
             raise
 
 
-class Kept(Wrapper):
+class StoringRemover(Wrapper):
     """
     Checks an answer, stores it, and only then records the charge.
 
@@ -131,7 +131,7 @@ class Kept(Wrapper):
         except StoreError as error:
             raise PaidResultLost(f"a paid result could not be stored: {error}") from error
 
-    def _checked(self, reply: CutReply, request: CutRequest) -> Checked:
+    def _checked(self, reply: CutReply, request: CutRequest) -> ValidatedAnswer:
         try:
             return self._check(reply, request)
         except ItemError as error:

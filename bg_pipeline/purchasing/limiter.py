@@ -139,7 +139,7 @@ class Limiter:
         return wait_s
 
 
-class Limited(Wrapper):
+class RateLimitedRemover(Wrapper):
     """Sends a request when the account's limits allow it, and updates the limits from the answer."""
 
     def __init__(self, inner: Remover, limiter: Limiter) -> None:

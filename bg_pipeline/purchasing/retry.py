@@ -11,7 +11,7 @@ from bg_pipeline.ports.running import Now
 from bg_pipeline.purchasing.wrapper import Wrapper
 
 
-class Retrying(Wrapper):
+class RetryingRemover(Wrapper):
     """
     Retries requests that failed without a charge, for all workers of a process together.
 

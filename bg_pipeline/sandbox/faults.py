@@ -174,16 +174,16 @@ class FaultPlan:
             return fault
 
     def _scripted(self, vendor: Vendor) -> Fault | None:
-        for place, fault in enumerate(self._script):
+        for number, fault in enumerate(self._script):
             if fault.vendor not in {None, vendor}:
                 continue
             if fault.after:
-                self._script[place] = fault.model_copy(update={"after": fault.after - 1})
+                self._script[number] = fault.model_copy(update={"after": fault.after - 1})
                 return None
             if fault.times > 1:
-                self._script[place] = fault.model_copy(update={"times": fault.times - 1})
+                self._script[number] = fault.model_copy(update={"times": fault.times - 1})
             else:
-                del self._script[place]
+                del self._script[number]
             return fault
         return None
 

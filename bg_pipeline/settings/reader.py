@@ -26,7 +26,7 @@ P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RawSettings:
     """All settings, as they were written."""
 
     short: Mapping[str, object] = field(default_factory=dict, repr=False)
@@ -94,7 +94,7 @@ class Found:
         }
 
 
-def read(folder: Path | None = None) -> Found:
+def read(folder: Path | None = None) -> RawSettings:
     """
     Read the settings of a process in this folder; the current one if none is named.
 
@@ -114,7 +114,7 @@ def read(folder: Path | None = None) -> Found:
             tables[name] = value
     for variables in (dotenv_values(folder / ".env"), os.environ):
         short.update({name.lower(): value for name, value in variables.items() if value})
-    return Found(short, tables)
+    return RawSettings(short, tables)
 
 
 def _toml(file: Path) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str
     Args:
         where: the field, and the path inside it; empty for several fields together.
         message: pydantic's, or a validator's, with fields in braces.
-        shown: see `Found.shown`.
+        shown: see `RawSettings.shown`.
     """
     plain = message.removeprefix("Value error, ")
     for name, as_written in shown.items():

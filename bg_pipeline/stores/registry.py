@@ -28,14 +28,14 @@ class Installed:
     """Reason why it cannot be used; empty if it can."""
 
 
-def kind_of(place: str) -> StoreKind | None:
+def kind_of(location: str) -> StoreKind | None:
     """
     Return the kind of store for a place; None if there is none.
 
     Raises:
         ConfigurationError: the package that brings it cannot be loaded.
     """
-    scheme = scheme_of(place)
+    scheme = scheme_of(location)
     for kind in BUILT_IN:
         if scheme in kind.schemes:
             return kind
@@ -45,9 +45,9 @@ def kind_of(place: str) -> StoreKind | None:
     return SQL if has_dialect(scheme) else None
 
 
-def scheme_of(place: str) -> str:
+def scheme_of(location: str) -> str:
     """Return `file` for a path, and for a URL its scheme without a driver: `postgresql` for `postgresql+psycopg://…`."""
-    scheme, colon, _ = place.partition("://")
+    scheme, colon, _ = location.partition("://")
     return scheme.partition("+")[0] if colon else "file"
 
 

@@ -39,8 +39,8 @@ from bg_pipeline.ports.running import Now, Progress, Silent
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
-from bg_pipeline.settings.reader import Found
-from bg_pipeline.stores.places import open_blobs
+from bg_pipeline.settings.reader import RawSettings
+from bg_pipeline.stores.locations import open_blobs
 from bg_pipeline.wiring.settings import Settings
 
 
@@ -145,4 +145,4 @@ def _policy(settings: Settings) -> Policy:
 
 def folder_of(folder: Path) -> BlobStore:
     """Return a folder as a store, independent of the settings."""
-    return open_blobs(str(folder), Found())
+    return open_blobs(str(folder), RawSettings())

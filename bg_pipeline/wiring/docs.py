@@ -18,7 +18,7 @@ from bg_pipeline.imaging.settings import RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.part import Part
-from bg_pipeline.stores.places import MastersPlace
+from bg_pipeline.stores.locations import MastersLocation
 from bg_pipeline.stores.registry import BUILT_IN
 from bg_pipeline.vendors.plugin import VendorSettings
 from bg_pipeline.vendors.registry import OURS, plugin
@@ -102,7 +102,7 @@ def settings() -> str:
         *_table([RenditionSettings]),
         "## For all of them\n",
         "These are variables alone; no table has them.\n",
-        *_table([MastersPlace, PurchasingSettings, *stores, ScheduleSettings, AlertSettings]),
+        *_table([MastersLocation, PurchasingSettings, *stores, ScheduleSettings, AlertSettings]),
         _S3,
     ]
     return "\n".join(sections)

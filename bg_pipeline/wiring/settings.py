@@ -13,8 +13,8 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
-from bg_pipeline.settings.reader import Found, read, sentence
-from bg_pipeline.stores.places import MastersPlace, require_separate
+from bg_pipeline.settings.reader import RawSettings, read, sentence
+from bg_pipeline.stores.locations import MastersLocation, require_separate
 from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 from bg_pipeline.vendors.registry import OURS, installed, plugin, usable
 
@@ -52,11 +52,11 @@ class Settings:
     rendition: RenditionSettings
     accounts: tuple[Account, ...]
     """In the order in which they are tried."""
-    masters: MastersPlace
+    masters: MastersLocation
     purchasing: PurchasingSettings
     schedule: ScheduleSettings
     alerts: AlertSettings
-    found: Found = field(repr=False)
+    found: RawSettings = field(repr=False)
     """What else is set: for stores, and for vendors that nothing is bought from."""
 
     @property
@@ -96,7 +96,7 @@ def load_schedule() -> ScheduleSettings:
     return read().part(ScheduleSettings)
 
 
-def compose(found: Found) -> Settings:
+def compose(found: RawSettings) -> Settings:
     """
     Combine the parts.
 
@@ -105,7 +105,7 @@ def compose(found: Found) -> Settings:
     """
     name = found.only("catalogue", CATALOGUE)
     catalogue = found.part(CatalogueSettings, "catalogue", name)
-    masters, purchasing = found.part(MastersPlace), found.part(PurchasingSettings)
+    masters, purchasing = found.part(MastersLocation), found.part(PurchasingSettings)
     require_separate(catalogue, masters)
     accounts = _Accounts(found, purchasing.max_pixels_sent)
     return Settings(
@@ -130,7 +130,7 @@ class _Accounts:
         side_px: longest side to buy, px.
     """
 
-    def __init__(self, found: Found, side_px: int) -> None:
+    def __init__(self, found: RawSettings, side_px: int) -> None:
         tables = found.tables.get("account", {})
         self._vendor_of = {name: str(table.get("vendor", name)) for name, table in tables.items()}
         others = {name: {k: v for k, v in table.items() if k != "vendor"} for name, table in tables.items()}

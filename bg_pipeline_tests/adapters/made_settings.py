@@ -1,6 +1,6 @@
 """Settings as variables of the environment make them."""
 
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.wiring.settings import Account, Settings, compose
 
 REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
@@ -9,7 +9,7 @@ PHOTOROOM = {"BG_PROVIDER": "photoroom", "PHOTOROOM_API_KEY": "k"}
 
 
 def settings_of(**names: str) -> Settings:
-    return compose(Found({name.lower(): value for name, value in names.items()}))
+    return compose(RawSettings({name.lower(): value for name, value in names.items()}))
 
 
 def offer_of(vendor: str, **names: str) -> Account:

@@ -22,7 +22,7 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.pipeline.alerting.notify import deliver
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.wiring.settings import compose, load_settings
 from bg_pipeline_tests.fakes import FakeClock
 
@@ -332,4 +332,4 @@ def test_a_wrong_url_is_named_by_its_place_and_not_quoted(
 
 
 def test_the_urls_are_not_in_the_settings_as_they_are_shown() -> None:
-    assert CANARY not in repr(compose(Found({"bg_alert_urls": f"json://h/{CANARY}"})))
+    assert CANARY not in repr(compose(RawSettings({"bg_alert_urls": f"json://h/{CANARY}"})))

@@ -24,8 +24,8 @@ every_client = pytest.mark.parametrize("name", CLIENTS)
 def test_the_key_never_follows_a_redirect(vendor: Vendor, elsewhere: Vendor, name: str, status: int) -> None:
     """requests drops `Authorization` on the way to another host, and forwards `X-Api-Key`."""
     make, path, account = CLIENTS[name]
-    for place in (path, account):
-        vendor.say(place, status, headers={"Location": f"{elsewhere.base_url}/steal?signature=canary"})
+    for location in (path, account):
+        vendor.say(location, status, headers={"Location": f"{elsewhere.base_url}/steal?signature=canary"})
     elsewhere.say("/steal?signature=canary")
 
     with pytest.raises(AccountError) as caught:
@@ -68,8 +68,8 @@ FORMS = (
 def test_a_key_that_the_service_quotes_is_not_passed_on(vendor: Vendor, name: str, status: int) -> None:
     make, path, account = CLIENTS[name]
     body = json.dumps({"error": {"code": KEY, "message": f"no: {' '.join(FORMS)}"}}).encode()
-    for place in (path, account):
-        vendor.say(place, status, body, {"X-Request-Id": KEY, "Location": f"https://{KEY}@example.com/"})
+    for location in (path, account):
+        vendor.say(location, status, body, {"X-Request-Id": KEY, "Location": f"https://{KEY}@example.com/"})
     for call in (lambda: make(vendor.base_url).cut(request()), make(vendor.base_url).balance):
         with pytest.raises(BgPipelineError) as caught:
             call()
@@ -191,7 +191,7 @@ def test_a_service_that_is_not_there_was_sent_nothing(name: str) -> None:
 
 @every_client
 def test_a_request_is_sent_once(vendor: Vendor, name: str) -> None:
-    """No other layer but `Retrying` tries again: a second POST may be a second charge."""
+    """No other layer but `RetryingRemover` tries again: a second POST may be a second charge."""
     make, path, _ = CLIENTS[name]
     vendor.say(path, 503, headers={"Retry-After": "0"})
 

@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 
 from bg_pipeline.errors import SourceUnreadable, StoreError
 from bg_pipeline.stores.s3.blobs import S3Store
-from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.stores.s3.source import S3Source
 from bg_pipeline_tests.s3 import S3Server
 

@@ -11,7 +11,7 @@ import pytest
 from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.stores.s3.blobs import S3Store
 from bg_pipeline.stores.s3.buckets import parse_page
-from bg_pipeline.stores.s3.place import Bucket, bucket_of
+from bg_pipeline.stores.s3.location import Bucket, bucket_of
 from bg_pipeline.stores.s3.source import S3Source
 from bg_pipeline_tests.s3 import S3Server, ScriptedS3, answer_instead, error_body, page
 
@@ -114,9 +114,9 @@ def test_a_prefix_is_a_folder_and_no_beginning_of_a_name(s3: S3Server) -> None:
     for key in ("img/a.jpg", "img-old/b.jpg", "img"):
         s3.put(bucket, key, b"1")
 
-    place = bucket_of(f"s3://{bucket.name}/img")
-    assert place is not None
-    assert [listed.key for listed in S3Source(place, s3.endpoint).list()] == ["a.jpg"]
+    location = bucket_of(f"s3://{bucket.name}/img")
+    assert location is not None
+    assert [listed.key for listed in S3Source(location, s3.endpoint).list()] == ["a.jpg"]
 
 
 def test_a_versioned_bucket_shows_its_newest_versions(s3: S3Server) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.settings.reader import Found, read
-from bg_pipeline.stores.places import CataloguePlaces, MastersPlace, require_separate
+from bg_pipeline.settings.reader import RawSettings, read
+from bg_pipeline.stores.locations import CatalogueLocations, MastersLocation, require_separate
 from bg_pipeline.stores.registry import SQL, Installed, installed
 from bg_pipeline_tests.plugin import plugin, plugin_site  # noqa: F401  fixtures
 
@@ -17,13 +17,13 @@ QUERY = "SELECT key, image FROM items"
 Bring = Callable[..., None]
 
 
-def catalogue(source: str = "./images", output: str = "./cutouts", query: str = "") -> CataloguePlaces:
+def catalogue(source: str = "./images", output: str = "./cutouts", query: str = "") -> CatalogueLocations:
     set_here = {"bg_source": source, "bg_output": output, "bg_source_query": query}
-    return Found({name: value for name, value in set_here.items() if value}).part(CataloguePlaces)
+    return RawSettings({name: value for name, value in set_here.items() if value}).part(CatalogueLocations)
 
 
-def masters(place: str = ".bg_pipeline/masters") -> MastersPlace:
-    return Found({"bg_masters": place}).part(MastersPlace)
+def masters(location: str = ".bg_pipeline/masters") -> MastersLocation:
+    return RawSettings({"bg_masters": location}).part(MastersLocation)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
 
 
 @pytest.mark.parametrize(
-    ("place", "query", "kind"),
+    ("location", "query", "kind"),
     [
         ("./images", "", "FolderSource"),
         ("file:///srv/images", "", "FolderSource"),
@@ -51,35 +51,35 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
         ("postgresql+psycopg://me@host/shop", QUERY, "SqlSource"),
     ],
 )
-def test_a_source_is_chosen_by_how_its_place_is_written(place: str, query: str, kind: str) -> None:
-    assert type(catalogue(place, query=query).open_source(Found())).__name__ == kind
+def test_a_source_is_chosen_by_how_its_place_is_written(location: str, query: str, kind: str) -> None:
+    assert type(catalogue(location, query=query).open_source(RawSettings())).__name__ == kind
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"), [("./cut", "FolderStore"), ("file:///srv/cut", "FolderStore"), ("s3://shop/cut", "S3Store")]
+    ("location", "kind"), [("./cut", "FolderStore"), ("file:///srv/cut", "FolderStore"), ("s3://shop/cut", "S3Store")]
 )
-def test_a_store_is_chosen_by_how_its_place_is_written(place: str, kind: str) -> None:
-    assert type(catalogue(output=place).open_output(Found())).__name__ == kind
-    assert type(masters(place).open_masters(Found())).__name__ == kind
+def test_a_store_is_chosen_by_how_its_place_is_written(location: str, kind: str) -> None:
+    assert type(catalogue(output=location).open_output(RawSettings())).__name__ == kind
+    assert type(masters(location).open_masters(RawSettings())).__name__ == kind
 
 
 def test_masters_in_a_bucket_are_written_once() -> None:
-    assert masters("s3://shop").open_masters(Found())._write_once  # type: ignore[attr-defined]
-    assert not catalogue(output="s3://shop").open_output(Found())._write_once  # type: ignore[attr-defined]
+    assert masters("s3://shop").open_masters(RawSettings())._write_once  # type: ignore[attr-defined]
+    assert not catalogue(output="s3://shop").open_output(RawSettings())._write_once  # type: ignore[attr-defined]
 
 
 def test_what_a_catalogue_s_table_sets_for_its_folder_is_used() -> None:
-    found = Found(tables={"catalogue": {"shop": {"follow_links": True, "stable_s": 5}}})
-    source = found.part(CataloguePlaces, "catalogue", "shop").open_source(found)
+    found = RawSettings(tables={"catalogue": {"shop": {"follow_links": True, "stable_s": 5}}})
+    source = found.part(CatalogueLocations, "catalogue", "shop").open_source(found)
 
     assert (source._follow_links, source._stable_s) == (True, 5.0)  # type: ignore[attr-defined]
 
 
 def test_a_file_url_names_a_folder_with_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "a #1?"
-    place = f"file://{tmp_path}/a%20%231%3F"
-    catalogue(output=place).open_output(Found()).write("a.png", b"1")
-    masters(place).open_masters(Found()).write("ab/abc", b"1")
+    location = f"file://{tmp_path}/a%20%231%3F"
+    catalogue(output=location).open_output(RawSettings()).write("a.png", b"1")
+    masters(location).open_masters(RawSettings()).write("ab/abc", b"1")
 
     assert (folder / "a.png").read_bytes() == b"1"
     assert [(folder / name).stat().st_mode & 0o077 for name in ("a.png", "ab/abc")] == [0o044, 0]
@@ -144,18 +144,18 @@ def test_places_of_every_kind_go_together(source: str, output: str, paid: str) -
 
 
 def test_a_database_is_shown_without_its_password() -> None:
-    places = catalogue("postgresql+psycopg://me:canary-1@host/shop?password=canary-2", query=QUERY)
+    locations = catalogue("postgresql+psycopg://me:canary-1@host/shop?password=canary-2", query=QUERY)
 
-    assert places.source_name == "postgresql+psycopg://me:***@host/shop"
-    assert "canary" not in repr(places)
+    assert locations.source_name == "postgresql+psycopg://me:***@host/shop"
+    assert "canary" not in repr(locations)
 
 
 def test_neither_boto3_nor_a_driver_is_loaded_for_folders_or_to_judge_a_place() -> None:
     """Each would take half a second of every start."""
     code = (
-        "import sys; from bg_pipeline.stores.places import CataloguePlaces as Places;"
-        "from bg_pipeline.settings.reader import Found;"
-        "Places().open_source(Found()); Places().open_output(Found()); Places(output='s3://shop/cut');"
+        "import sys; from bg_pipeline.stores.locations import CatalogueLocations as Locations;"
+        "from bg_pipeline.settings.reader import RawSettings;"
+        "Locations().open_source(RawSettings()); Locations().open_output(RawSettings()); Locations(output='s3://shop/cut');"
         "print(sorted({'boto3', 'botocore', 'requests', 'psycopg'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -169,9 +169,9 @@ def test_a_store_of_another_package_is_source_output_and_masters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SHELF_WAIT_S", "7")
-    places, paid = catalogue(f"shelf://{tmp_path}/a", f"shelf://{tmp_path}/b"), masters(f"shelf://{tmp_path}/c")
-    require_separate(places, paid)
-    opened = [places.open_source(read()).shelf, places.open_output(read()), paid.open_masters(read())]  # type: ignore[attr-defined]
+    locations, paid = catalogue(f"shelf://{tmp_path}/a", f"shelf://{tmp_path}/b"), masters(f"shelf://{tmp_path}/c")
+    require_separate(locations, paid)
+    opened = [locations.open_source(read()).shelf, locations.open_output(read()), paid.open_masters(read())]  # type: ignore[attr-defined]
 
     assert [(shelf.file.name, shelf._wait_s) for shelf in opened] == [("a", 7.0), ("b", 7.0), ("c", 7.0)]
     with pytest.raises(ConfigurationError, match="BG_OUTPUT and BG_SOURCE"):
@@ -227,7 +227,7 @@ def test_a_scheme_that_two_packages_bring_is_refused(bring: Bring) -> None:
 def test_what_is_built_in_cannot_be_replaced(bring: Bring) -> None:
     bring("hijack", s3="no_such_module:KIND")
 
-    assert type(catalogue("s3://shop").open_source(Found())).__name__ == "S3Source"
+    assert type(catalogue("s3://shop").open_source(RawSettings())).__name__ == "S3Source"
     assert "hijack 2.0 is never used" in list(installed())[-1].problem
 
 
@@ -237,4 +237,4 @@ def test_a_database_whose_dialect_another_package_brings_is_a_source(bring: Brin
     )
     bring("shopdb", "sqlalchemy.dialects", shopdb="shopdb:Shop")
 
-    assert type(catalogue("shopdb:///shop.db", query=QUERY).open_source(Found())).__name__ == "SqlSource"
+    assert type(catalogue("shopdb:///shop.db", query=QUERY).open_source(RawSettings())).__name__ == "SqlSource"

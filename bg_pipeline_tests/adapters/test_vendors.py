@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from bg_pipeline.cli.main import main
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.vendors import registry
 from bg_pipeline.vendors.registry import OURS, installed, usable
 from bg_pipeline.wiring.settings import compose
@@ -46,8 +46,8 @@ def test_a_vendor_that_cannot_be_loaded_names_its_package_and_stops_nothing_else
     bring("broken-vendor", acme=where)
 
     with pytest.raises(ConfigurationError, match=f"acme of the package broken-vendor 2.0 cannot be loaded: .*{said}"):
-        compose(Found({"bg_provider": "acme"}))
-    assert {offer.name for offer in compose(Found()).offers()} == set(OURS)
+        compose(RawSettings({"bg_provider": "acme"}))
+    assert {offer.name for offer in compose(RawSettings()).offers()} == set(OURS)
 
 
 def test_a_name_that_two_packages_bring_is_refused(bring: Bring) -> None:
@@ -55,13 +55,13 @@ def test_a_name_that_two_packages_bring_is_refused(bring: Bring) -> None:
     bring("two", acme="bg_pipeline.vendors.local.vendor:PLUGIN")
 
     with pytest.raises(ConfigurationError, match=r"(one|two) 2.0 is also brought by (one|two) 2.0: uninstall"):
-        compose(Found({"bg_provider": "acme"}))
+        compose(RawSettings({"bg_provider": "acme"}))
 
 
 def test_what_is_built_in_cannot_be_replaced(bring: Bring) -> None:
     bring("hijack", local="no_such_module:PLUGIN")
 
-    assert [account.vendor.title for account in compose(Found({"bg_provider": "local"})).accounts] == ["local"]
+    assert [account.vendor.title for account in compose(RawSettings({"bg_provider": "local"})).accounts] == ["local"]
     with pytest.raises(ConfigurationError, match=r"hijack 2.0 is never used: local is built in"):
         installed()[-1].load()
     assert [each.vendor.name for each in usable()] == list(OURS)

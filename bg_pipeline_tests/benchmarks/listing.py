@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from bg_pipeline.core.records import Observation
-from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.radosgw import radosgw

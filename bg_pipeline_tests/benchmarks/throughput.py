@@ -19,7 +19,7 @@ from bg_pipeline.pipeline.night import SyncResult, sync
 from bg_pipeline.ports.context import RunName
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Limits, SandboxState
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import Settings, compose
 from bg_pipeline_tests.benchmarks.tables import show, verdict
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> bool:
     with tempfile.TemporaryDirectory() as folder, running_sandbox(state, cut_left_half) as sandbox:
         home = Path(folder)
         settings = compose(
-            Found(
+            RawSettings(
                 {
                     "bg_source": str(home / "images"),
                     "bg_output": str(home / "cutouts"),

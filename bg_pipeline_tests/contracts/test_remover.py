@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.imaging.pictures import check, prepare
+from bg_pipeline.imaging.pictures import prepare, validate_answer
 from bg_pipeline.ports.purchasing import CutRequest, Remover
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Plan, SandboxState
@@ -73,7 +73,7 @@ def test_the_reply_is_a_cutout_of_what_was_sent(remover: tuple[Remover, CutReque
     client, request = remover
     reply = client.cut(request)
 
-    assert check(reply.image, PRODUCT).suspicion == ""
+    assert validate_answer(reply.image, PRODUCT).suspicion == ""
     assert reply.credits_charged == request.credits_expected
 
 

@@ -142,10 +142,10 @@ def _sql(url: str) -> Catalogue:
     )
 
 
-def _of_another_package(place: str) -> Catalogue:
-    kind = kind_of(place)
+def _of_another_package(location: str) -> Catalogue:
+    kind = kind_of(location)
     assert kind is not None
-    source = kind.open_source(place, kind.settings())
+    source = kind.open_source(location, kind.settings())
     shelf = source.shelf
     return Catalogue(
         source,

@@ -26,9 +26,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
         return FolderStore(tmp_path / "cutouts")
     if request.param == "plugin":
         request.getfixturevalue("plugin")
-        place = f"shelf://{tmp_path}/shelf.db"
-        kind = kind_of(place)
-        return kind.open_blobs(place, kind.settings(), False)
+        location = f"shelf://{tmp_path}/shelf.db"
+        kind = kind_of(location)
+        return kind.open_blobs(location, kind.settings(), False)
     name, _, masters = request.param.partition("-")
     server = request.getfixturevalue(name)
     return S3Store(server.new_bucket("cutouts 1/"), server.endpoint, write_once=bool(masters))

@@ -14,7 +14,7 @@ from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.identity import cut_digests
 from bg_pipeline.core.recipe import AS_IT_IS, RENDERER, Cut, Recipe, Rendition, Tool, purchase_id, rendition_digests
 from bg_pipeline.purchasing.settings import PurchasingSettings
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.vendors.registry import plugin
 from bg_pipeline.vendors.removebg.vendor import RemoveBgSettings
 from bg_pipeline.wiring.settings import compose
@@ -23,7 +23,7 @@ KEYS = dict.fromkeys(("bgeraser_api_key", "removebg_api_key", "photoroom_api_key
 
 
 def cut_of(provider: str, **names: str) -> Cut:
-    return compose(Found({**KEYS, "bg_provider": provider, **names})).recipe.cut
+    return compose(RawSettings({**KEYS, "bg_provider": provider, **names})).recipe.cut
 
 
 CUTS = json.loads(Path(__file__).with_name("cut_names.json").read_text())

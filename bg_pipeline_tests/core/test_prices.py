@@ -9,7 +9,7 @@ from bg_pipeline.core.params import refusal
 from bg_pipeline.core.prices import credits_for, credits_for_stage, downgrade, quote
 from bg_pipeline.core.recipe import Cut, Tool
 from bg_pipeline.core.vendor import FREE, Price, Tier, Variant, Vendor
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.vendors.registry import OURS, plugin
 from bg_pipeline.wiring.settings import compose
 
@@ -121,7 +121,7 @@ def test_a_vendor_without_a_published_price_is_quoted_in_credits_alone() -> None
 
 
 def test_vendors_can_be_compared_side_by_side() -> None:
-    offers = compose(Found()).offers()
+    offers = compose(RawSettings()).offers()
     found = {offer.name: quote(offer.vendor, offer.cut, 1000, None, Decimal(0))["money_usd"] for offer in offers}
 
     # Others may be installed.

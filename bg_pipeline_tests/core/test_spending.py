@@ -14,9 +14,9 @@ from bg_pipeline.core.credits import (
     Budget,
     Rules,
     Spent,
+    authorize_purchase,
     counted,
     day_began,
-    decide,
     reconcile,
     why_closed,
 )
@@ -49,20 +49,23 @@ ONE = Decimal(1)
 def test_a_purchase_is_decided_on_gate_caps_and_history(
     gate: Gate, spent: Spent, expected: type[Exception] | None
 ) -> None:
-    moved, refusal = decide(ONE, gate, spent, RUN, RULES, now=2.0)
+    moved, refusal = authorize_purchase(ONE, gate, spent, RUN, RULES, now=2.0)
 
     assert (None if refusal is None else type(refusal)) is expected
     assert moved.is_open == (expected is not GateClosed)
 
 
 def test_what_is_counted_down_is_not_taken_for_a_reading() -> None:
-    moved, _ = decide(ONE, GATE, Spent(since_balance=Decimal(11)), RUN, RULES, now=2.0)
+    moved, _ = authorize_purchase(ONE, GATE, Spent(since_balance=Decimal(11)), RUN, RULES, now=2.0)
 
     assert (moved.balance, moved.balance_at, moved.reason) == (Decimal(60), 1.0, GateReason.LOW_CREDITS)
 
 
 def test_what_costs_nothing_needs_no_credits() -> None:
-    assert decide(Decimal(0), GATE, Spent(since_balance=Decimal(60)), Budget("a run"), RULES, now=2.0)[1] is None
+    assert (
+        authorize_purchase(Decimal(0), GATE, Spent(since_balance=Decimal(60)), Budget("a run"), RULES, now=2.0)[1]
+        is None
+    )
 
 
 @given(
@@ -76,7 +79,9 @@ def test_neither_cap_nor_threshold_is_ever_passed(balance: int, cap: int, steps:
     for step in steps:
         if step == "buy":
             spent = Spent(Decimal(in_flight + charged), Decimal(in_flight + charged))
-            gate, refusal = decide(ONE, gate, spent, Budget("a run", Decimal(cap)), Rules(THRESHOLDS), now=2.0)
+            gate, refusal = authorize_purchase(
+                ONE, gate, spent, Budget("a run", Decimal(cap)), Rules(THRESHOLDS), now=2.0
+            )
             in_flight += refusal is None
         elif in_flight:
             in_flight -= 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import Rules, Spent, day_began, decide
+from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
 from bg_pipeline.errors import BeingBought
@@ -85,7 +85,7 @@ class MemoryLedger(Port):
             today=_cost(self._where(lambda a: a.started_at >= today)),
             charges=self.charges(_names(request)),
         )
-        moved, refusal = decide(request.credits_expected, gate, spent, budget, rules, self._db.now())
+        moved, refusal = authorize_purchase(request.credits_expected, gate, spent, budget, rules, self._db.now())
         self._db.gates[account] = moved
         if refusal is not None:
             raise refusal

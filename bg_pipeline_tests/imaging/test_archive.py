@@ -12,7 +12,7 @@ from PIL import Image
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging import archive
 from bg_pipeline.imaging.archive import compose
-from bg_pipeline.imaging.pictures import check, prepare
+from bg_pipeline.imaging.pictures import prepare, validate_answer
 from bg_pipeline_tests.adapters.clients import zipped
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
@@ -22,7 +22,7 @@ CUTOUT = cutout_of(product(1))
 def test_colours_and_alpha_become_the_cutout_of_what_was_sent() -> None:
     sent = prepare(product(1, size=(120, 80)), 2500)
 
-    assert check(compose(zipped(cutout_of(sent.image))), sent).suspicion == ""
+    assert validate_answer(compose(zipped(cutout_of(sent.image))), sent).suspicion == ""
 
 
 @pytest.mark.parametrize("mode", ["1", "L"])

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageDraw
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
-from bg_pipeline.imaging.pictures import Prepared, check, prepare, render, thumbnail
+from bg_pipeline.imaging.pictures import PreparedImage, prepare, render, thumbnail, validate_answer
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -157,7 +157,7 @@ def test_whatever_a_decoder_raises_concerns_its_picture_only(monkeypatch: pytest
     with pytest.raises(ItemUnreadable, match="failed to decode"):
         prepare(encoded(corners()), 2500)
     with pytest.raises(UnusableAnswer, match="failed to decode"):
-        check(encoded(corners()), sound)
+        validate_answer(encoded(corners()), sound)
 
 
 def answered(alpha: Image.Image | int = 128, image: Image.Image | None = None) -> bytes:
@@ -166,24 +166,24 @@ def answered(alpha: Image.Image | int = 128, image: Image.Image | None = None) -
     return encoded(made)
 
 
-def prepared_corners() -> Prepared:
+def prepared_corners() -> PreparedImage:
     return prepare(encoded(corners()), 2500)
 
 
 def test_a_sound_answer_passes() -> None:
-    assert check(cutout_of(prepared_corners().image), prepared_corners()).suspicion == ""
+    assert validate_answer(cutout_of(prepared_corners().image), prepared_corners()).suspicion == ""
 
 
 @pytest.mark.parametrize("alpha", [0, 8, 250, 255])
 def test_an_empty_or_full_cutout_is_suspicious(alpha: int) -> None:
-    assert check(answered(alpha), prepared_corners()).suspicion
+    assert validate_answer(answered(alpha), prepared_corners()).suspicion
 
 
 def test_an_answer_that_shows_something_else_is_unusable() -> None:
     half = Image.new("L", (60, 40), 0)
     half.paste(255, (0, 0, 30, 40))
     with pytest.raises(UnusableAnswer, match="another picture"):
-        check(answered(half, Image.new("RGB", (60, 40), (0, 255, 0))), prepared_corners())
+        validate_answer(answered(half, Image.new("RGB", (60, 40), (0, 255, 0))), prepared_corners())
 
 
 def test_a_cutout_of_another_product_is_told_apart() -> None:
@@ -197,11 +197,11 @@ def test_a_cutout_of_another_product_is_told_apart() -> None:
     answers = [answered(alpha, picture) for picture, alpha in shots]
     stopped = []
     for number, prepared in enumerate(sent_ones):
-        assert check(answers[number], prepared).suspicion == ""
+        assert validate_answer(answers[number], prepared).suspicion == ""
         for other in range(len(shots)):
             if other != number:
                 try:
-                    check(answers[other], prepared)
+                    validate_answer(answers[other], prepared)
                     stopped.append(False)
                 except UnusableAnswer:
                     stopped.append(True)

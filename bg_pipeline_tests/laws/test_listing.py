@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.stores.s3.buckets import BucketError, Found, Objects, Page
-from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.stores.s3.buckets import BucketError, ListedObject, Objects, Page
+from bg_pipeline.stores.s3.location import Bucket
 
 PAGE = 3
 
@@ -23,11 +23,11 @@ class Shelf(Objects):
         self._keys = sorted((f"img/{key}" for key in keys), key=key_bytes)
         self.requests = 0
 
-    def _page(self, **place: str) -> Page:
+    def _page(self, **location: str) -> Page:
         self.requests += 1
-        after = key_bytes(place.get("ContinuationToken") or place.get("StartAfter") or "")
+        after = key_bytes(location.get("ContinuationToken") or location.get("StartAfter") or "")
         left = [key for key in self._keys if key_bytes(key) > after]
-        rows = tuple(Found(key, 1, "e", "m") for key in left[:PAGE])
+        rows = tuple(ListedObject(key, 1, "e", "m") for key in left[:PAGE])
         more = len(left) > PAGE
         return Page(rows, "true" if more else "false", rows[-1].key if more else "", len(rows))
 
@@ -53,9 +53,9 @@ def test_where_nothing_changed_landmarks_cost_no_further_request(keys: list[str]
 
 def test_a_server_that_begins_elsewhere_than_asked_is_not_believed() -> None:
     class Deaf(Shelf):
-        def _page(self, **place: Any) -> Page:
-            place.pop("StartAfter", None)
-            return super()._page(**place)
+        def _page(self, **location: Any) -> Page:
+            location.pop("StartAfter", None)
+            return super()._page(**location)
 
     with pytest.raises(BucketError, match="came after"):
         listed(Deaf(list("abcdefgh")), ["c"])

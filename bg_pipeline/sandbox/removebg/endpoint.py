@@ -117,11 +117,11 @@ class RemoveBg(PaidEndpoint[Wish]):
     def answer(self, request: Request, order: Order[Wish], offer: Offer, result: Result) -> Response:  # noqa: ARG002
         file = result.file
         left, top, right, bottom = result.drawing.subject
-        places = {"top": top, "left": left, "width": right - left, "height": bottom - top}
+        box = {"top": top, "left": left, "width": right - left, "height": bottom - top}
         if order.wish.as_json:
             text = base64.b64encode(file.content).decode()
             answer = json_answer(
-                {"data": {"result_b64": text} | {f"foreground_{name}": at for name, at in places.items()}}
+                {"data": {"result_b64": text} | {f"foreground_{name}": at for name, at in box.items()}}
             )
         else:
             answer = Response(file.content, media_type=file.media_type, headers=TO_ALL)
@@ -130,7 +130,7 @@ class RemoveBg(PaidEndpoint[Wish]):
         headers = {
             **{f"X-{most}Width": str(width) for most in ("", "Max-")},
             **{f"X-{most}Height": str(height) for most in ("", "Max-")},
-            **{f"X-Foreground-{name.title()}": str(at) for name, at in places.items()},
+            **{f"X-Foreground-{name.title()}": str(at) for name, at in box.items()},
             "X-Credits-Charged": str(json_number(offer.price)),
         }
         if order.wish.type:

@@ -22,23 +22,23 @@ class FolderSettings(Part):
     )
 
 
-def folder_of(place: str) -> Path:
+def folder_of(location: str) -> Path:
     """
     Return the folder that a place names.
 
     Raises:
         ValueError: a `file:` URL that names another machine, or no folder.
     """
-    if not place.startswith("file://"):
-        return Path(place)
-    url = urlsplit(place)
+    if not location.startswith("file://"):
+        return Path(location)
+    url = urlsplit(location)
     if url.netloc not in {"", "localhost"} or not url.path or url.query or url.fragment:
         raise ValueError("must be file:///FOLDER, with %23 for # and %3F for ?")
     return Path(unquote(url.path))
 
 
-def _validate(place: str) -> None:
-    folder_of(place)
+def _validate(location: str) -> None:
+    folder_of(location)
 
 
 def _overlaps(one: str, other: str) -> bool:
@@ -46,13 +46,13 @@ def _overlaps(one: str, other: str) -> bool:
     return folders[0].is_relative_to(folders[1]) or folders[1].is_relative_to(folders[0])
 
 
-def _open_source(place: str, settings: FolderSettings) -> FolderSource:
-    return FolderSource(folder_of(place), stable_s=settings.stable_s, follow_links=settings.follow_links)
+def _open_source(location: str, settings: FolderSettings) -> FolderSource:
+    return FolderSource(folder_of(location), stable_s=settings.stable_s, follow_links=settings.follow_links)
 
 
-def _open_blobs(place: str, _settings: FolderSettings, masters: bool) -> FolderStore:
+def _open_blobs(location: str, _settings: FolderSettings, masters: bool) -> FolderStore:
     # Paid results are private until they are published.
-    return FolderStore(folder_of(place), mode=0o600 if masters else 0o644)
+    return FolderStore(folder_of(location), mode=0o600 if masters else 0o644)
 
 
 FILE = StoreKind(

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from bg_pipeline.core.keys import unsafe
 from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.stores.s3.buckets import MAX_KEY_BYTES, BucketError, NoObject, Objects
-from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.stores.s3.location import Bucket
 
 _PROBE = ".bgp-probe"
 """Name of the probe object: hidden, and always the same, so that without the right to delete only one stays."""

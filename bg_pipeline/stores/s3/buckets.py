@@ -26,8 +26,8 @@ from botocore.exceptions import (
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.media import sniff
 from bg_pipeline.net.prefetch import prefetch
-from bg_pipeline.stores.s3.page import Found, Page, parse_page
-from bg_pipeline.stores.s3.place import Bucket
+from bg_pipeline.stores.s3.location import Bucket
+from bg_pipeline.stores.s3.page import ListedObject, Page, parse_page
 
 MAX_KEY_BYTES = 1024
 """Longest key (docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, read 2026-11)."""
@@ -75,7 +75,7 @@ class Objects:
         self._bucket = bucket
         self._client = _client(endpoint)
 
-    def list(self, split_points: Sequence[str] = ()) -> Iterator[Found]:
+    def list(self, split_points: Sequence[str] = ()) -> Iterator[ListedObject]:
         """
         Yield every object, in ascending order of `key_bytes`, with exactly one request per page.
 
@@ -213,10 +213,10 @@ class Objects:
     def _pages(self, after: str, until: str) -> Iterator[Page]:
         """Yield the pages with keys after `after` and up to `until`; empty for no bound."""
         seen: set[str] = set()
-        place = {"StartAfter": after} if after else {}
+        page_start = {"StartAfter": after} if after else {}
         last = key_bytes(until)
         while True:
-            page = self._page(**place)
+            page = self._page(**page_start)
             if page.count not in {-1, len(page.rows)}:
                 raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
             if until and page.rows and key_bytes(page.rows[-1].key) >= last:
@@ -230,13 +230,13 @@ class Objects:
             if page.token in seen:
                 raise self._broken("a page came twice")
             seen.add(page.token)
-            place = {"ContinuationToken": page.token}
+            page_start = {"ContinuationToken": page.token}
             yield page
 
-    def _page(self, **place: str) -> Page:
+    def _page(self, **page_start: str) -> Page:
         with self._errors("s3:ListBucket"):
             answer = self._client.list_objects_v2(
-                Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **place
+                Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **page_start
             )
         if "Page" not in answer:
             raise self._broken("the answer is no listing")

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 
-class Found(NamedTuple):
+class ListedObject(NamedTuple):
     """One line of a listing."""
 
     key: str
@@ -20,7 +20,7 @@ class Found(NamedTuple):
 class Page:
     """One ListObjectsV2 response."""
 
-    rows: tuple[Found, ...]
+    rows: tuple[ListedObject, ...]
     """Objects, their keys still with the prefix."""
     truncated: str
     token: str
@@ -53,7 +53,7 @@ def parse_page(body: bytes) -> Page | None:
     key, size, etag, modified = (f"{space}{tag}" for tag in ("Key", "Size", "ETag", "LastModified"))
     return Page(
         tuple(
-            Found(
+            ListedObject(
                 _decoded(found.findtext(key, ""), url_encoded),
                 int(found.findtext(size, "")),
                 found.findtext(etag, ""),

@@ -2,28 +2,28 @@
 
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
-from bg_pipeline.stores.s3.place import bucket_of
+from bg_pipeline.stores.s3.location import bucket_of
 from bg_pipeline.stores.s3.settings import S3Settings
 
 
-def _validate(place: str) -> None:
-    bucket_of(place)
+def _validate(location: str) -> None:
+    bucket_of(location)
 
 
 def _overlaps(one: str, other: str) -> bool:
     return bucket_of(one).overlaps(bucket_of(other))
 
 
-def _open_source(place: str, settings: S3Settings) -> ImageSource:
+def _open_source(location: str, settings: S3Settings) -> ImageSource:
     from bg_pipeline.stores.s3.source import S3Source  # noqa: PLC0415  boto3 takes half a second
 
-    return S3Source(bucket_of(place), settings.s3_endpoint)
+    return S3Source(bucket_of(location), settings.s3_endpoint)
 
 
-def _open_blobs(place: str, settings: S3Settings, masters: bool) -> BlobStore:
+def _open_blobs(location: str, settings: S3Settings, masters: bool) -> BlobStore:
     from bg_pipeline.stores.s3.blobs import S3Store  # noqa: PLC0415  boto3 takes half a second
 
-    return S3Store(bucket_of(place), settings.s3_endpoint, write_once=masters)
+    return S3Store(bucket_of(location), settings.s3_endpoint, write_once=masters)
 
 
 S3 = StoreKind(

@@ -24,17 +24,17 @@ def has_dialect(scheme: str) -> bool:
     return any(entry.name.partition(".")[0] == scheme for entry in entry_points(group="sqlalchemy.dialects"))
 
 
-def _validate(place: str) -> None:
+def _validate(location: str) -> None:
     try:
-        make_url(place).get_dialect()
+        make_url(location).get_dialect()
     except (ArgumentError, ImportError, ValueError) as error:
         raise ValueError("must be the URL of a database whose driver is installed") from error
 
 
-def _open_source(place: str, settings: SqlSettings) -> ImageSource:
+def _open_source(location: str, settings: SqlSettings) -> ImageSource:
     from bg_pipeline.stores.sql.source import SqlSource  # noqa: PLC0415  requests is not needed for a folder
 
-    return SqlSource(place, settings.source_query)
+    return SqlSource(location, settings.source_query)
 
 
 SQL = StoreKind(
@@ -44,6 +44,6 @@ SQL = StoreKind(
     overlaps=str.__eq__,
     settings=SqlSettings,
     open_source=_open_source,
-    show=lambda place: make_url(place).set(query={}).render_as_string(),
+    show=lambda location: make_url(location).set(query={}).render_as_string(),
     needs_query=True,
 )

@@ -122,15 +122,15 @@ class ShelfSource:
             raise SourceUnreadable(str(error)) from error
 
 
-def _file_of(place: str) -> Path:
-    file = place.removeprefix("shelf://")
+def _file_of(location: str) -> Path:
+    file = location.removeprefix("shelf://")
     if not file.startswith("/"):
         raise ValueError("must be shelf:///FILE")
     return Path(file)
 
 
-def _validate(place: str) -> None:
-    _file_of(place)
+def _validate(location: str) -> None:
+    _file_of(location)
 
 
 SHELF = StoreKind(
@@ -139,6 +139,6 @@ SHELF = StoreKind(
     validate=_validate,
     overlaps=lambda one, other: _file_of(one) == _file_of(other),
     settings=ShelfSettings,
-    open_source=lambda place, settings: ShelfSource(Shelf(_file_of(place), settings)),
-    open_blobs=lambda place, settings, _masters: Shelf(_file_of(place), settings),
+    open_source=lambda location, settings: ShelfSource(Shelf(_file_of(location), settings)),
+    open_blobs=lambda location, settings, _masters: Shelf(_file_of(location), settings),
 )

@@ -18,7 +18,7 @@ from bg_pipeline.errors import BgPipelineError, Deferred, ItemRejected, OutcomeU
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates
-from bg_pipeline.purchasing.limiter import Limited, Limiter
+from bg_pipeline.purchasing.limiter import Limiter, RateLimitedRemover
 from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.adapters.clients import request
 from bg_pipeline_tests.fakes import FakeRemover, MemoryDatabase, MemoryGates
@@ -66,7 +66,7 @@ def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(gates: CountingGat
         now_in.pop()
 
     remover.before = hold
-    limited = Limited(remover, limiter(gates, ceiling=1))
+    limited = RateLimitedRemover(remover, limiter(gates, ceiling=1))
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(limited.cut, REQUEST) for _ in range(2)]
         assert inside.wait(30)
@@ -83,7 +83,7 @@ def test_a_stop_ends_the_wait_and_sends_nothing(gates: CountingGates) -> None:
     lanes.enter(1.0)
     remover = FakeRemover([OK])
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(Limited(remover, lanes).cut, REQUEST)
+        waiting = pool.submit(RateLimitedRemover(remover, lanes).cut, REQUEST)
         lanes._stop.set()
         with pytest.raises(Stopped, match="on request"):
             waiting.result(30)
@@ -91,7 +91,7 @@ def test_a_stop_ends_the_wait_and_sends_nothing(gates: CountingGates) -> None:
 
 
 def test_a_pause_of_more_than_two_minutes_is_deferred(gates: CountingGates) -> None:
-    limited = Limited(FakeRemover([RateLimited("429", retry_after_s=3_600.0)]), limiter(gates))
+    limited = RateLimitedRemover(FakeRemover([RateLimited("429", retry_after_s=3_600.0)]), limiter(gates))
     with pytest.raises(RateLimited):
         limited.cut(REQUEST)
     with pytest.raises(Deferred) as caught:
@@ -118,7 +118,7 @@ def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(gates: Cou
 
     remover.before = break_down
 
-    assert Limited(remover, limiter(gates)).cut(REQUEST).image == OK
+    assert RateLimitedRemover(remover, limiter(gates)).cut(REQUEST).image == OK
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(gates: Cou
 )
 def test_every_end_gives_the_slot_back(gates: CountingGates, error: BaseException) -> None:
     with pytest.raises(type(error)):
-        Limited(FakeRemover([error]), limiter(gates)).cut(REQUEST)
+        RateLimitedRemover(FakeRemover([error]), limiter(gates)).cut(REQUEST)
 
     assert gates.state().slots == {}
 
 
 def test_an_outage_leaves_one_slot_and_rejected_pictures_do_not(gates: CountingGates) -> None:
     script: list[BgPipelineError] = [ItemRejected("400")] * OUTAGE
-    limited = Limited(FakeRemover([*script, *[OutcomeUnknown("timeout")] * OUTAGE]), limiter(gates))
+    limited = RateLimitedRemover(FakeRemover([*script, *[OutcomeUnknown("timeout")] * OUTAGE]), limiter(gates))
 
     def run() -> int:
         for _ in range(OUTAGE):
@@ -152,7 +152,7 @@ def test_what_headers_tell_is_kept_for_the_account(gates: CountingGates) -> None
         def cut(self, request: CutRequest) -> CutReply:
             return replace(super().cut(request), rate=RateFacts(500, 499, 60))
 
-    Limited(Telling([OK]), limiter(gates, account="removebg")).cut(REQUEST)
+    RateLimitedRemover(Telling([OK]), limiter(gates, account="removebg")).cut(REQUEST)
 
     state = gates.state("removebg")
     assert (state.pace, state.units) == (Pace.PACED, 500)
@@ -163,7 +163,7 @@ def test_headers_of_a_refusal_are_heard_too(gates: CountingGates) -> None:
     error = RateLimited("429", retry_after_s=1.0)
     error.rate = RateFacts(120, 50, 1)
     with pytest.raises(RateLimited):
-        Limited(FakeRemover([error]), limiter(gates)).cut(REQUEST)
+        RateLimitedRemover(FakeRemover([error]), limiter(gates)).cut(REQUEST)
 
     assert gates.state().units == 120
 
@@ -184,7 +184,7 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
 
     remover = FakeRemover([OK] * 12)
     remover.before = note
-    both = [Limited(remover, limiter(SqlGates(database), ceiling=3)) for database in databases]
+    both = [RateLimitedRemover(remover, limiter(SqlGates(database), ceiling=3)) for database in databases]
     with ThreadPoolExecutor(8) as pool:
         done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(12)]
         assert all(future.result(60).image == OK for future in done)

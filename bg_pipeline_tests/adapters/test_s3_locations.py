@@ -3,14 +3,14 @@
 import pytest
 
 from bg_pipeline.errors import ItemChanged
-from bg_pipeline.stores.s3.place import Bucket, bucket_of
+from bg_pipeline.stores.s3.location import Bucket, bucket_of
 from bg_pipeline.stores.s3.source import S3Source
 from bg_pipeline_tests.adapters.test_s3 import BUCKET
 from bg_pipeline_tests.s3 import answer_instead, error_body
 
 
 @pytest.mark.parametrize(
-    ("place", "bucket"),
+    ("location", "bucket"),
     [
         ("s3://shop", Bucket("shop", "")),
         ("s3://shop/", Bucket("shop", "")),
@@ -18,14 +18,14 @@ from bg_pipeline_tests.s3 import answer_instead, error_body
         ("s3://shop/img/new/", Bucket("shop", "img/new/")),
     ],
 )
-def test_a_place_names_its_bucket(place: str, bucket: Bucket) -> None:
-    assert bucket_of(place) == bucket
+def test_a_place_names_its_bucket(location: str, bucket: Bucket) -> None:
+    assert bucket_of(location) == bucket
 
 
-@pytest.mark.parametrize("place", ["s3://", "s3:///img", "s3://sh op", "s3://user:pass@shop"])
-def test_a_place_that_can_be_no_bucket_is_refused(place: str) -> None:
+@pytest.mark.parametrize("location", ["s3://", "s3:///img", "s3://sh op", "s3://user:pass@shop"])
+def test_a_place_that_can_be_no_bucket_is_refused(location: str) -> None:
     with pytest.raises(ValueError, match="s3://BUCKET"):
-        bucket_of(place)
+        bucket_of(location)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bg_pipeline.errors import (
     UnusableAnswer,
 )
 from bg_pipeline.ports.purchasing import CutReply
-from bg_pipeline.purchasing.retry import Retrying
+from bg_pipeline.purchasing.retry import RetryingRemover
 from bg_pipeline_tests.adapters.clients import request
 from bg_pipeline_tests.fakes import FakeRemover
 
@@ -25,7 +25,7 @@ REQUEST = request()
 
 @dataclass
 class Bench:
-    """A `Retrying` whose sleep takes no time and whose answers are scripted; beyond the script all is well."""
+    """A `RetryingRemover` whose sleep takes no time and whose answers are scripted; beyond the script all is well."""
 
     script: list[BgPipelineError | bytes]
     now: float = 1_000.0
@@ -35,7 +35,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.remover = FakeRemover(self.script)
-        self.retrying = Retrying(self.remover, self._sleep, lambda: 1.0, lambda: self.now, lambda: self.trips)
+        self.retrying = RetryingRemover(self.remover, self._sleep, lambda: 1.0, lambda: self.now, lambda: self.trips)
 
     def _sleep(self, seconds: float) -> bool:
         self.slept.append(seconds)

@@ -6,13 +6,13 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.settings.part import Part
-from bg_pipeline.settings.reader import Found
+from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.file.store import FolderSettings
 from bg_pipeline.stores.registry import examples, kind_of
 from bg_pipeline.stores.sql.store import SqlSettings
 
 
-class CataloguePlaces(FolderSettings, SqlSettings):
+class CatalogueLocations(FolderSettings, SqlSettings):
     """Places of the pictures and cutouts of one catalogue, with the settings of folders and databases."""
 
     source: SecretStr = Field(
@@ -23,11 +23,11 @@ class CataloguePlaces(FolderSettings, SqlSettings):
     @field_validator("source")
     @classmethod
     def _can_be_read(cls, value: SecretStr) -> SecretStr:
-        place = value.get_secret_value()
-        kind = _find_kind(place)
+        location = value.get_secret_value()
+        kind = _find_kind(location)
         if kind is None or kind.open_source is None:
             raise ValueError(f"must be {examples(blobs=False)}")
-        kind.validate(place)
+        kind.validate(location)
         return value
 
     @field_validator("output")
@@ -36,7 +36,7 @@ class CataloguePlaces(FolderSettings, SqlSettings):
         return _validate_blobs(value)
 
     @model_validator(mode="after")
-    def _has_its_query(self) -> "CataloguePlaces":
+    def _has_its_query(self) -> "CatalogueLocations":
         if _kind_of(self.source.get_secret_value()).needs_query != bool(self.source_query):
             raise ValueError("{source_query} goes with a database in {source}, and a database needs it")
         return self
@@ -44,10 +44,10 @@ class CataloguePlaces(FolderSettings, SqlSettings):
     @property
     def source_name(self) -> str:
         """The source as text that may be shown: without the password of a database."""
-        place = self.source.get_secret_value()
-        return _kind_of(place).show(place)
+        location = self.source.get_secret_value()
+        return _kind_of(location).show(location)
 
-    def open_source(self, found: Found) -> ImageSource:
+    def open_source(self, found: RawSettings) -> ImageSource:
         """
         Open the source.
 
@@ -57,17 +57,17 @@ class CataloguePlaces(FolderSettings, SqlSettings):
         Raises:
             ConfigurationError: one of those settings is wrong.
         """
-        place = self.source.get_secret_value()
-        kind = _kind_of(place)
+        location = self.source.get_secret_value()
+        kind = _kind_of(location)
         assert kind.open_source is not None  # the validator made sure of it
-        return kind.open_source(place, self if isinstance(self, kind.settings) else found.part(kind.settings))
+        return kind.open_source(location, self if isinstance(self, kind.settings) else found.part(kind.settings))
 
-    def open_output(self, found: Found) -> BlobStore:
+    def open_output(self, found: RawSettings) -> BlobStore:
         """Open the store of the cutouts; see `open_source`."""
         return open_blobs(self.output, found)
 
 
-class MastersPlace(Part):
+class MastersLocation(Part):
     """Place of the paid results of all catalogues."""
 
     masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
@@ -77,19 +77,19 @@ class MastersPlace(Part):
     def _can_be_written(cls, value: str) -> str:
         return _validate_blobs(value)
 
-    def open_masters(self, found: Found) -> BlobStore:
-        """Open the store of the paid results; see `CataloguePlaces.open_source`."""
+    def open_masters(self, found: RawSettings) -> BlobStore:
+        """Open the store of the paid results; see `CatalogueLocations.open_source`."""
         return open_blobs(self.masters, found, masters=True)
 
 
-def open_blobs(place: str, found: Found, *, masters: bool = False) -> BlobStore:
-    """Open the store of a valid place; see `CataloguePlaces.open_source`."""
-    kind = _kind_of(place)
+def open_blobs(location: str, found: RawSettings, *, masters: bool = False) -> BlobStore:
+    """Open the store of a valid place; see `CatalogueLocations.open_source`."""
+    kind = _kind_of(location)
     assert kind.open_blobs is not None  # the validator made sure of it
-    return kind.open_blobs(place, found.part(kind.settings), masters)
+    return kind.open_blobs(location, found.part(kind.settings), masters)
 
 
-def require_separate(catalogue: CataloguePlaces, masters: MastersPlace) -> None:
+def require_separate(catalogue: CatalogueLocations, masters: MastersLocation) -> None:
     """
     Check that no place lies in another.
 
@@ -109,23 +109,23 @@ def _overlap(one: str, other: str) -> bool:
     return kind is _kind_of(other) and kind.overlaps(one, other)
 
 
-def _validate_blobs(place: str) -> str:
-    kind = _find_kind(place)
+def _validate_blobs(location: str) -> str:
+    kind = _find_kind(location)
     if kind is None or kind.open_blobs is None:
         raise ValueError(f"must be {examples(blobs=True)}")
-    kind.validate(place)
-    return place
+    kind.validate(location)
+    return location
 
 
-def _find_kind(place: str) -> StoreKind | None:
+def _find_kind(location: str) -> StoreKind | None:
     """Call `kind_of` for a validator: pydantic reports only a ValueError as a wrong setting."""
     try:
-        return kind_of(place)
+        return kind_of(location)
     except ConfigurationError as error:
         raise ValueError(str(error)) from error
 
 
-def _kind_of(place: str) -> StoreKind:
-    kind = kind_of(place)
+def _kind_of(location: str) -> StoreKind:
+    kind = kind_of(location)
     assert kind is not None  # the validator made sure of it
     return kind

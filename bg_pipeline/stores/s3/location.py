@@ -24,14 +24,14 @@ class Bucket:
         )
 
 
-def bucket_of(place: str) -> Bucket:
+def bucket_of(location: str) -> Bucket:
     """
     Return the bucket that a place names, `s3://BUCKET` or `s3://BUCKET/PREFIX`.
 
     Raises:
         ValueError: no bucket can have this name.
     """
-    name, _, prefix = place.removeprefix(_SCHEME).partition("/")
+    name, _, prefix = location.removeprefix(_SCHEME).partition("/")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}", name):
         raise ValueError(f"must be s3://BUCKET or s3://BUCKET/PREFIX, and no bucket can be called {name!r}")
     prefix = prefix.rstrip("/")

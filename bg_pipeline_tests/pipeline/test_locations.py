@@ -15,11 +15,11 @@ from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.s3 import S3Server
 
 
-def _asked(*places: Any) -> list[str]:
+def _asked(*locations: Any) -> list[str]:
     """Collects the operations that are asked for from now on."""
     asked: list[str] = []
-    for place in places:
-        place._objects._client.meta.events.register(
+    for location in locations:
+        location._objects._client.meta.events.register(
             "before-send.s3", lambda request, event_name, **_: asked.append(event_name.rpartition(".")[2])
         )
     return asked
