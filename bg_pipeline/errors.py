@@ -9,9 +9,11 @@ The whole error tree, grouped by the reaction.
     ├── LeaseLost               another run took over; stop at once, write nothing more
     ├── ClaimLost               another run has claimed the item; leave it, go on with the next
     ├── BeingBought             another worker buys the same picture, or just did; try again later
+    ├── AnswerWaiting           the purchase is paid, and its answer waits in the spool; finish it, buy nothing
+    ├── ResultAwaited           paid, and not yet delivered or stored; a later run finishes it
     ├── StateError              the manifest database cannot be used
     ├── StoreError              the output or master store cannot be used
-    │   └── PaidResultLost      a paid result could not be stored: stop, a repetition would pay again
+    │   └── PaidResultLost      no store took a paid result: stop, a repetition would pay again
     ├── FetchFailed             a URL that others chose cannot be fetched; the caller decides the reaction
     │   └── FetchRefused        the same, and it must not be requested
     ├── ItemError               record, go on with the next image
@@ -72,6 +74,26 @@ class BeingBought(BgPipelineError):
     """Another run, or another worker of this one, buys the same picture or just bought it."""
 
 
+class AnswerWaiting(BgPipelineError):
+    """The answer to this purchase, or to the same bytes, waits in the spool."""
+
+    def __init__(self, message: str, attempt: Any) -> None:
+        super().__init__(message)
+        self.attempt = attempt
+        """`core.records.Attempt` of the answer."""
+
+
+class ResultAwaited(BgPipelineError):
+    """The purchase is paid and its answer is kept, but it is no master yet."""
+
+    def __init__(self, message: str, *, refused: bool = False, credits_charged: Decimal = Decimal(0)) -> None:
+        super().__init__(message)
+        self.refused = refused
+        """True if the host of the result answered 4xx."""
+        self.credits_charged = credits_charged
+        """Credits of a purchase that was made just now; 0 if an earlier run made it."""
+
+
 class StateError(BgPipelineError):
     """The manifest database is unreachable, damaged or of a newer version."""
 
@@ -81,7 +103,7 @@ class StoreError(BgPipelineError):
 
 
 class PaidResultLost(StoreError):
-    """A paid and checked result could not be stored."""
+    """Neither the spool nor the masters could store a paid result."""
 
 
 class FetchFailed(BgPipelineError):

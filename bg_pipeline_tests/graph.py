@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
@@ -32,8 +33,10 @@ from bg_pipeline.ports.context import (
 )
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Progress, Silent
+from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
+from bg_pipeline.purchasing.ledger import Spool
 from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.fakes import (
     FakeClock,
@@ -82,6 +85,7 @@ class Graph:
     remover: FakeRemover = field(default_factory=FakeRemover)
     outputs: MemoryStore = field(default_factory=MemoryStore)
     masters: MemoryStore = field(default_factory=MemoryStore)
+    spool: MemoryStore = field(default_factory=MemoryStore)
     clock: FakeClock = field(default_factory=lambda: FakeClock(tick_s=0.001))
     slept: list[float] = field(default_factory=list)
     while_asleep: Callable[[], object] = lambda: None
@@ -131,8 +135,21 @@ class Graph:
 
     @property
     def accounts(self) -> Accounts:
-        removers = {cut.provider: self._purchasing(cut.provider) for cut in self.recipe.cuts}
-        return Accounts(removers, self.masters, self.purchases, self.ledger, self.gates)
+        clients = {cut.provider: self.others.get(cut.provider, self.remover) for cut in self.recipe.cuts}
+        answers = SpooledAnswers(
+            clients=clients,
+            ledger=self.ledger,
+            purchases=self.purchases,
+            masters=self.masters,
+            spool=self.spool,
+            call=call_here,
+            report=self._report,
+            sleep=self.sleep,
+            now=self.clock,
+            slots=self.concurrency,
+        )
+        removers = {account: self._purchasing(account, client, answers) for account, client in clients.items()}
+        return Accounts(removers, answers, self.spool, self.masters, self.purchases, self.ledger, self.gates)
 
     @property
     def policy(self) -> Policy:
@@ -161,26 +178,24 @@ class Graph:
     def thresholds(self) -> Thresholds:
         return Thresholds(self.low, self.low + 50)
 
-    def _purchasing(self, account: str) -> Remover:
-        def report(error: BgPipelineError | None) -> None:
-            report_answer(self.gates, account, error, self.clock)
+    def _report(self, account: str, error: BgPipelineError | None) -> None:
+        report_answer(self.gates, account, error, self.clock)
 
+    def _purchasing(self, account: str, client: FakeRemover, spool: Spool) -> Remover:
         def now() -> float:
             # Real time, in which sleeping takes none, and which moves with the clock.
             return time.time() + sum(self.slept) + self.clock.now
 
         return purchasing(
-            self.others.get(account, self.remover),
+            client,
             account,
             plugin(account).vendor,
             ledger=self.ledger,
-            purchases=self.purchases,
             gates=self.gates,
-            masters=self.masters,
+            spool=spool,
             rules=Rules(self.thresholds, self.day_cap),
             ceiling=self.concurrency,
-            call=call_here,
-            report=report,
+            report=partial(self._report, account),
             time=Time(now, self.sleep, lambda: 1.0, self.stop),
         )
 

@@ -15,6 +15,7 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.settings.reader import dagster_home
 from bg_pipeline.stores import registry as stores
@@ -91,6 +92,7 @@ def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Calla
     yield "source", lambda: _first_key(settings, catalogue.source)
     yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
     yield "masters", lambda: _writable(accounts.masters.probe, settings.masters.masters)
+    yield "spool", lambda: _spool(settings, accounts.spool)
     for account in pipeline.policy.accounts:
         yield f"account {account}", lambda account=account: _balance(pipeline, account)  # type: ignore[misc]
     yield "leases", lambda: _at_work(catalogue)
@@ -115,6 +117,16 @@ def _first_key(settings: Settings, source: ImageSource) -> str:
 def _writable(probe: Callable[[], None], location: str) -> str:
     probe()
     return f"{location} can be written"
+
+
+def _spool(settings: Settings, spool: BlobStore) -> str:
+    spool.probe()
+    shared = (
+        ""
+        if settings.purchasing.state.get_secret_value().startswith("sqlite") or "://" in settings.spool
+        else ("; if several machines work on this manifest, it must be a volume that all of them share")
+    )
+    return f"{settings.spool} can be written{shared}"
 
 
 def _balance(pipeline: Pipeline, account: str) -> str:

@@ -137,6 +137,10 @@ class AttemptState(StrEnum):
     REFUSED = "refused"
     UNUSABLE = "unusable"
     IN_DOUBT = "in_doubt"
+    ANSWERED = "answered"
+    """Charged; its answer waits in the spool."""
+    LOST = "lost"
+    """Charged, and no store took the answer. It does not count against the picture."""
 
 
 @dataclass(frozen=True, slots=True)

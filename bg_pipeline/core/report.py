@@ -51,6 +51,8 @@ class Cause(StrEnum):
     """The vendor did not serve it this time; nothing was charged."""
     CHARGED = "charged"
     """The purchase was, or may have been, charged and yielded no cutout."""
+    AWAITED = "awaited"
+    """The purchase is paid, and a later run finishes it."""
     SUSPICIOUS = "suspicious"
     """The result waits for a person."""
 
@@ -83,6 +85,8 @@ class Summary:
     """Credits for those purchases if they were charged; not part of `credits`."""
     wasted: int = 0
     """Purchases that were charged and yielded no cutout."""
+    awaited: int = 0
+    """Purchases that were charged and are no master yet; their answers wait in the spool."""
     bought_from: dict[str, int] = field(default_factory=dict)
     """Purchases by account."""
     duplicates: int = 0
@@ -114,6 +118,10 @@ class Summary:
         self.wasted += 1
         self.credits += charged
 
+    def count_awaited(self, account: str, charged: Decimal) -> None:
+        self.awaited += 1
+        self.count_bought(account, charged)
+
     def count_bought(self, account: str, charged: Decimal) -> None:
         self.purchases += 1
         self.credits += charged
@@ -121,7 +129,7 @@ class Summary:
 
     def add(self, other: "Summary") -> None:
         """Add the counters of another collection of the same sync."""
-        for name in ("published", "purchases", "credits", "saved", "in_doubt", "credits_in_doubt", "wasted"):
+        for name in ("published", "purchases", "credits", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
-from bg_pipeline.errors import BeingBought, ClaimLost
+from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import read_gate, write_gate
 from bg_pipeline.manifest.rows import CHUNK
@@ -49,6 +49,7 @@ class SqlLedger:
         with self._db.write() as conn:
             catalogue = _catalogue_of(conn, request)
             _refuse_twins(conn, request)
+            _refuse_answered(conn, request)
             gate = read_gate(conn, account)
             spent = self._spent_so_far(conn, request, gate, rules)
             moved, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
@@ -85,7 +86,7 @@ class SqlLedger:
         with self._db.write() as conn:
             closed = closing(attempt_id, state, credits_charged, self._now(), request_id)
             # An ended attempt keeps its state: a late recovery must not turn a charge into a doubt.
-            conn.execute(closed.where(_OPEN).values(detail=detail, answer=answer))
+            conn.execute(closed.where(or_(_OPEN, _ANSWERED)).values(detail=detail, answer=answer))
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
         with self._db.read() as conn:
@@ -95,6 +96,9 @@ class SqlLedger:
         living = select(claims.c.id).where(claims.c.ends_at > self._now())
         claim = attempts.c.claim_id
         return self._attempts(and_(_OPEN, or_(claim.is_(None), claim.not_in(living))))
+
+    def answered(self) -> list[Attempt]:
+        return self._attempts(_ANSWERED)
 
     def attempts(self, purchase_ids: Sequence[str]) -> list[Attempt]:
         return self._attempts(attempts.c.purchase_id.in_(purchase_ids))
@@ -147,6 +151,9 @@ _LONGEST_CALL_S = 86_400.0
 
 _OPEN = text("attempts.state = 'intent'")
 """Condition for open attempts, written out so that their partial index is used."""
+
+_ANSWERED = text("attempts.state = 'answered'")
+"""Condition for attempts whose paid answer waits in the spool; likewise."""
 
 
 def _of(account: str | None) -> ColumnElement[bool]:
@@ -209,6 +216,18 @@ def _refuse_twins(conn: Connection, request: CutRequest) -> None:
         raise BeingBought("another run is buying the same picture at this moment under another name")
     if _any(conn, and_(kept.sent_digest == sent, kept.cut_digest.in_(cuts))):
         raise BeingBought("another run has bought the same picture meanwhile under another name")
+
+
+def _refuse_answered(conn: Connection, request: CutRequest) -> None:
+    """
+    Raises:
+        AnswerWaiting: the answer to this purchase, or to the same bytes under another name, is in the spool.
+    """
+    c = attempts.c
+    same = and_(c.sent_digest == request.sent_digest, c.sent_digest != "", c.cut_digest.in_(request.cut_digests))
+    query = select(attempts).where(_ANSWERED, or_(c.purchase_id.in_(_names(request)), same))
+    if (row := conn.execute(query.limit(1)).one_or_none()) is not None:
+        raise AnswerWaiting("its answer is paid and waits in the spool", _attempt(row))
 
 
 def _any(conn: Connection, condition: ColumnElement[bool]) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.keys import key_bytes
 
-VERSION = "0005"
+VERSION = "0006"
 """Number of the newest file in `migrations/versions`."""
 
 
@@ -216,6 +216,12 @@ attempts = Table(
         unique=True,
         sqlite_where=text("state = 'intent'"),
         postgresql_where=text("state = 'intent'"),
+    ),
+    Index(
+        "attempts_answered",
+        "purchase_id",
+        sqlite_where=text("state = 'answered'"),
+        postgresql_where=text("state = 'answered'"),
     ),
 )
 

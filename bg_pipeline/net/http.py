@@ -35,11 +35,12 @@ from bg_pipeline.errors import (
     OutcomeUnknown,
     QualityDropped,
     RateLimited,
+    ResultAwaited,
     TransientError,
     UnusableAnswer,
 )
 from bg_pipeline.net.fetch import CONNECT_S, READ_S, Deadline, fetch, host_of, plain_session, read_body
-from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.purchasing import CutReply, CutRequest
 
 E = TypeVar("E", bound=BgPipelineError)
 
@@ -172,9 +173,17 @@ class Api:
                 return balance
         raise self._error(TransientError(f"{unread}: the answer holds no number of credits"), reply)
 
-    def unusable(self, reply: Reply, why: str, *secrets: str) -> UnusableAnswer:
+    def cut_reply(self, reply: Reply, request: CutRequest) -> CutReply:
+        """Return the answer to a purchase; it was charged as its header says, else as expected."""
+        charged = reply.credits_charged
+        charged = request.credits_expected if charged is None else charged
+        return CutReply(reply.body, charged, reply.request_id, reply.rate)
+
+    def unusable(self, answer: bytes, why: str, *secrets: str) -> UnusableAnswer:
         """Return the error for a paid answer that is not a cutout."""
-        return self._error(UnusableAnswer(f"{self.provider}: {why}"), reply, *secrets)
+        error = UnusableAnswer(f"{self.provider}: {why}")
+        error.answer = self._quotable(answer, *secrets)
+        return error
 
     def check_quality(self, reply: Reply, request: CutRequest) -> None:
         """
@@ -200,14 +209,17 @@ class Api:
         raise self._error(_error_for(rule.kind, text, reply.retry_after_s), reply)
 
     def _error(self, error: E, reply: Reply, *secrets: str) -> E:
-        answer = reply.body[:_MAX_SCRUBBED_BYTES].decode("utf-8", "replace")
-        error.answer = scrubbed(answer, self._key, *secrets).encode()[:_MAX_ANSWER_BYTES].decode("utf-8", "ignore")
+        error.answer = self._quotable(reply.body, *secrets)
         error.request_id = scrubbed(reply.request_id, self._key)
         if isinstance(error, UnusableAnswer):
             error.credits_charged = reply.credits_charged
         if isinstance(error, RateLimited):
             error.rate = reply.rate
         return error
+
+    def _quotable(self, answer: bytes, *secrets: str) -> str:
+        text = answer[:_MAX_SCRUBBED_BYTES].decode("utf-8", "replace")
+        return scrubbed(text, self._key, *secrets).encode()[:_MAX_ANSWER_BYTES].decode("utf-8", "ignore")
 
 
 def send(session: requests.Session, method: str, url: str, **content: Any) -> Reply:
@@ -240,20 +252,19 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
 
 def download(url: str, api_base: str) -> bytes:
     """
-    Fetch a result without the key. It is paid for and a GET is free, so a failure is retried at once, twice.
+    Fetch a result without the key.
 
     Raises:
-        UnusableAnswer: the result was paid for but cannot be fetched.
+        UnusableAnswer: policy forbids its URL.
+        ResultAwaited: it cannot be fetched now.
     """
-    for last in (False, False, True):
-        try:
-            return fetch(url, allowed_origin=api_base, max_bytes=MAX_BODY_BYTES, total_s=TOTAL_S)
-        except FetchRefused as error:
-            raise UnusableAnswer(f"the answer points to what is not fetched: {error}") from error
-        except FetchFailed as error:
-            if last or (error.status is not None and error.status < 500):
-                raise UnusableAnswer(f"the result could not be fetched: {error}") from error
-    raise AssertionError("the last try returns or raises")
+    try:
+        return fetch(url, allowed_origin=api_base, max_bytes=MAX_BODY_BYTES, total_s=TOTAL_S)
+    except FetchRefused as error:
+        raise UnusableAnswer(f"the answer points to what is not fetched: {error}") from error
+    except FetchFailed as error:
+        refused = error.status is not None and 400 <= error.status < 500
+        raise ResultAwaited(f"paid for, and its result is not ready: {error}", refused=refused) from error
 
 
 def scrubbed(text: str, *secrets: str) -> str:

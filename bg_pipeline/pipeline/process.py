@@ -26,6 +26,7 @@ from bg_pipeline.errors import (
     ItemChanged,
     ItemError,
     OutcomeUnknown,
+    ResultAwaited,
     Stopped,
     TransientError,
     UnusableAnswer,
@@ -36,6 +37,13 @@ from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
+
+_LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
+    ItemChanged: ("the next sync decides again", Cause.CHANGED),
+    TransientError: ("the next sync tries again", Cause.SERVICE),
+    ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
+}
+"""Errors after which an item waits for a later run, with the outlook and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +274,9 @@ class Processing:
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)
-        except ItemChanged as error:
-            self._publisher.put_back(task, task.entries, f"{error}; the next sync decides again", Cause.CHANGED)
+        except (ItemChanged, TransientError, ResultAwaited) as error:
+            then, cause = next(each for kind, each in _LATER.items() if isinstance(error, kind))
+            self._publisher.put_back(task, task.entries, f"{error}; {then}", cause)
         except ItemError as error:
             self._publisher.end(task, task.entries, State.FAILED, str(error), Cause.PICTURE)
         except BeingBought as error:
@@ -275,8 +284,6 @@ class Processing:
         except ClaimLost as error:
             with self._lock:
                 self.summary.busy = self.summary.busy or str(error)
-        except TransientError as error:
-            self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.SERVICE)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
         except (BudgetReached, Stopped) as error:

@@ -1,5 +1,7 @@
 """End the attempts that killed processes left open, before anything new is bought."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 
 from bg_pipeline.core.claims import Ask, AskedBy
@@ -7,49 +9,92 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
-from bg_pipeline.errors import ItemError, UnusableAnswer
+from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
 from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
 
+KILLED = "the run was killed before the answer was stored"
 HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry` buys it again"
 
 
 def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> list[Attempt]:
     """
-    End the attempts of dead processes: with a stored master nothing was lost, without one they are in doubt.
+    End the attempts of dead processes, and make masters of the paid answers in the spool.
 
-    If the item has to be held but a living claim has it, the attempt stays open until the next recovery: no run can
-    make the same purchase while it is open.
+    An attempt whose answer is in the spool, or whose master is in the store, lost nothing. Any other is in doubt. If
+    its item has to be held but a living claim has it, the attempt stays open until the next recovery: no run can make
+    the same purchase while it is open.
 
     Returns:
         The attempts that are now in doubt.
+
+    Raises:
+        StoreError: the masters or the spool cannot be read.
+        PaidResultLost: a result can be stored neither as a master nor in the spool.
     """
-    abandoned = accounts.ledger.abandoned()
-    return [
-        attempt for attempt in abandoned if _end(catalogue, accounts, policy, run, attempt) is AttemptState.IN_DOUBT
-    ]
+    doubtful = [a for a in accounts.ledger.abandoned() if not _is_kept(accounts, run, a)]
+    in_doubt = [a for a in doubtful if _end(catalogue, accounts, policy, run, a)]
+    with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="recovery") as pool:
+        list(pool.map(lambda attempt: _resume(accounts, attempt), accounts.ledger.answered()))
+    _clear_spool(accounts, policy, run)
+    return in_doubt
 
 
-def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> AttemptState:
-    """End one attempt if possible now; return its resulting state."""
-    why = "the run was killed before the answer was stored"
+def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
+    """Return True if the answer to this attempt is in the spool, or its master in the store; record it."""
+    if accounts.spool.read(attempt.purchase_id) is not None:
+        accounts.ledger.close_attempt(attempt.id, AttemptState.ANSWERED, attempt.credits_expected, KILLED)
+        return True
     data = accounts.masters.read(master_name(attempt.purchase_id))
-    if data is not None:
-        try:
-            answer = _inspected(run, data)
-        except UnusableAnswer as error:
-            why = str(error)
-        else:
-            size = (answer.width_px, answer.height_px)
-            sent = (attempt.sent_digest, attempt.cut_digest)
-            master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
-            accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
-            return AttemptState.CHARGED
+    if data is None:
+        return False
+    try:
+        answer = _inspected(run, data)
+    except UnusableAnswer:
+        return False
+    size = (answer.width_px, answer.height_px)
+    sent = (attempt.sent_digest, attempt.cut_digest)
+    master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
+    accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
+    return True
+
+
+def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> bool:
+    """Record that an attempt is in doubt; return False if that is impossible now."""
     # The item first: if this process is killed between the two, a closed attempt is not seen again.
     if policy.hold_in_doubt and not _held(catalogue, run, attempt.item_key):
-        return AttemptState.INTENT
-    accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), why)
-    return AttemptState.IN_DOUBT
+        return False
+    accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), KILLED)
+    return True
+
+
+def _resume(accounts: Accounts, attempt: Attempt) -> None:
+    # What is not ready, or no cutout, is met again with its item.
+    with suppress(ResultAwaited, UnusableAnswer):
+        accounts.answers.resume(attempt)
+
+
+def _clear_spool(accounts: Accounts, policy: Policy, run: Run) -> None:
+    """Take in the answers that no attempt waits for: the manifest may have been lost, or an end not been recorded."""
+    for purchase_id in accounts.spool.list():
+        attempts = accounts.ledger.attempts([purchase_id])
+        if any(attempt.state in {AttemptState.INTENT, AttemptState.ANSWERED} for attempt in attempts):
+            continue
+        if attempts or accounts.purchases.bought([purchase_id]) or _taken_in(accounts, policy, run, purchase_id):
+            accounts.spool.remove(purchase_id)
+
+
+def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) -> bool:
+    """Make a master of an answer whose attempt is not on record; return False if it is no picture now."""
+    try:
+        image = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
+        answer = _inspected(run, image)
+    except (ItemError, ResultAwaited, UnusableAnswer):
+        return False
+    accounts.masters.write(master_name(purchase_id), image)
+    size = (answer.width_px, answer.height_px)
+    accounts.purchases.adopt(Master(purchase_id, digest_of(image), *size, answer.suspicion))
+    return True
 
 
 def _held(catalogue: Catalogue, run: Run, key: str) -> bool:

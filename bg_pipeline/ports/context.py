@@ -26,7 +26,7 @@ from bg_pipeline.ports.catalogue import (
     Trash,
     WorkQueue,
 )
-from bg_pipeline.ports.purchasing import Gates, Ledger, Purchases, Remover
+from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.stores import BlobStore
 
@@ -61,6 +61,9 @@ class Accounts:
 
     removers: Mapping[str, Remover]
     """Removers by account."""
+    answers: Answers
+    spool: BlobStore
+    """Paid answers that are no masters yet, by purchase id."""
     masters: BlobStore
     purchases: Purchases
     ledger: Ledger

@@ -37,16 +37,25 @@ class CutRequest:
 
 @dataclass(frozen=True, slots=True)
 class CutReply:
-    """The complete answer of a vendor; checked once it has a master."""
+    """The complete answer of a vendor, not looked into yet."""
 
-    image: bytes
+    answer: bytes
+    """The body as it came: a picture, or what `Remover.open_answer` makes one of."""
     credits_charged: Decimal
     request_id: str = ""
     rate: RateFacts | None = None
     attempt: int | None = None
     """Its number in the ledger, once it is recorded."""
-    master: Master | None = None
-    """Record of its master, once it is stored."""
+    spooled: bool = False
+    """True if the answer is in the spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A master that was made of an answer just now, and its bytes."""
+
+    master: Master
+    image: bytes
 
 
 class Remover(Protocol):
@@ -59,12 +68,53 @@ class Remover(Protocol):
         """
         ...
 
+    def open_answer(self, answer: bytes) -> bytes:
+        """
+        Return the picture that an answer contains, or that it names by a URL. It is free, and may be repeated later.
+
+        Raises:
+            UnusableAnswer: there is no picture in it.
+            ItemError: its decoder died.
+            ResultAwaited: the result cannot be fetched now.
+        """
+        ...
+
     def balance(self) -> Decimal | None:
         """
         Return the credits left; None where nothing is counted.
 
         Raises:
             TransientError, AccountError: it could not be read.
+        """
+        ...
+
+
+class Answers(Protocol):
+    """Paid answers, until they are masters."""
+
+    def take(self, account: str, request: CutRequest, reply: CutReply) -> Finished:
+        """
+        Make a master of a new answer; wait for a result that is not ready.
+
+        Raises:
+            ResultAwaited: its result cannot be fetched yet, or not be stored; it is kept for a later run.
+            UnusableAnswer: it is no cutout. The attempt has ended.
+            PaidResultLost: neither the spool nor the masters could store it.
+        """
+        ...
+
+    def resume(self, attempt: Attempt, request: CutRequest | None = None) -> Finished:
+        """
+        Make a master of an answer in the spool.
+
+        Args:
+            attempt: a charged one, whose answer waits.
+            request: the same purchase, if it is wanted now; then the result is waited for. Without it there is one
+                try, and the answer is checked only for an empty cutout.
+
+        Raises:
+            ResultAwaited, UnusableAnswer, PaidResultLost: see `take`.
+            StoreError: the spool cannot be read.
         """
         ...
 
@@ -116,6 +166,7 @@ class Ledger(Protocol):
         Raises:
             ClaimLost: another run has the item.
             BeingBought: another run is buying the same purchase or the same bytes, or has bought it meanwhile.
+            AnswerWaiting: its answer is paid and waits in the spool.
             GateClosed, BudgetReached, ItemRejected: it may not be bought.
         """
         ...
@@ -129,7 +180,11 @@ class Ledger(Protocol):
         answer: str = "",
         request_id: str = "",
     ) -> None:
-        """Record the end of an open attempt; `answer` is the vendor's text, scrubbed and capped."""
+        """
+        Record the end of an attempt that is open, or whose answer waits.
+
+        `answer` is the vendor's text, scrubbed and capped.
+        """
         ...
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
@@ -138,6 +193,10 @@ class Ledger(Protocol):
 
     def abandoned(self) -> list[Attempt]:
         """Return attempts that never ended and whose claim is no longer alive."""
+        ...
+
+    def answered(self) -> list[Attempt]:
+        """Return attempts whose paid answer waits in the spool, oldest first."""
         ...
 
     def attempts(self, purchase_ids: Sequence[str]) -> list[Attempt]:

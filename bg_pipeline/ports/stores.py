@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.settings.part import Part
 
+PROBE_BYTES = 1 << 16
+"""Bytes of a probe, if no larger ones are to follow: an empty file can be written to a full disk."""
+
 
 class BlobStore(Protocol):
     """A store of named bytes, each complete or absent: outputs and masters."""
@@ -51,12 +54,21 @@ class BlobStore(Protocol):
         """
         ...
 
-    def probe(self) -> None:
+    def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         """
-        Check that the store can be written, and leave nothing behind.
+        Check that so many bytes can be written, and leave nothing behind.
 
         Raises:
-            StoreError: it cannot; the text gives the reason.
+            StoreError: they cannot; the text gives the reason.
+        """
+        ...
+
+    def free_bytes(self) -> int | None:
+        """
+        Return the bytes that are free for this process; None where the store cannot tell.
+
+        Raises:
+            StoreError: it cannot be reached.
         """
         ...
 

@@ -13,6 +13,8 @@ from bg_pipeline.core.recipe import AS_IT_IS, Cut, digest_of, purchase_id
 from bg_pipeline.core.records import Entry, Master
 from bg_pipeline.errors import (
     AccountError,
+    AnswerWaiting,
+    BeingBought,
     BgPipelineError,
     Deferred,
     GateClosed,
@@ -20,13 +22,14 @@ from bg_pipeline.errors import (
     ItemRejected,
     OutcomeUnknown,
     QualityDropped,
+    ResultAwaited,
     StoreError,
     TransientError,
     UnusableAnswer,
 )
 from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prepare
 from bg_pipeline.ports.context import Accounts, Policy, Run
-from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline.purchasing.gate import read_balance, report_answer
 from bg_pipeline.purchasing.tally import Tally
 
@@ -84,6 +87,7 @@ class Buyer:
             BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
                 with the picture.
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
+            ResultAwaited: it was charged, and a later run finishes it.
         """
         recipe = self._policy.recipe
         goal = Goal.of(recipe)
@@ -182,18 +186,26 @@ class Buyer:
             sent_digest=sent_digest,
             tool=tool.name if tool else "",
         )
-        reply = self._order(account, request)
-        assert reply.master is not None
-        if reply.master.width_px:
+        try:
+            master, image = self._order(account, request)
+        except AnswerWaiting as error:
+            if error.attempt.purchase_id not in names:
+                self._accounts.answers.resume(error.attempt)
+                raise BeingBought("an earlier run bought the same picture under another name") from error
+            finished = self._accounts.answers.resume(error.attempt, request)
+            return Obtained(stage.digest, finished.master, finished.image, reshaped=bool(stage.tools))
+        if master.width_px:
             self._run.useless.end(account)
         else:
-            self._count_useless(account, UnusableAnswer(reply.master.suspicion))
-        return Obtained(stage.digest, reply.master, reply.image, reshaped=bool(stage.tools), paid=True)
+            self._count_useless(account, UnusableAnswer(master.suspicion))
+        return Obtained(stage.digest, master, image, reshaped=bool(stage.tools), paid=True)
 
-    def _order(self, account: str, request: CutRequest) -> CutReply:
+    def _order(self, account: str, request: CutRequest) -> tuple[Master, bytes]:
+        """Buy a cutout; return its master and its picture."""
         price = request.credits_expected
         try:
             reply = self._accounts.removers[account].cut(request)
+            finished = self._accounts.answers.take(account, request, reply)
         except OutcomeUnknown as error:
             self._tally.count(request.collection, lambda summary: summary.count_in_doubt(price))
             self._count_useless(account, Deferred(str(error), for_s=0.0))
@@ -203,10 +215,14 @@ class Buyer:
             self._tally.count(request.collection, lambda summary: summary.count_wasted(charged))
             self._count_useless(account, error)
             raise
+        except ResultAwaited as error:
+            charged = error.credits_charged
+            self._tally.count(request.collection, lambda summary: summary.count_awaited(account, charged))
+            raise
         self._tally.count(request.collection, lambda summary: summary.count_bought(account, reply.credits_charged))
         if price and self._reading_is_due(account):
             read_balance(self._accounts, self._policy, self._run, account)
-        return reply
+        return finished.master, finished.image
 
     def _reading_is_due(self, account: str) -> bool:
         with self._lock:

@@ -1,5 +1,5 @@
 """
-The wrappers of every vendor's client: `RetryingRemover(StoringRemover(RateLimitedRemover(LedgerRemover(client))))`.
+The wrappers of every vendor's client: `RetryingRemover(RateLimitedRemover(LedgerRemover(client)))`.
 
 The retries are outermost: a waiting request holds no slot, and every try is a separate attempt in the ledger. No other
 layer retries, because a retry may be a purchase. The ledger is inside the limit: a request that waits for a slot is not
@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.vendor import Vendor
-from bg_pipeline.imaging.pictures import PreparedImage, ValidatedAnswer, inspect, validate_answer
-from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates, Ledger, Purchases, Remover
-from bg_pipeline.ports.running import Call, Now
-from bg_pipeline.ports.stores import BlobStore
-from bg_pipeline.purchasing.ledger import LedgerRemover, Report, StoringRemover
+from bg_pipeline.ports.purchasing import Gates, Ledger, Remover
+from bg_pipeline.ports.running import Now
+from bg_pipeline.purchasing.ledger import LedgerRemover, Report, Spool
 from bg_pipeline.purchasing.limiter import Limiter, RateLimitedRemover
 from bg_pipeline.purchasing.retry import RetryingRemover
 
@@ -39,12 +37,10 @@ def purchasing(
     vendor: Vendor,
     *,
     ledger: Ledger,
-    purchases: Purchases,
     gates: Gates,
-    masters: BlobStore,
+    spool: Spool,
     rules: Rules,
     ceiling: int,
-    call: Call,
     report: Report,
     time: Time,
 ) -> Remover:
@@ -56,21 +52,14 @@ def purchasing(
         account: the account that pays.
         vendor: the vendor of the account.
         ledger: records attempts, and decides if they may be made.
-        purchases: records a charge with its master.
         gates: keep the account's limits for all processes.
-        masters: store of the answers.
+        spool: takes the answers.
         rules: rules for every purchase.
         ceiling: most requests in flight that the settings allow.
-        call: runs decoders where they can do no harm.
-        report: see `metered.Report`.
+        report: see `ledger.Report`.
         time: see `Time`.
     """
 
-    def checked(reply: CutReply, request: CutRequest) -> ValidatedAnswer:
-        sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
-        return call(inspect, reply.image) if request.tool else call(validate_answer, reply.image, sent)
-
-    metered = LedgerRemover(client, account, ledger, rules, report)
-    limited = RateLimitedRemover(metered, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
-    kept = StoringRemover(limited, ledger, purchases, masters, checked, report)
-    return RetryingRemover(kept, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)
+    recorded = LedgerRemover(client, account, ledger, rules, spool, report)
+    limited = RateLimitedRemover(recorded, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
+    return RetryingRemover(limited, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)

@@ -1,142 +1,72 @@
-"""Record every purchase: before it is sent, and after it is stored."""
+"""Record every purchase before it is sent."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Protocol
 
 from bg_pipeline.core.credits import Rules
-from bg_pipeline.core.keys import master_name
-from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import AttemptState, Master
-from bg_pipeline.errors import (
-    AccountError,
-    BgPipelineError,
-    ItemError,
-    OutcomeUnknown,
-    PaidResultLost,
-    QualityDropped,
-    StoreError,
-    UnusableAnswer,
-)
-from bg_pipeline.imaging.pictures import ValidatedAnswer, unseen
-from bg_pipeline.ports.purchasing import CutReply, CutRequest, Ledger, Purchases, Remover
-from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.core.records import AttemptState
+from bg_pipeline.errors import AccountError, BgPipelineError, OutcomeUnknown, QualityDropped, UnusableAnswer
+from bg_pipeline.ports.purchasing import CutReply, CutRequest, Ledger, Remover
 from bg_pipeline.purchasing.wrapper import Wrapper
 
 _LOG = logging.getLogger(__name__)
-
-Check = Callable[[CutReply, CutRequest], ValidatedAnswer]
-"""Check of an answer against its request; raises UnusableAnswer."""
 
 Report = Callable[[BgPipelineError | None], None]
 """Receiver of news for the gate: the error if the service refused or betrayed the account, None if it served."""
 
 
+class Spool(Protocol):
+    """The place of answers; see `answers.SpooledAnswers`."""
+
+    def require_room(self, request: CutRequest) -> None: ...
+
+    def keep(self, request: CutRequest, answer: bytes) -> bool: ...
+
+
 class LedgerRemover(Wrapper):
     """
-    Records an attempt before it is sent, and closes it if it brought nothing.
+    Records an attempt before it is sent, and puts the answer into the spool, or closes the attempt if it brought
+    nothing.
 
-    A process that dies in between leaves an open attempt. If there is a master, nothing was lost; if not, the attempt
-    counts as in doubt.
+    A process that dies in between leaves an open attempt. If its answer is in the spool, nothing was lost; if not, the
+    attempt counts as in doubt. The spool is written before the slot of the limiter is free, so that a kill costs at
+    most one charge for each slot.
 
     Args:
         inner: sends the POST.
         account: the account that pays.
         ledger: records attempts, and decides if they may be made.
         rules: rules for that decision.
+        spool: takes the answer.
         report: see `Report`.
     """
 
-    def __init__(self, inner: Remover, account: str, ledger: Ledger, rules: Rules, report: Report) -> None:
+    def __init__(
+        self, inner: Remover, account: str, ledger: Ledger, rules: Rules, spool: Spool, report: Report
+    ) -> None:
         super().__init__(inner)
         self._account = account
         self._ledger = ledger
         self._rules = rules
+        self._spool = spool
         self._report = report
 
     def cut(self, request: CutRequest) -> CutReply:
+        self._spool.require_room(request)
         attempt = self._ledger.open_attempt(request, self._account, self._rules)
         try:
-            return replace(self._inner.cut(request), attempt=attempt)
+            reply = self._inner.cut(request)
         except BgPipelineError as error:
             close_as(self._ledger, attempt, error, request.credits_expected)
             if isinstance(error, AccountError | QualityDropped):
                 self._report(error)
             raise
-
-
-class StoringRemover(Wrapper):
-    """
-    Checks an answer, stores it, and only then records the charge.
-
-    The reply then contains its master, so that it need not be read back.
-
-    It is outside the limit, so that an answered request holds no slot while its answer is checked.
-
-    Args:
-        inner: a remover whose replies name their attempt.
-        ledger: ends an attempt that brought nothing.
-        purchases: records the charge with its master.
-        masters: store of the answers.
-        check: checks an answer against its request.
-        report: see `Report`.
-    """
-
-    def __init__(
-        self,
-        inner: Remover,
-        ledger: Ledger,
-        purchases: Purchases,
-        masters: BlobStore,
-        check: Check,
-        report: Report,
-    ) -> None:
-        super().__init__(inner)
-        self._ledger = ledger
-        self._purchases = purchases
-        self._masters = masters
-        self._check = check
-        self._report = report
-
-    def cut(self, request: CutRequest) -> CutReply:
-        reply = self._inner.cut(request)
-        assert reply.attempt is not None
-        try:
-            checked = self._checked(reply, request)
-        except UnusableAnswer as error:
-            if error.credits_charged is None:
-                error.credits_charged = reply.credits_charged or request.credits_expected
-            close_as(self._ledger, reply.attempt, error, error.credits_charged)
-            if isinstance(error, QualityDropped):
-                self._report(error)
-            raise
-        master = Master(
-            request.purchase_id,
-            digest_of(reply.image),
-            checked.width_px,
-            checked.height_px,
-            checked.suspicion,
-            request.sent_digest,
-            request.cut_digests[0],
-        )
-        self._store(master, reply.image)
-        self._purchases.keep(master, reply.attempt, reply.credits_charged, reply.request_id)
-        self._report(None)
-        return replace(reply, master=master)
-
-    def _store(self, master: Master, image: bytes) -> None:
-        try:
-            self._masters.write(master_name(master.purchase_id), image)
-        except StoreError as error:
-            raise PaidResultLost(f"a paid result could not be stored: {error}") from error
-
-    def _checked(self, reply: CutReply, request: CutRequest) -> ValidatedAnswer:
-        try:
-            return self._check(reply, request)
-        except ItemError as error:
-            # Its decoder died, so its content is unknown. It is kept for a person to see, and not bought again.
-            return unseen(error)
+        # What is free can be made again.
+        spooled = bool(request.credits_expected) and self._spool.keep(request, reply.answer)
+        return replace(reply, attempt=attempt, spooled=spooled)
 
 
 def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> None:

@@ -11,5 +11,8 @@ class Wrapper:
     def __init__(self, inner: Remover) -> None:
         self._inner = inner
 
+    def open_answer(self, answer: bytes) -> bytes:
+        return self._inner.open_answer(answer)
+
     def balance(self) -> Decimal | None:
         return self._inner.balance()

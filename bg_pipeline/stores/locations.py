@@ -1,5 +1,8 @@
 """Settings for the places of pictures, cutouts and paid results."""
 
+from itertools import combinations
+from pathlib import Path
+
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bg_pipeline.errors import ConfigurationError
@@ -71,11 +74,29 @@ class MastersLocation(Part):
     """Place of the paid results of all catalogues."""
 
     masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
+    spool: str = Field(
+        "",
+        description="paid answers until they are masters: folder or `s3://BUCKET/PREFIX`; default: `spool` beside the "
+        "manifest. On several machines: a volume that all of them share",
+    )
 
     @field_validator("masters")
     @classmethod
     def _can_be_written(cls, value: str) -> str:
         return _validate_blobs(value)
+
+    @field_validator("spool")
+    @classmethod
+    def _can_be_written_if_set(cls, value: str) -> str:
+        return _validate_blobs(value) if value else value
+
+    def spool_location(self, state: str) -> str:
+        """Return the location of the spool, for this value of BG_STATE."""
+        if self.spool:
+            return self.spool
+        driver, _, file = state.partition(":///")
+        beside = Path(file).parent if driver.startswith("sqlite") and file else Path(".bg_pipeline")
+        return str(beside / "spool")
 
     def open_masters(self, found: RawSettings) -> BlobStore:
         """Open the store of the paid results; see `CatalogueLocations.open_source`."""
@@ -89,19 +110,21 @@ def open_blobs(location: str, found: RawSettings, *, masters: bool = False) -> B
     return kind.open_blobs(location, found.part(kind.settings), masters)
 
 
-def require_separate(catalogue: CatalogueLocations, masters: MastersLocation) -> None:
+def require_separate(catalogue: CatalogueLocations, masters: MastersLocation, state: str = "") -> None:
     """
     Check that no place lies in another.
 
     Raises:
         ConfigurationError: one does; its files would be mistaken for pictures or other files.
     """
-    source = catalogue.source.get_secret_value()
-    for name, store in (("BG_OUTPUT", catalogue.output), ("BG_MASTERS", masters.masters)):
+    source, spool = catalogue.source.get_secret_value(), masters.spool_location(state)
+    stores = {"BG_OUTPUT": catalogue.output, "BG_MASTERS": masters.masters, "BG_SPOOL": spool}
+    for name, store in stores.items():
         if _overlap(store, source):
             raise ConfigurationError(f"{name} and BG_SOURCE must not lie in each other: cutouts would be cut out again")
-    if _overlap(masters.masters, catalogue.output):
-        raise ConfigurationError("BG_MASTERS and BG_OUTPUT must not lie in each other")
+    for (name, store), (other_name, other) in combinations(reversed(stores.items()), 2):
+        if _overlap(store, other):
+            raise ConfigurationError(f"{name} and {other_name} must not lie in each other")
 
 
 def _overlap(one: str, other: str) -> bool:

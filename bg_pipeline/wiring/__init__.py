@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bg_pipeline.alerts.apprise import AppriseSink
+from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
 from bg_pipeline.manifest.catalogues import catalogue_id, ensure_accounts
@@ -37,6 +38,7 @@ from bg_pipeline.ports.context import (
 )
 from bg_pipeline.ports.running import Now, Progress, Silent
 from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
 from bg_pipeline.settings.reader import RawSettings
@@ -108,26 +110,44 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
 
 def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
     ensure_accounts(database, {account.name: account.vendor.name for account in settings.accounts})
-    masters, gates = settings.masters.open_masters(settings.found), SqlGates(database)
-    ledger, purchases = SqlLedger(database, run.now), SqlPurchases(database, run.now)
+    masters, spool = (
+        settings.masters.open_masters(settings.found),
+        open_blobs(settings.spool, settings.found, masters=True),
+    )
+    ledger, purchases, gates = SqlLedger(database, run.now), SqlPurchases(database, run.now), SqlGates(database)
+    clients = {account.name: account.plugin.client(account.settings, run.call) for account in settings.accounts}
+
+    def report(account: str, error: BgPipelineError | None) -> None:
+        report_answer(gates, account, error, run.now)
+
+    answers = SpooledAnswers(
+        clients=clients,
+        ledger=ledger,
+        purchases=purchases,
+        masters=masters,
+        spool=spool,
+        call=run.call,
+        report=report,
+        sleep=run.stop.wait,
+        now=run.now,
+        slots=settings.purchasing.concurrency,
+    )
     removers = {
         account.name: purchasing(
-            account.plugin.client(account.settings, run.call),
+            clients[account.name],
             account.name,
             account.vendor,
             ledger=ledger,
-            purchases=purchases,
             gates=gates,
-            masters=masters,
+            spool=answers,
             rules=settings.rules,
             ceiling=settings.purchasing.concurrency,
-            call=run.call,
-            report=partial(report_answer, gates, account.name, now=run.now),
+            report=partial(report, account.name),
             time=Time(run.now, run.stop.wait, random.random, run.stop),
         )
         for account in settings.accounts
     }
-    return Accounts(removers, masters, purchases, ledger, gates)
+    return Accounts(removers, answers, spool, masters, purchases, ledger, gates)
 
 
 def _policy(settings: Settings) -> Policy:

@@ -71,6 +71,11 @@ class Settings:
     def rules(self) -> Rules:
         return Rules(self.purchasing.thresholds, self.purchasing.max_credits_per_day, self.schedule.timezone)
 
+    @property
+    def spool(self) -> str:
+        """Location of the spool."""
+        return self.masters.spool_location(self.purchasing.state.get_secret_value())
+
     def offers(self) -> Iterator[Account]:
         """Return the accounts, then an account at every other usable vendor."""
         yield from self.accounts
@@ -106,7 +111,7 @@ def compose(found: RawSettings) -> Settings:
     name = found.only("catalogue", CATALOGUE)
     catalogue = found.part(CatalogueSettings, "catalogue", name)
     masters, purchasing = found.part(MastersLocation), found.part(PurchasingSettings)
-    require_separate(catalogue, masters)
+    require_separate(catalogue, masters, purchasing.state.get_secret_value())
     accounts = _Accounts(found, purchasing.max_pixels_sent)
     return Settings(
         catalogue_name=name,

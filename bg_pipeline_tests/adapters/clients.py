@@ -71,6 +71,11 @@ def request(size: tuple[int, int] = (48, 32), **values: Any) -> CutRequest:
     return CutRequest(**{**usual, **values})
 
 
+def bought(client: Remover, sent: CutRequest) -> bytes:
+    """The picture that a client brings."""
+    return client.open_answer(client.cut(sent).answer)
+
+
 def zipped(cutout: bytes, **entries: bytes | None) -> bytes:
     """remove.bg's ZIP of a cutout; `entries` replace (`color_jpg`), add, or with None leave out."""
     with Image.open(io.BytesIO(cutout)) as image:
@@ -115,7 +120,7 @@ def replay(example: dict[str, Any], vendor: Vendor, client: Remover, path: str) 
         assert client.balance() == Decimal(expected["balance"])
     else:
         reply = client.cut(sent)
-        with Image.open(io.BytesIO(reply.image)) as image:
+        with Image.open(io.BytesIO(client.open_answer(reply.answer))) as image:
             assert image.size == size
         assert reply.credits_charged == Decimal(expected["charged"])
         assert reply.rate == (RateFacts(*map(float, expected["rate"])) if "rate" in expected else None)

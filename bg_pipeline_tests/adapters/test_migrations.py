@@ -88,8 +88,9 @@ def test_a_database_of_every_earlier_version_is_brought_up_with_its_rows_intact(
 
     assert after.pop("alembic_version") == [{"version_num": VERSIONS[-1]}]
     del before["alembic_version"]
-    if version == VERSIONS[-1]:
-        assert after == before
+    if version >= "0005":
+        for table, rows in before.items():
+            assert rows == [{name: new[name] for name in rows[0]} for new in after[table]]
     else:
         for place, values in [each for table, rows in before.items() for row in rows for each in expected(table, row)]:
             assert values in [{name: new[name] for name in values} for new in after[place]], place
@@ -98,7 +99,7 @@ def test_a_database_of_every_earlier_version_is_brought_up_with_its_rows_intact(
     database.close()
 
 
-@pytest.mark.parametrize("version", [None, VERSIONS[-2]])
+@pytest.mark.parametrize("version", [None, "0004"])
 def test_a_migration_that_dies_at_any_statement_leaves_the_old_version_as_it_was(url: str, version: str | None) -> None:
     if version:
         built(url, version)

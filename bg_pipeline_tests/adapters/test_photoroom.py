@@ -7,7 +7,7 @@ import pytest
 
 from bg_pipeline.errors import TransientError, UnusableAnswer
 from bg_pipeline.vendors.photoroom import client as module
-from bg_pipeline_tests.adapters.clients import KEY, examples, photoroom, replay, request
+from bg_pipeline_tests.adapters.clients import KEY, bought, examples, photoroom, replay, request
 from bg_pipeline_tests.adapters.server import Vendor
 from bg_pipeline_tests.pictures import cutout_of
 
@@ -59,7 +59,7 @@ def test_a_success_without_a_picture_was_paid_for(vendor: Vendor, body: bytes) -
     vendor.say("/v1/segment", body=body)
 
     with pytest.raises(UnusableAnswer):
-        photoroom(vendor.base_url).cut(request())
+        bought(photoroom(vendor.base_url), request())
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(gates: CountingGat
         time.sleep(0.6)  # long enough for the second to look a few times
         assert gates.writes == writes == 1
         go_on.set()
-        assert [future.result(30).image for future in both] == [OK, OK]
+        assert [future.result(30).answer for future in both] == [OK, OK]
     assert most == [1, 1]
 
 
@@ -118,7 +118,7 @@ def test_a_paid_answer_is_not_lost_when_its_slot_cannot_be_given_back(gates: Cou
 
     remover.before = break_down
 
-    assert RateLimitedRemover(remover, limiter(gates)).cut(REQUEST).image == OK
+    assert RateLimitedRemover(remover, limiter(gates)).cut(REQUEST).answer == OK
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
     both = [RateLimitedRemover(remover, limiter(SqlGates(database), ceiling=3)) for database in databases]
     with ThreadPoolExecutor(8) as pool:
         done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(12)]
-        assert all(future.result(60).image == OK for future in done)
+        assert all(future.result(60).answer == OK for future in done)
     state = limits_from(SqlGates(databases[0]).limits("bgeraser"))
     for database in databases:
         database.close()

@@ -41,9 +41,9 @@ def test_the_mask_becomes_the_alpha_and_one_session_serves_all(monkeypatch: pyte
     engine = RembgEngine()
     replies = [engine.cut(request()) for _ in range(2)]
 
-    assert opened(replies[0].image).getpixel((3, 3))[3] == 77  # type: ignore[index]
+    assert opened(replies[0].answer).getpixel((3, 3))[3] == 77  # type: ignore[index]
     assert (len(sessions), replies[0].credits_charged, engine.balance()) == (1, 0, None)
-    assert Image.open(io.BytesIO(replies[1].image)).size == (48, 32)
+    assert Image.open(io.BytesIO(replies[1].answer)).size == (48, 32)
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

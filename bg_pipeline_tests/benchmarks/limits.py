@@ -37,7 +37,7 @@ from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.benchmarks.scenarios import MAX_REFUSED, MIN_SHARE, SCENARIOS, WARM_UP_S, Allowed, Scenario
 from bg_pipeline_tests.benchmarks.simulation import Adaptive, Counts, Guide, Oracle, simulate
 from bg_pipeline_tests.benchmarks.tables import show, verdict
-from bg_pipeline_tests.graph import Graph, call_here
+from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.sandbox.client import cut_left_half
 
@@ -189,12 +189,10 @@ def _ours(
         "bgeraser",
         plugin("bgeraser").vendor,
         ledger=graph.ledger,
-        purchases=graph.purchases,
         gates=gates,
-        masters=graph.masters,
+        spool=graph.accounts.answers,
         rules=Rules(graph.thresholds),
         ceiling=scenario.ceiling,
-        call=call_here,
         report=lambda _error: None,
         time=Time(time.time, stop.wait, random.random, stop),
     ).cut

@@ -73,7 +73,7 @@ def test_the_reply_is_a_cutout_of_what_was_sent(remover: tuple[Remover, CutReque
     client, request = remover
     reply = client.cut(request)
 
-    assert validate_answer(reply.image, PRODUCT).suspicion == ""
+    assert validate_answer(client.open_answer(reply.answer), PRODUCT).suspicion == ""
     assert reply.credits_charged == request.credits_expected
 
 

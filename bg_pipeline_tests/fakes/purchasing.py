@@ -9,7 +9,7 @@ from typing import Any
 from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
-from bg_pipeline.errors import BeingBought
+from bg_pipeline.errors import AnswerWaiting, BeingBought
 from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 
@@ -114,6 +114,10 @@ class MemoryLedger(Port):
         buying = self._where(lambda a: a.state is _INTENT)
         if any(a.purchase_id in names for a in buying):
             raise BeingBought("another run is buying the same picture at this moment")
+        for a in self.answered():
+            same = request.sent_digest and a.sent_digest == request.sent_digest and a.cut_digest in request.cut_digests
+            if a.purchase_id in names or same:
+                raise AnswerWaiting("its answer is paid and waits in the spool", a)
         if not request.sent_digest:
             return
         if any(a.sent_digest == request.sent_digest and a.cut_digest in request.cut_digests for a in buying):
@@ -130,7 +134,7 @@ class MemoryLedger(Port):
         answer: str = "",
         request_id: str = "",
     ) -> None:
-        if self._db.attempts[attempt_id].state is not _INTENT:
+        if self._db.attempts[attempt_id].state not in {_INTENT, AttemptState.ANSWERED}:
             return
         _close(
             self._db,
@@ -147,6 +151,9 @@ class MemoryLedger(Port):
 
     def abandoned(self) -> list[Attempt]:
         return self._where(lambda a: a.state is _INTENT and not self._db.is_alive(self._db.requests[a.id].claim.id))
+
+    def answered(self) -> list[Attempt]:
+        return self._where(lambda a: a.state is AttemptState.ANSWERED)
 
     def attempts(self, purchase_ids: Sequence[str]) -> list[Attempt]:
         return self._where(lambda a: a.purchase_id in purchase_ids)

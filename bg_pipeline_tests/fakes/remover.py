@@ -21,6 +21,7 @@ class FakeRemover:
         self.credits_left = credits_left
         self.requests: list[CutRequest] = []
         self.before: Callable[[CutRequest], None] = lambda _request: None
+        self.opens: Callable[[bytes], bytes] = lambda answer: answer
         self._lock = threading.Lock()
 
     def cut(self, request: CutRequest) -> CutReply:
@@ -33,6 +34,9 @@ class FakeRemover:
         if self.credits_left is not None:
             self.credits_left -= request.credits_expected
         return CutReply(step if step is not None else cutout_of(request.image), request.credits_expected)
+
+    def open_answer(self, answer: bytes) -> bytes:
+        return self.opens(answer)
 
     def balance(self) -> Decimal | None:
         return self.credits_left

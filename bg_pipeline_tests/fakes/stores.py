@@ -6,6 +6,7 @@ from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.stores import PROBE_BYTES
 
 
 class MemorySource:
@@ -55,6 +56,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.full = False
+        self.free: int | None = None
+        self.probed: list[int] = []
         self.utf8_only = False
         self.writes: list[str] = []
 
@@ -81,9 +84,13 @@ class MemoryStore:
     def remove(self, name: str) -> None:
         self.blobs.pop(name, None)
 
-    def probe(self) -> None:
+    def probe(self, size_bytes: int = PROBE_BYTES) -> None:
+        self.probed.append(size_bytes)
         if self.full:
             raise StoreError("No space left on device")
+
+    def free_bytes(self) -> int | None:
+        return 0 if self.full else self.free
 
     def sweep(self, older_than: float) -> int:
         return 0

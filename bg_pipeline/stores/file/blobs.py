@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import StoreError
+from bg_pipeline.ports.stores import PROBE_BYTES
 
 _TEMPORARY = ".bgp-"
 """Prefix of temporary files: hidden, so that no reader takes one for a cutout, and ours, so that `sweep` is safe."""
@@ -73,16 +75,20 @@ class FolderStore:
         if self._root.exists():
             yield from self._walk(self._root, "")
 
-    def probe(self) -> None:
-        """
-        Check that a file can be written and removed.
-
-        Raises:
-            StoreError: it cannot; gives the reason.
-        """
+    def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         name = f"{_TEMPORARY}probe-{secrets.token_hex(4)}"
-        self.write(name, b"")
+        # Not zeros: some file systems store them without taking room.
+        self.write(name, secrets.token_bytes(size_bytes))
         self._path(name).unlink()
+
+    def free_bytes(self) -> int | None:
+        folder = self._root
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be reached: {error.strerror}") from error
 
     def sweep(self, older_than: float) -> int:
         """Remove temporary files that killed runs left before this epoch second; return their number."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 
 from bg_pipeline.core.keys import unsafe
 from bg_pipeline.errors import ItemError, StoreError
+from bg_pipeline.ports.stores import PROBE_BYTES
 from bg_pipeline.stores.s3.buckets import MAX_KEY_BYTES, BucketError, NoObject, Objects
 from bg_pipeline.stores.s3.location import Bucket
 
@@ -46,11 +47,14 @@ class S3Store:
                 if not any(part.startswith(".") for part in found.key.split("/")):
                     yield found.key
 
-    def probe(self) -> None:
+    def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         with _store_errors():
-            self._objects.put(_PROBE, b"")
+            self._objects.put(_PROBE, bytes(size_bytes))
             with suppress(BucketError):  # a store without the right to delete is allowed
                 self._objects.delete(_PROBE)
+
+    def free_bytes(self) -> int | None:
+        return None
 
     def sweep(self, older_than: float) -> int:  # noqa: ARG002  a PUT leaves nothing half written
         return 0

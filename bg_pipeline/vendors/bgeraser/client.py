@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from bg_pipeline.core.responses import ANY_STATUS, ResponseKind, Rule, Shape
+from bg_pipeline.core.responses import ANY_STATUS, ResponseKind, Rule, Shape, read_json, shape_of
 from bg_pipeline.errors import UnusableAnswer
-from bg_pipeline.net.http import Api, Reply, download
+from bg_pipeline.net.http import Api, download
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 
 RESPONSES = (
@@ -69,20 +69,19 @@ class Bgeraser:
         reply = self._api.post(self._base + path, self._file_field, request, request.params)
         if not request.tool:  # a tool may make it smaller
             self._api.check_quality(reply, request)
-        image = reply.body if reply.shape is Shape.PICTURE else self._result(reply)
-        charged = reply.credits_charged
-        return CutReply(image, request.credits_expected if charged is None else charged, reply.request_id, reply.rate)
+        return self._api.cut_reply(reply, request)
 
-    def balance(self) -> Decimal | None:
-        return self._api.account(self._account_url, *_BALANCES)
-
-    def _result(self, reply: Reply) -> bytes:
-        data = reply.json.get("data")
-        found = data if isinstance(data, dict) else {}
-        url = found.get("imageUrl")
+    def open_answer(self, answer: bytes) -> bytes:
+        if shape_of(answer) is not Shape.JSON:
+            return answer
+        data = read_json(answer).get("data")
+        url = data.get("imageUrl") if isinstance(data, dict) else None
         if not isinstance(url, str):
-            raise self._api.unusable(reply, "success, but no imageUrl")
+            raise self._api.unusable(answer, "success, but no imageUrl")
         try:
             return download(url, self._base)
         except UnusableAnswer as error:
-            raise self._api.unusable(reply, str(error), url) from error
+            raise self._api.unusable(answer, str(error), url) from error
+
+    def balance(self) -> Decimal | None:
+        return self._api.account(self._account_url, *_BALANCES)

@@ -4,7 +4,7 @@ import base64
 import binascii
 from decimal import Decimal
 
-from bg_pipeline.core.responses import ResponseKind, Rule, Shape
+from bg_pipeline.core.responses import ResponseKind, Rule, Shape, read_json, shape_of
 from bg_pipeline.net.http import Api
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.vendors.photoroom.vendor import SANDBOX_PREFIX
@@ -66,14 +66,15 @@ class PhotoRoom:
             set_here = {"removeBackground": "true", "export.format": "png", **whole}
             url, field, params = f"{self._plus}/v2/edit", "imageFile", {**set_here, **request.params}
         reply = self._api.post(url, field, request, params)
-        image = reply.body
-        if reply.shape is Shape.JSON:
-            try:
-                image = base64.b64decode(reply.json["base64img"], validate=True)
-            except (KeyError, TypeError, binascii.Error, ValueError) as error:
-                raise self._api.unusable(reply, "success, but no base64img") from error
-        # No header gives the cost of a call.
-        return CutReply(image, request.credits_expected, reply.request_id, reply.rate)
+        return self._api.cut_reply(reply, request)  # no header gives the cost of a call
+
+    def open_answer(self, answer: bytes) -> bytes:
+        if shape_of(answer) is not Shape.JSON:
+            return answer
+        try:
+            return base64.b64decode(read_json(answer)["base64img"], validate=True)
+        except (KeyError, TypeError, binascii.Error, ValueError) as error:
+            raise self._api.unusable(answer, "success, but no base64img") from error
 
     def balance(self) -> Decimal | None:
         if not self._counted:

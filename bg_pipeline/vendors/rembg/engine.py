@@ -37,6 +37,9 @@ class RembgEngine:
             alpha = self._rembg.remove(image, session=self._loaded(), only_mask=True)
         return CutReply(with_alpha(request.image, alpha), Decimal(0))
 
+    def open_answer(self, answer: bytes) -> bytes:
+        return answer
+
     def balance(self) -> Decimal | None:
         return None
 

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from bg_pipeline.core.responses import ResponseKind, Rule, Shape
-from bg_pipeline.errors import ItemError, UnusableAnswer
+from bg_pipeline.core.responses import ResponseKind, Rule, Shape, shape_of
+from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.archive import compose
 from bg_pipeline.net.http import Api
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
@@ -59,14 +59,15 @@ class RemoveBg:
         params = {"format": "zip", **request.params}
         reply = self._api.post(f"{self._base}/v1.0/removebg", "image_file", request, params)
         self._api.check_quality(reply, request)
-        image = reply.body
-        if reply.shape is Shape.ZIP:
-            try:
-                image = self._call(compose, reply.body)
-            except (UnusableAnswer, ItemError) as error:  # it was paid for, whatever ended its decoder
-                raise self._api.unusable(reply, f"the ZIP is no cutout: {error}") from error
-        charged = reply.credits_charged
-        return CutReply(image, request.credits_expected if charged is None else charged, reply.request_id, reply.rate)
+        return self._api.cut_reply(reply, request)
+
+    def open_answer(self, answer: bytes) -> bytes:
+        if shape_of(answer) is not Shape.ZIP:
+            return answer
+        try:
+            return self._call(compose, answer)
+        except UnusableAnswer as error:
+            raise UnusableAnswer(f"removebg: the ZIP is no cutout: {error}") from error
 
     def balance(self) -> Decimal | None:
         return self._api.account(f"{self._base}/v1.0/account", ("data", "attributes", "credits", "total"))

@@ -22,7 +22,7 @@ class Tools(FakeRemover):
 
     def cut(self, request):  # type: ignore[no-untyped-def]
         reply = super().cut(request)
-        return replace(reply, image=doubled(request.image)) if request.tool else reply
+        return replace(reply, answer=doubled(request.image)) if request.tool else reply
 
 
 def test_further_tools_follow_the_cut_each_on_what_the_one_before_it_brought() -> None:

@@ -73,7 +73,7 @@ def crash(*_args: object) -> None:
 def test_an_answer_that_kills_its_decoder_was_paid_for_and_is_kept_for_a_person(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bg_pipeline.purchasing.compose.validate_answer", crash)
+    monkeypatch.setattr("bg_pipeline.purchasing.answers.validate_answer", crash)
     assert graph.sync(collection="bags").summary.quarantined == 1
     entry = graph.items.entry("bags/9.png")
     assert entry is not None
@@ -88,7 +88,7 @@ def test_an_answer_that_kills_its_decoder_was_paid_for_and_is_kept_for_a_person(
 def test_a_service_whose_answers_cannot_be_decoded_is_stopped(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(2 * MAX_USELESS):
         graph.source.put(f"more/{n}.png", product(200 + n))
-    monkeypatch.setattr("bg_pipeline.purchasing.compose.validate_answer", crash)
+    monkeypatch.setattr("bg_pipeline.purchasing.answers.validate_answer", crash)
 
     assert graph.sync().summary.exit_code is Exit.PAUSED
     assert graph.gates.gate("bgeraser").reason is GateReason.QUALITY

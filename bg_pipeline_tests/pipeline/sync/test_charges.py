@@ -30,19 +30,6 @@ def test_the_master_is_stored_before_anything_is_published(graph: Graph) -> None
     assert graph.sync(collection="bags").summary.purchases == 0
 
 
-def test_a_master_that_cannot_be_stored_leaves_an_open_attempt_that_counts_as_in_doubt(graph: Graph) -> None:
-    graph.remover.before = lambda _request: setattr(graph.masters, "full", True)
-    with pytest.raises(StoreError):
-        graph.sync(collection="bags")
-    graph.remover.before = lambda _request: None
-    graph.masters.full = False
-    graph.stop.clear()
-    done = graph.sync(collection="bags")
-
-    assert done.summary.in_doubt == 1
-    assert [a.state for a in graph.database.attempts.values()] == [AttemptState.IN_DOUBT, AttemptState.CHARGED]
-
-
 def test_a_run_killed_after_the_master_was_stored_pays_nothing_again(graph: Graph) -> None:
     class Killed(BaseException):
         pass
@@ -88,6 +75,18 @@ def test_nothing_is_bought_that_could_not_be_stored(graph: Graph, store: str) ->
     assert graph.remover.requests == []
 
 
+def test_a_rotten_master_of_a_killed_run_is_made_anew_from_the_spool(graph: Graph) -> None:
+    real, graph.purchases.keep = graph.purchases.keep, _killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        graph.sync(collection="bags")
+    graph.stop.clear()
+    graph.purchases.keep = real  # type: ignore[method-assign]
+    graph.masters.blobs = dict.fromkeys(graph.masters.blobs, b"rotten")
+    done = graph.sync(collection="bags")
+
+    assert (done.summary.in_doubt, done.summary.purchases, done.summary.published) == (0, 0, 1)
+
+
 def test_a_rotten_master_of_a_killed_run_is_in_doubt_and_stops_no_other(graph: Graph) -> None:
     real, graph.purchases.keep = graph.purchases.keep, _killed  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
@@ -95,6 +94,7 @@ def test_a_rotten_master_of_a_killed_run_is_in_doubt_and_stops_no_other(graph: G
     graph.stop.clear()
     graph.purchases.keep = real  # type: ignore[method-assign]
     graph.masters.blobs = dict.fromkeys(graph.masters.blobs, b"rotten")
+    graph.spool.blobs.clear()
     done = graph.sync(collection="bags")
 
     assert (done.summary.in_doubt, done.summary.published) == (1, 1)

@@ -38,6 +38,9 @@ class Scissors:
         self._balance -= 1
         return CutReply(out.getvalue(), Decimal(1))
 
+    def open_answer(self, answer: bytes) -> bytes:
+        return answer
+
     def balance(self) -> Decimal:
         return self._balance
 

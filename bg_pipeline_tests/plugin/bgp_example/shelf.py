@@ -11,7 +11,7 @@ from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
-from bg_pipeline.ports.stores import StoreKind
+from bg_pipeline.ports.stores import PROBE_BYTES, StoreKind
 from bg_pipeline.settings.part import Part
 
 
@@ -71,9 +71,12 @@ class Shelf:
         with self._open() as shelf, shelf:
             shelf.execute("DELETE FROM blobs WHERE name = ?", [key_bytes(name)])
 
-    def probe(self) -> None:
-        self.write(".probe", b"")
+    def probe(self, size_bytes: int = PROBE_BYTES) -> None:
+        self.write(".probe", bytes(size_bytes))
         self.remove(".probe")
+
+    def free_bytes(self) -> int | None:
+        return None
 
     def sweep(self, older_than: float) -> int:
         return 0

@@ -1,0 +1,18 @@
+"""Paid answers that wait in the spool."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Add an index of the few attempts whose answer waits."""
+    op.create_index(
+        "attempts_answered",
+        "attempts",
+        ["purchase_id"],
+        sqlite_where=sa.text("state = 'answered'"),
+        postgresql_where=sa.text("state = 'answered'"),
+    )
