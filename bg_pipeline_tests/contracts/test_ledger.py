@@ -10,7 +10,7 @@ import pytest
 from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals
-from bg_pipeline.errors import BeingBought, BudgetReached, ClaimLost, GateClosed, ItemRejected
+from bg_pipeline.errors import AnswerWaiting, BeingBought, BudgetReached, ClaimLost, GateClosed, ItemRejected
 from bg_pipeline_tests.contracts.manifest import ASK, ONE, TTL_S, Manifest
 
 
@@ -273,3 +273,44 @@ def test_an_attempt_that_ended_keeps_its_end_but_for_a_master_that_proves_the_ch
     manifest.purchases.keep(Master("b", "digest", 2, 1), doubted, ONE)
 
     assert [a.state for a in manifest.ledger.attempts(["a", "b"])] == [AttemptState.CHARGED] * 2
+
+
+def test_an_answer_that_waits_is_paid_and_keeps_its_purchase_from_being_made_again(manifest: Manifest) -> None:
+    attempt = manifest.buy("w", sent_digest="sent", cut_digests=("cut",))
+    manifest.ledger.close_attempt(attempt, AttemptState.ANSWERED, Decimal("0.5"), "503", request_id="r-1")
+    (waiting,) = manifest.ledger.answered()
+
+    assert (waiting.id, waiting.credits_charged, waiting.detail, waiting.request_id) == (
+        attempt,
+        Decimal("0.5"),
+        "503",
+        "r-1",
+    )
+    assert manifest.ledger.abandoned() == []
+    assert manifest.ledger.spent(0.0) == Decimal("0.5")
+    assert manifest.ledger.charges(["w"]) == 0
+    for name, sent, cut in (("w", "", "other"), ("other name", "sent", "cut")):
+        with pytest.raises(AnswerWaiting) as caught:
+            manifest.buy(name, sent_digest=sent, cut_digests=(cut,))
+        assert caught.value.attempt == waiting
+    manifest.buy("other cut", sent_digest="sent", cut_digests=("other",))
+
+
+@pytest.mark.parametrize("state", [AttemptState.UNUSABLE, AttemptState.LOST])
+def test_an_answer_that_waited_can_still_end_as_none(manifest: Manifest, state: AttemptState) -> None:
+    attempt = manifest.buy("w")
+    manifest.ledger.close_attempt(attempt, AttemptState.ANSWERED, Decimal(1))
+    manifest.ledger.close_attempt(attempt, state, Decimal(1), "expired")
+
+    assert manifest.ledger.answered() == []
+    assert [(a.state, a.detail) for a in manifest.ledger.attempts(["w"])] == [(state, "expired")]
+    assert manifest.buy("w")
+
+
+def test_an_answer_that_waited_becomes_a_charge_with_its_master(manifest: Manifest) -> None:
+    attempt = manifest.buy("w")
+    manifest.ledger.close_attempt(attempt, AttemptState.ANSWERED, Decimal(1))
+    manifest.purchases.keep(Master("w", "d", 1, 1), attempt, Decimal(1))
+
+    assert manifest.ledger.answered() == []
+    assert [a.state for a in manifest.ledger.attempts(["w"])] == [AttemptState.CHARGED]

@@ -108,10 +108,17 @@ def test_the_trash_is_kept_in_the_store_and_is_not_listed(store: BlobStore) -> N
     assert store.read(".trash/2026-11-24/c/a.png") is None
 
 
-def test_a_probe_leaves_nothing_behind(store: BlobStore) -> None:
-    store.probe()
+@pytest.mark.parametrize("size_bytes", [1, 3 << 20])
+def test_a_probe_leaves_nothing_behind(store: BlobStore, size_bytes: int) -> None:
+    store.probe(size_bytes)
 
     assert list(store.list()) == []
+
+
+def test_a_store_tells_its_free_bytes_or_that_it_cannot(store: BlobStore) -> None:
+    free = store.free_bytes()
+
+    assert free is None or free > 0
 
 
 def test_nothing_is_left_half_written(store: BlobStore) -> None:

@@ -1,0 +1,50 @@
+"""Stores whose room ends, on a file system that others made."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bg_pipeline.errors import StoreError
+from bg_pipeline.stores.file.blobs import FolderStore
+
+SIZE_BYTES = 1 << 20
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_probe_of_a_full_disk_fails_though_an_empty_file_can_be_written(disk: Path) -> None:
+    store = FolderStore(disk / "masters")
+    store.write("a", b"1")
+    free = store.free_bytes()
+    assert free is not None
+    (disk / "fill").write_bytes(b"x" * free)
+    (disk / "empty").write_bytes(b"")
+
+    with pytest.raises(StoreError, match="No space left"):
+        store.probe()
+    assert store.free_bytes() == 0
+    assert [path.name for path in (disk / "masters").iterdir()] == ["a"]
+
+
+def test_a_probe_larger_than_the_room_fails_and_leaves_the_room_as_it_was(disk: Path) -> None:
+    store = FolderStore(disk / "masters")
+    store.probe(SIZE_BYTES // 2)
+    free = store.free_bytes()
+    with pytest.raises(StoreError, match="No space left"):
+        store.probe(2 * SIZE_BYTES)
+
+    assert store.free_bytes() == free
