@@ -1,4 +1,4 @@
-"""End the attempts that killed processes left open, before anything new is bought."""
+"""Close the attempts that killed processes left open, before anything new is bought."""
 
 from decimal import Decimal
 
@@ -11,14 +11,14 @@ from bg_pipeline.errors import ItemError, UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
 from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
 
-HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry` buys it again"
+HELD = "it may have been charged, and BG_IN_DOUBT is hold: `bg-pipeline retry` buys it again"
 
 
 def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> list[Attempt]:
     """
-    End the attempts of dead processes: with a stored master nothing was lost, without one they are in doubt.
+    Close the attempts of dead processes: as charged if the master was stored, else as in doubt.
 
-    If the item has to be held but a living claim has it, the attempt stays open until the next recovery: no run can
+    If the item must be held but another run has claimed it, the attempt stays open until the next recovery. No run can
     make the same purchase while it is open.
 
     Returns:
@@ -26,17 +26,17 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
     """
     abandoned = accounts.ledger.abandoned()
     return [
-        attempt for attempt in abandoned if _end(catalogue, accounts, policy, run, attempt) is AttemptState.IN_DOUBT
+        attempt for attempt in abandoned if _close(catalogue, accounts, policy, run, attempt) is AttemptState.IN_DOUBT
     ]
 
 
-def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> AttemptState:
-    """End one attempt if possible now; return its resulting state."""
+def _close(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> AttemptState:
+    """Close one attempt if that is possible now; return its state."""
     why = "the run was killed before the answer was stored"
     data = accounts.masters.read(master_name(attempt.purchase_id))
     if data is not None:
         try:
-            answer = _inspected(run, data)
+            answer = _inspect(run, data)
         except UnusableAnswer as error:
             why = str(error)
         else:
@@ -45,15 +45,15 @@ def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, att
             master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
             accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
             return AttemptState.CHARGED
-    # The item first: if this process is killed between the two, a closed attempt is not seen again.
-    if policy.hold_in_doubt and not _held(catalogue, run, attempt.item_key):
+    # Hold the item first: if this process is killed in between, the next recovery sees only an open attempt.
+    if policy.hold_in_doubt and not _hold(catalogue, run, attempt.item_key):
         return AttemptState.INTENT
     accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), why)
     return AttemptState.IN_DOUBT
 
 
-def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
-    """Make an item fail if it is pending; return False if a living claim has it."""
+def _hold(catalogue: Catalogue, run: Run, key: str) -> bool:
+    """Mark a pending item as failed; return False if another run has claimed it."""
     entry = catalogue.items.entry(key)
     if entry is None or entry.state is not State.PENDING:
         return True
@@ -66,7 +66,7 @@ def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
     return True
 
 
-def _inspected(run: Run, data: bytes) -> ValidatedAnswer:
+def _inspect(run: Run, data: bytes) -> ValidatedAnswer:
     try:
         return run.call(inspect, data)
     except ItemError as error:

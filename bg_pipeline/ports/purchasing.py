@@ -115,7 +115,7 @@ class Ledger(Protocol):
 
         Raises:
             ClaimLost: another run has the item.
-            BeingBought: another run is buying the same purchase or the same bytes, or has bought it meanwhile.
+            BeingBought: another run is buying the same purchase or the same bytes, or has just bought it.
             GateClosed, BudgetReached, ItemRejected: it may not be bought.
         """
         ...
@@ -171,5 +171,5 @@ class Gates(Protocol):
         ...
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
-        """Read, change and write in one step, without interference from other processes."""
+        """Read, change and write the limits in one step, without interference from other processes."""
         ...

@@ -27,9 +27,9 @@ class Time:
 
     now: Now
     sleep: Callable[[float], bool]
-    """Function that waits that many seconds; returns True if it was woken to stop."""
+    """Waits this many seconds; returns True if it was woken to stop."""
     jitter: Callable[[], float]
-    """Random number from 0 to 1."""
+    """Returns a random number from 0 to 1."""
     stop: threading.Event
 
 
@@ -62,15 +62,15 @@ def purchasing(
         rules: rules for every purchase.
         ceiling: most requests in flight that the settings allow.
         call: runs decoders where they can do no harm.
-        report: see `metered.Report`.
+        report: see `purchasing.ledger.Report`.
         time: see `Time`.
     """
 
-    def checked(reply: CutReply, request: CutRequest) -> ValidatedAnswer:
+    def validate(reply: CutReply, request: CutRequest) -> ValidatedAnswer:
         sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
         return call(inspect, reply.image) if request.tool else call(validate_answer, reply.image, sent)
 
-    metered = LedgerRemover(client, account, ledger, rules, report)
-    limited = RateLimitedRemover(metered, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
-    kept = StoringRemover(limited, ledger, purchases, masters, checked, report)
-    return RetryingRemover(kept, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)
+    recording = LedgerRemover(client, account, ledger, rules, report)
+    limited = RateLimitedRemover(recording, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
+    storing = StoringRemover(limited, ledger, purchases, masters, validate, report)
+    return RetryingRemover(storing, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)

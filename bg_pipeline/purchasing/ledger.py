@@ -1,4 +1,4 @@
-"""Record every purchase: before it is sent, and after it is stored."""
+"""Record every attempt before it is sent, and every charge after its answer is stored."""
 
 import logging
 from collections.abc import Callable
@@ -26,16 +26,16 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 
 _LOG = logging.getLogger(__name__)
 
-Check = Callable[[CutReply, CutRequest], ValidatedAnswer]
-"""Check of an answer against its request; raises UnusableAnswer."""
+Validate = Callable[[CutReply, CutRequest], ValidatedAnswer]
+"""Validates an answer against its request; raises UnusableAnswer."""
 
 Report = Callable[[BgPipelineError | None], None]
-"""Receiver of news for the gate: the error if the service refused or betrayed the account, None if it served."""
+"""Moves the gate: called with an AccountError or QualityDropped, or with None after a success."""
 
 
 class LedgerRemover(Wrapper):
     """
-    Records an attempt before it is sent, and closes it if it brought nothing.
+    Records an attempt before it is sent, and closes it if it failed.
 
     A process that dies in between leaves an open attempt. If there is a master, nothing was lost; if not, the attempt
     counts as in doubt.
@@ -68,18 +68,18 @@ class LedgerRemover(Wrapper):
 
 class StoringRemover(Wrapper):
     """
-    Checks an answer, stores it, and only then records the charge.
+    Validates an answer, stores it, and only then records the charge.
 
     The reply then contains its master, so that it need not be read back.
 
-    It is outside the limit, so that an answered request holds no slot while its answer is checked.
+    It is outside the limit, so that an answered request holds no slot while its answer is validated.
 
     Args:
         inner: a remover whose replies name their attempt.
-        ledger: ends an attempt that brought nothing.
+        ledger: closes the attempt of an unusable answer.
         purchases: records the charge with its master.
         masters: store of the answers.
-        check: checks an answer against its request.
+        validate: see `Validate`.
         report: see `Report`.
     """
 
@@ -89,21 +89,21 @@ class StoringRemover(Wrapper):
         ledger: Ledger,
         purchases: Purchases,
         masters: BlobStore,
-        check: Check,
+        validate: Validate,
         report: Report,
     ) -> None:
         super().__init__(inner)
         self._ledger = ledger
         self._purchases = purchases
         self._masters = masters
-        self._check = check
+        self._validate = validate
         self._report = report
 
     def cut(self, request: CutRequest) -> CutReply:
         reply = self._inner.cut(request)
         assert reply.attempt is not None
         try:
-            checked = self._checked(reply, request)
+            answer = self._validate_answer(reply, request)
         except UnusableAnswer as error:
             if error.credits_charged is None:
                 error.credits_charged = reply.credits_charged or request.credits_expected
@@ -114,9 +114,9 @@ class StoringRemover(Wrapper):
         master = Master(
             request.purchase_id,
             digest_of(reply.image),
-            checked.width_px,
-            checked.height_px,
-            checked.suspicion,
+            answer.width_px,
+            answer.height_px,
+            answer.suspicion,
             request.sent_digest,
             request.cut_digests[0],
         )
@@ -131,11 +131,11 @@ class StoringRemover(Wrapper):
         except StoreError as error:
             raise PaidResultLost(f"a paid result could not be stored: {error}") from error
 
-    def _checked(self, reply: CutReply, request: CutRequest) -> ValidatedAnswer:
+    def _validate_answer(self, reply: CutReply, request: CutRequest) -> ValidatedAnswer:
         try:
-            return self._check(reply, request)
+            return self._validate(reply, request)
         except ItemError as error:
-            # Its decoder died, so its content is unknown. It is kept for a person to see, and not bought again.
+            # The decoder crashed, so the content is unknown. It is kept for a person to see, and not bought again.
             return unseen(error)
 
 
@@ -147,5 +147,5 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
     elif isinstance(error, OutcomeUnknown):
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
-    # Already scrubbed and capped; quoted, because a service may send control codes that a terminal obeys.
+    # Already scrubbed and capped; quoted, because a vendor may send control codes for a terminal.
     _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)

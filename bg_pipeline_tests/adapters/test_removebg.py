@@ -85,7 +85,7 @@ def test_a_zip_that_is_no_cutout_was_paid_for(vendor: Vendor) -> None:
 
 def test_a_zip_that_kills_its_decoder_was_paid_for_and_blames_no_picture(vendor: Vendor) -> None:
     def crash(*_args: object) -> Any:
-        raise ItemUnreadable("the picture made its decoder crash")
+        raise ItemUnreadable("the picture crashed its decoder")
 
     vendor.say(CUT, body=zipped(cutout_of(request().image)))
     with pytest.raises(UnusableAnswer, match="crash"):
