@@ -1,5 +1,5 @@
 """
-The whole error tree, grouped by the reaction.
+All errors of this package, grouped by the reaction to them.
 
     BgPipelineError
     ├── ConfigurationError      stop before any work; the message names the setting and the fix
@@ -14,22 +14,22 @@ The whole error tree, grouped by the reaction.
     ├── StateError              the manifest database cannot be used
     ├── StoreError              the output or master store cannot be used
     │   └── PaidResultLost      no store took a paid result: stop, a repetition would pay again
-    ├── FetchFailed             a URL that others chose cannot be fetched; the caller decides the reaction
-    │   └── FetchRefused        the same, and it must not be requested
+    ├── FetchFailed             a URL from a vendor or a catalogue was not fetched; the caller decides
+    │   └── FetchRefused        policy forbids the request
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
-    │   ├── ItemRejected        the service refuses it, and would again
+    │   ├── ItemRejected        the vendor refuses it and would again, or it was charged too often
     │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          nothing charged; wait and retry
-    │   └── RateLimited         the same, and slow down
-    ├── Deferred                the service is to be left alone for a while; the rest waits, no picture is blamed
-    ├── GateClosed              nothing may be sent to this provider now; the rest waits
+    │   └── RateLimited         nothing charged; slow down
+    ├── Deferred                the vendor gets no requests for a while; the rest waits, no picture is blamed
+    ├── GateClosed              nothing may be sent to this account now; the rest waits
     ├── Stopped                 the run was asked to end; nothing was sent
-    ├── OutcomeUnknown          sent, no usable end: may be charged; recorded as in doubt
-    ├── UnusableAnswer          charged, as far as known, and the answer is no cutout
-    │   └── QualityDropped      less was delivered than requested; stop this provider until a person has looked
-    ├── AccountError            stop this provider: the key is refused
-    │   └── NoCredits           stop this provider until a top-up
+    ├── OutcomeUnknown          sent, outcome unknown: may be charged; recorded as in doubt
+    ├── UnusableAnswer          probably charged, and the answer is not a cutout
+    │   └── QualityDropped      less was delivered than ordered; pause this account until a person has looked
+    ├── AccountError            pause this account: it is refused
+    │   └── NoCredits           pause this account until a top-up
     └── BudgetReached           not a failure: the rest waits for the next run
 """
 
@@ -38,12 +38,12 @@ from typing import Any
 
 
 class BgPipelineError(Exception):
-    """Root of every error that this package raises on purpose; its text is fit for a user."""
+    """Root of every error that this package raises on purpose; its text may be shown to a user."""
 
     answer: str = ""
-    """The service's text: scrubbed of keys, at most 2 KB; empty where no service answered."""
+    """The vendor's text: scrubbed of keys, at most 2 KB; empty where no vendor answered."""
     request_id: str = ""
-    """The service's own id of the request, where it gives one."""
+    """The vendor's own id of the request, where it gives one."""
 
 
 class ConfigurationError(BgPipelineError):
@@ -51,7 +51,7 @@ class ConfigurationError(BgPipelineError):
 
 
 class SourceUnreadable(BgPipelineError):
-    """The catalogue could not be listed, or not to its end."""
+    """The catalogue could not be listed completely."""
 
 
 class GuardStopped(BgPipelineError):
@@ -128,7 +128,7 @@ class ItemUnreadable(ItemError):
 
 
 class ItemRejected(ItemError):
-    """The service refused this image and charged nothing."""
+    """The vendor refused this image and charged nothing, or it was charged too often without a cutout."""
 
 
 class ItemChanged(ItemError):
@@ -136,16 +136,16 @@ class ItemChanged(ItemError):
 
 
 class TransientError(BgPipelineError):
-    """The service answered that it cannot serve now; nothing was charged."""
+    """The vendor answered that it cannot serve now, or could not be reached; nothing was charged."""
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        """Seconds that the service asked for; None if it named none."""
+        """Seconds that the vendor asked for; None if it named none."""
 
 
 class RateLimited(TransientError):
-    """The service asked to slow down."""
+    """The vendor asked to slow down."""
 
     rate: Any = None
     """`core.records.RateFacts` of the same answer, where present."""
@@ -161,7 +161,7 @@ class Deferred(BgPipelineError):
 
 
 class GateClosed(BgPipelineError):
-    """The gate of the provider is closed; nothing was sent."""
+    """The gate of the account is closed; nothing was sent."""
 
 
 class Stopped(BgPipelineError):
@@ -173,18 +173,18 @@ class OutcomeUnknown(BgPipelineError):
 
 
 class UnusableAnswer(BgPipelineError):
-    """The service answered with success and the body is no cutout of this image."""
+    """The vendor answered with success, but the body is not a cutout of this image."""
 
     credits_charged: Decimal | None = None
-    """Credits charged, as stated by the service; None where it does not state them."""
+    """Credits charged, as stated by the vendor; None where it does not state them."""
 
 
 class QualityDropped(UnusableAnswer):
-    """The service answered with a smaller picture, or a cheaper one, than requested."""
+    """The vendor answered with a smaller or cheaper picture than ordered."""
 
 
 class AccountError(BgPipelineError):
-    """The service refuses the account, not the image."""
+    """The vendor refuses the account, not the image."""
 
 
 class NoCredits(AccountError):
@@ -192,4 +192,4 @@ class NoCredits(AccountError):
 
 
 class BudgetReached(BgPipelineError):
-    """The next purchase would go beyond the cap of this run."""
+    """The next purchase would exceed the cap of the run or of the day."""

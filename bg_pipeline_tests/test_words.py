@@ -31,7 +31,7 @@ GIVEN_UP = re.compile(
 TITLES = {
     Kind.CREDITS: "credits are low",
     Kind.BAD_KEY: "refuses the key",
-    Kind.OUTAGE: "does not serve",
+    Kind.OUTAGE: "is unavailable",
     Kind.PAUSED: "is paused",
     Kind.GUARD: "a guard stopped",
     Kind.SPEND_CAP: "a spend cap stopped the buying",

@@ -1,1 +1,1 @@
-"""Ways to alert a person."""
+"""Senders of notifications."""

@@ -18,7 +18,7 @@ TIMEOUT_S = 15.0
 
 class AppriseSink:
     """
-    `ports.AlertSink` for any number of URLs, each independent of the others.
+    `ports.alerts.AlertSink` for any number of URLs, each independent of the others.
 
     A URL is a secret: it is kept in memory and never shown, and no message of Apprise about it is passed on.
     """
@@ -34,19 +34,19 @@ class AppriseSink:
         )
 
     def send(self, target: Target, notification: Notification) -> bool:
-        took: list[bool] = []
+        answers: list[bool] = []
 
         def post() -> None:
             # A hundred services raise errors of any type, and quote their URL in them.
             with contextlib.suppress(Exception):
-                took.append(_notify(service, notification))
+                answers.append(_notify(service, notification))
 
         service = self._service(target)
         # A daemon: a server that never stops answering must block neither the caller nor the end of the process.
         thread = threading.Thread(target=post, name="alert", daemon=True)
         thread.start()
         thread.join(self._timeout_s)
-        return any(took)
+        return any(answers)
 
     def _service(self, target: Target) -> "Apprise":
         with self._lock:
@@ -72,7 +72,7 @@ def _service_at(url: str) -> "Apprise":
         storage_mode="memory",
     )
     service = Apprise(asset=asset)
-    # A URL that Apprise cannot use leaves it without a service; it then takes no notification.
+    # A URL that Apprise cannot use leaves it without a service; `notify` then returns False.
     service.add(url)
     return service
 

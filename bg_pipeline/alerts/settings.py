@@ -8,10 +8,10 @@ from bg_pipeline.settings.part import Part
 
 
 class AlertSettings(Part):
-    """Targets of alerts, the failure rate that alerts, and the address for links."""
+    """Targets of notifications, the failure rate that raises an alert, and the address for links."""
 
     alert_urls: SecretStr = Field(
-        SecretStr(""), description="Apprise URLs that receive alerts, with commas or line ends between them"
+        SecretStr(""), description="Apprise URLs that receive alerts, separated by commas or white space"
     )
     alert_failure_rate: float = Field(0.2, ge=0, le=1, description="alert when more than this share of items fails")
     dagster_url: str = Field("", description="address of Dagster's UI, for the links in alerts")

@@ -13,16 +13,18 @@ from bg_pipeline.wiring.settings import load_settings
 @click.command("alert-test")
 @as_json
 def alert_test(as_json: bool) -> None:
-    """Sends a test to every target; says which took it."""
+    """Send a test to every alert target and show which accepted it."""
     with open_pipeline(load_settings()) as pipeline:
         results = try_targets(pipeline.alerting, pipeline.run)
         backlog = pipeline.alerting.outbox.backlog()
-    found = [(target.name, took_it, *backlog.get(target.digest, (0, 0))) for target, took_it in results]
+    rows = [(target.name, took_it, *backlog.get(target.digest, (0, 0))) for target, took_it in results]
     if as_json:
-        print_json([dict(zip(("target", "took_it", "waiting", "given_up"), f, strict=True)) for f in found])
+        print_json([dict(zip(("target", "took_it", "waiting", "given_up"), row, strict=True)) for row in rows])
     else:
-        rows = [(name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, waiting, lost in found]
-        render.console().print(render.grid(("target", "took it", "waiting", "given up"), rows, numbers=(2, 3)))
+        cells = [(name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, waiting, lost in rows]
+        render.console().print(render.grid(("target", "accepted", "waiting", "given up"), cells, numbers=(2, 3)))
         if not all(took_it for _, took_it in results):
-            click.echo("who did not take it: see that the URL is right and its server answers within 15 seconds")
+            click.echo(
+                "for a target that did not accept it: check its URL, and that its server answers within 15 seconds"
+            )
     click.get_current_context().exit(Exit.DONE if all(took_it for _, took_it in results) else Exit.SOME_FAILED)

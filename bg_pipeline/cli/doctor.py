@@ -1,4 +1,4 @@
-"""Checks for problems that could stop a sync."""
+"""Checks for problems that would stop a sync."""
 
 import json
 import subprocess
@@ -43,7 +43,9 @@ def diagnose() -> Iterator[Finding]:
     yield Finding("settings", True, "complete")
     yield _finding("vendors", _vendors)
     yield _finding("stores", _stores)
-    without = "not set. The command line needs none; Dagster would forget its runs and schedules when it ends"
+    without = (
+        "not set. The command line does not need it; without it, Dagster forgets its runs and schedules when it ends"
+    )
     yield Finding("DAGSTER_HOME", True, dagster_home() or without)
     if dagster_home():
         yield from _dagster()
@@ -56,7 +58,7 @@ def diagnose() -> Iterator[Finding]:
 
 
 def _vendors() -> str:
-    """Check all installed vendors. Each is loaded, to check that it works."""
+    """Load every installed vendor, to check that it works."""
     problems = []
     for each in vendors.installed():
         try:
@@ -69,20 +71,20 @@ def _vendors() -> str:
 
 
 def _stores() -> str:
-    found = list(stores.installed())
-    if problems := [each.problem for each in found if each.problem]:
+    kinds = list(stores.installed())
+    if problems := [each.problem for each in kinds if each.problem]:
         raise ConfigurationError("; ".join(problems))
-    return ", ".join(f"{each.example} ({each.origin})" for each in found)
+    return ", ".join(f"{each.example} ({each.origin})" for each in kinds)
 
 
 def _dagster() -> Iterator[Finding]:
     """Check Dagster in a separate process: the command line works without Dagster."""
-    asked = [sys.executable, "-m", "bg_pipeline.orchestration.diagnose"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    if done.returncode:
-        yield Finding("Dagster", False, done.stderr.strip().rpartition("\n")[2])
+    command = [sys.executable, "-m", "bg_pipeline.orchestration.diagnose"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        yield Finding("Dagster", False, process.stderr.strip().rpartition("\n")[2])
         return
-    for finding in json.loads(done.stdout):
+    for finding in json.loads(process.stdout):
         yield Finding(**finding)
 
 
@@ -147,11 +149,11 @@ def _at_work(catalogue: Catalogue) -> str:
 @click.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Finds what would keep a sync from working."""
+    """Find problems that would stop a sync."""
     findings = list(diagnose())
     if as_json:
         print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
-        render.console().print(render.grid(("", "check", "found"), rows))
+        render.console().print(render.grid(("", "check", "detail"), rows))
     click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)

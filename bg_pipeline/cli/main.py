@@ -1,4 +1,4 @@
-"""`bg-pipeline`: its commands, each loaded when it is used."""
+"""`bg-pipeline` and its commands, each loaded when it is used."""
 
 import importlib
 import logging
@@ -10,33 +10,33 @@ import bg_pipeline
 from bg_pipeline.errors import BgPipelineError
 
 _COMMANDS = {
-    "adopt": ("cli.maintenance", "Takes over cutouts that another tool made."),
-    "alert-test": ("cli.alerts", "Sends a test to every target; says which took it."),
-    "check": ("cli.maintenance", "Reads what is on show and compares it with the record."),
-    "demo": ("demo.run", "The whole job on sample pictures; no key needed."),
-    "doctor": ("cli.doctor", "Finds what would keep a sync from working."),
-    "failures": ("cli.reports", "What failed or is in quarantine, and why."),
-    "gate": ("cli.money", "Who may be sent anything; open or close a gate by hand."),
-    "ledger": ("cli.money", "Every purchase that was tried, and what it cost."),
-    "plan": ("cli.nightly", "What the next sync would do and cost."),
-    "rebuild": ("cli.maintenance", "Brings a lost manifest back from masters and outputs."),
-    "retry": ("cli.nightly", "Try failed items again: those named, or all."),
-    "review": ("cli.maintenance", "Lists suspicious results, and lets a person decide."),
-    "sandbox": ("cli.sandbox", "Three simulated vendors: real wire formats, play money."),
-    "status": ("cli.reports", "Items by state, the gate, and what was spent."),
-    "sync": ("cli.nightly", "The nightly job, here and now."),
-    "trash": ("cli.reports", "Cutouts of deleted pictures; puts back those named, to stay."),
-    "why": ("cli.reports", "One item's story, with every purchase tried."),
+    "adopt": ("cli.maintenance", "Adopt cutouts that another tool made."),
+    "alert-test": ("cli.alerts", "Send a test to every alert target and show which accepted it."),
+    "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
+    "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
+    "doctor": ("cli.doctor", "Find problems that would stop a sync."),
+    "failures": ("cli.reports", "List the items that failed or are in quarantine, and why."),
+    "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),
+    "ledger": ("cli.money", "List every purchase attempt and its cost."),
+    "plan": ("cli.nightly", "Show what the next sync would do and cost."),
+    "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
+    "retry": ("cli.nightly", "Try failed items again: the named ones, or all."),
+    "review": ("cli.maintenance", "List suspicious results; approve or reject them."),
+    "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
+    "status": ("cli.reports", "Show the items by state, the gates and the spending."),
+    "sync": ("cli.nightly", "Run the nightly job now."),
+    "trash": ("cli.reports", "List cutouts of deleted pictures; restore named ones for good."),
+    "why": ("cli.reports", "Show the history of one item, with every purchase attempt."),
 }
 """
 Module of each command, and its line in the list.
 
-The list loads no module: most need the database and the services, which would make it slow.
+The list loads no module: most import the database and the clients, which would make it slow.
 """
 
 
 class _Commands(click.Group):
-    """Command group that loads a command on use, and converts errors of this package to a sentence and an exit code."""
+    """Command group that loads a command on use, and turns errors of this package into one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(_COMMANDS)
@@ -65,12 +65,12 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(bg_pipeline.__version__, prog_name="bg-pipeline")
-@click.option("-v", "--verbose", is_flag=True, help="Tell on standard error what services refuse, in their words.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the vendors' own error texts on standard error.")
 def main(verbose: bool) -> None:
     """
-    Keeps background-removed cutouts in step with a catalogue of product pictures.
+    Keep background-removed cutouts in step with a catalogue of product pictures.
 
     Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
-    2 settings, 3 paused, 4 budget reached, 5 a guard stopped it, 6 another run is at work, 7 fatal.
+    2 settings, 3 paused, 4 budget reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
     """
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if verbose else logging.CRITICAL)

@@ -38,54 +38,54 @@ def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
 @click.option("--masters", is_flag=True, help="Read the paid results too.")
 @as_json
 def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
-    """Reads what is on show and compares it with the record."""
+    """Read the published outputs and compare them with the manifest."""
     with Bars() as bars, open_pipeline(load_settings(), run_name("check"), progress=bars) as pipeline:
-        found = verify(pipeline.catalogue, pipeline.accounts, pipeline.run, subset, masters=masters)
-    damaged = found.damaged + found.damaged_masters
+        result = verify(pipeline.catalogue, pipeline.accounts, pipeline.run, subset, masters=masters)
+    damaged = result.damaged + result.damaged_masters
     if as_json:
         print_json(
             {
-                "outputs": found.outputs,
-                "masters": found.masters,
-                "damaged": [_damage(d, "key", "output") for d in found.damaged],
-                "damaged_masters": [_damage(d, "purchase_id", "master") for d in found.damaged_masters],
+                "outputs": result.outputs,
+                "masters": result.masters,
+                "damaged": [_damage(d, "key", "output") for d in result.damaged],
+                "damaged_masters": [_damage(d, "purchase_id", "master") for d in result.damaged_masters],
             }
         )
     else:
-        _show_table(("what", "is", "then"), [(d.where, d.problem, d.then) for d in damaged])
-        read = f"{found.outputs:,} outputs" + (f" and {found.masters:,} masters" if masters else "")
-        render.console().print(f"read {read}; {len(damaged)} are not as they should be")
+        _show_table(("file", "problem", "next"), [(d.where, d.problem, d.next_step) for d in damaged])
+        read = f"{result.outputs:,} outputs" + (f" and {result.masters:,} masters" if masters else "")
+        render.console().print(f"read {read}; {len(damaged)} damaged")
     click.get_current_context().exit(Exit.SOME_FAILED if damaged else Exit.DONE)
 
 
 @click.command()
 @as_json
 def rebuild(as_json: bool) -> None:
-    """Brings a lost manifest back from masters and outputs."""
+    """Rebuild a lost manifest from masters and outputs."""
     with Bars() as bars, open_pipeline(load_settings(), run_name("rebuild"), progress=bars) as pipeline:
-        found = run_rebuild(*pipeline.parts)
+        result = run_rebuild(*pipeline.parts)
         next_sync = _next_sync(pipeline)
     if as_json:
         print_json(
             {
-                "masters_known": found.known,
-                "masters_taken_in": found.taken_in,
-                "damaged_masters": [{"master": name, "why": why} for name, why in found.damaged.items()],
-                "adopted": _rows(found.adoption.adopted, "output"),
-                "refused": _rows(found.adoption.refused, "why"),
+                "masters_known": result.known,
+                "masters_taken_in": result.taken_in,
+                "damaged_masters": [{"master": name, "why": why} for name, why in result.damaged.items()],
+                "adopted": _rows(result.adoption.adopted, "output"),
+                "refused": _rows(result.adoption.refused, "why"),
                 "next_sync": next_sync,
             }
         )
     else:
-        _show_table(("damaged master", "why"), list(found.damaged.items()))
-        _show_table(("output that is no master", "why"), list(found.adoption.refused.items()))
+        _show_table(("damaged master", "why"), list(result.damaged.items()))
+        _show_table(("output refused as master", "why"), list(result.adoption.refused.items()))
         out = render.console()
         out.print(
-            f"masters: {found.taken_in:,} taken in, {found.known:,} known before, {len(found.damaged)} damaged; "
-            f"{len(found.adoption.adopted):,} outputs became masters"
+            f"masters: {result.taken_in:,} added, {result.known:,} known before, {len(result.damaged)} damaged; "
+            f"{len(result.adoption.adopted):,} outputs became masters"
         )
         _show_next_sync(next_sync)
-    click.get_current_context().exit(Exit.SOME_FAILED if found.damaged else Exit.DONE)
+    click.get_current_context().exit(Exit.SOME_FAILED if result.damaged else Exit.DONE)
 
 
 @click.command()
@@ -94,30 +94,30 @@ def rebuild(as_json: bool) -> None:
     "folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Where the cutouts are; default: BG_OUTPUT.",
+    help="Folder of the cutouts; default: BG_OUTPUT.",
 )
-@click.option("--dry-run", is_flag=True, help="Only tell what would be taken over.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be adopted.")
 @as_json
 def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Takes over cutouts that another tool made."""
+    """Adopt cutouts that another tool made."""
     with Bars() as bars, open_pipeline(load_settings(), run_name("adopt"), progress=bars) as pipeline:
         files = folder_of(folder) if folder else pipeline.catalogue.outputs
-        found = run_adopt(*pipeline.parts, files, suffixes=suffixes(), dry_run=dry_run)
+        adoption = run_adopt(*pipeline.parts, files, suffixes=suffixes(), dry_run=dry_run)
         next_sync = None if dry_run else _next_sync(pipeline)
     if as_json:
         print_json(
             {
-                "adopted": _rows(found.adopted, "file"),
-                "refused": _rows(found.refused, "why"),
-                "nameless": found.nameless,
+                "adopted": _rows(adoption.adopted, "file"),
+                "refused": _rows(adoption.refused, "why"),
+                "nameless": adoption.nameless,
                 "next_sync": next_sync,
             }
         )
         return
-    _show_table(("item", "not taken over, because"), list(found.refused.items()))
+    _show_table(("item", "refused because"), list(adoption.refused.items()))
     render.console().print(
-        f"{'would be ' if dry_run else ''}taken over: {len(found.adopted):,}; refused: {len(found.refused):,}; "
-        f"items without a file of their name: {found.nameless:,}"
+        f"{'would be ' if dry_run else ''}adopted: {len(adoption.adopted):,}; refused: {len(adoption.refused):,}; "
+        f"items without a matching file: {adoption.nameless:,}"
     )
     if next_sync:
         _show_next_sync(next_sync)
@@ -128,13 +128,13 @@ def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @as_json
 def review(decision: str, keys: tuple[str, ...], as_json: bool) -> None:
-    """Lists suspicious results, and lets a person decide."""
+    """List suspicious results; approve or reject them."""
     if (decision == "list") == bool(keys):
         raise click.UsageError("name the items to approve or reject, as `bg-pipeline review` lists them")
     settings = load_settings()
     with open_pipeline(settings) as pipeline:
         if decision == "list":
-            _show_waiting([_case(settings, entry) for entry in reviews.waiting(pipeline.catalogue)], as_json)
+            _show_waiting([_case(settings, entry) for entry in reviews.in_quarantine(pipeline.catalogue)], as_json)
         else:
             _show_decided(pipeline, decision, keys, as_json)
 
@@ -154,8 +154,8 @@ def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(waiting)
         return
-    _show_table(("item", "why", "look at"), [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting])
-    click.echo("decide: bg-pipeline review approve|reject KEY" if waiting else "nothing waits for a review")
+    _show_table(("item", "why", "picture"), [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting])
+    click.echo("decide: bg-pipeline review approve|reject KEY" if waiting else "no item waits for a review")
 
 
 def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_json: bool) -> None:
@@ -170,7 +170,7 @@ def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_jso
     if as_json:
         print_json({"decision": decision, "keys": decided})
         return
-    then = "the next sync publishes it" if decision == "approve" else "failed, until its picture or the recipe changes"
+    then = "the next sync publishes it" if decision == "approve" else "failed until its picture or the recipe changes"
     for key in decided:
         click.echo(f"{render.printable(key)}: {then}")
 
@@ -183,16 +183,16 @@ def _next_sync(pipeline: Pipeline) -> dict[str, float]:
 def _show_next_sync(facts: Mapping[str, float]) -> None:
     render.console().print(
         f"the next sync buys {facts['purchases']:,} for {render.number(facts['credits'])} credits; "
-        "`bg-pipeline plan` tells which"
+        "`bg-pipeline plan` shows why"
     )
 
 
 def _damage(damage: Damage, name: str, where: str) -> dict[str, str]:
-    return {name: damage.name, where: damage.where, "problem": damage.problem.value, "then": damage.then}
+    return {name: damage.name, where: damage.where, "problem": damage.problem.value, "then": damage.next_step}
 
 
-def _rows(found: Mapping[str, str], what: str) -> list[dict[str, str]]:
-    return [{"key": key, what: value} for key, value in found.items()]
+def _rows(values: Mapping[str, str], column: str) -> list[dict[str, str]]:
+    return [{"key": key, column: value} for key, value in values.items()]
 
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

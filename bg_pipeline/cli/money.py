@@ -1,4 +1,4 @@
-"""`bg-pipeline ledger` and `gate`: money spent, and accounts that may be sent pictures."""
+"""`bg-pipeline ledger` and `gate`: the money spent, and the gates of the accounts."""
 
 import csv
 import sys
@@ -45,7 +45,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every attempt as CSV.")
 @as_json
 def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
-    """Every purchase that was tried, and what it cost."""
+    """List every purchase attempt and its cost."""
     with open_pipeline(load_settings()) as pipeline:
         accounts, clock = pipeline.accounts, pipeline.run
         since = clock.now() - days * _DAY_S
@@ -66,10 +66,10 @@ def ledger(days: int, run: str | None, as_csv: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("action", type=click.Choice(["show", "open", "close"]), default="show", metavar="[open|close]")
 @click.argument("account", required=False, metavar="[ACCOUNT]")
-@click.option("--why", metavar="TEXT", default="", help="A note for others: why you set it so.")
+@click.option("--why", metavar="TEXT", default="", help="Your reason, as a note for others.")
 @as_json
 def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
-    """Who may be sent anything; open or close a gate by hand."""
+    """Show the gate of every account; open or close one by hand."""
     with open_pipeline(load_settings()) as pipeline:
         if action != "show":
             if account not in pipeline.policy.accounts:
@@ -78,13 +78,13 @@ def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
             wanted = GateState.OPEN if action == "open" else GateState.CLOSED
             now = pipeline.run.now()
             pipeline.accounts.gates.change_gate(account, lambda gate: by_hand(gate, wanted, why, now))
-        found = list(_gates(pipeline))
+        gates = list(_gates(pipeline))
     if as_json:
-        print_json(found)
+        print_json(gates)
         return
     columns = ("provider", "state", "since", "balance", "why")
     titles = ("account", *columns[1:])
-    render.console().print(render.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in found]))
+    render.console().print(render.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in gates]))
 
 
 def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
@@ -107,7 +107,9 @@ def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
 def _why_open(gate: Gate, thresholds: Thresholds) -> str:
     if not gate.forced_open:
         return gate.why or "–"
-    return f"opened by hand; no balance closes it before it was {thresholds.resume} again. {gate.why}".rstrip()
+    return (
+        f"opened by hand: a low balance is ignored until {thresholds.resume} credits are reached. {gate.why}".rstrip()
+    )
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def _row(attempt: Attempt) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
-    """Format a row, short enough for a terminal; amounts that may have been charged are marked."""
+    """Format a row, short enough for a terminal; amounts in doubt get a question mark."""
     doubt = row["became"] in {AttemptState.IN_DOUBT, AttemptState.INTENT}
     credits_ = f"{render.number(row['credits_expected'])}?" if doubt else render.number(row["credits_charged"])
     when = row["at"].removesuffix("Z").replace("T", " ")[5:]
@@ -148,11 +150,11 @@ def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved
     newest = list(islice(reversed(rows), render.MOST_ROWS))
     out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
-        out.print(f"and {len(rows) - len(newest)} before these: bg-pipeline ledger --csv")
+        out.print(f"and {len(rows) - len(newest)} older ones: bg-pipeline ledger --csv")
     columns = ("charged", "wasted", "in_doubt", "balance")
     sums = [
         (name, *(render.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
         for name, facts in accounts.items()
     ]
     out.print(render.grid(("account", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
-    out.print(f"saved in {days} days by what was bought before: {render.number(saved)} credits")
+    out.print(f"saved in {days} days by existing masters: {render.number(saved)} credits")

@@ -1,4 +1,4 @@
-"""Commands that look for work and do it."""
+"""Commands that find work and do it."""
 
 import contextlib
 import signal
@@ -9,7 +9,7 @@ from decimal import Decimal
 import click
 
 from bg_pipeline.cli import render
-from bg_pipeline.cli.options import as_json, known, print_json, run_name
+from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import Budget
@@ -19,8 +19,8 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError, GuardStopped
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.alerting.notify import after_sync
+from bg_pipeline.pipeline.detect import count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
-from bg_pipeline.pipeline.detect import rendered_by_older, scan
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import read_balance
@@ -37,7 +37,7 @@ _SYNC_FACTS = (
 @click.command()
 @as_json
 def plan(as_json: bool) -> None:
-    """What the next sync would do and cost. Spends nothing; remembers what it hashed."""
+    """Show what the next sync would do and cost. Spends nothing; stores the hashes that it computed."""
     settings = load_settings()
     with Bars() as bars, open_pipeline(settings, run_name("plan"), progress=bars) as pipeline:
         catalogue, accounts, policy, run = pipeline.parts
@@ -49,7 +49,7 @@ def plan(as_json: bool) -> None:
             for offer in settings.offers()
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
-        rendered_before = rendered_by_older(catalogue.deltas, policy.recipe)
+        rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
     if as_json:
         print_json(
             {
@@ -67,11 +67,13 @@ def plan(as_json: bool) -> None:
     render.show_delta(out, delta)
     render.show_offers(out, offers)
     if delta.purchases:
-        out.print("an upper bound: what turns out to be no picture, cut out already, or only saved again costs nothing")
+        out.print(
+            "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"
+        )
     if rendered_before:
         out.print(
-            f"{rendered_before:,} cutouts were made by an older version of the renderer; they stay as they are. "
-            f"`bg-pipeline sync --rerender` makes them again: {rendered_before:,} writes, no purchase"
+            f"{rendered_before:,} cutouts were made by an older version of the renderer, and stay unchanged. "
+            f"`bg-pipeline sync --rerender` renders them again: {rendered_before:,} writes, no purchase"
         )
     if pending:
         rows = [(name, str(facts["pending"])) for name, facts in pending.items()]
@@ -82,21 +84,23 @@ def plan(as_json: bool) -> None:
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
 @click.option("--max-credits", type=click.FloatRange(min=0), metavar="N", help="Stop before spending more.")
 @click.option("--only", type=click.Choice([o.value for o in Only]), default="all", help="Only this part of the delta.")
-@click.option("--apply-recipe-change", is_flag=True, help="Buy again what was cut by another recipe.")
+@click.option("--apply-recipe-change", is_flag=True, help="Buy again the items that were cut by another recipe.")
 @click.option(
     "--recipe-change-share",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Buy N of those, the oldest cutouts first.",
+    help="Buy only N of those, oldest cutouts first.",
 )
 @click.option(
     "--allow-deletes",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Let so many cutouts of deleted pictures go to the trash, this once.",
+    help="Let N cutouts of deleted pictures go to the trash, this once.",
 )
-@click.option("--rerender", is_flag=True, help="Render again what an older version of the renderer made; buys nothing.")
+@click.option(
+    "--rerender", is_flag=True, help="Render again the outputs of an older version of the renderer; buys nothing."
+)
 @as_json
 def sync(
     collection: str | None,
@@ -108,7 +112,7 @@ def sync(
     rerender: bool,
     as_json: bool,
 ) -> None:
-    """The nightly job, here and now."""
+    """Run the nightly job now."""
     settings = load_settings()
     cap = settings.purchasing.max_credits_per_run if max_credits is None else Decimal(str(max_credits))
     name = run_name("sync")
@@ -125,17 +129,17 @@ def sync(
         open_pipeline(settings, name, stop, bars) as pipeline,
         _alerting(pipeline, chosen, everything=choice.is_everything),
     ):
-        done = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
-    trash = done.decision.trash
+        result = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
+    trash = result.decision.trash
     if not as_json:
         out = render.console()
-        render.show_scan(out, done.look.scan, settings.catalogue.source_name)
-        render.show_delta(out, done.decision.delta)
+        render.show_scan(out, result.look.scan, settings.catalogue.source_name)
+        render.show_delta(out, result.decision.delta)
         render.show_trashed(out, trash)
     if trash.stopped:
-        _show_summary(done.work.summary, as_json)
+        _show_summary(result.work.summary, as_json)
         raise GuardStopped(trash.stopped)
-    _end_with(done.work.summary, as_json)
+    _end_with(result.work.summary, as_json)
 
 
 @click.command()
@@ -143,21 +147,21 @@ def sync(
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
 @as_json
 def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
-    """Try failed items again: those named, or all."""
+    """Try failed items again: the named ones, or all."""
     settings = load_settings()
     name = run_name("retry")
     collections = None if collection is None else frozenset({decode_partition(collection)})
     with _stoppable() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
         for key in keys:
-            known(pipeline.catalogue, key)
-        again = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
-        if not again:
+            require_entry(pipeline.catalogue, key)
+        retried_keys = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
+        if not retried_keys:
             if not as_json:
-                click.echo("nothing failed that could be tried again")
+                click.echo("no failed item can be tried again")
             return
         ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.purchasing.max_credits_per_run))
-        done = night.work(pipeline, ask, Scope(Selection(collections), again))
-    _end_with(done.summary, as_json)
+        result = night.work(pipeline, ask, Scope(Selection(collections), retried_keys))
+    _end_with(result.summary, as_json)
 
 
 def _show_summary(summary: Summary, as_json: bool) -> None:
@@ -197,7 +201,7 @@ def _stoppable() -> Iterator[threading.Event]:
     def on_signal(number: int, _frame: object) -> None:
         stop.set()
         signal.signal(number, signal.SIG_DFL)
-        click.echo("stopping: what is in flight is finished and kept", err=True)
+        click.echo("stopping: requests in flight are finished and kept", err=True)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -27,12 +27,12 @@ def run_name(command: str) -> RunName:
     return RunName(f"command {moment} {os.getpid()}", command, owner)
 
 
-def known(catalogue: Catalogue, key: str) -> Entry:
+def require_entry(catalogue: Catalogue, key: str) -> Entry:
     """
     Return the item of this key.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: the manifest has none.
     """
     entry = catalogue.items.entry(key)
     if entry is None:

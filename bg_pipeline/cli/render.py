@@ -25,13 +25,13 @@ def console() -> Console:
 
 
 def printable(text: str) -> str:
-    """Make a name printable: it may hold control characters, which terminals obey, or bytes that are not UTF-8."""
+    """Escape control characters, which terminals obey, and bytes that are not UTF-8."""
     safe = text.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
 def number(value: Decimal | float | None) -> str:
-    """Format a number: `12`, `0.25`, or a dash if unknown."""
+    """Format a number such as `12` or `0.25`; a dash if unknown."""
     return "–" if value is None else f"{float(value):,.3f}".rstrip("0").rstrip(".")
 
 
@@ -51,9 +51,9 @@ def show_scan(out: Console, scan: ScanResult, source: str) -> None:
         f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
     )
     if scan.still_written:
-        out.print(f"{scan.still_written:,} are still being written to: left as they were until the next look")
+        out.print(f"{scan.still_written:,} are still being written: the next scan takes them")
     if scan.moved:
-        out.print(f"{scan.moved:,} belong to another collection now, by BG_COLLECTION_DEPTH")
+        out.print(f"{scan.moved:,} belong to another collection, because BG_COLLECTION_DEPTH changed")
     for key, why in scan.unreadable.items():
         out.print(f"  {printable(key)}: {why}")
 
@@ -71,25 +71,25 @@ def show_delta(out: Console, delta: Delta) -> None:
     out.print(f"unchanged: {delta.unchanged:,}")
     for key, stem in delta.collisions.items():
         out.print(
-            f"collision: {printable(key)} will be {printable(stem)}.*, its plain name belongs to another item, is too "
+            f"collision: {printable(key)} will be {printable(stem)}.*: its plain name belongs to another item, is too "
             "long, or would be hidden"
         )
     if delta.held:
         cost = number(sum((c.credits for c in delta.held), Decimal(0)))
         out.print(
             f"held: {len(delta.held)} items were cut by another recipe; cutting them again costs {cost} credits. "
-            "They stay as they are until you ask: --apply-recipe-change"
+            "They stay unchanged until `bg-pipeline sync --apply-recipe-change`"
         )
 
 
 def show_trashed(out: Console, trashed: TrashResult) -> None:
     if trashed.moved or trashed.purged:
         out.print(
-            f"deleted pictures: {len(trashed.moved)} cutouts went to the trash (back with: bg-pipeline trash restore "
-            f"KEY), {len(trashed.purged)} were thrown away"
+            f"deleted pictures: {len(trashed.moved)} cutouts went to the trash (restore: bg-pipeline trash restore "
+            f"KEY), {len(trashed.purged)} were deleted for good"
         )
     for key, why in trashed.left.items():
-        out.print(f"kept: {printable(key)} is gone from the listing; {why}")
+        out.print(f"kept the cutout of {printable(key)}, which is no longer listed: {why}")
 
 
 def show_trash(out: Console, entries: Sequence[Entry], days: int) -> None:
@@ -97,7 +97,7 @@ def show_trash(out: Console, entries: Sequence[Entry], days: int) -> None:
         out.print("the trash is empty")
         return
     out.print(grid(("item", "cutout", "since"), [(e.key, e.trash_name, iso(e.trashed_at or 0.0)) for e in entries]))
-    out.print(f"thrown away after {days} days; put back: bg-pipeline trash restore KEY ...")
+    out.print(f"deleted for good after {days} days; restore: bg-pipeline trash restore KEY ...")
 
 
 def show_offers(out: Console, offers: Mapping[str, Mapping[str, Any]]) -> None:
@@ -123,15 +123,15 @@ def show_summary(out: Console, summary: Summary) -> None:
     if summary.in_doubt or summary.wasted:
         out.print(
             f"money: {summary.in_doubt} purchases in doubt ({number(summary.credits_in_doubt)} credits if they were "
-            f"charged), {summary.wasted} charged without a cutout; `bg-pipeline why KEY` tells each"
+            f"charged), {summary.wasted} charged without a cutout; `bg-pipeline why KEY` shows the attempts"
         )
     show_failures(out, [(f.key, f.state, f.detail) for f in summary.failures])
     if summary.paused:
         out.print(f"paused: {summary.paused}")
     if summary.budget_reached:
-        out.print("stopped at the credit limit; what is pending waits for the next sync")
+        out.print("stopped at the credit limit; pending items wait for the next sync")
     if summary.busy:
-        out.print(f"left out: {summary.busy}")
+        out.print(f"skipped: {summary.busy}")
 
 
 def show_failures(out: Console, failures: Sequence[tuple[str, str, str]]) -> None:
@@ -142,8 +142,8 @@ def show_failures(out: Console, failures: Sequence[tuple[str, str, str]]) -> Non
         out.print(f"and {len(failures) - MOST_ROWS} more: bg-pipeline failures --json")
 
 
-def story(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Return one item's whole history, for JSON."""
+def history(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Return the whole history of one item, for JSON."""
     return {
         "key": entry.key,
         "collection": encode_partition(entry.collection),
@@ -169,17 +169,17 @@ def story(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def show_story(out: Console, found: Mapping[str, Any]) -> None:
-    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in found.items() if name != "attempts"]
+def show_history(out: Console, facts: Mapping[str, Any]) -> None:
+    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name != "attempts"]
     table = grid(("", ""), rows)
     table.show_header = False
     out.print(table)
-    if found["attempts"]:
+    if facts["attempts"]:
         columns = ("at", "provider", "state", "credits_charged", "detail")
-        rows_of_attempts = [tuple(str(a[name]) for name in columns) for a in found["attempts"]]
+        rows_of_attempts = [tuple(str(a[name]) for name in columns) for a in facts["attempts"]]
         out.print(grid(("attempt", "account", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
     else:
-        out.print("no purchase was ever tried for these bytes and this recipe")
+        out.print("no purchase was attempted for these bytes and this recipe")
 
 
 def iso(epoch_s: float) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from bg_pipeline.cli import render
-from bg_pipeline.cli.options import as_json, known, print_json, run_name
+from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
@@ -25,7 +25,7 @@ _GATE_FACTS = ("state", "reason", "balance")
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Items by state, the gate, and what was spent."""
+    """Show the items by state, the gates and the spending."""
     settings = load_settings()
     with open_pipeline(settings) as pipeline:
         catalogue, accounts, policy, run = pipeline.parts
@@ -43,7 +43,7 @@ def status(as_json: bool) -> None:
             for gate in gates_of(accounts, policy)
             if not gate.is_open
         ]
-        waiting = catalogue.queue.pending()
+        pending = catalogue.queue.pending()
     if as_json:
         print_json(facts)
         return
@@ -55,14 +55,14 @@ def status(as_json: bool) -> None:
         f"balance: {render.number(gates[policy.account]['balance'])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
-    if waiting:
-        out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in waiting.items()))
+    if pending:
+        out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in pending.items()))
 
 
 @click.command()
 @as_json
 def failures(as_json: bool) -> None:
-    """What failed or is in quarantine, and why."""
+    """List the items that failed or are in quarantine, and why."""
     with open_pipeline(load_settings()) as pipeline:
         entries = [e for state in (State.FAILED, State.QUARANTINED) for e in pipeline.catalogue.items.in_state(state)]
     if as_json:
@@ -74,7 +74,7 @@ def failures(as_json: bool) -> None:
     if State.FAILED in states:
         out.print("try again: bg-pipeline retry [KEY ...]")
     if State.QUARANTINED in states:
-        out.print("look and decide: bg-pipeline review")
+        out.print("decide: bg-pipeline review")
     if not states:
         out.print("nothing failed")
 
@@ -84,41 +84,41 @@ def failures(as_json: bool) -> None:
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @as_json
 def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
-    """Cutouts of deleted pictures; puts back those named, to stay."""
+    """List cutouts of deleted pictures; restore named ones for good."""
     if (action == "restore") != bool(keys):
         raise click.UsageError("name the pictures whose cutouts are to be restored: bg-pipeline trash restore KEY ...")
     settings = load_settings()
     with open_pipeline(settings, run_name("trash")) as pipeline:
         if action == "restore":
-            back = restore(pipeline.catalogue, pipeline.run, keys)
+            restored = restore(pipeline.catalogue, pipeline.run, keys)
             if as_json:
-                print_json({"restored": back})
+                print_json({"restored": restored})
             else:
-                click.echo("\n".join(f"restored {render.printable(name)}" for name in back))
+                click.echo("\n".join(f"restored {render.printable(name)}" for name in restored))
             return
-        found = pipeline.catalogue.trash.in_trash()
+        entries = pipeline.catalogue.trash.in_trash()
     if as_json:
-        print_json([{"key": e.key, "trash": e.trash_name, "since": render.iso(e.trashed_at or 0.0)} for e in found])
+        print_json([{"key": e.key, "trash": e.trash_name, "since": render.iso(e.trashed_at or 0.0)} for e in entries])
     else:
-        render.show_trash(render.console(), found, settings.catalogue.trash_days)
+        render.show_trash(render.console(), entries, settings.catalogue.trash_days)
 
 
 @click.command()
 @click.argument("key")
 @as_json
 def why(key: str, as_json: bool) -> None:
-    """One item's story, with every purchase tried."""
+    """Show the history of one item, with every purchase attempt."""
     with open_pipeline(load_settings()) as pipeline:
-        entry = known(pipeline.catalogue, key)
-        attempts = pipeline.accounts.ledger.attempts(_names_of(pipeline, entry))
-        found = render.story(entry, attempts)
+        entry = require_entry(pipeline.catalogue, key)
+        attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
+        history = render.history(entry, attempts)
     if as_json:
-        print_json(found)
+        print_json(history)
     else:
-        render.show_story(render.console(), found)
+        render.show_history(render.console(), history)
 
 
-def _names_of(pipeline: Pipeline, entry: Entry) -> list[str]:
-    """Return the names of the purchases from which this item is, or could have been, published."""
+def _purchase_ids_of(pipeline: Pipeline, entry: Entry) -> list[str]:
+    """Return the ids of the purchases from which this item is, or could be, published."""
     cuts = Goal.of(pipeline.policy.recipe).cuts if entry.content_hash else ()
     return [entry.purchase_id, *(purchase_id(entry.content_hash, cut) for cut in cuts)]

@@ -22,11 +22,11 @@ from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
     default=0.0,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Share of the calls that go wrong by chance.",
+    help="Share of the calls that get a random fault.",
 )
-@click.option("--seed", default=0, show_default=True, help="The same seed spoils the same calls.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives faults to the same calls.")
 def sandbox(port: int, credit_count: float, latency: float, faults: Path | None, fault_rate: float, seed: int) -> None:
-    """Three simulated vendors: real wire formats, play money."""
+    """Simulate three vendors: real wire formats, play money."""
     state = SandboxState(
         dict.fromkeys(DEFAULT_CREDITS, Decimal(str(credit_count))),
         latency_s=latency,
@@ -37,7 +37,7 @@ def sandbox(port: int, credit_count: float, latency: float, faults: Path | None,
 
 
 def _announce(base_url: str) -> None:
-    click.echo(f"sandbox at {base_url} (Ctrl-C ends it); use it with one of")
+    click.echo(f"sandbox at {base_url} (Ctrl-C ends it); use it with one of these:")
     for vendor, key in ANY_KEYS.items():
         name = vendor.upper()
         click.echo(f"  BG_PROVIDER={vendor} {name}_API_KEY={key} {name}_BASE_URL={base_url}")

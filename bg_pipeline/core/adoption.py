@@ -1,4 +1,4 @@
-"""Match files of other tools to items. By name only: the picture itself is checked afterwards."""
+"""Match files of other tools to items, by name only: the picture itself is checked afterwards."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,13 +64,15 @@ def match(
             if stems[rank] in files:
                 claims.setdefault(stems[rank], []).append(key)
         for stem, claimants in claims.items():
-            found = sorted(files[stem], key=key_bytes)
+            names_of_stem = sorted(files[stem], key=key_bytes)
             if len(claimants) > 1:
-                unclear |= {key: f"{found[0]} may be that of {_another(key, claimants)} too" for key in claimants}
-            elif len(found) > 1:
-                unclear[claimants[0]] = f"{found[0]} and {found[1]} may both be it"
+                unclear |= {
+                    key: f"{names_of_stem[0]} may also be the cutout of {_another(key, claimants)}" for key in claimants
+                }
+            elif len(names_of_stem) > 1:
+                unclear[claimants[0]] = f"both {names_of_stem[0]} and {names_of_stem[1]} may be its cutout"
             else:
-                pairs[claimants[0]] = found[0]
+                pairs[claimants[0]] = names_of_stem[0]
                 del files[stem], rest[claimants[0]]
 
     wanted = set(wanted)
@@ -81,13 +83,13 @@ def match(
 
 
 def stems_from_before(keys: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Return the keys whose output, among these names, has another name than their plain one, with that name."""
-    shown = {name.rpartition(".")[0] for name in names if "~" in name}
-    return {key: stem for key in keys if (stem := marked_stem(key)) in shown}
+    """Return the marked stem of every key that has an output of that stem among these names."""
+    marked = {name.rpartition(".")[0] for name in names if "~" in name}
+    return {key: stem for key in keys if (stem := marked_stem(key)) in marked}
 
 
 def _stems(key: str, suffixes: Sequence[str]) -> tuple[str, ...]:
-    """Return every name that a cutout of this item may have, without extension, the surest first."""
+    """Return every name that a cutout of this item may have, without extension, the most certain first."""
     plain = preferred_stem(key)
     flat = plain.rpartition("/")[2]
     suffixes = (*_SUFFIXES, *suffixes)

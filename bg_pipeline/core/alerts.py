@@ -18,13 +18,13 @@ GIVE_UP_S = 7 * 86_400.0
 
 _LONGEST_LINE = 300
 _MOST_LINES = 12
-"""Chats refuse long messages: Discord more than 2,000 characters."""
+"""Chats refuse long messages: Discord refuses more than 2,000 characters."""
 
 _FEWEST_FAILURES = 5
 """Fewest failures for a meaningful share: one bad picture of two is no trend."""
 
-_OBEYED = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "ˋ"})
-"""Signs that make mentions, links and tags (`<!channel>`, `@everyone`, `<a href>`), and harmless look-alikes."""
+_LOOK_ALIKES = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "ˋ"})
+"""Characters that make mentions, links and tags (`<!channel>`, `@everyone`, `<a href>`), and harmless look-alikes."""
 
 
 class Kind(StrEnum):
@@ -125,8 +125,8 @@ def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], n
     """
     Compare the current alerts with the open incidents. Notifications of one kind and event become one.
 
-        alert     incident  then
-        there     none      it begins, with a notification; a second of a kind within `HOLD_S` begins later
+        alert     incident  result
+        there     none      it begins, with a notification; a second one of its kind within `HOLD_S` begins later
         there     open      another notification, if the last was `REPEAT_S` ago
         gone      open      over, if it was last seen `HOLD_S` ago; until then it may come back without a notification
     """
@@ -158,7 +158,7 @@ def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], n
         lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"
         ended = Alert(incident.kind, incident.subject, incident.title, (lasted,))
         due.setdefault((Event.OVER, incident.kind), []).append(ended)
-    return NotificationPlan(tuple(_notification(event, several) for (event, _), several in due.items()), tuple(kept))
+    return NotificationPlan(tuple(_notification(event, group) for (event, _), group in due.items()), tuple(kept))
 
 
 def _notification(event: Event, alerts: Sequence[Alert]) -> Notification:
@@ -168,7 +168,7 @@ def _notification(event: Event, alerts: Sequence[Alert]) -> Notification:
 
 
 def notification(event: Event, title: str, lines: Sequence[str]) -> Notification:
-    """Return plain text of bounded length, one line for each line; never an empty body: many services refuse it."""
+    """Return plain text of bounded length, one line for each line; never an empty body, which many services refuse."""
     shown = [inert(line) for line in lines[:_MOST_LINES]] or [inert(title)]
     if len(lines) > _MOST_LINES:
         shown.append(f"… and {len(lines) - _MOST_LINES} more")
@@ -176,10 +176,10 @@ def notification(event: Event, title: str, lines: Sequence[str]) -> Notification
 
 
 def inert(text: str) -> str:
-    """Return one line of at most 300 characters. Quoted text can add no line and mention no person in it."""
+    """Return one line of at most 300 characters. Quoted text cannot start a new line or mention a person."""
     clipped = text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
     visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in clipped)
-    return "".join(visible).translate(_OBEYED)
+    return "".join(visible).translate(_LOOK_ALIKES)
 
 
 def moment(epoch_s: float) -> str:
@@ -189,7 +189,7 @@ def moment(epoch_s: float) -> str:
 
 def is_over(failure: FailureRecord, records: Iterable[Record], pending: Collection[str], now: float) -> bool:
     """
-    Return True if the failure of a run no longer needs a person.
+    Return True if the failure of a run no longer needs attention.
 
         failed stage   it is over when
         detection      a later detection completed, in any run

@@ -1,4 +1,4 @@
-"""Protection of a failing service: a budget of retries, and a circuit breaker."""
+"""Protect a failing vendor: a budget of retries, and a circuit breaker."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """Tokens that retries use up: retrying each image only adds to the load of a service that is down."""
+    """Tokens that retries use up: retrying each image only adds to the load of a vendor that is down."""
 
     tokens: int = TOKENS
 
@@ -34,7 +34,7 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A circuit breaker, driven by the last answers of a service."""
+    """A circuit breaker, driven by the last answers of a vendor."""
 
     failures_in_a_row: int = 0
     recent: tuple[bool, ...] = ()

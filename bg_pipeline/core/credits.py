@@ -81,7 +81,8 @@ def authorize_purchase(
         return gate, GateClosed(why_closed(gate, rules.thresholds, left))
     if spent.charges >= MAX_CHARGES:
         return gate, ItemRejected(
-            f"{spent.charges} purchases brought no usable cutout; no more are made. `bg-pipeline why` tells each"
+            f"{spent.charges} purchases of this picture gave no usable cutout, so it is not bought again; "
+            "`bg-pipeline why KEY` lists them"
         )
     for whose, sum_spent, cap in (
         ("of this run", spent.by_run, budget.cap),
@@ -89,36 +90,36 @@ def authorize_purchase(
     ):
         if cap is not None and sum_spent + price > cap:
             return gate, BudgetReached(
-                f"the next image costs {price} credits, and {sum_spent} of the {cap} {whose} are spent or in flight"
+                f"the next image costs {price} credits, but {sum_spent} of the {cap} {whose} are spent or in flight"
             )
     return gate, None
 
 
 def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) -> str:
     """
-    Explain in a sentence the reason for the closed gate and the way to open it.
+    Explain in one sentence why the gate is closed and what opens it.
 
     Args:
         gate: a closed one.
         thresholds: credits at which it opens.
-        left: credits, counted down; None takes the last reading.
+        left: expected balance; None for the last reading.
     """
     left = gate.balance if left is None else left
-    again = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
-    said = f" ({gate.why})" if gate.why else ""
+    opens_at = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
+    cause = f" ({gate.why})" if gate.why else ""
     opens = f"`bg-pipeline gate open {gate.account}` opens it"
     sentences = {
-        GateReason.LOW_CREDITS: f"{left} credits are left, and the gate closes below {thresholds.low} and opens at "
+        GateReason.LOW_CREDITS: f"{left} credits are left; the gate closes below {thresholds.low} and opens at "
         f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
-        GateReason.NO_CREDITS: f"no credits are left{said}: top up; "
+        GateReason.NO_CREDITS: f"no credits are left{cause}: top up; "
         + (opens if left is None else f"it opens at {thresholds.resume}, or {opens}"),
-        GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{said}: see that the account path of the service is "
-        f"right; {opens} all the same",
-        GateReason.BAD_KEY: f"the key is refused{said}: put a working one into the settings; it is tried at {again}, "
-        f"{opens} at once",
-        GateReason.OUTAGE: f"it does not serve now{said}; it is tried again at {again}",
-        GateReason.QUALITY: f"it delivers less than is paid for{said}: see the plan and the credits; {opens}",
-        GateReason.BY_HAND: f"closed by hand{said}; {opens}",
+        GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{cause}: check the settings of the account; {opens} "
+        "anyway",
+        GateReason.BAD_KEY: f"the key is refused{cause}: put a working key into the settings; the gate opens at "
+        f"{opens_at}, or {opens} at once",
+        GateReason.OUTAGE: f"it does not serve now{cause}; it is tried again at {opens_at}",
+        GateReason.QUALITY: f"it delivers less than is paid for{cause}: check the plan and the credits; then {opens}",
+        GateReason.BY_HAND: f"closed by hand{cause}; {opens}",
     }
     return f"{gate.account}: {sentences.get(gate.reason, 'open')}"
 
@@ -148,7 +149,7 @@ def reconcile(before: Decimal, after: Decimal, charged: Decimal, in_doubt: Decim
 
         balance                                        result
         rose                                           sound: topped up in between, so nothing is known
-        fell by between charged and charged + doubt    sound
+        fell by charged to charged + in doubt          sound
         within `MOST_DRIFT` of that                    sound
         otherwise                                      drift
 
@@ -163,7 +164,7 @@ def reconcile(before: Decimal, after: Decimal, charged: Decimal, in_doubt: Decim
     if fell_by < 0:
         return Reconciliation(fell_by, charged, in_doubt, Decimal(0), True, "topped up in between")
     sound = abs(drift) <= MOST_DRIFT * max(charged, fell_by)
-    because = "as the ledger says" if not drift else f"the balance fell by {fell_by}, the ledger says {charged}"
+    because = "as in the ledger" if not drift else f"the balance fell by {fell_by}, the ledger says {charged}"
     if in_doubt and drift:
         because += f" and {in_doubt} in doubt"
     return Reconciliation(fell_by, charged, in_doubt, drift, sound, because)

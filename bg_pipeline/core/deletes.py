@@ -1,4 +1,4 @@
-"""Decide which cutouts of vanished pictures may go to the trash. In doubt, they stay."""
+"""Decide which cutouts of vanished pictures may go to the trash. In doubt they stay."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 from bg_pipeline.core.records import Entry
 
 APART_S = 86_400.0
-"""Seconds between the two complete listings that must both lack a gone picture: time to mount a share again."""
+"""Seconds between the two complete listings that must both lack a picture: time to mount a share again."""
 
 _ALWAYS_ALLOWED = 20
 _ALLOWED_PERCENT = 5
@@ -47,9 +47,9 @@ class Action(StrEnum):
 
 
 def refusal(policy: DeletePolicy, listing: Listing | None) -> str:
-    """Return the reason why this listing allows no deletion at all; empty if it allows some."""
+    """Return the reason why this listing allows no deletion at all; empty if it allows deletion."""
     if listing is None or not listing.complete:
-        return "the last listing of the source did not come to its end"
+        return "the last listing of the source is missing or incomplete"
     if not listing.listed:
         return "the source is empty"
     if policy.sentinel and not listing.sentinel_seen:
@@ -63,13 +63,13 @@ def is_due(absent_since: float | None, listing: Listing) -> bool:
 
 
 def ceiling(published: int) -> int:
-    """Return the number of cutouts that may go at once without a request."""
+    """Return the number of cutouts that may go at once without permission."""
     return max(_ALWAYS_ALLOWED, published * _ALLOWED_PERCENT // 100)
 
 
 def excess(count: int, published: int, allowed: int) -> str:
     """
-    Return the reason why so many may not go; empty if they may.
+    Return the reason why this many cutouts may not go; empty if they may.
 
     Args:
         count: cutouts that would go.
@@ -80,9 +80,9 @@ def excess(count: int, published: int, allowed: int) -> str:
     if count <= max(most, allowed):
         return ""
     return (
-        f"{count} cutouts of vanished pictures would go to the trash, and at most {most} go unasked "
-        f"({_ALLOWED_PERCENT} % of {published} on show, at least {_ALWAYS_ALLOWED}). Nothing was moved. See that "
-        f"BG_SOURCE is the right place and whole; if they are meant to go: bg-pipeline sync --allow-deletes {count}"
+        f"{count} cutouts of vanished pictures would go to the trash, and at most {most} may go without permission "
+        f"({_ALLOWED_PERCENT} % of {published} published, at least {_ALWAYS_ALLOWED}). Nothing was moved. Check that "
+        f"BG_SOURCE is the right location and complete; to move them: bg-pipeline sync --allow-deletes {count}"
     )
 
 
@@ -94,14 +94,14 @@ def plan_deletion(entry: Entry, *, exists: bool, name_is_taken: bool, digest: st
         entry: an item that is due.
         exists: True if a direct query shows that its source still has it.
         name_is_taken: True if a listed item has a cutout of this name.
-        digest: of the bytes that have the name of its cutout; None if there are none.
+        digest: content hash of the file under the name of its cutout; None if there is none.
     """
     if exists:
-        return Action.LEAVE, "its picture is there, although no listing has it"
+        return Action.LEAVE, "its picture exists, although no listing has it"
     if name_is_taken:
         return Action.FORGET, "its name belongs to another item now"
     if digest is None:
-        return Action.FORGET, "there is no cutout of it"
+        return Action.FORGET, "it has no cutout"
     if entry.published is None or digest != entry.published.output_digest:
         return Action.LEAVE, "its cutout is not the one that was published: another program wrote it"
     return Action.MOVE, "its picture is gone"

@@ -1,4 +1,4 @@
-"""Compare the listing with the manifest: find the items that need work, each with its reason."""
+"""Compare the observations with the manifest: find the items that need work, each with its reason."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -64,14 +64,14 @@ class Survey:
     @property
     def purchase_ids(self) -> list[str]:
         """Return every purchase that could serve a candidate, each once."""
-        found: dict[str, None] = {}
+        ids: dict[str, None] = {}
         for entry, change, accepted, _ in self.candidates:
             if accepted:
-                found.update(dict.fromkeys(accepted))
-                found[change.purchase_id] = None
+                ids.update(dict.fromkeys(accepted))
+                ids[change.purchase_id] = None
                 if entry.published:
-                    found[entry.published.purchase_id] = None
-        return list(found)
+                    ids[entry.published.purchase_id] = None
+        return list(ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class Delta:
     @property
     def counts(self) -> dict[str, int]:
         """Count the listed keys in each class; `deleted` counts keys that were listed before."""
-        found = Counter(change.reason for change in self.changes)
-        found[Reason.UNCHANGED] = self.unchanged
-        return {reason.value: found[reason] for reason in Reason} | {"collision": len(self.collisions)}
+        items = Counter(change.reason for change in self.changes)
+        items[Reason.UNCHANGED] = self.unchanged
+        return {reason.value: items[reason] for reason in Reason} | {"collision": len(self.collisions)}
 
     @property
     def work(self) -> tuple[Change, ...]:
@@ -116,12 +116,12 @@ class Delta:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each class with items: their number, the purchases, the price and an example reason."""
-        found = []
+        rows = []
         for reason in Reason:
             changes = [c for c in self.changes if c.reason is reason]
             buying = [c for c in changes if c.purchase and not c.held]
             if changes:
-                found.append(
+                rows.append(
                     {
                         "class": reason.value,
                         "items": len(changes),
@@ -130,14 +130,14 @@ class Delta:
                         "why": f"{changes[0].key}: {changes[0].because}" + ("; …" if len(changes) > 1 else ""),
                     }
                 )
-        return found
+        return rows
 
     def by_collection(self) -> dict[str, list[Change]]:
         """Return the work of each collection."""
-        found: dict[str, list[Change]] = {}
+        changes: dict[str, list[Change]] = {}
         for change in self.work:
-            found.setdefault(change.collection, []).append(change)
-        return found
+            changes.setdefault(change.collection, []).append(change)
+        return changes
 
 
 def is_up_to_date(entry: Entry, goal: Goal) -> bool:
@@ -203,9 +203,9 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
     if entry.state in {State.FAILED, State.QUARANTINED}:
         if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
-        return Reason.CHANGED, f"the picture or the recipe changed since it {entry.state}"
+        return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
-        return Reason.UNFINISHED, "an earlier run did not get to it"
+        return Reason.UNFINISHED, "an earlier run did not finish it"
     if entry.state is State.DELETED:
         return Reason.NEW, "its source is back"
     if entry.state is State.SKIPPED:
@@ -215,14 +215,14 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
     if shown.content_hash != entry.content_hash:
         return Reason.CHANGED, "its bytes differ from those that were cut out"
     if shown.cut_digest not in goal.cuts:
-        return Reason.RECIPE_CHANGED, "the same picture, to be cut another way"
-    return Reason.RECIPE_CHANGED, "the same cut, to be rendered another way"
+        return Reason.RECIPE_CHANGED, "the same picture, but the recipe has another cut"
+    return Reason.RECIPE_CHANGED, "the same cut, but the recipe has another rendition"
 
 
 def _unfit(entry: Entry) -> str:
     if not entry.content_hash:
         return "it cannot be read, or is too large"
-    return keys.unsafe(entry.key) or ("" if entry.media_type else "no picture by its first bytes")
+    return keys.unsafe(entry.key) or ("" if entry.media_type else "not a picture, by its first bytes")
 
 
 def survey(

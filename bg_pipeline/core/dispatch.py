@@ -44,7 +44,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
 ) -> RunDecision:
     """
     Decide if a run is requested. One run does all work of a detection; a further run for the rest is requested only if
-    that can help, after ever longer waits.
+    that can help, after growing waits.
 
         earlier runs for this work     result
         none                           request
@@ -65,20 +65,20 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
     if live := next((run for run in runs if run.outcome is RunOutcome.LIVE), None):
         return RunDecision(False, f"run {live.run} works on it")
     if last is not None and last.budget_reached:
-        return RunDecision(False, "the last run reached its credit limit; what is left waits for the next night")
+        return RunDecision(False, "the last run reached its credit limit; the rest waits for the next night")
     since_pause = [run for run in runs if run.pause == pause]
     if not since_pause:
         return RunDecision(True, "new work" if not runs else "the gate is open again")
     newest = since_pause[0]
     if newest.outcome is RunOutcome.CANCELLED:
         return RunDecision(
-            False, f"run {newest.run} was cancelled; the next night goes on, or start the job process_pending"
+            False, f"run {newest.run} was cancelled; wait for the next night, or start the job process_pending"
         )
     if newest.outcome is RunOutcome.ENDED and not _another_run_helps(last):
-        return RunDecision(False, "what is left needs the next detection or a person: `bg-pipeline failures`")
+        return RunDecision(False, "the rest needs the next detection or a person: see `bg-pipeline failures`")
     wait_s = min(FIRST_WAIT_S * 2 ** (len(since_pause) - 1), LONGEST_WAIT_S)
     if (left_s := newest.ended_at + wait_s - now) > 0:
-        return RunDecision(False, f"run {newest.run} {newest.outcome} with work left; asked again in {left_s:.0f} s")
+        return RunDecision(False, f"run {newest.run} {newest.outcome} with work left; next run in {left_s:.0f} s")
     return RunDecision(True, f"run {newest.run} {newest.outcome} with work left")
 
 

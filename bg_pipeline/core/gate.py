@@ -1,4 +1,4 @@
-"""The gate of a provider: when it closes, and when it opens again."""
+"""Close and open the gate of an account."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ BALANCE_GOOD_FOR_S = 6 * 3600.0
 """Seconds for which purchases may be counted down from one reading while no new reading is possible."""
 
 FIRST_COOLDOWN_S, LONGEST_COOLDOWN_S = 60.0, 1800.0
-"""Seconds without requests after a service failed or refused the key; doubled each time in a row."""
+"""Seconds without requests after a vendor failed or refused the key; doubled each time in a row."""
 
 
 class GateState(StrEnum):
@@ -56,7 +56,7 @@ class Gate:
     trips: int = 0
     """Number of times in a row it closed for an outage or a refused key."""
     why: str = ""
-    """Explanation in the words of the service or the person."""
+    """Explanation in the words of the vendor or the person."""
     forced_open: bool = False
     """True after a person opened it: until the balance is good again, no balance closes it."""
 
@@ -85,12 +85,12 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
         gate                              balance     result
         open                              < low       closed: low credits
         open                              >= low      as it was
-        held open                         < resume    as it was
-        held open                         >= resume   open, held no more
+        forced open                       < resume    as it was
+        forced open                       >= resume   open, no longer forced
         closed: low, none, unknown        < resume    closed (unknown: low credits, when below low)
         closed: low, none                 >= resume   open
         closed: unknown                   >= low      open
-        closed: bad key, outage           < low       closed: low credits, unless it is held open
+        closed: bad key, outage           < low       closed: low credits, unless it was forced open
         closed: bad key, outage           >= low      as it was: `on_time` opens it
         closed: quality, by hand          -           as it was: a person opens it
     """
@@ -128,16 +128,16 @@ def on_time(gate: Gate, now: float) -> Gate:
 
 def on_refusal(gate: Gate, reason: GateReason, why: str, now: float, for_s: float = 0.0) -> Gate:
     """
-    Return the gate after the service refused the account, failed, or delivered less than was paid for.
+    Return the gate after the vendor refused the account, failed, or delivered less than was paid for.
 
     A pause that has begun continues; its reason may change to one that needs credits or a person.
 
     Args:
         gate: as it is now.
         reason: the reason of the refusal.
-        why: in the service's words.
+        why: in the vendor's words.
         now: epoch seconds.
-        for_s: seconds that the service asked for; the cooldown that grows with `trips` is the minimum.
+        for_s: seconds that the vendor asked for; the cooldown that grows with `trips` is the minimum.
     """
     if not gate.is_open:
         harder = gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and reason not in _TIMED

@@ -73,7 +73,7 @@ def fold(stem: str) -> str:
     Return the form of an output name that must be unique: many file systems ignore case and Unicode form, some also
     dots and spaces at the end of a folder's name.
     """
-    # A first detection folds hundreds of thousands, and in most there is nothing to normalize.
+    # A first detection folds hundreds of thousands of stems; most need no normalization.
     folded = stem.lower() if stem.isascii() else _normalized(_normalized(stem).casefold())
     if "./" not in folded and " /" not in folded:
         return folded
@@ -96,7 +96,7 @@ def preferred_stem(key: str) -> str:
     """
     Return the plain stem, made valid for every store.
 
-    Too long parts are cut and marked. A leading dot would hide the output, so `_` comes before it; a folder that is
+    Long parts are cut and marked. A leading dot would hide the output, so `_` comes before it; a folder that is
     named like an output (`a.png/`) could block that output, so `_` comes after it.
     """
     *folders, name = plain_stem(key).split("/")
@@ -151,7 +151,7 @@ def gallery_page(collection: str) -> str:
     return f"{encode_partition(collection).replace('/', '%2F')}.html"
 
 
-# Many items are in one folder.
+# Cached: many items are in one folder.
 @lru_cache(1024)
 def _folder(part: str) -> str:
     return _fit(f"{part}_" if part.lower().endswith(_EXTENSIONS) else part)

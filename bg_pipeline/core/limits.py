@@ -10,8 +10,8 @@ which limit it reached, and where it is:
     429 with                  in flight      pace            is about
     a long Retry-After        -              -               units a minute
     a short one, or none      beyond good    -               concurrency
-    a short one, or none      good           looking         units a minute
-    a short one, or none      good           free or paced   chance the first time; then each in turn, the one that is
+    a short one, or none      good           probing         units a minute
+    a short one, or none      good           free or paced   chance the first time; then each limit in turn, the one
                                                              in full use first
 """
 
@@ -64,7 +64,7 @@ class Pace(StrEnum):
     PACED = "paced"
     """No more than `Limits.units`, spread over the minute."""
     PROBING = "probing"
-    """Looking for more than `Limits.units`, faster than paced, until a refusal."""
+    """Faster than paced, to find out if more than `Limits.units` are accepted; ends with a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Limits:
     """Most requests in flight at this width so far."""
     step: int = START
     patience: int = START
-    """Answers at full width before the next raise; `probe_after` where the last one was refused."""
+    """Answers at full width before the next increase; `probe_after` where the last one was refused."""
     probe_after: int = START
     streak: int = 0
     streak_s: float = 0.0
@@ -111,7 +111,7 @@ class Limits:
     units: float = 0.0
     """Most units known to be accepted within a window."""
     told: bool = False
-    """True if the service names its limit, so there is no probing."""
+    """True if the vendor states its limit, so there is no probing."""
     answers: int = 0
     """Answers at full pace since the last refusal, and the number that starts a probe for more."""
     look_after: int = PROBE_EVERY
@@ -124,14 +124,14 @@ class Limits:
         return {**plain, "slots": {token: asdict(slot) for token, slot in self.slots.items()}}
 
 
-def limits_from(found: Mapping[str, Any] | None) -> Limits:
-    """Restore the state from `as_json`; the first state for None and for data of another version of this module."""
-    if found is None:
+def limits_from(stored: Mapping[str, Any] | None) -> Limits:
+    """Restore the state from `as_json`; the initial state for None and for data of another version of this module."""
+    if stored is None:
         return Limits()
     try:
-        slots = {token: Slot(**slot) for token, slot in found["slots"].items()}
-        sent = tuple((int(quarter), float(units)) for quarter, units in found["sent"])
-        return Limits(**{**found, "slots": slots, "sent": sent, "pace": Pace(found["pace"])})
+        slots = {token: Slot(**slot) for token, slot in stored["slots"].items()}
+        sent = tuple((int(quarter), float(units)) for quarter, units in stored["sent"])
+        return Limits(**{**stored, "slots": slots, "sent": sent, "pace": Pace(stored["pace"])})
     except (KeyError, TypeError):
         return Limits()
 
@@ -148,10 +148,10 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
         now: epoch seconds.
 
     Returns:
-        The state, and the seconds to wait. Zero: it is admitted. Otherwise it is not, and only what
-        has expired changes in the state; an answer to another request may end the wait earlier.
+        The state, and the seconds to wait. Zero: it is admitted. Otherwise it is not, and the state only
+        loses what has expired; an answer to another request may end the wait earlier.
     """
-    state = _without_what_ran_out(state, now)
+    state = _without_expired(state, now)
     in_flight, sent = len(state.slots), sum(count for _, count in state.sent)
     if in_flight >= min(state.width, ceiling):
         return state, min(slot.deadline for slot in state.slots.values()) - now
@@ -180,7 +180,7 @@ def succeeded(state: Limits, token: str, rate: RateFacts | None, ceiling: int, n
         return state
     full = len(state.slots) >= min(state.width, ceiling)
     state = replace(state, slots=_without(state.slots, token), failures=0, alert=max(0, state.alert - 1))
-    state = _heard(_good_pace(state, slot), rate, now)
+    state = _apply_rate(_good_pace(state, slot), rate, now)
     return _wider(state, now - slot.since, ceiling) if full else state
 
 
@@ -192,7 +192,7 @@ def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFa
     others, full = len(state.slots) - 1, len(state.slots) >= state.width
     most = max(others + 1, slot.rank)
     state = replace(state, slots=_without(state.slots, token), sent=_uncount(state.sent, slot), answers=0)
-    state = _heard(state, rate, now)
+    state = _apply_rate(state, rate, now)
     long = retry_after_s is not None and retry_after_s > LONG_S
     if not long and most > state.base:
         # A late answer to a finished probe gives no new information.
@@ -200,11 +200,11 @@ def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFa
     at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
     if long or (at_pace and state.pace is Pace.PROBING):
         return _learn_pace(state, retry_after_s, now)
-    soon = 2 * state.width
+    answers = 2 * state.width
     if not state.alert:
-        return replace(state, alert=soon, blame_width=full and not at_pace)
-    again = replace(state, alert=soon, blame_width=not state.blame_width)
-    return _narrow(again, most - 1) if state.blame_width else _learn_pace(again, retry_after_s, now)
+        return replace(state, alert=answers, blame_width=full and not at_pace)
+    repeated = replace(state, alert=answers, blame_width=not state.blame_width)
+    return _narrow(repeated, most - 1) if state.blame_width else _learn_pace(repeated, retry_after_s, now)
 
 
 def failed(state: Limits, token: str) -> Limits:
@@ -221,7 +221,7 @@ def released(state: Limits, token: str) -> Limits:
     return replace(state, slots=_without(state.slots, token))
 
 
-def _without_what_ran_out(state: Limits, now: float) -> Limits:
+def _without_expired(state: Limits, now: float) -> Limits:
     slots = {token: slot for token, slot in state.slots.items() if slot.deadline > now}
     gone = next((n for n, (quarter, _) in enumerate(state.sent) if _leaves_at(quarter) > now), len(state.sent))
     return replace(state, slots=slots, sent=state.sent[gone:])
@@ -258,7 +258,7 @@ def _unit_s(state: Limits) -> float:
     return paced_s * EVENNESS if state.pace is Pace.PACED else min(PROBE_UNIT_S, paced_s / 2)
 
 
-def _heard(state: Limits, rate: RateFacts | None, now: float) -> Limits:
+def _apply_rate(state: Limits, rate: RateFacts | None, now: float) -> Limits:
     if rate is None or rate.limit_units < 1:
         return state
     next_at = state.next_at if rate.remaining_units >= 1 else max(state.next_at, now + rate.resets_in_s)
@@ -312,7 +312,7 @@ def _wider(state: Limits, took_s: float, ceiling: int) -> Limits:
 
 def _narrow(state: Limits, width: int) -> Limits:
     width = max(1, min(width, state.width))
-    failed_look = width <= state.base < state.width
+    failed_probe = width <= state.base < state.width
     return replace(
         state,
         width=width,
@@ -321,7 +321,7 @@ def _narrow(state: Limits, width: int) -> Limits:
         throughput=0.0,
         step=1,
         patience=state.probe_after,
-        probe_after=min(PROBE_EVERY, 2 * state.probe_after) if failed_look else state.probe_after,
+        probe_after=min(PROBE_EVERY, 2 * state.probe_after) if failed_probe else state.probe_after,
         streak=0,
         streak_s=0.0,
     )

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from bg_pipeline.core.vendor import Vendor
 
 BY_CLIENT = "the client sets it"
-ALPHA = "the answer would have no transparency: BG_BACKGROUND does it here, free"
-FRAME = "the answer would not measure what was sent, and be refused after it was paid for: BG_CANVAS does it here, free"
-COLOURS = "the answer would not show what was sent, and be refused after it was paid for"
+ALPHA = "the answer would have no transparency: use BG_BACKGROUND, which is free"
+FRAME = "the answer would have another size, and be refused after it was paid for: use BG_CANVAS, which is free"
+COLOURS = "the answer would show something else than the picture, and be refused after it was paid for"
 
 
 def refusal(vendor: Vendor, variant: str, params: Mapping[str, str]) -> str:
-    """Return the reason not to pass these through; empty if none. Unknown names pass: vendors add new ones."""
+    """Return the reason not to pass these parameters; empty if none. Unknown names pass: vendors add new ones."""
     refused = vendor.variants[variant].refused
     if refused is None:
         return f"{vendor.name} takes no parameters" if params else ""
@@ -21,5 +21,5 @@ def refusal(vendor: Vendor, variant: str, params: Mapping[str, str]) -> str:
         if group in refused:
             return f"{name} cannot be passed: {refused[group]}"
         if name in {"format", "export.format"} and value not in vendor.formats:
-            return f"{name}={value} cannot be passed: only {', '.join(vendor.formats)} carry transparency here"
+            return f"{name}={value} cannot be passed: only {', '.join(vendor.formats)} carry transparency"
     return ""

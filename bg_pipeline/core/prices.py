@@ -43,9 +43,9 @@ def downgrade(expected: Decimal, charged: Decimal | None, sent_pixels: int, got_
         got_pixels: pixels of the answer, if the vendor states them.
     """
     if got_pixels is not None and got_pixels < sent_pixels:
-        return f"{got_pixels:,} pixels came back for {sent_pixels:,}"
+        return f"{got_pixels:,} pixels were returned, {sent_pixels:,} were sent"
     if charged and charged < expected and sent_pixels > PREVIEW_PIXELS:
-        return f"{charged} credits were charged where {expected} are the price"
+        return f"{charged} credits were charged, but the price is {expected}"
     return ""
 
 

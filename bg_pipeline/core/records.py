@@ -157,7 +157,7 @@ class Attempt:
     ended_at: float | None = None
     detail: str = ""
     answer: str = ""
-    """The service's text with a refusal, scrubbed and capped."""
+    """The vendor's text with a refusal, scrubbed and capped."""
     request_id: str = ""
     item_key: str = ""
     """The item it was sent for; others may share the purchase."""
@@ -190,7 +190,7 @@ class Master:
     purchase_id: str
     digest: str
     width_px: int
-    """0 where its decoder died, so that it could not be inspected."""
+    """0 if its decoder crashed before it was inspected."""
     height_px: int
     suspicion: str = ""
     """Reason why a person should look before it is published; empty for a sound one."""

@@ -1,4 +1,4 @@
-"""Relate the changes of a delta to each other: twins, renames, purchases with their price, output names."""
+"""Relate the changes of a delta to each other: duplicates, renames, purchases with their price, output names."""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from bg_pipeline.core.delta import WORK_REASONS, Candidate, Delta, Goal, Survey
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason
 
-_MAYBE_TWINS = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
+_MAYBE_DUPLICATES = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
 
 
 def price(
-    found: Survey,
+    survey: Survey,
     *,
     price: Callable[[Entry], Decimal],
     bought: Container[str],
@@ -23,10 +23,10 @@ def price(
     recipe_change_limit: int | None = None,
 ) -> Delta:
     """
-    Find twins and renames, give each purchase its price and each item its output name.
+    Find duplicates and renames, give each purchase its price and each item its output name.
 
     Args:
-        found: `survey` of the same entries.
+        survey: each entry, classified by itself.
         price: returns the credits for the cut of an entry.
         bought: purchases that have a master.
         publishing_keys: purchase to a listed key that is published from it.
@@ -37,26 +37,26 @@ def price(
     Returns:
         Changes in key order. Each purchase is made for the first key that needs it, and is free for the others.
     """
-    related = [_Related.of(candidate, bought) for candidate in found.candidates]
+    related = [_Related.of(candidate, bought) for candidate in survey.candidates]
     _find_renames(related)
     stems = _stems(related, taken)
-    waiting = _waiting(related, found.goal, bought)
+    waiting = _waiting(related, survey.goal, bought)
     asked = set(sorted(waiting, key=waiting.__getitem__)[: recipe_change_limit if apply_recipe_change else 0])
 
     claimed: dict[str, str] = {}
     for item in related:
         change, stem = item.change, stems.get(item.change.key, "")
         twin = publishing_keys.get(change.purchase_id) or claimed.get(change.purchase_id)
-        if change.reason in _MAYBE_TWINS and twin not in {None, change.key}:
+        if change.reason in _MAYBE_DUPLICATES and twin not in {None, change.key}:
             change = replace(change, reason=Reason.DUPLICATE, because=f"the same picture as {twin}")
         if change.reason in WORK_REASONS:
             if change.purchase_id in bought:
                 change = replace(change, stem=stem)
             else:
                 first = change.purchase_id not in claimed
-                recut = item.only_the_cut_differs(found.goal)
+                recut = item.only_the_cut_differs(survey.goal)
                 held = recut and first and change.purchase_id not in asked
-                if held and (restored := _restored(item, found, bought)):
+                if held and (restored := _restored(item, survey, bought)):
                     item.change = replace(restored, stem=stem)
                     continue
                 # An item without a cutout of its own cannot stay unchanged: it is pending like any other.
@@ -77,7 +77,7 @@ def price(
     renamed_away = {item.change.renamed_from for item in related}
     return Delta(
         changes=tuple(item.change for item in related if item.change.key not in renamed_away),
-        unchanged=found.unchanged,
+        unchanged=survey.unchanged,
         collisions={key: stem for key, stem in stems.items() if stem != keys.plain_stem(key)},
     )
 
@@ -131,21 +131,21 @@ def _find_renames(related: Sequence[_Related]) -> None:
 
 def _waiting(related: Iterable[_Related], goal: Goal, bought: Container[str]) -> dict[str, tuple[float, bytes]]:
     """Return purchases that only the recipe needs, with their sort key: oldest cutout first."""
-    found: dict[str, tuple[float, bytes]] = {}
+    ages: dict[str, tuple[float, bytes]] = {}
     for item in related:
-        work = item.change.purchase_id
-        if item.change.reason in WORK_REASONS and work not in bought and item.only_the_cut_differs(goal):
+        wanted = item.change.purchase_id
+        if item.change.reason in WORK_REASONS and wanted not in bought and item.only_the_cut_differs(goal):
             age = (item.origin.published_at or 0.0, keys.key_bytes(item.entry.key))
-            found[work] = min(age, found.get(work, age))
-    return found
+            ages[wanted] = min(age, ages.get(wanted, age))
+    return ages
 
 
-def _restored(item: _Related, found: Survey, bought: Container[str]) -> Change | None:
+def _restored(item: _Related, survey: Survey, bought: Container[str]) -> Change | None:
     """Restore the lost output of a held item unchanged; the next delta holds the new cut again."""
     shown = item.entry.published
-    if shown is None or item.entry.key not in found.missing_outputs or shown.purchase_id not in bought:
+    if shown is None or item.entry.key not in survey.missing_outputs or shown.purchase_id not in bought:
         return None
-    because = f"{shown.output_name} is not in the output; its old cut is put back"
+    because = f"{shown.output_name} is not in the output; its old cut is restored"
     return replace(item.change, reason=Reason.OUTPUT_MISSING, because=because, purchase_id=shown.purchase_id)
 
 

@@ -39,7 +39,7 @@ def exit_code_of(error: errors.BgPipelineError) -> Exit:
 
 
 class Cause(StrEnum):
-    """The cause why an item was not published. Decisions use it, never the sentence beside it."""
+    """The cause of a failure. Decisions use it, never the sentence beside it."""
 
     PICTURE = "picture"
     """The picture cannot be read, cut out or named in the output."""
@@ -48,7 +48,7 @@ class Cause(StrEnum):
     ELSEWHERE = "elsewhere"
     """Another run buys the same picture, or has claimed the item."""
     SERVICE = "service"
-    """The vendor did not serve it this time; nothing was charged."""
+    """The vendor did not serve this time; nothing was charged."""
     CHARGED = "charged"
     """The purchase was, or may have been, charged and yielded no cutout."""
     AWAITED = "awaited"
@@ -98,7 +98,7 @@ class Summary:
     """Reason why the sync stopped early and may continue later; empty if it did not."""
     budget_reached: bool = False
     busy: str = ""
-    """Other run at work on a collection that was left out; empty if none was."""
+    """The other run that works on a collection that was left out; empty if none was."""
     seconds: float = 0.0
     by_reason: dict[str, int] = field(default_factory=dict)
     """Published items by the class they had in the delta."""
@@ -106,7 +106,7 @@ class Summary:
     """Items that were not published, including those that are tried again."""
 
     def count_lost(self, attempts: Iterable[Attempt]) -> None:
-        """Count attempts of killed runs: it stays unknown if they were charged."""
+        """Count attempts of killed runs as in doubt."""
         for attempt in attempts:
             self.count_in_doubt(attempt.credits_expected)
 

@@ -1,4 +1,4 @@
-"""Classify one answer of a service: its meaning for the image, the service and the money."""
+"""Classify one answer of a vendor: its meaning for the image, the account and the money."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -58,23 +58,23 @@ class Rule:
 ANY_STATUS = range(1000)
 
 DEFAULT_RULES = (
-    Rule(ResponseKind.OUTCOME_UNKNOWN, range(300), "a success of another kind: it may have been charged"),
-    Rule(ResponseKind.ACCOUNT, range(300, 400), "a key follows no redirect: the base URL is not the service's"),
+    Rule(ResponseKind.OUTCOME_UNKNOWN, range(300), "an unexpected success: it may have been charged"),
+    Rule(ResponseKind.ACCOUNT, range(300, 400), "a redirect, which no key follows: the base URL is wrong"),
     Rule(ResponseKind.ACCOUNT, (401, 403), "RFC 9110, 15.5.2 and 15.5.4: the key is refused"),
-    Rule(ResponseKind.NO_CREDITS, (402,), "what all three vendors send when the account is empty"),
+    Rule(ResponseKind.NO_CREDITS, (402,), "all three vendors send it for an empty account"),
     Rule(ResponseKind.TRANSIENT, (408, 425), "RFC 9110, 15.5.9; RFC 8470, 5.2: the request was not taken in"),
-    Rule(ResponseKind.REJECTED, (413, 415, 422), "RFC 9110, 15.5.14 to 21: of this picture, before any work on it"),
+    Rule(ResponseKind.REJECTED, (413, 415, 422), "RFC 9110, 15.5.14 to 21: the picture is refused before any work"),
     Rule(ResponseKind.RATE_LIMITED, (429,), "RFC 6585, 4: refused before any work"),
-    Rule(ResponseKind.ACCOUNT, range(400, 500), "it says that path, method or settings are wrong, not the picture"),
+    Rule(ResponseKind.ACCOUNT, range(400, 500), "path, method or settings are wrong, not the picture"),
     Rule(
         ResponseKind.TRANSIENT,
         (521, 523, 525, 526),
-        "Cloudflare got no connection to the service (developers.cloudflare.com/support, '5xx errors', read 2026-11)",
+        "Cloudflare got no connection to the vendor (developers.cloudflare.com/support, '5xx errors', read 2026-11)",
     ),
     Rule(
         ResponseKind.OUTCOME_UNKNOWN,
         ANY_STATUS,
-        "a gateway answers 502, 504, 520, 522 or 524 for a service that may have worked on it, and charged",
+        "a gateway answers 502, 504, 520, 522 or 524 for a vendor that may have worked on it, and charged",
     ),
 )
 """Rules for answers that a vendor's own table does not cover; the last rule always fits."""
@@ -88,10 +88,10 @@ def classify_response(rules: Sequence[Rule], status: int, code: str, shape: Shap
 def read_json(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body; empty for anything else."""
     try:
-        found = json.loads(body, parse_float=Decimal)
+        value = json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def shape_of(body: bytes) -> Shape:
@@ -99,23 +99,23 @@ def shape_of(body: bytes) -> Shape:
         return Shape.PICTURE
     if body.startswith(b"PK\x03\x04"):
         return Shape.ZIP
-    found = read_json(body)
-    if found.get("success") is False or found.get("error") or found.get("errors"):
+    fields = read_json(body)
+    if fields.get("success") is False or fields.get("error") or fields.get("errors"):
         return Shape.REFUSAL
-    return Shape.JSON if found else Shape.OTHER
+    return Shape.JSON if fields else Shape.OTHER
 
 
 def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     """
-    Return code and message of an error, from any of the usual shapes; empty where there is none.
+    Return code and message of an error in any of the usual shapes; empty where there is none.
 
     The shapes: `errors[].code/title/detail`; `type/detail`; `error.message/detail`; `error`, alone or as a code.
     """
     errors = body.get("errors")
-    several = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
-    if several:
-        parts = [str(e[name]) for e in several for name in ("title", "message", "detail") if e.get(name)]
-        return str(several[0].get("code") or ""), "; ".join(parts)
+    entries = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
+    if entries:
+        parts = [str(e[name]) for e in entries for name in ("title", "message", "detail") if e.get(name)]
+        return str(entries[0].get("code") or ""), "; ".join(parts)
     for part in (body.get("error"), body):
         if isinstance(part, str):
             return part, ""
@@ -126,12 +126,12 @@ def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-def number(found: Any, most: int) -> Decimal | None:
+def number(raw: Any, most: int) -> Decimal | None:
     """Return a count of credits from 0 to `most`; None for any other value."""
-    if isinstance(found, bool) or not isinstance(found, int | float | str | Decimal):
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str | Decimal):
         return None
     try:
-        value = Decimal(str(found).strip())
+        value = Decimal(str(raw).strip())
     except ArithmeticError:
         return None
     return value if value.is_finite() and 0 <= value <= most else None

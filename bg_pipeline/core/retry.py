@@ -11,7 +11,7 @@ MAX_WAIT_S = 60.0
 """Base, cap and count as a vendor recommends (docs/vendors.md)."""
 
 LONGEST_SLEEP_S = 120.0
-"""Longest sleep of a run for one service; for a longer one it ends and leaves the rest pending."""
+"""Longest wait of a run for one vendor; if a longer one is due, the run ends and the rest stays pending."""
 
 
 def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
@@ -20,8 +20,8 @@ def wait_s(retry: int, retry_after_s: float | None, jitter: float) -> float:
 
     Args:
         retry: 0 for the first.
-        retry_after_s: seconds that the service asked for; obeyed.
-        jitter: 0 to 1, drawn for each wait: clients that failed together must not come back together.
+        retry_after_s: seconds that the vendor asked for; obeyed.
+        jitter: 0 to 1, drawn for each wait: clients that failed together must not retry together.
     """
     if retry_after_s is not None:
         return retry_after_s

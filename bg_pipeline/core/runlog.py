@@ -158,8 +158,8 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 def to_json(record: Record) -> dict[str, Any]:
     """Return a record in JSON types; money as decimal strings."""
-    found: dict[str, Any] = _adapter(record.kind).dump_python(record, mode="json")
-    return found
+    facts: dict[str, Any] = _adapter(record.kind).dump_python(record, mode="json")
+    return facts
 
 
 def from_json(kind: type[R], facts: Mapping[str, Any]) -> R:
@@ -169,5 +169,5 @@ def from_json(kind: type[R], facts: Mapping[str, Any]) -> R:
     Raises:
         ValueError: it is not a record of this kind.
     """
-    found: R = _adapter(kind.kind).validate_python(facts)
-    return found
+    record: R = _adapter(kind.kind).validate_python(facts)
+    return record

@@ -44,7 +44,7 @@ class Variant:
 
     price: Price
     credits: Decimal = Decimal(1)
-    """Price of a call that no size tier prices. Zero: every call is free at any size."""
+    """Price of a call without a size tier. Zero: every call is free at any size."""
     own_url: str = ""
     """
     The base URL that is the vendor's own, the neutral endpoint of a cut. Pinned: it is part of the names of cuts.

@@ -42,7 +42,7 @@ def spline(points: Sequence[tuple[float, ...]], *, closed: bool, per_span: int =
     return (flat if closed else np.concatenate([flat, p[-1:]])).astype(np.float32)
 
 
-def even(path: Array, spacing_px: float) -> Array:
+def resample(path: Array, spacing_px: float) -> Array:
     """Resample a path at points `spacing_px` apart."""
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path[:, :2], axis=0).T))])
     at = np.linspace(0, length[-1], max(2, int(length[-1] / spacing_px)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bg_pipeline.demo.arrays import Array, blur, even, spline
+from bg_pipeline.demo.arrays import Array, blur, resample, spline
 
 # Far above every canvas, but finite: np.interp fails on infinity.
 _NOWHERE = -1e6
@@ -49,10 +49,10 @@ def lathe(profile: Array, foot: tuple[float, float], pitch: float, rim: tuple[in
     Make a body turned on a wheel, seen from `pitch` radians above.
 
     Args:
-        profile: (radius, height) pairs in px, from the foot up; dense, about one a pixel. A closed body ends at
+        profile: (radius, height) pairs in px, from the foot up; dense, about one per pixel. A closed body ends at
             radius 0; an open vessel goes over its rim and down inside.
-        foot: where the axis meets the ground on the canvas.
-        rim: of an open vessel, the first and last index of the rim.
+        foot: point on the canvas where the axis meets the ground.
+        rim: first and last index of the rim of an open vessel; None for a closed body.
     """
     radius, height = profile.T
     sin, cos = float(np.sin(pitch)), float(np.cos(pitch))
@@ -111,7 +111,7 @@ def turned(points: Sequence[tuple[float, float]], scale: float, *, per_span: int
         scale
     )
     path[:, 0] = np.maximum(path[:, 0], 0)
-    return even(path, 1.0)
+    return resample(path, 1.0)
 
 
 def _turned_alpha(radius: Array, height: Array, x: Array, y: Array, sin: float, cos: float) -> Array:
@@ -127,7 +127,7 @@ def tube(path: Array, radius_px: float | Array, *, flatten: float = 0.0) -> Surf
     """Sweep a round bar along a path of (x, y, z); `flatten` 0 to 1 turns it into a strap."""
     spacing = max(0.8, float(np.min(radius_px)) * 0.15)
     count = len(path)
-    path = even(path, spacing)
+    path = resample(path, spacing)
     radii = np.interp(np.linspace(0, 1, len(path)), np.linspace(0, 1, count), np.broadcast_to(radius_px, count))
     reach = int(radii.max()) + 2
     left, top = int(path[:, 0].min()) - reach, int(path[:, 1].min()) - reach

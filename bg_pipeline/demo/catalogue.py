@@ -23,7 +23,7 @@ _SHELVES: Mapping[str, Mapping[str, int]] = {
     "home": {"lamp": 7, "vase": 9},
     "kitchen": {"bottle": 7, "mug": 9},
 }
-"""Number of pictures of each family in each collection."""
+"""Number of pictures by collection and family."""
 
 _SUFFIXES = (".jpg", ".jpg", ".png", ".jpg", ".webp")
 _SIZES = {
@@ -53,7 +53,7 @@ class Catalogue:
     duplicates: Mapping[str, str]
     """Byte-identical copies: copy to original."""
     renamed_copy: str
-    """Another byte-identical copy, like those that editors leave; its original is in the catalogue too."""
+    """Another byte-identical copy, as editors leave behind; its original is in the catalogue too."""
     rotated: str
     """A JPEG stored on its side, with EXIF orientation 6."""
     corrupt: str
@@ -64,7 +64,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changes by `change_catalogue`, by key."""
+    """Keys that `change_catalogue` changed."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -83,7 +83,7 @@ def truth_path(truth: Path, key: str) -> Path:
 
 def make_catalogue(folder: Path, truth: Path, *, seed: int = 7) -> Catalogue:
     """
-    Write 54 files in three collections below `folder`, and beside them the true alphas below `truth`.
+    Write 54 files in three collections below `folder`, and their true alphas below `truth`.
 
     49 are different pictures, 3 are copies, one is truncated and one is no picture. The same seed gives the same
     bytes with the same versions of Pillow and numpy.
@@ -91,7 +91,7 @@ def make_catalogue(folder: Path, truth: Path, *, seed: int = 7) -> Catalogue:
     Raises:
         ConfigurationError: numpy is not installed.
     """
-    rng = _chance(seed)
+    rng = _random_generator(seed)
     numbers: Counter[str] = Counter()
     shot = {
         family: [_photograph(folder, truth, shelf, family, numbers, rng) for _ in range(count)]
@@ -124,7 +124,7 @@ def make_catalogue(folder: Path, truth: Path, *, seed: int = 7) -> Catalogue:
 
 def change_catalogue(folder: Path, truth: Path, *, seed: int) -> Changes:
     """
-    Simulate the next day: 4 pictures are new, 2 are photographed again, 1 is renamed, 1 deleted, 1 only touched.
+    Simulate the next day: add 4 pictures, photograph 2 again, rename 1, delete 1, and only touch 1.
 
     The special files of `Catalogue` and their originals stay unchanged. `truth` is updated. Deterministic for a seed
     and a state of the folder, so several days can follow each other.
@@ -132,11 +132,11 @@ def change_catalogue(folder: Path, truth: Path, *, seed: int) -> Changes:
     Raises:
         ConfigurationError: numpy is not installed.
     """
-    rng = _chance(seed)
+    rng = _random_generator(seed)
     keys = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     numbers = Counter(key.rpartition("/")[2].partition("-")[0] for key in keys)
     ordinary = _ordinary(folder, keys)
-    first, second, old, gone, touched = (ordinary[i] for i in rng.choice(len(ordinary), 5, replace=False))
+    first, second, old, deleted, touched = (ordinary[i] for i in rng.choice(len(ordinary), 5, replace=False))
     for key in (first, second):
         _write(folder, truth, key, rng)
 
@@ -144,19 +144,19 @@ def change_catalogue(folder: Path, truth: Path, *, seed: int) -> Changes:
     new = f"{shelf}/{name.partition('.')[0]}-new-name.{name.partition('.')[2]}"
     (folder / old).replace(folder / new)
     truth_path(truth, old).replace(truth_path(truth, new))
-    (folder / gone).unlink()
-    truth_path(truth, gone).unlink()
+    (folder / deleted).unlink()
+    truth_path(truth, deleted).unlink()
 
-    seen = (folder / touched).stat()
-    os.utime(folder / touched, ns=(seen.st_atime_ns, seen.st_mtime_ns + 3_600_000_000_000))
+    times = (folder / touched).stat()
+    os.utime(folder / touched, ns=(times.st_atime_ns, times.st_mtime_ns + 3_600_000_000_000))
 
     families = [(shelf, family) for shelf, families in _SHELVES.items() for family in families]
     picked = [families[i] for i in rng.choice(len(families), 4, replace=False)]
     added = [_photograph(folder, truth, shelf, family, numbers, rng) for shelf, family in picked]
-    return Changes(tuple(added), (first, second), {old: new}, (gone,), (touched,))
+    return Changes(tuple(added), (first, second), {old: new}, (deleted,), (touched,))
 
 
-def _chance(seed: int) -> "np.random.Generator":
+def _random_generator(seed: int) -> "np.random.Generator":
     if find_spec("numpy") is None:
         raise ConfigurationError("the sample catalogue needs an extra: pip install 'bg-pipeline[local]'")
     import numpy as np  # noqa: PLC0415  an optional dependency
@@ -173,7 +173,7 @@ def _photograph(
     numbers[family] += 1
     number = numbers[family]
     position = list(STYLES).index(family)
-    # Steps that share no factor with the number of colours use all of them before one repeats.
+    # A stride that shares no factor with the number of colours uses all of them before one repeats.
     colour = list(COLOURS)[(number * 5 + position * 3) % len(COLOURS)]
     styles = STYLES[family][1]
     style = styles[number % len(styles)]
@@ -191,8 +191,8 @@ def _write(folder: Path, truth: Path, key: str, rng: "np.random.Generator") -> N
     width, height = _SIZES[family]
     scale = rng.uniform(0.86, 1.1)
     picture, alpha = shoot(family, colour, style, (round(width * scale), round(height * scale)), rng)
-    path, beside = folder / key, truth_path(truth, key)
-    for parent in (path.parent, beside.parent):
+    path, alpha_path = folder / key, truth_path(truth, key)
+    for parent in (path.parent, alpha_path.parent):
         parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, dict[str, Any]] = {
         ".jpg": {"quality": int(rng.integers(88, 95)), "subsampling": 0},
@@ -200,7 +200,7 @@ def _write(folder: Path, truth: Path, key: str, rng: "np.random.Generator") -> N
         ".webp": {"quality": 90, "method": 2},
     }
     picture.save(path, **options[path.suffix])
-    alpha.save(beside, compress_level=3)
+    alpha.save(alpha_path, compress_level=3)
 
 
 def _store_on_its_side(path: Path) -> None:

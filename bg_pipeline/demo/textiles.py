@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bg_pipeline.demo.arrays import Array, Rgb, blur, even, mix, noise, smoothstep, spline
+from bg_pipeline.demo.arrays import Array, Rgb, blur, mix, noise, resample, smoothstep, spline
 from bg_pipeline.demo.bodies import Surface, lathe, panel, tilt, tube, turned
 from bg_pipeline.demo.renderer import (
     CHALK,
@@ -134,7 +134,7 @@ def tote(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> lis
         cx, cy, r = x + side * spread * size, y - high * 0.84 * size, size * 0.017
         cross = np.asarray([(cx - r, cy - r), (cx + r, cy + r)], np.float32)
         for path in (cross, cross * np.asarray((-1, 1), np.float32) + np.asarray((2 * cx, 0), np.float32)):
-            _stitches(scene, even(path, 1.0), size * 0.0026, thread, size * 0.018)
+            _stitches(scene, resample(path, 1.0), size * 0.0026, thread, size * 0.018)
     return _on_floor(x, y, bottom * size, size)
 
 
@@ -196,7 +196,7 @@ def satchel(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> 
     flap = panel(flap_outline, puff_px=size * 0.022, bulge=0.10)
     scene.add(flap, leather(flap), drop_px=size * 0.016, drop=0.55)
     centre = np.asarray((x, y - (high - drop * 0.45) * size), np.float32)
-    seam = even(centre + (flap_outline - centre) * np.float32(0.945), 1.0)
+    seam = resample(centre + (flap_outline - centre) * np.float32(0.945), 1.0)
     seam = seam[seam[:, 1] > y - (high - 0.06) * size]
     order = np.argsort(np.arctan2(seam[:, 0] - x, seam[:, 1] - centre[1] + size * 0.3))
     pale = tuple(float(c) for c in np.minimum(base * 1.6 + 0.12, 0.8))
@@ -299,7 +299,7 @@ def sneaker(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> 
 
 
 def _laces(scene: Scene, position: tuple[float, float, float, float], colour: Rgb) -> None:
-    """Draw five laces over the tongue, each from its eyelet; `place` is the origin and the scale in x and in y."""
+    """Draw five laces over the tongue, each from its eyelet; `position` is the origin and the scales in x and y."""
     x, y, wide, size = position
     for t in np.linspace(0, 1, 5):
         ex, ey = 0.348 + 0.190 * t - 0.5, 0.303 - 0.095 * t

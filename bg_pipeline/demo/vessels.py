@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bg_pipeline.demo.arrays import Array, Rgb, even, mix, noise, smoothstep, spline
+from bg_pipeline.demo.arrays import Array, Rgb, mix, noise, resample, smoothstep, spline
 from bg_pipeline.demo.bodies import Surface, lathe, tilt, tube, turned
 from bg_pipeline.demo.renderer import (
     CERAMIC,
@@ -213,7 +213,7 @@ def bottle(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> l
     )
     foot_points = [(wide * 0.90, 0), (wide * 0.97, tall * 0.006), (wide, tall * 0.022), (wide, shoulder)]
     crown_points = [(neck, shoulder + rise + tall * 0.02), (0, shoulder + rise + tall * 0.02)]
-    outer = even(np.concatenate([np.asarray(foot_points), dome, np.asarray(crown_points)]).astype(np.float32), 1.0)
+    outer = resample(np.concatenate([np.asarray(foot_points), dome, np.asarray(crown_points)]).astype(np.float32), 1.0)
     body = lathe(outer, (x, y), pitch)
     finish = Finish(0.30, 0.22) if flask else Finish(0.6, 0.07)
     albedo = _glaze(rng, style, colour, body, tall)
@@ -237,7 +237,7 @@ def bottle(rng: np.random.Generator, colour: Rgb, style: str, scene: Scene) -> l
     foot = shoulder + rise + tall * 0.006
     crown = tall * rng.uniform(0.09, 0.13)
     grip = neck * (1.14 if flask else 1.25)
-    cap_profile = even(
+    cap_profile = resample(
         np.asarray(
             [(grip, 0), (grip, crown * 0.92), (grip * 0.96, crown * 0.985), (grip * 0.9, crown), (0, crown)],
             np.float32,

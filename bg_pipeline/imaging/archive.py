@@ -23,7 +23,7 @@ def compose(archive: bytes) -> bytes:
     Return a PNG in RGBA.
 
     Raises:
-        UnusableAnswer: it is no such ZIP, or its two pictures are damaged, too large, or differ in size.
+        UnusableAnswer: it is not such a ZIP, or its two pictures are damaged, too large, or differ in size.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
@@ -46,13 +46,14 @@ def compose(archive: bytes) -> bytes:
 
 
 def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
-    found = [entry for entry in archive.infolist() if entry.filename == name]
-    if len(found) != 1:
-        raise UnusableAnswer(f"the ZIP holds {len(found)} entries named {name}")
-    if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise UnusableAnswer(f"{name} is packed in a way that unpacks without limit")
-    most = min(_MAX_ENTRY_BYTES, max(_SMALL_BYTES, _MAX_RATIO * found[0].compress_size))
-    with archive.open(found[0]) as stream:
+    entries = [entry for entry in archive.infolist() if entry.filename == name]
+    if len(entries) != 1:
+        raise UnusableAnswer(f"the ZIP holds {len(entries)} entries named {name}")
+    # zipfile unpacks other methods without a limit.
+    if entries[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise UnusableAnswer(f"{name} is compressed by a method that is not allowed")
+    most = min(_MAX_ENTRY_BYTES, max(_SMALL_BYTES, _MAX_RATIO * entries[0].compress_size))
+    with archive.open(entries[0]) as stream:
         data = stream.read(most + 1)  # the declared size may be false
     if len(data) > most:
         raise UnusableAnswer(f"{name} unpacks to more than {most:,} bytes")
@@ -62,6 +63,6 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
 def _picture(data: bytes, kind: str) -> Image.Image:
     picture = Image.open(io.BytesIO(data), formats=(kind,))
     if picture.width * picture.height > MAX_PIXELS:
-        raise UnusableAnswer(f"a picture of {picture.width}×{picture.height}")
+        raise UnusableAnswer(f"the ZIP holds a picture of {picture.width}×{picture.height}: too large")
     picture.load()
     return picture

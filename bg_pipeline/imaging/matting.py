@@ -34,7 +34,7 @@ def subject(picture: Picture) -> Mask | None:
     Return 1 for the subject, 0 elsewhere; None if there is no subject.
 
     Args:
-        picture: RGB, height x width x 3, some 384 px long: thresholds are per pixel at about that size.
+        picture: RGB, height x width x 3, about 384 px long: thresholds are per pixel at that size.
     """
     height, width = picture.shape[:2]
     soft = cv2.GaussianBlur(picture, (0, 0), 0.8).astype(np.float32) / 255
@@ -87,7 +87,7 @@ def _smooth_areas(lab: Floats, ring: Flags) -> tuple[NDArray[np.int32], Flags, f
 
 
 def _areas(flat: Flags, ring: Flags) -> tuple[NDArray[np.int32], Flags]:
-    """Label connected areas, 0 for none; and for each label, whether it reaches the border."""
+    """Return labels of connected areas, 0 for none, and for each label True if it reaches the border."""
     count, labels = cv2.connectedComponents(
         cv2.morphologyEx(flat.astype(np.uint8), cv2.MORPH_OPEN, _CROSS), connectivity=4
     )
@@ -191,7 +191,7 @@ def _grabcut(image: Picture, trimap: Mask, rounds: int) -> Mask:
 
 
 def _without_crumbs(mask: Mask, backdrop: Flags | None = None) -> Mask | None:
-    """Drop pieces smaller than 5 % of the largest; fill holes that show no `backdrop`, or are a mere 0.1 %."""
+    """Drop pieces smaller than 5 % of the largest; fill holes that show no `backdrop`, or are smaller than 0.1 %."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count < 2:
         return None

@@ -17,12 +17,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
 MAX_PIXELS = 50_000_000
 """Limit checked in the header, before a byte is decoded. 50 MP is remove.bg's input limit, the highest of the
-services (remove.bg/api, read 2026-11)."""
+vendors (remove.bg/api, read 2026-11)."""
 
 _SENT_QUALITY = 95
 _UNLIKE = 24
 """Mean difference per channel under the alpha, of 255, from which the answer shows another picture. The right one
-differs by a few; `test_a_cutout_of_another_product_is_told_apart` checks both sides with pictures of products."""
+differs by a few: `test_a_cutout_of_another_product_is_told_apart` checks both sides with pictures of products."""
 
 _SRGB = ImageCms.createProfile("sRGB")
 
@@ -50,7 +50,7 @@ class ValidatedAnswer:
 
 def unseen(error: Exception) -> ValidatedAnswer:
     """Return an answer that could not be checked: its picture may be good, and was paid for."""
-    return ValidatedAnswer(0, 0, f"the answer could not be looked at: {error}")
+    return ValidatedAnswer(0, 0, f"the answer could not be checked: {error}")
 
 
 def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> PreparedImage:
@@ -84,7 +84,7 @@ def _fitting(size: tuple[int, int], max_side_px: int, max_pixels: int) -> tuple[
 
 def as_master(source: bytes) -> bytes:
     """
-    Return a source that is a cutout already, in the form of a service's answer.
+    Return a source that is a cutout already, in the form of a vendor's answer.
 
     Raises:
         ItemUnreadable: it cannot be decoded.
@@ -95,16 +95,16 @@ def as_master(source: bytes) -> bytes:
 
 
 def _is_cutout(alpha: Image.Image) -> bool:
-    """Require a mostly transparent frame and some solid rest: rounded corners and soft edges are no cutout."""
+    """Return True if the frame is mostly transparent and something is opaque: rounded corners alone are no cutout."""
     width, height = alpha.size
     frame = [
         value
         for box in ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
         for value in alpha.crop(box).tobytes()
     ]
-    see_through = sum(value < 16 for value in frame)
+    transparent = sum(value < 16 for value in frame)
     solid = sum(alpha.histogram()[240:])
-    return see_through * 2 >= len(frame) and solid * 100 >= width * height
+    return transparent * 2 >= len(frame) and solid * 100 >= width * height
 
 
 def inspect(answer: bytes) -> ValidatedAnswer:
@@ -112,7 +112,7 @@ def inspect(answer: bytes) -> ValidatedAnswer:
     Decode an answer to its last byte.
 
     Raises:
-        UnusableAnswer: it is no complete picture, or has no alpha.
+        UnusableAnswer: it is not a complete picture, or has no alpha.
     """
     alpha = _cutout(answer).getchannel("A")
     levels = [level for level, count in enumerate(alpha.histogram()) if count]
@@ -133,11 +133,11 @@ def validate_answer(answer: bytes, prepared: PreparedImage) -> ValidatedAnswer:
     """
     checked = inspect(answer)
     if (checked.width_px, checked.height_px) != (prepared.width_px, prepared.height_px):
-        said = (
+        message = (
             f"the answer measures {checked.width_px}×{checked.height_px}, "
-            f"sent were {prepared.width_px}×{prepared.height_px}"
+            f"the picture sent {prepared.width_px}×{prepared.height_px}"
         )
-        raise QualityDropped(said) if _is_smaller_copy(checked, prepared) else UnusableAnswer(said)
+        raise QualityDropped(message) if _is_smaller_copy(checked, prepared) else UnusableAnswer(message)
     if not checked.suspicion:
         with Image.open(io.BytesIO(prepared.image)) as sent:
             unlike = _difference(sent.convert("RGB"), _cutout(answer))
@@ -150,13 +150,13 @@ def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = 
     """
     Render the published bytes of an item.
 
-    Of a master smaller than its source, only the alpha is used: the colours come from the full resolution. A master
+    If the master is smaller than the source, only its alpha is used, and the colours come from the source. A master
     that further tools reshaped is used whole, since its frame or colours differ from the source's.
 
     Raises:
         ItemUnreadable: the source cannot be decoded.
     """
-    # In place where possible: a copy of 24 megapixels takes 96 MB, and several of these processes run.
+    # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
     cutout = _as(_open(master, _MASTER_FORMATS), "RGBA")
     alpha = cutout.getchannel("A")
     if not reshaped:
@@ -231,7 +231,7 @@ def _open_source(data: bytes, max_side_px: int | None) -> Image.Image:
         image = _open(data, FORMATS)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":
-            raise ItemUnreadable(f"holds {frames} pictures; only single ones can be cut out")
+            raise ItemUnreadable(f"the file holds {frames} pictures; only single pictures can be cut out")
         if max_side_px is not None:
             # JPEG takes down to an eighth of the work to decode when a smaller picture is needed.
             image.draft(None, (2 * max_side_px, 2 * max_side_px))
@@ -292,7 +292,7 @@ def _same_shape(large: tuple[int, int], small: tuple[int, int]) -> bool:
 
 
 def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:
-    """Return True if it is the result of a cheaper size, and not an unusable picture."""
+    """Return True if the answer is the same picture in a cheaper size, and not an unusable one."""
     across, down = checked.width_px / prepared.width_px, checked.height_px / prepared.height_px
     return across < 1 and abs(across - down) < 0.02 and min(checked.width_px, checked.height_px) >= 32
 

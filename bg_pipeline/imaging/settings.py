@@ -38,7 +38,7 @@ class RenditionSettings(Part):
     @model_validator(mode="after")
     def _can_be_made(self) -> "RenditionSettings":
         if not self.format.has_alpha and not self.background:
-            raise ValueError(f"{{format}}={self.format} cannot be transparent: set {{background}}, to white for one")
+            raise ValueError(f"{{format}}={self.format} cannot be transparent: set {{background}}, such as white")
         return self
 
     @property

@@ -77,8 +77,8 @@ def _card(pair: Pair, size: tuple[int, int], cell_px: int, pad: int) -> Image.Im
     draw = ImageDraw.Draw(card)
     draw.rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), pad, outline=_LINE)
     cell = _rounded((cell_px, cell_px), max(3, pad // 2))
-    card.paste(_picture(pair.before, cell_px) if pair.before else _notice("no picture", "", cell_px), (pad, pad), cell)
-    after = _picture(pair.after, cell_px) if pair.after else _notice("no cutout", pair.note, cell_px)
+    card.paste(_picture(pair.before, cell_px) if pair.before else _blank("no picture", "", cell_px), (pad, pad), cell)
+    after = _picture(pair.after, cell_px) if pair.after else _blank("no cutout", pair.note, cell_px)
     card.paste(after, (2 * pad + cell_px, pad), cell)
 
     label_px, note_px, _ = _line_px(cell_px)
@@ -103,8 +103,8 @@ def _picture(picture: Image.Image, cell_px: int) -> Image.Image:
     return cell
 
 
-def _notice(head: str, why: str, cell_px: int) -> Image.Image:
-    """Draw a cell for a missing picture: a cross, a word, and as much of the reason as fits."""
+def _blank(head: str, why: str, cell_px: int) -> Image.Image:
+    """Draw a cell for a missing picture: a cross, a heading, and as much of the reason as fits."""
     cell = Image.new("RGB", (cell_px, cell_px), _BLUSH if why or head == "no cutout" else _WELL)
     draw = ImageDraw.Draw(cell)
     ink = _ALARM if head == "no cutout" else _MUTED

@@ -8,7 +8,7 @@ from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, prepare
 
 _UNLIKE = 6
-"""Mean difference per channel under the opaque part, of 255. Right cutouts stay below 4.5, shrunk or as JPEG too;
+"""Mean difference per channel under the opaque part, of 255. Right cutouts stay below 4.5, also shrunk or as JPEG;
 the same product photographed again starts at 7.8 (`test_a_cutout_of_an_earlier_photograph_is_told_apart`). Stricter
 than for an answer to a request: only a name connects this file with the picture."""
 
@@ -20,27 +20,27 @@ def check_similarity(candidate: bytes, source: bytes) -> ValidatedAnswer:
     Compare a whole file with a picture: same frame, perhaps smaller, and the same colours where it is opaque.
 
     Raises:
-        UnusableAnswer: it is no cutout of this picture; gives the reason.
+        UnusableAnswer: it is not a cutout of this picture; the text gives the reason.
         ItemUnreadable: the picture cannot be read.
     """
-    found = inspect(candidate)
-    if found.suspicion:
-        raise UnusableAnswer(found.suspicion)
-    side_px = max(found.width_px, found.height_px)
+    checked = inspect(candidate)
+    if checked.suspicion:
+        raise UnusableAnswer(checked.suspicion)
+    side_px = max(checked.width_px, checked.height_px)
     sent = prepare(source, side_px)
-    apart_px = max(abs(sent.width_px - found.width_px), abs(sent.height_px - found.height_px))
+    apart_px = max(abs(sent.width_px - checked.width_px), abs(sent.height_px - checked.height_px))
     if apart_px > 1 or max(sent.width_px, sent.height_px) != side_px:
         raise UnusableAnswer(
-            f"it measures {found.width_px}×{found.height_px}, the picture {sent.width_px}×{sent.height_px}: "
-            "larger, cropped or turned"
+            f"it measures {checked.width_px}×{checked.height_px}, the picture {sent.width_px}×{sent.height_px}: "
+            "it is larger, cropped or turned"
         )
     with Image.open(io.BytesIO(sent.image)) as picture, Image.open(io.BytesIO(candidate)) as cutout:
         small = cutout.convert("RGBA").resize(_SIZE, Image.Resampling.BOX)
         apart = ImageChops.difference(picture.convert("RGB").resize(_SIZE, Image.Resampling.BOX), small.convert("RGB"))
     solid = small.getchannel("A").point(lambda a: 255 if a > 200 else 0)
     if solid.getbbox() is None:
-        raise UnusableAnswer("too little of it is opaque to tell whether it shows the picture")
+        raise UnusableAnswer("too little of it is opaque to compare it with the picture")
     unlike = sum(ImageStat.Stat(apart, solid).mean) / 3
     if unlike > _UNLIKE:
         raise UnusableAnswer(f"it shows another picture (mean difference {unlike:.0f} of 255)")
-    return found
+    return checked

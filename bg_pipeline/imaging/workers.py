@@ -22,7 +22,7 @@ MEMORY_BYTES = 3 * 2**30
 TIMEOUT_S = 120.0
 
 _M_MMAP_THRESHOLD = -3
-"""Number of M_MMAP_THRESHOLD in malloc.h; setting it ends glibc's own adjustments: mallopt(3)."""
+"""Number of M_MMAP_THRESHOLD in malloc.h; setting it disables glibc's own adjustments: mallopt(3)."""
 
 
 class Workers:
@@ -56,9 +56,9 @@ class Workers:
         try:
             result: T = self._pool.schedule(function, args=args, timeout=TIMEOUT_S).result()
         except ProcessExpired as error:
-            raise ItemUnreadable("the picture made its decoder crash") from error
+            raise ItemUnreadable("the picture crashed its decoder") from error
         except FutureTimeout as error:
-            raise ItemUnreadable(f"the picture kept its decoder busy for {TIMEOUT_S:.0f} s") from error
+            raise ItemUnreadable(f"the picture took its decoder more than {TIMEOUT_S:.0f} s") from error
         except MemoryError as error:
             raise ItemUnreadable(f"the picture needs more than {MEMORY_BYTES >> 20} MiB") from error
         return result

@@ -1,4 +1,4 @@
-"""Copy an SQLite manifest, and check its file for damage. A server has its own tools for both."""
+"""Copy an SQLite manifest, and check its file for damage. PostgreSQL has its own tools for both."""
 
 import os
 import sqlite3
@@ -14,15 +14,15 @@ from bg_pipeline.errors import StateError
 if TYPE_CHECKING:
     from bg_pipeline.manifest.database import Database
 
-KEPT = 7
-"""Number of days whose copy is kept."""
+COPIES = 7
+"""Number of daily copies to keep."""
 
 _BUSY_TIMEOUT_S = 30.0
 
 
 def backup(database: "Database", now: float) -> Path | None:
     """
-    Keep a copy for today: `backups/manifest-YYYY-MM-DD.db` beside the manifest, days in UTC, the last seven of them.
+    Make today's copy (UTC), `backups/manifest-YYYY-MM-DD.db` beside the manifest; keep the last seven.
 
     Args:
         database: the manifest; nothing is done for PostgreSQL, which has `pg_dump`.
@@ -41,7 +41,7 @@ def backup(database: "Database", now: float) -> Path | None:
     if target.exists():
         return None
     copy(database.file, target)
-    for old in _backups(database.file)[:-KEPT]:
+    for old in _backups(database.file)[:-COPIES]:
         old.unlink(missing_ok=True)
     return target
 
@@ -59,10 +59,10 @@ def copy(file: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            with closing(_connect(file)) as source, closing(_connect(temporary)) as made:
-                source.backup(made)
-                made.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-                if why := _damage(made):
+            with closing(_connect(file)) as source, closing(_connect(temporary)) as destination:
+                source.backup(destination)
+                destination.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+                if why := _damage(destination):
                     raise sqlite3.DatabaseError(why)
             _sync(temporary)
             temporary.replace(target)
@@ -92,17 +92,17 @@ def refuse_damaged(file: Path) -> None:
         why = str(error)
     if why:
         newest = next(reversed(_backups(file)), None)
-        put_back = f"put {newest}, the newest copy, in its place" if newest else "there is no copy of it"
+        restore = f"put {newest}, the newest copy, in its place" if newest else "there is no copy of it"
         raise StateError(
             f"the manifest database {file} is damaged ({why}). Nothing was bought or changed. What to do: move it and "
-            f"the files {file.name}-wal and {file.name}-shm away; {put_back}; then run `bg-pipeline rebuild`, which "
-            "takes in what masters and outputs tell, and buys nothing"
+            f"the files {file.name}-wal and {file.name}-shm away; {restore}; then run `bg-pipeline rebuild`, which "
+            "restores the records of masters and outputs, and buys nothing"
         )
 
 
 def _damage(conn: sqlite3.Connection) -> str:
-    (found,) = conn.execute("PRAGMA quick_check(1)").fetchone()
-    return "" if found == "ok" else str(found).replace("\n", " ")
+    (result,) = conn.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if result == "ok" else str(result).replace("\n", " ")
 
 
 def _connect(file: Path) -> sqlite3.Connection:

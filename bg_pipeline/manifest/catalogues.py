@@ -12,13 +12,13 @@ def catalogue_id(database: Database, name: str = "default") -> int:
     """Return the number of a catalogue; a new catalogue gets the next number."""
     query = select(catalogues.c.id).where(catalogues.c.name == name)
     with database.read() as conn:
-        found = conn.scalar(query)
-    if found is None:
+        number = conn.scalar(query)
+    if number is None:
         with database.write() as conn:
-            found = conn.scalar(query)
-            if found is None:
-                found = conn.execute(insert(catalogues).values(name=name).returning(catalogues.c.id)).scalar_one()
-    return int(found)
+            number = conn.scalar(query)
+            if number is None:
+                number = conn.execute(insert(catalogues).values(name=name).returning(catalogues.c.id)).scalar_one()
+    return int(number)
 
 
 def ensure_accounts(database: Database, vendors: Mapping[str, str]) -> None:

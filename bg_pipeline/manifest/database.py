@@ -84,7 +84,7 @@ class Database:
         writing = self.engine.execution_options(bg_write=True, bg_synchronous="FULL" if durable else "NORMAL")
         with self._errors(), writing.connect() as conn, conn.begin():
             if self.engine.dialect.name == "postgresql":
-                # As SQLite does by itself: read, decide and write without another writer in between.
+                # Like SQLite's BEGIN IMMEDIATE: no other writer may come between reading and writing.
                 conn.execute(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"))
                 if not durable:
                     conn.execute(text("SET LOCAL synchronous_commit = off"))
@@ -132,8 +132,8 @@ class Database:
         try:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
-            said = error.orig if isinstance(error, DBAPIError) else error
-            first_line = str(said).strip().partition("\n")[0]
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            first_line = str(cause).strip().partition("\n")[0]
             raise StateError(f"the manifest database {self.name} failed: {first_line}") from error
 
     def _upgrade(self) -> None:
@@ -148,8 +148,8 @@ class Database:
                 _migrate(conn)
 
     def _version(self, conn: Connection) -> str | None:
-        known = inspect(conn).has_table("alembic_version")
-        version = conn.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+        has_version = inspect(conn).has_table("alembic_version")
+        version = conn.scalar(text("SELECT version_num FROM alembic_version")) if has_version else None
         if version is not None and version > VERSION:
             raise StateError(
                 f"the manifest database {self.name} has schema {version}, this version knows {VERSION}: "
@@ -182,11 +182,11 @@ def _engine(url: str) -> Engine:
         engine = create_engine(parsed)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigurationError(
-            "BG_STATE is no database URL that can be used here; try sqlite:///./.bg_pipeline/manifest.db "
+            "BG_STATE is not a usable database URL; try sqlite:///./.bg_pipeline/manifest.db "
             f"or postgresql+psycopg://user:password@host/database ({type(error).__name__})"
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"BG_STATE: its folder cannot be made: {error}") from error
+        raise ConfigurationError(f"BG_STATE: its folder cannot be created: {error}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -85,14 +85,14 @@ class SqlDeltas(OfCatalogue):
         shown = publications.c
         # The state is checked here: with it in the query, SQLite would read all published items, part by part.
         query = select(shown.purchase_id, shown.key, items.c.state).join_from(publications, items, PUBLICATION)
-        asked, found = set(purchase_ids), dict[str, str]()
+        wanted, keys = set(purchase_ids), dict[str, str]()
         with self._db.read() as conn:
             for these in self._db.at_least(conn, shown.purchase_id, purchase_ids):
                 here = query.where(self._mine(publications), these, ~items.c.absent)
                 for row in conn.execute(here.order_by(shown.key)):
-                    if row.state == State.PUBLISHED and row.purchase_id in asked:
-                        found.setdefault(row.purchase_id, row.key)
-        return found
+                    if row.state == State.PUBLISHED and row.purchase_id in wanted:
+                        keys.setdefault(row.purchase_id, row.key)
+        return keys
 
     def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
         c = items.c
@@ -112,7 +112,7 @@ class SqlDeltas(OfCatalogue):
         for gone in (True, False):
             group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
             for rows in prefetch(_rows, self._db.batches(group, BATCH), threads=1, waiting=2):
-                # The last write is durable, and with it all writes before.
+                # The last write is durable, and makes all writes before it durable.
                 with self._db.write(durable=False) as conn:
                     self._record(conn, number, rows)
         with self._db.write() as conn:
@@ -146,20 +146,22 @@ class SqlDeltas(OfCatalogue):
     def _take_stems(self, conn: Connection, as_seen: ColumnElement[bool], now: float) -> None:
         """Take names, and the outputs with them, from vanished items; drop changes whose name is still in use."""
         c, new, holder = items.c, _staged.c, items.alias("holder").c
-        had = (holder.catalogue_id == self._catalogue) & (holder.stem_fold == new.stem_fold) & (holder.key != new.key)
+        same_stem = (
+            (holder.catalogue_id == self._catalogue) & (holder.stem_fold == new.stem_fold) & (holder.key != new.key)
+        )
         gone = holder.absent & is_free(now, holder)
         wanted = exists().where(as_seen)
         holders = conn.execute(
-            select(holder.key, new.key.label("wanted_by"), gone.label("gone")).where(had, wanted)
+            select(holder.key, new.key.label("wanted_by"), gone.label("gone")).where(same_stem, wanted)
         ).all()
         for these in self._db.among(new.key, [row.wanted_by for row in holders if not row.gone]):
             conn.execute(delete(_staged).where(these))
-        given = [row.key for row in holders if row.gone]
-        for these in self._db.among(publications.c.key, given):
+        former_holders = [row.key for row in holders if row.gone]
+        for these in self._db.among(publications.c.key, former_holders):
             conn.execute(update(publications).where(self._mine(publications), these).values(output_name=None))
-        for these in self._db.among(c.key, given):
-            taken = {"stem": None, "stem_fold": None, "revision": c.revision + 1}
-            conn.execute(update(items).where(self._mine(), these).values(taken))
+        for these in self._db.among(c.key, former_holders):
+            no_stem = {"stem": None, "stem_fold": None, "revision": c.revision + 1}
+            conn.execute(update(items).where(self._mine(), these).values(no_stem))
 
     def _mark_renamed(self, conn: Connection, number: int, now: float) -> None:
         """Mark the old keys of items recorded under a new key as deleted."""

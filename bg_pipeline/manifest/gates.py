@@ -23,8 +23,8 @@ def read_gate(conn: Connection, account: str) -> Gate:
 
 def write_gate(conn: Connection, gate: Gate) -> None:
     """Write a gate; call it in the transaction that read the gate."""
-    changed = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
-    if not changed.rowcount:
+    result = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
+    if not result.rowcount:
         conn.execute(insert(gates).values(asdict(gate)))
 
 
@@ -42,26 +42,26 @@ class SqlGates:
     def change_gate(self, account: str, change: Callable[[Gate], Gate]) -> Gate:
         with self._db.write() as conn:
             gate = read_gate(conn, account)
-            moved = change(gate)
-            if moved != gate:
-                write_gate(conn, moved)
-        return moved
+            new = change(gate)
+            if new != gate:
+                write_gate(conn, new)
+        return new
 
     def limits(self, account: str) -> Mapping[str, Any] | None:
         with self._db.read() as conn:
             return _limits(conn, account)
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
-        # Twice per image, while a slot is empty: learning a limit again costs less than waiting for the disk.
+        # Called twice per image while a slot is empty: relearning a limit costs less than waiting for the disk.
         with self._db.write(durable=False) as conn:
-            found = _limits(conn, account)
-            state = dict(change(found))
-            if found is None:
-                conn.execute(insert(limits).values(account=account, state=state))
-            elif state != found:
-                conn.execute(update(limits).where(limits.c.account == account).values(state=state))
+            old = _limits(conn, account)
+            new = dict(change(old))
+            if old is None:
+                conn.execute(insert(limits).values(account=account, state=new))
+            elif new != old:
+                conn.execute(update(limits).where(limits.c.account == account).values(state=new))
 
 
 def _limits(conn: Connection, account: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = conn.scalar(select(limits.c.state).where(limits.c.account == account))
-    return found
+    state: dict[str, Any] | None = conn.scalar(select(limits.c.state).where(limits.c.account == account))
+    return state

@@ -25,8 +25,8 @@ class SqlItems(OfCatalogue):
     def states(self) -> dict[str, int]:
         query = select(items.c.state, func.count().label("n")).where(self._mine()).group_by(items.c.state)
         with self._db.read() as conn:
-            found = {row.state: row.n for row in conn.execute(query)}
-        return {state.value: found.get(state, 0) for state in State}
+            counts = {row.state: row.n for row in conn.execute(query)}
+        return {state.value: counts.get(state, 0) for state in State}
 
     def collections(self) -> dict[str, int]:
         c = items.c
@@ -45,16 +45,16 @@ class SqlItems(OfCatalogue):
         failed = update(items).where(self._mine(), c.state == State.FAILED, ~c.absent)
         if collections is not None:
             failed = failed.where(c.collection.in_(collections))
-        again = failed.values(
+        retry = failed.values(
             state=State.PENDING,
             reason=Reason.UNFINISHED,
             detail="tried again",
             changed_at=self._now(),
             revision=c.revision + 1,
         ).returning(c.key)
-        some = [again.where(these) for these in self._db.among(c.key, keys)] if keys else [again]
+        updates = [retry.where(these) for these in self._db.among(c.key, keys)] if keys else [retry]
         with self._db.write() as conn:
-            return sorted((key for each in some for key in conn.scalars(each)), key=key_bytes)
+            return sorted((key for each in updates for key in conn.scalars(each)), key=key_bytes)
 
     def end_quarantine(self, purchase_id: str, state: State, detail: str) -> list[str]:
         c = items.c

@@ -48,13 +48,13 @@ class SqlLedger:
         price, now = request.credits_expected, self._now()
         with self._db.write() as conn:
             catalogue = _catalogue_of(conn, request)
-            _refuse_twins(conn, request)
+            _refuse_duplicate(conn, request)
             _refuse_answered(conn, request)
             gate = read_gate(conn, account)
             spent = self._spent_so_far(conn, request, gate, rules)
-            moved, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
-            if moved != gate:
-                write_gate(conn, moved)
+            new_gate, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
+            if new_gate != gate:
+                write_gate(conn, new_gate)
             if refusal is None:
                 row = {
                     "account": account,
@@ -71,7 +71,7 @@ class SqlLedger:
                     "started_at": now,
                 }
                 return int(conn.execute(insert(attempts).values(row).returning(attempts.c.id)).scalar_one())
-        # Raised only now: inside the transaction it would have undone the change of the gate.
+        # Raised only now: inside the transaction it would roll back the change of the gate.
         raise refusal
 
     def close_attempt(
@@ -93,9 +93,9 @@ class SqlLedger:
             return conn.execute(_charges(purchase_ids)).scalar_one()
 
     def abandoned(self) -> list[Attempt]:
-        living = select(claims.c.id).where(claims.c.ends_at > self._now())
+        live = select(claims.c.id).where(claims.c.ends_at > self._now())
         claim = attempts.c.claim_id
-        return self._attempts(and_(_OPEN, or_(claim.is_(None), claim.not_in(living))))
+        return self._attempts(and_(_OPEN, or_(claim.is_(None), claim.not_in(live))))
 
     def answered(self) -> list[Attempt]:
         return self._attempts(_ANSWERED)
@@ -146,7 +146,7 @@ class SqlLedger:
 
 
 _LONGEST_CALL_S = 86_400.0
-"""Longest time an attempt stays open; it bounds the start of attempts that ended after a moment, for the index."""
+"""Longest time an attempt stays open. Queries by end bound the start with it: only the start has an index."""
 
 
 _OPEN = text("attempts.state = 'intent'")
@@ -172,8 +172,8 @@ def _in_flight(account: str | None) -> ColumnElement[bool]:
 def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:
     """Return the cost; an attempt that is not known to be free counts at its price."""
     c = attempts.c
-    unsettled = c.state.in_((AttemptState.INTENT, AttemptState.IN_DOUBT))
-    cost = case((unsettled, c.credits_expected), else_=c.credits_charged)
+    unconfirmed = c.state.in_((AttemptState.INTENT, AttemptState.IN_DOUBT))
+    cost = case((unconfirmed, c.credits_expected), else_=c.credits_charged)
     return conn.scalar(select(func.sum(cost, type_=c.credits_charged.type)).where(which)) or Decimal(0)
 
 
@@ -193,29 +193,29 @@ def _catalogue_of(conn: Connection, request: CutRequest) -> int:
     """
     c = items.c
     query = select(c.catalogue_id).where(c.claim_id == request.claim.id, c.key == request.item_key)
-    found = conn.scalar(query)
-    if found is None:
+    catalogue = conn.scalar(query)
+    if catalogue is None:
         raise ClaimLost(f"another run took over {request.item_key!r}; nothing is bought for it here")
-    return int(found)
+    return int(catalogue)
 
 
-def _refuse_twins(conn: Connection, request: CutRequest) -> None:
+def _refuse_duplicate(conn: Connection, request: CutRequest) -> None:
     """
     Raises:
-        BeingBought: the same purchase, or the same bytes under another name, is being bought or was bought meanwhile.
+        BeingBought: the same purchase, or the same bytes under another name, is being bought or was just bought.
     """
     names, sent, cuts = _names(request), request.sent_digest, request.cut_digests
-    kept, tried = purchases.c, attempts.c
-    if _any(conn, kept.purchase_id.in_(names)):
-        raise BeingBought("another run has bought the same picture meanwhile")
-    if _any(conn, and_(_OPEN, tried.purchase_id.in_(names))):
-        raise BeingBought("another run is buying the same picture at this moment")
+    purchase, attempt = purchases.c, attempts.c
+    if _any(conn, purchase.purchase_id.in_(names)):
+        raise BeingBought("another worker has just bought the same picture")
+    if _any(conn, and_(_OPEN, attempt.purchase_id.in_(names))):
+        raise BeingBought("another worker is buying the same picture")
     if not sent:
         return
-    if _any(conn, and_(_OPEN, tried.sent_digest == sent, tried.cut_digest.in_(cuts))):
-        raise BeingBought("another run is buying the same picture at this moment under another name")
-    if _any(conn, and_(kept.sent_digest == sent, kept.cut_digest.in_(cuts))):
-        raise BeingBought("another run has bought the same picture meanwhile under another name")
+    if _any(conn, and_(_OPEN, attempt.sent_digest == sent, attempt.cut_digest.in_(cuts))):
+        raise BeingBought("another worker is buying the same picture under another name")
+    if _any(conn, and_(purchase.sent_digest == sent, purchase.cut_digest.in_(cuts))):
+        raise BeingBought("another worker has just bought the same picture under another name")
 
 
 def _refuse_answered(conn: Connection, request: CutRequest) -> None:

@@ -60,11 +60,11 @@ class SqlObservations(OfCatalogue):
             with self._db.read() as conn:
                 # Straight from the driver: wrapping each row takes longer than reading it.
                 cursor = conn.execute(page, {"catalogue": self._catalogue, "after": after, "most": most}).cursor
-                found: Sequence[Any] = cursor.fetchall() if cursor else []
-            yield from found
-            if len(found) < most:
+                batch: Sequence[Any] = cursor.fetchall() if cursor else []
+            yield from batch
+            if len(batch) < most:
                 return
-            after = found[-1][0]
+            after = batch[-1][0]
 
     def split_points(self, every: int) -> Sequence[str]:
         numbered = text(
@@ -72,8 +72,8 @@ class SqlObservations(OfCatalogue):
             "WHERE catalogue_id = :catalogue AND NOT absent) AS listed WHERE n % :every = 0 ORDER BY key"
         )
         with self._db.read() as conn:
-            found = conn.scalars(numbered, {"catalogue": self._catalogue, "every": every})
-            return [bytes(key).decode("utf-8", "surrogateescape") for key in found]
+            keys = conn.scalars(numbered, {"catalogue": self._catalogue, "every": every})
+            return [bytes(key).decode("utf-8", "surrogateescape") for key in keys]
 
     def observe(self, batch: Sequence[Observation]) -> None:
         c = items.c
@@ -95,7 +95,7 @@ class SqlObservations(OfCatalogue):
         )
         for part in self._db.batches(batch, BATCH):
             rows = ((o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type) for o in part)
-            # Hashes lost in a power cut are made again.
+            # Hashes lost in a power cut are computed again.
             with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
                 conn.execute(remember)
 

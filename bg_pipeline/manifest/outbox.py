@@ -53,9 +53,9 @@ class SqlOutbox:
             conn.execute(taken.values(tries=tries, due_at=self._now() + for_s))
         return Delivery(row.id, row.target, Notification(Event(row.event), row.title, row.body), row.made_at, tries)
 
-    def close(self, delivery: Delivery, took_it: bool, wait_s: float, detail: str = "") -> None:
+    def close(self, delivery: Delivery, accepted: bool, wait_s: float, detail: str = "") -> None:
         row = update(outbox).where(outbox.c.id == delivery.id)
-        if took_it:
+        if accepted:
             closed = row.values(state=_SENT, ended_at=self._now(), detail="")
         else:
             # Skipped if another process took it meanwhile because this one was too slow.

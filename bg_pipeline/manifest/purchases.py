@@ -24,20 +24,20 @@ class SqlPurchases:
         self._now = now
 
     def bought(self, purchase_ids: Sequence[str]) -> set[str]:
-        c, asked = purchases.c, set(purchase_ids)
+        c, wanted = purchases.c, set(purchase_ids)
         with self._db.read() as conn:
             return {
-                found
+                purchase_id
                 for these in self._db.at_least(conn, c.purchase_id, purchase_ids)
-                for found in conn.scalars(select(c.purchase_id).where(these))
-                if found in asked
+                for purchase_id in conn.scalars(select(c.purchase_id).where(these))
+                if purchase_id in wanted
             }
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
         with self._db.read() as conn:
             rows = conn.execute(select(purchases).where(purchases.c.purchase_id.in_(purchase_ids)))
-            found = {row.purchase_id: _master(row) for row in rows}
-        return next((found[each] for each in purchase_ids if each in found), None)
+            masters = {row.purchase_id: _master(row) for row in rows}
+        return next((masters[each] for each in purchase_ids if each in masters), None)
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         c = purchases.c

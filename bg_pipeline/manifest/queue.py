@@ -46,9 +46,9 @@ class SqlWorkQueue(OfCatalogue):
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
         c = items.c
         position = func.row_number().over(partition_by=c.collection, order_by=c.key).label("position")
-        found = select(c.key, position).where(self._waiting(selection), is_free(self._now())).subquery()
+        ranked = select(c.key, position).where(self._waiting(selection), is_free(self._now())).subquery()
         with self._db.read() as conn:
-            return list(conn.scalars(select(found.c.key).where(found.c.position <= each).order_by(found.c.key)))
+            return list(conn.scalars(select(ranked.c.key).where(ranked.c.position <= each).order_by(ranked.c.key)))
 
     def claim_pending(
         self,
@@ -65,10 +65,10 @@ class SqlWorkQueue(OfCatalogue):
             # Searched in a snapshot, so that no writer waits for a long search. Items changed meanwhile are not
             # claimed; if that leaves none, there may be more behind them.
             with self._db.read() as conn:
-                found = self._find(conn, selection, limit=limit, bought=bought, after=after)
-            if not found:
+                revisions = self._find(conn, selection, limit=limit, bought=bought, after=after)
+            if not revisions:
                 return Claimed(None)
-            claimed = self.claim_items(ask, owner, ttl_s, found)
+            claimed = self.claim_items(ask, owner, ttl_s, revisions)
             if claimed.claim is not None:
                 return claimed
 
@@ -111,7 +111,7 @@ class SqlWorkQueue(OfCatalogue):
     def publish(self, key: str, published: Published, claim: Claim) -> None:
         now = self._now()
         insert_ = self._db.insert(publications)
-        made = {
+        values = {
             "purchase_id": published.purchase_id,
             "cut_digest": published.cut_digest,
             "rendition_digest": published.rendition_digest,
@@ -123,7 +123,7 @@ class SqlWorkQueue(OfCatalogue):
         row = {"catalogue_id": self._catalogue, "key": key, "rendition": MAIN}
         with self._db.write() as conn:
             self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
-            conn.execute(insert_.values(row | made).on_conflict_do_update(index_elements=list(row), set_=made))
+            conn.execute(insert_.values(row | values).on_conflict_do_update(index_elements=list(row), set_=values))
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
         with self._db.write() as conn:
@@ -135,20 +135,22 @@ class SqlWorkQueue(OfCatalogue):
             return [_claim(row) for row in conn.execute(query)]
 
     def _waiting(self, selection: Selection) -> ColumnElement[bool]:
-        """Return the condition for selected items that are pending by a completely recorded delta."""
+        """Return the condition for selected items that a completely recorded delta made pending."""
         c = items.c
-        whole = select(catalogues.c.delta).where(catalogues.c.id == self._catalogue).scalar_subquery()
+        last_complete = select(catalogues.c.delta).where(catalogues.c.id == self._catalogue).scalar_subquery()
         chosen = true() if selection.collections is None else c.collection.in_(selection.collections)
-        return and_(self._mine(), c.state == State.PENDING, chosen, c.reason.in_(selection.reasons), c.delta <= whole)
+        return and_(
+            self._mine(), c.state == State.PENDING, chosen, c.reason.in_(selection.reasons), c.delta <= last_complete
+        )
 
     def _find(
         self, conn: Connection, selection: Selection, *, limit: int, bought: bool, after: tuple[str, str] | None
     ) -> dict[str, int | None]:
-        """Return the revision of each item, anywhere, that waits for the first purchases behind `after`."""
+        """Return the revisions, by key, of all items that wait for the first `limit` purchases after `after`."""
         c = items.c
         has_master = exists().where(purchases.c.purchase_id == c.purchase_id) if bought else true()
         wanted = and_(self._waiting(selection), has_master, is_free(self._now()))
-        found: dict[str, int | None] = {}
+        revisions: dict[str, int | None] = {}
         shared: set[str] = set()
         unshared = 0
         for row in _in_order(conn, wanted, selection.collections, after):
@@ -159,11 +161,11 @@ class SqlWorkQueue(OfCatalogue):
                     shared.add(row.purchase_id)
                 else:
                     unshared += 1
-            found[row.key] = row.revision
+            revisions[row.key] = row.revision
         for these in self._db.among(c.purchase_id, list(shared)):
-            twins = conn.execute(select(c.key, c.revision).where(wanted, _WAITS, these))
-            found.update((twin.key, twin.revision) for twin in twins)
-        return found
+            rows = conn.execute(select(c.key, c.revision).where(wanted, _WAITS, these))
+            revisions.update((row.key, row.revision) for row in rows)
+        return revisions
 
     def _open(self, conn: Connection, ask: Ask, owner: str, now: float, ttl_s: float) -> Claim:
         row = {
@@ -181,12 +183,12 @@ class SqlWorkQueue(OfCatalogue):
     def _end(self, conn: Connection, key: str, claim: Claim, **values: Any) -> None:
         """Write an item under a claim, and end the claim's hold on it."""
         c = items.c
-        written = conn.execute(
+        result = conn.execute(
             update(items)
             .where(self._mine(), c.key == key, c.claim_id == claim.id)
             .values(**values, changed_at=self._now(), claim_id=None, revision=c.revision + 1)
         )
-        if not written.rowcount:
+        if not result.rowcount:
             raise _lost(key)
 
 
@@ -196,7 +198,7 @@ def _in_order(
     collections: frozenset[str] | None,
     after: tuple[str, str] | None,
 ) -> Iterator[Row[Any, Any, Any, Any]]:
-    """Yield the candidates behind `after`, by collection and key."""
+    """Yield the candidates after `after`, by collection and key."""
     c = items.c
     position = tuple_(c.collection, c.key)
     # One collection at a time: both databases would read and sort several completely before the first row.
@@ -211,12 +213,12 @@ def _in_order(
         if name is not None:
             query = query.where(c.collection == name)
         while True:
-            behind = (
+            page = (
                 query
                 if after is None
                 else query.where(position > tuple_(*after, types=[c.collection.type, c.key.type]))
             )
-            rows = conn.execute(behind).all()
+            rows = conn.execute(page).all()
             yield from rows
             if len(rows) < _PAGE:
                 break
@@ -224,7 +226,7 @@ def _in_order(
 
 
 def _lost(key: str) -> ClaimLost:
-    return ClaimLost(f"another run took over {key!r}; this one writes nothing more of it")
+    return ClaimLost(f"another run took over {key!r}; this one writes nothing more for it")
 
 
 def _claim(row: Row[Any]) -> Claim:

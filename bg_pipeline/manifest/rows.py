@@ -63,9 +63,9 @@ class OfCatalogue:
 
 
 def is_free(now: float, item: Any = items.c) -> ColumnElement[bool]:
-    """Return the condition that no living claim holds the item."""
-    living = select(claims.c.id).where(claims.c.ends_at > now)
-    return or_(item.claim_id.is_(None), item.claim_id.not_in(living))
+    """Return the condition that no live claim holds the item."""
+    live = select(claims.c.id).where(claims.c.ends_at > now)
+    return or_(item.claim_id.is_(None), item.claim_id.not_in(live))
 
 
 def near_to(keys: Sequence[str]) -> ColumnElement[bool]:

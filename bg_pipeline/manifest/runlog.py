@@ -31,7 +31,7 @@ class SqlRunLog(OfCatalogue):
         c = run_log.c
         query = select(c.record).where(c.kind == kind.kind, c.catalogue_id == self._whose(kind), c.ended_at >= since)
         with self._db.read() as conn:
-            return [from_json(kind, found) for found in conn.scalars(query.order_by(c.id.desc()).limit(limit))]
+            return [from_json(kind, record) for record in conn.scalars(query.order_by(c.id.desc()).limit(limit))]
 
     def _whose(self, kind: type[Record]) -> int | None:
         """Return the catalogue of a kind of record; None for a balance, which belongs to no catalogue."""

@@ -118,7 +118,7 @@ items = Table(
     # its name in the output
     Column("stem", Key),
     Column("stem_fold", Key),
-    # a first listing gives no stems yet
+    # items get a stem only after the first listing
     Index(
         "items_by_stem",
         "catalogue_id",
@@ -128,7 +128,7 @@ items = Table(
         postgresql_where=text("stem_fold IS NOT NULL"),
     ),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
-    # few items are absent, so queries for the rest exclude these
+    # few items are absent: queries for the others exclude these keys
     Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
     # items that wait for the same purchase; a query must spell out the condition
     Index(

@@ -44,7 +44,7 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
 
     Raises:
         FetchRefused: policy forbids this URL, or one that it redirects to.
-        FetchFailed: there is no such host, no answer, no status 200, or too large a body.
+        FetchFailed: the host is unknown or does not answer with status 200, or the body is too large.
     """
     with Deadline(total_s) as deadline:
         for _ in range(1 + _MAX_REDIRECTS):
@@ -65,14 +65,14 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
                 if deadline.passed:
                     raise FetchFailed(f"{host} took longer than {total_s:g} s") from error
                 if isinstance(error, requests.exceptions.InvalidURL):
-                    raise FetchRefused("this is no URL") from error
-                raise FetchFailed(f"{host} sent no whole answer: {type(error).__name__}") from error
+                    raise FetchRefused("not a valid URL") from error
+                raise FetchFailed(f"{host} sent an incomplete answer: {type(error).__name__}") from error
             if deadline.passed:  # a body without a length looks complete after its connection was shut
                 raise FetchFailed(f"{host} took longer than {total_s:g} s")
             if body is None:
                 raise FetchFailed(f"{host} sent more than {max_bytes / 2**20:.3g} MiB")
             return body
-    raise FetchRefused(f"{host} leads on after {_MAX_REDIRECTS} redirects")
+    raise FetchRefused(f"{host} redirects again after {_MAX_REDIRECTS} redirects")
 
 
 def read_body(response: requests.Response, max_bytes: int) -> bytes | None:
@@ -97,7 +97,7 @@ class Deadline:
     """
     Shuts every connection that this thread uses in the block after `total_s` seconds.
 
-    A read timeout starts again with every byte, so a peer that sends one byte at a time would hold a slot without end.
+    A read timeout starts again with every byte, so a peer that sends one byte at a time could hold a slot forever.
     Only connections of `EndingAdapter` are shut.
     """
 
@@ -120,7 +120,7 @@ class Deadline:
         _DEADLINE.reset(self._token)
 
     def watch(self, sock: socket.socket) -> None:
-        """Shut this socket too when the time is over, or now if it is already over."""
+        """Shut this socket when the time is over, or now if it is already over."""
         with self._lock:
             self._sockets.append(sock)
             if self.passed:
@@ -223,14 +223,14 @@ def _checked(url: str, allowed_origin: str) -> str:
         parts = urlsplit(url)
         origin = _origin(parts)
     except ValueError as error:
-        raise FetchRefused("this is no URL") from error
+        raise FetchRefused("not a valid URL") from error
     host = host_of(url)
     if not parts.hostname:
-        raise FetchRefused("this is no URL")
+        raise FetchRefused("not a valid URL")
     if parts.username is not None or parts.password is not None:
-        raise FetchRefused(f"{host} is not asked: its URL carries credentials")
+        raise FetchRefused(f"{host} was not requested: its URL contains credentials")
     if parts.scheme != "https" and not (allowed_origin and origin == _origin(urlsplit(allowed_origin))):
-        raise FetchRefused(f"{host} is not asked: not https")
+        raise FetchRefused(f"{host} was not requested: not https")
     return host
 
 
@@ -240,12 +240,12 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
 
 def _public_addresses(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise FetchFailed(f"{host}: no such host") from error
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = [str(info[4][0]) for info in infos]
     if not all(_is_public(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
-        raise FetchRefused(f"{host} is not asked: not a public address")
+        raise FetchRefused(f"{host} was not requested: not a public address")
     return addresses
 
 

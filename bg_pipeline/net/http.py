@@ -60,7 +60,7 @@ _BEARER = re.compile(r"(bearer)(?:\s|\+|%20)+[^\s\"'<>,]+", re.IGNORECASE)
 
 
 class NotSent(BgPipelineError):
-    """There was no connection: the service received nothing."""
+    """There was no connection: the vendor received nothing."""
 
 
 class Reply:
@@ -114,15 +114,15 @@ class Api:
     One vendor's API.
 
     Args:
-        provider: the vendor's name in messages.
-        key: the API key; never shown, whatever the answer.
+        vendor: its name in messages.
+        key: the API key; never shown.
         header: the header that carries the key.
-        rules: the vendor's kind table.
-        advice: what to do when the account is refused.
+        rules: the vendor's table of answers.
+        advice: instruction for a refused account.
     """
 
-    def __init__(self, provider: str, key: str, header: Mapping[str, str], rules: Sequence[Rule], advice: str) -> None:
-        self.provider = provider
+    def __init__(self, vendor: str, key: str, header: Mapping[str, str], rules: Sequence[Rule], advice: str) -> None:
+        self.vendor = vendor
         self._key = key
         self._rules = rules
         self._advice = advice
@@ -131,7 +131,7 @@ class Api:
 
     def post(self, url: str, field: str, request: CutRequest, params: Mapping[str, str]) -> Reply:
         """
-        Send one picture as a form; return the reply if the table calls it OK.
+        Send one picture as a form; return the reply if its kind is OK.
 
         Raises:
             TransientError, ItemRejected, AccountError, OutcomeUnknown, UnusableAnswer: as the table says.
@@ -155,13 +155,13 @@ class Api:
             AccountError: the key is refused, or the account is empty.
             TransientError: any other answer; it does not give the balance.
         """
-        unread = f"the balance of {self.provider} could not be read"
+        problem = f"the balance of {self.vendor} could not be read"
         try:
             reply = send(self._session, "GET", url)
         except (NotSent, OutcomeUnknown) as error:
-            raise TransientError(f"{unread}: {error}") from error
+            raise TransientError(f"{problem}: {error}") from error
         if reply.status not in {200, 401, 402, 403}:
-            raise self._error(TransientError(f"{unread}: {self.provider} answered {reply.status}"), reply)
+            raise self._error(TransientError(f"{problem}: {self.vendor} answered {reply.status}"), reply)
         if reply.status != 200:
             self._raise_for(reply)
         for path in paths:
@@ -171,7 +171,7 @@ class Api:
             balance = number(value, _MAX_BALANCE)
             if balance is not None:
                 return balance
-        raise self._error(TransientError(f"{unread}: the answer holds no number of credits"), reply)
+        raise self._error(TransientError(f"{problem}: the answer has no number of credits"), reply)
 
     def cut_reply(self, reply: Reply, request: CutRequest) -> CutReply:
         """Return the answer to a purchase; it was charged as its header says, else as expected."""
@@ -181,7 +181,7 @@ class Api:
 
     def unusable(self, answer: bytes, why: str, *secrets: str) -> UnusableAnswer:
         """Return the error for a paid answer that is not a cutout."""
-        error = UnusableAnswer(f"{self.provider}: {why}")
+        error = UnusableAnswer(f"{self.vendor}: {why}")
         error.answer = self._quotable(answer, *secrets)
         return error
 
@@ -193,7 +193,7 @@ class Api:
         sent_pixels = request.width_px * request.height_px
         why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, reply.pixels)
         if why:
-            raise self._error(QualityDropped(f"{self.provider} delivered less than was asked for: {why}"), reply)
+            raise self._error(QualityDropped(f"{self.vendor} delivered less than was ordered: {why}"), reply)
 
     def _raise_for(self, reply: Reply) -> None:
         code, message = vendor_error(reply.json)
@@ -201,9 +201,11 @@ class Api:
         if rule.kind is ResponseKind.OK:
             return
         code, message = (_plain(scrubbed(text, self._key))[:_MAX_MESSAGE_CHARS] for text in (code, message))
-        text = f"{self.provider} answered {reply.status} {code}".rstrip() + (f": {message}" if message else "")
+        text = f"{self.vendor} answered {reply.status} {code}".rstrip() + (f": {message}" if message else "")
         if 300 <= reply.status < 400:
-            text += f": it sends on to {host_of(reply.headers.get('Location', '')) or 'nowhere'}; no key follows"
+            text += (
+                f": it redirects to {host_of(reply.headers.get('Location', '')) or 'no host'}; no key was sent there"
+            )
         if rule.kind is ResponseKind.ACCOUNT:
             text += f". {self._advice}"
         raise self._error(_error_for(rule.kind, text, reply.retry_after_s), reply)
@@ -227,8 +229,8 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
     Send one request without retries or redirects: on a redirect, `requests` forwards `X-Api-Key` to any host.
 
     Raises:
-        NotSent: the service cannot have acted on the request.
-        OutcomeUnknown: the service may have acted on it.
+        NotSent: the vendor cannot have acted on the request.
+        OutcomeUnknown: the vendor may have acted on it.
     """
     host = host_of(url)
     with Deadline(TOTAL_S) as deadline:
@@ -261,7 +263,7 @@ def download(url: str, api_base: str) -> bytes:
     try:
         return fetch(url, allowed_origin=api_base, max_bytes=MAX_BODY_BYTES, total_s=TOTAL_S)
     except FetchRefused as error:
-        raise UnusableAnswer(f"the answer points to what is not fetched: {error}") from error
+        raise UnusableAnswer(f"the URL of the result is refused: {error}") from error
     except FetchFailed as error:
         refused = error.status is not None and 400 <= error.status < 500
         raise ResultAwaited(f"paid for, and its result is not ready: {error}", refused=refused) from error
@@ -292,7 +294,7 @@ def _broken(error: requests.RequestException, host: str) -> BgPipelineError:
         if isinstance(getattr(error.args[0], "reason", None), NewConnectionError):
             return NotSent(f"no connection to {host}")
         return OutcomeUnknown(f"{host} closed the connection without an answer")
-    return OutcomeUnknown(f"{host} sent no whole answer: {type(error).__name__}")
+    return OutcomeUnknown(f"{host} sent an incomplete answer: {type(error).__name__}")
 
 
 def _error_for(kind: ResponseKind, text: str, retry_after_s: float | None) -> BgPipelineError:
@@ -311,5 +313,5 @@ def _error_for(kind: ResponseKind, text: str, retry_after_s: float | None) -> Bg
 
 
 def _plain(text: str) -> str:
-    """Return the text on one line: a service may send line breaks and terminal codes."""
+    """Return the text on one line: a vendor may send line breaks and terminal codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

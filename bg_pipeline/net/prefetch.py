@@ -1,4 +1,4 @@
-"""Work on the next things in threads while the caller uses the last one."""
+"""Compute the next results in threads while the caller uses the last one."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,24 +9,24 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def prefetch(work: Callable[[A], B], things: Iterable[A], *, threads: int, waiting: int) -> Iterator[B]:
+def prefetch(work: Callable[[A], B], inputs: Iterable[A], *, threads: int, waiting: int) -> Iterator[B]:
     """
-    Yield what `work` returns for each thing, in the order of the things.
+    Yield the result of `work` for each input, in the order of the inputs.
 
     Args:
         work: called in several threads at once; its errors are raised here, in order.
-        things: taken one after the other, when there is room.
+        inputs: taken one after the other, as results are yielded.
         threads: number of threads.
-        waiting: most things that are in work, or done and not yet yielded.
+        waiting: most inputs in work, or finished and not yet yielded.
     """
-    begun: deque[Future[B]] = deque()
+    futures: deque[Future[B]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
     try:
-        for thing in things:
-            begun.append(pool.submit(work, thing))
-            if len(begun) == waiting:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+        for each in inputs:
+            futures.append(pool.submit(work, each))
+            if len(futures) == waiting:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

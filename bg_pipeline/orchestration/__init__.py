@@ -1,6 +1,6 @@
-"""All code that uses Dagster: assets, jobs, schedule and sensors, each a thin layer over one step."""
+"""All code that uses Dagster: assets, jobs, schedule and sensors, each a thin layer over one use case."""
 
 import warnings
 
-# Dagster has called it beta since 2023, and would warn whenever this code is loaded.
+# Beta since 2023: Dagster warns each time this code is loaded.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")

@@ -24,7 +24,7 @@ from bg_pipeline.orchestration.pool import POOL, pause_pool
 from bg_pipeline.orchestration.resources import PipelineResource
 from bg_pipeline.pipeline import night, verify
 from bg_pipeline.pipeline.backfill import backfill
-from bg_pipeline.pipeline.gallery import pairs
+from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.tally import CollectionResult
@@ -37,7 +37,7 @@ OWNERS = ["team:catalogue"]
 _INLINE_PAIRS = 6
 _GALLERY_PAIRS = 60
 _PAGES = 20
-"""Collections whose page a night renders again, those with failures first; a backfill renders the others."""
+"""Most pages that a night renders again, collections with most failures first; a backfill renders the others."""
 
 _schedule = load_schedule()
 _interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezone)
@@ -46,14 +46,14 @@ _interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezon
 @dg.asset(group_name="catalogue", kinds={"python"}, owners=OWNERS, output_required=False)
 def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult]:
     """
-    The catalogue, listed to its end; what is new or looks changed is hashed.
+    List the whole catalogue, and hash new items and items that look changed.
 
-    A listing that fails, ends early or comes back empty fails this asset, and nothing counts as deleted. While another
-    detection runs, this one says so and ends.
+    A listing that fails, ends early or is suddenly empty fails this asset, and nothing counts as deleted. While another
+    detection runs, this asset is skipped.
     """
-    with pipeline.open(context) as opened:
+    with pipeline.open(context) as services:
         try:
-            result = night.look(opened)
+            result = night.look(services)
         except LeaseHeld as error:
             context.log.warning("skipped: another detection is running (%s)", error)
             context.instance.add_run_tags(context.run.run_id, {"bg_pipeline/skipped": str(error)})
@@ -73,16 +73,16 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
         dg.AssetCheckSpec(
             "output_integrity",
             asset="manifest",
-            description="A sample of the outputs has the bytes that were published.",
+            description="A sample of the outputs still has the published bytes.",
         ),
     ],
 )
 def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
-    """The record of what every item's published cutout was made from: one row an item, by state."""
-    with pipeline.open() as opened:
-        states = opened.catalogue.items.states()
-        failed = opened.catalogue.items.in_state(State.FAILED)
-        damaged = verify.sample(opened.catalogue, 20)
+    """Count the items of the manifest by state, list the failed ones, and verify a sample of the outputs."""
+    with pipeline.open() as services:
+        states = services.catalogue.items.states()
+        failed = services.catalogue.items.in_state(State.FAILED)
+        damaged = verify.sample(services.catalogue, 20)
     open_items = states[State.PENDING] + states[State.FAILED] + states[State.QUARANTINED]
     return dg.MaterializeResult(
         metadata={
@@ -123,23 +123,23 @@ def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
 )
 def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult]:
     """
-    Catalogue against manifest: what is new, changed, renamed, gone, and what it will cost.
+    Compare the catalogue with the manifest: new, changed, renamed and deleted items, and what they cost.
 
-    Collections with work become partitions of `cutouts`; the sensor `delta_dispatch` asks for the run that does it.
+    Collections with pending items become partitions of `cutouts`; the sensor `delta_dispatch` requests their run.
     """
-    with pipeline.open(context) as opened:
+    with pipeline.open(context) as services:
         try:
-            decision = night.decide(opened)
+            decision = night.decide(services)
         except LeaseHeld as error:
             context.log.warning("skipped: another detection is running (%s)", error)
             return
         if decision.trash.stopped:
             context.log.warning("%s", decision.trash.stopped)
-        pending = opened.catalogue.queue.pending()
-        present = opened.catalogue.items.collections()
+        pending = services.catalogue.queue.pending()
+        present = services.catalogue.items.collections()
     delta = decision.delta
     register(context.instance, list(map(encode_partition, pending)), set(map(encode_partition, present)))
-    # Metadata of the result would be stored twice: Dagster keeps it with the step's output too.
+    # As metadata of the result it would be stored twice: Dagster keeps that with the step's output too.
     context.add_asset_metadata({**metadata.of_delta(delta, pending), **metadata.of_trash(decision.trash)})
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(versions.DELTA),
@@ -158,11 +158,11 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     )
 
 
-_SPEND = "Nothing was paid for that brought no cutout."
+_SPEND = "Every purchase brought a cutout, and none is in doubt."
 
 
 class Only(Enum):
-    """`core.claims.Only` for Dagster. A person types the member names in the launchpad, so they are in lower case."""
+    """`core.claims.Only` for Dagster. People type the member names in the launchpad, so they are in lower case."""
 
     all = "all"
     new = "new"
@@ -171,20 +171,20 @@ class Only(Enum):
 
 
 class CutoutsConfig(dg.Config):
-    """What a backfill does, and how far it goes."""
+    """Scope and limits of a backfill."""
 
     only: Only = Field(
-        default=Only.all, description="all that is pending, only new or only changed pictures, or again what failed"
+        default=Only.all, description="all pending items, only new or only changed pictures, or failed items again"
     )
     max_credits: float | None = Field(
         default=None,
         ge=0,
-        description="stop before this backfill spends more; lowers BG_MAX_CREDITS_PER_RUN, never raises it",
+        description="stop before this backfill spends more; it can only lower BG_MAX_CREDITS_PER_RUN",
     )
     apply_recipe_change: bool = Field(
-        default=False, description="buy again what was cut by another recipe, in these collections"
+        default=False, description="buy again the items of these collections that were cut by another recipe"
     )
-    sample: int | None = Field(default=None, ge=1, description="no more than so many items of each collection")
+    sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
 
 
 @dg.asset(
@@ -202,30 +202,30 @@ def cutouts(
     context: dg.AssetExecutionContext, pipeline: PipelineResource, config: CutoutsConfig
 ) -> dg.MaterializeResult:
     """
-    The pending items of the chosen collections, cut out and published.
+    Cut out and publish the pending items of the chosen collections.
 
-    Safe to run again at any time: what is done is skipped, and what was paid for is never bought twice. While the gate
-    is closed it waits, and goes on by itself. Every night `nightly_cutouts` does this for all collections with work.
+    Safe to run again at any time: published items are skipped, and a stored master is never bought again. While the
+    gate is closed it waits, and resumes by itself. Every night `nightly_cutouts` does this for all collections.
     """
     names = [decode_partition(key) for key in context.partition_keys]
     choice = night.Choice(
         frozenset(names), OnlyPart(config.only.value), config.sample, apply_recipe_change=config.apply_recipe_change
     )
-    with pipeline.open(context) as opened:
+    with pipeline.open(context) as services:
         ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits))
-        result = backfill(opened, ask, choice, _Watcher(context))
-        pending = opened.catalogue.queue.pending()
+        result = backfill(services, ask, choice, _Watcher(context))
+        pending = services.catalogue.queue.pending()
         for name in names:
             of_one = result.by_collection.get(name) or CollectionResult(name, Summary(), ())
             of_one.summary.pending = pending.get(name, 0)
             keys = [*of_one.published[:_INLINE_PAIRS], *(f.key for f in of_one.summary.failures[:2])]
-            sheet = pairs(*opened.parts, keys, 140)
+            sheet = make_pairs(*services.parts, keys, 140)
             context.add_asset_metadata(metadata.of_summary(of_one.summary, sheet), partition_key=encode_partition(name))
     return dg.MaterializeResult(check_results=[_spend(result.total)])
 
 
 class _Watcher:
-    """Reports on the run's page and in its log that a backfill waits."""
+    """Shows in the tags and the log of the run that a backfill waits."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self._context = context
@@ -236,10 +236,10 @@ class _Watcher:
         self.waiting(why)
 
     def waiting(self, why: str) -> None:
-        self._context.log.warning("paused, and goes on by itself: %s", why)
+        self._context.log.warning("paused, resumes by itself: %s", why)
 
     def resumed(self) -> None:
-        self._context.instance.add_run_tags(self._context.run.run_id, {_PAUSED: "no, it went on"})
+        self._context.instance.add_run_tags(self._context.run.run_id, {_PAUSED: "no, resumed"})
         self._context.log.info("requests are allowed again")
 
 
@@ -262,29 +262,29 @@ def _spend(summary: Summary) -> dg.AssetCheckResult:
 )
 def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """
-    Everything that is pending in the whole catalogue, several collections at once, in one run.
+    Cut out and publish all pending items of the catalogue in one run, several collections at once.
 
-    Each collection shows on `cutouts` as soon as it is done; the plots here are those of whole nights. A pause ends the
-    run, and `delta_dispatch` asks for the next one when the gate is open again.
+    Each collection appears on `cutouts` as soon as it is done; the plots here are per night. A pause ends the run, and
+    `delta_dispatch` requests the next one when the gate is open again.
     """
     failures: dict[str, int] = {}
-    with pipeline.open(context) as opened:
-        version = versions.of_recipe(opened.policy.recipe)
+    with pipeline.open(context) as services:
+        version = versions.of_recipe(services.policy.recipe)
 
         def log(result: CollectionResult) -> None:
             failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)
             _log(context, result, version)
 
-        result = night.work(opened, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
+        result = night.work(services, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
         total = result.summary
         if total.paused:
             context.log.warning("paused with %s items pending: %s", total.pending, total.paused)
             context.instance.add_run_tags(context.run.run_id, {_PAUSED: total.paused})
             pause_pool(context.instance)
         failed = [f.key for f in total.failures[:2]]
-        sheet = pairs(*opened.parts, _spread(result.published, _INLINE_PAIRS - len(failed)) + failed, 140)
+        sheet = make_pairs(*services.parts, _spread(result.published, _INLINE_PAIRS - len(failed)) + failed, 140)
         for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
-            _gallery(opened, name)
+            _gallery(services, name)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
     context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
     return dg.MaterializeResult(check_results=[_spend(total)])
@@ -293,18 +293,18 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
 def _log(context: dg.AssetExecutionContext, result: CollectionResult, version: str) -> None:
     """Log the collection as a materialization of `cutouts`."""
     run = context.run
-    found = dg.AssetMaterialization(
+    materialization = dg.AssetMaterialization(
         cutouts.key,
         partition=encode_partition(result.collection),
         description=f"{float(result.summary.credits):g} credits",
         metadata=metadata.of_part(result.summary),
         tags=versions.tags(version, run.run_id),
     )
-    context.instance.report_dagster_event(metadata.event_of(found, run.job_name), run.run_id)
+    context.instance.report_dagster_event(metadata.event_of(materialization, run.job_name), run.run_id)
 
 
 def _spread(keys: Sequence[str], count: int) -> list[str]:
-    """Draw keys evenly: neighbours in one collection look alike."""
+    """Return keys spread over the whole list: neighbours look alike."""
     return list(keys[:: max(1, -(-len(keys) // max(1, count)))])[:count]
 
 
@@ -317,14 +317,14 @@ def _spread(keys: Sequence[str], count: int) -> list[str]:
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
 )
 def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
-    """One page a collection, for eyes: the latest cutouts beside their sources, and what failed or is suspicious."""
-    with pipeline.open() as opened:
+    """Render one page per collection: sources beside cutouts, and the failed and suspicious items."""
+    with pipeline.open() as services:
         for partition_key in context.partition_keys:
-            page, found = _gallery(opened, decode_partition(partition_key))
+            page, sheet = _gallery(services, decode_partition(partition_key))
             facts = {
                 "page": dg.MetadataValue.path(page),
-                "pictures": dg.MetadataValue.int(len(found)),
-                "contact_sheet": metadata.picture(found[:_INLINE_PAIRS]),
+                "pictures": dg.MetadataValue.int(len(sheet)),
+                "contact_sheet": metadata.picture(sheet[:_INLINE_PAIRS]),
             }
             context.add_asset_metadata(facts, partition_key=partition_key)
     return dg.MaterializeResult()
@@ -332,9 +332,9 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
 
 def _gallery(pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
     keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _GALLERY_PAIRS)]
-    found = pairs(*pipeline.parts, keys, 320)
+    sheet = make_pairs(*pipeline.parts, keys, 320)
     page = Path(load_settings().catalogue.gallery, gallery_page(collection))
     page.parent.mkdir(parents=True, exist_ok=True)
     title = f"Cutouts: {collection or 'top folder'}"
-    page.write_text(sheet_html(found, title=title, facts=[]), encoding="utf-8")
-    return page.resolve(), found
+    page.write_text(sheet_html(sheet, title=title, facts=[]), encoding="utf-8")
+    return page.resolve(), sheet

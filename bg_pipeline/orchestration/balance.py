@@ -16,11 +16,11 @@ ASSET = "credit_balance"
 CHECK = "gate_open"
 
 EVERY_S = 3600.0
-"""Shortest interval between two records of a changed balance. One at each tick would be megabytes a night."""
+"""Shortest interval between two records of a changed balance. One per tick would add megabytes a night."""
 
 credit_balance = dg.AssetSpec(
     ASSET,
-    description="Credits left at each provider, as `low_credit_sensor` reads them. Below the threshold no run buys.",
+    description="Credits left in each account, read by `low_credit_sensor`. Below the threshold nothing is bought.",
     group_name="money",
     owners=OWNERS,
     kinds={"python"},
@@ -30,11 +30,11 @@ credit_balance = dg.AssetSpec(
 @dg.asset_check(
     asset=ASSET,
     name=CHECK,
-    description="A gate is open: a provider may be sent pictures. It opens by itself after a top-up.",
+    description="At least one account allows requests. After a top-up its gate opens by itself.",
 )
 def gate_open(pipeline: PipelineResource) -> dg.AssetCheckResult:
-    with pipeline.open() as opened:
-        gates, thresholds = read_balances(opened.accounts, opened.policy, opened.run), opened.policy.thresholds
+    with pipeline.open() as services:
+        gates, thresholds = read_balances(services.accounts, services.policy, services.run), services.policy.thresholds
     return dg.AssetCheckResult(passed=first_open(gates).is_open, metadata=_facts(gates, thresholds))
 
 
@@ -66,12 +66,12 @@ def changes_since(
         "; ".join(str(gate.balance) for gate in gates),
         now,
     )
-    moved = reported.gates != before.gates
-    if not moved and (reported.balances == before.balances or now - before.at < EVERY_S):
+    gate_changed = reported.gates != before.gates
+    if not gate_changed and (reported.balances == before.balances or now - before.at < EVERY_S):
         return before, []
     facts = _facts(gates, thresholds)
     events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = [dg.AssetMaterialization(ASSET, metadata=facts)]
-    if moved:
+    if gate_changed:
         events.append(
             dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(ASSET),
@@ -85,7 +85,7 @@ def changes_since(
 
 
 def _facts(gates: Sequence[Gate], thresholds: Thresholds) -> dict[str, dg.MetadataValue]:
-    """Name the first provider's balance `balance`, so that its plot continues when a second provider is added."""
+    """Name the first account's balance `balance`, so that its plot continues when a second account is added."""
     facts: dict[str, dg.MetadataValue] = {}
     for number, gate in enumerate(gates):
         suffix = f"_{gate.account}" if number else ""

@@ -4,13 +4,13 @@ All private names of Dagster that this package uses. No other file may import on
 Check each one after a change of the Dagster version: a test names the version that was last checked.
 
 - `dagster._core.events.StepMaterializationData`: the content of a `DagsterEvent`. The public ways to log a
-  materialization either name step and resources with each (700 bytes, hundreds of times a night) or lose the run.
-- `dagster._core.storage.event_log.ConsolidatedSqliteEventLogStorage`: in `dagster.yaml`, which wants the path of a
+  materialization either add step and resources to each (700 bytes, hundreds of times a night) or lose the run.
+- `dagster._core.storage.event_log.ConsolidatedSqliteEventLogStorage`: in `dagster.yaml`, which needs the path of a
   class, and Dagster exports no storage.
 - `dagster._utils.schedules.get_latest_completed_cron_tick`, `dagster._utils.schedules.get_smallest_cron_interval`: the
-  ticks of a cron as Dagster's scheduler counts them, also when the clocks change; another library would count others.
+  ticks of a cron as Dagster's scheduler counts them, also when the clocks change; another library counts differently.
 - `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: the name of the cursor up to which the
-  daemon has looked for lost runs. Spelled out below, since importing it would load the daemon.
+  daemon has searched for lost runs. Written out below, because importing it would load the daemon.
 """
 
 import dagster as dg

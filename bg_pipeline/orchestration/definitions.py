@@ -32,7 +32,7 @@ nightly_delta_sync = dg.ScheduleDefinition(
     cron_schedule=_night.nightly_cron,
     execution_timezone=_night.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Finds the night's delta; `delta_dispatch` does the rest.",
+    description="Records the night's delta; `delta_dispatch` requests the run that processes it.",
 )
 
 defs = dg.Definitions(
@@ -42,6 +42,6 @@ defs = dg.Definitions(
     schedules=[nightly_delta_sync],
     sensors=[delta_dispatch, low_credit_sensor, missed_night, lost_runs, old_runs, alerts, failed_runs],
     resources={"pipeline": PipelineResource()},
-    # Steps mostly wait for the network; a process for each step would only add start-up time.
+    # Steps mostly wait for the network; a process per step would only add start-up time.
     executor=dg.in_process_executor,
 )

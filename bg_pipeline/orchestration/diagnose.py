@@ -1,7 +1,7 @@
 """
 Checks of the Dagster setup: `python -m bg_pipeline.orchestration.diagnose`.
 
-Prints a JSON list of findings, each with `check`, `ok` and `detail`. A program of its own, because the command line
+Prints a JSON list of findings, each with `check`, `ok` and `detail`. A separate program, because the command line
 works without Dagster.
 """
 
@@ -19,52 +19,51 @@ from bg_pipeline.settings.reader import dagster_home
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-_START = "start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
+_START = "Start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
 
 def diagnose() -> Iterator[dict[str, Any]]:
     """Return findings in the order in which a person would fix them."""
     home = dagster_home()
     if not home:
-        yield _finding("DAGSTER_HOME", "not set: Dagster would forget its runs and schedules when it ends")
+        yield _finding("DAGSTER_HOME", "not set: Dagster forgets its runs and schedules when it ends")
         return
     if not (Path(home) / "dagster.yaml").is_file():
-        ours = Path(__file__).with_name("dagster.yaml")
-        yield _finding("dagster.yaml", f"{home} has none, so neither limits nor retention: copy {ours} there")
+        default = Path(__file__).with_name("dagster.yaml")
+        yield _finding("dagster.yaml", f"{home} has none, so no limit and no retention applies: copy {default} there")
         return
     with dg.DagsterInstance.get() as instance:
         yield _daemons(instance)
         yield _switched_off(instance)
-        yield _zombies(instance)
+        yield _dead_runs(instance)
 
 
 def _daemons(instance: dg.DagsterInstance) -> dict[str, Any]:
-    found = instance.get_daemon_statuses()
-    wanted = {kind: status for kind, status in found.items() if status.required}
-    silent = [kind.lower() for kind, status in wanted.items() if not status.healthy]
-    if not any(status.last_heartbeat for status in wanted.values()):
-        return _finding("Dagster's daemon", f"never ran: nothing starts by itself. {_START}")
-    return _finding("Dagster's daemon", f"silent: {', '.join(silent)}. {_START}" if silent else "")
+    statuses = instance.get_daemon_statuses()
+    required = {kind: status for kind, status in statuses.items() if status.required}
+    silent = [kind.lower() for kind, status in required.items() if not status.healthy]
+    if not any(status.last_heartbeat for status in required.values()):
+        return _finding("Dagster's daemon", f"never ran, so no schedule and no sensor starts anything. {_START}")
+    return _finding("Dagster's daemon", f"no heartbeat: {', '.join(silent)}. {_START}" if silent else "")
 
 
 def _switched_off(instance: dg.DagsterInstance) -> dict[str, Any]:
     off = [state.instigator_name for state in instance.all_instigator_state() if not state.is_running]
     return _finding(
-        "schedule and sensors", f"switched off: {', '.join(off)}. Switch on in the UI, Automation" if off else ""
+        "schedule and sensors",
+        f"switched off: {', '.join(off)}. Switch them on in the UI, under Automation" if off else "",
     )
 
 
-def _zombies(instance: dg.DagsterInstance) -> dict[str, Any]:
+def _dead_runs(instance: dg.DagsterInstance) -> dict[str, Any]:
     with open_pipeline(load_settings()) as pipeline:
         dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, pipeline)]
-    why = (
-        f"started, and no process works on them: {', '.join(dead)}. `lost_runs` marks them as failed; or terminate them"
-    )
+    why = f"their process is gone: {', '.join(dead)}. `lost_runs` marks them as failed, or terminate them in the UI"
     return _finding("runs", why if dead else "")
 
 
-def _finding(check: str, wrong: str) -> dict[str, Any]:
-    return {"check": check, "ok": not wrong, "detail": wrong or "as it should be"}
+def _finding(check: str, problem: str) -> dict[str, Any]:
+    return {"check": check, "ok": not problem, "detail": problem or "no problem"}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from bg_pipeline.settings.reader import dagster_home
 
 
 def prepare(home: Path) -> None:
-    """Make the folder with its `dagster.yaml` and Dagster's tables; existing ones stay."""
+    """Create the folder, its `dagster.yaml` and Dagster's tables where they are missing."""
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
@@ -27,7 +27,7 @@ def prepare(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    named = dagster_home()
-    if not named:
-        sys.exit("DAGSTER_HOME is not set: let it name a folder, by its absolute path")
-    prepare(Path(named))
+    folder = dagster_home()
+    if not folder:
+        sys.exit("DAGSTER_HOME is not set: set it to the absolute path of a folder")
+    prepare(Path(folder))

@@ -23,18 +23,18 @@ detect_delta = dg.define_asset_job(
 process_pending = dg.define_asset_job(
     "process_pending",
     selection=dg.AssetSelection.assets(nightly_cutouts),
-    description="Cut out and publish all that is pending, in one run.",
+    description="Cut out and publish all pending items in one run.",
 )
 
 process_delta = dg.define_asset_job(
     "process_delta",
     selection=dg.AssetSelection.assets(cutouts, review_gallery),
-    description="Cut out and publish what is pending in chosen collections.",
+    description="Cut out and publish the pending items of chosen collections.",
 )
 
 
 class RetryConfig(dg.Config):
-    """Which failed items are tried again."""
+    """The failed items to try again."""
 
     collection: str = ""
     """A partition key of `collections`; empty for all."""
@@ -42,12 +42,12 @@ class RetryConfig(dg.Config):
 
 @dg.op
 def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResource, config: RetryConfig) -> None:
-    """Make failed items pending again; `delta_dispatch` then asks for their run."""
-    with pipeline.open(context) as opened:
+    """Make failed items pending again; `delta_dispatch` then requests their run."""
+    with pipeline.open(context) as services:
         collections = frozenset({decode_partition(config.collection)}) if config.collection else None
-        again = len(retry(opened.catalogue, opened.run, collections=collections))
-    context.add_output_metadata({"items": again})
-    context.log.info("%s failed items are pending again", again)
+        count = len(retry(services.catalogue, services.run, collections=collections))
+    context.add_output_metadata({"items": count})
+    context.log.info("%s failed items are pending again", count)
 
 
 @dg.job(description="Try failed items again, all or those of one collection.")

@@ -50,13 +50,13 @@ def of_money(lost: Sequence[Attempt], drift: Mapping[str, Reconciliation]) -> Me
         "balance_and_ledger": table(
             [
                 {
-                    "provider": provider,
-                    "fell_by": _number(found.fell_by),
-                    "charged": _number(found.charged),
-                    "drift": _number(found.drift),
-                    "why": found.because,
+                    "provider": account,
+                    "fell_by": _number(compared.fell_by),
+                    "charged": _number(compared.charged),
+                    "drift": _number(compared.drift),
+                    "why": compared.because,
                 }
-                for provider, found in drift.items()
+                for account, compared in drift.items()
             ]
         ),
     }
@@ -85,7 +85,7 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
 
 
 def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
-    found: Metadata = {
+    metadata: Metadata = {
         "published": dg.MetadataValue.int(summary.published),
         "purchases": dg.MetadataValue.int(summary.purchases),
         "credits": dg.MetadataValue.float(_number(summary.credits)),
@@ -99,35 +99,35 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
         "failures": of_failures(summary.failures),
     }
     if summary.paused:
-        found["paused"] = dg.MetadataValue.text(summary.paused)
+        metadata["paused"] = dg.MetadataValue.text(summary.paused)
     if sheet:
-        found["contact_sheet"] = picture(sheet)
-    return found
+        metadata["contact_sheet"] = picture(sheet)
+    return metadata
 
 
 def of_part(summary: Summary) -> Metadata:
     """
     Return the metadata of one collection among hundreds in a night, kept short.
 
-    The cost is in the description: each entry takes 180 bytes, and without it a third event fits on a page of SQLite.
+    The cost is in the description: each entry takes 180 bytes, and with one less a third event fits on a SQLite page.
     """
-    found: Metadata = {"published": dg.MetadataValue.int(summary.published)}
+    metadata: Metadata = {"published": dg.MetadataValue.int(summary.published)}
     for label, count in {"failed": summary.failed, "pending": summary.pending}.items():
         if count:
-            found[label] = dg.MetadataValue.int(count)
+            metadata[label] = dg.MetadataValue.int(count)
     if summary.failures:
-        found["failures"] = of_failures(summary.failures)
+        metadata["failures"] = of_failures(summary.failures)
     if summary.paused:
-        found["paused"] = dg.MetadataValue.text(summary.paused)
-    return found
+        metadata["paused"] = dg.MetadataValue.text(summary.paused)
+    return metadata
 
 
-def event_of(found: dg.AssetMaterialization, job: str) -> dg.DagsterEvent:
-    """Make the event that an asset logs when it yields this, without the 700 bytes that name step and resources."""
+def event_of(materialization: dg.AssetMaterialization, job: str) -> dg.DagsterEvent:
+    """Make the event that an asset logs for a materialization, without the 700 bytes that name step and resources."""
     return dg.DagsterEvent(
         event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
         job_name=job,
-        event_specific_data=StepMaterializationData(found, []),
+        event_specific_data=StepMaterializationData(materialization, []),
     )
 
 
@@ -161,7 +161,7 @@ def columns_of(described: Table) -> dg.TableSchema:
 
 
 def table(rows: Sequence[Row]) -> dg.MetadataValue:
-    """Return a table, or the text "none" where it would be empty."""
+    """Return a table, or the text "none" if it is empty."""
     if not rows:
         return dg.MetadataValue.text("none")
     kinds = {name: "string" if isinstance(value, str) else type(value).__name__ for name, value in rows[0].items()}

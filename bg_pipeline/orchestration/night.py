@@ -1,8 +1,8 @@
 """
 Run one night at once: `python -m bg_pipeline.orchestration.night`.
 
-Does the runs that the schedule and `delta_dispatch` would start, one after the other in this process, on the instance
-of `DAGSTER_HOME`: for the demo, and for a machine that has only cron.
+Execute the runs that the schedule and `delta_dispatch` would start, one after the other in this process, on the
+instance of `DAGSTER_HOME`: for the demo, and for machines that have only cron.
 """
 
 import sys
@@ -18,8 +18,8 @@ from bg_pipeline.wiring.settings import load_settings
 
 def run_night(instance: dg.DagsterInstance) -> bool:
     """Run one night; return True if every run succeeded."""
-    detected = defs.resolve_job_def("detect_delta").execute_in_process(instance=instance, raise_on_error=False)
-    if not detected.success:
+    detection = defs.resolve_job_def("detect_delta").execute_in_process(instance=instance, raise_on_error=False)
+    if not detection.success:
         return False
     with open_pipeline(load_settings()) as pipeline:
         request = request_run(instance, pipeline)

@@ -1,4 +1,4 @@
-"""One partition per collection, registered when it appears in the delta. Never one per image."""
+"""One partition per collection, added when the collection appears in the delta. Never one per image."""
 
 from collections.abc import Collection, Sequence
 
@@ -20,7 +20,7 @@ def register(instance: dg.DagsterInstance, wanted: Sequence[str], present: Colle
     Args:
         instance: Dagster instance that gets the partitions.
         wanted: partition keys that must exist.
-        present: partition keys of all collections that have items; the others go when room is needed.
+        present: partition keys of all collections that have items; the others are deleted when the limit is reached.
 
     Raises:
         Failure: there would be more than `MOST_COLLECTIONS`.
@@ -34,9 +34,9 @@ def register(instance: dg.DagsterInstance, wanted: Sequence[str], present: Colle
             known.remove(key)
     if len(known) + len(new) > MOST_COLLECTIONS:
         raise dg.Failure(
-            f"{len(known) + len(new)} collections, and Dagster shows {MOST_COLLECTIONS} at most: lower "
-            "BG_COLLECTION_DEPTH, so that fewer folders name a collection. Nothing was bought, and what is pending "
-            "is published all the same",
+            f"{len(known) + len(new)} collections are more than the {MOST_COLLECTIONS} that Dagster can show: lower "
+            "BG_COLLECTION_DEPTH, so that fewer folders name a collection. Nothing was bought; pending items are "
+            "published all the same",
             allow_retries=False,
         )
     for start in range(0, len(new), _BATCH):

@@ -8,7 +8,7 @@ _DEFAULT = "default"
 
 
 def pause_pool(instance: dg.DagsterInstance) -> None:
-    """Let no further step begin to buy. The old limit is stored first, in case the process dies here."""
+    """Set the limit to 0, so that no further step starts to buy. The old limit is stored first: a kill may follow."""
     limit = _limit(instance)
     if limit == 0:
         return

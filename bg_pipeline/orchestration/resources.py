@@ -1,4 +1,4 @@
-"""The Dagster resource through which assets call steps: it opens the pipeline and makes errors readable."""
+"""The Dagster resource through which assets call use cases: it opens the pipeline and makes errors readable."""
 
 import math
 import threading
@@ -18,32 +18,32 @@ from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
 DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
-"""Tags of a run: the detection whose work it does, and the number of pauses when it was requested."""
+"""Tags of a run: the detection whose delta it processes, and the number of pauses when it was requested."""
 
 ERROR = "error"
-"""Metadata entry of a failure: the class of the error, which decisions depend on."""
+"""Metadata entry of a failure: the class of the error, for decisions."""
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 """
 Retries for a store or database that is briefly unavailable, which the pipeline itself does not wait for.
 
-A repeated step reads from the record what was bought, and spends under the same name, so under the same cap. The waits
-are shorter than the patience of `lost_runs`. The policy is applied per error and not set on the assets: there Dagster
-would also retry after an interrupt, so that a run which a person terminates would begin again, and spend.
+A repeated step finds earlier purchases on record, and spends under the same name, so under the same cap. The waits are
+shorter than the grace period of `lost_runs`. The policy is applied per error and not set on the assets: there Dagster
+would also retry after an interrupt, so a run that a person terminates would start again, and spend.
 """
 
 
 class PipelineResource(dg.ConfigurableResource):
     """
-    The pipeline as its settings describe it.
+    The pipeline that the settings describe.
 
-    It has no fields on purpose: run config is stored in clear, and settings hold keys.
+    It has no fields on purpose: run config is stored in plain text, and settings hold keys.
     """
 
     @contextmanager
     def open(self, step: dg.OpExecutionContext | dg.AssetExecutionContext | None = None) -> Iterator[Pipeline]:
         """
-        Open the pipeline; a foreseeable error ends the step in one sentence.
+        Open the pipeline; an expected error ends the step with one sentence.
 
         A lease shows that the step is alive. Anything that ends it early, such as a person who terminates its run,
         sets `stop`: calls in flight are finished and kept, and sleeping workers wake up.
@@ -61,7 +61,7 @@ class PipelineResource(dg.ConfigurableResource):
         try:
             with (
                 open_pipeline(load_settings(), name, stop, progress) as pipeline,
-                sign_of_life(pipeline.catalogue.leases, name.run_id),
+                run_lease(pipeline.catalogue.leases, name.run_id),
             ):
                 try:
                     yield pipeline
@@ -69,9 +69,9 @@ class PipelineResource(dg.ConfigurableResource):
                     stop.set()
                     raise
         except BgPipelineError as error:
-            if step and _may_be_over_soon(error) and step.retry_number < RETRY.max_retries:
+            if step and _may_be_temporary(error) and step.retry_number < RETRY.max_retries:
                 wait_s = RETRY.calculate_delay(step.retry_number + 1)
-                step.log.warning("%s; the step begins again in %.0f s", error, wait_s)
+                step.log.warning("%s; the step starts again in %.0f s", error, wait_s)
                 raise dg.RetryRequested(RETRY.max_retries, wait_s) from error
             failure = dg.Failure(str(error), metadata={ERROR: type(error).__name__}, allow_retries=False)
             raise failure from error
@@ -82,23 +82,23 @@ class PipelineResource(dg.ConfigurableResource):
 
         Args:
             run: the runs of one night, or of one backfill, share one name and so one cap.
-            cap: lowers BG_MAX_CREDITS_PER_RUN, never raises it.
+            cap: can lower BG_MAX_CREDITS_PER_RUN, not raise it.
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
         caps = [load_settings().purchasing.max_credits_per_run, None if cap is None else Decimal(str(cap))]
         return Budget(name, min((each for each in caps if each is not None), default=None))
 
 
-def _may_be_over_soon(error: BgPipelineError) -> bool:
+def _may_be_temporary(error: BgPipelineError) -> bool:
     return isinstance(error, StoreError | StateError) and not isinstance(error, PaidResultLost)
 
 
-def sign_of_life(leases: Leases, run_id: str) -> AbstractContextManager[object]:
-    """Hold a lease that shows others that this run's process is alive: the run's status does not show it."""
-    return leased(leases, life_of(run_id), owner_of(run_id)) if run_id else nullcontext()
+def run_lease(leases: Leases, run_id: str) -> AbstractContextManager[object]:
+    """Hold a lease that shows that this run's process is alive: the run's status does not show it."""
+    return leased(leases, lease_name(run_id), owner_of(run_id)) if run_id else nullcontext()
 
 
-def life_of(run_id: str) -> str:
+def lease_name(run_id: str) -> str:
     """Return the name of the lease that a run holds while it works."""
     return f"run {run_id}"
 

@@ -4,7 +4,7 @@ import dagster as dg
 
 from bg_pipeline.core.dispatch import PreviousRun, RunOutcome
 from bg_pipeline.orchestration.pool import POOL
-from bg_pipeline.orchestration.resources import DELTA, PAUSE, life_of
+from bg_pipeline.orchestration.resources import DELTA, PAUSE, lease_name
 from bg_pipeline.ports.context import LEASE_S, Pipeline
 
 GRACE_S = 2 * LEASE_S
@@ -21,37 +21,37 @@ ENDED = [*_OUTCOMES, dg.DagsterRunStatus.FAILURE]
 
 
 def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.RunRecord]:
-    """Return started runs that hold no lease and do not wait for the pool. A live run is among them between steps."""
+    """Return started runs that hold no lease and do not wait for the pool. Between steps, a live run looks the same."""
     records = instance.get_run_records(dg.RunsFilter(statuses=_WORKING))
-    alive = {lease.name for lease, _ in pipeline.catalogue.leases.leases()}
-    # A step that has got a slot stays among the pending ones, with the time of its assignment.
-    asked = instance.event_log_storage.get_concurrency_info(POOL).pending_steps
-    waiting = {step.run_id for step in asked if step.assigned_timestamp is None}
+    held = {lease.name for lease, _ in pipeline.catalogue.leases.leases()}
+    # A step that got a slot stays among the pending ones, with the time of its assignment.
+    steps = instance.event_log_storage.get_concurrency_info(POOL).pending_steps
+    waiting = {step.run_id for step in steps if step.assigned_timestamp is None}
     return [
         record
         for record in records
         if record.dagster_run.job_name in JOBS
         and record.start_time is not None
         and record.start_time < pipeline.run.now() - GRACE_S
-        and life_of(record.dagster_run.run_id) not in alive
+        and lease_name(record.dagster_run.run_id) not in held
         and record.dagster_run.run_id not in waiting
     ]
 
 
 def runs_of_delta(instance: dg.DagsterInstance, pipeline: Pipeline, delta: str) -> list[PreviousRun]:
     """Return the runs requested for this delta, then other `process_pending` runs that have not ended; newest first."""
-    gone = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline)}
-    mine = instance.get_run_records(dg.RunsFilter(job_name="process_pending", tags={DELTA: delta}))
+    dead = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline)}
+    requested = instance.get_run_records(dg.RunsFilter(job_name="process_pending", tags={DELTA: delta}))
     unfinished = [status for status in dg.DagsterRunStatus if status not in ENDED]
-    open_ones = instance.get_run_records(dg.RunsFilter(job_name="process_pending", statuses=unfinished))
-    known = {record.dagster_run.run_id for record in mine}
-    others = [record for record in open_ones if record.dagster_run.run_id not in known]
-    return [_previous(record, gone) for record in [*mine, *others]]
+    active = instance.get_run_records(dg.RunsFilter(job_name="process_pending", statuses=unfinished))
+    known = {record.dagster_run.run_id for record in requested}
+    others = [record for record in active if record.dagster_run.run_id not in known]
+    return [_previous(record, dead) for record in [*requested, *others]]
 
 
-def _previous(record: dg.RunRecord, gone: set[str]) -> PreviousRun:
+def _previous(record: dg.RunRecord, dead: set[str]) -> PreviousRun:
     run = record.dagster_run
-    lost = run.run_id in gone or run.status is dg.DagsterRunStatus.FAILURE
+    lost = run.run_id in dead or run.status is dg.DagsterRunStatus.FAILURE
     outcome = RunOutcome.LOST if lost else _OUTCOMES.get(run.status, RunOutcome.LIVE)
     ended_at = record.end_time or record.update_timestamp.timestamp()
     return PreviousRun(run.run_id[:8], outcome, ended_at, int(run.tags.get(PAUSE, "-1")))

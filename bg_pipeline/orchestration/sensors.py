@@ -1,4 +1,4 @@
-"""Sensors that start runs when there is work, set the gate by the balance, and clear away dead runs."""
+"""Sensors that request runs, move the gate with the balance, handle dead and old runs, and send alerts."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from bg_pipeline.purchasing.money import left_of
 from bg_pipeline.wiring.settings import load_schedule
 
 _MOST_ROWS = 1_000
-"""Most records since the last detection that are searched for the last run that did everything."""
+"""Most records since the last detection to search for the last run that processed everything."""
 
 LATE_S = 900.0
 """Seconds without a detection after which a night counts as missed. The scheduler catches up within a minute."""
@@ -37,19 +37,19 @@ LATE_S = 900.0
     job=process_pending,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Requests one run for all that is pending, while requests are allowed.",
+    description="Requests one run for all pending items, while the gate is open.",
 )
 def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
-    """`run_key` names detection, pause and try: Dagster dedupes it for good, also after a failed run."""
-    with pipeline.open() as opened:
-        gates = gates_of(opened.accounts, opened.policy)
+    """Request a run. Its key names detection, pause and try: Dagster never runs a key twice, even after a failure."""
+    with pipeline.open() as services:
+        gates = gates_of(services.accounts, services.policy)
         if not first_open(gates).is_open:
-            return dg.SkipReason(_status(opened.accounts, opened.policy.thresholds, gates))
-        return request_run(context.instance, opened)
+            return dg.SkipReason(_status(services.accounts, services.policy.thresholds, gates))
+        return request_run(context.instance, services)
 
 
 def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
-    """Return a run request if pending items need one; else the reason against it."""
+    """Return a run request if pending items need a run, else the reason why not."""
     catalogue, accounts, policy, run = pipeline.parts
     pending = sum(catalogue.queue.pending().values())
     if not pending:
@@ -79,12 +79,12 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reads the balance. Below the threshold it closes the gate and sets the pool `cutouts` to 0; after a "
-    "top-up it opens the one and puts back the other.",
+    "top-up it opens the gate and restores the pool.",
 )
 def low_credit_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
-    """Never starts a run: its tick says how the gate stands, and `credit_balance` shows it over time."""
-    with pipeline.open() as opened:
-        accounts, policy, run = opened.accounts, opened.policy, opened.run
+    """Read the balances. The tick shows the gates, and `credit_balance` shows them over time."""
+    with pipeline.open() as services:
+        accounts, policy, run = services.accounts, services.policy, services.run
         gates = read_balances(accounts, policy, run)
         reported, events = changes_since(gates, policy.thresholds, LastReported.from_cursor(context.cursor), run.now())
         status = _status(accounts, policy.thresholds, gates)
@@ -106,27 +106,27 @@ def _status(accounts: Accounts, thresholds: Thresholds, gates: Sequence[Gate]) -
     job=detect_delta,
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Catches up a night that did not come to its end: the machine was off, the share not mounted.",
+    description="Repeats a detection that was missed or failed: the machine was off, or a share was not mounted.",
 )
 def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
-    """One run a missed night, however many were missed before it."""
+    """Request one detection for the last missed night, however many were missed before it."""
     night = load_schedule()
-    with pipeline.open() as opened:
-        now = opened.run.now()
+    with pipeline.open() as services:
+        now = services.run.now()
         due = get_latest_completed_cron_tick(
             night.nightly_cron, datetime.fromtimestamp(now, UTC), night.timezone
         ).timestamp()
-        detected = opened.catalogue.run_log.read(DetectRecord)
-        busy = [lease for lease, _ in opened.catalogue.leases.leases() if lease.name == DETECTION]
+        detected = services.catalogue.run_log.read(DetectRecord)
+        busy = [lease for lease, _ in services.catalogue.leases.leases() if lease.name == DETECTION]
     name = datetime.fromtimestamp(due, UTC).isoformat(timespec="minutes")
     if not detected:
-        return dg.SkipReason("there was no night yet: the schedule will start the first")
+        return dg.SkipReason("there was no night yet: the schedule starts the first")
     if detected[0].ended_at >= due:
         return dg.SkipReason(f"the night of {name} is complete")
     if busy:
-        return dg.SkipReason(f"{busy[0].owner} detects now")
+        return dg.SkipReason(f"a detection is running: {busy[0].owner}")
     if now < due + LATE_S:
-        return dg.SkipReason(f"the night of {name} may still come by itself")
+        return dg.SkipReason(f"the schedule may still start the night of {name}")
     # Once an hour until one completes: the share may still not be mounted.
     late_h = int((now - due) // 3600)
     return dg.RunRequest(run_key=f"night of {name}, {late_h} h late", tags={"bg_pipeline/catches_up": name})
@@ -135,19 +135,19 @@ def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs as failed whose process died, and frees their slots.",
+    description="Marks runs whose process died as failed, and frees their slots.",
 )
 def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
-    """Two looks in a row: between two of its steps a healthy run shows no sign of life either."""
-    with pipeline.open() as opened:
-        records = find_dead_runs(context.instance, opened)
-    found = {record.dagster_run.run_id: record.dagster_run for record in records}
-    dead = sorted(set(found) & set(json.loads(context.cursor or "[]")))
+    """Mark runs that look dead at two ticks in a row: between two steps, a live run holds no lease either."""
+    with pipeline.open() as services:
+        records = find_dead_runs(context.instance, services)
+    suspects = {record.dagster_run.run_id: record.dagster_run for record in records}
+    dead = sorted(set(suspects) & set(json.loads(context.cursor or "[]")))
     for run_id in dead:
-        context.instance.report_run_failed(found[run_id], "its process is gone: it showed no sign of life for minutes")
+        context.instance.report_run_failed(suspects[run_id], "its process is gone: it sent no heartbeat for minutes")
         context.instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-    said = f"marked as failed: {', '.join(run_id[:8] for run_id in dead)}" if dead else "all running runs are healthy"
-    return dg.SensorResult(skip_reason=said, cursor=json.dumps(sorted(set(found) - set(dead))))
+    status = f"marked as failed: {', '.join(run_id[:8] for run_id in dead)}" if dead else "all running runs are healthy"
+    return dg.SensorResult(skip_reason=status, cursor=json.dumps(sorted(set(suspects) - set(dead))))
 
 
 @dg.sensor(
@@ -156,10 +156,10 @@ def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -
     description="Deletes runs older than BG_RUN_DAYS. The newest of each asset and collection stays.",
 )
 def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Never an unfinished run, however old."""
+    """Delete old runs, but no unfinished one."""
     days = load_schedule().run_days
-    gone = delete_old(context.instance, datetime.now(UTC) - timedelta(days=days))
-    return dg.SkipReason(f"deleted {len(gone)} runs older than {days} days" if gone else "no run is to be deleted")
+    deleted = delete_old(context.instance, datetime.now(UTC) - timedelta(days=days))
+    return dg.SkipReason(f"deleted {len(deleted)} runs older than {days} days" if deleted else "no run to delete")
 
 
 @dg.sensor(
@@ -168,11 +168,11 @@ def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     description="Sends alerts: once when something begins, daily while it lasts, once when it is over.",
 )
 def alerts(pipeline: PipelineResource) -> dg.SkipReason:
-    """In a tick of its own, so that a target that hangs keeps no run and no other sensor waiting."""
-    with pipeline.open() as opened:
-        planned = notify(opened)
-        sent = deliver(opened.alerting.outbox, opened.alerting.sink, opened.run.now)
-    refused = f"; not taken by {', '.join(sent.refused_by)}" if sent.refused_by else ""
+    """Send alerts in a tick of their own: a target that hangs delays no run and no other sensor."""
+    with pipeline.open() as services:
+        planned = notify(services)
+        sent = deliver(services.alerting.outbox, services.alerting.sink, services.run.now)
+    refused = f"; refused by {', '.join(sent.refused_by)}" if sent.refused_by else ""
     return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}")
 
 
@@ -181,13 +181,13 @@ def alerts(pipeline: PipelineResource) -> dg.SkipReason:
     description="Records which run failed and why, for `alerts`.",
 )
 def failed_runs(context: dg.RunFailureSensorContext, pipeline: PipelineResource) -> None:
-    """The sentence that the step failed with, where there is one: it names the cause in a line."""
+    """Record the message that the step failed with, if there is one: it names the cause in one line."""
     run = context.dagster_run
     key = context.partition_key
-    with pipeline.open() as opened:
+    with pipeline.open() as services:
         note_failure(
-            opened.catalogue,
-            opened.run,
+            services.catalogue,
+            services.run,
             _cause(context),
             _stage_of(run.job_name, context),
             collection=decode_partition(key) if key else None,
@@ -218,7 +218,7 @@ _DETECTION_STEPS = frozenset({"source_images", "manifest", "image_delta"})
 
 def _cause(context: dg.RunFailureSensorContext) -> str:
     for event in context.get_step_failure_events():
-        found = event.step_failure_data.user_failure_data
-        if found is not None and found.description:
-            return str(found.description)
-    return context.failure_event.message or "it failed without a word"
+        failure = event.step_failure_data.user_failure_data
+        if failure is not None and failure.description:
+            return str(failure.description)
+    return context.failure_event.message or "it failed without a message"

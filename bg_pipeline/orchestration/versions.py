@@ -1,4 +1,4 @@
-"""Code and data versions, so that "unsynced" in Dagster's UI is true."""
+"""Code and data versions, which make "unsynced" in Dagster's UI true."""
 
 from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.errors import ConfigurationError

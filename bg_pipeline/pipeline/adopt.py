@@ -18,12 +18,12 @@ from bg_pipeline.ports.stores import BlobStore
 
 @dataclass(slots=True)
 class Adoption:
-    """Items that would have to be bought, by the result of the search for a cutout."""
+    """Items that would have to be bought, by the result of the search for their cutout."""
 
     adopted: dict[str, str] = field(default_factory=dict)
     """The file that is now the master, by key. Other items with the same picture share it."""
     refused: dict[str, str] = field(default_factory=dict)
-    """The reason why the files named after an item were refused, by key."""
+    """The reason for refusing the files named after an item, by key."""
     nameless: int = 0
     """Number of items that no file is named after."""
 
@@ -45,8 +45,8 @@ def adopt(
     Args:
         catalogue: owner of the pictures.
         accounts: access to the stored masters.
-        policy: rules for what would be bought.
-        run: progress covers the scan, then one step per purchase with a matching file.
+        policy: the wanted results.
+        run: its progress covers the scan, then advances by one per purchase that has a matching file.
         files: cutouts of the other tool.
         suffixes: endings that the vendors' own tools append to the name of a cutout.
         dry_run: only report; store the hashes and nothing else.
@@ -70,7 +70,7 @@ def take_over(
     suffixes: Sequence[str] = (),
     dry_run: bool = False,
 ) -> Adoption:
-    """Adopt files after a scan; needs the lease of detection."""
+    """Adopt files after a scan. The caller holds the lease of detection."""
     changes = plan(catalogue, accounts, policy).changes
     purchases = {c.key: c.purchase_id for c in changes if c.reason in WORK_REASONS and not c.held}
     unbought = set(purchases.values()) - accounts.purchases.bought(sorted(set(purchases.values())))
@@ -79,7 +79,7 @@ def take_over(
     for entry in catalogue.items.entries():
         if not entry.absent:
             listed.append(entry.key)
-            # A picture that was published before has a master, or lost one, which a person should know.
+            # A published picture has a master. If that is lost, an adopted file would hide the loss.
             if entry.published is None and purchases.get(entry.key) in unbought:
                 wanted[entry.key] = entry
     matching = match(wanted, listed, files.list(), suffixes)
@@ -91,14 +91,14 @@ def take_over(
         refused=dict(matching.unclear), nameless=len(wanted) - len(matching.pairs) - len(matching.unclear)
     )
 
-    def first(item: tuple[str, list[tuple[Entry, str]]]) -> tuple[Entry, str, str]:
-        return _first(catalogue, accounts, run, files, *item, dry_run=dry_run)
+    def adopt_first(item: tuple[str, list[tuple[Entry, str]]]) -> tuple[Entry, str, str]:
+        return _adopt_first(catalogue, accounts, run, files, *item, dry_run=dry_run)
 
     run.progress.start("comparing cutouts", len(candidates))
     with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="adopt") as pool:
-        for entry, name, why in pool.map(first, candidates.items()):
-            if why:
-                result.refused[entry.key] = why
+        for entry, name, reason in pool.map(adopt_first, candidates.items()):
+            if reason:
+                result.refused[entry.key] = reason
             else:
                 result.adopted[entry.key] = name
             run.progress.advance()
@@ -106,7 +106,7 @@ def take_over(
     return result
 
 
-def _first(
+def _adopt_first(
     catalogue: Catalogue,
     accounts: Accounts,
     run: Run,
@@ -116,18 +116,18 @@ def _first(
     *,
     dry_run: bool,
 ) -> tuple[Entry, str, str]:
-    """Return the first file that can be the master of a purchase, or else the last file and why it cannot."""
-    entry, name, why = *candidates[0], ""
+    """Adopt the first file that can be the master of a purchase; return it, or the last file and why it cannot."""
+    entry, name, reason = *candidates[0], ""
     for entry, name in candidates:
         try:
             master, data = _as_master(catalogue, run, files, purchase_id, entry, name)
             if not dry_run:
                 _keep(accounts, master, data)
         except (UnusableAnswer, ItemError) as error:
-            why = f"{name}: {error}"
+            reason = f"{name}: {error}"
         else:
             return entry, name, ""
-    return entry, name, why
+    return entry, name, reason
 
 
 def _as_master(
@@ -135,10 +135,10 @@ def _as_master(
 ) -> tuple[Master, bytes]:
     data = files.read(name)
     if data is None:
-        raise ItemChanged("it is not there any more")
+        raise ItemChanged("the file no longer exists")
     source = catalogue.source.read(entry.key)
     if digest_of(source) != entry.content_hash:
-        raise ItemChanged("the picture was replaced since it was hashed")
+        raise ItemChanged("the picture changed after it was hashed")
     answer = run.call(check_similarity, data, source)
     return Master(purchase_id, digest_of(data), answer.width_px, answer.height_px), data
 
@@ -146,6 +146,6 @@ def _as_master(
 def _keep(accounts: Accounts, master: Master, data: bytes) -> None:
     attempts = accounts.ledger.attempts([master.purchase_id])
     if any(attempt.state is AttemptState.INTENT for attempt in attempts):
-        raise ItemChanged("another run is buying this cutout at this moment, or was killed while it did")
+        raise ItemChanged("another run is buying this cutout, or was killed while buying it; sync, then adopt again")
     accounts.masters.write(master_name(master.purchase_id), data)
     accounts.purchases.adopt(master)

@@ -1,4 +1,4 @@
-"""Work that a person requested in chosen collections. It waits while all accounts are closed to requests."""
+"""Do the requested work of chosen collections; wait while no account allows requests."""
 
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -14,11 +14,11 @@ from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import read_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
-_LOOK_S = 15.0
+_POLL_S = 15.0
 """Seconds between two readings of the balance, so that a top-up is seen without a sensor."""
 
-_TELL_S = 900.0
-"""Seconds between two messages that it still waits."""
+_REMIND_S = 900.0
+"""Seconds between two messages that the backfill still waits."""
 
 
 class Watcher(Protocol):
@@ -33,32 +33,32 @@ class Watcher(Protocol):
 
 @dataclass(slots=True)
 class BackfillResult:
-    """The result of a backfill."""
+    """Totals of a backfill, and its results by collection."""
 
     total: Summary = field(default_factory=Summary)
     by_collection: dict[str, CollectionResult] = field(default_factory=dict)
     """Collections that were worked on."""
 
     def add(self, result: CollectionResult) -> None:
-        """Add the result of a collection."""
-        known = self.by_collection.get(result.collection)
-        if known is not None:
+        """Add a result of a collection to its earlier ones."""
+        previous = self.by_collection.get(result.collection)
+        if previous is not None:
             # Items put back before the pause are no longer pending, or are counted again.
-            known.summary.pending = 0
-            known.summary.add(result.summary)
-            result = replace(known, published=known.published + result.published)
+            previous.summary.pending = 0
+            previous.summary.add(result.summary)
+            result = replace(previous, published=previous.published + result.published)
         self.by_collection[result.collection] = result
 
 
 def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> BackfillResult:
     """
-    Work on the chosen items, through any number of pauses.
+    Work on the chosen items, across any number of pauses.
 
     Args:
         pipeline: the whole pipeline.
         ask: the requester and the budget, across all pauses.
         choice: the items to work on.
-        watcher: called when it pauses and when it goes on.
+        watcher: called when the backfill pauses, while it waits, and when it goes on.
 
     Raises:
         StateError, StoreError: the work cannot continue; everything paid for is kept.
@@ -72,21 +72,21 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
     scope = scope_of(catalogue, choice, requested)
     result = BackfillResult()
     while True:
-        done = work(pipeline, ask, scope, result.add)
-        paused, done.summary.paused = done.summary.paused, ""
+        work_result = work(pipeline, ask, scope, result.add)
+        paused, work_result.summary.paused = work_result.summary.paused, ""
         result.total.pending = 0
-        result.total.add(done.summary)
+        result.total.add(work_result.summary)
         if not paused or run.stop.is_set():
             result.total.paused = paused
             return result
-        scope = _rest(scope, done)
+        scope = _rest(scope, work_result)
         _wait(pipeline, paused, watcher)
 
 
-def _rest(scope: Scope, done: WorkResult) -> Scope:
+def _rest(scope: Scope, work_result: WorkResult) -> Scope:
     """Return the scope without the requested purchases that have ended."""
-    failed = (f.key for f in done.summary.failures if f.state is not State.PENDING)
-    ended = {*done.published, *failed}
+    failed = (f.key for f in work_result.summary.failures if f.state is not State.PENDING)
+    ended = {*work_result.published, *failed}
     return replace(scope, requested=tuple(change for change in scope.requested if change.key not in ended))
 
 
@@ -95,8 +95,8 @@ def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
     watcher.paused(why)
     notified_at = run.now()
     while not run.stop.is_set() and not first_open(read_balances(accounts, policy, run)).is_open:
-        if run.now() - notified_at > _TELL_S:
+        if run.now() - notified_at > _REMIND_S:
             notified_at = run.now()
             watcher.waiting(why)
-        run.stop.wait(_LOOK_S)
+        run.stop.wait(_POLL_S)
     watcher.resumed()

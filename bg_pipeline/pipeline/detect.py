@@ -36,10 +36,10 @@ network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
 _PROGRESS_EVERY = 100
 
 MAX_SOURCE_BYTES = 256 * 2**20
-"""Largest source, as a file is held in memory. No service takes a picture of even a quarter of this size."""
+"""Largest source: a file is held in memory whole. No vendor accepts a quarter of this size."""
 
 _LEFTOVER_S = 3600.0
-"""No write takes this long: a temporary file of this age belongs to a killed run."""
+"""Age at which a temporary file belongs to a killed run: no write takes this long."""
 
 _HASHERS = 2
 """Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
@@ -68,21 +68,21 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
     Args:
         catalogue: the catalogue to list.
         policy: depth of collections, and the sentinel that a listing must have.
-        run: the run that lists; its progress advances by one per item.
-        rehash: hash these too, even if they look unchanged.
+        run: the run that lists; its progress counts items.
+        rehash: also hash the items of this slice, even if they look unchanged.
 
     Raises:
         LeaseHeld: another detection is running.
-        SourceUnreadable: the listing broke off. Hashes made so far are kept; no item counts as gone.
+        SourceUnreadable: the listing failed. Hashes made so far are kept; no item counts as absent.
         GuardStopped: the listing is empty and was not before, or lacks its sentinel.
     """
     result = ScanResult()
     run.progress.start("listing and hashing", None)
-    with leased(catalogue.leases, DETECTION, run.name.owner), _logged(catalogue, run, result, rehash):
-        suspects = _Suspects(catalogue, policy, run, result, rehash)
+    with leased(catalogue.leases, DETECTION, run.name.owner), _recorded(catalogue, run, result, rehash):
+        to_hash = _ItemsToHash(catalogue, policy, run, result, rehash)
         batch: list[Observation] = []
-        look = partial(_look, catalogue, policy, result, run.now())
-        for observation in prefetch(look, suspects, threads=_HASHERS, waiting=_AHEAD):
+        observe = partial(_observe, catalogue, policy, result, run.now())
+        for observation in prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD):
             if observation is None:
                 continue
             result.hashed += 1
@@ -93,22 +93,22 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         catalogue.observations.observe(batch)
         if result.absent and not result.listed:
             raise GuardStopped(
-                f"the source is empty, and held {len(result.absent)} items before. Nothing was deleted. See that "
-                "BG_SOURCE is the right place and mounted; if it really is empty, start a new manifest (BG_STATE)"
+                f"the source is empty, and held {len(result.absent)} items before. Nothing was deleted. Check that "
+                "BG_SOURCE is right and mounted; if it really is empty, start a new manifest (BG_STATE)"
             )
         if policy.deletes.sentinel and not result.sentinel_seen:
             raise GuardStopped(
-                f"BG_SENTINEL ({policy.deletes.sentinel}) is not in the source. Nothing was deleted. See that "
-                "BG_SOURCE is the right place and mounted"
+                f"BG_SENTINEL ({policy.deletes.sentinel}) is not in the source. Nothing was deleted. Check that "
+                "BG_SOURCE is right and mounted"
             )
-        catalogue.observations.set_collections(suspects.moved)
+        catalogue.observations.set_collections(to_hash.moved)
         catalogue.observations.mark_absent(result.absent)
     run.progress.done()
     return result
 
 
-def rehash_due(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
-    """Return the part of the catalogue that a nightly scan hashes in any case; None if today's part is done."""
+def slice_to_rehash(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
+    """Return the slice that tonight's scan hashes even if it looks unchanged; None if today's slice is done."""
     last = catalogue.run_log.read(RehashRecord)
     return due_slice(policy.rehash_nights, run.now(), (last[0].day, last[0].slice) if last else None)
 
@@ -136,14 +136,14 @@ def plan(
     rerender: bool = False,
 ) -> Delta:
     """
-    Return the delta after a scan. Reads the manifest and the names of the outputs; changes nothing.
+    Return the delta after a scan. Reads the manifest and the names of the outputs, and changes nothing.
 
     Args:
         catalogue: the catalogue to compare.
         accounts: access to earlier purchases.
         policy: the wanted results, and their prices.
-        apply_recipe_change: make the purchases that only a changed cut needs.
-        recipe_change_limit: most of those purchases, oldest first; None for all.
+        apply_recipe_change: also plan the purchases that only a changed cut needs.
+        recipe_change_limit: largest number of those purchases, oldest first; None for all.
         rerender: render again the outputs of an older version of the renderer.
 
     Raises:
@@ -153,14 +153,14 @@ def plan(
     missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
     entries, lost = _entries(catalogue.deltas, goal, missing)
     up_to_date = catalogue.deltas.up_to_date(goal) - lost
-    found = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender)
-    purchase_ids, each = found.purchase_ids, policy.price
+    findings = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender)
+    purchase_ids, item_price = findings.purchase_ids, policy.price
     return price(
-        found,
-        price=lambda _entry: each,
+        findings,
+        price=lambda _entry: item_price,
         bought=accounts.purchases.bought(purchase_ids),
         publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
-        taken=_taken_stems(catalogue.deltas, found),
+        taken=_taken_stems(catalogue.deltas, findings),
         apply_recipe_change=apply_recipe_change,
         recipe_change_limit=recipe_change_limit,
     )
@@ -178,7 +178,7 @@ def detect(
     rerender: bool = False,
 ) -> Delta:
     """
-    Plan, and make the delta pending, except purchases requested only of this run. For the options, see `plan`.
+    Plan and record the delta: its work becomes pending, except purchases requested of this run only. See `plan`.
 
     Raises:
         LeaseHeld: another detection is running.
@@ -213,14 +213,14 @@ def detect(
     return delta
 
 
-def rendered_by_older(deltas: Deltas, recipe: Recipe) -> int:
-    """Count the up-to-date outputs that an older version of the renderer made, and `rerender` would write."""
+def count_outdated_outputs(deltas: Deltas, recipe: Recipe) -> int:
+    """Count the up-to-date outputs of an older version of the renderer, which `rerender` would write again."""
     return deltas.up_to_date(Goal.of(recipe)) - deltas.up_to_date(Goal.of(recipe, rerender=True))
 
 
 @contextmanager
-def _logged(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice | None) -> Iterator[None]:
-    """Record how the listing ended: deletes need a complete listing."""
+def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice | None) -> Iterator[None]:
+    """Record the scan, and if it was complete: only a complete listing permits deletions."""
     started_at, complete = run.now(), False
     try:
         yield
@@ -250,8 +250,8 @@ def _logged(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice | 
         )
 
 
-class _Suspects:
-    """Listed items whose bytes must be read; also fills in the results of the merge for the others."""
+class _ItemsToHash:
+    """Listed items whose bytes must be read. Iterating counts all items in the result, and collects the absent ones."""
 
     def __init__(
         self, catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, rehash: Slice | None
@@ -284,8 +284,8 @@ class _Suspects:
                     self._run.progress.advance(_PROGRESS_EVERY)
                 if listed.key == sentinel:
                     result.sentinel_seen = True
-                if known is not None and (here := listed.key.rpartition("/")[0]) != folder:
-                    folder, collection = here, key_bytes(collection_of(listed.key, self._policy.collection_depth))
+                if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
+                    folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
                 if known is not None and known[2] != collection:
                     self.moved[listed.key] = collection.decode("utf-8", "surrogateescape")
                     result.moved += 1
@@ -300,11 +300,11 @@ class _Suspects:
                     yield listed
         except ValueError as error:
             raise SourceUnreadable(
-                f"the listing is not in order, so it cannot be trusted: {error}. Nothing was deleted"
+                f"the listing is not in order, so it is unreliable: {error}. Nothing was deleted"
             ) from error
 
 
-def _look(
+def _observe(
     catalogue: Catalogue, policy: Policy, result: ScanResult, started_at: float, listed: Listed
 ) -> Observation | None:
     collection = collection_of(listed.key, policy.collection_depth)
@@ -313,7 +313,7 @@ def _look(
             raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
         data = catalogue.source.read(listed.key)
     except ItemChanged:
-        return None  # removed since it was listed: the next scan sees that it is gone
+        return None  # removed after it was listed: the next scan misses it
     except ItemUnreadable as error:
         result.unreadable[listed.key] = str(error)
         return Observation(listed.key, collection, "", "", listed.size_bytes, "")
@@ -323,22 +323,22 @@ def _look(
 
 
 def _entries(deltas: Deltas, goal: Goal, missing: frozenset[str]) -> tuple[list[Entry], int]:
-    """Return every entry that may need work, and the number that only lack their lost output."""
+    """Return every entry that may need work, and the number of those that only lost their output."""
     entries = list(deltas.out_of_date(goal))
     lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
     return entries + deltas.get_many(lost), len(lost)
 
 
 def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
-    pairs = merge_join(outputs.list(), deltas.published_names(), key_bytes, lambda shown: key_bytes(shown[0]))
+    pairs = merge_join(outputs.list(), deltas.published_names(), key_bytes, lambda published: key_bytes(published[0]))
     try:
-        return frozenset(shown[1] for there, shown in pairs if shown is not None and there is None)
+        return frozenset(published[1] for name, published in pairs if published is not None and name is None)
     except ValueError as error:
         raise StoreError(f"the listing of the outputs is not in order: {error}") from error
 
 
-def _taken_stems(deltas: Deltas, found: Survey) -> Callable[[str], bool]:
-    """Return a test for folded stems of listed items. Preferred stems are read together; marked ones are rare."""
-    asked = {fold(candidate.stem) for candidate in found.candidates if candidate.stem}
-    known = deltas.taken_stems(sorted(asked, key=key_bytes))
-    return lambda stem: stem in known if stem in asked else bool(deltas.taken_stems([stem]))
+def _taken_stems(deltas: Deltas, findings: Survey) -> Callable[[str], bool]:
+    """Return a test for the folded stems of listed items. Preferred stems are read at once; other stems are rare."""
+    preferred = {fold(candidate.stem) for candidate in findings.candidates if candidate.stem}
+    taken = deltas.taken_stems(sorted(preferred, key=key_bytes))
+    return lambda stem: stem in taken if stem in preferred else bool(deltas.taken_stems([stem]))

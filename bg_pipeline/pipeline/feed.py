@@ -24,11 +24,11 @@ class Task:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenClaim:
     """A claim, and the number of its unfinished tasks."""
 
     claim: Claim
-    left: int
+    unfinished: int
 
 
 @dataclass(slots=True)
@@ -39,24 +39,24 @@ class Feed:
     Args:
         queue: source of the claims.
         ask: the requester and the budget.
-        owner: name for the message that other runs get.
-        goal: the aim of the recipe; items that wait for another purchase are left to the next detection.
-        most: limit of purchases in one claim.
+        owner: name shown to other runs.
+        goal: the accepted cuts; items that wait for another purchase are left to the next detection.
+        claim_limit: largest number of purchases in one claim.
     """
 
     queue: WorkQueue
     ask: Ask
     owner: str
     goal: Goal
-    most: int
+    claim_limit: int
     missed: int = 0
-    """Number of items that were requested by name but are claimed by another run."""
-    others: dict[str, None] = field(default_factory=dict)
-    """Other owners that held items during the search for work."""
+    """Number of items requested by key that another run has claimed."""
+    other_owners: dict[str, None] = field(default_factory=dict)
+    """Other owners that held items while this run claimed its own."""
     _claims: "Iterator[Claimed]" = field(default_factory=lambda: iter(()))
     _tasks: "deque[Task]" = field(default_factory=deque)
-    _open: dict[int, _Open] = field(default_factory=dict)
-    _mine: set[int] = field(default_factory=set)
+    _open: dict[int, _OpenClaim] = field(default_factory=dict)
+    _own_claims: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, claims: Iterator[Claimed]) -> None:
@@ -68,35 +68,37 @@ class Feed:
         """Claim all pending items of a selection, in one pass in (collection, key) order."""
         after: tuple[str, str] | None = None
         while True:
-            # Read first: items of other owners are left to them, even if released a moment later.
-            self.others |= {claim.owner: None for claim in self.queue.claims() if claim.id not in self._mine}
+            # Read before claiming: another owner may release its items right after this claim skipped them.
+            self.other_owners |= {
+                claim.owner: None for claim in self.queue.claims() if claim.id not in self._own_claims
+            }
             claimed = self.queue.claim_pending(
-                self.ask, self.owner, LEASE_S, selection, limit=self.most, bought=bought, after=after
+                self.ask, self.owner, LEASE_S, selection, limit=self.claim_limit, bought=bought, after=after
             )
             if claimed.claim is None:
                 return
-            after = _reached(claimed.entries, after)
+            after = _last_position(claimed.entries, after)
             yield claimed
 
     def items(self, keys: Iterable[str], state: State) -> Iterator[Claimed]:
-        """Claim those of these items that are in this state."""
+        """Claim these items; yield those that are in this state."""
         rest = iter(keys)
-        while batch := list(islice(rest, self.most)):
+        while batch := list(islice(rest, self.claim_limit)):
             claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, dict.fromkeys(batch))
             self.missed += len(batch) - len(claimed.entries)
             yield replace(claimed, entries=tuple(e for e in claimed.entries if e.state is state))
 
     def requested(self, changes: Sequence[Change]) -> Iterator[Claimed]:
-        """Claim purchases requested only of this run, where nothing changed since the plan."""
-        for start in range(0, len(changes), self.most):
-            batch: Mapping[str, Change] = {change.key: change for change in changes[start : start + self.most]}
+        """Claim the purchases requested of this run only, except for items that changed since the plan."""
+        for start in range(0, len(changes), self.claim_limit):
+            batch: Mapping[str, Change] = {change.key: change for change in changes[start : start + self.claim_limit]}
             wanted = {key: change.revision for key, change in batch.items()}
             claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, wanted)
             self.missed += len(batch) - len(claimed.entries)
-            asked = (
+            entries = (
                 replace(e, reason=batch[e.key].reason, purchase_id=batch[e.key].purchase_id) for e in claimed.entries
             )
-            yield replace(claimed, entries=tuple(asked))
+            yield replace(claimed, entries=tuple(entries))
 
     def next(self) -> tuple[Task, bool] | None:
         """Return the next task, and True if its claim took items from a dead process; None when none is left."""
@@ -119,18 +121,18 @@ class Feed:
         """Mark a task as done; the last task of a claim releases the claim."""
         with self._lock:
             opened = self._open[task.claim.id]
-            opened.left -= 1
-            if opened.left:
+            opened.unfinished -= 1
+            if opened.unfinished:
                 return
             del self._open[task.claim.id]
         self.queue.release(task.claim)
 
     def close(self) -> None:
-        """Release the work that was not begun."""
+        """Drop the tasks that were not begun, and release all claims."""
         with self._lock:
-            left, self._open = self._open, {}
+            unreleased, self._open = self._open, {}
             self._tasks.clear()
-        for opened in left.values():
+        for opened in unreleased.values():
             self.queue.release(opened.claim)
 
     def heartbeat(self) -> None:
@@ -144,31 +146,31 @@ class Feed:
             return
         by_purchase: dict[str, list[Entry]] = {}
         for entry in claimed.entries:
-            # Settings changed since the delta was priced: the next detection prices it again, and may hold it.
+            # Without a cut, the settings changed since the delta was priced: the next detection decides again.
             if cut_of(entry, self.goal):
                 by_purchase.setdefault(entry.purchase_id, []).append(entry)
         if not by_purchase:
             self.queue.release(claimed.claim)
             return
-        self._mine.add(claimed.claim.id)
-        self._open[claimed.claim.id] = _Open(claimed.claim, len(by_purchase))
+        self._own_claims.add(claimed.claim.id)
+        self._open[claimed.claim.id] = _OpenClaim(claimed.claim, len(by_purchase))
         self._tasks.extend(Task(purchase, tuple(entries), claimed.claim) for purchase, entries in by_purchase.items())
 
 
-def _reached(entries: Sequence[Entry], after: tuple[str, str] | None) -> tuple[str, str] | None:
+def _last_position(entries: Sequence[Entry], after: tuple[str, str] | None) -> tuple[str, str] | None:
     """
-    Return where the claim that brought these entries stopped.
+    Return the position in (collection, key) order at which the claim of these entries stopped.
 
-    The claim went through the items behind `after` until it had enough purchases. It also took the items anywhere that
-    wait for the same purchases. So it stopped at the first item, behind `after`, of the last purchase that it met.
-    Never before `after`: items that became free there meanwhile are left to the next run.
+    The claim went through the items after `after` until it had enough purchases, and also took all other items that
+    wait for the same purchases. So it stopped at the first item after `after` of the last purchase that it met. The
+    position never moves back: items that became free before `after` are left to the next run.
     """
     firsts: dict[str, tuple[str, str]] = {}
-    for entry in sorted(entries, key=lambda e: _place((e.collection, e.key))):
-        if after is None or _place((entry.collection, entry.key)) > _place(after):
+    for entry in sorted(entries, key=lambda e: _sort_key((e.collection, e.key))):
+        if after is None or _sort_key((entry.collection, entry.key)) > _sort_key(after):
             firsts.setdefault(entry.purchase_id, (entry.collection, entry.key))
-    return max(firsts.values(), key=_place, default=after)
+    return max(firsts.values(), key=_sort_key, default=after)
 
 
-def _place(at: tuple[str, str]) -> tuple[bytes, bytes]:
-    return key_bytes(at[0]), key_bytes(at[1])
+def _sort_key(position: tuple[str, str]) -> tuple[bytes, bytes]:
+    return key_bytes(position[0]), key_bytes(position[1])

@@ -1,4 +1,4 @@
-"""Pairs of source and cutout, for people."""
+"""Make before-and-after pairs of thumbnails."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 
 
-def pairs(
+def make_pairs(
     catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, keys: Sequence[str], size_px: int
 ) -> list[Pair]:
     """Return source and cutout of each known item as thumbnails of at most `size_px` a side, or the error."""
@@ -25,11 +25,11 @@ def _pair(catalogue: Catalogue, accounts: Accounts, run: Run, entry: Entry, size
     try:
         before = run.call(thumbnail, catalogue.source.read(entry.key), size_px)
         name = entry.published.output_name if entry.published else ""
-        shown = catalogue.outputs.read(name) if name else None
-        if entry.state is State.QUARANTINED:  # not published, and a person has to judge it
-            shown = accounts.masters.read(master_name(entry.purchase_id))
-        if shown is not None:
-            after = run.call(thumbnail, shown, size_px)
+        cutout = catalogue.outputs.read(name) if name else None
+        if entry.state is State.QUARANTINED:  # not published: a person reviews the master
+            cutout = accounts.masters.read(master_name(entry.purchase_id))
+        if cutout is not None:
+            after = run.call(thumbnail, cutout, size_px)
     except ItemError as error:
         return Pair(entry.key, before, None, str(error))
     note = "" if entry.state is State.PUBLISHED else f"{entry.state}: {entry.detail}"

@@ -15,7 +15,7 @@ from bg_pipeline.core.records import Attempt, Change, State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
-from bg_pipeline.pipeline.detect import ScanResult, detect, rehash_due, scan
+from bg_pipeline.pipeline.detect import ScanResult, detect, scan, slice_to_rehash
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.trash import TrashResult, clear_out
@@ -29,7 +29,7 @@ class LookResult:
     """Results of preflight and scan."""
 
     lost: Sequence[Attempt]
-    """Attempts of killed runs; their charge will never be known."""
+    """Attempts of killed runs that are now in doubt."""
     reconciled: Mapping[str, Reconciliation]
     """Result of the reconciliation, by account."""
     scan: ScanResult
@@ -71,7 +71,7 @@ class Choice:
     """Number of items per collection."""
     apply_recipe_change: bool = False
     recipe_change_limit: int | None = None
-    """Most purchases for a changed recipe, oldest first; None for all."""
+    """Largest number of purchases for a changed recipe, oldest first; None for all."""
 
     @property
     def is_everything(self) -> bool:
@@ -80,7 +80,7 @@ class Choice:
 
 def look(pipeline: Pipeline) -> LookResult:
     """
-    Back up the manifest, end open attempts of killed runs, compare balances with the ledger, and list the source.
+    Back up the manifest, close open attempts of killed runs, compare balances with the ledger, and list the source.
 
     Raises:
         StateError: the backup could not be made.
@@ -90,21 +90,21 @@ def look(pipeline: Pipeline) -> LookResult:
     pipeline.back_up()
     lost = recover(catalogue, accounts, policy, run)
     reconciled = reconcile_balances(catalogue, accounts, policy, run)
-    return LookResult(lost, reconciled, scan(catalogue, policy, run, rehash_due(catalogue, policy, run)))
+    return LookResult(lost, reconciled, scan(catalogue, policy, run, slice_to_rehash(catalogue, policy, run)))
 
 
 def decide(
     pipeline: Pipeline, choice: Choice | None = None, *, allow_deletes: int = 0, rerender: bool = False
 ) -> DecideResult:
     """
-    Record the delta, and clear out the cutouts of vanished pictures, unless only a part of the work is requested.
+    Record the delta. If the whole work is requested, also clear out the cutouts of vanished pictures.
 
-    A guard that stops the clearing out stops nothing else; the result gives the reason.
+    A guard that stops the clearing out stops nothing else; the result gives its reason.
 
     Args:
         pipeline: after `look`.
         choice: the requested items; None for everything.
-        allow_deletes: most cutouts that may go to the trash this time, if above the normal limit.
+        allow_deletes: number of cutouts that may go to the trash this time, if above the normal limit.
         rerender: render again the outputs of an older version of the renderer.
 
     Raises:
@@ -138,7 +138,7 @@ def work(
     on_result: Callable[[CollectionResult], object] = lambda _result: None,
 ) -> WorkResult:
     """
-    Do pending work, and record a summary of it.
+    Do pending work, and record its summary.
 
     Args:
         pipeline: after `decide`, in this process or another.
@@ -194,29 +194,29 @@ def sync(
 
     Raises:
         ConfigurationError: there is no such collection.
-        LeaseHeld: another detection is running. Items claimed by another run raise nothing; they are left to it.
+        LeaseHeld: another detection is running. Items that another run has claimed are only skipped.
     """
     choice = choice or Choice()
-    looked = look(pipeline)
-    _known(pipeline.catalogue, choice.collections)
+    look_result = look(pipeline)
+    _validate_collections(pipeline.catalogue, choice.collections)
     decision = decide(pipeline, choice, allow_deletes=allow_deletes, rerender=rerender)
     scope = scope_of(pipeline.catalogue, choice, decision.delta.requested)
-    done = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
-    done.summary.count_lost(looked.lost)
-    return SyncResult(looked, decision, done)
+    work_result = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
+    work_result.summary.count_lost(look_result.lost)
+    return SyncResult(look_result, decision, work_result)
 
 
 def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] = ()) -> Scope:
     """
-    Return the items that a choice stands for.
+    Return the scope that a choice describes.
 
     Args:
         catalogue: owner of the items.
         choice: the requested items.
-        requested: purchases that only a changed recipe asks for, if requested.
+        requested: the requested purchases for a changed recipe.
     """
     selection = Selection(choice.collections, reasons_of(choice.only))
-    asked = [c for c in requested if selection.holds(c.collection, c.reason) and choice.only is not Only.FAILED]
+    changes = [c for c in requested if selection.holds(c.collection, c.reason) and choice.only is not Only.FAILED]
     keys: Sequence[str] | None = None
     state = State.PENDING
     if choice.only is Only.FAILED:
@@ -224,52 +224,52 @@ def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] =
         failed = (e for e in catalogue.items.in_state(state) if not e.absent)
         keys = [e.key for e in failed if choice.collections is None or e.collection in choice.collections]
     if choice.sample is not None:
-        keys, asked = _sampled(catalogue, selection, choice.sample, keys, asked)
-    return Scope(selection, keys, state, tuple(asked))
+        keys, changes = _take_sample(catalogue, selection, choice.sample, keys, changes)
+    return Scope(selection, keys, state, tuple(changes))
 
 
 def retry(
     catalogue: Catalogue, run: Run, *, collections: frozenset[str] | None = None, keys: Sequence[str] = ()
 ) -> list[str]:
-    """Make all or these failed items pending again; return their keys."""
+    """Make failed items pending again, all or those of these collections or keys; return their keys."""
     started_at = run.now()
     chosen = None if collections is None else sorted(collections)
-    again = catalogue.items.retry(chosen, keys)
+    retried = catalogue.items.retry(chosen, keys)
     catalogue.run_log.write(
         RetryRecord(
             run_id=run.name.run_id,
             job=run.name.job,
             collections=None if chosen is None else tuple(map(encode_partition, chosen)),
             started_at=started_at,
-            items=len(again),
+            items=len(retried),
         )
     )
-    return again
+    return retried
 
 
-def _sampled(
-    catalogue: Catalogue, selection: Selection, each: int, keys: Sequence[str] | None, asked: Sequence[Change]
+def _take_sample(
+    catalogue: Catalogue, selection: Selection, count: int, keys: Sequence[str] | None, changes: Sequence[Change]
 ) -> tuple[Sequence[str], list[Change]]:
-    """Return at most that many items per collection: pending ones first, then those only requested."""
+    """Return at most `count` items per collection: pending ones first, then requested changes."""
     left: dict[str, int] = {}
     if keys is None:
-        keys = catalogue.queue.pending_keys(selection, each)
+        keys = catalogue.queue.pending_keys(selection, count)
     entries = catalogue.deltas.get_many(keys)
-    chosen = [e.key for e in entries if _take_one(left, e.collection, each)]
-    return chosen, [change for change in asked if _take_one(left, change.collection, each)]
+    chosen = [e.key for e in entries if _take_one(left, e.collection, count)]
+    return chosen, [change for change in changes if _take_one(left, change.collection, count)]
 
 
-def _take_one(left: dict[str, int], collection: str, each: int) -> bool:
-    left[collection] = left.get(collection, each) - 1
+def _take_one(left: dict[str, int], collection: str, count: int) -> bool:
+    left[collection] = left.get(collection, count) - 1
     return left[collection] >= 0
 
 
-def _known(catalogue: Catalogue, collections: frozenset[str] | None) -> None:
+def _validate_collections(catalogue: Catalogue, collections: frozenset[str] | None) -> None:
     known = catalogue.items.collections()
     for name in collections or ():
         if name not in known:
             names = ", ".join(encode_partition(each) for each in list(known)[:20])
-            raise ConfigurationError(f"no item is in a collection {name!r}; there are: {names or 'none'}")
+            raise ConfigurationError(f"there is no collection {name!r}; there are: {names or 'none'}")
 
 
 def _collections_of(scope: Scope) -> tuple[str, ...] | None:

@@ -39,7 +39,7 @@ from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
 
 _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
-    ItemChanged: ("the next sync decides again", Cause.CHANGED),
+    ItemChanged: ("the next sync detects it again", Cause.CHANGED),
     TransientError: ("the next sync tries again", Cause.SERVICE),
     ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
 }
@@ -54,9 +54,9 @@ class Scope:
     keys: Sequence[str] | None = None
     """Only these items of the selection, if they are in `state`; None for all pending ones."""
     state: State = State.PENDING
-    """State of the items; `FAILED` tries failed items again. Items that the run leaves stay failed."""
+    """State of the items; `FAILED` tries failed items again. Those that the run does not reach stay failed."""
     requested: Sequence[Change] = ()
-    """Further purchases that only a changed recipe asks for, only of this run. Those that it leaves stay held."""
+    """Purchases for a changed recipe, requested of this run only. Those that it does not reach stay held."""
 
     @property
     def is_everything(self) -> bool:
@@ -70,7 +70,7 @@ class Processing:
     Args:
         catalogue: owner of the items.
         accounts: accounts for the purchases.
-        policy: rules for the wanted results.
+        policy: the wanted results and their limits.
         run: owner of the workers.
         ask: the requester and the budget.
         scope: the items to work on.
@@ -87,30 +87,30 @@ class Processing:
         # More workers than slots: while one worker prepares or renders a picture, another uses the slot.
         self._workers = 2 * policy.concurrency
         self._goal = Goal.of(policy.recipe)
-        self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal, most=self._workers)
+        self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal, claim_limit=self._workers)
         self._tally = Tally()
         self._publisher = Publisher(catalogue, accounts, policy, run, self._tally)
         self._lock = threading.Lock()
         self._halted = False
-        self._again: list[Task] | None = []
-        """Tasks whose purchase another worker was making; None once their second turn has come."""
+        self._postponed: list[Task] | None = []
+        """Tasks whose purchase another worker was making; None after their second turn has begun."""
         self._results: SimpleQueue[CollectionResult | None] = SimpleQueue()
         self.summary = Summary()
         """The reason for stopping, other active owners, leftovers of killed runs. The counters are in the results."""
 
     def results(self) -> Iterator[CollectionResult]:
         """
-        Do the work; yield each collection as it ends, and finally those that did not end.
+        Do the work; yield the result of each collection when it is complete, and at the end those of the others.
 
-        After a pause, a spent budget or `run.stop`, no task begins; begun tasks are finished and kept. The same holds
-        when the reader stops reading.
+        After a pause, a spent budget or `run.stop`, no new task starts; running tasks finish, and their results are
+        kept. The same happens if the caller stops iterating.
 
         Raises:
             StateError, StoreError: the work cannot continue; everything paid for is kept.
         """
         self._recover()
-        free, to_buy = self._named()
-        expected = self._expected(free + to_buy)
+        free, to_buy = self._split_by_cost()
+        expected = self._count_expected(free + to_buy)
         if not expected:
             return
         # A cutout that cannot be stored must not be bought.
@@ -121,28 +121,28 @@ class Processing:
         with kept_alive("claims", self._feed.heartbeat):
             try:
                 # Free items come first, so that neither a closing gate nor a reached cap delays them.
-                yield from self._work(self._claims(free, bought=True))
-                if not self._halted and self._is_left(to_buy) and not self._closed(self._balances()):
-                    yield from self._work(self._claims(to_buy, bought=False))
+                yield from self._work(self._claim(free, bought=True))
+                if not self._halted and self._is_left(to_buy) and not self._are_all_closed(self._balances()):
+                    yield from self._work(self._claim(to_buy, bought=False))
                 # Another worker of this run may have bought the same picture meanwhile.
-                again, self._again = self._again, None
-                self._feed.give_back(again or [])
+                postponed, self._postponed = self._postponed, None
+                self._feed.give_back(postponed or [])
                 yield from self._work(iter(()))
             except BaseException:
-                # The workers finish their current task and no longer sleep.
+                # Workers finish their current task; those that sleep wake up.
                 self._halt()
                 self._run.stop.set()
                 raise
             finally:
                 self._feed.close()
         self._run.progress.done()
-        self._look_for_others()
+        self._report_other_runs()
         yield from self._tally.rest()
 
-    # which items
+    # selection
 
-    def _named(self) -> tuple[list[str], list[str]]:
-        """Return keys with a master, and keys to buy; keys that share a purchase are adjacent."""
+    def _split_by_cost(self) -> tuple[list[str], list[str]]:
+        """Return the requested keys with a master, and those to buy. Keys that share a purchase are adjacent."""
         keys = self._scope.keys or ()
         entries = [e for e in self._catalogue.deltas.get_many(sorted(set(keys))) if e.state is self._scope.state]
         names = {
@@ -153,14 +153,14 @@ class Processing:
         free = [e.key for e in entries if names[e.key] & bought]
         return free, [e.key for e in entries if not names[e.key] & bought]
 
-    def _expected(self, keys: Sequence[str]) -> Mapping[str, int]:
+    def _count_expected(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Return the number of items to be done in each collection."""
         requested = Counter(change.collection for change in self._scope.requested)
         if self._scope.keys is None:
             return requested + Counter(self._catalogue.queue.pending(self._scope.selection))
         return requested + Counter(entry.collection for entry in self._catalogue.deltas.get_many(keys))
 
-    def _claims(self, keys: Sequence[str], *, bought: bool) -> Iterator[Claimed]:
+    def _claim(self, keys: Sequence[str], *, bought: bool) -> Iterator[Claimed]:
         if self._scope.keys is None:
             yield from self._feed.pending(self._scope.selection, bought=bought)
         else:
@@ -174,7 +174,7 @@ class Processing:
     def _is_pending(self) -> bool:
         return self._scope.keys is None and bool(self._catalogue.queue.pending(self._scope.selection))
 
-    # whether it goes on
+    # reasons to stop
 
     def _recover(self) -> None:
         self.summary.count_lost(recover(self._catalogue, self._accounts, self._policy, self._run))
@@ -182,15 +182,15 @@ class Processing:
     def _balances(self) -> list[Gate]:
         return read_balances(self._accounts, self._policy, self._run)
 
-    def _closed(self, gates: Iterable[Gate]) -> bool:
+    def _are_all_closed(self, gates: Iterable[Gate]) -> bool:
         """Return True if no account may be sent requests; the summary then gives the reason."""
-        shut = [gate for gate in gates if not gate.is_open]
-        if len(shut) < len(self._policy.accounts):
+        closed = [gate for gate in gates if not gate.is_open]
+        if len(closed) < len(self._policy.accounts):
             return False
-        self._pause("; ".join(why_closed(gate, self._policy.thresholds, self._left(gate)) for gate in shut))
+        self._pause("; ".join(why_closed(gate, self._policy.thresholds, self._credits_left(gate)) for gate in closed))
         return True
 
-    def _left(self, gate: Gate) -> Decimal | None:
+    def _credits_left(self, gate: Gate) -> Decimal | None:
         return counted(gate, self._accounts.ledger.spent(gate.balance_at, gate.account))
 
     def _pause(self, why: str) -> None:
@@ -201,22 +201,22 @@ class Processing:
         with self._lock:
             self._halted = True
 
-    def _look_for_others(self) -> None:
-        """Record the owners of the items left, if the items are left because of them."""
+    def _report_other_runs(self) -> None:
+        """Report that other runs hold items, if that is why items are left."""
         if self._halted or self.summary.paused:
             return
-        others = list(self._feed.others) or [claim.owner for claim in self._catalogue.queue.claims()]
+        others = list(self._feed.other_owners) or [claim.owner for claim in self._catalogue.queue.claims()]
         if self._feed.missed or (others and self._is_pending()):
-            who = others[0] if others else "another run"
-            self.summary.busy = self.summary.busy or f"{who} holds some of the items; they were left to it"
+            owner = others[0] if others else "another run"
+            self.summary.busy = self.summary.busy or f"{owner} holds some of the items; this run skipped them"
 
-    # the workers
+    # workers
 
     def _work(self, claims: Iterator[Claimed]) -> Iterator[CollectionResult]:
-        """Do all tasks of these claims; yield each collection as it ends. Begun tasks are finished before returning."""
+        """Do all tasks of these claims; yield the result of each complete collection. Returns after the last task."""
         self._feed.begin(claims)
         with ThreadPoolExecutor(self._workers, thread_name_prefix="worker") as pool:
-            workers = [pool.submit(self._worker) for _ in range(self._workers)]
+            workers = [pool.submit(self._run_worker) for _ in range(self._workers)]
             try:
                 running = self._workers
                 while running:
@@ -232,10 +232,10 @@ class Processing:
                 self._run.stop.set()
                 raise
 
-    def _worker(self) -> None:
+    def _run_worker(self) -> None:
         try:
-            while task := self._next():
-                finished = self._one(task)
+            while task := self._next_task():
+                finished = self._process(task)
                 if finished is None:  # the task gets a second turn, under the same claim
                     continue
                 self._feed.done(task)
@@ -248,16 +248,16 @@ class Processing:
         finally:
             self._results.put(None)
 
-    def _next(self) -> Task | None:
+    def _next_task(self) -> Task | None:
         if self._halted:
             return None
         if self._run.stop.is_set():
             self._pause("stopped on request")
             return None
-        found = self._feed.next()
-        if found is None:
+        handed_out = self._feed.next()
+        if handed_out is None:
             return None
-        task, taken_over = found
+        task, taken_over = handed_out
         if taken_over:
             with self._lock:
                 self._recover()
@@ -269,8 +269,8 @@ class Processing:
             if (result := self._tally.done(entry)) is not None:
                 self._results.put(result)
 
-    def _one(self, task: Task) -> bool | None:
-        """Return True if every item of the task has ended in this run; None if the task gets a second turn."""
+    def _process(self, task: Task) -> bool | None:
+        """Publish a task. Return True if it has ended, False if the run stops, None if the task gets a second turn."""
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)
@@ -280,7 +280,7 @@ class Processing:
         except ItemError as error:
             self._publisher.end(task, task.entries, State.FAILED, str(error), Cause.PICTURE)
         except BeingBought as error:
-            return self._later(task, error)
+            return self._postpone(task, error)
         except ClaimLost as error:
             with self._lock:
                 self.summary.busy = self.summary.busy or str(error)
@@ -289,7 +289,7 @@ class Processing:
         except (BudgetReached, Stopped) as error:
             return self._stop(error)
         except (GateClosed, AccountError, Deferred) as error:
-            if self._closed(gates_of(self._accounts, self._policy)):
+            if self._are_all_closed(gates_of(self._accounts, self._policy)):
                 self._halt()
                 return False
             self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.SERVICE)
@@ -304,10 +304,10 @@ class Processing:
             self._pause(str(error))
         return False
 
-    def _later(self, task: Task, error: BgPipelineError) -> bool | None:
+    def _postpone(self, task: Task, error: BgPipelineError) -> bool | None:
         with self._lock:
-            if self._again is not None:
-                self._again.append(task)
+            if self._postponed is not None:
+                self._postponed.append(task)
                 return None
         self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.ELSEWHERE)
         return True

@@ -18,12 +18,12 @@ from bg_pipeline.purchasing.tally import Tally
 
 class Publisher:
     """
-    Turns the source bytes of a task into its published outputs.
+    Publishes outputs, made from the source bytes of a task and a master.
 
     Args:
         catalogue: owner of the items.
         accounts: accounts for the purchases.
-        policy: rules for the wanted results.
+        policy: the wanted results.
         run: owner of the workers.
         tally: counters of the items.
     """
@@ -42,28 +42,28 @@ class Publisher:
         Find or buy the master of a task, and publish each of its items from it.
 
         Raises:
-            ItemError, BeingBought, ClaimLost and the rest of `Buyer.obtain`: unpublished items are unchanged.
+            ItemError, BeingBought, ClaimLost and the other errors of `Buyer.obtain`: unpublished items are unchanged.
         """
         source, entries = self._read(task)
         if not entries:
             return
-        got = self._buyer.obtain(entries[0], source, task.claim)
-        if got.master.suspicion:
-            self.end(task, entries, State.QUARANTINED, got.master.suspicion, Cause.SUSPICIOUS)
+        cutout = self._buyer.obtain(entries[0], source, task.claim)
+        if cutout.master.suspicion:
+            self.end(task, entries, State.QUARANTINED, cutout.master.suspicion, Cause.SUSPICIOUS)
             return
         rendition = self._policy.recipe.rendition
-        rendered = self._run.call(render, source, got.image, rendition, got.reshaped)
+        rendered = self._run.call(render, source, cutout.image, rendition, cutout.reshaped)
         digest = digest_of(rendered)
         queue = self._catalogue.queue
         for entry in entries:
             name = self._output_name(entry)
-            # `publish` would refuse, but only after overwriting a newer cutout of another run.
+            # `queue.publish` refuses a lost claim too late: a newer cutout of another run would be overwritten by then.
             queue.verify(task.claim, entry.key)
             self._catalogue.outputs.write(name, rendered)
-            made = (got.master.purchase_id, got.cut_digest, rendition.digest)
-            queue.publish(entry.key, Published(*made, name, digest, entry.content_hash), task.claim)
+            origin = (cutout.master.purchase_id, cutout.cut_digest, rendition.digest)
+            queue.publish(entry.key, Published(*origin, name, digest, entry.content_hash), task.claim)
             self._tally.published(entry)
-        free = entries[1:] if got.paid else entries
+        free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price)
 
     def _output_name(self, entry: Entry) -> str:
@@ -71,28 +71,28 @@ class Publisher:
 
     def _read(self, task: Task) -> tuple[bytes, list[Entry]]:
         """Return the bytes that were hashed, and the entries that still have them."""
-        source, good = b"", []
+        source, unchanged = b"", []
         for entry in task.entries:
             try:
                 self._catalogue.outputs.validate_name(self._output_name(entry))
                 data = self._catalogue.source.read(entry.key)
                 if digest_of(data) != entry.content_hash:
-                    raise ItemChanged("replaced since it was hashed")
+                    raise ItemChanged("the picture changed after it was hashed")
             except (ItemChanged, ItemUnreadable) as error:
                 self._catalogue.observations.invalidate_hash(entry.key)
-                self.put_back(task, [entry], f"{error}; the next sync looks again", Cause.CHANGED)
+                self.put_back(task, [entry], f"{error}; the next sync hashes it again", Cause.CHANGED)
             except ItemError as error:
                 self.end(task, [entry], State.FAILED, str(error), Cause.PICTURE)
             else:
                 source = data
-                good.append(entry)
-        return source, good
+                unchanged.append(entry)
+        return source, unchanged
 
     def end_unusable(self, task: Task, error: BgPipelineError) -> None:
-        """Put back or fail the items that were or may have been charged without a cutout."""
+        """Put back or fail the items that were, or may have been, charged without a cutout."""
         names = {purchase_id(task.entries[0].content_hash, cut) for cut in self._goal.cuts} | {task.purchase_id}
         if self._accounts.ledger.charges(sorted(names)) >= MAX_CHARGES:
-            why = f"{error}. {MAX_CHARGES} purchases are the limit"
+            why = f"{error}. This picture was or may have been charged {MAX_CHARGES} times, so it is not bought again"
             self.end(task, task.entries, State.FAILED, why, Cause.CHARGED)
         elif self._policy.hold_in_doubt and isinstance(error, OutcomeUnknown):
             self.end(task, task.entries, State.FAILED, f"{error}: {HELD}", Cause.CHARGED)
@@ -100,7 +100,7 @@ class Publisher:
             self.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.CHARGED)
 
     def put_back(self, task: Task, entries: Iterable[Entry], why: str, cause: Cause) -> None:
-        """Leave these items to a later run. Items only requested stay held, and published as before."""
+        """Leave these items to a later run. Published items stay published, and their requested purchase stays held."""
         for entry in entries:
             if entry.state is not State.PUBLISHED:
                 self._catalogue.queue.set_state(entry.key, State.PENDING, why, task.purchase_id, task.claim)

@@ -20,10 +20,10 @@ _BATCH = 256
 
 @dataclass(slots=True)
 class RebuildResult:
-    """Masters and outputs that a rebuild examined."""
+    """Masters and outputs that a rebuild read."""
 
     known: int = 0
-    """Number of masters that were already on record."""
+    """Number of masters that were recorded before."""
     taken_in: int = 0
     damaged: dict[str, str] = field(default_factory=dict)
     """The problem of each damaged master, by its name."""
@@ -33,11 +33,10 @@ class RebuildResult:
 
 def rebuild(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> RebuildResult:
     """
-    Record every master in the store, and make a master of each output that has none. A later sync then publishes
-    these under their former names, and buys only items that are in neither place. Repeating it is safe, also on a
-    manifest that is not lost.
+    Record every master in the store, and make a master of each output that has none. A later sync publishes these
+    under their former names, and buys only items that have neither. It is safe to repeat, also on an intact manifest.
 
-    Three things are lost: the ledger of purchases, the failures, and the approvals of a person.
+    Three things stay lost: the ledger, the failures, and the decisions of reviews.
 
     Raises:
         LeaseHeld: a detection is running.
@@ -51,10 +50,10 @@ def rebuild(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
             known = accounts.purchases.bought(batch)
             result.known += len(known)
             new = [purchase_id for purchase_id in batch if purchase_id not in known]
-            whys = pool.map(lambda purchase_id: _take_in(accounts, run, purchase_id), new)
-            for purchase_id, why in zip(new, whys, strict=True):
-                if why:
-                    result.damaged[master_name(purchase_id)] = why
+            reasons = pool.map(lambda purchase_id: _record(accounts, run, purchase_id), new)
+            for purchase_id, reason in zip(new, reasons, strict=True):
+                if reason:
+                    result.damaged[master_name(purchase_id)] = reason
                 else:
                     result.taken_in += 1
             run.progress.advance(len(batch))
@@ -62,8 +61,8 @@ def rebuild(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
 
     scan(catalogue, policy, run)
     with leased(catalogue.leases, DETECTION, run.name.owner):
-        nameless = (e.key for e in catalogue.items.entries() if not e.absent and not e.stem)
-        catalogue.items.restore_stems(stems_from_before(nameless, catalogue.outputs.list()))
+        unnamed = (e.key for e in catalogue.items.entries() if not e.absent and not e.stem)
+        catalogue.items.restore_stems(stems_from_before(unnamed, catalogue.outputs.list()))
         result.adoption = take_over(catalogue, accounts, policy, run, catalogue.outputs)
     return result
 
@@ -73,11 +72,11 @@ def _is_master(name: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{64}", purchase_id) is not None and name == master_name(purchase_id)
 
 
-def _take_in(accounts: Accounts, run: Run, purchase_id: str) -> str:
+def _record(accounts: Accounts, run: Run, purchase_id: str) -> str:
     """Record one master; return the reason if that is impossible, else an empty string."""
     data = accounts.masters.read(master_name(purchase_id))
     if data is None:
-        return "it is not there any more"
+        return "the file no longer exists"
     try:
         answer = run.call(inspect, data)
     except (UnusableAnswer, ItemError) as error:

@@ -1,4 +1,4 @@
-"""End the attempts that killed processes left open, before anything new is bought."""
+"""Close the attempts that killed processes left open, before anything new is bought."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,12 +14,12 @@ from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
 from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
 
 KILLED = "the run was killed before the answer was stored"
-HELD = "may have been charged already, and BG_IN_DOUBT=hold: `bg-pipeline retry` buys it again"
+HELD = "it may have been charged, and BG_IN_DOUBT is hold: `bg-pipeline retry` buys it again"
 
 
 def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> list[Attempt]:
     """
-    End the attempts of dead processes, and make masters of the paid answers in the spool.
+    Close the attempts of dead processes, and make masters of the paid answers in the spool.
 
     An attempt whose answer is in the spool, or whose master is in the store, lost nothing. Any other is in doubt. If
     its item has to be held but a living claim has it, the attempt stays open until the next recovery: no run can make
@@ -33,7 +33,7 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
         PaidResultLost: a result can be stored neither as a master nor in the spool.
     """
     doubtful = [a for a in accounts.ledger.abandoned() if not _is_kept(accounts, run, a)]
-    in_doubt = [a for a in doubtful if _end(catalogue, accounts, policy, run, a)]
+    in_doubt = [a for a in doubtful if _close(catalogue, accounts, policy, run, a)]
     with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="recovery") as pool:
         list(pool.map(lambda attempt: _resume(accounts, attempt), accounts.ledger.answered()))
     _clear_spool(accounts, policy, run)
@@ -49,7 +49,7 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
     if data is None:
         return False
     try:
-        answer = _inspected(run, data)
+        answer = _inspect(run, data)
     except UnusableAnswer:
         return False
     size = (answer.width_px, answer.height_px)
@@ -59,10 +59,10 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
     return True
 
 
-def _end(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> bool:
-    """Record that an attempt is in doubt; return False if that is impossible now."""
-    # The item first: if this process is killed between the two, a closed attempt is not seen again.
-    if policy.hold_in_doubt and not _held(catalogue, run, attempt.item_key):
+def _close(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> bool:
+    """Close an attempt as in doubt; return False if that is impossible now."""
+    # Hold the item first: if this process is killed in between, the next recovery sees only an open attempt.
+    if policy.hold_in_doubt and not _hold(catalogue, run, attempt.item_key):
         return False
     accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), KILLED)
     return True
@@ -88,7 +88,7 @@ def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) ->
     """Make a master of an answer whose attempt is not on record; return False if it is no picture now."""
     try:
         image = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
-        answer = _inspected(run, image)
+        answer = _inspect(run, image)
     except (ItemError, ResultAwaited, UnusableAnswer):
         return False
     accounts.masters.write(master_name(purchase_id), image)
@@ -97,8 +97,8 @@ def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) ->
     return True
 
 
-def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
-    """Make an item fail if it is pending; return False if a living claim has it."""
+def _hold(catalogue: Catalogue, run: Run, key: str) -> bool:
+    """Mark a pending item as failed; return False if another run has claimed it."""
     entry = catalogue.items.entry(key)
     if entry is None or entry.state is not State.PENDING:
         return True
@@ -111,7 +111,7 @@ def _held(catalogue: Catalogue, run: Run, key: str) -> bool:
     return True
 
 
-def _inspected(run: Run, data: bytes) -> ValidatedAnswer:
+def _inspect(run: Run, data: bytes) -> ValidatedAnswer:
     try:
         return run.call(inspect, data)
     except ItemError as error:

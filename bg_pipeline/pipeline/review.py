@@ -6,7 +6,7 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy
 
 
-def waiting(catalogue: Catalogue) -> list[Entry]:
+def in_quarantine(catalogue: Catalogue) -> list[Entry]:
     """Return the items in quarantine whose picture still exists, in key order."""
     return [entry for entry in catalogue.items.in_state(State.QUARANTINED) if not entry.absent]
 
@@ -19,18 +19,18 @@ def approve(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) 
         The keys that are now pending.
 
     Raises:
-        ConfigurationError: the item is not in quarantine, or publishing it would cost something.
+        ConfigurationError: the item is not in quarantine, or has no suspicious master of the present recipe.
     """
     entry = _quarantined(catalogue, key)
     cuts = policy.recipe.cuts
     if not any(entry.purchase_id in _purchase_ids(entry, cut) for cut in cuts):
         raise ConfigurationError(
-            f"{key}: the picture or the recipe changed since it was cut out; `bg-pipeline plan` tells what comes of it"
+            f"{key}: the picture or the recipe changed since the cut; `bg-pipeline plan` shows what the next sync does"
         )
     masters = [accounts.purchases.find(_purchase_ids(entry, stage)) for cut in cuts for stage in cut.stages]
     suspicious = [master for master in masters if master is not None and master.suspicion]
     if not suspicious:
-        raise ConfigurationError(f"{key}: its master is not on record any more; try `bg-pipeline rebuild`")
+        raise ConfigurationError(f"{key}: its master is no longer recorded; run `bg-pipeline rebuild`")
     for master in suspicious:
         accounts.purchases.approve(master.purchase_id)
     return catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "approved in a review")
@@ -54,7 +54,7 @@ def _quarantined(catalogue: Catalogue, key: str) -> Entry:
     entry = catalogue.items.entry(key)
     if entry is None or entry.state is not State.QUARANTINED:
         state = "not in the manifest" if entry is None else entry.state
-        raise ConfigurationError(f"{key} is {state}, so there is nothing to decide; `bg-pipeline review` lists what is")
+        raise ConfigurationError(f"{key} is {state}, so it needs no review; `bg-pipeline review` lists those that do")
     return entry
 
 

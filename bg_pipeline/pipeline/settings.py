@@ -11,26 +11,29 @@ from bg_pipeline.stores.locations import CatalogueLocations
 
 
 class CatalogueSettings(CatalogueLocations):
-    """One catalogue: the places of its pictures and cutouts, its accounts, and its nightly work."""
+    """One catalogue: the locations of its pictures and cutouts, its accounts, and its nightly sync."""
 
     gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")
     accounts: tuple[str, ...] = Field(
         (),
-        description="who removes the background: a vendor or an engine; after a comma, who is asked where the one"
-        " before cannot. In a table: a list of accounts. Default: all accounts that have a table, in the order of the"
-        " file, or `local`",
+        description="vendor or engine that removes the background, then its fallbacks in order, separated by commas."
+        " In a table: a list of accounts. Default: all accounts that have a table, in the order of the file, or"
+        " `local`",
     )
-    collection_depth: int = Field(1, ge=1, le=10, description="folders of a key that name its collection")
+    collection_depth: int = Field(
+        1, ge=1, le=10, description="number of leading folders of a key that name its collection"
+    )
     rehash_nights: int = Field(
-        7, ge=0, le=365, description="rehash the whole catalogue once every so many nights; 0 for never"
+        7, ge=0, le=365, description="rehash the whole catalogue once every N nights; 0 for never"
     )
     delete_policy: Literal["keep", "trash"] = Field(
-        "keep", description="`keep` or `trash`: what becomes of the cutout of a deleted picture"
+        "keep", description="`keep` or `trash` the cutout of a deleted picture"
     )
-    sentinel: str = Field("", description="a key that every listing must have, or the sync stops; default: any key")
-    trash_days: int = Field(30, ge=1, le=3650, description="how long the trash is kept, days")
+    sentinel: str = Field("", description="key that every listing must contain, or the sync stops; default: none")
+    trash_days: int = Field(30, ge=1, le=3650, description="days until a cutout in the trash is deleted")
     already_cut: Literal["keep", "cut"] = Field(
-        "keep", description="`keep` or `cut`: pictures that are cut out already are published as they are, or bought"
+        "keep",
+        description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
     )
 
     @classmethod
@@ -39,7 +42,7 @@ class CatalogueSettings(CatalogueLocations):
 
     @field_validator("accounts", mode="before")
     @classmethod
-    def _with_commas(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
     @property
@@ -48,17 +51,15 @@ class CatalogueSettings(CatalogueLocations):
 
 
 class ScheduleSettings(Part):
-    """Start time of the nightly sync: all that Dagster needs before a run."""
+    """Settings that Dagster needs outside of runs: when the nightly sync starts, and how long runs are kept."""
 
-    nightly_cron: str = Field("0 2 * * *", description="when the nightly sync starts")
-    timezone: str = Field("UTC", description="in which time zone")
-    run_days: int = Field(
-        180, ge=1, description="how long Dagster keeps a run, days; the newest of each collection stays"
-    )
+    nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
+    timezone: str = Field("UTC", description="time zone of the start")
+    run_days: int = Field(180, ge=1, description="days that Dagster keeps a run; the newest of each collection stays")
 
     @field_validator("timezone")
     @classmethod
-    def _a_zone(cls, value: str) -> str:
+    def _validate_time_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
         except (OSError, ValueError, KeyError) as error:

@@ -26,9 +26,9 @@ from bg_pipeline.ports.context import DETECTION, LEASE_S, Catalogue, Policy, Run
 _DAY_S = 86_400.0
 
 _GROUP = 20
-"""Items claimed together: few, so that no other run waits long for one of them."""
+"""Items claimed together: few, so that other runs do not wait long for them."""
 
-_ELSEWHERE = "another run has it in its hands"
+_ELSEWHERE = "another run has claimed it"
 
 
 @dataclass(slots=True)
@@ -39,9 +39,9 @@ class TrashResult:
     purged: list[str] = field(default_factory=list)
     """Cutouts deleted for good after their time in the trash."""
     left: dict[str, str] = field(default_factory=dict)
-    """The reason why a cutout stays, by key."""
+    """The reason for leaving a cutout in place, by key."""
     stopped: str = ""
-    """The reason why nothing was moved; empty if no guard objected."""
+    """The guard's reason for moving nothing; empty if no guard stopped it."""
 
 
 def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0) -> TrashResult:
@@ -52,12 +52,12 @@ def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0)
 
     Args:
         catalogue: owner of the cutouts.
-        policy: rules for deleting its cutouts.
+        policy: when cutouts may be deleted.
         run: the run that claims the items.
-        allow: most cutouts that may go this time, if above the normal limit.
+        allow: number of cutouts that may go this time, if above the normal limit.
 
     Raises:
-        GuardStopped: the listing is unreliable, or too many cutouts would go. Nothing was moved.
+        GuardStopped: the listing is incomplete or suspicious, or too many cutouts would go. Nothing was moved.
         LeaseHeld: a detection is running.
         SourceUnreadable, StoreError: the work broke off; moved cutouts can be restored.
     """
@@ -67,11 +67,11 @@ def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0)
     started_at = run.now()
     with leased(catalogue.leases, DETECTION, run.name.owner):
         try:
-            gone = _gone(catalogue, policy, allow)
+            due = _find_due(catalogue, policy, allow)
         except GuardStopped as error:
             _log(catalogue, run, started_at, TrashResult(stopped=str(error)))
             raise
-        _move(catalogue, run, gone, result)
+        _move(catalogue, run, due, result)
         _purge(catalogue, policy, run, result)
         _log(catalogue, run, started_at, result)
     return result
@@ -79,23 +79,23 @@ def clear_out(catalogue: Catalogue, policy: Policy, run: Run, *, allow: int = 0)
 
 def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
     """
-    Restore cutouts from the trash, to stay although their pictures are gone; return their restored names.
+    Restore cutouts from the trash; they stay, although their pictures are gone. Return their output names.
 
     Raises:
-        ConfigurationError: one is not in the trash, or its name is in use again. Those before it are restored.
+        ConfigurationError: an item is not in the trash, or its name is in use again. Those before it are restored.
         LeaseHeld: a detection is running, or another run has claimed one of the items.
     """
-    back = []
+    restored = []
     with leased(catalogue.leases, DETECTION, run.name.owner):
         for key in keys:
             entry = catalogue.items.entry(key)
             if entry is None or not entry.trash_name:
-                raise ConfigurationError(f"{key} is not in the trash; see: bg-pipeline trash list")
+                raise ConfigurationError(f"{key} is not in the trash; `bg-pipeline trash list` shows what is")
             with _claimed(catalogue, run, [key]) as claimed:
                 if claimed.claim is None:
                     raise LeaseHeld(f"{key}: {_ELSEWHERE}")
-                back.append(_put_back(catalogue, entry))
-    return back
+                restored.append(_put_back(catalogue, entry))
+    return restored
 
 
 @contextmanager
@@ -118,9 +118,9 @@ def _put_back(catalogue: Catalogue, entry: Entry) -> str:
     name = output_name_of(entry.trash_name)
     data = catalogue.outputs.read(entry.trash_name)
     if data is None:
-        raise StoreError(f"{entry.trash_name} is not in the output store any more; nothing was changed")
-    there = catalogue.outputs.read(name)
-    if catalogue.trash.is_published(name) or (there is not None and there != data):
+        raise StoreError(f"{entry.trash_name} is no longer in the output store; nothing was changed")
+    existing = catalogue.outputs.read(name)
+    if catalogue.trash.is_published(name) or (existing is not None and existing != data):
         raise ConfigurationError(f"{name} is in use again; the cutout of {entry.key} stays at {entry.trash_name}")
     catalogue.outputs.write(name, data)
     catalogue.trash.end_trash(entry.key, name)
@@ -128,16 +128,16 @@ def _put_back(catalogue: Catalogue, entry: Entry) -> str:
     return name
 
 
-def _gone(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
-    """Return the keys whose cutouts are due; raise GuardStopped if a guard objects."""
+def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
+    """Return the keys whose cutouts are due; raise GuardStopped if a guard stops it."""
     listing = _last_listing(catalogue)
     if why := refusal(policy.deletes, listing):
         raise GuardStopped(f"no cutout was moved to the trash: {why}")
     assert listing is not None
-    gone = [e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.absent_since, listing)]
-    if why := excess(len(gone), catalogue.items.states()[State.PUBLISHED] + len(gone), allow):
+    due = [e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.absent_since, listing)]
+    if why := excess(len(due), catalogue.items.states()[State.PUBLISHED] + len(due), allow):
         raise GuardStopped(why)
-    return gone
+    return due
 
 
 def _last_listing(catalogue: Catalogue) -> Listing | None:
@@ -150,8 +150,8 @@ def _move(catalogue: Catalogue, run: Run, keys: Sequence[str], result: TrashResu
     for at in range(0, len(keys), _GROUP):
         group = keys[at : at + _GROUP]
         with _claimed(catalogue, run, group) as claimed:
-            ours = {entry.key for entry in claimed.entries}
-            result.left |= {key: _ELSEWHERE for key in group if key not in ours}
+            claimed_keys = {entry.key for entry in claimed.entries}
+            result.left |= {key: _ELSEWHERE for key in group if key not in claimed_keys}
             for entry in claimed.entries:
                 if run.stop.is_set():
                     return
@@ -174,10 +174,10 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
         return
     if action is Action.MOVE:
         assert data is not None
-        aside = entry.trash_name or trash_name(name, run.now())
-        # In this order, a kill at any point leaves the bytes at one of two places on record.
-        catalogue.trash.begin_trash(entry.key, aside)
-        catalogue.outputs.write(aside, data)
+        name_in_trash = entry.trash_name or trash_name(name, run.now())
+        # This order keeps the bytes under a recorded name if the process is killed at any point.
+        catalogue.trash.begin_trash(entry.key, name_in_trash)
+        catalogue.outputs.write(name_in_trash, data)
         try:
             # A run that took over the item may be publishing it right now.
             catalogue.queue.verify(claim, entry.key)
@@ -190,7 +190,7 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
 
 
 def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:
-    """Delete old cutouts without a claim: only this function, under its lease, touches the trash."""
+    """Delete old cutouts. They need no claim: the trash changes only under the lease of detection."""
     for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
         if run.stop.is_set():
             return

@@ -40,7 +40,7 @@ class Damage:
     where: str
     """Name of the file in the store."""
     problem: Problem
-    then: str
+    next_step: str
     """The next step, automatic or by a person."""
 
 
@@ -58,34 +58,34 @@ def verify(
     catalogue: Catalogue, accounts: Accounts, run: Run, chosen: Slice | None = None, *, masters: bool = False
 ) -> VerifyResult:
     """
-    Read and hash every published output. An altered output becomes pending if there is an intact master to make it
-    from; the next sync detects a missing one anyway. A check never leads to a purchase.
+    Read and hash every published output. An altered output becomes pending if its master is intact; the next sync
+    detects a missing one anyway. Nothing is bought because of this check.
 
     Args:
         catalogue: owner of the outputs.
         accounts: access to their masters.
-        run: progress is one step per output or master.
-        chosen: the part of the keys and purchases to check.
+        run: its progress advances by one per output or master.
+        chosen: the slice of keys and purchases to read; None for all.
         masters: also read the masters.
     """
     result = VerifyResult()
     with ThreadPoolExecutor(_READERS, thread_name_prefix="check") as pool:
         run.progress.start("checking outputs", None)
-        for entry, problem in _judged(
+        for entry, problem in _examine(
             pool, _published(catalogue, chosen), lambda e: _problem(catalogue.outputs, *_output(e))
         ):
             result.outputs += 1
             run.progress.advance()
             if problem:
-                then = _mend(catalogue, accounts, entry, problem)
-                result.damaged.append(Damage(entry.key, _output(entry)[0], problem, then))
+                next_step = _mark_for_rendering(catalogue, accounts, entry, problem)
+                result.damaged.append(Damage(entry.key, _output(entry)[0], problem, next_step))
         run.progress.done()
         if masters:
             run.progress.start("checking masters", None)
             chosen_masters = (
                 m for m in accounts.purchases.masters() if chosen is None or chosen.holds(m.purchase_id.encode())
             )
-            for master, problem in _judged(pool, chosen_masters, lambda m: _problem_of_master(accounts, m)):
+            for master, problem in _examine(pool, chosen_masters, lambda m: _problem_of_master(accounts, m)):
                 result.masters += 1
                 run.progress.advance()
                 if problem:
@@ -105,17 +105,17 @@ def sample(catalogue: Catalogue, count: int) -> dict[str, str]:
         elif (position := random.randrange(seen + 1)) < count:  # noqa: S311  not a secret
             drawn[position] = key
     entries = filter(None, map(catalogue.items.entry, drawn))
-    wrong = {entry: problem for entry in entries if (problem := _problem(catalogue.outputs, *_output(entry)))}
+    damaged = {entry: problem for entry in entries if (problem := _problem(catalogue.outputs, *_output(entry)))}
     return {
-        entry.key: f"{_output(entry)[0]} is {problem}; `bg-pipeline check` finds all, and says what comes of it"
-        for entry, problem in wrong.items()
+        entry.key: f"{_output(entry)[0]} is {problem}; `bg-pipeline check` lists all damaged outputs and what to do"
+        for entry, problem in damaged.items()
     }
 
 
 _MASTER_ADVICE = {
-    Problem.MISSING: "a sync that needs it will stop there: see that BG_MASTERS is the right place, or restore it",
-    Problem.ALTERED: "restore the file; else it is bought again when an output has to be made from it",
-    Problem.UNREADABLE: "see that BG_MASTERS can be read",
+    Problem.MISSING: "a sync that needs it will stop: check that BG_MASTERS is the right location, or restore the file",
+    Problem.ALTERED: "restore the file; otherwise it is bought again when an output is made from it",
+    Problem.UNREADABLE: "check that BG_MASTERS is readable",
 }
 
 
@@ -125,13 +125,13 @@ def _published(catalogue: Catalogue, chosen: Slice | None) -> Iterator[Entry]:
             yield entry
 
 
-def _judged(
-    pool: ThreadPoolExecutor, things: Iterable[T], judge: Callable[[T], Problem | None]
+def _examine(
+    pool: ThreadPoolExecutor, records: Iterable[T], find_problem: Callable[[T], Problem | None]
 ) -> Iterator[tuple[T, Problem | None]]:
-    """Yield each with its problem, in order; never hold more than a batch at once."""
-    rest = iter(things)
+    """Yield each record with its problem, in order; hold at most one batch in memory."""
+    rest = iter(records)
     while batch := list(islice(rest, _BATCH)):
-        yield from zip(batch, pool.map(judge, batch), strict=True)
+        yield from zip(batch, pool.map(find_problem, batch), strict=True)
 
 
 def _output(entry: Entry) -> tuple[str, str]:
@@ -152,17 +152,18 @@ def _problem_of_master(accounts: Accounts, master: Master) -> Problem | None:
     return _problem(accounts.masters, master_name(master.purchase_id), master.digest)
 
 
-def _mend(catalogue: Catalogue, accounts: Accounts, entry: Entry, problem: Problem) -> str:
+def _mark_for_rendering(catalogue: Catalogue, accounts: Accounts, entry: Entry, problem: Problem) -> str:
+    """Make an altered output pending if its master is intact; return the next step."""
     assert entry.published is not None
     if problem is Problem.UNREADABLE:
-        return "see that BG_OUTPUT can be read"
+        return "check that BG_OUTPUT is readable"
     master = accounts.purchases.find([entry.published.purchase_id])
-    why = "it has no master" if master is None else _problem_of_master(accounts, master)
-    if why:
-        without = why if master is None else f"its master is {why} too"
+    master_problem = "it has no master" if master is None else _problem_of_master(accounts, master)
+    if master_problem:
+        obstacle = master_problem if master is None else f"its master is {master_problem} too"
         if problem is Problem.MISSING:
-            return f"{without}: `bg-pipeline plan` tells what the next sync does about it"
-        return f"{without}, so it was left alone; remove it to have it bought again"
+            return f"{obstacle}: `bg-pipeline plan` shows what the next sync does"
+        return f"{obstacle}, so nothing was changed; delete the output to buy it again"
     if problem is Problem.ALTERED and not catalogue.items.mark_stale(entry.key, entry.published.output_digest):
-        return f"nothing was done: the item is {entry.state} for another reason, or was published at this moment"
-    return "the next sync makes it again from its master, free"
+        return f"nothing was changed: the item is {entry.state}, or was just published again"
+    return "the next sync renders it again from its master, free of charge"

@@ -1,5 +1,5 @@
 """
-The needs of the use cases from the outside world: narrow protocols, grouped by their users.
+Narrow protocols for everything that use cases need from outside, grouped by subject.
 
 Each has a real implementation and a fake. The suites in `bg_pipeline_tests/contracts` run on both.
 """

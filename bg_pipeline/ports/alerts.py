@@ -25,7 +25,7 @@ class Outbox(Protocol):
         """
         ...
 
-    def close(self, delivery: Delivery, took_it: bool, wait_s: float, detail: str = "") -> None:
+    def close(self, delivery: Delivery, accepted: bool, wait_s: float, detail: str = "") -> None:
         """End a delivery that the target accepted; any other is due again after `wait_s` seconds."""
         ...
 

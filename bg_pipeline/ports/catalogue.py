@@ -28,7 +28,7 @@ class ImageSource(Protocol):
             split_points: keys at which a source may start parallel listings, if it can.
 
         Raises:
-            SourceUnreadable: the listing is not complete. The items before must not be treated as all.
+            SourceUnreadable: the listing is incomplete. The items before must not be treated as all.
         """
         ...
 
@@ -85,7 +85,7 @@ class Observations(Protocol):
 
 
 class Deltas(Protocol):
-    """The input of a delta, and its record."""
+    """The input of a delta, and the stored delta."""
 
     def up_to_date(self, goal: Goal) -> int:
         """Count the items that are up to date by `core.delta.is_up_to_date`."""
@@ -116,7 +116,7 @@ class Deltas(Protocol):
         Make work pending, mark gone or skipped items; in batches, so that no other writer waits for long.
 
         Until the last batch is stored, none of it can be claimed: the next delta completes a half-recorded one of a
-        killed process. A change is left out if its row has another revision now, or if a living claim holds its item.
+        killed process. A change is left out if its row has another revision now, or if a live claim holds its item.
         A stem that is given to an item is taken from the gone item that had it.
         """
         ...
@@ -130,7 +130,7 @@ class WorkQueue(Protocol):
         ...
 
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
-        """Return keys of pending items that no living claim holds, in key order, at most `each` of every collection."""
+        """Return keys of pending items that no live claim holds, in key order, at most `each` of every collection."""
         ...
 
     def claim_pending(
@@ -145,7 +145,7 @@ class WorkQueue(Protocol):
         after: tuple[str, str] | None,
     ) -> Claimed:
         """
-        Claim pending items that no living claim holds, with all items of the selection that wait for the same purchase.
+        Claim pending items that no live claim holds, with all items of the selection that wait for the same purchase.
 
         Args:
             ask: origin and amount of the request.
@@ -159,7 +159,7 @@ class WorkQueue(Protocol):
         ...
 
     def claim_items(self, ask: Ask, owner: str, ttl_s: float, wanted: Mapping[str, int | None]) -> Claimed:
-        """Claim the wanted items that no living claim holds, in any state, at their revision where one is given."""
+        """Claim the wanted items that no live claim holds, in any state, at their revision where one is given."""
         ...
 
     def heartbeat(self, claim: Claim, ttl_s: float) -> None:
@@ -274,7 +274,7 @@ class Trash(Protocol):
 
 
 class Leases(Protocol):
-    """Rights that one process at a time may hold: the detection of a catalogue. Also the sign of life of a run."""
+    """Rights that one process at a time may hold: the detection of a catalogue. They also show that a run is alive."""
 
     def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
         """

@@ -37,7 +37,7 @@ DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
 
 BYTES_PER_DECODER = 20 * 2**20
-"""Originals that workers may hold for each decoder. More would only wait for it and keep their answers in memory."""
+"""Originals that workers may hold for each decoder. More would only wait and keep their answers in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class UselessInARow:
 
 
 class ByteBudget:
-    """The limit of bytes of originals that the workers of a process hold at once; one original of any size fits."""
+    """A limit on the bytes of originals that the workers of a process hold at once; one original of any size fits."""
 
     def __init__(self, limit_bytes: int = BYTES_PER_DECODER) -> None:
         self._limit_bytes = limit_bytes
@@ -167,7 +167,7 @@ class Run:
     name: RunName
     now: Now
     stop: threading.Event
-    """Set to end gracefully: requests in flight are finished and kept, nothing new is begun."""
+    """Set to end gracefully: requests in flight are finished and kept, nothing new starts."""
     call: Call
     progress: Progress
     bytes: ByteBudget

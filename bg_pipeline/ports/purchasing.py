@@ -230,5 +230,5 @@ class Gates(Protocol):
         ...
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
-        """Read, change and write in one step, without interference from other processes."""
+        """Read, change and write the limits in one step, without interference from other processes."""
         ...

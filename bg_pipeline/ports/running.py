@@ -1,4 +1,4 @@
-"""The tools of every run."""
+"""The clock, workers and progress display of a run."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -10,7 +10,7 @@ Now = Callable[[], float]
 
 
 class Call(Protocol):
-    """A caller that runs a function of `imaging` where it can do no harm."""
+    """A caller that isolates functions of `imaging`: a crash ends only the call."""
 
     def __call__(self, function: Callable[..., T], *args: Any) -> T:
         """

@@ -41,7 +41,7 @@ class BlobStore(Protocol):
         Yield all names, in ascending order of `key_bytes`; none with a part that begins with a dot, such as the trash.
 
         Raises:
-            StoreError: the listing is not complete.
+            StoreError: the listing is incomplete.
         """
         ...
 
@@ -84,30 +84,30 @@ class NoSettings(Part):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreKind:
     """
-    One kind of place for pictures, described by the folder or package that provides it.
+    One kind of location for pictures, described by the package that provides it.
 
-    A place is the value of BG_SOURCE, BG_OUTPUT or BG_MASTERS: `SCHEME://…`, or the path of a folder.
+    A location is the value of BG_SOURCE, BG_OUTPUT or BG_MASTERS: `SCHEME://…`, or the path of a folder.
     """
 
     schemes: tuple[str, ...]
     """Schemes without a driver: `postgresql`, for `postgresql+psycopg://…` too."""
     example: str
-    """Example of such a place, for messages: `s3://BUCKET/PREFIX`."""
+    """Example of such a location, for messages: `s3://BUCKET/PREFIX`."""
     validate: Callable[[str], None]
-    """Raises ValueError if a place cannot be of this kind. Its text ends a sentence and does not quote the place."""
+    """Raises ValueError if a location cannot be of this kind. Its text ends a sentence and does not quote it."""
     overlaps: Callable[[str, str], bool]
-    """Returns True if one of two valid places is inside the other, or both are the same."""
+    """Returns True if one of two valid locations is inside the other, or both are the same."""
     settings: type[Part] = NoSettings
-    """Further settings besides the place; give it a `prefix` of its own."""
+    """Further settings besides the location; give it a `prefix` of its own."""
     open_source: Callable[[str, Any], ImageSource] | None = None
-    """Makes a source from a place and an instance of `settings`; None if pictures cannot come from such a place."""
+    """Makes a source from a location and an instance of `settings`; None if pictures cannot come from there."""
     open_blobs: Callable[[str, Any, bool], BlobStore] | None = None
     """
-    Makes a store from a place and an instance of `settings`; None if bytes cannot be kept in such a place.
+    Makes a store from a location and an instance of `settings`; None if bytes cannot be kept there.
 
     The flag is True for masters: other people must not read them, and equal names have equal bytes.
     """
     show: Callable[[str], str] = str
-    """Returns the place without its secrets."""
+    """Returns the location without its secrets."""
     needs_query: bool = False
     """True if a source of this kind needs BG_SOURCE_QUERY; no other kind accepts it."""

@@ -45,8 +45,8 @@ UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
 
 
 @dataclass(frozen=True, slots=True)
-class Obtained:
-    """A master and its cut."""
+class ObtainedMaster:
+    """A master with its bytes, and its cut."""
 
     cut_digest: str
     master: Master
@@ -76,9 +76,9 @@ class Buyer:
         self._since_reading: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def obtain(self, entry: Entry, source: bytes, claim: Claim) -> Obtained:
+    def obtain(self, entry: Entry, source: bytes, claim: Claim) -> ObtainedMaster:
         """
-        Return the master of an item: of any of the recipe's cuts that has one, else of the first that can be bought.
+        Return an item's master: an existing one of any accepted cut, else one of the first cut that can be bought.
 
         Raises:
             ItemError: no cutout of this picture can be made.
@@ -92,19 +92,19 @@ class Buyer:
         recipe = self._policy.recipe
         goal = Goal.of(recipe)
         for cut in recipe.accepted:
-            if (found := self._kept(entry, cut)) is not None:
-                return found
+            if (master := self._find(entry, cut)) is not None:
+                return master
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
-            if (found := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
-                return found
+            if (master := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
+                return master
             raise ItemChanged("its old master is damaged")
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
             prepared = self._run.call(prepare, source, cut.max_side_px, cut.max_pixels)
             if recipe.keep_cutouts and prepared.is_cutout:
-                return self._as_it_is(entry, source)
+                return self._keep_original(entry, source)
             try:
-                return self._bought(entry, account, cut, prepared, claim)
+                return self._buy(entry, account, cut, prepared, claim)
             except UNCHARGED as error:
                 if isinstance(error, Deferred):
                     report_answer(self._accounts.gates, account, error, self._run.now)
@@ -114,60 +114,60 @@ class Buyer:
         assert refusal is not None
         raise refusal
 
-    def _kept(self, entry: Entry, cut: Cut) -> Obtained | None:
-        found = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
-        return replace(found, reshaped=bool(cut.tools)) if found else None
+    def _find(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
+        master = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
+        return replace(master, reshaped=bool(cut.tools)) if master else None
 
-    def _read(self, master: Master | None, cut_digest: str) -> Obtained | None:
+    def _read(self, master: Master | None, cut_digest: str) -> ObtainedMaster | None:
         if master is None:
             return None
         name = master_name(master.purchase_id)
         data = self._accounts.masters.read(name)
         if data is None:
             raise StoreError(
-                f"the master {name} is on record and not in the store: see that BG_MASTERS is "
-                "the right place and mounted. Nothing was bought again"
+                f"the master {name} is on record but not in the store: check that BG_MASTERS is "
+                "the right location and mounted. Nothing was bought again"
             )
         if digest_of(data) == master.digest:
-            return Obtained(cut_digest, master, data)
+            return ObtainedMaster(cut_digest, master, data)
         self._accounts.purchases.forget(master.purchase_id)
         return None
 
-    def _as_it_is(self, entry: Entry, source: bytes) -> Obtained:
+    def _keep_original(self, entry: Entry, source: bytes) -> ObtainedMaster:
         image = self._run.call(as_master, source)
-        found = self._run.call(inspect, image)
-        size = (found.width_px, found.height_px)
-        master = Master("", digest_of(image), *size, found.suspicion, digest_of(source), AS_IT_IS.digest)
-        return self._take(entry, AS_IT_IS, image, master)
+        answer = self._run.call(inspect, image)
+        size = (answer.width_px, answer.height_px)
+        master = Master("", digest_of(image), *size, answer.suspicion, digest_of(source), AS_IT_IS.digest)
+        return self._store_free(entry, AS_IT_IS, image, master)
 
-    def _take(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> Obtained:
+    def _store_free(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> ObtainedMaster:
         """Store a free master under the purchase id of this cut; the rest of its record comes from `like`."""
         master = replace(like, purchase_id=purchase_id(entry.content_hash, cut.digest))
         self._accounts.masters.write(master_name(master.purchase_id), image)
         self._accounts.purchases.keep(master, None, Decimal(0))
-        return Obtained(cut.digest, master, image, bool(cut.tools))
+        return ObtainedMaster(cut.digest, master, image, bool(cut.tools))
 
-    def _bought(self, entry: Entry, account: str, cut: Cut, prepared: PreparedImage, claim: Claim) -> Obtained:
+    def _buy(self, entry: Entry, account: str, cut: Cut, prepared: PreparedImage, claim: Claim) -> ObtainedMaster:
         """Buy each stage as a purchase of its own, so that its result is not bought again for the next stage."""
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
-            done = self._kept(entry, stage) or self._stage(entry, account, stage, sendable, claim)
-            if done.master.suspicion:  # no further stage is bought for a result that may be worthless
+            result = self._find(entry, stage) or self._obtain_stage(entry, account, stage, sendable, claim)
+            if result.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
-            image, media_type, size = done.image, "image/png", (done.master.width_px, done.master.height_px)
-        return done
+            image, media_type, size = result.image, "image/png", (result.master.width_px, result.master.height_px)
+        return result
 
-    def _stage(
+    def _obtain_stage(
         self, entry: Entry, account: str, stage: Cut, sendable: tuple[bytes, str, tuple[int, int]], claim: Claim
-    ) -> Obtained:
+    ) -> ObtainedMaster:
         image, media_type, size = sendable
         sent_digest = digest_of(image)
-        twin = self._accounts.purchases.same_payload(sent_digest, stage.digests)
-        if twin is not None and (same := self._read(twin, stage.digest)) is not None:
-            # Other bytes, the same picture: only its metadata or its compression changed.
+        existing = self._accounts.purchases.same_payload(sent_digest, stage.digests)
+        if existing is not None and (obtained := self._read(existing, stage.digest)) is not None:
+            # The file differs, but what would be sent does not: only metadata or compression changed.
             # An approval by a person stays valid.
-            return self._take(entry, stage, same.image, same.master)
+            return self._store_free(entry, stage, obtained.image, obtained.master)
         tool = stage.tools[-1] if stage.tools else None
         names = _ids(entry, stage)
         request = CutRequest(
@@ -193,12 +193,12 @@ class Buyer:
                 self._accounts.answers.resume(error.attempt)
                 raise BeingBought("an earlier run bought the same picture under another name") from error
             finished = self._accounts.answers.resume(error.attempt, request)
-            return Obtained(stage.digest, finished.master, finished.image, reshaped=bool(stage.tools))
+            return ObtainedMaster(stage.digest, finished.master, finished.image, reshaped=bool(stage.tools))
         if master.width_px:
             self._run.useless.end(account)
         else:
             self._count_useless(account, UnusableAnswer(master.suspicion))
-        return Obtained(stage.digest, master, image, reshaped=bool(stage.tools), paid=True)
+        return ObtainedMaster(stage.digest, master, image, reshaped=bool(stage.tools), paid=True)
 
     def _order(self, account: str, request: CutRequest) -> tuple[Master, bytes]:
         """Buy a cutout; return its master and its picture."""
@@ -236,9 +236,9 @@ class Buyer:
         useless = self._run.useless.count(account)
         if useless < MAX_USELESS:
             return
-        said = f"{useless} purchases in a row brought nothing usable, the last: {error}"
-        ends = Deferred(said, for_s=0.0) if isinstance(error, Deferred) else QualityDropped(said)
-        report_answer(self._accounts.gates, account, ends, self._run.now)
+        message = f"{useless} purchases in a row gave no usable cutout; the last: {error}"
+        reason = Deferred(message, for_s=0.0) if isinstance(error, Deferred) else QualityDropped(message)
+        report_answer(self._accounts.gates, account, reason, self._run.now)
 
 
 def _ids(entry: Entry, cut: Cut) -> list[str]:

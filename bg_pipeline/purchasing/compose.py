@@ -25,9 +25,9 @@ class Time:
 
     now: Now
     sleep: Callable[[float], bool]
-    """Function that waits that many seconds; returns True if it was woken to stop."""
+    """Waits this many seconds; returns True if it was woken to stop."""
     jitter: Callable[[], float]
-    """Random number from 0 to 1."""
+    """Returns a random number from 0 to 1."""
     stop: threading.Event
 
 

@@ -36,7 +36,7 @@ def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> 
     except (AccountError, TransientError) as error:
         failure = error
 
-    def moved(gate: Gate) -> Gate:
+    def move(gate: Gate) -> Gate:
         gate = on_time(gate, run.now())
         if isinstance(failure, AccountError):
             return on_refusal(gate, _reason(failure), str(failure), run.now())
@@ -44,7 +44,7 @@ def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> 
             return on_unreadable(gate, str(failure), run.now())
         return gate if balance is None else on_balance(gate, balance, policy.thresholds, asked_at)
 
-    return accounts.gates.change_gate(account, moved)
+    return accounts.gates.change_gate(account, move)
 
 
 def report_answer(gates: Gates, account: str, error: BgPipelineError | None, now: Now) -> None:

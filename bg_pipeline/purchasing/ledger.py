@@ -15,7 +15,7 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 _LOG = logging.getLogger(__name__)
 
 Report = Callable[[BgPipelineError | None], None]
-"""Receiver of news for the gate: the error if the service refused or betrayed the account, None if it served."""
+"""Moves the gate: called with an AccountError or QualityDropped, or with None after a success."""
 
 
 class Spool(Protocol):
@@ -77,5 +77,5 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
     elif isinstance(error, OutcomeUnknown):
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
-    # Already scrubbed and capped; quoted, because a service may send control codes that a terminal obeys.
+    # Already scrubbed and capped; quoted, because a vendor may send control codes for a terminal.
     _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)

@@ -22,7 +22,7 @@ POLL_S = 0.25
 """Longest delay in seconds before a slot freed by another process is seen."""
 
 
-def _home() -> str:
+def _process_scope() -> str:
     """Return the scope in which a process id is valid: this boot of this machine, and on Linux this container."""
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     if boot.exists() and namespace.exists():
@@ -32,8 +32,8 @@ def _home() -> str:
 
 def _is_orphan(token: str) -> bool:
     """Return True if the owner of this slot is known to be dead; on other machines only the deadline frees it."""
-    home, pid, _ = token.split(":")
-    if home != _home():
+    scope, pid, _ = token.split(":")
+    if scope != _process_scope():
         return False
     try:
         os.kill(int(pid), 0)
@@ -72,10 +72,12 @@ class Limiter:
         self._now = now
         self._stop = stop
         self.units = units
-        self._names = (f"{_home()}:{os.getpid()}:{secrets.token_hex(4)}-{number}" for number in itertools.count())
+        self._names = (
+            f"{_process_scope()}:{os.getpid()}:{secrets.token_hex(4)}-{number}" for number in itertools.count()
+        )
         self._turn = threading.Lock()
-        self._room = threading.Condition()
-        self._moves = 0
+        self._changed = threading.Condition()
+        self._changes = 0
 
     def enter(self, units: float) -> str:
         """
@@ -85,32 +87,34 @@ class Limiter:
             Stopped: the run must end; nothing was sent.
             Deferred: the wait is longer than a run sleeps.
         """
-        # Workers take turns: one of them watches the state, the others cost nothing.
+        # Workers take turns: one polls the state, the others only wait.
         with self._turn:
             token = next(self._names)
             while True:
                 if self._stop.is_set():
                     raise Stopped("stopped on request")
-                moves, state = self._moves, limits.limits_from(self._gates.limits(self.account))
+                changes, state = self._changes, limits.limits_from(self._gates.limits(self.account))
                 if (paused_s := state.next_at - self._now()) > LONGEST_SLEEP_S:
-                    raise Deferred(f"{self.account} asked to be left alone for {paused_s:.0f} s", for_s=paused_s)
-                # Most reads show no free slot, and are not worth a write.
+                    raise Deferred(
+                        f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s
+                    )
+                # Most reads show no free slot: then nothing needs to be written.
                 wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
                 if not wait_s:
                     return token
                 for orphan in filter(_is_orphan, state.slots):
                     self.released(orphan)
-                with self._room:
-                    if self._moves == moves:
-                        self._room.wait(min(wait_s, POLL_S))
+                with self._changed:
+                    if self._changes == changes:
+                        self._changed.wait(min(wait_s, POLL_S))
 
-    def _leave(self, step: Callable[[Limits], Limits]) -> None:
-        """Record the end of a request. A slot that cannot be given back now expires by itself."""
+    def _leave(self, change: Callable[[Limits], Limits]) -> None:
+        """Record the end of a request. A slot that cannot be freed now expires by itself."""
         with contextlib.suppress(BgPipelineError):
-            self._move(lambda state: (step(state), 0.0))
-        with self._room:
-            self._moves += 1
-            self._room.notify_all()
+            self._move(lambda state: (change(state), 0.0))
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
 
     def succeeded(self, token: str, reply: CutReply) -> None:
         self._leave(lambda state: limits.succeeded(state, token, reply.rate, self.ceiling, self._now()))
@@ -127,15 +131,15 @@ class Limiter:
     def _ask(self, state: Limits, token: str, units: float) -> tuple[Limits, float]:
         return limits.ask(state, token, units, self.ceiling, self._now())
 
-    def _move(self, step: Callable[[Limits], tuple[Limits, float]]) -> float:
+    def _move(self, change: Callable[[Limits], tuple[Limits, float]]) -> float:
         wait_s = 0.0
 
-        def change(found: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        def update(state_json: Mapping[str, Any] | None) -> Mapping[str, Any]:
             nonlocal wait_s
-            state, wait_s = step(limits.limits_from(found))
+            state, wait_s = change(limits.limits_from(state_json))
             return state.as_json()
 
-        self._gates.change_limits(self.account, change)
+        self._gates.change_limits(self.account, update)
         return wait_s
 
 

@@ -26,7 +26,7 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
     Returns:
         The reconciliations by account, without accounts that have no earlier reading.
     """
-    found: dict[str, Reconciliation] = {}
+    reconciliations: dict[str, Reconciliation] = {}
     for account in policy.accounts:
         began = run.now()
         in_flight = AttemptState.INTENT in accounts.ledger.totals(0.0, began, account)
@@ -34,11 +34,11 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
         sent_since = accounts.ledger.totals(began, run.now() + 1, account)
         if gate.balance is None or gate.balance_at < began or in_flight or sent_since:
             continue
-        compared = None
+        reconciliation = None
         if (last := last_reading(catalogue, account)) is not None:
             totals = accounts.ledger.totals(last.started_at, began, account)
-            compared = reconcile(last.balance, gate.balance, charged_of(totals), in_doubt_of(totals))
-            found[account] = compared
+            reconciliation = reconcile(last.balance, gate.balance, charged_of(totals), in_doubt_of(totals))
+            reconciliations[account] = reconciliation
         catalogue.run_log.write(
             BalanceRecord(
                 run_id=run.name.run_id,
@@ -47,12 +47,12 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
                 started_at=began,
                 account=account,
                 balance=gate.balance,
-                drift=compared.drift if compared else None,
-                sound=compared is None or compared.sound,
-                because=compared.because if compared else "",
+                drift=reconciliation.drift if reconciliation else None,
+                sound=reconciliation is None or reconciliation.sound,
+                because=reconciliation.because if reconciliation else "",
             )
         )
-    return found
+    return reconciliations
 
 
 def last_reading(catalogue: Catalogue, account: str) -> BalanceRecord | None:

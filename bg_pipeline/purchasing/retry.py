@@ -1,4 +1,4 @@
-"""The only layer that tries again, and that stops trying."""
+"""Retry requests, and stop sending them to a failing vendor. No other layer retries."""
 
 import threading
 from collections.abc import Callable
@@ -15,17 +15,17 @@ class RetryingRemover(Wrapper):
     """
     Retries requests that failed without a charge, for all workers of a process together.
 
-    A refusal because of the rate is not the service's fault: it costs no retry budget, and counts as a failure only
+    A refusal because of the rate is not the vendor's fault: it costs no retry budget, and counts as a failure only
     after all retries.
 
     Args:
         inner: a remover that raises `TransientError` for such failures.
-        sleep: waits that many seconds; returns True if it was woken to stop.
+        sleep: waits this many seconds; returns True if it was woken to stop.
         jitter: 0 to 1, drawn for each wait.
         now: the time.
         trips: number of earlier trips of the breaker in a row, in this process or another.
 
-    `cut` raises the errors of `inner`, or Deferred if the service must be left alone for a while.
+    `cut` raises the errors of `inner`, or Deferred if nothing may be sent for a while.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RetryingRemover(Wrapper):
             self._stop_while_open(error)
         wait = wait_s(retry, error.retry_after_s, self._jitter())
         if wait > LONGEST_SLEEP_S:
-            raise Deferred(f"{error}; it asks to be left alone for {wait:.0f} s", for_s=wait) from error
+            raise Deferred(f"{error}; the vendor asks to wait {wait:.0f} s", for_s=wait) from error
         if retry == MAX_RETRIES or not (limited or self._spend_a_retry()) or self._sleep(wait):
             raise error
 

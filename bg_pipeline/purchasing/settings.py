@@ -1,4 +1,4 @@
-"""Settings of purchases: place of the records, spending limits and speed."""
+"""Settings of purchases: location of the manifest, spending limits and speed."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -22,14 +22,16 @@ class PurchasingSettings(Part):
     max_pixels_sent: int = Field(2500, ge=64, le=10_000, description="longest side that is sent, px")
     low_credits: Credits = Field(Decimal(50), description="the gate closes below this balance, credits")
     resume_credits: Credits | None = Field(
-        None, description="and opens again at this one; default: threshold + the larger of 10 % and 50"
+        None,
+        description="the gate opens again at this balance; default: `BG_LOW_CREDITS` + the larger of 50 and 10 % of it",
     )
-    max_credits_per_run: Credits | None = Field(None, description="a sync, or a night, stops before it spends more")
+    max_credits_per_run: Credits | None = Field(None, description="a run stops before it spends more")
     max_credits_per_day: Credits | None = Field(
-        None, description="nothing spends more in one day of `BG_TIMEZONE`, all runs together"
+        None, description="all runs together stop before they spend more in one day of `BG_TIMEZONE`"
     )
     in_doubt: Literal["retry", "hold"] = Field(
-        "retry", description="`retry` or `hold` for a person: what may have been charged before its answer was lost"
+        "retry",
+        description="after an answer is lost that may have been charged: `retry`, or `hold` the item for a person",
     )
 
     @model_validator(mode="after")

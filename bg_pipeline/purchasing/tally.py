@@ -70,7 +70,7 @@ class Tally:
             return self._result(entry.collection) if left == 0 else None
 
     def rest(self) -> list[CollectionResult]:
-        """Return the result of every collection that was worked on and did not end."""
+        """Return the result of every collection that was started but not finished."""
         with self._lock:
             for collection, left in self._left.items():
                 if left > 0 and collection in self._summaries:

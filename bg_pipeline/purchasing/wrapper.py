@@ -1,4 +1,4 @@
-"""The common base of the wrappers in `compose`."""
+"""Base class of the wrappers in `compose`."""
 
 from decimal import Decimal
 

@@ -14,7 +14,16 @@ from starlette.routing import Route
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.forms import read_form
 from bg_pipeline.sandbox.ledger import Vendor, json_number
-from bg_pipeline.sandbox.paid_endpoint import Drawing, Offer, Order, PaidEndpoint, Refused, Result, bearer, spoiled
+from bg_pipeline.sandbox.paid_endpoint import (
+    PaidCall,
+    PaidEndpoint,
+    PriceTier,
+    Refused,
+    Rendering,
+    Result,
+    apply_fault,
+    bearer,
+)
 from bg_pipeline.sandbox.pictures import File, UnreadablePicture, decode, encode
 from bg_pipeline.sandbox.removebg.endpoint import RemoveBg
 from bg_pipeline.sandbox.segmenter import Segmenter
@@ -26,7 +35,7 @@ PRICE = Decimal(1)
 """Credits a call, whatever the tool; bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11."""
 
 FILE_FIELDS = ("image_file", "image", "file")
-"""Accepted names of the file field. The vendor's examples hide it, so all likely guesses work."""
+"""Accepted names of the file field. The vendor's examples do not show it, so every likely name is accepted."""
 
 _MAX_PIXELS = 50_000_000
 
@@ -81,41 +90,41 @@ class _Tool(PaidEndpoint[float]):
     def key_of(self, request: Request) -> str:
         return bearer(request)
 
-    async def read(self, request: Request) -> Order[float]:
-        """Read the order; its wish is the time of arrival."""
+    async def read(self, request: Request) -> PaidCall[float]:
+        """Read the call. Its parameters are ignored, and replaced by the time of arrival."""
         came_at = self.state.clock.now()
-        given = [content for name, content in (await read_form(request)).files if name in FILE_FIELDS]
-        if len(given) != 1:
+        uploads = [content for name, content in (await read_form(request)).files if name in FILE_FIELDS]
+        if len(uploads) != 1:
             raise Refused(_bad_request("INVALID_REQUEST", f"Send one file, as one of {', '.join(FILE_FIELDS)}."))
         try:
-            picture = await asyncio.to_thread(decode, given[0], _MAX_PIXELS)
+            picture = await asyncio.to_thread(decode, uploads[0], _MAX_PIXELS)
         except UnreadablePicture as error:
             raise Refused(_bad_request("INVALID_IMAGE", "The file is not an image that can be read.")) from error
-        return Order(given[0], picture, came_at, (Offer(PRICE, _MAX_PIXELS),))
+        return PaidCall(uploads[0], picture, came_at, (PriceTier(PRICE, _MAX_PIXELS),))
 
-    def draw(self, order: Order[float], offer: Offer) -> Drawing:  # noqa: ARG002 - one price, one quality
-        image = self._effect(order.picture)
-        return Drawing(image, (0, 0, *image.size))
+    def render(self, call: PaidCall[float], tier: PriceTier) -> Rendering:  # noqa: ARG002 - one price, one quality
+        image = self._effect(call.picture)
+        return Rendering(image, (0, 0, *image.size))
 
-    def pack(self, order: Order[float], image: Image.Image) -> File:  # noqa: ARG002 - one format
+    def encode_file(self, call: PaidCall[float], image: Image.Image) -> File:  # noqa: ARG002 - one format
         return encode(image, "png")
 
     def answer(
         self,
         request: Request,
-        order: Order[float],
-        offer: Offer,  # noqa: ARG002 - as above
+        call: PaidCall[float],
+        tier: PriceTier,  # noqa: ARG002 - as above
         result: Result,
     ) -> Response:
         token = self.state.results.add(result.file.content, result.fault)
         # The correct size even where a fault delivers another: clients have to check the pixels.
-        width, height = result.drawing.image.size
+        width, height = result.rendering.image.size
         data = {
             "imageUrl": f"{request.base_url}files/{token}.png",
             "width": width,
             "height": height,
             "format": "png",
-            "processingTimeMs": round((self.state.clock.now() - order.wish) * 1000),
+            "processingTimeMs": round((self.state.clock.now() - call.parameters) * 1000),
         }
         return JSONResponse({"success": True, "data": data})
 
@@ -160,10 +169,10 @@ class Bgeraser:
 
     def routes(self) -> list[Route]:
         return [
-            *(Route(f"/api/tools/{name}", tool.call, methods=["POST"]) for name, tool in self._tools.items()),
+            *(Route(f"/api/tools/{name}", tool.handle, methods=["POST"]) for name, tool in self._tools.items()),
             Route("/api/account", self._account, methods=["GET"]),
             Route("/files/{token}.png", self._download, methods=["GET"]),
-            Route("/v1/removebg", self._v1.call, methods=["POST"]),
+            Route("/v1/removebg", self._v1.handle, methods=["POST"]),
             # Photoroom's old account has this path too. Only one fits on a host, and Photoroom has /v2/account.
             Route("/v1/account", self._v1.account, methods=["GET"]),
         ]
@@ -176,11 +185,11 @@ class Bgeraser:
         return JSONResponse({"success": True, "data": {"plan": "sandbox", "credits": numbers}})
 
     async def _download(self, request: Request) -> Response:
-        found = self._state.results.get(request.path_params["token"])
-        if found is None:
+        stored = self._state.results.get(request.path_params["token"])
+        if stored is None:
             return _error_body(404, "NOT_FOUND", "There is no such file, or it has expired.")
-        png, fault = found
-        return spoiled(Response(png, media_type="image/png"), fault, self._state.clock)
+        png, fault = stored
+        return apply_fault(Response(png, media_type="image/png"), fault, self._state.clock)
 
 
 def _error(kind: FaultKind) -> Response:

@@ -1,4 +1,4 @@
-"""Faults below HTTP: connections that are dropped, go silent, or end too early, too late or never."""
+"""Faults below HTTP: connections that are dropped or hang, and bodies that are cut short, slow or endless."""
 
 import asyncio
 import socket
@@ -10,35 +10,35 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_WIRE = "bg_pipeline.sandbox.broken_responses"
+_SCOPE_KEY = "bg_pipeline.sandbox.broken_responses"
 
 _CHUNK_BYTES = 65_536
 
 
-class WireProtocol(H11Protocol):
-    """HTTP/1.1 whose connections an application can write to and end directly; all responses below need it."""
+class ConnectionProtocol(H11Protocol):
+    """HTTP/1.1 that lets a response write to its connection and close it; all responses below need it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app = _Wired(self.app, _Wire(self, transport))
+        self.app = _ConnectionMiddleware(self.app, _Connection(self, transport))
 
 
 class DroppedConnection(Response):
     """A reset connection without any byte of a response."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        await _wire(scope).reset(receive)
+        await _connection_of(scope).reset(receive)
 
 
-class Silence(Response):
+class HangingResponse(Response):
     """An open connection without any byte of a response, until the client gives up."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        await _wire(scope).await_hang_up(receive)
+        await _connection_of(scope).await_hang_up(receive)
 
 
-class CutShort(Response):
-    """The first half of a response; with `length` its header announces the whole length, else no length."""
+class TruncatedResponse(Response):
+    """The first half of a response; with `length`, its header announces the whole length, else none."""
 
     def __init__(self, whole: Response, *, length: bool) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class CutShort(Response):
         self._length = length
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        wire = _wire(scope)
+        connection = _connection_of(scope)
         body = bytes(self._whole.body)
-        await wire.write(_head(self._whole, length=self._length))
-        await wire.write(body[: len(body) // 2])
-        await wire.close(receive)
+        await connection.write(_head(self._whole, length=self._length))
+        await connection.write(body[: len(body) // 2])
+        await connection.close(receive)
 
 
-class Trickle(Response):
+class SlowLorisResponse(Response):
     """A whole response, one byte at a time, so that no single read times out."""
 
     def __init__(self, whole: Response, pause: Callable[[], Awaitable[None]]) -> None:
@@ -62,14 +62,14 @@ class Trickle(Response):
         self._pause = pause
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        wire = _wire(scope)
-        await wire.write(_head(self._whole, length=True))
+        connection = _connection_of(scope)
+        await connection.write(_head(self._whole, length=True))
         for byte in bytes(self._whole.body):
-            if wire.is_gone:
+            if connection.is_gone:
                 break
             await self._pause()
-            await wire.write(bytes([byte]))
-        await wire.close(receive)
+            await connection.write(bytes([byte]))
+        await connection.close(receive)
 
 
 class EndlessBody(Response):
@@ -80,14 +80,14 @@ class EndlessBody(Response):
         self._whole = whole
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        wire = _wire(scope)
-        await wire.write(_head(self._whole, length=False) + bytes(self._whole.body))
-        while not wire.is_gone:
-            await wire.write(bytes(_CHUNK_BYTES))
-        await wire.close(receive)
+        connection = _connection_of(scope)
+        await connection.write(_head(self._whole, length=False) + bytes(self._whole.body))
+        while not connection.is_gone:
+            await connection.write(bytes(_CHUNK_BYTES))
+        await connection.close(receive)
 
 
-class _Wire:
+class _Connection:
     def __init__(self, protocol: H11Protocol, transport: asyncio.Transport) -> None:
         self._protocol = protocol
         self._transport = transport
@@ -122,23 +122,23 @@ class _Wire:
             pass
 
 
-class _Wired:
-    def __init__(self, app: ASGIApp, wire: _Wire) -> None:
+class _ConnectionMiddleware:
+    def __init__(self, app: ASGIApp, connection: _Connection) -> None:
         self._app = app
-        self._wire = wire
+        self._connection = connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[_WIRE] = self._wire
+        scope[_SCOPE_KEY] = self._connection
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            # The server stops before this call is done: that is no error to log.
-            await self._wire.reset(receive)
+            # The server stops before this call has ended: log no error.
+            await self._connection.reset(receive)
 
 
-def _wire(scope: Scope) -> _Wire:
-    wire: _Wire = scope[_WIRE]
-    return wire
+def _connection_of(scope: Scope) -> _Connection:
+    connection: _Connection = scope[_SCOPE_KEY]
+    return connection
 
 
 def _head(response: Response, *, length: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""Faults of calls, by script and by chance."""
+"""Faults of calls, scripted or random."""
 
 import random
 import threading
@@ -21,9 +21,9 @@ class FaultKind(StrEnum):
     A fault of a paid call.
 
     The first group is free: the vendor refuses, or a proxy answers instead. The second group (`CHARGED`) is charged
-    like a good answer: the work was done, but its result is lost, late or wrong. The third group affects the response
-    with the picture: where that is a separate download (bgeraser's tools), only the first download. Errors have each
-    vendor's own form, so "401" is a 403 at remove.bg and Photoroom.
+    like a good answer: the work was done, but its result is lost, late or wrong. The third group (`DELIVERY_FAULTS`) is
+    charged too, and affects the response with the picture: where that is a separate download (bgeraser's tools), only
+    the first download. Errors have each vendor's own form, so "401" is a 403 at remove.bg and Photoroom.
     """
 
     INTERNAL_ERROR = "500"
@@ -50,7 +50,7 @@ class FaultKind(StrEnum):
     TRUNCATED_IMAGE = "truncated_image"
     """Half of the file in a complete HTTP response."""
     EXPIRED_RESULT = "expired_result"
-    """A result URL that gives a 404; vendors that answer with the picture itself are not affected."""
+    """A result URL that answers 404; it does not affect vendors that answer with the picture itself."""
 
     TRUNCATED_LENGTH = "truncated_length"
     """Half of the body that Content-Length announces."""
@@ -60,11 +60,11 @@ class FaultKind(StrEnum):
     ENDLESS = "endless"
 
 
-OF_THE_DELIVERY = frozenset(
+DELIVERY_FAULTS = frozenset(
     {FaultKind.TRUNCATED_LENGTH, FaultKind.TRUNCATED_CLOSE, FaultKind.SLOW_LORIS, FaultKind.ENDLESS}
 )
 
-CHARGED = OF_THE_DELIVERY | {
+CHARGED = DELIVERY_FAULTS | {
     FaultKind.RESET_AFTER_CHARGE,
     FaultKind.HANG,
     FaultKind.SLOW,
@@ -75,7 +75,7 @@ CHARGED = OF_THE_DELIVERY | {
     FaultKind.EXPIRED_RESULT,
 }
 
-_BELONGS_TO: Mapping[str, frozenset[FaultKind]] = {
+_KINDS_WITH_FIELD: Mapping[str, frozenset[FaultKind]] = {
     "retry_after": frozenset({FaultKind.TOO_MANY_REQUESTS}),
     "seconds": frozenset({FaultKind.SLOW, FaultKind.SLOW_LORIS}),
     "location": frozenset({FaultKind.REDIRECT}),
@@ -83,7 +83,7 @@ _BELONGS_TO: Mapping[str, frozenset[FaultKind]] = {
 
 
 class Fault(BaseModel):
-    """One line of the script: `after` calls pass, the next `times` calls go wrong."""
+    """One line of the script: `after` calls succeed, the next `times` calls fail."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -91,7 +91,7 @@ class Fault(BaseModel):
     times: int = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
     vendor: Vendor | None = None
-    """Vendor whose calls are counted and go wrong; None for all vendors."""
+    """Vendor whose calls are counted and fail; None for all vendors."""
     # Other text cannot be sent as a header, and would turn the 429 into a 500.
     retry_after: str | None = Field(default="1", pattern="^([!-~]+( +[!-~]+)*)?$")
     """Header value for a 429 only, sent unchanged; None leaves the header out."""
@@ -101,8 +101,8 @@ class Fault(BaseModel):
     """Target of a redirect. The default does not exist."""
 
     @model_validator(mode="after")
-    def _refuse_what_has_no_effect(self) -> Self:
-        for name, kinds in _BELONGS_TO.items():
+    def _reject_unused_fields(self) -> Self:
+        for name, kinds in _KINDS_WITH_FIELD.items():
             if name in self.model_fields_set and self.kind not in kinds:
                 owners = " and ".join(f"'{kind}'" for kind in sorted(kinds))
                 raise ValueError(f"'{name}' belongs to the kind {owners}, not to '{self.kind}'")
@@ -114,7 +114,7 @@ class Fault(BaseModel):
 
 
 class Chance(BaseModel):
-    """Random faults for the share `rate` of all calls, determined by the seed and the number of the call."""
+    """Random faults of the share `rate` of all calls; the seed and the number of the call determine each fault."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -123,24 +123,24 @@ class Chance(BaseModel):
 
     def fault(self, call: int, now_s: float) -> Fault | None:
         dice = random.Random(f"{self.seed}:{call}")  # noqa: S311 - faults have to repeat, not to be secret
-        return dice.choice(_mix(now_s)) if dice.random() < self.rate else None
+        return dice.choice(_random_faults(now_s)) if dice.random() < self.rate else None
 
 
 NO_CHANCE = Chance()
 
 
-def _mix(now_s: float) -> list[Fault]:
-    """Return all faults of single calls; not a 402 or a bad key, which affect an account and would end every run."""
-    throttled: list[str | None] = [None, "2", formatdate(now_s + 2, usegmt=True), "86400"]
-    account = {FaultKind.NO_CREDITS, FaultKind.BAD_KEY, FaultKind.TOO_MANY_REQUESTS}
+def _random_faults(now_s: float) -> list[Fault]:
+    """List the faults of single calls. A 402 or a bad key would affect the account, and end every run."""
+    retry_afters: list[str | None] = [None, "2", formatdate(now_s + 2, usegmt=True), "86400"]
+    excluded = {FaultKind.NO_CREDITS, FaultKind.BAD_KEY, FaultKind.TOO_MANY_REQUESTS}
     return [
-        *(Fault(kind=kind) for kind in FaultKind if kind not in account),
-        *(Fault(kind=FaultKind.TOO_MANY_REQUESTS, retry_after=value) for value in throttled),
+        *(Fault(kind=kind) for kind in FaultKind if kind not in excluded),
+        *(Fault(kind=FaultKind.TOO_MANY_REQUESTS, retry_after=value) for value in retry_afters),
     ]
 
 
 class FaultPlan:
-    """A script, each line counting calls from the end of the one before; calls that pass it are left to chance."""
+    """A script, then chance: each line counts calls from the end of the line before; other calls may fail at random."""
 
     def __init__(self, script: Iterable[Fault], chance: Chance, now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
@@ -160,7 +160,7 @@ class FaultPlan:
             self._script = list(script)
 
     def done(self) -> dict[str, int]:
-        """Return the number of calls with faults so far, by kind."""
+        """Return the number of calls that had a fault, by kind."""
         with self._lock:
             return {kind.value: count for kind, count in sorted(self._done.items())}
 
@@ -188,13 +188,13 @@ class FaultPlan:
         return None
 
 
-def damaged(result: Image.Image, kind: FaultKind | None) -> Image.Image:
-    """Return the picture delivered for a result under a fault."""
+def damage_image(result: Image.Image, kind: FaultKind | None) -> Image.Image:
+    """Return the picture that is delivered instead of a result under a fault."""
     match kind:
         case FaultKind.WRONG_SIZE:
             return Image.new(result.mode, (1, 1))
         case FaultKind.WRONG_IMAGE:
-            return _something_else(result.size).convert(result.mode)
+            return _draw_other_subject(result.size).convert(result.mode)
         case FaultKind.OPAQUE if result.mode == "RGBA":
             return result.convert("RGB")
         case FaultKind.OPAQUE if result.mode == "L":
@@ -203,7 +203,7 @@ def damaged(result: Image.Image, kind: FaultKind | None) -> Image.Image:
             return result
 
 
-def _something_else(size: tuple[int, int]) -> Image.Image:
+def _draw_other_subject(size: tuple[int, int]) -> Image.Image:
     """Draw a ball in a colour that few products have."""
     shade = Image.radial_gradient("L").resize(size)
     ball = ImageOps.colorize(shade, "white", "#7b1fa2").convert("RGBA")
@@ -223,10 +223,10 @@ def load_faults(path: Path) -> list[Fault]:
     except OSError as error:
         raise ConfigurationError(f"The faults file {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        raise ConfigurationError(f"The faults file {path} cannot be used: {sentence(error)}") from error
+        raise ConfigurationError(f"The faults file {path} cannot be used: {describe_errors(error)}") from error
 
 
-def sentence(error: ValidationError) -> str:
+def describe_errors(error: ValidationError) -> str:
     """Describe the wrong values and their positions, on one line."""
     problems = [(".".join(str(part) for part in entry["loc"]), entry["msg"]) for entry in error.errors()]
     return "; ".join(f"{where}: {what}" if where else what for where, what in problems) + "."

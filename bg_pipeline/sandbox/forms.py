@@ -1,4 +1,4 @@
-"""Requests of a client: all kinds of forms, and pictures given by URL."""
+"""Read forms of all kinds, and download pictures that a request names by URL."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ _LARGEST_TEXT_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Texts by name, the last of several; empty ones count as not given. Files in order of arrival."""
+    """Texts by name (the last of several, none that is empty), and files in order of arrival."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     files: tuple[tuple[str, bytes], ...] = ()
 
     def file(self, name: str) -> bytes | None:
         """Return the last file of that name."""
-        return next((content for given, content in reversed(self.files) if given == name), None)
+        return next((content for field_name, content in reversed(self.files) if field_name == name), None)
 
 
 async def read_form(request: Request) -> Form:
@@ -55,12 +55,12 @@ async def _read(form: FormData) -> Form:
 
 def _texts_of_json(body: bytes) -> dict[str, str]:
     try:
-        given = json.loads(body)
+        fields = json.loads(body)
     except ValueError:
         return {}
-    if not isinstance(given, dict):
+    if not isinstance(fields, dict):
         return {}
-    texts = {name: _text(value) for name, value in given.items()}
+    texts = {name: _text(value) for name, value in fields.items()}
     return {name: text for name, text in texts.items() if text}
 
 

@@ -13,7 +13,7 @@ Vendor = Literal["bgeraser", "removebg", "photoroom"]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One result that was made and charged, at a price of 0 for a free key."""
+    """A charge for one result; its price is 0 for a free key."""
 
     vendor: Vendor
     endpoint: str
@@ -34,7 +34,7 @@ class Balance:
 
 
 class Ledger:
-    """Append-only ledger, safe to use from several threads."""
+    """Append-only, thread-safe ledger."""
 
     def __init__(self, credits_of: Mapping[Vendor, Decimal], now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Ledger:
 
     @property
     def requests(self) -> int:
-        """Count the paid calls received, refused ones included."""
+        """Return the number of paid calls received, including refused ones."""
         return self._requests
 
     def count_request(self) -> None:
@@ -115,5 +115,5 @@ class Reservation:
 
 
 def json_number(amount: Decimal) -> int | float:
-    """Return whole amounts without a fraction: vendors write 1, not 1.0."""
+    """Return a whole amount as int: vendors write 1, not 1.0."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)

@@ -1,4 +1,4 @@
-"""Steps of every paid call at any vendor: key, order, limit, fault, money, cut, answer."""
+"""Handle a paid call at any vendor: key, parameters, limit, fault, reservation, cut, charge, answer."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -11,8 +11,14 @@ from PIL import Image
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from bg_pipeline.sandbox.broken_responses import CutShort, DroppedConnection, EndlessBody, Silence, Trickle
-from bg_pipeline.sandbox.faults import CHARGED, OF_THE_DELIVERY, Fault, FaultKind, damaged
+from bg_pipeline.sandbox.broken_responses import (
+    DroppedConnection,
+    EndlessBody,
+    HangingResponse,
+    SlowLorisResponse,
+    TruncatedResponse,
+)
+from bg_pipeline.sandbox.faults import CHARGED, DELIVERY_FAULTS, Fault, FaultKind, damage_image
 from bg_pipeline.sandbox.ledger import Reservation, Vendor
 from bg_pipeline.sandbox.pictures import Box, File
 from bg_pipeline.sandbox.segmenter import Segmenter
@@ -24,11 +30,11 @@ _PAGES: Mapping[FaultKind, tuple[str, int]] = {
     FaultKind.SUCCESS_PAGE: ("Down for maintenance", 200),
 }
 
-W = TypeVar("W")
+P = TypeVar("P")
 
 
 class Refused(Exception):
-    """Early end of the call, free of charge, with this answer."""
+    """Ends the call early, free of charge, with this answer."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -36,7 +42,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PriceTier:
     """A price, in the vendor's unit, and the largest number of pixels for it."""
 
     price: Decimal
@@ -44,22 +50,22 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Generic[W]):
-    """A valid call; `wish` holds the vendor's parameters, parsed."""
+class PaidCall(Generic[P]):
+    """A valid call; `parameters` are the vendor's own, parsed."""
 
     upload: bytes
     picture: Image.Image
     """RGBA."""
-    wish: W
-    offers: tuple[Offer, ...]
-    """Offers, best first; the first that the balance covers is used."""
+    parameters: P
+    tiers: tuple[PriceTier, ...]
+    """Price tiers, best first; the first that the balance covers is used."""
     units: int = 1
     """Units of the call in the limit per minute."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """A result, and the place of its subject."""
+class Rendering:
+    """A rendered result, and the box of its subject."""
 
     image: Image.Image
     subject: Box
@@ -67,19 +73,19 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The drawing, and the delivered file, which a fault may have damaged."""
+    """The rendering, and the delivered file, which a fault may have damaged."""
 
-    drawing: Drawing
+    rendering: Rendering
     file: File
     fault: Fault | None
 
 
-class PaidEndpoint(ABC, Generic[W]):
-    """One paid path of a vendor. Subclasses read, draw and answer calls; `call` does the rest."""
+class PaidEndpoint(ABC, Generic[P]):
+    """One paid path of a vendor. Subclasses read, render and answer calls; `handle` does the rest."""
 
     vendor: Vendor
     delivers_by_url = False
-    """True if the picture is fetched from a URL in the answer, and is not the answer itself."""
+    """True if the answer holds a URL of the picture, not the picture itself."""
 
     def __init__(self, state: SandboxState, segmenter: Segmenter) -> None:
         self.state = state
@@ -87,44 +93,44 @@ class PaidEndpoint(ABC, Generic[W]):
 
     @abstractmethod
     def key_of(self, request: Request) -> str:
-        """Return the key in the account's form; empty if there is none."""
+        """Return the key as the account knows it; empty if there is none."""
 
     @abstractmethod
-    async def read(self, request: Request) -> Order[W]:
+    async def read(self, request: Request) -> PaidCall[P]:
         """
-        Read the order from the request.
+        Read the call from the request.
 
         Raises:
             Refused: the request is not valid; the answer is a 400.
         """
 
     @abstractmethod
-    def draw(self, order: Order[W], offer: Offer) -> Drawing:
+    def render(self, call: PaidCall[P], tier: PriceTier) -> Rendering:
         """
-        Draw the result; slow, so it runs in a separate thread.
+        Render the result; slow, so it runs in a separate thread.
 
         Raises:
             Refused: the picture has no subject to cut out.
         """
 
     @abstractmethod
-    def pack(self, order: Order[W], image: Image.Image) -> File:
-        """Encode a drawn image as the requested file, in the same thread."""
+    def encode_file(self, call: PaidCall[P], image: Image.Image) -> File:
+        """Encode a rendered image as the requested file, in the same thread."""
 
     @abstractmethod
-    def answer(self, request: Request, order: Order[W], offer: Offer, result: Result) -> Response:
+    def answer(self, request: Request, call: PaidCall[P], tier: PriceTier, result: Result) -> Response:
         """Make the answer with the picture or its URL."""
 
     @abstractmethod
     def error(self, kind: FaultKind) -> Response:
-        """Make an error of a kind that vendors answer in JSON; a 429 without Retry-After."""
+        """Make an error of a kind that vendors answer in JSON; a 429 gets its Retry-After from `handle`."""
 
-    def refuse_key(self, key: str) -> Response:  # noqa: ARG002 - some vendors tell a missing key from a wrong one
+    def refuse_key(self, key: str) -> Response:  # noqa: ARG002 - some vendors distinguish a missing key from a wrong one
         return self.error(FaultKind.BAD_KEY)
 
-    async def call(self, request: Request) -> Response:
+    async def handle(self, request: Request) -> Response:
         try:
-            # Before any refusal: a client that is still sending would see a broken pipe instead.
+            # Read the body before any refusal: a client that is still sending would see a broken pipe.
             await request.body()
         except ClientDisconnect:
             return DroppedConnection()
@@ -134,58 +140,58 @@ class PaidEndpoint(ABC, Generic[W]):
             return self.refuse_key(key)
         started_at = self.state.clock.now()
         try:
-            order = await self.read(request)
-            return await self._admit(request, order, started_at)
+            call = await self.read(request)
+            return await self._admit(request, call, started_at)
         except Refused as refused:
             return refused.answer
 
-    async def _admit(self, request: Request, order: Order[W], started_at: float) -> Response:
+    async def _admit(self, request: Request, call: PaidCall[P], started_at: float) -> Response:
         limiter = self.state.limiter(self.vendor)
-        wait_s = limiter.enter(self.state.limits_on(self.vendor), order.units)
+        wait_s = limiter.enter(self.state.limits_for(self.vendor), call.units)
         if wait_s is not None:
             return _with_retry_after(self.error(FaultKind.TOO_MANY_REQUESTS), str(wait_s))
         try:
-            answer = await self._serve(request, order)
+            answer = await self._serve(request, call)
             await self.state.wait_out_latency(started_at)
             return answer
         finally:
             limiter.leave()
 
-    async def _serve(self, request: Request, order: Order[W]) -> Response:
+    async def _serve(self, request: Request, call: PaidCall[P]) -> Response:
         fault = self.state.faults.next_call(self.vendor)
         if fault is not None and fault.kind not in CHARGED:
-            return self._uncharged(fault)
-        bought = self._reserve(order)
-        if bought is None:
+            return self._answer_uncharged(fault)
+        reserved = self._reserve(call)
+        if reserved is None:
             return self.error(FaultKind.NO_CREDITS)
-        offer, reservation = bought
+        tier, reservation = reserved
         with reservation:
-            result = await self.segmenter.run(self._make, order, offer, fault)
-            reservation.charge(request.url.path, hashlib.sha256(order.upload).hexdigest())
+            result = await self.segmenter.run(self._make, call, tier, fault)
+            reservation.charge(request.url.path, hashlib.sha256(call.upload).hexdigest())
         if fault is not None and fault.kind is FaultKind.SLOW:
             await self.state.clock.sleep(fault.seconds)
-        answer = self.answer(request, order, offer, result)
-        if self.delivers_by_url and fault is not None and fault.kind in OF_THE_DELIVERY:
+        answer = self.answer(request, call, tier, result)
+        if self.delivers_by_url and fault is not None and fault.kind in DELIVERY_FAULTS:
             return answer
-        return spoiled(answer, fault, self.state.clock)
+        return apply_fault(answer, fault, self.state.clock)
 
-    def _reserve(self, order: Order[W]) -> tuple[Offer, Reservation] | None:
-        for offer in order.offers:
-            reservation = self.state.ledger.reserve(self.vendor, offer.price)
+    def _reserve(self, call: PaidCall[P]) -> tuple[PriceTier, Reservation] | None:
+        for tier in call.tiers:
+            reservation = self.state.ledger.reserve(self.vendor, tier.price)
             if reservation is not None:
-                return offer, reservation
+                return tier, reservation
         return None
 
-    def _make(self, order: Order[W], offer: Offer, fault: Fault | None) -> Result:
+    def _make(self, call: PaidCall[P], tier: PriceTier, fault: Fault | None) -> Result:
         kind = fault.kind if fault is not None else None
-        drawing = self.draw(order, offer)
-        file = self.pack(order, damaged(drawing.image, kind))
+        rendering = self.render(call, tier)
+        file = self.encode_file(call, damage_image(rendering.image, kind))
         if kind is FaultKind.TRUNCATED_IMAGE:
-            # Content-Length matches the rest, so that only the file itself shows the damage.
+            # Content-Length matches the half file, so that only the file itself shows the damage.
             file = File(file.content[: len(file.content) // 2], file.media_type)
-        return Result(drawing, file, fault)
+        return Result(rendering, file, fault)
 
-    def _uncharged(self, fault: Fault) -> Response:
+    def _answer_uncharged(self, fault: Fault) -> Response:
         match fault.kind:
             case FaultKind.RESET_BEFORE:
                 return DroppedConnection()
@@ -202,17 +208,17 @@ class PaidEndpoint(ABC, Generic[W]):
                 return self.error(fault.kind)
 
 
-def spoiled(answer: Response, fault: Fault | None, clock: Clock) -> Response:
+def apply_fault(answer: Response, fault: Fault | None, clock: Clock) -> Response:
     """Apply a fault to the answer."""
     match fault:
         case Fault(kind=FaultKind.RESET_AFTER_CHARGE):
             return DroppedConnection()
         case Fault(kind=FaultKind.HANG):
-            return Silence()
+            return HangingResponse()
         case Fault(kind=FaultKind.TRUNCATED_LENGTH | FaultKind.TRUNCATED_CLOSE as kind):
-            return CutShort(answer, length=kind is FaultKind.TRUNCATED_LENGTH)
+            return TruncatedResponse(answer, length=kind is FaultKind.TRUNCATED_LENGTH)
         case Fault(kind=FaultKind.SLOW_LORIS, seconds=seconds):
-            return Trickle(answer, lambda: clock.sleep(seconds))
+            return SlowLorisResponse(answer, lambda: clock.sleep(seconds))
         case Fault(kind=FaultKind.ENDLESS):
             return EndlessBody(answer)
         case _:

@@ -1,4 +1,4 @@
-"""Common picture operations of all vendors: read, shrink, put on a background, write."""
+"""Picture operations that all vendors share: decode, shrink, put on a background, encode."""
 
 import io
 import math
@@ -17,7 +17,7 @@ Colour = tuple[int, int, int, int]
 """Red, green, blue, alpha."""
 
 _FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    # Level 1: the vendor's time is simulated by `latency_s`, not by squeezing a PNG.
+    # Level 1, as compressing harder only takes time: `latency_s` simulates the vendor's time.
     "png": ("image/png", {"compress_level": 1}),
     "jpg": ("image/jpeg", {"quality": 90}),
     "webp": ("image/webp", {"quality": 90, "method": 0}),
@@ -86,7 +86,7 @@ def encode(image: Image.Image, kind: str) -> File:
 
 
 def shrink(image: Image.Image, max_pixels: int) -> Image.Image:
-    """Shrink a picture to this number of pixels at most, in the same proportions."""
+    """Shrink a picture to at most `max_pixels`, in the same proportions."""
     pixels = image.width * image.height
     if pixels <= max_pixels:
         return image
@@ -105,11 +105,11 @@ def colour(text: str) -> Colour | None:
     elif not text.isalpha():
         return None
     try:
-        found = ImageColor.getcolor(text, "RGBA")
+        rgba = ImageColor.getcolor(text, "RGBA")
     except ValueError:
         return None
-    assert isinstance(found, tuple)
-    red, green, blue, alpha = found
+    assert isinstance(rgba, tuple)
+    red, green, blue, alpha = rgba
     return red, green, blue, alpha
 
 

@@ -1,4 +1,4 @@
-"""The injected cut, run outside the event loop."""
+"""Run the injected cut outside the event loop."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Segmenter:
-    """Runner for work with the injected cut, one per processor at a time."""
+    """Runs work with the injected cut in threads, at most one per processor."""
 
     def __init__(self, cut: CutAlpha) -> None:
         self._cut = cut

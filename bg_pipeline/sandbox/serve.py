@@ -1,4 +1,4 @@
-"""The sandbox on a socket of this machine: in the foreground, or in a thread."""
+"""Serve the sandbox on a local socket, in the foreground or in a thread."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.sandbox.broken_responses import WireProtocol
+from bg_pipeline.sandbox.broken_responses import ConnectionProtocol
 from bg_pipeline.sandbox.segmenter import CutAlpha
 from bg_pipeline.sandbox.server import create_app
 from bg_pipeline.sandbox.state import SandboxState
@@ -18,22 +18,22 @@ from bg_pipeline.sandbox.state import SandboxState
 HOST = "127.0.0.1"
 
 GRACE_S = 1.0
-"""Time for calls in flight when the sandbox stops; then their connections are dropped."""
+"""Seconds for calls in flight to finish when the sandbox stops; then their connections are dropped."""
 
 
 def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut: CutAlpha | None = None) -> None:
     """
-    Serve until interrupted; `port` 0 means a free port.
+    Serve until interrupted; `port` 0 chooses a free port.
 
     Args:
         announce: called with the base URL as soon as connections are accepted.
-        cut: None means `imaging.grabcut`.
+        cut: the cut function; None for `imaging.grabcut`.
 
     Raises:
         ConfigurationError: the port cannot be listened on, or OpenCV is not installed.
     """
     server = _Server(state, cut or _default_cut())
-    with _listening(port) as listener:
+    with _listen(port) as listener:
         announce(_base_url(listener))
         # uvicorn stops cleanly on Ctrl-C, then raises it again.
         with contextlib.suppress(KeyboardInterrupt):
@@ -41,11 +41,11 @@ def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut
 
 
 class RunningSandbox:
-    """A sandbox in a thread of this process, which serves from its creation on."""
+    """A sandbox that serves from a thread of this process as soon as it is created."""
 
     def __init__(self, state: SandboxState, cut: CutAlpha, port: int = 0) -> None:
         self.state = state
-        listener = _listening(port)
+        listener = _listen(port)
         self.base_url = _base_url(listener)
         self._server = _Server(state, cut)
         self._thread = threading.Thread(
@@ -61,7 +61,7 @@ class RunningSandbox:
 
 @contextlib.contextmanager
 def running_sandbox(state: SandboxState | None = None, cut: CutAlpha | None = None) -> Iterator[RunningSandbox]:
-    """Serve on a free port until the block ends; `cut` None means `imaging.grabcut`."""
+    """Serve on a free port until the block ends; `cut` None stands for `imaging.grabcut`."""
     sandbox = RunningSandbox(state or SandboxState(), cut or _default_cut())
     try:
         yield sandbox
@@ -74,9 +74,9 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(state, cut),
-                # Resets set an option of the raw socket, which other loops hide.
+                # A reset sets an option of the raw socket, which other loops hide.
                 loop="asyncio",
-                http=WireProtocol,
+                http=ConnectionProtocol,
                 ws="none",
                 lifespan="off",
                 log_level="warning",
@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # By default uvicorn waits for every call, also for those that a fault slows down, or logs errors.
+        # By default uvicorn waits even for calls that a fault slows down, or logs errors.
         tasks = set(self.server_state.tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_S)
@@ -99,16 +99,16 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _listening(port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise ConfigurationError(f"The sandbox cannot use port {port}: ports go from 0 to 65535.")
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise ConfigurationError(f"The sandbox cannot use port {port}: {reason}. Take another.") from error
-    # asyncio sets it only where a socket names its protocol, and this one does not. Without it the second answer on a
-    # connection waits 40 ms for the client's delayed acknowledgement.
+        raise ConfigurationError(f"The sandbox cannot use port {port}: {reason}. Choose another.") from error
+    # asyncio sets TCP_NODELAY only on a socket that names its protocol; this one does not. Without it, the second
+    # answer on a connection waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -122,5 +122,5 @@ def _default_cut() -> CutAlpha:
     try:
         from bg_pipeline.imaging.grabcut import cut_alpha  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigurationError("The sandbox cuts with OpenCV: pip install 'bg-pipeline[local]'.") from error
+        raise ConfigurationError("The sandbox needs OpenCV: pip install 'bg-pipeline[local]'.") from error
     return cut_alpha

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: the vendors' routes, and the control routes of tests and demos."""
+"""The sandbox as an ASGI application: the vendors' routes, and control routes for tests and the demo."""
 
 from decimal import Decimal
 from typing import Annotated, TypeVar, get_args
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bg_pipeline.sandbox.bgeraser import Bgeraser
-from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, sentence
+from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, describe_errors
 from bg_pipeline.sandbox.ledger import Vendor, json_number
 from bg_pipeline.sandbox.photoroom.service import Photoroom
 from bg_pipeline.sandbox.removebg.endpoint import RemoveBg
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def create_app(state: SandboxState, cut: CutAlpha) -> Starlette:
-    """Create the app. Faults below HTTP need `broken_responses.WireProtocol`; all other answers work on any server."""
+    """Create the app. Faults below HTTP need `broken_responses.ConnectionProtocol`; the rest works on any server."""
     segmenter = Segmenter(cut)
     return Starlette(
         routes=[
@@ -34,7 +34,7 @@ def create_app(state: SandboxState, cut: CutAlpha) -> Starlette:
 
 
 class _StateChange(BaseModel):
-    """A change of the state; fields that are not given stay unchanged."""
+    """A change of the state; missing fields stay unchanged."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -93,7 +93,7 @@ class _Control:
         try:
             change = _StateChange.model_validate_json(await request.body())
         except ValidationError as error:
-            return JSONResponse({"error": sentence(error)}, 400)
+            return JSONResponse({"error": describe_errors(error)}, 400)
         self._apply(change)
         return await self._show_state(request)
 

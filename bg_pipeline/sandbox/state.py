@@ -1,4 +1,4 @@
-"""Mutable state of a running sandbox: money, speed, limits, faults and results."""
+"""State of a running sandbox: credits, latency, limits, faults and results."""
 
 import asyncio
 import math
@@ -25,12 +25,12 @@ DEFAULT_CREDITS: Mapping[Vendor, Decimal] = {
 }
 
 Plan = Literal["basic", "plus"]
-"""Plan of a Photoroom account, which defines its images: docs.photoroom.com, pricing, read 2026-11."""
+"""Plan of a Photoroom account; it sets the price of a call: docs.photoroom.com, pricing, read 2026-11."""
 
 WINDOW_S = 60.0
 
 MAX_STORED_BYTES = 1 << 30
-"""Most bytes of results; more are dropped before they expire, or a long test run would fill the memory."""
+"""Limit of stored results: beyond it the oldest are dropped early, so that a long test run cannot fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Limits(BaseModel):
     per_minute: int | None = Field(default=None, ge=1)
     """Units per minute: megapixels at remove.bg, calls elsewhere."""
 
-    def and_also(self, other: "Limits") -> "Limits":
+    def combined_with(self, other: "Limits") -> "Limits":
         """Combine two limits; both apply."""
         return Limits(
             concurrent=_smaller(self.concurrent, other.concurrent),
@@ -80,7 +80,7 @@ per minute. Photoroom's own pages and staff disagree (60 or 500 a minute), so no
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Limit and rest of the current minute, in units, and the start of the next, in seconds since 1970."""
+    """Units allowed in the current minute, units left, and the start of the next minute in seconds since 1970."""
 
     limit: int
     remaining: int
@@ -89,7 +89,7 @@ class Allowance:
 
 class Limiter:
     """
-    Counter of one vendor's calls per minute. A minute starts with the first call after the end of the last one.
+    Limiter of one vendor's calls. A minute starts with the first call after the end of the last minute.
 
     remove.bg counts in this way (recorded traffic of its Ruby client, 2020-06). Use only in the event loop's thread.
     """
@@ -101,11 +101,11 @@ class Limiter:
         self._used = 0
 
     def enter(self, limits: Limits, units: int = 1) -> int | None:
-        """Admit a call, which must then `leave`, and return None; else return the whole seconds before another try."""
-        self._turn()
+        """Admit a call, which must then `leave`, and return None; else return the whole seconds to wait."""
+        self._roll_window()
         if limits.concurrent is not None and self._in_flight >= limits.concurrent:
             return 1
-        # A call larger than the whole allowance gets a minute alone, or it would never be admitted.
+        # A call larger than the whole allowance gets a minute of its own: otherwise it is never admitted.
         if limits.per_minute is not None and self._used and self._used + units > limits.per_minute:
             return max(1, math.ceil(self._opened_at + WINDOW_S - self._now()))
         if not self._used:
@@ -119,13 +119,13 @@ class Limiter:
 
     def allowance(self, limits: Limits) -> Allowance | None:
         """Return the current allowance; None without a limit per minute."""
-        self._turn()
+        self._roll_window()
         if limits.per_minute is None:
             return None
         opened_at = self._opened_at if self._used else self._now()
         return Allowance(limits.per_minute, max(0, limits.per_minute - self._used), math.ceil(opened_at + WINDOW_S))
 
-    def _turn(self) -> None:
+    def _roll_window(self) -> None:
         if self._opened_at + WINDOW_S <= self._now():
             self._used = 0
 
@@ -147,9 +147,9 @@ class ResultStore:
         self._stored_bytes = 0
 
     def add(self, content: bytes, fault: Fault | None = None) -> str:
-        """Store a result of a call; a `fault` of the delivery affects the first download."""
+        """Store a result and return its token; a `fault` affects the first download."""
         self._stored_bytes += len(content)
-        self._forget_oldest()
+        self._evict()
         token = secrets.token_urlsafe(24)
         self._results[token] = _Result(content, self._now() + self._ttl_s, fault)
         return token
@@ -164,7 +164,7 @@ class ResultStore:
         self._results[token] = replace(result, fault=None)
         return result.content, result.fault
 
-    def _forget_oldest(self) -> None:
+    def _evict(self) -> None:
         now = self._now()
         for token, result in list(self._results.items()):
             if result.expires_at > now and self._stored_bytes <= MAX_STORED_BYTES:
@@ -192,8 +192,8 @@ class SandboxState:
     ) -> None:
         """
         Args:
-            credits_of: vendors left out have `DEFAULT_CREDITS`.
-            limits: limits of every vendor, in addition to `limits_of`.
+            credits_of: credits by vendor; `DEFAULT_CREDITS` for missing vendors.
+            limits: limits of each vendor, in addition to `limits_of`.
             lag_s: seconds before a charge appears in the account.
         """
         self.ledger = Ledger({**DEFAULT_CREDITS, **credits_of}, clock.now)
@@ -214,15 +214,15 @@ class SandboxState:
     def limiter(self, vendor: Vendor) -> Limiter:
         return self._limiters[vendor]
 
-    def limits_on(self, vendor: Vendor) -> Limits:
-        return self.limits.and_also(self.limits_of[vendor])
+    def limits_for(self, vendor: Vendor) -> Limits:
+        return self.limits.combined_with(self.limits_of[vendor])
 
     def balance(self, vendor: Vendor) -> Balance:
-        """Return the balance that the account shows."""
+        """Return the balance that the account route shows."""
         return self.ledger.balance(vendor, self.lag_s)
 
     async def wait_out_latency(self, started_at: float) -> None:
-        """Return no earlier than `latency_s` after `started_at`."""
+        """Wait until `latency_s` after `started_at`."""
         left_s = started_at + self.latency_s - self.clock.now()
         if left_s > 0:
             await self.clock.sleep(left_s)

@@ -44,7 +44,7 @@ class RawSettings:
         names = list(self.tables.get(kind, {}))
         if len(names) > 1:
             raise ConfigurationError(
-                f"[{kind}.{names[1]}]: only one {kind} can be set, and [{kind}.{names[0]}] is one already"
+                f"[{kind}.{names[1]}]: only one {kind} can be set, and [{kind}.{names[0]}] is set already"
             )
         return names[0] if names else default
 
@@ -65,7 +65,7 @@ class RawSettings:
         shown = self.shown(model, kind, name, names)
         if unknown := sorted(table.keys() - model.model_fields.keys()):
             known = ", ".join(model.model_fields)
-            raise ConfigurationError(f"[{kind}.{name}] {unknown[0]}: there is no such setting, only {known}")
+            raise ConfigurationError(f"[{kind}.{name}] {unknown[0]}: unknown setting; known are {known}")
         values = dict(table)
         for each, variable in names.items():
             if variable not in self.short:
@@ -96,7 +96,7 @@ class RawSettings:
 
 def read(folder: Path | None = None) -> RawSettings:
     """
-    Read the settings of a process in this folder; the current one if none is named.
+    Read the settings of a process in this folder; None for the current folder.
 
     Raises:
         ConfigurationError: the file cannot be read, or has an unknown table.
@@ -109,7 +109,7 @@ def read(folder: Path | None = None) -> RawSettings:
             short[name.lower()] = value
         elif name not in KINDS or not all(isinstance(table, dict) for table in value.values()):
             kinds = ", ".join(f"[{kind}.NAME]" for kind in KINDS)
-            raise ConfigurationError(f"{FILE}: [{name}] is none of the tables that there are: {kinds}")
+            raise ConfigurationError(f"{FILE}: [{name}] is not a known table; known are {kinds}")
         else:
             tables[name] = value
     for variables in (dotenv_values(folder / ".env"), os.environ):
@@ -140,5 +140,5 @@ def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str
 
 
 def dagster_home() -> str | None:
-    """Return `DAGSTER_HOME`, for messages about its being set or not."""
+    """Return `DAGSTER_HOME` for messages; None if it is not set."""
     return os.environ.get("DAGSTER_HOME")

@@ -1,4 +1,4 @@
-"""Settings for the places of pictures, cutouts and paid results."""
+"""Settings for the locations of pictures, cutouts and masters."""
 
 from itertools import combinations
 from pathlib import Path
@@ -16,7 +16,7 @@ from bg_pipeline.stores.sql.store import SqlSettings
 
 
 class CatalogueLocations(FolderSettings, SqlSettings):
-    """Places of the pictures and cutouts of one catalogue, with the settings of folders and databases."""
+    """Locations of the pictures and cutouts of one catalogue, with the settings of folders and databases."""
 
     source: SecretStr = Field(
         SecretStr("./images"), description="the catalogue: folder, `s3://BUCKET/PREFIX`, or SQLAlchemy URL"
@@ -41,7 +41,7 @@ class CatalogueLocations(FolderSettings, SqlSettings):
     @model_validator(mode="after")
     def _has_its_query(self) -> "CatalogueLocations":
         if _kind_of(self.source.get_secret_value()).needs_query != bool(self.source_query):
-            raise ValueError("{source_query} goes with a database in {source}, and a database needs it")
+            raise ValueError("{source_query} must be set if {source} is a database, and only then")
         return self
 
     @property
@@ -50,12 +50,12 @@ class CatalogueLocations(FolderSettings, SqlSettings):
         location = self.source.get_secret_value()
         return _kind_of(location).show(location)
 
-    def open_source(self, found: RawSettings) -> ImageSource:
+    def open_source(self, raw: RawSettings) -> ImageSource:
         """
         Open the source.
 
         Args:
-            found: all set values, for settings of a kind of store that are not in this class.
+            raw: all set values, for settings of a kind of store that are not in this class.
 
         Raises:
             ConfigurationError: one of those settings is wrong.
@@ -63,15 +63,15 @@ class CatalogueLocations(FolderSettings, SqlSettings):
         location = self.source.get_secret_value()
         kind = _kind_of(location)
         assert kind.open_source is not None  # the validator made sure of it
-        return kind.open_source(location, self if isinstance(self, kind.settings) else found.part(kind.settings))
+        return kind.open_source(location, self if isinstance(self, kind.settings) else raw.part(kind.settings))
 
-    def open_output(self, found: RawSettings) -> BlobStore:
+    def open_output(self, raw: RawSettings) -> BlobStore:
         """Open the store of the cutouts; see `open_source`."""
-        return open_blobs(self.output, found)
+        return open_blobs(self.output, raw)
 
 
 class MastersLocation(Part):
-    """Place of the paid results of all catalogues."""
+    """Location of the masters of all catalogues."""
 
     masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
     spool: str = Field(
@@ -98,33 +98,33 @@ class MastersLocation(Part):
         beside = Path(file).parent if driver.startswith("sqlite") and file else Path(".bg_pipeline")
         return str(beside / "spool")
 
-    def open_masters(self, found: RawSettings) -> BlobStore:
-        """Open the store of the paid results; see `CatalogueLocations.open_source`."""
-        return open_blobs(self.masters, found, masters=True)
+    def open_masters(self, raw: RawSettings) -> BlobStore:
+        """Open the store of the masters; see `CatalogueLocations.open_source`."""
+        return open_blobs(self.masters, raw, masters=True)
 
 
-def open_blobs(location: str, found: RawSettings, *, masters: bool = False) -> BlobStore:
-    """Open the store of a valid place; see `CatalogueLocations.open_source`."""
+def open_blobs(location: str, raw: RawSettings, *, masters: bool = False) -> BlobStore:
+    """Open the store of a valid location; see `CatalogueLocations.open_source`."""
     kind = _kind_of(location)
     assert kind.open_blobs is not None  # the validator made sure of it
-    return kind.open_blobs(location, found.part(kind.settings), masters)
+    return kind.open_blobs(location, raw.part(kind.settings), masters)
 
 
 def require_separate(catalogue: CatalogueLocations, masters: MastersLocation, state: str = "") -> None:
     """
-    Check that no place lies in another.
+    Check that no two locations overlap.
 
     Raises:
-        ConfigurationError: one does; its files would be mistaken for pictures or other files.
+        ConfigurationError: two do; files of one would be taken for files of the other.
     """
     source, spool = catalogue.source.get_secret_value(), masters.spool_location(state)
     stores = {"BG_OUTPUT": catalogue.output, "BG_MASTERS": masters.masters, "BG_SPOOL": spool}
     for name, store in stores.items():
         if _overlap(store, source):
-            raise ConfigurationError(f"{name} and BG_SOURCE must not lie in each other: cutouts would be cut out again")
+            raise ConfigurationError(f"{name} and BG_SOURCE must not overlap: results would be cut out again")
     for (name, store), (other_name, other) in combinations(reversed(stores.items()), 2):
         if _overlap(store, other):
-            raise ConfigurationError(f"{name} and {other_name} must not lie in each other")
+            raise ConfigurationError(f"{name} and {other_name} must not overlap")
 
 
 def _overlap(one: str, other: str) -> bool:

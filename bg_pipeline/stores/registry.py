@@ -18,7 +18,7 @@ BUILT_IN = (FILE, S3, SQL)
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A kind of store that places can name."""
+    """A kind of store that locations can name."""
 
     schemes: tuple[str, ...]
     example: str
@@ -30,7 +30,7 @@ class Installed:
 
 def kind_of(location: str) -> StoreKind | None:
     """
-    Return the kind of store for a place; None if there is none.
+    Return the kind of store for a location; None if there is none.
 
     Raises:
         ConfigurationError: the package that brings it cannot be loaded.
@@ -65,7 +65,7 @@ def installed() -> Iterator[Installed]:
 
 
 def examples(*, blobs: bool) -> str:
-    """Return example places for a message: of stores for bytes, or of sources."""
+    """Return example locations for a message: of blob stores, or of sources."""
     known = [kind.example for kind in BUILT_IN if (kind.open_blobs if blobs else kind.open_source)]
     # Packages are named without loading them: a broken one must not hide the error in a setting.
     known += sorted(f"{entry.name}://…" for entry in _entries())
@@ -79,17 +79,17 @@ def _entries() -> list[EntryPoint]:
 
 def _load(entries: list[EntryPoint]) -> StoreKind:
     entry = entries[0]
-    where = f"the store for {entry.name}:// of the package {_package(entry)}"
+    named = f"the store for {entry.name}:// of the package {_package(entry)}"
     if any(entry.name in kind.schemes for kind in BUILT_IN):
-        raise ConfigurationError(f"{where} is never used: {entry.name}:// is built in")
+        raise ConfigurationError(f"{named} is never used: {entry.name}:// is built in")
     if len(entries) > 1:
-        raise ConfigurationError(f"{where} is also brought by {_package(entries[1])}: uninstall one of the two")
+        raise ConfigurationError(f"{named} is also brought by {_package(entries[1])}: uninstall one of the two")
     try:
         kind = entry.load()
     except Exception as error:  # another package may raise any exception
-        raise ConfigurationError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise ConfigurationError(f"{named} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(kind, StoreKind) or entry.name not in kind.schemes:
-        raise ConfigurationError(f"{where} cannot be loaded: {entry.value} is no StoreKind with this scheme")
+        raise ConfigurationError(f"{named} cannot be loaded: {entry.value} is not a StoreKind with this scheme")
     return kind
 
 

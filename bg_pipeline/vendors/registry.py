@@ -48,18 +48,18 @@ class Installed:
         except Exception as error:  # another package may raise any exception
             raise ConfigurationError(f"{named} cannot be loaded: {type(error).__name__}: {error}") from error
         if not isinstance(plugin, Plugin) or plugin.vendor.name != self.name:
-            raise ConfigurationError(f"{named} cannot be loaded: {self.entry.value} is no Plugin of this name")
+            raise ConfigurationError(f"{named} cannot be loaded: {self.entry.value} is not a Plugin of this name")
         return plugin
 
 
 def installed() -> list[Installed]:
     """Return all vendors, built-in ones first, then the others in alphabetical order. None is loaded."""
-    found = [Installed(name) for name in OURS]
+    vendors = [Installed(name) for name in OURS]
     entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     for entry in entries:
         rivals = [other for other in entries if other.name == entry.name and other is not entry]
-        found.append(Installed(entry.name, _package(entry), entry, _package(rivals[0]) if rivals else ""))
-    return found
+        vendors.append(Installed(entry.name, _package(entry), entry, _package(rivals[0]) if rivals else ""))
+    return vendors
 
 
 def plugin(name: str) -> Plugin[Any]:

@@ -58,9 +58,9 @@ def open_pipeline(
 
     Args:
         settings: all settings.
-        name: name of the run; may be left out where nothing is logged or claimed.
-        stop: set by the caller to end gracefully.
-        progress: progress display for a person.
+        name: name of the run; None if nothing is logged or claimed.
+        stop: event that the caller sets to end gracefully.
+        progress: shows the progress to a person; None for no display.
 
     Raises:
         ConfigurationError, StateError: the objects cannot be built.
@@ -94,26 +94,24 @@ def open_pipeline(
 
 
 def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
-    number = catalogue_id(database, settings.catalogue_name)
+    catalogue = catalogue_id(database, settings.catalogue_name)
     return Catalogue(
-        source=settings.catalogue.open_source(settings.found),
-        outputs=settings.catalogue.open_output(settings.found),
-        observations=SqlObservations(database, number, now),
-        deltas=SqlDeltas(database, number, now),
-        queue=SqlWorkQueue(database, number, now),
-        items=SqlItems(database, number, now),
-        trash=SqlTrash(database, number, now),
-        leases=SqlLeases(database, number, now),
-        run_log=SqlRunLog(database, number, now),
+        source=settings.catalogue.open_source(settings.raw),
+        outputs=settings.catalogue.open_output(settings.raw),
+        observations=SqlObservations(database, catalogue, now),
+        deltas=SqlDeltas(database, catalogue, now),
+        queue=SqlWorkQueue(database, catalogue, now),
+        items=SqlItems(database, catalogue, now),
+        trash=SqlTrash(database, catalogue, now),
+        leases=SqlLeases(database, catalogue, now),
+        run_log=SqlRunLog(database, catalogue, now),
     )
 
 
 def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
     ensure_accounts(database, {account.name: account.vendor.name for account in settings.accounts})
-    masters, spool = (
-        settings.masters.open_masters(settings.found),
-        open_blobs(settings.spool, settings.found, masters=True),
-    )
+    masters = settings.masters.open_masters(settings.raw)
+    spool = open_blobs(settings.spool, settings.raw, masters=True)
     ledger, purchases, gates = SqlLedger(database, run.now), SqlPurchases(database, run.now), SqlGates(database)
     clients = {account.name: account.plugin.client(account.settings, run.call) for account in settings.accounts}
 

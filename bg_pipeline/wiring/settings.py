@@ -1,4 +1,4 @@
-"""All settings: the parts that the packages define, read and combined."""
+"""All settings: read, and combined from the parts that the packages define."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,8 @@ from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read, sentence
 from bg_pipeline.stores.locations import MastersLocation, require_separate
 from bg_pipeline.vendors.plugin import Plugin, VendorSettings
-from bg_pipeline.vendors.registry import OURS, installed, plugin, usable
+from bg_pipeline.vendors.registry import OURS, installed, usable
+from bg_pipeline.vendors.registry import plugin as load_plugin
 
 CATALOGUE = "default"
 """Name of the catalogue that environment variables describe."""
@@ -51,13 +52,13 @@ class Settings:
     catalogue: CatalogueSettings
     rendition: RenditionSettings
     accounts: tuple[Account, ...]
-    """In the order in which they are tried."""
+    """In the order of trial."""
     masters: MastersLocation
     purchasing: PurchasingSettings
     schedule: ScheduleSettings
     alerts: AlertSettings
-    found: RawSettings = field(repr=False)
-    """What else is set: for stores, and for vendors that nothing is bought from."""
+    raw: RawSettings = field(repr=False)
+    """The settings as written: for stores, and for vendors that nothing is bought from."""
 
     @property
     def recipe(self) -> Recipe:
@@ -80,10 +81,10 @@ class Settings:
         """Return the accounts, then an account at every other usable vendor."""
         yield from self.accounts
         bought_from = {account.vendor.name for account in self.accounts}
-        accounts = _Accounts(self.found, self.purchasing.max_pixels_sent)
+        accounts = _Accounts(self.raw, self.purchasing.max_pixels_sent)
         for each in usable():
             if each.vendor.name not in bought_from:
-                yield accounts.named(each.vendor.name)
+                yield accounts.build(each.vendor.name)
 
 
 def load_settings() -> Settings:
@@ -91,38 +92,38 @@ def load_settings() -> Settings:
     Load the current settings.
 
     Raises:
-        ConfigurationError: names what is wrong, and quotes no value: it may be a secret.
+        ConfigurationError: a setting is wrong; the text quotes no value, because it may be a secret.
     """
     return compose(read())
 
 
 def load_schedule() -> ScheduleSettings:
-    """Load only the schedule: Dagster loads its definitions before any key or folder is set up."""
+    """Load only the schedule: Dagster loads its definitions before any key or folder is set."""
     return read().part(ScheduleSettings)
 
 
-def compose(found: RawSettings) -> Settings:
+def compose(raw: RawSettings) -> Settings:
     """
     Combine the parts.
 
     Raises:
-        ConfigurationError: names what is wrong, and quotes no value: it may be a secret.
+        ConfigurationError: a setting is wrong; the text quotes no value, because it may be a secret.
     """
-    name = found.only("catalogue", CATALOGUE)
-    catalogue = found.part(CatalogueSettings, "catalogue", name)
-    masters, purchasing = found.part(MastersLocation), found.part(PurchasingSettings)
+    name = raw.only("catalogue", CATALOGUE)
+    catalogue = raw.part(CatalogueSettings, "catalogue", name)
+    masters, purchasing = raw.part(MastersLocation), raw.part(PurchasingSettings)
     require_separate(catalogue, masters, purchasing.state.get_secret_value())
-    accounts = _Accounts(found, purchasing.max_pixels_sent)
+    accounts = _Accounts(raw, purchasing.max_pixels_sent)
     return Settings(
         catalogue_name=name,
         catalogue=catalogue,
-        rendition=found.part(RenditionSettings, "rendition", found.only("rendition", RENDITION)),
-        accounts=accounts.in_order(catalogue.accounts, found.shown(CatalogueSettings, "catalogue", name)["accounts"]),
+        rendition=raw.part(RenditionSettings, "rendition", raw.only("rendition", RENDITION)),
+        accounts=accounts.select(catalogue.accounts, raw.shown(CatalogueSettings, "catalogue", name)["accounts"]),
         masters=masters,
         purchasing=purchasing,
-        schedule=found.part(ScheduleSettings),
-        alerts=found.part(AlertSettings),
-        found=found,
+        schedule=raw.part(ScheduleSettings),
+        alerts=raw.part(AlertSettings),
+        raw=raw,
     )
 
 
@@ -131,53 +132,53 @@ class _Accounts:
     The configured accounts, from tables or from environment variables.
 
     Args:
-        found: all set values.
+        raw: the settings as written.
         side_px: longest side to buy, px.
     """
 
-    def __init__(self, found: RawSettings, side_px: int) -> None:
-        tables = found.tables.get("account", {})
+    def __init__(self, raw: RawSettings, side_px: int) -> None:
+        tables = raw.tables.get("account", {})
         self._vendor_of = {name: str(table.get("vendor", name)) for name, table in tables.items()}
         others = {name: {k: v for k, v in table.items() if k != "vendor"} for name, table in tables.items()}
-        self._found = replace(found, tables={**found.tables, "account": others})
+        self._raw = replace(raw, tables={**raw.tables, "account": others})
         self._side_px = side_px
 
-    def in_order(self, names: tuple[str, ...], setting: str) -> tuple[Account, ...]:
+    def select(self, names: tuple[str, ...], setting: str) -> tuple[Account, ...]:
         """
-        Return the accounts of these names, each with its key; all that have a table if no name is given.
+        Return the accounts of these names, each with its key; without names, all accounts that have a table.
 
         Args:
-            names: of accounts, or of vendors that have one account.
-            setting: setting that names them.
+            names: names of accounts, or of vendors that have one account.
+            setting: the setting that names them.
         """
-        chosen = [self._resolved(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
+        chosen = [self._resolve(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
         if len(set(chosen)) < len(chosen):
-            raise ConfigurationError(f"{setting}: each account can be named once")
-        accounts = tuple(self.named(name, is_first=name == chosen[0]) for name in chosen)
+            raise ConfigurationError(f"{setting}: name each account only once")
+        accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
         for account in accounts:
             if getattr(account.settings, "api_key", ...) is None:
                 key = self._shown(account.name, account.plugin)["api_key"]
                 raise ConfigurationError(
-                    f"{setting}={account.name} needs {key}: make one in the dashboard of {account.vendor.title} (the"
-                    " sandbox takes any)"
+                    f"{setting}={account.name} needs {key}: create a key in the dashboard of"
+                    f" {account.vendor.title} (the sandbox accepts any)"
                 )
         self._validate_others({account.vendor.name for account in accounts}, set(chosen))
         return accounts
 
-    def named(self, name: str, *, is_first: bool = False) -> Account:
-        """Return one account; only the first has the parameters that the variable sets."""
-        found = plugin(self._vendor_of.get(name, name))
-        shown = self._shown(name, found)
-        settings = self._found.part(found.settings, "account", name, self._short_names(found, is_first=is_first))
+    def build(self, name: str, *, is_first: bool = False) -> Account:
+        """Build one account; the variable for parameters belongs to the first account only."""
+        plugin = load_plugin(self._vendor_of.get(name, name))
+        shown = self._shown(name, plugin)
+        settings = self._raw.part(plugin.settings, "account", name, self._short_names(plugin, is_first=is_first))
         try:
-            cut = found.cut(settings, self._side_px)
+            cut = plugin.cut(settings, self._side_px)
         except ValueError as error:
             raise ConfigurationError(sentence((), str(error), shown)) from None
-        if why := refusal(found.vendor, cut.variant, settings.form):
+        if why := refusal(plugin.vendor, cut.variant, settings.form):
             raise ConfigurationError(f"{shown['params']}: {why}")
-        return Account(name, found, settings, cut)
+        return Account(name, plugin, settings, cut)
 
-    def _resolved(self, name: str, setting: str) -> str:
+    def _resolve(self, name: str, setting: str) -> str:
         if name in self._vendor_of:
             return name
         at_vendor = [account for account, vendor in self._vendor_of.items() if vendor == name]
@@ -186,30 +187,31 @@ class _Accounts:
         if not at_vendor and name not in OURS and name not in (known := [each.name for each in installed()]):
             known = [*self._vendor_of, *known]
             raise ConfigurationError(
-                f"{setting}: must be one of {', '.join(known)}, or several of them once each, with commas"
+                f"{setting}: must be one of {', '.join(known)}, or several of them separated by commas"
             )
         return at_vendor[0] if at_vendor else name
 
-    def _short_names(self, found: Plugin[Any], *, is_first: bool = True) -> Mapping[str, str]:
-        short = {k: v for k, v in found.settings.short_names().items() if k != "params" or is_first}
-        alike = [other for other, vendor in self._vendor_of.items() if vendor == found.vendor.name]
-        if len(alike) < 2:
+    def _short_names(self, plugin: Plugin[Any], *, is_first: bool = True) -> Mapping[str, str]:
+        short = {k: v for k, v in plugin.settings.short_names().items() if k != "params" or is_first}
+        same_vendor = [other for other, name in self._vendor_of.items() if name == plugin.vendor.name]
+        if len(same_vendor) < 2:
             return short
         for each, variable in short.items():
-            if each != "params" and variable in self._found.short:
-                tables = " or ".join(f"[account.{other}]" for other in alike)
+            if each != "params" and variable in self._raw.short:
+                tables = " or ".join(f"[account.{other}]" for other in same_vendor)
                 raise ConfigurationError(
-                    f"{variable.upper()}: {found.vendor.name} has several accounts: set {each} in {tables}"
+                    f"{variable.upper()}: {plugin.vendor.name} has several accounts: set {each} in {tables}"
                 )
         return {each: variable for each, variable in short.items() if each == "params"}
 
-    def _shown(self, name: str, found: Plugin[Any]) -> dict[str, str]:
-        return self._found.shown(found.settings, "account", name, self._short_names(found))
+    def _shown(self, name: str, plugin: Plugin[Any]) -> dict[str, str]:
+        return self._raw.shown(plugin.settings, "account", name, self._short_names(plugin))
 
     def _validate_others(self, vendors: set[str], accounts: set[str]) -> None:
-        """Reject wrong values also for vendors where nothing is bought. A vendor without settings is not loaded."""
+        """Reject wrong values also for accounts where nothing is bought. A vendor without settings is not loaded."""
         for name in self._vendor_of.keys() - accounts:
-            self.named(name)
+            self.build(name)
         for name in OURS:
-            if name not in vendors and any(variable.startswith(f"{name}_") for variable in self._found.short):
-                self._found.part(plugin(name).settings, short_names=plugin(name).settings.short_names())
+            if name not in vendors and any(variable.startswith(f"{name}_") for variable in self._raw.short):
+                model = load_plugin(name).settings
+                self._raw.part(model, short_names=model.short_names())

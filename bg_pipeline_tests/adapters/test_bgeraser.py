@@ -173,7 +173,7 @@ def test_a_tool_may_make_it_smaller(vendor: Vendor) -> None:
 def test_a_cut_that_came_back_smaller_is_a_lower_tier_and_is_not_fetched(vendor: Vendor) -> None:
     vendor.say(TOOL, body=result(vendor, width=24, height=16))
 
-    with pytest.raises(QualityDropped, match="384 pixels came back for 1,536"):
+    with pytest.raises(QualityDropped, match="384 pixels were returned, 1,536 were sent"):
         client(vendor.base_url).cut(request())
     assert len(vendor.seen) == 1
 

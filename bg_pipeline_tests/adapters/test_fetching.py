@@ -265,7 +265,7 @@ def test_an_endless_body_is_given_up(vendor: Vendor) -> None:
 def test_a_body_cut_short_is_no_body(vendor: Vendor) -> None:
     vendor.say("/a", body=b"pic", headers={"Content-Length": "1000"})
 
-    with pytest.raises(FetchFailed, match="no whole answer"):
+    with pytest.raises(FetchFailed, match="an incomplete answer"):
         trusting(vendor, "/a")
 
 

@@ -91,7 +91,7 @@ def test_what_is_no_file_any_more_is_not_waited_for(tmp_path: Path) -> None:
                 FolderSource(tmp_path).read(key)
 
 
-def test_an_edit_that_restores_size_and_time_still_changes_the_evidence(tmp_path: Path) -> None:
+def test_an_edit_that_restores_size_and_time_still_changes_the_fingerprint(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     file.write_bytes(b"1111")
     before, listed = file.stat(), next(FolderSource(tmp_path).list())

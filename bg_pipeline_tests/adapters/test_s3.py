@@ -52,9 +52,9 @@ def test_a_listing_is_one_request_a_page_and_nothing_else(script: Script) -> Non
 @pytest.mark.parametrize(
     ("answers", "why"),
     [
-        ([page(KEYS[:5], truncated=True)], "whether it ends"),
-        ([page(KEYS[:5], token="t1", truncated=False)], "whether it ends"),
-        ([page(KEYS[:5]).replace(b"<IsTruncated>false</IsTruncated>", b"")], "whether it ends"),
+        ([page(KEYS[:5], truncated=True)], "whether more follow"),
+        ([page(KEYS[:5], token="t1", truncated=False)], "whether more follow"),
+        ([page(KEYS[:5]).replace(b"<IsTruncated>false</IsTruncated>", b"")], "whether more follow"),
         ([page(KEYS[:5], token="t1"), page(KEYS[:5], token="t2")], "came after"),
         ([page(KEYS[:5], token="t1"), page([], token="t1")], "twice"),
         ([page(["b", "a"])], "'a' came after 'b'"),
@@ -65,7 +65,7 @@ def test_a_listing_is_one_request_a_page_and_nothing_else(script: Script) -> Non
         ([page(KEYS[:5], token="t1"), (500, error_body("InternalError", "later"))], "500 InternalError later"),
         ([page(KEYS[:5])[:-40]], "500 Internal Server Error"),
         ([b""], "cannot be trusted"),
-        ([b"<html>hello</html>"], "no listing"),
+        ([b"<html>hello</html>"], "not a listing"),
         ([page(["a"], head='<!DOCTYPE x [<!ENTITY a "aaaa">]>')], "document type"),
         ([page(["a"]).replace(b"<Size>7</Size>", b"")], "cannot be trusted"),
     ],
@@ -80,7 +80,7 @@ def test_a_listing_that_is_not_whole_or_in_order_is_refused(
 
 
 def test_a_listing_of_another_prefix_is_refused(script: Script) -> None:
-    with pytest.raises(SourceUnreadable, match="does not lie there"):
+    with pytest.raises(SourceUnreadable, match="is outside the prefix"):
         list(S3Source(Bucket("shop", "img/"), script(page(["other/a.jpg"])).endpoint).list())
 
 

@@ -18,12 +18,12 @@ from bg_pipeline_tests.s3 import answer_instead, error_body
         ("s3://shop/img/new/", Bucket("shop", "img/new/")),
     ],
 )
-def test_a_place_names_its_bucket(location: str, bucket: Bucket) -> None:
+def test_a_location_names_its_bucket(location: str, bucket: Bucket) -> None:
     assert bucket_of(location) == bucket
 
 
 @pytest.mark.parametrize("location", ["s3://", "s3:///img", "s3://sh op", "s3://user:pass@shop"])
-def test_a_place_that_can_be_no_bucket_is_refused(location: str) -> None:
+def test_a_location_that_can_be_no_bucket_is_refused(location: str) -> None:
     with pytest.raises(ValueError, match="s3://BUCKET"):
         bucket_of(location)
 

@@ -1,4 +1,4 @@
-"""Places: which kind of store takes one, what is said about wrong ones, and stores that other packages bring."""
+"""Locations: which kind of store takes one, what is said about wrong ones, and stores that other packages bring."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def masters(location: str = ".bg_pipeline/masters") -> MastersLocation:
 
 @pytest.fixture
 def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
-    """Installs a package whose entry points bring stores, or whatever else the group is for: name to place."""
+    """Installs a package whose entry points bring stores, or whatever else the group is for: name to object."""
 
     def install(package: str, group: str = "bg_pipeline.stores", **stores: str) -> None:
         info = tmp_path / f"{package}-2.0.dist-info"
@@ -51,14 +51,14 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
         ("postgresql+psycopg://me@host/shop", QUERY, "SqlSource"),
     ],
 )
-def test_a_source_is_chosen_by_how_its_place_is_written(location: str, query: str, kind: str) -> None:
+def test_a_source_is_chosen_by_how_its_location_is_written(location: str, query: str, kind: str) -> None:
     assert type(catalogue(location, query=query).open_source(RawSettings())).__name__ == kind
 
 
 @pytest.mark.parametrize(
     ("location", "kind"), [("./cut", "FolderStore"), ("file:///srv/cut", "FolderStore"), ("s3://shop/cut", "S3Store")]
 )
-def test_a_store_is_chosen_by_how_its_place_is_written(location: str, kind: str) -> None:
+def test_a_store_is_chosen_by_how_its_location_is_written(location: str, kind: str) -> None:
     assert type(catalogue(output=location).open_output(RawSettings())).__name__ == kind
     assert type(masters(location).open_masters(RawSettings())).__name__ == kind
 
@@ -92,15 +92,15 @@ def test_a_file_url_names_a_folder_with_any_name(tmp_path: Path) -> None:
         ({"source": "gs://bucket/images"}, "BG_SOURCE: must be a folder, s3://BUCKET/PREFIX, or the URL of a database"),
         ({"source": "S3://bucket"}, "BG_SOURCE: must be a folder, s3://BUCKET/PREFIX, or"),
         ({"source": "postgresql+nodriver://me:canary@host/shop", "query": QUERY}, "BG_SOURCE: must be .* is installed"),
-        ({"source": "sqlite:///shop.db"}, "BG_SOURCE_QUERY goes with a database in BG_SOURCE"),
-        ({"query": QUERY}, "BG_SOURCE_QUERY goes with a database in BG_SOURCE"),
+        ({"source": "sqlite:///shop.db"}, "BG_SOURCE_QUERY must be set if BG_SOURCE is a database"),
+        ({"query": QUERY}, "BG_SOURCE_QUERY must be set if BG_SOURCE is a database"),
         ({"output": "sqlite:///shop.db"}, "BG_OUTPUT: must be a folder or s3://BUCKET/PREFIX"),
         ({"output": "https://me:canary@shop.example.com"}, "BG_OUTPUT: must be a folder or s3://"),
         ({"output": "file://server/share"}, "BG_OUTPUT: must be file:///FOLDER"),
         ({"output": "file:///srv/a#1"}, "BG_OUTPUT: must be file:///FOLDER"),
     ],
 )
-def test_a_place_that_no_store_takes_is_named_and_not_quoted(settings: dict[str, str], said: str) -> None:
+def test_a_location_that_no_store_takes_is_named_and_not_quoted(settings: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said) as caught:
         catalogue(**settings)
     assert "canary" not in str(caught.value)
@@ -125,8 +125,8 @@ def test_masters_are_refused_where_bytes_cannot_be_kept() -> None:
         ("./images", "s3://shop/cut", "s3://shop/cut/", "BG_MASTERS and BG_OUTPUT"),
     ],
 )
-def test_places_that_lie_in_each_other_are_refused(source: str, output: str, paid: str, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{said} must not lie in each other"):
+def test_locations_that_overlap_are_refused(source: str, output: str, paid: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{said} must not overlap"):
         require_separate(catalogue(source, output), masters(paid or ".bg_pipeline/masters"))
 
 
@@ -139,7 +139,7 @@ def test_places_that_lie_in_each_other_are_refused(source: str, output: str, pai
         ("s3://shop", "./cutouts", ".bg_pipeline/masters"),
     ],
 )
-def test_places_of_every_kind_go_together(source: str, output: str, paid: str) -> None:
+def test_locations_of_every_kind_go_together(source: str, output: str, paid: str) -> None:
     require_separate(catalogue(source, output), masters(paid))
 
 
@@ -150,7 +150,7 @@ def test_a_database_is_shown_without_its_password() -> None:
     assert "canary" not in repr(locations)
 
 
-def test_neither_boto3_nor_a_driver_is_loaded_for_folders_or_to_judge_a_place() -> None:
+def test_neither_boto3_nor_a_driver_is_loaded_for_folders_or_to_judge_a_location() -> None:
     """Each would take half a second of every start."""
     code = (
         "import sys; from bg_pipeline.stores.locations import CatalogueLocations as Locations;"
@@ -195,8 +195,8 @@ def test_stores_are_listed_with_the_package_that_brings_them(plugin: Path) -> No
     ("where", "said"),
     [
         ("no_such_module:KIND", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("bg_pipeline.stores.s3.store:S3", "is no StoreKind with this scheme"),
-        ("json:loads", "is no StoreKind with this scheme"),
+        ("bg_pipeline.stores.s3.store:S3", "is not a StoreKind with this scheme"),
+        ("json:loads", "is not a StoreKind with this scheme"),
     ],
 )
 def test_a_store_that_cannot_be_loaded_names_its_package_and_stops_nothing_else(

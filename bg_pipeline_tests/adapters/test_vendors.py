@@ -19,7 +19,7 @@ Bring = Callable[..., None]
 
 @pytest.fixture
 def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
-    """Installs a package whose entry points bring vendors: name to place."""
+    """Installs a package whose entry points bring vendors: name to object."""
 
     def install(package: str, **vendors: str) -> None:
         info = tmp_path / f"{package}-2.0.dist-info"
@@ -36,8 +36,8 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bring:
     ("where", "said"),
     [
         ("no_such_module:PLUGIN", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("bg_pipeline.vendors.local.vendor:PLUGIN", "is no Plugin of this name"),
-        ("json:loads", "is no Plugin of this name"),
+        ("bg_pipeline.vendors.local.vendor:PLUGIN", "is not a Plugin of this name"),
+        ("json:loads", "is not a Plugin of this name"),
     ],
 )
 def test_a_vendor_that_cannot_be_loaded_names_its_package_and_stops_nothing_else(

@@ -27,9 +27,9 @@ class Catalogue:
     lock: Callable[[str], None]
     break_listing: Callable[[], None]
     take_away: Callable[[], None] | None = None
-    """The whole place, as when a share is not mounted; None where it cannot happen."""
+    """The whole location, as when a share is not mounted; None where it cannot happen."""
     refuses: Callable[[str], bool] = lambda _key: False
-    """Keys that this kind of place cannot hold."""
+    """Keys that this kind of location cannot hold."""
 
 
 def _memory() -> Catalogue:

@@ -43,10 +43,10 @@ def test_a_file_is_given_to_the_item_that_it_is_named_after(
 @pytest.mark.parametrize(
     ("wanted", "catalogue", "names", "why"),
     [
-        (["bags/a.jpg", "shoes/a.jpg"], [], ["a.png"], "may be that of"),
-        (["a.jpg", "a.png"], [], ["a.png"], "may be that of"),
-        (["bags/a.jpg"], ["shoes/a.jpg"], ["a.png"], "a.png may be that of shoes/a.jpg too"),
-        (["a.jpg"], [], ["a.webp", "a.png"], "a.png and a.webp may both be it"),
+        (["bags/a.jpg", "shoes/a.jpg"], [], ["a.png"], "may also be the cutout of"),
+        (["a.jpg", "a.png"], [], ["a.png"], "may also be the cutout of"),
+        (["bags/a.jpg"], ["shoes/a.jpg"], ["a.png"], "a.png may also be the cutout of shoes/a.jpg"),
+        (["a.jpg"], [], ["a.webp", "a.png"], "both a.png and a.webp may be its cutout"),
     ],
     ids=["two folders", "two formats of the source", "the other has a master", "two files"],
 )

@@ -25,8 +25,8 @@ GONE = Entry(
     [
         (GOOD, "", ""),
         (GOOD, "here.txt", ""),
-        (None, "", "did not come to its end"),
-        (replace(GOOD, complete=False), "", "did not come to its end"),
+        (None, "", "missing or incomplete"),
+        (replace(GOOD, complete=False), "", "missing or incomplete"),
         (replace(GOOD, listed=0), "", "empty"),
         (replace(GOOD, sentinel_seen=False), "here.txt", "here.txt"),
         (replace(GOOD, sentinel_seen=False), "", ""),

@@ -42,7 +42,7 @@ def test_a_run_is_requested_when_it_can_help(runs: list[PreviousRun], last: Summ
     assert decision.why
 
 
-@pytest.mark.parametrize("why", ["", "another run is buying the same picture at this moment", "reworded"])
+@pytest.mark.parametrize("why", ["", "another worker is buying the same picture", "reworded"])
 def test_the_wording_of_a_failure_decides_nothing(why: str) -> None:
     ended = [previous(RunOutcome.ENDED)]
 

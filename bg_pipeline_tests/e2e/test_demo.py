@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bg_pipeline.demo.run import _fresh
+from bg_pipeline.demo.run import _prepare_folder
 from bg_pipeline.errors import ConfigurationError
 
 BIN = Path(sys.executable).parent
@@ -99,12 +99,12 @@ def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(tmp_path: Path) ->
     (tmp_path / "thesis.txt").write_text("precious")
 
     with pytest.raises(ConfigurationError, match="choose another folder"):
-        _fresh(tmp_path)
+        _prepare_folder(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
 def test_without_a_folder_the_demo_takes_a_new_one_each_time() -> None:
-    first, second = _fresh(None), _fresh(None)
+    first, second = _prepare_folder(None), _prepare_folder(None)
     for folder in (first, second):
         folder.rmdir()
 

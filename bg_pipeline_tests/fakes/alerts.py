@@ -28,9 +28,9 @@ class MemoryOutbox(Port):
         row.due_at = self._db.now() + for_s
         return row.delivery
 
-    def close(self, delivery: Delivery, took_it: bool, wait_s: float, detail: str = "") -> None:
+    def close(self, delivery: Delivery, accepted: bool, wait_s: float, detail: str = "") -> None:
         row = self._db.deliveries[delivery.id]
-        if took_it:
+        if accepted:
             row.state = "sent"
         elif row.delivery.tries == delivery.tries:
             row.due_at = self._db.now() + wait_s

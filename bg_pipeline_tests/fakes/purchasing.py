@@ -110,10 +110,10 @@ class MemoryLedger(Port):
     def _check_not_being_bought(self, request: CutRequest) -> None:
         names = _names(request)
         if any(name in self._db.masters for name in names):
-            raise BeingBought("another run has bought the same picture meanwhile")
+            raise BeingBought("another worker has just bought the same picture")
         buying = self._where(lambda a: a.state is _INTENT)
         if any(a.purchase_id in names for a in buying):
-            raise BeingBought("another run is buying the same picture at this moment")
+            raise BeingBought("another worker is buying the same picture")
         for a in self.answered():
             same = request.sent_digest and a.sent_digest == request.sent_digest and a.cut_digest in request.cut_digests
             if a.purchase_id in names or same:
@@ -121,9 +121,9 @@ class MemoryLedger(Port):
         if not request.sent_digest:
             return
         if any(a.sent_digest == request.sent_digest and a.cut_digest in request.cut_digests for a in buying):
-            raise BeingBought("another run is buying the same picture at this moment under another name")
+            raise BeingBought("another worker is buying the same picture under another name")
         if _same_payload(self._db, request.sent_digest, request.cut_digests):
-            raise BeingBought("another run has bought the same picture meanwhile under another name")
+            raise BeingBought("another worker has just bought the same picture under another name")
 
     def close_attempt(
         self,

@@ -15,7 +15,7 @@ class MemoryLeases(Port):
     def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
         held, ends_at = self._db.leases.get(name, (Lease(name, "", 0), 0.0))
         if ends_at > self._db.now():
-            raise LeaseHeld(f"{name!r} is being worked on by {held.owner}")
+            raise LeaseHeld(f"{name!r} is held by {held.owner}")
         lease = Lease(name, owner, held.token + 1)
         self._db.leases[name] = (lease, self._db.now() + ttl_s)
         return lease

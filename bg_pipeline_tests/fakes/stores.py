@@ -72,7 +72,7 @@ class MemoryStore:
 
     def validate_name(self, name: str) -> None:
         if self.utf8_only and key_bytes(name) != name.encode(errors="ignore"):
-            raise ItemError("its name is no UTF-8")
+            raise ItemError("its name is not UTF-8")
 
     def read(self, name: str) -> bytes | None:
         return self.blobs.get(name)

@@ -103,7 +103,7 @@ def test_a_backfill_waits_while_the_gate_is_closed_and_goes_on_after_a_top_up(
 ) -> None:
     run("detect_delta")
     shop.vendor.ledger.set_balance("bgeraser", Decimal(10))
-    monkeypatch.setattr("bg_pipeline.pipeline.backfill._LOOK_S", 0.01)
+    monkeypatch.setattr("bg_pipeline.pipeline.backfill._POLL_S", 0.01)
     looked = []
 
     def top_up(accounts: Accounts, policy: Policy, pipeline_run: PipelineRun) -> list[Gate]:
@@ -118,7 +118,7 @@ def test_a_backfill_waits_while_the_gate_is_closed_and_goes_on_after_a_top_up(
     assert result.success
     assert looked == [0, 0, 0]
     assert metadata_of(instance, "cutouts")["published"] == 2
-    assert instance.get_run_by_id(result.run_id).tags["bg_pipeline/paused"] == "no, it went on"  # type: ignore[union-attr]
+    assert instance.get_run_by_id(result.run_id).tags["bg_pipeline/paused"] == "no, resumed"  # type: ignore[union-attr]
 
 
 def test_a_charge_without_a_cutout_fails_the_spend_check(shop: Shop, run: Run) -> None:

@@ -111,7 +111,7 @@ def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
         broken.setenv("BG_OUTPUT", "/proc/nowhere")
         assert not run("process_pending", tags=first.tags).success
     asked, said = requests(instance)
-    assert (asked, "asked again in" in said) == ([], True)
+    assert (asked, "next run in" in said) == ([], True)
 
     monkeypatch.setattr("bg_pipeline.core.dispatch.FIRST_WAIT_S", 0.0)
     (again,), _ = requests(instance)
@@ -180,14 +180,14 @@ def test_a_missed_night_is_caught_up_by_one_run(
         found = missed_night.evaluate_tick(context(instance))
         return [r.run_key for r in found.run_requests or []], found.skip_message or ""
 
-    assert tick() == ([], "there was no night yet: the schedule will start the first")
+    assert tick() == ([], "there was no night yet: the schedule starts the first")
     run("detect_delta")
     assert "is complete" in tick()[1]
 
     # An hour later by the cron, and no detection since.
     due = datetime.now(UTC) + timedelta(hours=1)
     monkeypatch.setattr("bg_pipeline.orchestration.sensors.get_latest_completed_cron_tick", lambda *_: due)
-    assert "may still come by itself" in tick()[1]
+    assert "the schedule may still start" in tick()[1]
     monkeypatch.setattr("bg_pipeline.orchestration.sensors.LATE_S", -7200.0)
     (key,), _ = tick()
     assert key is not None

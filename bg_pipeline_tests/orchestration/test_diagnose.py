@@ -36,7 +36,7 @@ def test_a_missing_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_home_without_its_settings_is_found(home: Path) -> None:
     (home / "dagster.yaml").unlink()
 
-    assert "neither limits nor retention" in found()["dagster.yaml"]
+    assert "no limit and no retention" in found()["dagster.yaml"]
 
 
 def test_a_daemon_that_never_ran_is_found(home: Path) -> None:

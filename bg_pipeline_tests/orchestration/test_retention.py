@@ -73,7 +73,7 @@ def test_a_run_of_today_stays(instance: dg.DagsterInstance) -> None:
 
     tick = old_runs.evaluate_tick(dg.build_sensor_context(instance))
 
-    assert tick.skip_message == "no run is to be deleted"
+    assert tick.skip_message == "no run to delete"
     assert len(instance.get_runs()) == 1
 
 

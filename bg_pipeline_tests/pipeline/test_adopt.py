@@ -152,8 +152,8 @@ def test_a_file_or_picture_that_is_replaced_meanwhile_is_left_out(graph: Graph) 
     files.list = lambda: iter(listed)  # type: ignore[method-assign]
     found = taken(graph, files)
 
-    assert "replaced since" in found.refused["shoes/0.jpg"]
-    assert "not there any more" in found.refused["shoes/1.jpg"]
+    assert "changed after" in found.refused["shoes/0.jpg"]
+    assert "no longer exists" in found.refused["shoes/1.jpg"]
 
 
 def test_no_detection_runs_while_cutouts_are_taken_over(graph: Graph) -> None:

@@ -1,4 +1,4 @@
-"""The whole job where its places are of different kinds."""
+"""The whole job where its locations are of different kinds."""
 
 from pathlib import Path
 from typing import Any

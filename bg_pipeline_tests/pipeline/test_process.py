@@ -245,7 +245,7 @@ def test_a_requested_purchase_that_fails_for_now_stays_held_and_published_as_it_
     graph = shop(1, 1)
     list(processing(graph).results())
     graph.change_recipe(side_px=40)
-    graph.remover = FakeRemover([BeingBought("another run is buying the same picture")] * 9)
+    graph.remover = FakeRemover([BeingBought("another worker is buying the same picture")] * 9)
     done = graph.sync(apply_recipe_change=True)
 
     assert [(f.state, f.cause) for f in done.summary.failures] == [(State.PENDING, Cause.ELSEWHERE)]
@@ -285,7 +285,7 @@ def test_one_pass_ends_though_items_become_free_behind_it() -> None:
     detect(*graph.pipeline.parts)
     other = graph.claim("c/7.png", owner="another run")
     ask = Ask(AskedBy.NIGHT, Budget("a night"))
-    feed = Feed(graph.queue, ask, "a test", Goal.of(graph.recipe), most=1)
+    feed = Feed(graph.queue, ask, "a test", Goal.of(graph.recipe), claim_limit=1)
     taken = []
     for claimed in feed.pending(Selection(), bought=False):
         assert claimed.claim is not None

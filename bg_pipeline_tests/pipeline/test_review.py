@@ -9,8 +9,8 @@ from bg_pipeline.core.recipe import Tool, digest_of, purchase_id
 from bg_pipeline.core.records import State
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.sheet import Pair
-from bg_pipeline.pipeline.gallery import pairs
-from bg_pipeline.pipeline.review import approve, reject, waiting
+from bg_pipeline.pipeline.gallery import make_pairs
+from bg_pipeline.pipeline.review import approve, in_quarantine, reject
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
@@ -30,7 +30,7 @@ def graph() -> Graph:
 
 
 def gallery(graph: Graph) -> list[Pair]:
-    return pairs(graph.catalogue, graph.accounts, graph.policy, graph.run, [ODD], 100)
+    return make_pairs(graph.catalogue, graph.accounts, graph.policy, graph.run, [ODD], 100)
 
 
 def states(graph: Graph) -> set[State]:
@@ -38,12 +38,12 @@ def states(graph: Graph) -> set[State]:
 
 
 def test_what_waits_is_listed_until_its_picture_is_gone(graph: Graph) -> None:
-    assert [(e.key, e.detail.partition(":")[0]) for e in waiting(graph.catalogue)] == [
+    assert [(e.key, e.detail.partition(":")[0]) for e in in_quarantine(graph.catalogue)] == [
         (TWIN, "nothing was removed"),
         (ODD, "nothing was removed"),
     ]
     graph.observations.mark_absent([ODD])
-    assert [e.key for e in waiting(graph.catalogue)] == [TWIN]
+    assert [e.key for e in in_quarantine(graph.catalogue)] == [TWIN]
 
 
 def test_without_a_decision_it_stays_where_it_is(graph: Graph) -> None:
@@ -135,7 +135,7 @@ def test_nothing_is_approved_that_would_have_to_be_bought(graph: Graph) -> None:
         approve(graph.catalogue, graph.accounts, graph.policy, ODD)
     graph.change_recipe(side_px=2500)
     graph.purchases.forget(graph.items.in_state(State.QUARANTINED)[0].purchase_id)
-    with pytest.raises(ConfigurationError, match="not on record"):
+    with pytest.raises(ConfigurationError, match="no longer recorded"):
         approve(graph.catalogue, graph.accounts, graph.policy, ODD)
     assert states(graph) == {State.QUARANTINED}
 

@@ -61,7 +61,7 @@ def test_a_missing_output_is_found_and_made_again_for_nothing(graph: Graph) -> N
     (damage,) = check(graph).damaged
 
     assert (damage.name, damage.where, damage.problem) == ("shoes/7.png", "shoes/7.png", Problem.MISSING)
-    assert "free" in damage.then
+    assert "free" in damage.next_step
     assert graph.sync().summary.purchases == 0
     assert graph.outputs.blobs["shoes/7.png"] == before
 
@@ -88,7 +88,7 @@ def test_an_altered_output_is_left_alone_if_making_it_again_would_cost_something
     flip(graph.masters.blobs, master_name(purchase_ids(graph)["shoes/1.png"]))
     del graph.masters.blobs[master_name(purchase_ids(graph)["shoes/2.png"])]
     graph.purchases.forget(purchase_ids(graph)["shoes/3.png"])
-    said = {d.name: d.then for d in check(graph).damaged}
+    said = {d.name: d.next_step for d in check(graph).damaged}
 
     assert "its master is altered too" in said["shoes/1.png"]
     assert "its master is missing too" in said["shoes/2.png"]
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_is_not_taken_for_altered(graph: Graph, monkeypatch:
     monkeypatch.setattr(graph.outputs, "read", read)
 
     damaged = check(graph).damaged
-    assert {(d.problem, d.then) for d in damaged} == {(Problem.UNREADABLE, "see that BG_OUTPUT can be read")}
+    assert {(d.problem, d.next_step) for d in damaged} == {(Problem.UNREADABLE, "check that BG_OUTPUT is readable")}
     assert graph.items.states()["pending"] == 0
 
 
@@ -139,7 +139,7 @@ def test_an_item_that_waits_already_is_told_of_and_stays_as_it_is(graph: Graph) 
     flip(graph.outputs.blobs, "shoes/1.png")
     (damage,) = check(graph).damaged
 
-    assert "the item is failed" in damage.then
+    assert "the item is failed" in damage.next_step
     entry = graph.items.entry("shoes/1.png")
     assert entry is not None
     assert entry.state is State.FAILED

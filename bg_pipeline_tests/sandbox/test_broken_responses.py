@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from bg_pipeline.sandbox.faults import CHARGED, OF_THE_DELIVERY, Fault, FaultKind
+from bg_pipeline.sandbox.faults import CHARGED, DELIVERY_FAULTS, Fault, FaultKind
 from bg_pipeline_tests.sandbox import client
 
 
@@ -268,7 +268,7 @@ def test_an_expired_result_is_a_404_however_often_it_is_fetched(spoil):
     assert [client.get(url).status_code for _ in range(2)] == [404, 404]
 
 
-@pytest.mark.parametrize("kind", sorted(OF_THE_DELIVERY))
+@pytest.mark.parametrize("kind", sorted(DELIVERY_FAULTS))
 def test_a_spoiled_download_is_good_the_second_time(spoil, kind):
     """So that a client which tries again gets what it has paid for."""
     base_url = spoil(kind)

@@ -14,7 +14,7 @@ import requests
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.sandbox.faults import Fault, FaultKind
-from bg_pipeline.sandbox.serve import RunningSandbox, _listening, running_sandbox, serve
+from bg_pipeline.sandbox.serve import RunningSandbox, _listen, running_sandbox, serve
 from bg_pipeline.sandbox.state import Clock, SandboxState
 from bg_pipeline_tests.sandbox import client
 
@@ -37,7 +37,7 @@ def test_a_stopped_sandbox_frees_its_port():
 
 def test_answers_do_not_wait_for_acknowledgements():
     """Every call but the first on a connection took 44 ms too long: 2 % of a benchmark at two seconds a call."""
-    with _listening(0) as listener, socket.create_connection(listener.getsockname()):
+    with _listen(0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -16,11 +16,11 @@ from bg_pipeline.pipeline.alerting.find import MOST_ROWS, WINDOW_S
 from bg_pipeline.ports.context import Catalogue, Pipeline, Run, RunName
 
 _NO_FAILURE = (AccountError, BudgetReached, ConfigurationError, Deferred, GateClosed, LeaseHeld)
-"""Errors with an alert of their own, or that the person who started the run sees at once."""
+"""Errors that have an alert of their own, or that the person who started the run sees at once."""
 
 
 def failed_stage(pipeline: Pipeline, *, everything: bool) -> Stage:
-    """Return the first stage that this run should have completed but has no record of."""
+    """Return the first stage that has no record of this run, although the run should have completed it."""
     since = pipeline.run.now() - WINDOW_S
 
     def has_record(kind: type[Record]) -> bool:
@@ -45,10 +45,10 @@ def note_failure(
     kind: FailureKind = FailureKind.ERROR,
 ) -> None:
     """
-    Record that a run failed; `alert` reports it until `core.alerts.is_over`.
+    Record that a run failed; `notify` alerts about it until `core.alerts.is_over`.
 
     Args:
-        catalogue: place of the record.
+        catalogue: owner of the run log.
         run: the run that writes the record.
         cause: the error, or its text; only the first line is used.
         stage: the part of the run that failed.

@@ -30,10 +30,10 @@ NIGHT_S = 26 * 3600.0
 """A day, plus two hours for a night that takes longer than the one before."""
 
 WINDOW_S = 48 * 3600.0
-"""Age limit for the runs examined: long enough to include the last one, even after a long night."""
+"""Age limit of the runs to read: it includes the last one even after a long night."""
 
 _FAILURES_S = 7 * 86_400.0
-"""Age at which a failure that was not repeated is ignored."""
+"""Age from which a failure is ignored if it did not happen again."""
 
 MOST_ROWS = 1_000
 
@@ -55,7 +55,7 @@ _NOT_ALERTED = frozenset({GateReason.BY_HAND})
 _GATE_TITLES: Mapping[Kind, str] = {
     Kind.CREDITS: "{}: credits are low",
     Kind.BAD_KEY: "{} refuses the key",
-    Kind.OUTAGE: "{} does not serve",
+    Kind.OUTAGE: "{} is unavailable",
     Kind.PAUSED: "{} is paused",
 }
 
@@ -67,13 +67,13 @@ _STAGES: Mapping[Stage, str] = {
 }
 
 
-def alerts_of(pipeline: Pipeline) -> list[Alert]:
+def find_alerts(pipeline: Pipeline) -> list[Alert]:
     """Return all current problems in the records of the manifest database, without asking a vendor."""
-    return list(_Look(pipeline).alerts())
+    return list(_AlertFinder(pipeline).alerts())
 
 
-class _Look:
-    """Records that are read once and used for several alerts."""
+class _AlertFinder:
+    """Finds alerts in records that it reads once."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -87,7 +87,7 @@ class _Look:
 
     def alerts(self) -> Iterator[Alert]:
         for gate in self.gates:
-            # A half-open gate proves nothing; the next answer decides.
+            # A half-open gate may still have its problem: the next answer decides.
             if (not gate.is_open or gate.half_open) and gate.reason not in _NOT_ALERTED:
                 yield self._gate(gate)
         yield from self._night()
@@ -106,7 +106,7 @@ class _Look:
         lines = [why_closed(gate, self.pipeline.policy.thresholds, left), self._waiting()]
         if kind is Kind.CREDITS:
             page = self.pipeline.policy.vendors[gate.account].top_up
-            lines += [*self._balance(gate), f"top up: {page or 'on the pages of the vendor'}"]
+            lines += [*self._balance(gate), f"top up: {page or 'on the website of the vendor'}"]
         lines += self._link(next(paused, None))
         return Alert(kind, gate.account, _GATE_TITLES[kind].format(gate.account), tuple(lines))
 
@@ -122,7 +122,7 @@ class _Look:
         items, policy = sum(self.pending.values()), self.pipeline.policy
         cost = quote(policy.vendor, policy.recipe.cut, items, None, Decimal(0))
         usd = "" if cost["money_usd"] is None else f", ${cost['money_usd']:.2f}"
-        largest = sorted(self.pending.items(), key=lambda found: -found[1])[:3]
+        largest = sorted(self.pending.items(), key=lambda entry: -entry[1])[:3]
         names = ", ".join(f"{name} {count}" for name, count in largest)
         more = f" and {len(self.pending) - 3} more collections" if len(self.pending) > 3 else ""
         return f"pending: {items} items, at most {cost['credits']:g} credits{usd} ({names}{more})"
@@ -135,7 +135,7 @@ class _Look:
         return [f"{base}/runs/{record.run_id}" if record is not None and _is_dagster_run(record.run_id) else base]
 
     def _night(self) -> Iterator[Alert]:
-        """Alert only if there was a detection before, and for pending work only if a gate is open."""
+        """Alert if no new detection ends, or if pending work is not processed although a gate allows requests."""
         detected_at = max((record.ended_at for record in self.run_log.read(DetectRecord)), default=self.now)
         if self.now - detected_at > NIGHT_S:
             yield Alert(
@@ -144,7 +144,7 @@ class _Look:
                 "no complete night in 26 hours",
                 (
                     f"the last detection ended at {moment(detected_at)}",
-                    "see that the daemon runs and the schedule is switched on; `bg-pipeline doctor` helps",
+                    "check that the daemon runs and the schedule is on; `bg-pipeline doctor` helps",
                     *self._link(),
                 ),
             )
@@ -160,7 +160,7 @@ class _Look:
                 "work is pending but nothing is processing it",
                 (
                     self._waiting(),
-                    f"found at {moment(detections[-1].ended_at)}; see that the sensors are switched on",
+                    f"detected at {moment(detections[-1].ended_at)}; check that the sensors are on",
                     *self._link(),
                 ),
             )
@@ -204,17 +204,17 @@ class _Look:
                 yield Alert(Kind.GUARD, Stage.CLEAR_OUT, title, (f"at {moment(record.ended_at)}", *self._link(record)))
 
     def _spend_cap(self) -> Iterator[Alert]:
-        later: set[str] = set()
+        covered: set[str] = set()
         for record in self.processed:
             left = set(self.pending) if record.collections is None else set(self.pending) & set(record.collections)
-            if record.summary.budget_reached and left - later:
-                raise_it = "the next run goes on from here; raise BG_MAX_CREDITS_PER_RUN or _PER_DAY to let it buy more"
-                lines = (self._waiting(), raise_it, *self._link(record))
+            if record.summary.budget_reached and left - covered:
+                advice = "the next run continues from here; raise BG_MAX_CREDITS_PER_RUN or _PER_DAY to let it buy more"
+                lines = (self._waiting(), advice, *self._link(record))
                 yield Alert(Kind.SPEND_CAP, "", "a spend cap stopped the buying", lines)
                 return
             if record.everything:
                 return
-            later |= set(record.collections or ())
+            covered |= set(record.collections or ())
 
     def _failure_rate(self) -> Iterator[Alert]:
         published, failed = 0, 0
@@ -249,7 +249,7 @@ def _is_dagster_run(run_id: str) -> bool:
 
 
 def _name(failure: FailureRecord) -> str:
-    """Return the collection or job that failed; detection and clearing out always cover the whole catalogue."""
+    """Return the collection or job that failed; empty for detection and clearing out, which cover everything."""
     if failure.stage is Stage.PROCESSING:
         return ", ".join(failure.collections or ())
     return failure.job if failure.stage is Stage.OTHER else ""

@@ -15,16 +15,16 @@ from bg_pipeline.core.alerts import (
 )
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.pipeline.alerting.failures import failed_stage, note_failure
-from bg_pipeline.pipeline.alerting.find import alerts_of
+from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.context import Alerting, Pipeline, Run
 from bg_pipeline.ports.running import Now
 
 _CLAIM_S = 120.0
-"""Far longer than a target may take; after this, another process replaces one that died while sending."""
+"""Far longer than a target may take. Afterwards another process may send what a killed one was sending."""
 
 _DELIVERY_S = 30.0
-"""No delivery begins after this time, because a sensor's tick has a minute."""
+"""No delivery begins after this time: a tick of a sensor may take a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def after_sync(
     collection: str | None = None,
 ) -> list[str]:
     """
-    Record the failure, alert and deliver after a sync of the command line; never fails, because the sync is done.
+    Record the failure, alert and deliver after a sync of the command line. Never raises: the sync is over.
 
     Args:
         pipeline: the pipeline of the sync, with its leases and claims released.
@@ -54,7 +54,7 @@ def after_sync(
         collection: the requested collection; None for the whole catalogue.
 
     Returns:
-        Errors of the alerts themselves, in sentences.
+        Sentences about problems of the alerts themselves.
     """
     try:
         if failure is not None:
@@ -64,7 +64,7 @@ def after_sync(
         delivered = deliver(pipeline.alerting.outbox, pipeline.alerting.sink, pipeline.run.now)
     except BgPipelineError as error:
         return [f"alerts: {error}"]
-    return [f"{name} did not take an alert; the next sync tries again" for name in delivered.refused_by]
+    return [f"{name} did not accept an alert; the next sync retries" for name in delivered.refused_by]
 
 
 def notify(pipeline: Pipeline) -> tuple[Notification, ...]:
@@ -72,7 +72,7 @@ def notify(pipeline: Pipeline) -> tuple[Notification, ...]:
     targets = [target.digest for target in pipeline.alerting.sink.targets]
     if not targets:
         return ()
-    alerts = alerts_of(pipeline)
+    alerts = find_alerts(pipeline)
     return pipeline.alerting.outbox.note(
         lambda incidents: plan_notifications(alerts, incidents, pipeline.run.now()), targets
     ).notifications
@@ -84,17 +84,19 @@ def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
         return DeliveryResult()
     with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
         results = list(pool.map(lambda target: _deliver_to(outbox, sink, target, now), sink.targets))
-    refused_by = tuple(target.name for target, (_, took_all) in zip(sink.targets, results, strict=True) if not took_all)
+    refused_by = tuple(
+        target.name for target, (_, accepted_all) in zip(sink.targets, results, strict=True) if not accepted_all
+    )
     return DeliveryResult(sum(sent for sent, _ in results), refused_by, outbox.give_up(now() - GIVE_UP_S))
 
 
 def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tuple[int, bool]:
-    """Return the number of deliveries that the target took, and True if it took all of them."""
+    """Return the number of deliveries that the target accepted, and True if it accepted all."""
     sent, ends_at = 0, now() + _DELIVERY_S
     while now() < ends_at and (delivery := outbox.claim(target.digest, _CLAIM_S)):
-        took_it = sink.send(target, delivery.notification)
-        outbox.close(delivery, took_it, retry_in_s(delivery.tries), f"{target.name} did not take it")
-        if not took_it:
+        accepted = sink.send(target, delivery.notification)
+        outbox.close(delivery, accepted, retry_in_s(delivery.tries), f"{target.name} did not accept it")
+        if not accepted:
             return sent, False
         sent += 1
     return sent, True
@@ -102,7 +104,7 @@ def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tu
 
 def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
     """
-    Send a test notification to every target at once; return each target, with True if it took it.
+    Send a test notification to every target at once; return each target, with True if it accepted.
 
     Raises:
         ConfigurationError: there is no target.
@@ -110,7 +112,7 @@ def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
     sink = alerting.sink
     if not sink.targets:
         raise ConfigurationError(
-            "BG_ALERT_URLS is empty, so no alert is sent: set it to URLs of github.com/caronc/apprise/wiki, "
+            "BG_ALERT_URLS is empty, so no alert is sent: set it to Apprise URLs (github.com/caronc/apprise/wiki), "
             "such as mailto://… or slack://…"
         )
     test = notification(Event.TEST, "a test", [f"sent at {moment(run.now())}; alerts will come this way"])

@@ -10,18 +10,18 @@ from starlette.responses import JSONResponse, Response
 
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.forms import read_form
-from bg_pipeline.sandbox.paid_endpoint import Drawing, Offer, Order, Refused, Result, with_headers
+from bg_pipeline.sandbox.paid_endpoint import PaidCall, PriceTier, Refused, Rendering, Result, with_headers
 from bg_pipeline.sandbox.photoroom.endpoint import (
     MAX_PIXELS,
     MESSAGES,
-    NOTHING,
-    Invalid,
+    NO_SUBJECT,
+    InvalidParameter,
     PhotoroomEndpoint,
-    colour_of,
-    is_sandbox,
-    one_of,
+    add_watermark,
+    has_sandbox_key,
+    parse_choice,
+    parse_colour,
     score_headers,
-    stamp,
 )
 from bg_pipeline.sandbox.pictures import Colour, File, encode, on_colour, shrink
 
@@ -30,7 +30,7 @@ _SEGMENT_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
+class _SegmentParameters:
     """Parsed parameters of Basic."""
 
     format: str
@@ -41,39 +41,39 @@ class _Segment:
     watermark: bool
 
 
-class Basic(PhotoroomEndpoint[_Segment]):
+class Basic(PhotoroomEndpoint[_SegmentParameters]):
     product = "segment"
     max_bytes = _SEGMENT_BYTES
 
-    async def read(self, request: Request) -> Order[_Segment]:
+    async def read(self, request: Request) -> PaidCall[_SegmentParameters]:
         form = await read_form(request)
         upload = form.file("image_file")
         if upload is None:
             raise Refused(_basic_error(400, "Please provide an image.", "missing_image"))
-        picture = await self.picture_of(upload)
+        picture = await self.decode_upload(upload)
         try:
-            wish = _segment(form.texts, is_sandbox(request))
-        except Invalid as error:
+            parameters = _parse_segment(form.texts, has_sandbox_key(request))
+        except InvalidParameter as error:
             raise Refused(self.bad_request(str(error))) from error
-        return Order(upload, picture, wish, self.offers(request, wish.max_pixels))
+        return PaidCall(upload, picture, parameters, self.tiers(request, parameters.max_pixels))
 
-    def draw(self, order: Order[_Segment], offer: Offer) -> Drawing:
-        wish = order.wish
-        image = self.segmenter.cut_out(order.picture)
-        subject = image.getchannel("A").getbbox() or NOTHING
-        if wish.crop and subject != NOTHING:
+    def render(self, call: PaidCall[_SegmentParameters], tier: PriceTier) -> Rendering:
+        parameters = call.parameters
+        image = self.segmenter.cut_out(call.picture)
+        subject = image.getchannel("A").getbbox() or NO_SUBJECT
+        if parameters.crop and subject != NO_SUBJECT:
             image = image.crop(subject)
-        image = shrink(image, offer.max_pixels)
-        if wish.watermark:
-            stamp(image)
-        if wish.alpha_only:
-            return Drawing(image.getchannel("A"), subject)
-        return Drawing(image if wish.background is None else on_colour(image, wish.background), subject)
+        image = shrink(image, tier.max_pixels)
+        if parameters.watermark:
+            add_watermark(image)
+        if parameters.alpha_only:
+            return Rendering(image.getchannel("A"), subject)
+        return Rendering(image if parameters.background is None else on_colour(image, parameters.background), subject)
 
-    def pack(self, order: Order[_Segment], image: Image.Image) -> File:
-        return encode(image, order.wish.format)
+    def encode_file(self, call: PaidCall[_SegmentParameters], image: Image.Image) -> File:
+        return encode(image, call.parameters.format)
 
-    def answer(self, request: Request, order: Order[_Segment], offer: Offer, result: Result) -> Response:  # noqa: ARG002
+    def answer(self, request: Request, call: PaidCall[_SegmentParameters], tier: PriceTier, result: Result) -> Response:  # noqa: ARG002
         file = result.file
         if "application/json" in request.headers.get("Accept", ""):
             answer: Response = JSONResponse({"base64img": base64.b64encode(file.content).decode()})
@@ -88,14 +88,14 @@ class Basic(PhotoroomEndpoint[_Segment]):
         return _basic_error(400, message)
 
 
-def _segment(texts: Mapping[str, str], watermark: bool) -> _Segment:
-    one_of(texts, "despill", "false", "true")
-    return _Segment(
-        format=one_of(texts, "format", "png", "jpg", "webp"),
-        alpha_only=one_of(texts, "channels", "rgba", "alpha") == "alpha",
-        background=colour_of(texts, "bg_color"),
-        crop=one_of(texts, "crop", "false", "true") == "true",
-        max_pixels=_SEGMENT_PIXELS[one_of(texts, "size", "full", *_SEGMENT_PIXELS)],
+def _parse_segment(texts: Mapping[str, str], watermark: bool) -> _SegmentParameters:
+    parse_choice(texts, "despill", "false", "true")
+    return _SegmentParameters(
+        format=parse_choice(texts, "format", "png", "jpg", "webp"),
+        alpha_only=parse_choice(texts, "channels", "rgba", "alpha") == "alpha",
+        background=parse_colour(texts, "bg_color"),
+        crop=parse_choice(texts, "crop", "false", "true") == "true",
+        max_pixels=_SEGMENT_PIXELS[parse_choice(texts, "size", "full", *_SEGMENT_PIXELS)],
         watermark=watermark,
     )
 

@@ -1,4 +1,4 @@
-"""Common parts of both APIs of Photoroom."""
+"""Parts that both APIs of Photoroom share."""
 
 import asyncio
 from abc import abstractmethod
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.ledger import Vendor
-from bg_pipeline.sandbox.paid_endpoint import Offer, PaidEndpoint, Refused, Result
+from bg_pipeline.sandbox.paid_endpoint import PaidEndpoint, PriceTier, Refused, Result
 from bg_pipeline.sandbox.pictures import Box, Colour, UnreadablePicture, colour, decode
 from bg_pipeline.sandbox.state import Plan
 
@@ -45,14 +45,14 @@ MESSAGES: Mapping[FaultKind, tuple[int, str]] = {
     FaultKind.SUCCESS_ERROR: (200, _UNEXPECTED),
 }
 
-W = TypeVar("W")
+P = TypeVar("P")
 
 
-class Invalid(Exception):
+class InvalidParameter(Exception):
     """A parameter that does not match the documentation."""
 
 
-class PhotoroomEndpoint(PaidEndpoint[W]):
+class PhotoroomEndpoint(PaidEndpoint[P]):
     """
     Photoroom's answers, simulated from the sandbox's state.
 
@@ -70,8 +70,10 @@ class PhotoroomEndpoint(PaidEndpoint[W]):
     def key_of(self, request: Request) -> str:
         return _key(request).removeprefix(SANDBOX_PREFIX)
 
-    async def picture_of(self, upload: bytes) -> Image.Image:
+    async def decode_upload(self, upload: bytes) -> Image.Image:
         """
+        Decode the uploaded picture.
+
         Raises:
             Refused: it has too many bytes or pixels, or is no picture.
         """
@@ -85,40 +87,40 @@ class PhotoroomEndpoint(PaidEndpoint[W]):
             raise Refused(self.bad_request(f"The image has more than {_LONGEST_SIDE_PX} pixels a side."))
         return picture
 
-    def offers(self, request: Request, max_pixels: int) -> tuple[Offer, ...]:
-        price = Decimal(0) if is_sandbox(request) else PRICES[self.product, self.state.photoroom_plan]
-        return (Offer(price, max_pixels),)
+    def tiers(self, request: Request, max_pixels: int) -> tuple[PriceTier, ...]:
+        price = Decimal(0) if has_sandbox_key(request) else PRICES[self.product, self.state.photoroom_plan]
+        return (PriceTier(price, max_pixels),)
 
     @abstractmethod
     def bad_request(self, message: str) -> Response: ...
 
 
-NOTHING: Box = (0, 0, 0, 0)
+NO_SUBJECT: Box = (0, 0, 0, 0)
 
 
 def _key(request: Request) -> str:
     return request.headers.get("x-api-key", "").strip()
 
 
-def is_sandbox(request: Request) -> bool:
+def has_sandbox_key(request: Request) -> bool:
     return _key(request).startswith(SANDBOX_PREFIX)
 
 
-def one_of(texts: Mapping[str, str], name: str, default: str, *others: str) -> str:
+def parse_choice(texts: Mapping[str, str], name: str, default: str, *others: str) -> str:
     value = texts.get(name, default)
     if value not in {default, *others}:
-        raise Invalid(f"{name} must be one of {', '.join(dict.fromkeys((default, *others)))}")
+        raise InvalidParameter(f"{name} must be one of {', '.join(dict.fromkeys((default, *others)))}")
     return value
 
 
-def colour_of(texts: Mapping[str, str], name: str) -> Colour | None:
-    found = colour(texts[name]) if name in texts else None
-    if name in texts and found is None:
-        raise Invalid(f"{name} is not a colour")
-    return found
+def parse_colour(texts: Mapping[str, str], name: str) -> Colour | None:
+    value = colour(texts[name]) if name in texts else None
+    if name in texts and value is None:
+        raise InvalidParameter(f"{name} is not a colour")
+    return value
 
 
-def stamp(image: Image.Image) -> None:
+def add_watermark(image: Image.Image) -> None:
     """Draw the watermark of free results."""
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(max(8, image.width // 12))
@@ -126,5 +128,5 @@ def stamp(image: Image.Image) -> None:
 
 
 def score_headers(result: Result) -> dict[str, str]:
-    """Return the headers of the score: certain, unless there is no subject."""
-    return {"x-uncertainty-score": "1" if result.drawing.subject == NOTHING else "0"}
+    """Return the header of the uncertainty score: 0, or 1 if there is no subject."""
+    return {"x-uncertainty-score": "1" if result.rendering.subject == NO_SUBJECT else "0"}

@@ -10,18 +10,18 @@ from starlette.responses import JSONResponse, Response
 
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.forms import Form, fetch, read_form
-from bg_pipeline.sandbox.paid_endpoint import Drawing, Offer, Order, Refused, Result
+from bg_pipeline.sandbox.paid_endpoint import PaidCall, PriceTier, Refused, Rendering, Result
 from bg_pipeline.sandbox.photoroom.endpoint import (
     MAX_PIXELS,
     MESSAGES,
-    NOTHING,
-    Invalid,
+    NO_SUBJECT,
+    InvalidParameter,
     PhotoroomEndpoint,
-    colour_of,
-    is_sandbox,
-    one_of,
+    add_watermark,
+    has_sandbox_key,
+    parse_choice,
+    parse_colour,
     score_headers,
-    stamp,
 )
 from bg_pipeline.sandbox.pictures import Box, Colour, File, encode, on_colour, shrink
 
@@ -29,7 +29,7 @@ _EDIT_BYTES = 30_000_000
 _EXPORTS = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 _SIDES = ("Left", "Top", "Right", "Bottom")
 
-_DRAWN = {
+_SUPPORTED = {
     *("imageUrl", "removeBackground", "background.color", "outputSize", "maxWidth", "maxHeight", "referenceBox"),
     *("scaling", "export.format"),
     *(name + side for name in ("padding", "margin") for side in ("", *_SIDES)),
@@ -37,13 +37,13 @@ _DRAWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Edit:
+class _EditParameters:
     """Parsed parameters of Plus."""
 
     remove_background: bool
     background: Colour | None
     whole_picture: bool
-    """True if the whole picture, and not only its subject, is fitted into the result."""
+    """True if the whole picture is fitted into the result, not only its subject."""
     output: str | tuple[int, int]
     max_width: int | None
     max_height: int | None
@@ -55,22 +55,22 @@ class _Edit:
     watermark: bool
 
 
-class Plus(PhotoroomEndpoint[_Edit]):
+class Plus(PhotoroomEndpoint[_EditParameters]):
     product = "edit"
     max_bytes = _EDIT_BYTES
 
-    async def read(self, request: Request) -> Order[_Edit]:
+    async def read(self, request: Request) -> PaidCall[_EditParameters]:
         if request.method == "GET":
             form = Form({name: value for name, value in request.query_params.items() if value})
         else:
             form = await read_form(request)
         upload = await self._upload(request, form)
-        picture = await self.picture_of(upload)
+        picture = await self.decode_upload(upload)
         try:
-            wish = _edit(form.texts, is_sandbox(request))
-        except Invalid as error:
+            parameters = _parse_edit(form.texts, has_sandbox_key(request))
+        except InvalidParameter as error:
             raise Refused(self.bad_request(str(error))) from error
-        return Order(upload, picture, wish, self.offers(request, MAX_PIXELS))
+        return PaidCall(upload, picture, parameters, self.tiers(request, MAX_PIXELS))
 
     async def _upload(self, request: Request, form: Form) -> bytes:
         if request.method == "POST":
@@ -81,31 +81,31 @@ class Plus(PhotoroomEndpoint[_Edit]):
         url = form.texts.get("imageUrl", "")
         if not re.match("https?://[^/]", url):
             raise Refused(self.bad_request("imageUrl: Required"))
-        found = await fetch(url, _EDIT_BYTES)
-        if found is None:
+        content = await fetch(url, _EDIT_BYTES)
+        if content is None:
             raise Refused(self.bad_request("imageUrl could not be downloaded"))
-        return found
+        return content
 
-    def draw(self, order: Order[_Edit], offer: Offer) -> Drawing:
-        wish = order.wish
-        image = self.segmenter.cut_out(order.picture) if wish.remove_background else order.picture
-        subject = image.getchannel("A").getbbox() or NOTHING
-        if subject != NOTHING:
-            image = _composed(image if wish.whole_picture else image.crop(subject), order.picture.size, wish)
-        image = shrink(image, offer.max_pixels)
-        if wish.background is not None:
-            image = on_colour(image, wish.background)
-        if wish.watermark:
-            stamp(image)
-        return Drawing(image, subject)
+    def render(self, call: PaidCall[_EditParameters], tier: PriceTier) -> Rendering:
+        parameters = call.parameters
+        image = self.segmenter.cut_out(call.picture) if parameters.remove_background else call.picture
+        subject = image.getchannel("A").getbbox() or NO_SUBJECT
+        if subject != NO_SUBJECT:
+            image = _compose(image if parameters.whole_picture else image.crop(subject), call.picture.size, parameters)
+        image = shrink(image, tier.max_pixels)
+        if parameters.background is not None:
+            image = on_colour(image, parameters.background)
+        if parameters.watermark:
+            add_watermark(image)
+        return Rendering(image, subject)
 
-    def pack(self, order: Order[_Edit], image: Image.Image) -> File:
-        return encode(image, order.wish.format)
+    def encode_file(self, call: PaidCall[_EditParameters], image: Image.Image) -> File:
+        return encode(image, call.parameters.format)
 
-    def answer(self, request: Request, order: Order[_Edit], offer: Offer, result: Result) -> Response:  # noqa: ARG002
+    def answer(self, request: Request, call: PaidCall[_EditParameters], tier: PriceTier, result: Result) -> Response:  # noqa: ARG002
         headers = score_headers(result)
-        if order.wish.ignored:
-            headers["pr-unsupported-attributes"] = ",".join(order.wish.ignored)
+        if call.parameters.ignored:
+            headers["pr-unsupported-attributes"] = ",".join(call.parameters.ignored)
         return Response(result.file.content, media_type=result.file.media_type, headers=headers)
 
     def error(self, kind: FaultKind) -> Response:
@@ -116,30 +116,30 @@ class Plus(PhotoroomEndpoint[_Edit]):
         return plus_error(400, message)
 
 
-def _edit(texts: Mapping[str, str], watermark: bool) -> _Edit:
+def _parse_edit(texts: Mapping[str, str], watermark: bool) -> _EditParameters:
     if texts.get("removeBackground", "true") not in {"true", "false"}:
-        raise Invalid("removeBackground must be boolean")
+        raise InvalidParameter("removeBackground must be boolean")
     output = texts.get("outputSize", "auto")
     size = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", output)
     if size is None and output not in {"auto", "originalImage", "croppedSubject"}:
-        raise Invalid("outputSize is not valid")
+        raise InvalidParameter("outputSize is not valid")
     if {"maxWidth", "maxHeight"} & texts.keys() and output not in {"originalImage", "croppedSubject"}:
-        raise Invalid("maxWidth and maxHeight need an outputSize of originalImage or croppedSubject")
+        raise InvalidParameter("maxWidth and maxHeight need an outputSize of originalImage or croppedSubject")
     insets = {name: value for name, value in texts.items() if name.startswith(("padding", "margin"))}
     for name, value in insets.items():
         if not re.fullmatch(r"0?\.[0-4]\d*|0|[0-4]?\d(\.\d+)?%|\d+px", value):
-            raise Invalid(f"{name} is not valid")
-    return _Edit(
+            raise InvalidParameter(f"{name} is not valid")
+    return _EditParameters(
         remove_background=texts.get("removeBackground", "true") == "true",
-        background=colour_of(texts, "background.color"),
-        whole_picture=one_of(texts, "referenceBox", "subjectBox", "originalImage") == "originalImage",
+        background=parse_colour(texts, "background.color"),
+        whole_picture=parse_choice(texts, "referenceBox", "subjectBox", "originalImage") == "originalImage",
         output=(int(size[1]), int(size[2])) if size else output,
         max_width=_number(texts, "maxWidth"),
         max_height=_number(texts, "maxHeight"),
         insets=insets,
-        fill=one_of(texts, "scaling", "fit", "fill") == "fill",
-        format=_EXPORTS[one_of(texts, "export.format", *_EXPORTS)],
-        ignored=tuple(name for name in texts if name not in _DRAWN),
+        fill=parse_choice(texts, "scaling", "fit", "fill") == "fill",
+        format=_EXPORTS[parse_choice(texts, "export.format", *_EXPORTS)],
+        ignored=tuple(name for name in texts if name not in _SUPPORTED),
         watermark=watermark,
     )
 
@@ -148,21 +148,23 @@ def _number(texts: Mapping[str, str], name: str) -> int | None:
     if name not in texts:
         return None
     if not re.fullmatch("[1-9][0-9]{0,4}", texts[name]):
-        raise Invalid(f"{name} must be a number")
+        raise InvalidParameter(f"{name} must be a number")
     return int(texts[name])
 
 
-def _composed(reference: Image.Image, original: tuple[int, int], wish: _Edit) -> Image.Image:
+def _compose(reference: Image.Image, original: tuple[int, int], parameters: _EditParameters) -> Image.Image:
     """Fit the reference into the middle of the area inside margin and padding, as the vendor does."""
-    if isinstance(wish.output, tuple):
-        size = wish.output
+    if isinstance(parameters.output, tuple):
+        size = parameters.output
     else:
-        size = reference.size if wish.output == "croppedSubject" else original
-    factor = min(1.0, (wish.max_width or size[0]) / size[0], (wish.max_height or size[1]) / size[1])
+        size = reference.size if parameters.output == "croppedSubject" else original
+    factor = min(1.0, (parameters.max_width or size[0]) / size[0], (parameters.max_height or size[1]) / size[1])
     size = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-    left, top, right, bottom = _within(_within((0, 0, *size), "margin", wish.insets), "padding", wish.insets)
+    left, top, right, bottom = _within(
+        _within((0, 0, *size), "margin", parameters.insets), "padding", parameters.insets
+    )
     ratios = ((right - left) / reference.width, (bottom - top) / reference.height)
-    factor = max(ratios) if wish.fill else min(ratios)
+    factor = max(ratios) if parameters.fill else min(ratios)
     fitted = (max(1, round(reference.width * factor)), max(1, round(reference.height * factor)))
     result = Image.new("RGBA", size)
     middle = (left + (right - left - fitted[0]) // 2, top + (bottom - top - fitted[1]) // 2)

@@ -23,8 +23,8 @@ class Photoroom:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/segment", self._basic.call, methods=["POST"]),
-            Route("/v2/edit", self._plus.call, methods=["GET", "POST"]),
+            Route("/v1/segment", self._basic.handle, methods=["POST"]),
+            Route("/v2/edit", self._plus.handle, methods=["GET", "POST"]),
             Route("/v2/account", self._account, methods=["GET"]),
         ]
 

@@ -11,11 +11,28 @@ from starlette.routing import Route
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.forms import read_form
 from bg_pipeline.sandbox.ledger import Vendor, json_number
-from bg_pipeline.sandbox.paid_endpoint import Drawing, Offer, Order, PaidEndpoint, Refused, Result, bearer, with_headers
+from bg_pipeline.sandbox.paid_endpoint import (
+    PaidCall,
+    PaidEndpoint,
+    PriceTier,
+    Refused,
+    Rendering,
+    Result,
+    bearer,
+    with_headers,
+)
 from bg_pipeline.sandbox.pictures import File, UnreadablePicture, decode, encode, is_transparent, shrink
-from bg_pipeline.sandbox.removebg.errors import ERRORS, TO_ALL, Invalid, bad_request, errors, json_answer, unreadable
-from bg_pipeline.sandbox.removebg.layout import on_background, place_in_frame, region_of, with_margins, zipped
-from bg_pipeline.sandbox.removebg.parameters import Wish, read_wish
+from bg_pipeline.sandbox.removebg.errors import (
+    CORS_HEADERS,
+    ERRORS,
+    InvalidParameter,
+    bad_request,
+    errors,
+    json_answer,
+    unreadable,
+)
+from bg_pipeline.sandbox.removebg.layout import on_background, place_in_frame, resolve_region, with_margins, zipped
+from bg_pipeline.sandbox.removebg.parameters import Parameters, parse_parameters
 from bg_pipeline.sandbox.removebg.prices import (
     FULL_PRICE,
     MAX_INPUT_PIXELS,
@@ -27,7 +44,7 @@ from bg_pipeline.sandbox.removebg.prices import (
 from bg_pipeline.sandbox.removebg.sources import read_background, read_source
 
 
-class RemoveBg(PaidEndpoint[Wish]):
+class RemoveBg(PaidEndpoint[Parameters]):
     """
     remove.bg's answers, simulated from the sandbox's state.
 
@@ -38,8 +55,8 @@ class RemoveBg(PaidEndpoint[Wish]):
     fits a preview, the window of the limit, which answers carry its headers, Access-Control-Allow-Origin.
     By third parties only: the codes of 402, 403 and 429, 22 MB, WebP. Assumed: megapixels to the nearest, `auto` as a
     preview where the balance covers no more, X-RateLimit-* on a 429, that parameters without an error code of their
-    own take any value, what a bad body or base64 text is called, and an account whose free calls are used up.
-    Not drawn: shadows. Parameters given as an empty text count as not given, as the official clients need it.
+    own take any value, the error code of a bad body or bad base64, and an account whose free calls are used up.
+    Not rendered: shadows. An empty parameter counts as missing, as the official clients require.
     """
 
     vendor: Vendor = "removebg"
@@ -47,7 +64,7 @@ class RemoveBg(PaidEndpoint[Wish]):
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1.0/removebg", self.call, methods=["POST"]),
+            Route("/v1.0/removebg", self.handle, methods=["POST"]),
             Route("/v1.0/account", self.account, methods=["GET"]),
         ]
 
@@ -60,35 +77,35 @@ class RemoveBg(PaidEndpoint[Wish]):
     def units(self, megapixels: float) -> int:
         return max(1, round(megapixels))
 
-    async def read(self, request: Request) -> Order[Wish]:
+    async def read(self, request: Request) -> PaidCall[Parameters]:
         form = await read_form(request)
         try:
             upload = await read_source(form)
             picture = await asyncio.to_thread(decode, upload, MAX_INPUT_PIXELS)
-            wish = read_wish(
+            parameters = parse_parameters(
                 form.texts,
                 background=await read_background(form),
                 as_json="application/json" in request.headers.get("Accept", ""),
             )
-            region_of(wish, picture)
-        except Invalid as error:
+            resolve_region(parameters, picture)
+        except InvalidParameter as error:
             raise Refused(bad_request(error.code)) from error
         except UnreadablePicture as error:
             raise Refused(unreadable(error)) from error
         pixels = picture.width * picture.height
-        return Order(upload, picture, wish, self._offers(wish.size, pixels), self.units(pixels / 1e6))
+        return PaidCall(upload, picture, parameters, self._tiers(parameters.size, pixels), self.units(pixels / 1e6))
 
-    def _offers(self, size: str, pixels: int) -> tuple[Offer, ...]:
-        preview = Offer(self.preview_price, PREVIEW_PIXELS)
+    def _tiers(self, size: str, pixels: int) -> tuple[PriceTier, ...]:
+        preview = PriceTier(self.preview_price, PREVIEW_PIXELS)
         if size == "auto":
-            return (preview,) if pixels <= PREVIEW_PIXELS else (Offer(FULL_PRICE, PIXELS["full"]), preview)
+            return (preview,) if pixels <= PREVIEW_PIXELS else (PriceTier(FULL_PRICE, PIXELS["full"]), preview)
         most = PIXELS[size]
-        return (preview,) if most == PREVIEW_PIXELS else (Offer(FULL_PRICE, most),)
+        return (preview,) if most == PREVIEW_PIXELS else (PriceTier(FULL_PRICE, most),)
 
-    def draw(self, order: Order[Wish], offer: Offer) -> Drawing:
-        wish = order.wish
-        image = self.segmenter.cut_out(order.picture)
-        region = region_of(wish, order.picture)
+    def render(self, call: PaidCall[Parameters], tier: PriceTier) -> Rendering:
+        parameters = call.parameters
+        image = self.segmenter.cut_out(call.picture)
+        region = resolve_region(parameters, call.picture)
         if region is not None:
             inside = Image.new("RGBA", image.size)
             inside.paste(image.crop(region), region)
@@ -96,45 +113,47 @@ class RemoveBg(PaidEndpoint[Wish]):
         subject = image.getchannel("A").getbbox()
         if subject is None:
             raise Refused(bad_request("unknown_foreground"))
-        if wish.margins is not None:
-            image = image.crop(with_margins(subject, wish.margins))
-        elif wish.scale is not None or wish.position is not None:
-            image = place_in_frame(image, subject, wish)
-        as_png = not wish.alpha_only and (wish.format == "png" or (wish.format == "auto" and wish.background is None))
-        image = shrink(image, min(offer.max_pixels, PNG_PIXELS) if as_png else offer.max_pixels)
+        if parameters.margins is not None:
+            image = image.crop(with_margins(subject, parameters.margins))
+        elif parameters.scale is not None or parameters.position is not None:
+            image = place_in_frame(image, subject, parameters)
+        as_png = not parameters.alpha_only and (
+            parameters.format == "png" or (parameters.format == "auto" and parameters.background is None)
+        )
+        image = shrink(image, min(tier.max_pixels, PNG_PIXELS) if as_png else tier.max_pixels)
         alpha = image.getchannel("A")
         subject = alpha.getbbox() or (0, 0, *image.size)
-        return Drawing(alpha if wish.alpha_only else on_background(image, wish.background), subject)
+        return Rendering(alpha if parameters.alpha_only else on_background(image, parameters.background), subject)
 
-    def pack(self, order: Order[Wish], image: Image.Image) -> File:
-        kind = order.wish.format
+    def encode_file(self, call: PaidCall[Parameters], image: Image.Image) -> File:
+        kind = call.parameters.format
         if kind == "zip":
             return zipped(image)
         if kind == "auto":
             kind = "png" if image.mode == "L" or is_transparent(image) else "jpg"
         return encode(image, kind)
 
-    def answer(self, request: Request, order: Order[Wish], offer: Offer, result: Result) -> Response:  # noqa: ARG002
+    def answer(self, request: Request, call: PaidCall[Parameters], tier: PriceTier, result: Result) -> Response:  # noqa: ARG002
         file = result.file
-        left, top, right, bottom = result.drawing.subject
+        left, top, right, bottom = result.rendering.subject
         box = {"top": top, "left": left, "width": right - left, "height": bottom - top}
-        if order.wish.as_json:
+        if call.parameters.as_json:
             text = base64.b64encode(file.content).decode()
             answer = json_answer(
                 {"data": {"result_b64": text} | {f"foreground_{name}": at for name, at in box.items()}}
             )
         else:
-            answer = Response(file.content, media_type=file.media_type, headers=TO_ALL)
+            answer = Response(file.content, media_type=file.media_type, headers=CORS_HEADERS)
         # The correct size even where a fault delivers another: clients have to check the pixels.
-        width, height = result.drawing.image.size
+        width, height = result.rendering.image.size
         headers = {
             **{f"X-{most}Width": str(width) for most in ("", "Max-")},
             **{f"X-{most}Height": str(height) for most in ("", "Max-")},
             **{f"X-Foreground-{name.title()}": str(at) for name, at in box.items()},
-            "X-Credits-Charged": str(json_number(offer.price)),
+            "X-Credits-Charged": str(json_number(tier.price)),
         }
-        if order.wish.type:
-            headers["X-Type"] = order.wish.type
+        if call.parameters.type:
+            headers["X-Type"] = call.parameters.type
         return with_headers(answer, headers | self._rate_headers())
 
     def error(self, kind: FaultKind) -> Response:
@@ -142,7 +161,7 @@ class RemoveBg(PaidEndpoint[Wish]):
         return with_headers(answer, self._rate_headers()) if kind is FaultKind.TOO_MANY_REQUESTS else answer
 
     def _rate_headers(self) -> dict[str, str]:
-        left = self.state.limiter(self.vendor).allowance(self.state.limits_on(self.vendor))
+        left = self.state.limiter(self.vendor).allowance(self.state.limits_for(self.vendor))
         if left is None:
             return {}
         return {

@@ -53,11 +53,11 @@ ERRORS: Mapping[FaultKind, tuple[int, str, str]] = {
     FaultKind.SUCCESS_ERROR: (200, "unknown_foreground", NO_FOREGROUND),
 }
 
-TO_ALL = {"Access-Control-Allow-Origin": "*"}
+CORS_HEADERS = {"Access-Control-Allow-Origin": "*"}
 """Header of every recorded answer, errors included (the Ruby client's recordings, 2020-06)."""
 
 
-class Invalid(Exception):
+class InvalidParameter(Exception):
     """A parameter that does not match the documentation, with the code of the error."""
 
     def __init__(self, code: str) -> None:
@@ -84,4 +84,4 @@ def errors(status: int, code: str, title: str, detail: str = "") -> Response:
 
 
 def json_answer(body: Mapping[str, Any], status: int = 200) -> Response:
-    return Response(json.dumps(body), status, TO_ALL, "application/json; charset=utf-8")
+    return Response(json.dumps(body), status, CORS_HEADERS, "application/json; charset=utf-8")

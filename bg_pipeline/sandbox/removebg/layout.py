@@ -1,4 +1,4 @@
-"""Placement of the subject, and its background."""
+"""Place the subject and its background."""
 
 import io
 import zipfile
@@ -6,27 +6,27 @@ import zipfile
 from PIL import Image, ImageOps
 
 from bg_pipeline.sandbox.pictures import Box, Colour, File, encode, on_colour
-from bg_pipeline.sandbox.removebg.errors import Invalid
-from bg_pipeline.sandbox.removebg.parameters import Length, Wish
+from bg_pipeline.sandbox.removebg.errors import InvalidParameter
+from bg_pipeline.sandbox.removebg.parameters import Length, Parameters
 
 _LARGEST_MARGIN_PX = 500
 
 
-def region_of(wish: Wish, picture: Image.Image) -> Box | None:
+def resolve_region(parameters: Parameters, picture: Image.Image) -> Box | None:
     """
     Return the region of interest in pixels.
 
     Raises:
-        Invalid: it does not lie inside the picture, or is empty.
+        InvalidParameter: it does not lie inside the picture, or is empty.
     """
-    if wish.roi is None:
+    if parameters.roi is None:
         return None
-    edges = [length.px(whole) for length, whole in zip(wish.roi, picture.size * 2, strict=True)]
+    edges = [length.px(whole) for length, whole in zip(parameters.roi, picture.size * 2, strict=True)]
     if max(edges[::2]) > picture.width or max(edges[1::2]) > picture.height:
-        raise Invalid("roi_exceeds_bounds")
+        raise InvalidParameter("roi_exceeds_bounds")
     left, top, right, bottom = (round(edge) for edge in edges)
     if right <= left or bottom <= top:
-        raise Invalid("roi_region_empty")
+        raise InvalidParameter("roi_region_empty")
     return left, top, right, bottom
 
 
@@ -45,13 +45,13 @@ def with_margins(subject: Box, margins: tuple[Length, Length, Length, Length]) -
     )
 
 
-def place_in_frame(image: Image.Image, subject: Box, wish: Wish) -> Image.Image:
-    """Scale and move the subject within the same frame."""
+def place_in_frame(image: Image.Image, subject: Box, parameters: Parameters) -> Image.Image:
+    """Scale and move the subject; the frame stays."""
     cut = image.crop(subject)
-    if wish.scale is not None:
-        factor = wish.scale * min(image.width / cut.width, image.height / cut.height)
+    if parameters.scale is not None:
+        factor = parameters.scale * min(image.width / cut.width, image.height / cut.height)
         cut = cut.resize((max(1, round(cut.width * factor)), max(1, round(cut.height * factor))))
-    across, down = wish.position or (0.5, 0.5)
+    across, down = parameters.position or (0.5, 0.5)
     placed = Image.new("RGBA", image.size)
     placed.paste(cut, (round((image.width - cut.width) * across), round((image.height - cut.height) * down)))
     return placed

@@ -1,4 +1,4 @@
-"""Parameters of a call, checked and parsed."""
+"""Validate and parse the parameters of a call."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from bg_pipeline.sandbox.pictures import Colour
-from bg_pipeline.sandbox.removebg.errors import Invalid
+from bg_pipeline.sandbox.removebg.errors import InvalidParameter
 from bg_pipeline.sandbox.removebg.prices import PIXELS
 
 _COARSE_TYPES = frozenset({"person", "product", "animal", "car"})
@@ -27,7 +27,7 @@ class Length:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Parameters:
     """Parsed parameters."""
 
     size: str
@@ -35,24 +35,24 @@ class Wish:
     alpha_only: bool
     roi: tuple[Length, Length, Length, Length] | None
     margins: tuple[Length, Length, Length, Length] | None
-    """Top, right, bottom, left margin of the cropped subject; None for no crop."""
+    """Top, right, bottom and left margin of the cropped subject; None for no crop."""
     scale: float | None
     position: tuple[float, float] | None
     background: Colour | Image.Image | None
     type: str
-    """Value of the type header; empty leaves it out."""
+    """Value of the type header; empty for no header."""
     as_json: bool
 
 
-def read_wish(texts: Mapping[str, str], *, background: Colour | Image.Image | None, as_json: bool) -> Wish:
+def parse_parameters(texts: Mapping[str, str], *, background: Colour | Image.Image | None, as_json: bool) -> Parameters:
     margins = _margins(texts.get("crop_margin", "0"))
-    _one_of(texts, "semitransparency", "true", "false")
+    _parse_choice(texts, "semitransparency", "true", "false")
     scale = texts.get("scale", "original")
     position = texts.get("position", "original" if scale == "original" else "center")
-    return Wish(
-        size=_one_of(texts, "size", "preview", "auto", *PIXELS),
-        format=_one_of(texts, "format", "auto", "png", "jpg", "zip", "webp"),
-        alpha_only=_one_of(texts, "channels", "rgba", "alpha") == "alpha",
+    return Parameters(
+        size=_parse_choice(texts, "size", "preview", "auto", *PIXELS),
+        format=_parse_choice(texts, "format", "auto", "png", "jpg", "zip", "webp"),
+        alpha_only=_parse_choice(texts, "channels", "rgba", "alpha") == "alpha",
         roi=_roi(texts["roi"]) if "roi" in texts else None,
         margins=margins if texts.get("crop") == "true" else None,
         scale=None if scale == "original" else _share("scale", scale, least=0.1),
@@ -63,37 +63,37 @@ def read_wish(texts: Mapping[str, str], *, background: Colour | Image.Image | No
     )
 
 
-def _one_of(texts: Mapping[str, str], name: str, default: str, *others: str) -> str:
+def _parse_choice(texts: Mapping[str, str], name: str, default: str, *others: str) -> str:
     value = texts.get(name, default)
     if value not in {default, *others}:
-        raise Invalid(f"invalid_{name}")
+        raise InvalidParameter(f"invalid_{name}")
     return value
 
 
-def _checked(name: str, value: Any) -> Any:
+def _require(name: str, value: Any) -> Any:
     if value is None:
-        raise Invalid(f"invalid_{name}")
+        raise InvalidParameter(f"invalid_{name}")
     return value
 
 
 def _length(text: str) -> Length | None:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(px|%)?", text)
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(px|%)?", text)
+    if match is None:
         return None
-    is_share = found[2] == "%"
-    return Length(float(found[1]) / 100 if is_share else float(found[1]), is_share)
+    is_share = match[2] == "%"
+    return Length(float(match[1]) / 100 if is_share else float(match[1]), is_share)
 
 
 def _roi(text: str) -> tuple[Length, Length, Length, Length]:
     """Parse the region of interest; some clients leave `px` out."""
-    lengths = [_checked("roi", _length(part)) for part in text.split()]
+    lengths = [_require("roi", _length(part)) for part in text.split()]
     if len(lengths) != 4:
-        raise Invalid("invalid_roi")
+        raise InvalidParameter("invalid_roi")
     return lengths[0], lengths[1], lengths[2], lengths[3]
 
 
 def _margins(text: str) -> tuple[Length, Length, Length, Length]:
-    lengths: list[Length] = [_checked("crop_margin", _length(part)) for part in text.split()]
+    lengths: list[Length] = [_require("crop_margin", _length(part)) for part in text.split()]
     match lengths:
         case [every]:
             return every, every, every, every
@@ -102,13 +102,13 @@ def _margins(text: str) -> tuple[Length, Length, Length, Length]:
         case [top, right, bottom, left]:
             return top, right, bottom, left
         case _:
-            raise Invalid("invalid_crop_margin")
+            raise InvalidParameter("invalid_crop_margin")
 
 
 def _share(name: str, text: str, *, least: float = 0.0) -> float:
     length = _length(text)
     if length is None or not length.is_share or not least <= length.value <= 1:
-        raise Invalid(f"invalid_{name}")
+        raise InvalidParameter(f"invalid_{name}")
     return length.value
 
 
@@ -122,12 +122,12 @@ def _position(text: str) -> tuple[float, float]:
         case [across, down]:
             return across, down
         case _:
-            raise Invalid("invalid_position")
+            raise InvalidParameter("invalid_position")
 
 
 def _type_header(wanted: str, level: str) -> str:
-    """Return the subject type for the header: the type that the client requested, or product for `auto`."""
+    """Return the subject type for the header: as requested, product for `auto`, other for an unknown type."""
     if level == "none":
         return ""
-    found = {"auto": "product", "graphic": "graphics"}.get(wanted, wanted)
-    return found if found in (_COARSE_TYPES if level == "1" else _FINE_TYPES) else "other"
+    subject_type = {"auto": "product", "graphic": "graphics"}.get(wanted, wanted)
+    return subject_type if subject_type in (_COARSE_TYPES if level == "1" else _FINE_TYPES) else "other"

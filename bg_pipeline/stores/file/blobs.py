@@ -95,7 +95,7 @@ class FolderStore:
         swept = 0
         for folder, _, names in os.walk(self._root):
             for path in (Path(folder, name) for name in names if name.startswith(_TEMPORARY)):
-                # Another run may put its file into place at this moment.
+                # Another run may rename its file at this moment.
                 with contextlib.suppress(FileNotFoundError):
                     if path.stat().st_mtime < older_than:
                         path.unlink()
@@ -104,11 +104,11 @@ class FolderStore:
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
         try:
-            with os.scandir(folder) as found:
+            with os.scandir(folder) as entries:
                 names = [
-                    e.name + "/" if e.is_dir(follow_symlinks=False) else e.name
-                    for e in found
-                    if not e.name.startswith(".")
+                    entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
+                    for entry in entries
+                    if not entry.name.startswith(".")
                 ]
             for name in sorted(names, key=key_bytes):
                 if name.endswith("/"):

@@ -28,8 +28,8 @@ class FolderSource:
         now: clock that file times are compared with.
         stable_s: a file that was changed less than this many seconds ago is listed as not stable yet: it may still be
             uploaded.
-        follow_links: follow symbolic links whose target lies below the root and is no folder above the link;
-            all others, and by default all links, are left out.
+        follow_links: follow symbolic links whose target lies below the root and is not a folder above the link;
+            skip all others. By default, skip all links.
     """
 
     def __init__(self, root: Path, *, now: Now = time.time, stable_s: float = 0.0, follow_links: bool = False) -> None:
@@ -47,15 +47,15 @@ class FolderSource:
         if why := unsafe(key):
             raise ItemUnreadable(f"cannot be read: {why}")
         try:
-            with open(self._opened(key), "rb") as file:  # noqa: PTH123  a descriptor is no path
+            with open(self._open(key), "rb") as file:  # noqa: PTH123  a descriptor is not a path
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise ItemUnreadable("cannot be read: it is no regular file")
+                    raise ItemUnreadable("cannot be read: it is not a regular file")
                 return file.read()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ItemChanged(f"{key} is not there any more") from error
         except OSError as error:
             link = error.errno == errno.ELOOP
-            reason = "a symbolic link stands in its place" if link else error.strerror
+            reason = "a symbolic link has replaced it" if link else error.strerror
             raise ItemUnreadable(f"cannot be read: {reason}") from error
 
     def exists(self, key: str) -> bool:
@@ -64,10 +64,10 @@ class FolderSource:
             (self._root / key).lstat()
         except (FileNotFoundError, NotADirectoryError) as error:
             if not self._root.is_dir():
-                raise SourceUnreadable(f"{self._root} is not there; see that BG_SOURCE is mounted") from error
+                raise SourceUnreadable(f"{self._root} does not exist; check that BG_SOURCE is mounted") from error
             return False
         except OSError as error:
-            raise SourceUnreadable(f"{key} cannot be looked at: {error.strerror}") from error
+            raise SourceUnreadable(f"{key} cannot be checked: {error.strerror}") from error
         return True
 
     def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
@@ -76,25 +76,25 @@ class FolderSource:
         with self._errors(path), _closing(folder):
             for name in self._names(folder, path):
                 if name.endswith("/"):
-                    yield from self._below(folder, prefix, name, path, within)
+                    yield from self._walk_child(folder, prefix, name, path, within)
                     continue
                 try:
-                    found = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
+                    info = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
                 except FileNotFoundError:
                     if not path.exists():
                         raise
                     continue  # removed while the folder was listed
-                modified_at = found.st_mtime
+                modified_at = info.st_mtime
                 yield Listed(
                     prefix + name,
                     # A restored or edited file can keep its old time and size, but not its ctime and inode.
-                    f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}",
-                    found.st_size,
+                    f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}",
+                    info.st_size,
                     not stable_s or abs(now - modified_at) >= stable_s,  # a far future time is stable too
                     modified_at,
                 )
 
-    def _below(
+    def _walk_child(
         self, folder: int, prefix: str, name: str, path: Path, within: tuple[tuple[int, int], ...]
     ) -> Iterator[Listed]:
         child = os.open(name[:-1], _FOLDER & ~os.O_NOFOLLOW if self._follow_links else _FOLDER, dir_fd=folder)
@@ -108,8 +108,8 @@ class FolderSource:
         """Return names in byte order, folders with their slash, so that the keys of the whole tree are in order."""
         names = []
         plain = True
-        with os.scandir(folder) as found:
-            for entry in found:
+        with os.scandir(folder) as entries:
+            for entry in entries:
                 name = entry.name
                 if name.startswith("."):
                     continue
@@ -126,13 +126,13 @@ class FolderSource:
     def _leads_inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root))
 
-    def _opened(self, key: str) -> int:
+    def _open(self, key: str) -> int:
         """Open a file folder by folder, so that no link inserted on the path leads out of the root."""
         root = os.path.realpath(self._root)
         if self._follow_links:
             real = os.path.realpath(self._root / key)
             if not Path(real).is_relative_to(root):
-                raise ItemUnreadable("cannot be read: it leads out of the source")
+                raise ItemUnreadable("cannot be read: it leads outside the source")
             key = os.path.relpath(real, root)
         *folders, name = key.split("/")
         at = os.open(root, _FOLDER)
@@ -152,7 +152,7 @@ class FolderSource:
         except OSError as error:
             raise SourceUnreadable(
                 f"{path} cannot be listed: {error.strerror}. Nothing was changed or deleted; "
-                "see that BG_SOURCE is there, mounted and readable"
+                "check that BG_SOURCE exists, is mounted and is readable"
             ) from error
 
 
@@ -165,5 +165,5 @@ def _closing(descriptor: int) -> Iterator[None]:
 
 
 def _identity(folder: int) -> tuple[int, int]:
-    found = os.fstat(folder)
-    return found.st_dev, found.st_ino
+    info = os.fstat(folder)
+    return info.st_dev, info.st_ino

@@ -18,13 +18,13 @@ class FolderSettings(Part):
     stable_s: float = Field(
         0.0,
         ge=0,
-        description="a file that was changed within so many seconds may still be uploaded: the next sync takes it",
+        description="skip a file that changed less than this many seconds ago; a later sync takes it",
     )
 
 
 def folder_of(location: str) -> Path:
     """
-    Return the folder that a place names.
+    Return the folder that a location names.
 
     Raises:
         ValueError: a `file:` URL that names another machine, or no folder.

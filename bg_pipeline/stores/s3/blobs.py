@@ -20,8 +20,7 @@ class S3Store:
     Args:
         bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS.
-        write_once: do not write a name again that has the same bytes already; for masters, whose names follow from
-            their content.
+        write_once: do not rewrite an object that has the same bytes already; for masters, which rarely change.
     """
 
     def __init__(self, bucket: Bucket, endpoint: str = "", *, write_once: bool = False) -> None:
@@ -43,9 +42,9 @@ class S3Store:
 
     def list(self) -> Iterator[str]:
         with _store_errors():
-            for found in self._objects.list():
-                if not any(part.startswith(".") for part in found.key.split("/")):
-                    yield found.key
+            for row in self._objects.list():
+                if not any(part.startswith(".") for part in row.key.split("/")):
+                    yield row.key
 
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         with _store_errors():
@@ -69,7 +68,7 @@ class S3Store:
         try:
             size = len(f"{self._bucket.prefix}{name}".encode())
         except UnicodeEncodeError as error:
-            raise ItemError(f"its name is no UTF-8, and {self._bucket} takes no other; rename it") from error
+            raise ItemError(f"its name is not UTF-8, as {self._bucket} requires; rename it") from error
         if size > MAX_KEY_BYTES:
             raise ItemError(f"its name is too long for {self._bucket}: {size} bytes of {MAX_KEY_BYTES}; rename it")
 

@@ -63,7 +63,7 @@ class Objects:
     """
     The objects below a prefix of one bucket.
 
-    Credentials and region come from the usual places of AWS tools. Requests are tried up to five times (botocore's
+    Credentials and region come from the standard AWS configuration. Requests are tried up to five times (botocore's
     standard retries).
 
     Args:
@@ -90,16 +90,16 @@ class Objects:
         prefix = self._bucket.prefix
         last = b""
         for page in self._pages_between(split_points):
-            for found in page.rows:
-                this = key_bytes(found.key)
+            for row in page.rows:
+                this = key_bytes(row.key)
                 if this <= last:
-                    raise self._broken(f"{found.key!r} came after {last.decode(errors='replace')!r}")
-                if not found.key.startswith(prefix):
-                    raise self._broken(f"{found.key!r} does not lie there")
+                    raise self._broken(f"{row.key!r} came after {last.decode(errors='replace')!r}")
+                if not row.key.startswith(prefix):
+                    raise self._broken(f"{row.key!r} is outside the prefix")
                 last = this
-                if found.key.endswith("/"):
+                if row.key.endswith("/"):
                     continue
-                yield found._replace(key=found.key[len(prefix) :]) if prefix else found
+                yield row._replace(key=row.key[len(prefix) :]) if prefix else row
 
     def get(self, key: str) -> bytes:
         """
@@ -111,14 +111,14 @@ class Objects:
             BucketError: no object can be read.
         """
         with self._errors("s3:GetObject"):
-            for left in reversed(range(_ATTEMPTS)):
-                found = self._client.get_object(
+            for retries_left in reversed(range(_ATTEMPTS)):
+                response = self._client.get_object(
                     Bucket=self._bucket.name, Key=self._bucket.prefix + key, ChecksumMode="ENABLED"
                 )
                 try:
-                    data: bytes = found["Body"].read()
+                    data: bytes = response["Body"].read()
                 except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
-                    if not left:  # botocore retries only until the response begins
+                    if not retries_left:  # botocore retries only until the response begins
                         raise
                 else:
                     break
@@ -161,18 +161,18 @@ class Objects:
             "ChecksumSHA256": checksum,
         }
 
-        def intact(answer: dict[str, Any]) -> bool:
+        def is_intact(answer: dict[str, Any]) -> bool:
             if stored := answer.get("ChecksumSHA256"):
                 return bool(stored == checksum)
             return bool(answer.get("ETag", "").strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest())
 
         with self._errors("s3:PutObject"):
             answer = self._put_new(sent) if once else None
-            if answer is None or not intact(answer):
+            if answer is None or not is_intact(answer):
                 answer = self._client.put_object(**sent)
-        # Without checksums, and with an ETag that is no MD5 because of encryption, only reading the bytes can verify.
-        if not intact(answer) and self.get(key) != data:
-            raise BucketError(f"{self._bucket}{key} arrived damaged: what is stored is not what was sent")
+        # Without a checksum, and where encryption makes the ETag not an MD5, only reading the bytes can verify.
+        if not is_intact(answer) and self.get(key) != data:
+            raise BucketError(f"{self._bucket}{key} arrived damaged: the stored bytes differ from those sent")
 
     def delete(self, key: str) -> None:
         """
@@ -226,7 +226,7 @@ class Objects:
                 yield page
                 return
             if page.truncated != "true" or not page.token:
-                raise self._broken("it does not say whether it ends here")
+                raise self._broken("a page does not say whether more follow")
             if page.token in seen:
                 raise self._broken("a page came twice")
             seen.add(page.token)
@@ -239,7 +239,7 @@ class Objects:
                 Bucket=self._bucket.name, Prefix=self._bucket.prefix, EncodingType="url", **page_start
             )
         if "Page" not in answer:
-            raise self._broken("the answer is no listing")
+            raise self._broken("the answer is not a listing")
         page: Page = answer["Page"]
         return page
 
@@ -258,12 +258,12 @@ class Objects:
             ) from error
         except (ConnectionError, HTTPClientError) as error:  # its own text quotes the whole URL
             raise BucketError(
-                f"{self._host} cannot be reached for {self._bucket} ({type(error).__name__}); see BG_S3_ENDPOINT"
+                f"{self._host} cannot be reached for {self._bucket} ({type(error).__name__}); check BG_S3_ENDPOINT"
             ) from error
         except ValueError as error:
             raise self._broken(str(error)) from error
         except FlexibleChecksumError as error:
-            raise ObjectRefused(f"{self._bucket} has bytes that do not fit their checksum") from error
+            raise ObjectRefused(f"{self._bucket} sent bytes that do not match their checksum") from error
         except BotoCoreError as error:
             raise BucketError(f"{self._bucket}: {error}") from error
 
@@ -274,14 +274,14 @@ class Objects:
         if code == "NoSuchBucket":
             return BucketError(f"there is no bucket {self._bucket.name} at {self._host}")
         if code in _REFUSED_KEYS:
-            return BucketError(f"the credentials for {self._bucket} are refused ({code}); see AWS_ACCESS_KEY_ID")
+            return BucketError(f"the credentials for {self._bucket} are refused ({code}); check AWS_ACCESS_KEY_ID")
         if code == "NoSuchKey":
             return NoObject(f"{self._bucket} has no such object")
         if code in {"AccessDenied", "403"}:
             return ObjectRefused(f"{action} is not allowed on {self._bucket}: the credentials lack that permission")
         # At a wrong endpoint, a server that does not speak S3 answers 404 too.
         kind = ObjectRefused if 400 <= status < 500 and status not in {404, 429} else BucketError
-        return kind(f"{self._bucket} answered to {action}: {message.strip()}")
+        return kind(f"{self._bucket} answered {action} with {message.strip()}")
 
     @property
     def _host(self) -> str:

@@ -1,4 +1,4 @@
-"""Bucket and prefix of an `s3://` place."""
+"""Bucket and prefix of an `s3://` location."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Bucket:
         return f"{_SCHEME}{self.name}/{self.prefix}"
 
     def overlaps(self, other: "Bucket") -> bool:
-        """Return True if one lies in the other."""
+        """Return True if one is inside the other, or both are the same."""
         return self.name == other.name and (
             self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
         )
@@ -26,13 +26,13 @@ class Bucket:
 
 def bucket_of(location: str) -> Bucket:
     """
-    Return the bucket that a place names, `s3://BUCKET` or `s3://BUCKET/PREFIX`.
+    Return the bucket that a location names, `s3://BUCKET` or `s3://BUCKET/PREFIX`.
 
     Raises:
         ValueError: no bucket can have this name.
     """
     name, _, prefix = location.removeprefix(_SCHEME).partition("/")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}", name):
-        raise ValueError(f"must be s3://BUCKET or s3://BUCKET/PREFIX, and no bucket can be called {name!r}")
+        raise ValueError("must be s3://BUCKET or s3://BUCKET/PREFIX, with a valid bucket name")
     prefix = prefix.rstrip("/")
     return Bucket(name, f"{prefix}/" if prefix else "")

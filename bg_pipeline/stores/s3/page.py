@@ -54,12 +54,12 @@ def parse_page(body: bytes) -> Page | None:
     return Page(
         tuple(
             ListedObject(
-                _decoded(found.findtext(key, ""), url_encoded),
-                int(found.findtext(size, "")),
-                found.findtext(etag, ""),
-                found.findtext(modified, ""),
+                _decoded(row.findtext(key, ""), url_encoded),
+                int(row.findtext(size, "")),
+                row.findtext(etag, ""),
+                row.findtext(modified, ""),
             )
-            for found in root.iterfind(f"{space}Contents")
+            for row in root.iterfind(f"{space}Contents")
         ),
         truncated=root.findtext(f"{space}IsTruncated", ""),
         token=root.findtext(f"{space}NextContinuationToken", ""),

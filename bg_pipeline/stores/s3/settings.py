@@ -8,7 +8,7 @@ from bg_pipeline.settings.part import Part
 
 
 class S3Settings(Part):
-    """Address of the server. Credentials and region come from the usual places of AWS tools."""
+    """Address of the server. Credentials and region come from the standard AWS configuration."""
 
     s3_endpoint: str = Field("", description="URL of an S3-compatible server; default: `AWS_ENDPOINT_URL`, or AWS")
 

@@ -23,9 +23,9 @@ class S3Source:
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         try:
-            for found in self._objects.list(split_points(RANGE_KEYS)):
-                # An ETag is no hash: for multipart uploads and encrypted objects it is not computed from the bytes.
-                yield Listed(found.key, f"{found.size_bytes}:{found.etag}:{found.modified}", found.size_bytes)
+            for row in self._objects.list(split_points(RANGE_KEYS)):
+                # An ETag is not a hash: for multipart uploads and encrypted objects it is not computed from the bytes.
+                yield Listed(row.key, f"{row.size_bytes}:{row.etag}:{row.modified}", row.size_bytes)
         except BucketError as error:
             raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
 

@@ -66,7 +66,7 @@ class SqlSource:
         self.name = self._url.set(query={}).render_as_string()
         self._query = query.strip().rstrip(";")
         self._fetch = fetch_url or _fetch
-        self._made: tuple[Engine, Subquery] | None = None
+        self._engine_and_rows: tuple[Engine, Subquery] | None = None
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one statement
         with self._errors(), self._snapshot() as (conn, rows):
@@ -80,15 +80,15 @@ class SqlSource:
             # One statement sees one snapshot. Paging by key would sort the whole catalogue again for every page unless
             # an index has just this byte order, which few have.
             with conn.execution_options(yield_per=_ROWS).execute(statement) as result:
-                for found, size_bytes, seen in result:
-                    last = self._next(found, last)
-                    yield Listed(found, _evidence(seen), size_bytes or 0)
+                for item_key, size_bytes, item_version in result:
+                    last = self._next(item_key, last)
+                    yield Listed(item_key, _fingerprint(item_version), size_bytes or 0)
 
     def read(self, key: str) -> bytes:
-        found = self._rows(key, "image", "url")
-        if not found:
+        rows = self._rows(key, "image", "url")
+        if not rows:
             raise ItemChanged(f"{key} is not there any more")
-        image, url = (getattr(found[0], name, None) for name in ("image", "url"))
+        image, url = (getattr(rows[0], name, None) for name in ("image", "url"))
         if image is not None:
             if not isinstance(image, bytes | bytearray | memoryview):
                 raise ItemUnreadable(f"cannot be read: its `image` is {type(image).__name__}, not bytes")
@@ -112,7 +112,7 @@ class SqlSource:
 
     def _next(self, key: Any, last: bytes | None) -> bytes:
         if not isinstance(key, str) or not key:
-            self._fail(f"gives a key that is no text: {key!r}. Turn it into text there")
+            self._fail(f"gives a key that is not text: {key!r}. Cast it to text in the query")
         this = key_bytes(key)
         if this == last:
             self._fail(f"gives the key {key!r} twice")
@@ -125,20 +125,20 @@ class SqlSource:
 
     @contextmanager
     def _snapshot(self) -> Iterator[tuple[Connection, Subquery]]:
-        engine, rows = self._made = self._made or self._make()
+        engine, rows = self._engine_and_rows = self._engine_and_rows or self._open()
         with engine.connect() as conn, conn.begin():
             yield conn, rows
 
-    def _make(self) -> tuple[Engine, Subquery]:
+    def _open(self) -> tuple[Engine, Subquery]:
         engine = _engine(self._url)
         weakref.finalize(self, engine.dispose)
         # A colon in the query is a cast or part of a text, never a parameter.
         query = text(self._query.replace(":", r"\:"))
         with engine.connect() as conn:
-            none: Select[Any] = (
+            no_rows: Select[Any] = (
                 select(literal_column("*")).select_from(query.columns().subquery("catalogue")).where(false())
             )
-            names = list(conn.execute(none).keys())
+            names = list(conn.execute(no_rows).keys())
         if "key" not in names or not {"image", "url"} & set(names):
             self._fail(f"must give `key`, and `image` or `url`; it gives {', '.join(names)}")
         return engine, query.columns(*(column(name) for name in names)).subquery("catalogue")
@@ -153,7 +153,7 @@ class SqlSource:
             why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise SourceUnreadable(
                 f"the catalogue {self.name} cannot be read: {why}. Nothing was changed or deleted; "
-                "see BG_SOURCE and BG_SOURCE_QUERY"
+                "check BG_SOURCE and BG_SOURCE_QUERY"
             ) from error
 
 
@@ -178,7 +178,7 @@ def _length(conn: Connection) -> Callable[..., Any]:
     return func.length if conn.dialect.name == "sqlite" else func.octet_length
 
 
-def _evidence(version: Any) -> str:
+def _fingerprint(version: Any) -> str:
     if version is None:
         return ""
     return version.hex() if isinstance(version, bytes) else str(version)

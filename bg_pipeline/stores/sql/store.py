@@ -15,7 +15,7 @@ class SqlSettings(Part):
     """Settings of a database of pictures."""
 
     source_query: str = Field(
-        "", description="for a database: a SELECT of `key` and `image` (bytes) or `url`, and best of all `version`"
+        "", description="for a database: a SELECT of `key` and `image` (bytes) or `url`, and preferably `version`"
     )
 
 

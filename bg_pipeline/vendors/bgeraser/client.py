@@ -23,13 +23,13 @@ RESPONSES = (
     Rule(
         ResponseKind.UNUSABLE,
         (200,),
-        "a success that is none: nothing says whether it was charged, so it counts as charged",
+        "a success without a result: nothing says whether it was charged, so it counts as charged",
     ),
     Rule(ResponseKind.REJECTED, (400,), "the guide: bad format, too large; log and skip"),
     Rule(ResponseKind.ACCOUNT, (401, 403), "the status of a bad key is not documented, so both usual ones count"),
     Rule(ResponseKind.NO_CREDITS, (402,), "the guide: credits are gone"),
     Rule(ResponseKind.RATE_LIMITED, (429,), "the guide: wait as Retry-After says"),
-    Rule(ResponseKind.TRANSIENT, (500, 503), "the guide: 500s are to be tried again; it names no charge for them"),
+    Rule(ResponseKind.TRANSIENT, (500, 503), "the guide: retry after a 500; it names no charge for them"),
 )
 """Rules for responses, read 2026-11. For others, `core.responses.DEFAULT_RULES` apply."""
 
@@ -40,7 +40,7 @@ _BALANCES = (
     ("credits",),
     ("data", "attributes", "credits", "total"),
 )
-"""Possible places of the balance, remove.bg's among them: the format of the account is not documented."""
+"""Possible paths of the balance in the answer, including remove.bg's: the format is not documented."""
 
 
 class Bgeraser:
@@ -60,8 +60,8 @@ class Bgeraser:
             key,
             {"Authorization": f"Bearer {key}"} if auth == "bearer" else {"X-Api-Key": key},
             RESPONSES,
-            "See that BGERASER_API_KEY is right and belongs to BGERASER_BASE_URL, and that BGERASER_API is that of"
-            " your plan",
+            "Check that BGERASER_API_KEY is right and belongs to BGERASER_BASE_URL, and that BGERASER_API is the API"
+            " of your plan",
         )
 
     def cut(self, request: CutRequest) -> CutReply:

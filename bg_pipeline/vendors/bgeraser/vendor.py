@@ -41,36 +41,38 @@ class BgeraserSettings(KeyedSettings):
 
     api_key: ApiKey | None = Field(None, description="key from the bgeraser dashboard")
     api: Literal["tools", "v1"] = Field(
-        "tools", description="`tools` or `v1`: which of its two public APIs; the next four default to what it documents"
+        "tools", description="one of its two public APIs, `tools` or `v1`; the next four default to what it documents"
     )
-    base_url: ServiceUrl = Field("", description="`https://bgeraser.ink`; or the sandbox: `http://127.0.0.1:8787`")
+    base_url: ServiceUrl = Field(
+        "", description="default: the host of the API; or the sandbox: `http://127.0.0.1:8787`"
+    )
     path: str = Field("", description="path of the call")
     account_path: str = Field("", description="path of the balance")
     auth: Literal["", "bearer", "x-api-key"] = Field("", description="`bearer` or `x-api-key`: how the key is sent")
-    file_field: str = Field("image_file", description="form field of the picture")
+    file_field: str = Field("image_file", description="form field for the picture")
     tools: str = Field(
-        "", description="its tools that follow the cut, each a purchase: `upscale?factor=2,generative-expand`"
+        "", description="further tools after the cut, each a purchase: `upscale?factor=2,generative-expand`"
     )
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> "BgeraserSettings":
         if self.tools and self.api != "tools":
-            raise ValueError("{tools} are tools of another API: they need {api}=tools")
+            raise ValueError("{tools} needs {api}=tools")
         for tool in self.further_tools:
             why = refusal(VENDOR, "tools", tool.params)
             if why or self.file_field in tool.params:
-                raise ValueError(f"{{tools}}: {why or 'the picture is no parameter'}")
+                raise ValueError(f"{{tools}}: {why or 'the picture is not a parameter'}")
         return self
 
     @property
     def endpoint(self) -> Endpoint:
         """The documented endpoint of its API, overridden by the settings."""
-        usual = ENDPOINTS[self.api]
+        defaults = ENDPOINTS[self.api]
         return Endpoint(
-            self.base_url or usual.base_url,
-            self.path or usual.path,
-            self.account_path or usual.account_path,
-            self.auth or usual.auth,
+            self.base_url or defaults.base_url,
+            self.path or defaults.path,
+            self.account_path or defaults.account_path,
+            self.auth or defaults.auth,
         )
 
     @property
@@ -79,9 +81,7 @@ class BgeraserSettings(KeyedSettings):
         for text in filter(None, (part.strip() for part in self.tools.split(","))):
             name, _, params = text.partition("?")
             if not re.fullmatch(r"[a-z][a-z0-9-]*", name) or name == "bg-removal":
-                raise ValueError(
-                    "{tools} must be tools with commas between, such as upscale?factor=2,generative-expand"
-                )
+                raise ValueError("{tools} must be a list with commas, such as upscale?factor=2,generative-expand")
             try:
                 tools.append(Tool(name, form(params)))
             except ValueError as error:
@@ -134,7 +134,8 @@ VENDOR = Vendor(
     sources=(
         (
             "5 to 8 requests in flight, and retries after 1 s, twice as long each time up to 60 s, at most five:"
-            " bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11; this program begins so everywhere"
+            " bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11; bg-pipeline starts with"
+            " these values at every vendor"
         ),
         "one credit a call, whatever the tool: bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11",
         "v1 claims to match remove.bg, which sends no PNG above 10 megapixels: bgeraser.ink/api-docs, read 2026-11",
@@ -160,15 +161,15 @@ def _cut(settings: BgeraserSettings, side_px: int) -> Cut:
 
 
 def _client(settings: BgeraserSettings, _call: Call) -> Remover:
-    from bg_pipeline.vendors.bgeraser.client import Bgeraser  # noqa: PLC0415  only who buys here needs it
+    from bg_pipeline.vendors.bgeraser.client import Bgeraser  # noqa: PLC0415  needed only to buy
 
-    at = settings.endpoint
+    endpoint = settings.endpoint
     return Bgeraser(
         settings.key,
-        base_url=at.base_url,
-        path=at.path,
-        account_path=at.account_path,
-        auth=at.auth,
+        base_url=endpoint.base_url,
+        path=endpoint.path,
+        account_path=endpoint.account_path,
+        auth=endpoint.auth,
         file_field=settings.file_field,
     )
 

@@ -1,4 +1,4 @@
-"""Classical computer vision on this machine: free and private, but less capable than a trained service."""
+"""Classical computer vision on this machine: free and private, but less capable than a vendor's model."""
 
 import io
 from decimal import Decimal
@@ -16,7 +16,7 @@ class GrabCutEngine:
     `ports.Remover` by border-seeded GrabCut.
 
     Good for one subject on a plain backdrop that it does not touch. It fails on clutter, hair, glass, a subject
-    in the colour of its backdrop, and pictures cropped into the subject: use a service for those.
+    in the colour of its backdrop, and pictures cropped into the subject: use a vendor for those.
     """
 
     def __init__(self, call: Call) -> None:

@@ -9,13 +9,13 @@ from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 
 
 class LocalSettings(VendorSettings):
-    """No settings."""
+    """No settings of its own."""
 
     prefix = "local"
 
 
 def _client(_settings: LocalSettings, call: Call) -> Remover:
-    from bg_pipeline.vendors.local.engine import GrabCutEngine  # noqa: PLC0415  only who buys here needs it
+    from bg_pipeline.vendors.local.engine import GrabCutEngine  # noqa: PLC0415  needed only to buy
 
     return GrabCutEngine(call)
 
@@ -26,7 +26,7 @@ VENDOR = Vendor(
     variants={"": Variant(FREE, credits=Decimal(0))},
     notes=(
         (
-            "Classical computer vision (GrabCut). Right for one subject on a plain backdrop, wrong on clutter, hair and"
+            "Classical computer vision (GrabCut). For one subject on a plain backdrop; it fails on clutter, hair and"
             " glass."
         ),
         "Needs the extra `local`.",

@@ -18,7 +18,7 @@ RESPONSES = (
     Rule(
         ResponseKind.ACCOUNT,
         (400,),
-        "no picture was found in the form: of the request, not of the picture",
+        "the form has no picture: an error of the request, not of the picture",
         codes=("missing_image",),
     ),
     Rule(ResponseKind.REJECTED, (400,), "Plus has no codes: a parameter that it does not take looks the same"),
@@ -53,15 +53,15 @@ class PhotoRoom:
             key,
             {"X-Api-Key": key},
             RESPONSES,
-            "It says so of a wrong key and of an empty account: see that PHOTOROOM_API_KEY is right, that"
-            " PHOTOROOM_PLAN is yours, and that images are left in its dashboard",
+            "PhotoRoom answers the same for a wrong key and an empty account: check PHOTOROOM_API_KEY,"
+            " PHOTOROOM_PLAN, and in its dashboard how many images are left",
         )
 
     def cut(self, request: CutRequest) -> CutReply:
         if self._plan == "basic":
             url, field, params = f"{self._basic}/v1/segment", "image_file", {"format": "png", **request.params}
         else:
-            # By default PhotoRoom fits the subject into the frame; it must stay in its place.
+            # By default PhotoRoom fits the subject into the frame; it must stay where it is.
             whole = {"outputSize": "originalImage", "referenceBox": "originalImage"}
             set_here = {"removeBackground": "true", "export.format": "png", **whole}
             url, field, params = f"{self._plus}/v2/edit", "imageFile", {**set_here, **request.params}

@@ -102,11 +102,11 @@ VENDOR = Vendor(
     notes=("A key with `sandbox_` before it is free; its watermarked cutouts never count as bought.",),
     sources=(
         (
-            "sizes: its OpenAPI (tryAGI/Photoroom), read 2026-11; an old page has `preview` at 0.25 images, the present"
-            " ones do not, so a whole image is counted"
+            "sizes: its OpenAPI (tryAGI/Photoroom), read 2026-11; an old page prices `preview` at 0.25 images, the"
+            " present ones do not, so it counts as a whole image"
         ),
         "the longest side: docs.photoroom.com, 'File size, resolution and format', read 2026-11",
-        "the top-up page is where its answer 402 points, read 2026-11",
+        "the top-up page: named in its 402 answer, read 2026-11",
     ),
     former=_former,
 )
@@ -124,7 +124,7 @@ def _cut(settings: PhotoRoomSettings, side_px: int) -> Cut:
 
 
 def _client(settings: PhotoRoomSettings, _call: Call) -> Remover:
-    from bg_pipeline.vendors.photoroom.client import PhotoRoom  # noqa: PLC0415  only who buys here needs it
+    from bg_pipeline.vendors.photoroom.client import PhotoRoom  # noqa: PLC0415  needed only to buy
 
     return PhotoRoom(settings.key, plan=settings.plan, base_url=settings.base_url)
 

@@ -9,13 +9,13 @@ from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 
 
 class RembgSettings(VendorSettings):
-    """No settings."""
+    """No settings of its own."""
 
     prefix = "rembg"
 
 
 def _client(_settings: RembgSettings, _call: Call) -> Remover:
-    from bg_pipeline.vendors.rembg.engine import RembgEngine  # noqa: PLC0415  only who buys here needs it
+    from bg_pipeline.vendors.rembg.engine import RembgEngine  # noqa: PLC0415  needed only to buy
 
     return RembgEngine()
 

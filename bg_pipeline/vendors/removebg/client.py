@@ -15,7 +15,7 @@ RESPONSES = (
     Rule(
         ResponseKind.ACCOUNT,
         (400,),
-        "of the request, not of the picture: every other picture would be refused as well",
+        "an error of the request, not of the picture: every other picture would be refused as well",
         codes=(
             *("missing_source", "multiple_sources", "multiple_bg_sources", "invalid_image_url", "invalid_bg_image_url"),
             *("failed_image_download", "failed_bg_download", "invalid_size", "invalid_channels", "invalid_format"),
@@ -26,7 +26,7 @@ RESPONSES = (
     Rule(
         ResponseKind.REJECTED,
         (400,),
-        "unknown_foreground, file_too_large, resolution_too_high, failed_to_read_image and what is like them",
+        "unknown_foreground, file_too_large, resolution_too_high, failed_to_read_image and similar codes",
     ),
     Rule(ResponseKind.NO_CREDITS, (402,), "insufficient_credits"),
     Rule(ResponseKind.ACCOUNT, (403,), "auth_failed: recorded in remove-bg/ruby's cassettes"),
@@ -52,7 +52,7 @@ class RemoveBg:
             key,
             {"X-Api-Key": key},
             RESPONSES,
-            "See that REMOVEBG_API_KEY is right and belongs to REMOVEBG_BASE_URL, and that BG_PARAMS are what it takes",
+            "Check that REMOVEBG_API_KEY is right and belongs to REMOVEBG_BASE_URL, and that it takes BG_PARAMS",
         )
 
     def cut(self, request: CutRequest) -> CutReply:

@@ -81,18 +81,18 @@ VENDOR = Vendor(
     notes=("Colours and alpha come apart, in a ZIP: fewer bytes, and up to 25 megapixels with transparency.",),
     sources=(
         (
-            "sizes and their credits: its OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and the digest of it"
+            "sizes and their credits: its OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and its summary"
             " at registry.lap.sh, read 2026-11; a recorded call shows that `auto` bills the price of `preview` for what"
             " fits into it (remove-bg/ruby, VCR cassettes)"
         ),
         "above 10 megapixels it sends transparency as ZIP or WebP only: its OpenAPI, read 2026-11",
         (
             "its rate limit counts megapixels, at least one a call: remove.bg/api, 'Rate limit', read 2026-11; the"
-            " examples do not tell whether it rounds up, so this program does"
+            " examples do not show whether it rounds up, so bg-pipeline does"
         ),
         (
-            "names of downloads: remove-bg/go beside the source (its processor/determine_output_path.go), and the page"
-            " for downloads, read 2026-11"
+            "suffixes: remove-bg/go's, which writes beside the source (processor/determine_output_path.go), and the"
+            " download page's, read 2026-11"
         ),
         "the top-up page is its price list; it was not looked up",
     ),
@@ -105,7 +105,7 @@ def _cut(settings: RemoveBgSettings, side_px: int) -> Cut:
 
 
 def _client(settings: RemoveBgSettings, call: Call) -> Remover:
-    from bg_pipeline.vendors.removebg.client import RemoveBg  # noqa: PLC0415  only who buys here needs it
+    from bg_pipeline.vendors.removebg.client import RemoveBg  # noqa: PLC0415  needed only to buy
 
     return RemoveBg(settings.key, base_url=settings.base_url, call=call)
 

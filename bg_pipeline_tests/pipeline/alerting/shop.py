@@ -9,7 +9,7 @@ from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.runlog import Stage
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.pipeline.alerting.failures import note_failure
-from bg_pipeline.pipeline.alerting.find import alerts_of
+from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.alerting.notify import notify
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.process import Scope
@@ -22,7 +22,7 @@ def put(graph: Graph, gate: Gate) -> None:
 
 
 def kinds(graph: Graph) -> list[Kind]:
-    return [alert.kind for alert in alerts_of(graph.pipeline)]
+    return [alert.kind for alert in find_alerts(graph.pipeline)]
 
 
 def told(graph: Graph) -> list[str]:
@@ -31,7 +31,7 @@ def told(graph: Graph) -> list[str]:
 
 
 def lines(graph: Graph, kind: Kind) -> str:
-    (alert,) = [alert for alert in alerts_of(graph.pipeline) if alert.kind is kind]
+    (alert,) = [alert for alert in find_alerts(graph.pipeline) if alert.kind is kind]
     return "\n".join((alert.title, *alert.lines))
 
 

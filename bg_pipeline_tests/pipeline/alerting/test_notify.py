@@ -71,7 +71,7 @@ def test_a_test_notification_goes_to_every_target_and_says_who_took_it(shop: Gra
 
 def test_after_a_sync_a_target_that_takes_nothing_is_named_and_fails_nothing(shop: Graph) -> None:
     shop.sink.dead = {"a chat"}
-    assert after_sync(shop.pipeline, StoreError("full")) == ["a chat did not take an alert; the next sync tries again"]
+    assert after_sync(shop.pipeline, StoreError("full")) == ["a chat did not accept an alert; the next sync retries"]
 
 
 def test_a_database_that_fails_after_a_sync_is_a_sentence_and_fails_nothing(

@@ -67,7 +67,7 @@ def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
 
 
 def crash(*_args: object) -> None:
-    raise ItemUnreadable("the picture made its decoder crash")
+    raise ItemUnreadable("the picture crashed its decoder")
 
 
 def test_an_answer_that_kills_its_decoder_was_paid_for_and_is_kept_for_a_person(
@@ -77,7 +77,7 @@ def test_an_answer_that_kills_its_decoder_was_paid_for_and_is_kept_for_a_person(
     assert graph.sync(collection="bags").summary.quarantined == 1
     entry = graph.items.entry("bags/9.png")
     assert entry is not None
-    assert "could not be looked at" in entry.detail
+    assert "could not be checked" in entry.detail
 
     monkeypatch.undo()
     approve(graph.catalogue, graph.accounts, graph.policy, "bags/9.png")
