@@ -158,7 +158,7 @@ def test_a_missing_source_fails_the_run_in_one_sentence(
 
     assert not result.success
     assert failure is not None
-    assert "BG_SOURCE is there, mounted and readable" in str(failure.user_failure_data)
+    assert "BG_SOURCE exists, is mounted and is readable" in str(failure.user_failure_data)
 
 
 def test_wrong_settings_fail_the_run_in_one_sentence(shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
