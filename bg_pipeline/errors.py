@@ -18,11 +18,13 @@ All errors of this package, grouped by the reaction to them.
     │   └── FetchRefused        policy forbids the request
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
-    │   ├── ItemRejected        the vendor refuses it and would again, or it was charged too often
+    │   ├── ItemRejected        the vendor refuses it and would again
     │   └── ItemChanged         differs from the hashed bytes; back to pending
-    ├── TransientError          nothing charged; wait and retry
+    ├── TransientError          not served, and not charged as far as documented; wait and retry
     │   └── RateLimited         nothing charged; slow down
     ├── Deferred                the vendor gets no requests for a while; the rest waits, no picture is blamed
+    ├── PurchaseDeferred        this purchase has to wait, others go on; nothing was sent
+    ├── ChargedTooOften         this purchase waits for a person; nothing was sent
     ├── GateClosed              nothing may be sent to this account now; the rest waits
     ├── Stopped                 the run was asked to end; nothing was sent
     ├── OutcomeUnknown          sent, outcome unknown: may be charged; recorded as in doubt
@@ -42,6 +44,8 @@ class BgPipelineError(Exception):
 
     answer: str = ""
     """The vendor's text: scrubbed of keys, at most 2 KB; empty where no vendor answered."""
+    doubts: int = 0
+    """Requests, up to and with this one, that may have been charged."""
     request_id: str = ""
     """The vendor's own id of the request, where it gives one."""
 
@@ -128,7 +132,7 @@ class ItemUnreadable(ItemError):
 
 
 class ItemRejected(ItemError):
-    """The vendor refused this image and charged nothing, or it was charged too often without a cutout."""
+    """The vendor refused this image and charged nothing."""
 
 
 class ItemChanged(ItemError):
@@ -136,12 +140,14 @@ class ItemChanged(ItemError):
 
 
 class TransientError(BgPipelineError):
-    """The vendor answered that it cannot serve now, or could not be reached; nothing was charged."""
+    """The vendor answered that it cannot serve now, or could not be reached."""
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, free: bool = True) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         """Seconds that the vendor asked for; None if it named none."""
+        self.free = free
+        """False if the vendor does not say that such an answer is not charged."""
 
 
 class RateLimited(TransientError):
@@ -158,6 +164,14 @@ class Deferred(BgPipelineError):
         super().__init__(message)
         self.for_s = for_s
         """Seconds until requests may be sent again."""
+
+
+class PurchaseDeferred(BgPipelineError):
+    """This purchase may not be made now; nothing was sent, and nothing is wrong with the account."""
+
+
+class ChargedTooOften(BgPipelineError):
+    """This purchase was charged several times without a cutout; a person has to ask for it again."""
 
 
 class GateClosed(BgPipelineError):

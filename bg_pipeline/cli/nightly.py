@@ -12,7 +12,7 @@ from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
-from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.report import Summary
@@ -145,16 +145,28 @@ def sync(
 @click.command()
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
+@click.option("--again", is_flag=True, help="Buy also what reached the limit of charges; name the items.")
 @as_json
-def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
+def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: bool) -> None:
     """Try failed items again: the named ones, or all."""
+    if again and not keys:
+        raise click.UsageError("--again needs the keys of the items that are bought again")
     settings = load_settings()
     name = run_name("retry")
     collections = None if collection is None else frozenset({decode_partition(collection)})
     with _stoppable() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
         for key in keys:
             require_entry(pipeline.catalogue, key)
-        retried_keys = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
+        if again:
+            retried_keys = night.buy_again(*pipeline.parts, keys)
+            price = pipeline.policy.price * len(retried_keys)
+            click.echo(
+                f"{len(retried_keys)} items are bought again for {price} credits; for at most {price * MAX_CHARGES}, "
+                "if answers are unusable again",
+                err=True,
+            )
+        else:
+            retried_keys = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
         if not retried_keys:
             if not as_json:
                 click.echo("no failed item can be tried again")

@@ -1,16 +1,21 @@
 """Decide if a purchase is allowed, and check the balance afterwards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance
-from bg_pipeline.errors import BgPipelineError, BudgetReached, GateClosed, ItemRejected
+from bg_pipeline.core.records import Attempt, AttemptState
+from bg_pipeline.errors import BgPipelineError, BudgetReached, ChargedTooOften, GateClosed, PurchaseDeferred
 
 MAX_CHARGES = 3
 """Most charges for one purchase, ever. Without a cap one unlucky picture was charged five times in a soak test
 at 5 % faults."""
+
+LAG_S = 600.0
+"""Seconds after which a charge is in the balance. remove.bg's lags by seconds; no vendor documents a time."""
 
 MOST_DRIFT = Decimal("0.01")
 """Tolerated drift of the balance, as a share of the charges; above it a person should look."""
@@ -52,7 +57,9 @@ class Spent:
     by_run: Decimal = Decimal(0)
     today: Decimal = Decimal(0)
     charges: int = 0
-    """Attempts for this purchase that were, or may have been, charged."""
+    """Attempts for this purchase that were charged, at all accounts."""
+    doubts: int = 0
+    """Further attempts for it that may have been charged, until a reading of the balance tells."""
 
 
 def counted(gate: Gate, spent: Decimal) -> Decimal | None:
@@ -69,7 +76,8 @@ def authorize_purchase(
     Requests in flight count as spent: together they may neither exceed a cap nor dip below the threshold.
 
     Returns:
-        The new gate, and the objection to the purchase: GateClosed, BudgetReached, ItemRejected, or None.
+        The new gate, and the objection to the purchase: GateClosed, ChargedTooOften, PurchaseDeferred, BudgetReached,
+        or None.
     """
     left = counted(gate, spent.since_balance)
     if gate.is_open and left is not None and price:
@@ -79,11 +87,8 @@ def authorize_purchase(
             gate = replace(moved, balance=gate.balance, balance_at=gate.balance_at)
     if not gate.is_open:
         return gate, GateClosed(why_closed(gate, rules.thresholds, left))
-    if spent.charges >= MAX_CHARGES:
-        return gate, ItemRejected(
-            f"{spent.charges} purchases of this picture gave no usable cutout, so it is not bought again; "
-            "`bg-pipeline why KEY` lists them"
-        )
+    if refusal := _too_often(gate, spent):
+        return gate, refusal
     for whose, sum_spent, cap in (
         ("of this run", spent.by_run, budget.cap),
         ("of this day", spent.today, rules.day_cap),
@@ -93,6 +98,55 @@ def authorize_purchase(
                 f"the next image costs {price} credits, but {sum_spent} of the {cap} {whose} are spent or in flight"
             )
     return gate, None
+
+
+def _too_often(gate: Gate, spent: Spent) -> BgPipelineError | None:
+    """
+    Limit the charges for one purchase.
+
+        charges                                    result
+        fewer than `MAX_CHARGES`                   allowed
+        as many, all of them known                 a person has to ask for more
+        as many, some in doubt, balance readable   wait for a reading that tells
+        as many, some in doubt, no balance         a person has to ask for more
+    """
+    if spent.charges + spent.doubts < MAX_CHARGES:
+        return None
+    if spent.charges >= MAX_CHARGES or gate.balance is None:
+        return ChargedTooOften(
+            f"{spent.charges + spent.doubts} purchases of this picture were or may have been charged without a cutout: "
+            "`bg-pipeline why KEY` lists them, `bg-pipeline retry --again KEY` buys it again"
+        )
+    return PurchaseDeferred(
+        f"{spent.doubts} requests for this picture may have been charged; a later reading of the balance tells"
+    )
+
+
+def settle_doubts(
+    doubts: Sequence[Attempt], missing: Decimal, safe_before: float
+) -> list[tuple[Attempt, AttemptState]]:
+    """
+    Decide which attempts in doubt were charged, from credits that the ledger does not explain.
+
+    The oldest attempts are taken to be the charged ones. An attempt is called free only if its charge would show by
+    now.
+
+    Args:
+        doubts: attempts in doubt of one account, oldest first, all after the first of the two readings.
+        missing: credits that are missing at the second reading beyond the known charges.
+        safe_before: epoch seconds; charges before are in the second reading.
+
+    Returns:
+        Attempts with their new state: unusable for charged, refused for free. The others stay in doubt.
+    """
+    settled: list[tuple[Attempt, AttemptState]] = []
+    for attempt in doubts:
+        if attempt.credits_expected and missing >= attempt.credits_expected:
+            missing -= attempt.credits_expected
+            settled.append((attempt, AttemptState.UNUSABLE))
+        elif (attempt.ended_at or attempt.started_at) < safe_before:
+            settled.append((attempt, AttemptState.REFUSED))
+    return settled
 
 
 def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) -> str:

@@ -110,9 +110,9 @@ class Summary:
         for attempt in attempts:
             self.count_in_doubt(attempt.credits_expected)
 
-    def count_in_doubt(self, price: Decimal) -> None:
-        self.in_doubt += 1
-        self.credits_in_doubt += price
+    def count_in_doubt(self, price: Decimal, requests: int = 1) -> None:
+        self.in_doubt += requests
+        self.credits_in_doubt += price * requests
 
     def count_wasted(self, charged: Decimal) -> None:
         self.wasted += 1

@@ -46,6 +46,8 @@ class Rule:
     """The vendor's own error codes; empty: any."""
     shapes: Collection[Shape] = ()
     """Body shapes; empty: any."""
+    free: bool = True
+    """False if nothing says that such an answer is not charged; then the charge is in doubt."""
 
     def fits(self, status: int, code: str, shape: Shape) -> bool:
         return (

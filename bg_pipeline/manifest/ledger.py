@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     Update,
     and_,
     case,
@@ -34,7 +33,7 @@ from bg_pipeline.manifest.schema import attempts, claims, items, purchases
 from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline.ports.running import Now
 
-_MAYBE_CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT)
+_CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE)
 
 
 class SqlLedger:
@@ -85,12 +84,18 @@ class SqlLedger:
     ) -> None:
         with self._db.write() as conn:
             closed = closing(attempt_id, state, credits_charged, self._now(), request_id)
-            # An ended attempt keeps its state: a late recovery must not turn a charge into a doubt.
-            conn.execute(closed.where(or_(_OPEN, _ANSWERED)).values(detail=detail, answer=answer))
+            # An attempt with a known end keeps it: a late recovery must not turn a charge into a doubt.
+            unsettled = or_(_OPEN, _ANSWERED, attempts.c.state == AttemptState.IN_DOUBT)
+            conn.execute(closed.where(unsettled).values(detail=detail, answer=answer))
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
         with self._db.read() as conn:
-            return conn.execute(_charges(purchase_ids)).scalar_one()
+            return _charges(conn, purchase_ids)[0]
+
+    def waive(self, purchase_ids: Sequence[str]) -> None:
+        c = attempts.c
+        with self._db.write() as conn:
+            conn.execute(update(attempts).where(c.purchase_id.in_(purchase_ids)).values(waived=True))
 
     def abandoned(self) -> list[Attempt]:
         live = select(claims.c.id).where(claims.c.ends_at > self._now())
@@ -131,12 +136,14 @@ class SqlLedger:
         if not request.credits_expected:
             return Spent()
         today = day_began(self._now(), rules.timezone)
+        charges, doubts = _charges(conn, request.limit_ids or _names(request))
         budget = request.claim.ask.budget
         return Spent(
             since_balance=_cost(conn, _ended(gate.balance_at, gate.account)) + _cost(conn, _in_flight(gate.account)),
             by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
             today=Decimal(0) if rules.day_cap is None else _cost(conn, attempts.c.started_at >= today),
-            charges=conn.execute(_charges(_names(request))).scalar_one(),
+            charges=charges,
+            doubts=doubts,
         )
 
     def _attempts(self, condition: Any) -> list[Attempt]:
@@ -177,9 +184,14 @@ def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:
     return conn.scalar(select(func.sum(cost, type_=c.credits_charged.type)).where(which)) or Decimal(0)
 
 
-def _charges(purchase_ids: Sequence[str]) -> Select[int]:
+def _charges(conn: Connection, purchase_ids: Sequence[str]) -> tuple[int, int]:
+    """Return the attempts for a purchase that were charged, and those that may have been; without waived ones."""
     c = attempts.c
-    return select(func.count()).where(c.purchase_id.in_(purchase_ids), c.state.in_(_MAYBE_CHARGED))
+    query = select(
+        func.count().filter(c.state.in_(_CHARGED)), func.count().filter(c.state == AttemptState.IN_DOUBT)
+    ).where(c.purchase_id.in_(purchase_ids), ~c.waived)
+    charged, doubtful = conn.execute(query).one()
+    return charged, doubtful
 
 
 def _names(request: CutRequest) -> Sequence[str]:

@@ -207,6 +207,8 @@ attempts = Table(
     Column("detail", Prose, nullable=False, server_default=""),
     Column("answer", Prose, nullable=False, server_default=""),
     _text("request_id", 200),
+    # no longer counted towards the limit of charges
+    Column("waived", Boolean, nullable=False, server_default=text("false")),
     Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),

@@ -208,7 +208,7 @@ class Api:
             )
         if rule.kind is ResponseKind.ACCOUNT:
             text += f". {self._advice}"
-        raise self._error(_error_for(rule.kind, text, reply.retry_after_s), reply)
+        raise self._error(_error_for(rule, text, reply.retry_after_s), reply)
 
     def _error(self, error: E, reply: Reply, *secrets: str) -> E:
         error.answer = self._quotable(reply.body, *secrets)
@@ -297,11 +297,11 @@ def _broken(error: requests.RequestException, host: str) -> BgPipelineError:
     return OutcomeUnknown(f"{host} sent an incomplete answer: {type(error).__name__}")
 
 
-def _error_for(kind: ResponseKind, text: str, retry_after_s: float | None) -> BgPipelineError:
-    if kind is ResponseKind.RATE_LIMITED:
+def _error_for(rule: Rule, text: str, retry_after_s: float | None) -> BgPipelineError:
+    if rule.kind is ResponseKind.RATE_LIMITED:
         return RateLimited(text, retry_after_s=retry_after_s)
-    if kind is ResponseKind.TRANSIENT:
-        return TransientError(text, retry_after_s=retry_after_s)
+    if rule.kind is ResponseKind.TRANSIENT:
+        return TransientError(text, retry_after_s=retry_after_s, free=rule.free)
     kinds: dict[ResponseKind, type[BgPipelineError]] = {
         ResponseKind.REJECTED: ItemRejected,
         ResponseKind.ACCOUNT: AccountError,
@@ -309,7 +309,7 @@ def _error_for(kind: ResponseKind, text: str, retry_after_s: float | None) -> Bg
         ResponseKind.UNUSABLE: UnusableAnswer,
         ResponseKind.OUTCOME_UNKNOWN: OutcomeUnknown,
     }
-    return kinds[kind](text)
+    return kinds[rule.kind](text)
 
 
 def _plain(text: str) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
-from bg_pipeline.core.keys import encode_partition
-from bg_pipeline.core.records import Attempt, Change, State
+from bg_pipeline.core.keys import encode_partition, key_bytes
+from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.records import Attempt, Change, Entry, State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
@@ -19,7 +20,7 @@ from bg_pipeline.pipeline.detect import ScanResult, detect, scan, slice_to_rehas
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.trash import TrashResult, clear_out
-from bg_pipeline.ports.context import Catalogue, Pipeline, Run
+from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
@@ -235,16 +236,57 @@ def retry(
     started_at = run.now()
     chosen = None if collections is None else sorted(collections)
     retried = catalogue.items.retry(chosen, keys)
+    _log_retry(catalogue, run, started_at, chosen, retried)
+    return retried
+
+
+def buy_again(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, keys: Sequence[str]) -> list[str]:
+    """
+    Make items pending that reached the limit of charges, and waive these charges; return their keys.
+
+    Raises:
+        ConfigurationError: an item is in another state, or has a master; nothing was changed.
+    """
+    started_at = run.now()
+    entries = [_without_master(catalogue, accounts, policy, key) for key in keys]
+    again: list[str] = []
+    for entry in entries:
+        accounts.ledger.waive(_names(policy, entry))
+        again += catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "bought again on request")
+    again += catalogue.items.retry(None, [entry.key for entry in entries])
+    again = sorted(set(again), key=key_bytes)
+    _log_retry(catalogue, run, started_at, None, again)
+    return again
+
+
+def _without_master(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) -> Entry:
+    entry = catalogue.items.entry(key)
+    if entry is None or entry.state not in {State.FAILED, State.QUARANTINED}:
+        state = "not in the manifest" if entry is None else entry.state
+        raise ConfigurationError(f"{key} is {state}: only what failed or waits for a person can be bought again")
+    if accounts.purchases.bought(_names(policy, entry)):
+        raise ConfigurationError(f"{key} has a master: `bg-pipeline review approve` publishes it, `reject` does not")
+    return entry
+
+
+def _names(policy: Policy, entry: Entry) -> list[str]:
+    """Return the ids of an item's purchases at all accounts."""
+    stages = (stage for cut in policy.recipe.cuts for stage in cut.stages)
+    return [purchase_id(entry.content_hash, digest) for stage in stages for digest in stage.digests]
+
+
+def _log_retry(
+    catalogue: Catalogue, run: Run, started_at: float, chosen: Sequence[str] | None, keys: Sequence[str]
+) -> None:
     catalogue.run_log.write(
         RetryRecord(
             run_id=run.name.run_id,
             job=run.name.job,
             collections=None if chosen is None else tuple(map(encode_partition, chosen)),
             started_at=started_at,
-            items=len(retried),
+            items=len(keys),
         )
     )
-    return retried
 
 
 def _take_sample(

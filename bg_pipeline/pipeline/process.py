@@ -20,12 +20,14 @@ from bg_pipeline.errors import (
     BeingBought,
     BgPipelineError,
     BudgetReached,
+    ChargedTooOften,
     ClaimLost,
     Deferred,
     GateClosed,
     ItemChanged,
     ItemError,
     OutcomeUnknown,
+    PurchaseDeferred,
     ResultAwaited,
     Stopped,
     TransientError,
@@ -42,6 +44,7 @@ _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
     ItemChanged: ("the next sync detects it again", Cause.CHANGED),
     TransientError: ("the next sync tries again", Cause.SERVICE),
     ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
+    PurchaseDeferred: ("the next sync decides again", Cause.CHARGED),
 }
 """Errors after which an item waits for a later run, with the outlook and the cause."""
 
@@ -274,7 +277,7 @@ class Processing:
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)
-        except (ItemChanged, TransientError, ResultAwaited) as error:
+        except (ItemChanged, TransientError, ResultAwaited, PurchaseDeferred) as error:
             then, cause = next(each for kind, each in _LATER.items() if isinstance(error, kind))
             self._publisher.put_back(task, task.entries, f"{error}; {then}", cause)
         except ItemError as error:
@@ -284,6 +287,8 @@ class Processing:
         except ClaimLost as error:
             with self._lock:
                 self.summary.busy = self.summary.busy or str(error)
+        except ChargedTooOften as error:
+            self._publisher.end(task, task.entries, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
         except (BudgetReached, Stopped) as error:

@@ -89,11 +89,12 @@ class Publisher:
         return source, unchanged
 
     def end_unusable(self, task: Task, error: BgPipelineError) -> None:
-        """Put back or fail the items that were, or may have been, charged without a cutout."""
+        """Put back, or hold for a person, the items that were, or may have been, charged without a cutout."""
         names = {purchase_id(task.entries[0].content_hash, cut) for cut in self._goal.cuts} | {task.purchase_id}
-        if self._accounts.ledger.charges(sorted(names)) >= MAX_CHARGES:
-            why = f"{error}. This picture was or may have been charged {MAX_CHARGES} times, so it is not bought again"
-            self.end(task, task.entries, State.FAILED, why, Cause.CHARGED)
+        charges = self._accounts.ledger.charges(sorted(names))
+        if charges >= MAX_CHARGES:
+            why = f"{error}. It was charged {charges} times: `bg-pipeline retry --again KEY` buys it again"
+            self.end(task, task.entries, State.QUARANTINED, why, Cause.CHARGED)
         elif self._policy.hold_in_doubt and isinstance(error, OutcomeUnknown):
             self.end(task, task.entries, State.FAILED, f"{error}: {HELD}", Cause.CHARGED)
         else:

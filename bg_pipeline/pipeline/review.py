@@ -30,7 +30,9 @@ def approve(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) 
     masters = [accounts.purchases.find(_purchase_ids(entry, stage)) for cut in cuts for stage in cut.stages]
     suspicious = [master for master in masters if master is not None and master.suspicion]
     if not suspicious:
-        raise ConfigurationError(f"{key}: its master is no longer recorded; run `bg-pipeline rebuild`")
+        raise ConfigurationError(
+            f"{key}: no master is recorded; `bg-pipeline rebuild` looks for it, `bg-pipeline retry --again` buys one"
+        )
     for master in suspicious:
         accounts.purchases.approve(master.purchase_id)
     return catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "approved in a review")

@@ -27,7 +27,9 @@ class CutRequest:
     cut_digests: tuple[str, ...] = ("",)
     """Present name of the cut, then its older names."""
     purchase_ids: tuple[str, ...] = ()
-    """Present name of the purchase, then its older names: charges are counted over all of them."""
+    """Present name of the purchase, then its older names."""
+    limit_ids: tuple[str, ...] = ()
+    """Names of the same purchase at all accounts: their charges together are limited."""
     collection: str = ""
     sent_digest: str = ""
     """SHA-256 of `image`."""
@@ -48,6 +50,8 @@ class CutReply:
     """Its number in the ledger, once it is recorded."""
     spooled: bool = False
     """True if the answer is in the spool."""
+    doubts: int = 0
+    """Earlier requests for it that may have been charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,7 @@ class Answers(Protocol):
 
         Args:
             attempt: a charged one, whose answer waits.
-            request: the same purchase, if it is wanted now; then the result is waited for. Without it there is one
-                try, and the answer is checked only for an empty cutout.
+            request: the same purchase, if it is wanted now; without it, the answer is checked only for an empty cutout.
 
         Raises:
             ResultAwaited, UnusableAnswer, PaidResultLost: see `take`.
@@ -167,7 +170,7 @@ class Ledger(Protocol):
             ClaimLost: another run has the item.
             BeingBought: another run is buying the same purchase or the same bytes, or has bought it meanwhile.
             AnswerWaiting: its answer is paid and waits in the spool.
-            GateClosed, BudgetReached, ItemRejected: it may not be bought.
+            GateClosed, BudgetReached, PurchaseDeferred, ChargedTooOften: it may not be bought now.
         """
         ...
 
@@ -181,14 +184,18 @@ class Ledger(Protocol):
         request_id: str = "",
     ) -> None:
         """
-        Record the end of an attempt that is open, or whose answer waits.
+        Record the end of an attempt that is open or in doubt, or whose answer waits.
 
         `answer` is the vendor's text, scrubbed and capped.
         """
         ...
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
-        """Count the attempts for a purchase, under all of its names, that were, or may have been, charged."""
+        """Count the attempts for a purchase, under all of its names, that were charged and are not waived."""
+        ...
+
+    def waive(self, purchase_ids: Sequence[str]) -> None:
+        """Count the attempts for these purchases no longer towards the limit of charges: a person wants another."""
         ...
 
     def abandoned(self) -> list[Attempt]:

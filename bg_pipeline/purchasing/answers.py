@@ -133,7 +133,7 @@ class SpooledAnswers:
             if is_expired(self._now() - (attempt.ended_at or attempt.started_at), refused=False):
                 self._ledger.close_attempt(attempt.id, AttemptState.LOST, attempt.credits_charged, why)
             raise ResultAwaited(f"{why}. After a day it is bought again")
-        return self._finish(attempt, answer, request, spooled=True, wait=request is not None)
+        return self._finish(attempt, answer, request, spooled=True, wait=False)
 
     def _finish(
         self, attempt: Attempt, answer: bytes, request: CutRequest | None, *, spooled: bool, wait: bool

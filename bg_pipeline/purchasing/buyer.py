@@ -9,7 +9,7 @@ from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.prices import credits_for_stage
-from bg_pipeline.core.recipe import AS_IT_IS, Cut, digest_of, purchase_id
+from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
 from bg_pipeline.core.records import Entry, Master
 from bg_pipeline.errors import (
     AccountError,
@@ -29,7 +29,7 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prepare
 from bg_pipeline.ports.context import Accounts, Policy, Run
-from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.purchasing.gate import read_balance, report_answer
 from bg_pipeline.purchasing.tally import Tally
 
@@ -86,6 +86,7 @@ class Buyer:
             ClaimLost: another run has the item.
             BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
                 with the picture.
+            PurchaseDeferred, ChargedTooOften: this picture may not be bought now, or not without a person.
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
             ResultAwaited: it was charged, and a later run finishes it.
         """
@@ -106,13 +107,18 @@ class Buyer:
             try:
                 return self._buy(entry, account, cut, prepared, claim)
             except UNCHARGED as error:
-                if isinstance(error, Deferred):
-                    report_answer(self._accounts.gates, account, error, self._run.now)
-                # The picture is at fault only if every vendor says so.
-                if refusal is None or isinstance(refusal, ItemRejected):
-                    refusal = error
+                refusal = self._refusal(account, error, refusal)
         assert refusal is not None
         raise refusal
+
+    def _refusal(self, account: str, error: BgPipelineError, earlier: BgPipelineError | None) -> BgPipelineError:
+        """Return the error to raise if no further account serves; raise this one if no further may be asked."""
+        if error.doubts:  # another account would be a second charge
+            raise error
+        if isinstance(error, Deferred):
+            report_answer(self._accounts.gates, account, error, self._run.now)
+        # The picture is at fault only if every vendor says so.
+        return error if earlier is None or isinstance(earlier, ItemRejected) else earlier
 
     def _find(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
         master = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
@@ -173,6 +179,7 @@ class Buyer:
         request = CutRequest(
             purchase_id=names[0],
             purchase_ids=tuple(names),
+            limit_ids=tuple(_limit_ids(entry, self._policy.recipe, len(stage.tools))),
             item_key=entry.key,
             collection=entry.collection,
             image=image,
@@ -204,10 +211,9 @@ class Buyer:
         """Buy a cutout; return its master and its picture."""
         price = request.credits_expected
         try:
-            reply = self._accounts.removers[account].cut(request)
+            reply = self._send(account, request)
             finished = self._accounts.answers.take(account, request, reply)
         except OutcomeUnknown as error:
-            self._tally.count(request.collection, lambda summary: summary.count_in_doubt(price))
             self._count_useless(account, Deferred(str(error), for_s=0.0))
             raise
         except UnusableAnswer as error:
@@ -223,6 +229,21 @@ class Buyer:
         if price and self._reading_is_due(account):
             read_balance(self._accounts, self._policy, self._run, account)
         return finished.master, finished.image
+
+    def _send(self, account: str, request: CutRequest) -> CutReply:
+        """Send a request, with its retries; count those that may have been charged."""
+        doubts = 0
+        try:
+            reply = self._accounts.removers[account].cut(request)
+            doubts = reply.doubts
+        except BgPipelineError as error:
+            doubts = error.doubts
+            raise
+        finally:
+            if doubts:
+                price = request.credits_expected
+                self._tally.count(request.collection, lambda summary: summary.count_in_doubt(price, doubts))
+        return reply
 
     def _reading_is_due(self, account: str) -> bool:
         with self._lock:
@@ -244,3 +265,9 @@ class Buyer:
 def _ids(entry: Entry, cut: Cut) -> list[str]:
     """Return the present and the former ids of the purchase."""
     return [purchase_id(entry.content_hash, digest) for digest in cut.digests]
+
+
+def _limit_ids(entry: Entry, recipe: Recipe, tools: int) -> list[str]:
+    """Return the ids of the purchase with so many tools, at every account."""
+    stages = [cut.stages[tools] for cut in recipe.cuts if len(cut.stages) > tools]
+    return [each for stage in stages for each in _ids(entry, stage)]

@@ -8,7 +8,14 @@ from typing import Protocol
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.records import AttemptState
-from bg_pipeline.errors import AccountError, BgPipelineError, OutcomeUnknown, QualityDropped, UnusableAnswer
+from bg_pipeline.errors import (
+    AccountError,
+    BgPipelineError,
+    OutcomeUnknown,
+    QualityDropped,
+    TransientError,
+    UnusableAnswer,
+)
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Ledger, Remover
 from bg_pipeline.purchasing.wrapper import Wrapper
 
@@ -60,7 +67,8 @@ class LedgerRemover(Wrapper):
         try:
             reply = self._inner.cut(request)
         except BgPipelineError as error:
-            close_as(self._ledger, attempt, error, request.credits_expected)
+            if close_as(self._ledger, attempt, error, request.credits_expected) is AttemptState.IN_DOUBT:
+                error.doubts = 1
             if isinstance(error, AccountError | QualityDropped):
                 self._report(error)
             raise
@@ -69,13 +77,14 @@ class LedgerRemover(Wrapper):
         return replace(reply, attempt=attempt, spooled=spooled)
 
 
-def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> None:
-    """End an attempt with the charge that its error implies."""
+def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> AttemptState:
+    """End an attempt with the charge that its error implies; return its state."""
     state, charged = AttemptState.REFUSED, Decimal(0)
     if isinstance(error, UnusableAnswer):
         state, charged = AttemptState.UNUSABLE, price if error.credits_charged is None else error.credits_charged
-    elif isinstance(error, OutcomeUnknown):
+    elif isinstance(error, OutcomeUnknown) or (isinstance(error, TransientError) and not error.free):
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
     # Already scrubbed and capped; quoted, because a vendor may send control codes for a terminal.
     _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)
+    return state

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import Reconciliation, counted, reconcile, runs_out_on
+from bg_pipeline.core.credits import LAG_S, Reconciliation, counted, reconcile, runs_out_on, settle_doubts
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import AttemptState, Totals
 from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord
@@ -19,7 +19,8 @@ _ALL_RECORDS = 100_000
 
 def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> dict[str, Reconciliation]:
     """
-    Read the balance of every account and compare its fall since the last such reading with the ledger.
+    Read the balance of every account, compare its fall since the last such reading with the ledger, and settle what
+    is in doubt.
 
     Accounts that count no credits, cannot be read or have requests in flight are left out.
 
@@ -39,6 +40,7 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
             totals = accounts.ledger.totals(last.started_at, began, account)
             reconciliation = reconcile(last.balance, gate.balance, charged_of(totals), in_doubt_of(totals))
             reconciliations[account] = reconciliation
+            _settle(catalogue, accounts, account, gate.balance, began)
         catalogue.run_log.write(
             BalanceRecord(
                 run_id=run.name.run_id,
@@ -55,10 +57,34 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
     return reconciliations
 
 
+def _settle(catalogue: Catalogue, accounts: Accounts, account: str, balance: Decimal, now: float) -> None:
+    """Record which attempts in doubt a reading of the balance shows to be charged, and which to be free."""
+    readings = _readings(catalogue, account)
+    since = readings[-1].started_at
+    if not in_doubt_of(accounts.ledger.totals(since, now, account)):
+        return
+    doubts = [a for a in accounts.ledger.log(since) if a.account == account and a.state is AttemptState.IN_DOUBT]
+    before = next(reading for reading in readings if reading.started_at <= doubts[0].started_at)
+    charged = charged_of(accounts.ledger.totals(before.started_at, now, account))
+    fell_by = before.balance - balance
+    if fell_by < 0:  # topped up: nothing is known
+        return
+    for attempt, state in settle_doubts(doubts, fell_by - charged, now - LAG_S):
+        credits_ = attempt.credits_expected if state is AttemptState.UNUSABLE else Decimal(0)
+        outcome = "the balance shows that it was charged" if credits_ else "the balance shows no charge for it"
+        accounts.ledger.close_attempt(
+            attempt.id, state, credits_, f"{attempt.detail}; {outcome}", attempt.answer, attempt.request_id
+        )
+
+
 def last_reading(catalogue: Catalogue, account: str) -> BalanceRecord | None:
     """Return the last reading of an account that was compared with the ledger."""
-    readings = catalogue.run_log.read(BalanceRecord, limit=_READINGS)
-    return next((reading for reading in readings if reading.account == account), None)
+    return next(iter(_readings(catalogue, account)), None)
+
+
+def _readings(catalogue: Catalogue, account: str) -> list[BalanceRecord]:
+    """Return the latest readings of an account, newest first."""
+    return [each for each in catalogue.run_log.read(BalanceRecord, limit=_READINGS) if each.account == account]
 
 
 def charged_of(totals: dict[AttemptState, Totals]) -> Decimal:

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from bg_pipeline.core.breaker import Breaker, RetryBudget
 from bg_pipeline.core.retry import LONGEST_SLEEP_S, MAX_RETRIES, wait_s
-from bg_pipeline.errors import Deferred, OutcomeUnknown, RateLimited, TransientError
+from bg_pipeline.errors import BgPipelineError, Deferred, OutcomeUnknown, RateLimited, TransientError
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Remover
 from bg_pipeline.ports.running import Now
 from bg_pipeline.purchasing.wrapper import Wrapper
@@ -13,7 +14,7 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 
 class RetryingRemover(Wrapper):
     """
-    Retries requests that failed without a charge, for all workers of a process together.
+    Retries requests that failed, as far as known, without a charge, for all workers of a process together.
 
     A refusal because of the rate is not the vendor's fault: it costs no retry budget, and counts as a failure only
     after all retries.
@@ -46,19 +47,26 @@ class RetryingRemover(Wrapper):
         self._breaker = Breaker()
 
     def cut(self, request: CutRequest) -> CutReply:
-        for retry in range(MAX_RETRIES + 1):
-            self._stop_while_open(None)
-            try:
-                reply = self._inner.cut(request)
-            except TransientError as error:
-                self._wait(error, retry)
-            except OutcomeUnknown:
-                self._count_failure()
-                raise
-            else:
-                with self._lock:
-                    self._budget, self._breaker = self._budget.succeeded(), self._breaker.succeeded()
-                return reply
+        doubts = 0
+        try:
+            for retry in range(MAX_RETRIES + 1):
+                self._stop_while_open(None)
+                try:
+                    reply = self._inner.cut(request)
+                except TransientError as error:
+                    doubts += error.doubts
+                    self._wait(error, retry)
+                except OutcomeUnknown as error:
+                    doubts += error.doubts
+                    self._count_failure()
+                    raise
+                else:
+                    with self._lock:
+                        self._budget, self._breaker = self._budget.succeeded(), self._breaker.succeeded()
+                    return replace(reply, doubts=doubts)
+        except BgPipelineError as error:
+            error.doubts = doubts
+            raise
         raise AssertionError("the last try ends in an answer or an error")
 
     def _wait(self, error: TransientError, retry: int) -> None:

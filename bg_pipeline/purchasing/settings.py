@@ -25,7 +25,9 @@ class PurchasingSettings(Part):
         None,
         description="the gate opens again at this balance; default: `BG_LOW_CREDITS` + the larger of 50 and 10 % of it",
     )
-    max_credits_per_run: Credits | None = Field(None, description="a sync, or all runs of one night, stop before they spend more")
+    max_credits_per_run: Credits | None = Field(
+        None, description="a sync, or all runs of one night, stop before they spend more"
+    )
     max_credits_per_day: Credits | None = Field(
         None, description="all runs together stop before they spend more in one day of `BG_TIMEZONE`"
     )

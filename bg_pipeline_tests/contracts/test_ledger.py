@@ -10,7 +10,15 @@ import pytest
 from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals
-from bg_pipeline.errors import AnswerWaiting, BeingBought, BudgetReached, ClaimLost, GateClosed, ItemRejected
+from bg_pipeline.errors import (
+    AnswerWaiting,
+    BeingBought,
+    BudgetReached,
+    ChargedTooOften,
+    ClaimLost,
+    GateClosed,
+    PurchaseDeferred,
+)
 from bg_pipeline_tests.contracts.manifest import ASK, ONE, TTL_S, Manifest
 
 
@@ -75,9 +83,15 @@ def test_nothing_is_bought_for_an_item_that_is_not_under_the_claim(manifest: Man
 
 @pytest.mark.parametrize(
     ("state", "charges"),
-    [(AttemptState.REFUSED, 0), (AttemptState.CHARGED, 1), (AttemptState.UNUSABLE, 1), (AttemptState.IN_DOUBT, 1)],
+    [
+        (AttemptState.REFUSED, 0),
+        (AttemptState.CHARGED, 1),
+        (AttemptState.UNUSABLE, 1),
+        (AttemptState.IN_DOUBT, 0),
+        (AttemptState.LOST, 0),
+    ],
 )
-def test_what_may_have_been_charged_counts_as_a_charge(manifest: Manifest, state: AttemptState, charges: int) -> None:
+def test_only_known_charges_count_against_a_picture(manifest: Manifest, state: AttemptState, charges: int) -> None:
     attempt = manifest.buy("w")
     assert manifest.ledger.charges(["w"]) == 0
     manifest.ledger.close_attempt(attempt, state, Decimal(0))
@@ -87,11 +101,26 @@ def test_what_may_have_been_charged_counts_as_a_charge(manifest: Manifest, state
 
 def test_charges_are_counted_over_all_names_of_a_purchase(manifest: Manifest) -> None:
     for name in ("now", "before", "other"):
-        manifest.ledger.close_attempt(manifest.buy(name), AttemptState.IN_DOUBT, Decimal(0))
+        manifest.ledger.close_attempt(manifest.buy(name), AttemptState.UNUSABLE, Decimal(0))
 
     assert manifest.ledger.charges(["now", "before"]) == 2
     assert [a.purchase_id for a in manifest.ledger.attempts(["now", "before"])] == ["now", "before"]
     assert manifest.ledger.charges([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "end"), [(AttemptState.UNUSABLE, Decimal(1)), (AttemptState.REFUSED, Decimal(0))], ids=["charged", "free"]
+)
+def test_an_attempt_in_doubt_can_be_settled_and_a_settled_one_stays(
+    manifest: Manifest, state: AttemptState, end: Decimal
+) -> None:
+    attempt = manifest.buy("w")
+    manifest.ledger.close_attempt(attempt, AttemptState.IN_DOUBT, Decimal(0), "timeout")
+    manifest.ledger.close_attempt(attempt, state, end, "timeout; the balance tells")
+    manifest.ledger.close_attempt(attempt, AttemptState.IN_DOUBT, Decimal(0), "late")
+
+    (settled,) = manifest.ledger.attempts(["w"])
+    assert (settled.state, settled.credits_charged, settled.detail) == (state, end, "timeout; the balance tells")
 
 
 def test_credits_are_exact_to_a_thousandth(manifest: Manifest) -> None:
@@ -214,15 +243,37 @@ def test_no_purchase_passes_a_closed_gate(manifest: Manifest) -> None:
     assert manifest.buy("a", "removebg")
 
 
-def test_a_purchase_is_not_made_a_fourth_time_under_whichever_name(manifest: Manifest) -> None:
-    names = ("now", "before")
-    for number in range(MAX_CHARGES):
-        attempt = manifest.buy(names[number % 2], purchase_ids=names)
-        manifest.ledger.close_attempt(attempt, AttemptState.IN_DOUBT, Decimal(0))
+def test_a_purchase_is_not_made_a_fourth_time_under_whichever_name_or_account(manifest: Manifest) -> None:
+    names = ("now", "before", "elsewhere")
+    for number, account in enumerate(("bgeraser", "bgeraser", "removebg")):
+        attempt = manifest.buy(names[number], account, limit_ids=names)
+        manifest.ledger.close_attempt(attempt, AttemptState.UNUSABLE, Decimal(1))
 
-    with pytest.raises(ItemRejected):
-        manifest.buy("now", purchase_ids=names)
+    with pytest.raises(ChargedTooOften, match="retry --again"):
+        manifest.buy("now", limit_ids=names)
     assert manifest.ledger.abandoned() == []
+
+
+def test_charges_that_a_person_waived_no_longer_count_and_stay_spent(manifest: Manifest) -> None:
+    for _ in range(MAX_CHARGES):
+        manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.UNUSABLE, Decimal(1))
+    manifest.ledger.waive(["w", "unknown"])
+
+    assert manifest.ledger.charges(["w"]) == 0
+    assert manifest.ledger.spent(0.0) == MAX_CHARGES
+    assert manifest.buy("w")
+
+
+def test_what_may_have_been_charged_three_times_waits_for_a_reading_of_the_balance(manifest: Manifest) -> None:
+    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, balance=Decimal(100)))
+    for _ in range(MAX_CHARGES):
+        manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.IN_DOUBT, Decimal(0))
+    with pytest.raises(PurchaseDeferred):
+        manifest.buy("w")
+
+    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, balance=None))
+    with pytest.raises(ChargedTooOften):
+        manifest.buy("w")
 
 
 def test_open_attempts_are_abandoned_once_their_claim_is_dead_or_gone(manifest: Manifest) -> None:

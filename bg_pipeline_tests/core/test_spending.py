@@ -18,10 +18,12 @@ from bg_pipeline.core.credits import (
     counted,
     day_began,
     reconcile,
+    settle_doubts,
     why_closed,
 )
 from bg_pipeline.core.gate import Gate, GateReason, GateState, Thresholds
-from bg_pipeline.errors import BudgetReached, GateClosed, ItemRejected
+from bg_pipeline.core.records import Attempt, AttemptState
+from bg_pipeline.errors import BudgetReached, ChargedTooOften, GateClosed, PurchaseDeferred
 
 THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
 RULES = Rules(THRESHOLDS, day_cap=Decimal(20))
@@ -43,7 +45,13 @@ ONE = Decimal(1)
         pytest.param(GATE, Spent(by_run=Decimal("9.5")), BudgetReached, id="more than the run may"),
         pytest.param(GATE, Spent(today=Decimal(20)), BudgetReached, id="more than the day may"),
         pytest.param(GATE, Spent(charges=MAX_CHARGES - 1), None, id="the last try"),
-        pytest.param(GATE, Spent(charges=MAX_CHARGES), ItemRejected, id="one try too many"),
+        pytest.param(GATE, Spent(charges=MAX_CHARGES), ChargedTooOften, id="one try too many"),
+        pytest.param(
+            GATE, Spent(charges=MAX_CHARGES - 1, doubts=1), PurchaseDeferred, id="one try that may be too many"
+        ),
+        pytest.param(
+            replace(GATE, balance=None), Spent(doubts=MAX_CHARGES), ChargedTooOften, id="no balance that could tell"
+        ),
     ],
 )
 def test_a_purchase_is_decided_on_gate_caps_and_history(
@@ -130,3 +138,29 @@ def test_a_day_begins_at_midnight_where_the_night_is() -> None:
 
     assert day_began(datetime(2026, 3, 29, 23, 59, tzinfo=berlin).timestamp(), "Europe/Berlin") == midnight
     assert day_began(midnight + 23 * 3600, "Europe/Berlin") == midnight + 23 * 3600
+
+
+def doubtful(number: int, ended_at: float = 1.0) -> Attempt:
+    return Attempt(number, f"w{number}", "bgeraser", AttemptState.IN_DOUBT, ONE, Decimal(0), 0.0, ended_at)
+
+
+@pytest.mark.parametrize(
+    ("missing", "settled"),
+    [
+        (3, ["unusable", "unusable", "unusable"]),
+        (1, ["unusable", "refused", "refused"]),
+        (0, ["refused", "refused", "refused"]),
+        (-2, ["refused", "refused", "refused"]),
+        (9, ["unusable", "unusable", "unusable"]),
+    ],
+)
+def test_a_reading_tells_how_many_of_those_in_doubt_were_charged(missing: int, settled: list[str]) -> None:
+    doubts = [doubtful(number) for number in range(3)]
+
+    assert [state.value for _, state in settle_doubts(doubts, Decimal(missing), safe_before=2.0)] == settled
+
+
+def test_a_reading_that_may_come_too_early_calls_nothing_free() -> None:
+    doubts = [doubtful(1, ended_at=1.0), doubtful(2, ended_at=3.0)]
+
+    assert [(a.id, state.value) for a, state in settle_doubts(doubts, Decimal(0), safe_before=2.0)] == [(1, "refused")]

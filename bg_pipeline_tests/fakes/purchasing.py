@@ -61,7 +61,7 @@ def _close(database: MemoryDatabase, attempt_id: int, **values: Any) -> None:
 
 
 _INTENT = AttemptState.INTENT
-_MAYBE_CHARGED = frozenset({AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT})
+_CHARGED = frozenset({AttemptState.CHARGED, AttemptState.UNUSABLE})
 
 
 def _cost(attempts: Iterable[Attempt]) -> Decimal:
@@ -83,7 +83,8 @@ class MemoryLedger(Port):
             since_balance=self.spent(gate.balance_at, account),
             by_run=_cost(self._where(lambda a: a.run == budget.run)),
             today=_cost(self._where(lambda a: a.started_at >= today)),
-            charges=self.charges(_names(request)),
+            charges=self.charges(request.limit_ids or _names(request)),
+            doubts=self._count(request.limit_ids or _names(request), {AttemptState.IN_DOUBT}),
         )
         moved, refusal = authorize_purchase(request.credits_expected, gate, spent, budget, rules, self._db.now())
         self._db.gates[account] = moved
@@ -134,7 +135,7 @@ class MemoryLedger(Port):
         answer: str = "",
         request_id: str = "",
     ) -> None:
-        if self._db.attempts[attempt_id].state not in {_INTENT, AttemptState.ANSWERED}:
+        if self._db.attempts[attempt_id].state not in {_INTENT, AttemptState.ANSWERED, AttemptState.IN_DOUBT}:
             return
         _close(
             self._db,
@@ -147,7 +148,14 @@ class MemoryLedger(Port):
         )
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
-        return sum(a.state in _MAYBE_CHARGED for a in self.attempts(purchase_ids))
+        return self._count(purchase_ids, _CHARGED)
+
+    def waive(self, purchase_ids: Sequence[str]) -> None:
+        self._db.waived |= {attempt.id for attempt in self.attempts(purchase_ids)}
+
+    def _count(self, purchase_ids: Sequence[str], states: Container[AttemptState]) -> int:
+        counted = (a for a in self.attempts(purchase_ids) if a.id not in self._db.waived)
+        return sum(attempt.state in states for attempt in counted)
 
     def abandoned(self) -> list[Attempt]:
         return self._where(lambda a: a.state is _INTENT and not self._db.is_alive(self._db.requests[a.id].claim.id))

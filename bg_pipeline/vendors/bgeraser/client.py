@@ -29,7 +29,7 @@ RESPONSES = (
     Rule(ResponseKind.ACCOUNT, (401, 403), "the status of a bad key is not documented, so both usual ones count"),
     Rule(ResponseKind.NO_CREDITS, (402,), "the guide: credits are gone"),
     Rule(ResponseKind.RATE_LIMITED, (429,), "the guide: wait as Retry-After says"),
-    Rule(ResponseKind.TRANSIENT, (500, 503), "the guide: retry after a 500; it names no charge for them"),
+    Rule(ResponseKind.TRANSIENT, (500, 503), "the guide: retry after a 500; it does not call them free", free=False),
 )
 """Rules for responses, read 2026-11. For others, `core.responses.DEFAULT_RULES` apply."""
 

@@ -34,7 +34,8 @@ RESPONSES = (
     Rule(
         ResponseKind.TRANSIENT,
         (500, 503),
-        "its page asks to back off and try again, as after 429; credits are for successes",
+        "its page asks to back off and try again, as after 429; only 4xx are called free",
+        free=False,
     ),
 )
 """Rules by remove.bg's OpenAPI (APIs-guru/openapi-directory, remove.bg 1.0.0) and remove.bg/api, read 2026-11: no 4xx

@@ -48,12 +48,12 @@ def test_a_service_whose_charges_are_unknown_is_left_alone_after_five(graph: Gra
     assert graph.gates.gate("bgeraser").reason is GateReason.OUTAGE
 
 
-def test_a_picture_fails_with_its_third_charge_and_not_a_sync_later(graph: Graph) -> None:
+def test_a_picture_waits_for_a_person_with_its_third_charge_and_not_a_sync_later(graph: Graph) -> None:
     graph.remover = FakeRemover([b"junk"] * MAX_CHARGES)
     for _ in range(MAX_CHARGES):
         graph.sync(collection="bags")
 
-    assert state_of(graph, "bags/9.png") is State.FAILED
+    assert state_of(graph, "bags/9.png") is State.QUARANTINED
 
 
 def test_only_useless_answers_in_a_row_stop_a_service(graph: Graph) -> None:
@@ -113,17 +113,6 @@ def test_an_unknown_outcome_is_in_doubt_and_tried_again_in_the_next_sync(graph: 
     assert len(graph.remover.requests) == 1
 
     assert graph.sync(collection="bags").summary.published == 1
-
-
-def test_one_work_is_never_charged_more_than_three_times(graph: Graph) -> None:
-    graph.remover = FakeRemover([OutcomeUnknown("reset")] * 10)
-    for _ in range(6):
-        graph.sync(collection="bags")
-        graph.items.retry(None)
-
-    assert len(graph.remover.requests) == MAX_CHARGES
-    graph.sync(collection="bags")
-    assert state_of(graph, "bags/9.png") is State.FAILED
 
 
 @pytest.mark.parametrize(

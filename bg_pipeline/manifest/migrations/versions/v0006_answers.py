@@ -1,4 +1,4 @@
-"""Paid answers that wait in the spool."""
+"""Paid answers that wait in the spool, and charges that a person waived."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,8 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add an index of the few attempts whose answer waits."""
+    """Add an index of the few attempts whose answer waits, and a column."""
+    op.add_column("attempts", sa.Column("waived", sa.Boolean, nullable=False, server_default=sa.text("false")))
     op.create_index(
         "attempts_answered",
         "attempts",
