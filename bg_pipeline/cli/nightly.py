@@ -161,8 +161,8 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
             retried_keys = night.buy_again(*pipeline.parts, keys)
             price = pipeline.policy.price * len(retried_keys)
             click.echo(
-                f"{len(retried_keys)} items are bought again for {price} credits; for at most {price * MAX_CHARGES}, "
-                "if answers are unusable again",
+                f"buys {len(retried_keys)} items again: {price} credits, or up to {price * MAX_CHARGES} if answers are "
+                "unusable again",
                 err=True,
             )
         else:

@@ -12,7 +12,7 @@ import pytest
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.e2e.test_cli_processes import queue_of
 from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.stub_vendor import StubVendor, stub_vendor
+from bg_pipeline_tests.stub_vendor import Answer, StubVendor, stub_vendor
 
 PICTURES = 24
 
@@ -137,3 +137,31 @@ def test_a_killed_run_pays_at_most_once_more_for_each_request_in_flight(shop: Sh
 
     assert published(shop) == PICTURES + 16
     assert len(vendor.charges) - PICTURES - 16 <= 4
+
+
+def charged_500(_number: int, _image: bytes) -> Answer:
+    return Answer(500, b"internal error", charged=True)
+
+
+def test_errors_that_are_charged_keep_to_the_cap(shop: Shop, vendor: StubVendor) -> None:
+    vendor.answers = charged_500
+    shop.start("sync", "--max-credits", "10").communicate(timeout=120)
+
+    assert 0 < len(vendor.charges) <= 10
+
+
+def test_a_picture_whose_errors_are_charged_waits_for_a_person_after_three(shop: Shop, vendor: StubVendor) -> None:
+    shop.put("hats/0.png", product(200))
+    vendor.answers = charged_500
+    for _ in range(4):
+        shop.start("sync", "--collection", "hats").communicate(timeout=120)
+    assert len(vendor.charges) == 3
+    assert "retry --again" in " ".join(shop.run("why", "hats/0.png").split())
+    shop.run("retry", "hats/0.png")
+    assert len(vendor.charges) == 3
+
+    vendor.answers = lambda _number, _image: None
+    shop.run("gate", "open", "bgeraser")
+    shop.run("retry", "--again", "hats/0.png")
+    assert "buys 1 items again: 1 credits" in shop.err
+    assert (shop.home / "cutouts" / "hats" / "0.png").exists()

@@ -57,6 +57,7 @@ class MemoryStore:
         self.blobs: dict[str, bytes] = {}
         self.full = False
         self.free: int | None = None
+        self.tells_free = True
         self.probed: list[int] = []
         self.utf8_only = False
         self.writes: list[str] = []
@@ -90,7 +91,7 @@ class MemoryStore:
             raise StoreError("No space left on device")
 
     def free_bytes(self) -> int | None:
-        return 0 if self.full else self.free
+        return 0 if self.full and self.tells_free else self.free
 
     def sweep(self, older_than: float) -> int:
         return 0

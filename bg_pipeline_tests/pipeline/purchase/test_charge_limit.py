@@ -107,6 +107,20 @@ def test_the_limit_holds_over_all_accounts_together(graph: Graph) -> None:
     assert len(graph.remover.requests) + len(graph.others["removebg"].requests) == MAX_CHARGES
 
 
+def test_another_account_does_not_serve_what_may_have_been_charged_three_times(graph: Graph) -> None:
+    two = (RECIPE.cut, RECIPE.cut.__class__("removebg", 2500))
+    graph.recipe = RECIPE.__class__(two, RECIPE.rendition)
+    graph.remover = FakeRemover([OutcomeUnknown("reset")] * MAX_CHARGES)
+    graph.others = {"removebg": FakeRemover()}
+    for _ in range(MAX_CHARGES):
+        graph.sync()
+    graph.gates.change_gate("bgeraser", lambda gate: gate.__class__(gate.account, gate.state.CLOSED))
+    graph.sync()
+
+    assert graph.others["removebg"].requests == []
+    assert graph.items.states()["quarantined"] == 1
+
+
 def test_a_person_can_ask_for_it_again(graph: Graph) -> None:
     graph.remover = FakeRemover([b"junk"] * MAX_CHARGES)
     for _ in range(MAX_CHARGES):

@@ -49,7 +49,9 @@ def charged_twice(graph: Graph) -> list[str]:
     return [each for each in bought if bought.count(each) > 1]
 
 
-def test_masters_that_fill_up_lose_no_answer_and_stop_the_buying(graph: Graph) -> None:
+@pytest.mark.parametrize("tells_free", [True, False], ids=["a disk", "a bucket"])
+def test_masters_that_fill_up_lose_no_answer_and_stop_the_buying(graph: Graph, tells_free: bool) -> None:
+    graph.masters.tells_free = tells_free
     after_requests(graph, 5, lambda: setattr(graph.masters, "full", True))
     with pytest.raises(StoreError):
         graph.sync()
@@ -130,7 +132,9 @@ def test_a_run_killed_before_an_answer_was_decoded_pays_nothing_again(
     assert charged_twice(graph) == []
 
 
-def test_a_spool_that_fails_loses_nothing_and_stops_the_buying(graph: Graph) -> None:
+@pytest.mark.parametrize("tells_free", [True, False], ids=["a disk", "a bucket"])
+def test_a_spool_that_fails_loses_nothing_and_stops_the_buying(graph: Graph, tells_free: bool) -> None:
+    graph.spool.tells_free = tells_free
     after_requests(graph, 4, lambda: setattr(graph.spool, "full", True))
     with pytest.raises(StoreError):
         graph.sync()
@@ -234,7 +238,7 @@ def test_an_answer_that_waits_serves_the_same_picture_under_another_name(graph: 
     graph.sync()
     graph.source.files.clear()
     graph.source.put("shoes/b.png", product(1))
-    graph.remover.opens = lambda answer: answer
+    graph.remover.opens = not_ready(1)
     done = graph.sync()
 
     assert (done.summary.published, done.summary.purchases) == (1, 0)
