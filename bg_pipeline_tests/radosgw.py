@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -47,6 +48,8 @@ rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
 rgw enable usage log = false
 rgw enable ops log = false
 debug ms = 0
+rgw user quota sync interval = 1
+rgw bucket quota ttl = 0
 """
 _CAPS = {
     "mon.": {"mon": "allow *"},
@@ -86,7 +89,26 @@ def radosgw(folder: Path) -> Iterator[S3Server]:
         _wait_for(server.endpoint, folder)
         user = ("--uid", "test", "--display-name", "test", "--access-key", server.access_key)
         _run("radosgw-admin", "-c", str(conf), "user", "create", *user, "--secret-key", server.secret_key)
-        yield server
+        yield RadosGateway(server.endpoint, conf=conf)
+
+
+@dataclass
+class RadosGateway(S3Server):
+    """The server, and what its operator can do."""
+
+    conf: Path = Path()
+
+    @contextmanager
+    def quota(self, size_bytes: int) -> Iterator[None]:
+        """Limit the bytes of the account, until the end of the block."""
+        scope = ("--quota-scope=user", "--uid", "test")
+        admin = ("radosgw-admin", "-c", str(self.conf), "quota")
+        _run(*admin, "set", *scope, f"--max-size={size_bytes}")
+        _run(*admin, "enable", *scope)
+        try:
+            yield
+        finally:
+            _run(*admin, "disable", *scope)
 
 
 def _run(*command: str) -> None:

@@ -151,7 +151,7 @@ def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved
     out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
         out.print(f"and {len(rows) - len(newest)} older ones: bg-pipeline ledger --csv")
-    columns = ("charged", "wasted", "in_doubt", "balance")
+    columns = ("charged", "wasted", "in_doubt", "awaited", "balance")
     sums = [
         (name, *(render.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
         for name, facts in accounts.items()

@@ -125,6 +125,8 @@ def show_summary(out: Console, summary: Summary) -> None:
             f"money: {summary.in_doubt} purchases in doubt ({number(summary.credits_in_doubt)} credits if they were "
             f"charged), {summary.wasted} charged without a cutout; `bg-pipeline why KEY` shows the attempts"
         )
+    if summary.awaited:
+        out.print(f"{summary.awaited} paid answers are in the spool, not yet stored as masters; the next sync goes on")
     show_failures(out, [(f.key, f.state, f.detail) for f in summary.failures])
     if summary.paused:
         out.print(f"paused: {summary.paused}")

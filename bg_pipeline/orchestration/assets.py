@@ -248,7 +248,12 @@ def _spend(summary: Summary) -> dg.AssetCheckResult:
         check_name="spend",
         passed=not (summary.in_doubt or summary.wasted),
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"credits": float(summary.credits), "in_doubt": summary.in_doubt, "wasted": summary.wasted},
+        metadata={
+            "credits": float(summary.credits),
+            "in_doubt": summary.in_doubt,
+            "wasted": summary.wasted,
+            "awaited": summary.awaited,
+        },
     )
 
 

@@ -11,7 +11,7 @@ from bg_pipeline.core.dispatch import should_request_run
 from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
-from bg_pipeline.errors import GuardStopped
+from bg_pipeline.errors import GuardStopped, StoreError
 from bg_pipeline.orchestration.balance import LastReported, changes_since
 from bg_pipeline.orchestration.dagster_private import get_latest_completed_cron_tick
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
@@ -21,6 +21,7 @@ from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
 from bg_pipeline.pipeline.alerting.failures import note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
+from bg_pipeline.pipeline.process import probe_stores
 from bg_pipeline.ports.context import DETECTION, Accounts, Pipeline, RunName
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.money import left_of
@@ -63,6 +64,10 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     decision = should_request_run(runs_of_delta(instance, pipeline, delta), last, pause, run.now())
     if not decision.request:
         return dg.SkipReason(f"{pending} items are pending: {decision.why}")
+    try:
+        probe_stores(catalogue, accounts)
+    except StoreError as error:
+        return dg.SkipReason(f"{pending} items are pending, and nothing is bought: {error}")
     return dg.RunRequest(
         # Counts only runs of this detection: old runs are deleted, and Dagster ignores a `run_key` used before.
         run_key=f"{delta}/{pause}/{instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))}",

@@ -66,6 +66,17 @@ class Scope:
         return self.keys is None and self.selection.is_everything
 
 
+def probe_stores(catalogue: Catalogue, accounts: Accounts) -> None:
+    """
+    Check that all stores take writes: a cutout that cannot be stored must not be bought.
+
+    Raises:
+        StoreError: one does not; the text gives the reason.
+    """
+    for store in (accounts.spool, accounts.masters, catalogue.outputs):
+        store.probe()
+
+
 class Processing:
     """
     One run over pending work, by workers that share its claims.
@@ -116,9 +127,7 @@ class Processing:
         expected = self._count_expected(free + to_buy)
         if not expected:
             return
-        # A cutout that cannot be stored must not be bought.
-        self._accounts.masters.probe()
-        self._catalogue.outputs.probe()
+        probe_stores(self._catalogue, self._accounts)
         self._tally.expect(expected)
         self._run.progress.start("cutting", sum(expected.values()))
         with kept_alive("claims", self._feed.heartbeat):

@@ -112,6 +112,7 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
         "charged": float(spent),
         "wasted": float(totals.get(AttemptState.UNUSABLE, Totals()).credits_charged),
         "in_doubt": float(in_doubt_of(totals)),
+        "awaited": totals.get(AttemptState.ANSWERED, Totals()).attempts,
         "runs_out_on": ends.isoformat() if ends else None,
     }
 

@@ -7,6 +7,7 @@ from bg_pipeline.errors import SourceUnreadable, StoreError
 from bg_pipeline.stores.s3.blobs import S3Store
 from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.stores.s3.source import S3Source
+from bg_pipeline_tests.radosgw import RadosGateway
 from bg_pipeline_tests.s3 import S3Server
 
 
@@ -49,3 +50,13 @@ def test_an_unknown_bucket_is_told_from_an_empty_one(radosgw: S3Server) -> None:
         list(S3Source(Bucket("no-such-bucket", ""), radosgw.endpoint).list())
     with pytest.raises(ClientError):
         radosgw.client.head_bucket(Bucket="no-such-bucket")
+
+
+@pytest.mark.radosgw
+def test_a_probe_finds_a_quota_that_a_small_object_does_not_reach(radosgw: RadosGateway) -> None:
+    store = S3Store(radosgw.new_bucket(), radosgw.endpoint)
+    with radosgw.quota(4 << 20):
+        store.probe()
+        with pytest.raises(StoreError, match="QuotaExceeded"):
+            store.probe(8 << 20)
+    store.probe(8 << 20)

@@ -38,6 +38,19 @@ def credit_tick(instance: dg.DagsterInstance) -> str:
     return tick.skip_message or ""
 
 
+def test_no_run_is_requested_while_a_store_takes_no_writes(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("detect_delta")
+    assert len(requests(instance)[0]) == 1
+    (shop.home / "file").write_bytes(b"")
+    monkeypatch.setenv("BG_MASTERS", str(shop.home / "file" / "masters"))
+    asked, why = requests(instance)
+
+    assert asked == []
+    assert "3 items are pending, and nothing is bought" in why
+
+
 def test_the_names_that_others_rely_on_are_there() -> None:
     repository = defs.get_repository_def()
 
