@@ -48,7 +48,7 @@ rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
 rgw enable usage log = false
 rgw enable ops log = false
 debug ms = 0
-rgw user quota sync interval = 1
+
 rgw bucket quota ttl = 0
 """
 _CAPS = {
@@ -100,8 +100,8 @@ class RadosGateway(S3Server):
 
     @contextmanager
     def quota(self, size_bytes: int) -> Iterator[None]:
-        """Limit the bytes of the account, until the end of the block."""
-        scope = ("--quota-scope=user", "--uid", "test")
+        """Limit the bytes of each bucket, until the end of the block."""
+        scope = ("--quota-scope=bucket", "--uid", "test")
         admin = ("radosgw-admin", "-c", str(self.conf), "quota")
         _run(*admin, "set", *scope, f"--max-size={size_bytes}")
         _run(*admin, "enable", *scope)

@@ -8,10 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.e2e.test_cli_processes import queue_of
-from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.pictures import encoded, product
+from bg_pipeline_tests.radosgw import RadosGateway
 from bg_pipeline_tests.stub_vendor import Answer, StubVendor, stub_vendor
 
 PICTURES = 24
@@ -165,3 +167,27 @@ def test_a_picture_whose_errors_are_charged_waits_for_a_person_after_three(shop:
     shop.run("retry", "--again", "hats/0.png")
     assert "buys 1 items again: 1 credits" in shop.err
     assert (shop.home / "cutouts" / "hats" / "0.png").exists()
+
+
+@pytest.mark.radosgw
+def test_a_bucket_whose_quota_ends_in_the_middle_of_a_run_costs_nothing(
+    shop: Shop, vendor: StubVendor, radosgw: RadosGateway
+) -> None:
+    for n in range(PICTURES):
+        shop.put(f"bags/{n:02}.png", encoded(Image.effect_noise((200, 200), 80), "PNG"))
+    shop.env |= {
+        "BG_MASTERS": f"s3://{radosgw.new_bucket().name}",
+        "BG_S3_ENDPOINT": radosgw.endpoint,
+        "AWS_ACCESS_KEY_ID": radosgw.access_key,
+        "AWS_SECRET_ACCESS_KEY": radosgw.secret_key,
+    }
+    with radosgw.quota(1 << 20):
+        shop.run("sync", code=7)
+        bought = len(vendor.charges)
+        assert 0 < bought < PICTURES
+        assert "QuotaExceeded" in shop.err
+        shop.run("sync", code=7)
+        assert len(vendor.charges) == bought
+
+    shop.run("sync")
+    assert (published(shop), len(vendor.charges), vendor.bought_twice) == (PICTURES, PICTURES, [])
