@@ -4,6 +4,7 @@ import io
 import ipaddress
 import socket
 import threading
+import time
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
@@ -24,6 +25,9 @@ from bg_pipeline.errors import FetchFailed, FetchRefused
 CONNECT_S, READ_S = 5.0, 60.0
 CHUNK_BYTES = 1 << 15
 """Bytes per read: few, because a compressed chunk may expand a thousandfold before it is counted."""
+
+STALL_S = 20.0
+"""Seconds in which at least one chunk of a body must arrive: slower ones would occupy a worker for minutes."""
 
 _MAX_REDIRECTS = 3
 _MAX_ADDRESSES = 4
@@ -60,25 +64,27 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
                         continue
                     if response.status_code != 200:
                         raise FetchFailed(f"{host} answered {response.status_code}", status=response.status_code)
-                    body = read_body(response, max_bytes)
+                    body = read_body(response, max_bytes, deadline)
             except (requests.RequestException, ValueError) as error:
                 if deadline.passed:
-                    raise FetchFailed(f"{host} took longer than {total_s:g} s") from error
+                    raise FetchFailed(f"{host} {deadline.why}") from error
                 if isinstance(error, requests.exceptions.InvalidURL):
                     raise FetchRefused("not a valid URL") from error
                 raise FetchFailed(f"{host} sent an incomplete answer: {type(error).__name__}") from error
             if deadline.passed:  # a body without a length looks complete after its connection was shut
-                raise FetchFailed(f"{host} took longer than {total_s:g} s")
+                raise FetchFailed(f"{host} {deadline.why}")
             if body is None:
                 raise FetchFailed(f"{host} sent more than {max_bytes / 2**20:.3g} MiB")
             return body
     raise FetchRefused(f"{host} redirects again after {_MAX_REDIRECTS} redirects")
 
 
-def read_body(response: requests.Response, max_bytes: int) -> bytes | None:
+def read_body(response: requests.Response, max_bytes: int, deadline: "Deadline") -> bytes | None:
     """Return the body of a streamed response; None as soon as it is larger than `max_bytes`."""
     body = io.BytesIO()
+    deadline.expect_progress()
     for chunk in response.iter_content(CHUNK_BYTES):
+        deadline.expect_progress()
         body.write(chunk)
         if body.tell() > max_bytes:
             return None
@@ -103,14 +109,15 @@ class Deadline:
 
     def __init__(self, total_s: float) -> None:
         self.passed = False
+        self.why = self._too_long = f"took longer than {total_s:g} s"
+        self._ends_at = time.monotonic() + total_s
+        self._renewed_at = 0.0
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
-        self._timer = threading.Timer(total_s, self._end)
-        self._timer.daemon = True
+        self._timer = self._start(total_s)
 
     def __enter__(self) -> Self:
         self._token = _DEADLINE.set(self)
-        self._timer.start()
         return self
 
     def __exit__(
@@ -119,12 +126,30 @@ class Deadline:
         self._timer.cancel()
         _DEADLINE.reset(self._token)
 
+    def expect_progress(self) -> None:
+        """Shut the connections after `STALL_S` already, unless this is called again before."""
+        now = time.monotonic()
+        if now - self._renewed_at < STALL_S / 20:  # a timer is a thread, and a large body has thousands of chunks
+            return
+        self._renewed_at = now
+        left_s = self._ends_at - now
+        stalls = left_s > STALL_S
+        self.why = f"sent less than {CHUNK_BYTES >> 10} KiB in {STALL_S:g} s" if stalls else self._too_long
+        self._timer.cancel()
+        self._timer = self._start(STALL_S if stalls else max(0.0, left_s))
+
     def watch(self, sock: socket.socket) -> None:
         """Shut this socket when the time is over, or now if it is already over."""
         with self._lock:
             self._sockets.append(sock)
             if self.passed:
                 _shut(sock)
+
+    def _start(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._end)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _end(self) -> None:
         with self._lock:

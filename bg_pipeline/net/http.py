@@ -238,15 +238,15 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
             with session.request(
                 method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, **content
             ) as response:
-                body = read_body(response, MAX_BODY_BYTES)
+                body = read_body(response, MAX_BODY_BYTES, deadline)
         except requests.ConnectTimeout as error:
             raise NotSent(f"no connection to {host}: it did not answer") from error
         except requests.RequestException as error:
             if deadline.passed:
-                raise OutcomeUnknown(f"{host} took longer than {TOTAL_S:g} s") from error
+                raise OutcomeUnknown(f"{host} {deadline.why}") from error
             raise _broken(error, host) from error
     if deadline.passed:  # a body without a length looks complete after its connection was shut
-        raise OutcomeUnknown(f"{host} took longer than {TOTAL_S:g} s")
+        raise OutcomeUnknown(f"{host} {deadline.why}")
     if body is None:
         raise OutcomeUnknown(f"the answer of {host} is larger than {MAX_BODY_BYTES / 2**20:.3g} MiB")
     return Reply(response, body)

@@ -247,6 +247,15 @@ def test_what_drips_ends_at_the_deadline(vendor: Vendor, manner: Any) -> None:
         trusting(vendor, "/a", total_s=0.2)
 
 
+def test_what_drips_ends_long_before_the_deadline(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow result would occupy a worker for minutes."""
+    monkeypatch.setattr("bg_pipeline.net.fetch.STALL_S", 0.2)
+    vendor.say("/a", manner="drip")
+
+    with pytest.raises(FetchFailed, match=r"less than 32 KiB in 0\.2 s"):
+        trusting(vendor, "/a", total_s=3600.0)
+
+
 def test_the_deadline_holds_for_all_redirects_together(vendor: Vendor) -> None:
     vendor.say("/a", 302, headers={"Location": "/b"})
     vendor.say("/b", manner="drip")
