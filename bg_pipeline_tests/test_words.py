@@ -28,6 +28,9 @@ GIVEN_UP = re.compile(
     re.IGNORECASE,
 )
 
+NO_NOUNS = {"found", "looked", "begun", "anew", "some"}
+"""Names that do not say what they name."""
+
 TITLES = {
     Kind.CREDITS: "credits are low",
     Kind.BAD_KEY: "refuses the key",
@@ -65,6 +68,17 @@ def test_no_module_speaks_in_words_that_were_given_up() -> None:
     ]
 
     assert found == []
+
+
+def test_no_name_hides_what_it_names() -> None:
+    hidden = [
+        f"{path.relative_to(ROOT)}:{token.start[0]}: {token.string}"
+        for path in modules()
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        if token.type == tokenize.NAME and token.string in NO_NOUNS
+    ]
+
+    assert hidden == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
