@@ -12,6 +12,7 @@ from urllib.parse import quote
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from bg_pipeline.core.answers import MAX_ANSWER_BYTES
 from bg_pipeline.core.prices import downgrade
 from bg_pipeline.core.records import RateFacts
 from bg_pipeline.core.responses import (
@@ -45,7 +46,6 @@ from bg_pipeline.ports.purchasing import CutReply, CutRequest
 E = TypeVar("E", bound=BgPipelineError)
 
 TOTAL_S = 120.0
-MAX_BODY_BYTES = 128 * 2**20
 
 _MAX_ANSWER_BYTES = 2048
 _MAX_SCRUBBED_BYTES = 1 << 16
@@ -238,7 +238,7 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
             with session.request(
                 method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, **content
             ) as response:
-                body = read_body(response, MAX_BODY_BYTES, deadline)
+                body = read_body(response, MAX_ANSWER_BYTES, deadline)
         except requests.ConnectTimeout as error:
             raise NotSent(f"no connection to {host}: it did not answer") from error
         except requests.RequestException as error:
@@ -248,7 +248,7 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
     if deadline.passed:  # a body without a length looks complete after its connection was shut
         raise OutcomeUnknown(f"{host} {deadline.why}")
     if body is None:
-        raise OutcomeUnknown(f"the answer of {host} is larger than {MAX_BODY_BYTES / 2**20:.3g} MiB")
+        raise OutcomeUnknown(f"the answer of {host} is larger than {MAX_ANSWER_BYTES / 2**20:.3g} MiB")
     return Reply(response, body)
 
 
@@ -261,7 +261,7 @@ def download(url: str, api_base: str) -> bytes:
         ResultAwaited: it cannot be fetched now.
     """
     try:
-        return fetch(url, allowed_origin=api_base, max_bytes=MAX_BODY_BYTES, total_s=TOTAL_S)
+        return fetch(url, allowed_origin=api_base, max_bytes=MAX_ANSWER_BYTES, total_s=TOTAL_S)
     except FetchRefused as error:
         raise UnusableAnswer(f"the URL of the result is refused: {error}") from error
     except FetchFailed as error:

@@ -82,7 +82,7 @@ class SpooledAnswers:
         Raises:
             StoreError: they cannot.
         """
-        need = answer_bytes(request.width_px, request.height_px)
+        need = answer_bytes(request.width_px, request.height_px, enlarged=bool(request.tool))
         with self._lock:
             if self._failed or need > self._proven_bytes:
                 for store in (self._spool, self._masters):

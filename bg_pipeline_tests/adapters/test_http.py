@@ -164,7 +164,7 @@ def test_a_slow_upload_has_longer_than_a_connection(monkeypatch: pytest.MonkeyPa
 
 @every_client
 def test_an_endless_answer_is_given_up(vendor: Vendor, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 100_000)
     monkeypatch.setattr(http, "TOTAL_S", 10.0)
     make, path, _ = CLIENTS[name]
     vendor.say(path, manner="endless")
