@@ -1,6 +1,7 @@
 """Copy an SQLite manifest, and check its file for damage. PostgreSQL has its own tools for both."""
 
 import os
+import secrets
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 COPIES = 7
 """Number of daily copies to keep."""
+
+_PART = ".part"
+_LEFTOVER_S = 86_400.0
+"""Seconds after which an unfinished copy belongs to a killed run."""
 
 _BUSY_TIMEOUT_S = 30.0
 
@@ -43,6 +48,9 @@ def backup(database: "Database", now: float) -> Path | None:
     copy(database.file, target)
     for old in _backups(database.file)[:-COPIES]:
         old.unlink(missing_ok=True)
+    for left in folder.glob(f".*{_PART}"):
+        if left.stat().st_mtime < now - _LEFTOVER_S:
+            left.unlink(missing_ok=True)
     return target
 
 
@@ -53,10 +61,10 @@ def copy(file: Path, target: Path) -> None:
     Raises:
         StateError: the copy failed; `target` is as it was before.
     """
-    temporary = target.with_name(f".{target.name}.part")
+    # A name of its own: two runs that begin in the same second make the same copy.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_PART}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.unlink(missing_ok=True)
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             with closing(_connect(file)) as source, closing(_connect(temporary)) as destination:

@@ -1,5 +1,6 @@
 """Copies of the manifest, and a damaged one."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -114,3 +115,34 @@ def test_a_damaged_database_is_refused_with_the_newest_copy_and_what_to_do(
     assert "`bg-pipeline rebuild`" in str(caught.value)
     assert ("manifest-2023-11-16.db, the newest copy" if copies else "there is no copy") in str(caught.value)
     assert file.read_bytes() == damaged
+
+
+def test_two_runs_of_the_same_second_can_both_make_the_copy(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, real, inside = file.parent / "copy.db", backups._damage, []
+
+    def meanwhile(conn: sqlite3.Connection) -> str:
+        if not inside:
+            inside.append(True)
+            copy(file, target)
+        return real(conn)
+
+    monkeypatch.setattr(backups, "_damage", meanwhile)
+    copy(file, target)
+
+    assert rows(target) == 3000
+    assert not list(file.parent.glob(".*"))
+    database.close()
+
+
+def test_what_a_killed_run_left_of_a_copy_goes_with_a_later_one(database: Database, file: Path) -> None:
+    folder = file.parent / "backups"
+    folder.mkdir()
+    for name, age_s in ((".old.part", 2 * DAY_S), (".new.part", 60.0)):
+        (folder / name).touch()
+        os.utime(folder / name, (NOON - age_s, NOON - age_s))
+    backup(database, NOON)
+
+    assert {path.name for path in folder.glob(".*")} == {".new.part"}
+    database.close()
