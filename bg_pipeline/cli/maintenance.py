@@ -96,13 +96,27 @@ def rebuild(as_json: bool) -> None:
     metavar="DIR",
     help="Folder of the cutouts; default: BG_OUTPUT.",
 )
+@click.option(
+    "--pattern",
+    default="",
+    metavar="NAME",
+    help="Name of a cutout without its extension, with {stem}, {name} or {folder} of its picture: `{stem}_final`.",
+)
+@click.option("--allow-smaller", is_flag=True, help="Adopt also cutouts smaller than a bought one would be.")
 @click.option("--dry-run", is_flag=True, help="Only report what would be adopted.")
 @as_json
-def adopt(folder: Path | None, dry_run: bool, as_json: bool) -> None:
+def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool, as_json: bool) -> None:
     """Adopt cutouts that another tool made."""
     with Bars() as bars, open_pipeline(load_settings(), run_name("adopt"), progress=bars) as pipeline:
         files = folder_of(folder) if folder else pipeline.catalogue.outputs
-        adoption = run_adopt(*pipeline.parts, files, suffixes=suffixes(), dry_run=dry_run)
+        adoption = run_adopt(
+            *pipeline.parts,
+            files,
+            suffixes=suffixes(),
+            pattern=pattern,
+            allow_smaller=allow_smaller,
+            dry_run=dry_run,
+        )
         next_sync = None if dry_run else _next_sync(pipeline)
     if as_json:
         print_json(

@@ -9,8 +9,22 @@ from bg_pipeline.core.keys import key_bytes, marked_stem, preferred_stem
 _EXTENSIONS = frozenset(kind.extension for kind in Format if kind.has_alpha)
 """Extensions of files that can be a master."""
 
-_SUFFIXES = ("-withoutbg",)
-"""Suffixes of tools that belong to no vendor: withoutbg's command line (read 2026-11). `rembg p` writes bare names."""
+_SUFFIXES = (
+    *("-withoutbg", "_no_bg", "_nobg", "-no-bg", "-nobg", "-no-background", "_no_background", "_cutout"),
+    *(
+        "-cutout",
+        ".out",
+        "_out",
+        "_rembg",
+        "-rembg",
+        "-photoroom",
+        "-Photoroom",
+        "_transparent",
+        "-transparent",
+        " (1)",
+    ),
+)
+"""Suffixes that tools and people append, beside those of the vendors' own tools (`Vendor.suffixes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +38,20 @@ class Matching:
 
 
 def match(
-    wanted: Collection[str], catalogue: Iterable[str], names: Iterable[str], suffixes: Sequence[str] = ()
+    wanted: Collection[str],
+    catalogue: Iterable[str],
+    names: Iterable[str],
+    suffixes: Sequence[str] = (),
+    pattern: str = "",
 ) -> Matching:
     """
     Match each file to the item that it is named after, if no other item is possible.
 
         item             file, in the order in which names are tried
         shoes/a.jpg      shoes/a~<mark>.png       our own name for one of two items with the same stem
+                         shoes/a_final.png        the pattern `{stem}_final`, if it was given
                          shoes/a.png              the same tree
+                         shoes/a.jpg.png          the same tree, with the extension of the picture
                          shoes/a-withoutbg.png    the same tree, with what a tool appends
                          a.png                    folders dropped
                          a-withoutbg.png          folders dropped, with what a tool appends
@@ -41,9 +61,14 @@ def match(
         catalogue: every key, including `wanted`: a file that may be another item's cutout is matched to none.
         names: the files, as paths below their folder.
         suffixes: suffixes of the vendors' own tools.
+        pattern: name of a cutout without its extension; `{stem}` stands for the picture's, `{name}` for its whole file
+            name, `{folder}` for its folder. With a slash it is a whole path, else a name in the same folder or in none.
 
     Returns:
         The matching; it does not depend on the order of keys and names.
+
+    Raises:
+        ValueError: the pattern names no picture, or has other placeholders.
     """
     files: dict[str, list[str]] = {}
     for name in names:
@@ -56,9 +81,9 @@ def match(
     rest = {
         key: stems
         for key in sorted(catalogue, key=key_bytes)
-        if not files.keys().isdisjoint(stems := _stems(key, suffixes))
+        if not files.keys().isdisjoint(stems := _stems(key, suffixes, pattern))
     }
-    for rank in range(len(_stems("a", suffixes))):
+    for rank in range(len(_stems("a", suffixes, pattern))):
         claims: dict[str, list[str]] = {}
         for key, stems in rest.items():
             if stems[rank] in files:
@@ -88,18 +113,28 @@ def stems_from_before(keys: Iterable[str], names: Iterable[str]) -> dict[str, st
     return {key: stem for key in keys if (stem := marked_stem(key)) in marked}
 
 
-def _stems(key: str, suffixes: Sequence[str]) -> tuple[str, ...]:
+def _stems(key: str, suffixes: Sequence[str], pattern: str) -> tuple[str, ...]:
     """Return every name that a cutout of this item may have, without extension, the most certain first."""
-    plain = preferred_stem(key)
-    flat = plain.rpartition("/")[2]
     suffixes = (*_SUFFIXES, *suffixes)
+    plain = preferred_stem(key)
+    names = (plain, key, *(plain + suffix for suffix in suffixes))
     return (
         marked_stem(key),
-        plain,
-        *(plain + suffix for suffix in suffixes),
-        flat,
-        *(flat + suffix for suffix in suffixes),
+        *(_by_pattern(key, pattern) if pattern else ()),
+        *names,
+        *(name.rpartition("/")[2] for name in names),
     )
+
+
+def _by_pattern(key: str, pattern: str) -> tuple[str, str]:
+    folder, slash, name = key.rpartition("/")
+    if "{stem}" not in pattern and "{name}" not in pattern:
+        raise ValueError("it names no picture: it needs {stem} or {name}")
+    try:
+        made = pattern.format(stem=name.rpartition(".")[0] or name, name=name, folder=folder)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError("it may contain {stem}, {name} and {folder}, and no other braces") from error
+    return (made.lstrip("/"), made.lstrip("/")) if "/" in pattern else (f"{folder}{slash}{made}", made)
 
 
 def _another(key: str, claimants: list[str]) -> str:

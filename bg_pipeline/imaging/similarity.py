@@ -44,3 +44,21 @@ def check_similarity(candidate: bytes, source: bytes) -> ValidatedAnswer:
     if unlike > _UNLIKE:
         raise UnusableAnswer(f"it shows another picture (mean difference {unlike:.0f} of 255)")
     return checked
+
+
+def refuse_preview(cutout: ValidatedAnswer, source: bytes, max_side_px: int, max_pixels: int) -> str:
+    """
+    Return why a cutout is smaller than a bought one would be; empty if it is not.
+
+    Args:
+        cutout: of this picture.
+        source: the picture.
+        max_side_px, max_pixels: limits of what would be sent; 0 pixels for no limit.
+    """
+    sent = prepare(source, max_side_px, max_pixels)
+    if max(cutout.width_px, cutout.height_px) >= max(sent.width_px, sent.height_px) - 1:
+        return ""
+    return (
+        f"it is a preview, {cutout.width_px}×{cutout.height_px}; a bought one would measure "
+        f"{sent.width_px}×{sent.height_px}"
+    )

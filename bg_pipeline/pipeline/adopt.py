@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from bg_pipeline.core.adoption import match
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import master_name
-from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.recipe import Cut, digest_of
 from bg_pipeline.core.records import AttemptState, Entry, Master
-from bg_pipeline.errors import ItemChanged, ItemError, UnusableAnswer
-from bg_pipeline.imaging.similarity import check_similarity
+from bg_pipeline.errors import ConfigurationError, ItemChanged, ItemError, UnusableAnswer
+from bg_pipeline.imaging.similarity import check_similarity, refuse_preview
 from bg_pipeline.pipeline.detect import plan, scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -36,6 +36,8 @@ def adopt(
     files: BlobStore,
     *,
     suffixes: Sequence[str] = (),
+    pattern: str = "",
+    allow_smaller: bool = False,
     dry_run: bool = False,
 ) -> Adoption:
     """
@@ -49,15 +51,24 @@ def adopt(
         run: its progress covers the scan, then advances by one per purchase that has a matching file.
         files: cutouts of the other tool.
         suffixes: endings that the vendors' own tools append to the name of a cutout.
+        pattern: name of a cutout; see `core.adoption.match`.
+        allow_smaller: adopt also cutouts that are smaller than a bought one would be.
         dry_run: only report; store the hashes and nothing else.
 
     Raises:
+        ConfigurationError: the pattern is wrong.
         LeaseHeld: a detection is running.
         SourceUnreadable, StoreError: a listing is incomplete.
     """
     scan(catalogue, policy, run)
     with leased(catalogue.leases, DETECTION, run.name.owner):
-        return take_over(catalogue, accounts, policy, run, files, suffixes=suffixes, dry_run=dry_run)
+        return take_over(
+            *(catalogue, accounts, policy, run, files),
+            suffixes=suffixes,
+            pattern=pattern,
+            allow_smaller=allow_smaller,
+            dry_run=dry_run,
+        )
 
 
 def take_over(
@@ -68,6 +79,8 @@ def take_over(
     files: BlobStore,
     *,
     suffixes: Sequence[str] = (),
+    pattern: str = "",
+    allow_smaller: bool = True,
     dry_run: bool = False,
 ) -> Adoption:
     """Adopt files after a scan. The caller holds the lease of detection."""
@@ -82,7 +95,10 @@ def take_over(
             # A published picture has a master. If that is lost, an adopted file would hide the loss.
             if entry.published is None and purchases.get(entry.key) in unbought:
                 wanted[entry.key] = entry
-    matching = match(wanted, listed, files.list(), suffixes)
+    try:
+        matching = match(wanted, listed, files.list(), suffixes, pattern)
+    except ValueError as error:
+        raise ConfigurationError(f"the pattern {pattern!r}: {error}") from error
 
     candidates: dict[str, list[tuple[Entry, str]]] = {}
     for key, name in matching.pairs.items():
@@ -91,8 +107,10 @@ def take_over(
         refused=dict(matching.unclear), nameless=len(wanted) - len(matching.pairs) - len(matching.unclear)
     )
 
+    smallest = None if allow_smaller else policy.recipe.cut
+
     def adopt_first(item: tuple[str, list[tuple[Entry, str]]]) -> tuple[Entry, str, str]:
-        return _adopt_first(catalogue, accounts, run, files, *item, dry_run=dry_run)
+        return _adopt_first(catalogue, accounts, run, files, *item, smallest=smallest, dry_run=dry_run)
 
     run.progress.start("comparing cutouts", len(candidates))
     with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="adopt") as pool:
@@ -114,13 +132,14 @@ def _adopt_first(
     purchase_id: str,
     candidates: Sequence[tuple[Entry, str]],
     *,
+    smallest: Cut | None,
     dry_run: bool,
 ) -> tuple[Entry, str, str]:
     """Adopt the first file that can be the master of a purchase; return it, or the last file and why it cannot."""
     entry, name, reason = *candidates[0], ""
     for entry, name in candidates:
         try:
-            master, data = _as_master(catalogue, run, files, purchase_id, entry, name)
+            master, data = _as_master(catalogue, run, files, purchase_id, entry, name, smallest)
             if not dry_run:
                 _keep(accounts, master, data)
         except (UnusableAnswer, ItemError) as error:
@@ -131,7 +150,7 @@ def _adopt_first(
 
 
 def _as_master(
-    catalogue: Catalogue, run: Run, files: BlobStore, purchase_id: str, entry: Entry, name: str
+    catalogue: Catalogue, run: Run, files: BlobStore, purchase_id: str, entry: Entry, name: str, smallest: Cut | None
 ) -> tuple[Master, bytes]:
     data = files.read(name)
     if data is None:
@@ -140,6 +159,8 @@ def _as_master(
     if digest_of(source) != entry.content_hash:
         raise ItemChanged("the picture changed after it was hashed")
     answer = run.call(check_similarity, data, source)
+    if smallest and (why := run.call(refuse_preview, answer, source, smallest.max_side_px, smallest.max_pixels)):
+        raise UnusableAnswer(f"{why}; `--allow-smaller` adopts it all the same")
     return Master(purchase_id, digest_of(data), answer.width_px, answer.height_px), data
 
 

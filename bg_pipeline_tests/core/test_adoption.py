@@ -21,6 +21,12 @@ SUFFIXES = ("-removebg", "-removebg-preview")
         (["shoes/a.jpg"], ["shoes/a-withoutbg.png"], {"shoes/a.jpg": "shoes/a-withoutbg.png"}),
         (["shoes/a.jpg"], ["a-removebg-preview.PNG"], {"shoes/a.jpg": "a-removebg-preview.PNG"}),
         (["a.jpg"], ["a.webp"], {"a.jpg": "a.webp"}),
+        *(
+            (["shoes/l.jpg"], [f"shoes/{name}.png"], {"shoes/l.jpg": f"shoes/{name}.png"})
+            for name in ("l_no_bg", "l_nobg", "l-no-background", "l_cutout", "l.out", "l_rembg", "l (1)", "l.jpg")
+        ),
+        (["shoes/l.jpg"], ["l-Photoroom.png"], {"shoes/l.jpg": "l-Photoroom.png"}),
+        (["shoes/l.jpg"], ["l.jpg.png"], {"shoes/l.jpg": "l.jpg.png"}),
         (["shoes/a.jpg"], ["shoes/a.png", "a.png"], {"shoes/a.jpg": "shoes/a.png"}),
         (["a.jpg", "shoes/a.jpg"], ["a.png", "shoes/a.png"], {"a.jpg": "a.png", "shoes/a.jpg": "shoes/a.png"}),
         (
@@ -66,6 +72,26 @@ def test_our_own_name_for_a_twin_settles_whose_the_plain_one_is() -> None:
 
     assert match(catalogue, catalogue, ["a.png", marked], SUFFIXES).pairs == {"a.jpg": marked, "a.png": "a.png"}
     assert stems_from_before(catalogue, ["a.png", marked]) == {"a.jpg": marked_stem("a.jpg")}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("{stem}_final", "shoes/a_final.png"),
+        ("{stem}_final", "a_final.webp"),
+        ("cut-{name}", "shoes/cut-a.jpg.png"),
+        ("{folder}-done/{stem}", "shoes-done/a.png"),
+        ("/done/{folder}/{stem}-1", "done/shoes/a-1.png"),
+    ],
+)
+def test_a_pattern_names_the_cutouts(pattern: str, name: str) -> None:
+    assert match(["shoes/a.jpg"], ["shoes/a.jpg"], [name], (), pattern).pairs == {"shoes/a.jpg": name}
+
+
+@pytest.mark.parametrize("pattern", ["final", "{stem}{0}", "{key}", "{stem", "{stem!x}"])
+def test_a_pattern_that_names_no_picture_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="it "):
+        match(["a.jpg"], ["a.jpg"], ["a.png"], (), pattern)
 
 
 @st.composite

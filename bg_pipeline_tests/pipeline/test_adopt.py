@@ -1,13 +1,14 @@
 """Cutouts that another tool made, taken over for nothing."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, purchase_id
-from bg_pipeline.errors import LeaseHeld
+from bg_pipeline.errors import ConfigurationError, LeaseHeld
 from bg_pipeline.pipeline.adopt import Adoption, adopt
 from bg_pipeline.ports.context import DETECTION
 from bg_pipeline.ports.purchasing import CutRequest
@@ -31,8 +32,8 @@ def cutouts(**named: bytes) -> MemoryStore:
     return made
 
 
-def taken(graph: Graph, files: MemoryStore, *, dry_run: bool = False) -> Adoption:
-    return adopt(graph.catalogue, graph.accounts, graph.policy, graph.run, files, dry_run=dry_run)
+def taken(graph: Graph, files: MemoryStore, **options: Any) -> Adoption:
+    return adopt(graph.catalogue, graph.accounts, graph.policy, graph.run, files, **options)
 
 
 def test_a_folder_of_another_tool_is_published_and_nothing_is_bought(graph: Graph) -> None:
@@ -55,10 +56,31 @@ def test_a_folder_of_another_tool_is_published_and_nothing_is_bought(graph: Grap
 
 def test_a_small_cutout_lends_its_alpha_to_the_full_resolution(graph: Graph) -> None:
     small = opened(cutout_of(product(0))).resize((24, 16))
-    taken(graph, cutouts(shoes__0=encoded(small)))
+    taken(graph, cutouts(shoes__0=encoded(small)), allow_smaller=True)
     graph.sync()
 
     assert opened(graph.outputs.blobs["shoes/0.png"]).size == (48, 32)
+
+
+def test_a_preview_is_refused_and_bought(graph: Graph) -> None:
+    small = opened(cutout_of(product(0))).resize((24, 16))
+    refused = taken(graph, cutouts(shoes__0=encoded(small))).refused["shoes/0.jpg"]
+
+    assert "it is a preview, 24×16; a bought one would measure 48×32" in refused
+    assert "--allow-smaller" in refused
+    assert graph.sync().summary.purchases == 5
+
+
+def test_a_cutout_as_large_as_a_bought_one_is_no_preview(graph: Graph) -> None:
+    graph.change_recipe(side_px=24)
+    small = opened(cutout_of(product(0))).resize((24, 16))
+
+    assert taken(graph, cutouts(shoes__0=encoded(small))).adopted == {"shoes/0.jpg": "shoes/0.png"}
+
+
+def test_a_wrong_pattern_is_a_sentence(graph: Graph) -> None:
+    with pytest.raises(ConfigurationError, match="the pattern 'final': it names no picture"):
+        taken(graph, cutouts(), pattern="final")
 
 
 def test_what_does_not_show_the_picture_is_refused_with_its_reason_and_bought(graph: Graph) -> None:
