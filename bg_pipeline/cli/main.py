@@ -73,4 +73,6 @@ def main(verbose: bool) -> None:
     Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
     2 settings, 3 paused, 4 budget reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
     """
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if verbose else logging.CRITICAL)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.CRITICAL)
+    # Only our own: libraries log URLs and headers, which hold keys and signatures.
+    logging.getLogger("bg_pipeline").setLevel(logging.WARNING if verbose else logging.CRITICAL)

@@ -57,7 +57,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        self.name = self.engine.url.render_as_string(hide_password=True)
+        # The query of a URL can hold a password too.
+        self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         on_disk = self.engine.dialect.name == "sqlite" and self.engine.url.database not in {None, "", ":memory:"}
         self.file = Path(str(self.engine.url.database)).resolve() if on_disk else None
         """Path of the SQLite file; None if there is no file."""
@@ -133,8 +134,16 @@ class Database:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
-            first_line = str(cause).strip().partition("\n")[0]
+            first_line = self._without_secrets(str(cause).strip().partition("\n")[0])
             raise StateError(f"the manifest database {self.name} failed: {first_line}") from error
+
+    def _without_secrets(self, text: str) -> str:
+        """Return a driver's text without the values of the URL that may be secret."""
+        url = self.engine.url
+        values = [str(url.password or ""), *(str(value) for name, value in url.query.items() if "pass" in name)]
+        for value in filter(None, values):
+            text = text.replace(value, "***")
+        return text
 
     def _upgrade(self) -> None:
         with self.read() as conn:

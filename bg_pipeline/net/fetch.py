@@ -2,6 +2,7 @@
 
 import io
 import ipaddress
+import logging
 import socket
 import threading
 import time
@@ -21,6 +22,9 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
 
 from bg_pipeline.errors import FetchFailed, FetchRefused
+
+# Its warnings quote URLs and headers, which hold signatures and keys.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 CONNECT_S, READ_S = 5.0, 60.0
 CHUNK_BYTES = 1 << 15

@@ -71,6 +71,12 @@ def _a_service(value: str) -> str:
     return value.rstrip("/")
 
 
+def _a_path(value: str) -> str:
+    if value and not re.fullmatch(r"/[A-Za-z0-9._~%/-]*", value):
+        raise ValueError("must be a path that begins with a slash, such as /api/tools/bg-removal")
+    return value
+
+
 Form = Annotated[str, AfterValidator(_a_form)]
 """Parameters as in a URL; see `form`."""
 
@@ -79,3 +85,6 @@ ApiKey = Annotated[SecretStr, AfterValidator(_a_key)]
 
 ServiceUrl = Annotated[str, AfterValidator(_a_service)]
 """Base URL that receives a key: https, or http on this machine; without credentials, and no slash at its end."""
+
+UrlPath = Annotated[str, AfterValidator(_a_path)]
+"""Path that is appended to a `ServiceUrl`: it can lead to no other host. Empty for the vendor's own."""

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from bg_pipeline.core.recipe import Cut, Tool
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.vendors.bgeraser.vendor import BgeraserSettings, Endpoint
 from bg_pipeline.vendors.registry import OURS, plugin
 from bg_pipeline_tests.adapters.made_settings import BGERASER, PHOTOROOM, REMOVEBG, offer_of, settings_of
@@ -116,3 +117,10 @@ def test_what_a_sandbox_cut_is_not_taken_for_bought() -> None:
     real = settings_of(**BGERASER).recipe.cut.digest
 
     assert settings_of(**BGERASER, BGERASER_BASE_URL="http://127.0.0.1:8787").recipe.cut.digest != real
+
+
+@pytest.mark.parametrize("name", ["BGERASER_PATH", "BGERASER_ACCOUNT_PATH"])
+@pytest.mark.parametrize("path", ["@host/x", "api/x", "/a@b", "//\tx", "/x\n", "/x?key=1", ":1/x"])
+def test_a_path_cannot_lead_the_key_to_another_host(name: str, path: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: must be a path that begins with a slash"):
+        settings_of(**BGERASER, **{name: path})

@@ -94,3 +94,19 @@ def test_a_delta_that_others_overtook_takes_nothing_of_theirs_back(
     assert SqlWorkQueue(quick, number).pending() == {"": 3}
     slow.close()
     quick.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me:canary@127.0.0.1:1/shop?connect_timeout=1",
+        "postgresql+psycopg:///shop?user=me&password=canary&host=/nowhere/canary-socket&connect_timeout=1",
+        "postgresql+psycopg://me@127.0.0.1:1/shop?password=canary&nonsense=1",
+    ],
+    ids=["in front of the host", "in the query", "in a query that the driver refuses"],
+)
+def test_no_password_of_the_database_stands_in_an_error(url: str) -> None:
+    with pytest.raises(StateError) as caught:
+        Database(url)
+
+    assert "canary" not in str(caught.value).replace("canary-socket", "")

@@ -55,6 +55,7 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "in_doubt": 0,
         "credits_in_doubt": 0.0,
         "wasted": 0,
+        "awaited": 0,
         "bought_from": {"bgeraser": 5},
     }
     assert opened((shop.home / "cutouts/shoes/0.png").read_bytes()).mode == "RGBA"
@@ -115,7 +116,7 @@ def test_what_a_service_refused_is_told_in_its_own_words_to_who_asks(shop: Shop)
     assert "answered:" not in shop.err
     shop.vendor.faults.replace([Fault(kind="500", times=1)])
     shop.run("-v", "sync")
-    assert "is refused: bgeraser answered 500" in shop.err
+    assert "is in_doubt: bgeraser answered 500" in shop.err
     assert "answered: '{" in shop.err
 
 
@@ -124,7 +125,7 @@ def test_why_tells_each_purchase(shop: Shop) -> None:
     shop.run("sync", "--collection", "bags")
     story = shop.json("why", "bags/9.jpg")
 
-    assert [a["state"] for a in story["attempts"]] == ["refused", "charged"]
+    assert [a["state"] for a in story["attempts"]] == ["in_doubt", "charged"]
     assert story["output"] == "bags/9.png"
     shop.run("why", "bags/none.jpg", code=2)
     assert "not in the manifest" in shop.err
