@@ -128,7 +128,7 @@ def settings_folder(start: Path) -> Path:
     """Return the nearest folder from here upwards that has a file of settings, as an absolute path; else `start`."""
     start = start.absolute()
     for folder in (start, *start.parents):
-        has_settings = any(os.path.isfile(folder / name) for name in (FILE, DOTENV))
+        has_settings = any((folder / name).is_file() for name in (FILE, DOTENV))
         if has_settings and (folder == start or not _is_shared(folder)):
             return folder
     return start

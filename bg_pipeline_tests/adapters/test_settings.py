@@ -243,7 +243,10 @@ def test_relative_paths_start_at_the_folder_with_the_settings_wherever_a_command
     monkeypatch.setenv("BG_MASTERS", "../paid")
     settings = load_settings()
 
-    assert (settings.catalogue.source_name, settings.catalogue.output) == (f"{tmp_path}/pictures", f"{tmp_path}/cutouts")
+    assert (settings.catalogue.source_name, settings.catalogue.output) == (
+        f"{tmp_path}/pictures",
+        f"{tmp_path}/cutouts",
+    )
     assert (settings.masters.masters, settings.catalogue.gallery) == (f"{tmp_path}/../paid", f"{tmp_path}/pages")
     assert settings.purchasing.state.get_secret_value() == f"sqlite:///{tmp_path}/.bg_pipeline/manifest.db"
     assert settings.spool == f"{tmp_path}/.bg_pipeline/spool"
