@@ -17,7 +17,7 @@ from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError, GuardStopped
-from bg_pipeline.pipeline import night
+from bg_pipeline.pipeline import night, ownership
 from bg_pipeline.pipeline.alerting.notify import after_sync
 from bg_pipeline.pipeline.detect import count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
@@ -40,6 +40,7 @@ def plan(as_json: bool) -> None:
     """Show what the next sync would do and cost. Spends nothing; stores the hashes that it computed."""
     settings = load_settings()
     with Bars() as bars, open_pipeline(settings, run_name("plan"), progress=bars) as pipeline:
+        ownership.check(pipeline)
         catalogue, accounts, policy, run = pipeline.parts
         scanned = scan(catalogue, policy, run)
         delta = plan_delta(catalogue, accounts, policy)
@@ -154,7 +155,7 @@ def retry(keys: tuple[str, ...], collection: str | None, as_json: bool) -> None:
     with _stoppable() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
         for key in keys:
             require_entry(pipeline.catalogue, key)
-        retried_keys = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
+        retried_keys = night.retry(pipeline, collections=collections, keys=keys)
         if not retried_keys:
             if not as_json:
                 click.echo("no failed item can be tried again")

@@ -1,4 +1,4 @@
-"""Paid answers that wait in the spool."""
+"""Paid answers that wait in the spool, and the identity of the manifest."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,11 +8,16 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add an index of the few attempts whose answer waits."""
+    """Add an index of the few attempts whose answer waits, and a place for the identity."""
     op.create_index(
         "attempts_answered",
         "attempts",
         ["purchase_id"],
         sqlite_where=sa.text("state = 'answered'"),
         postgresql_where=sa.text("state = 'answered'"),
+    )
+    op.create_table(
+        "manifest",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("identity", sa.String(32), nullable=False),
     )
