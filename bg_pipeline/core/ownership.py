@@ -20,7 +20,7 @@ class Ownership(StrEnum):
 
     OURS = "ours"
     NEW = "new"
-    """Nobody's: it is to be marked."""
+    """Of no manifest yet: it is to be marked."""
     FOREIGN = "foreign"
     """Of another manifest, or of a lost one: nothing may be bought."""
 
@@ -66,7 +66,7 @@ def mark_of(identity: str) -> bytes:
     return f"{identity}\n{_TEXT}".encode()
 
 
-def identity_in(mark: bytes) -> str:
-    """Return the identity that a mark names; empty if it is none."""
+def identity_in(mark: bytes) -> str | None:
+    """Return the identity that a mark names; None if it is damaged."""
     found = re.match(rb"[0-9a-f]{32}(?=\n)", mark)
-    return found[0].decode() if found else ""
+    return found[0].decode() if found else None

@@ -44,7 +44,7 @@ def _is_new(pipeline: Pipeline, marked: MarkedStore) -> bool:
     decision = decide_ownership(
         identity.id,
         mark,
-        # Whoever finds a mark needs to know nothing else.
+        # With a mark, nothing else counts.
         is_full=mark is None and next(marked.store.list(), None) is not None,
         knows_purchases=mark is None and next(pipeline.accounts.purchases.masters(), None) is not None,
     )
