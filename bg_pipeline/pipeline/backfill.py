@@ -9,7 +9,6 @@ from bg_pipeline.core.records import Change, State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.pipeline.detect import plan
 from bg_pipeline.pipeline.night import Choice, WorkResult, scope_of, work
-from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import read_balances
@@ -65,7 +64,6 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         ForeignStore: see `ownership.guard`.
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
-    guard(pipeline)
     catalogue, accounts, policy, run = pipeline.parts
     requested: tuple[Change, ...] = ()
     if choice.apply_recipe_change:

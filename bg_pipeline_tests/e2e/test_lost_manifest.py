@@ -138,3 +138,17 @@ def test_cutouts_of_another_tool_in_the_output_are_adopted_first(tmp_path: Path,
     assert len(shop.json("adopt")["adopted"]) == 1
     assert shop.json("sync")["published"] == 1
     assert vendor.sold == []
+
+
+def test_files_in_the_output_that_are_no_cutouts_stay_and_do_not_stop_after_adopt(
+    tmp_path: Path, vendor: StubVendor
+) -> None:
+    shop = Shop(tmp_path, vendor, vendor.base_url)
+    shop.put("bags/1.png", product(1))
+    (tmp_path / "cutouts").mkdir()
+    (tmp_path / "cutouts" / "index.html").write_text("a shop")
+    shop.run("sync", code=5)
+    assert shop.json("adopt")["adopted"] == []
+
+    assert shop.json("sync")["published"] == 1
+    assert (tmp_path / "cutouts" / "index.html").read_text() == "a shop"

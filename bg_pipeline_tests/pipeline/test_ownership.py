@@ -1,15 +1,15 @@
 """A manifest beside stores that it does not know."""
 
-from collections.abc import Callable  # noqa: TC003
 from typing import Any
 
 import pytest
 
+from bg_pipeline.core.alerts import Kind
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.ownership import MARK, mark_of
 from bg_pipeline.core.runlog import DetectRecord, FailureRecord, ScanRecord
-from bg_pipeline.errors import ForeignStore, StoreError
+from bg_pipeline.errors import ForeignStore, StateError, StoreError
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.alerting.notify import after_sync
 from bg_pipeline.pipeline.backfill import backfill
@@ -17,6 +17,7 @@ from bg_pipeline.pipeline.ownership import check, find_foreign_store, guard, tak
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.pipeline.alerting.shop import fail, kinds
 
 OURS, OTHER = "a" * 32, "b" * 32
 
@@ -59,7 +60,7 @@ def test_nothing_begins_beside_the_stores_of_another_manifest(entrance: str) -> 
     graph.sync()
     other = beside(graph)
     ask = Ask(AskedBy.SYNC, Budget("a run"))
-    calls: dict[str, Callable[[], object]] = {
+    calls = {
         "look": lambda: night.look(other.pipeline),
         "decide": lambda: night.decide(other.pipeline),
         "work": lambda: night.work(other.pipeline, ask, Scope()),
@@ -119,7 +120,17 @@ def test_a_mark_that_cannot_be_written_stops_before_anything_is_bought() -> None
     with pytest.raises(StoreError):
         graph.sync()
     assert graph.remover.requests == []
-    assert find_foreign_store(graph.pipeline) is None
+
+
+def test_a_store_that_cannot_be_read_hides_no_other_alert() -> None:
+    graph = shop()
+
+    def read(_name: str) -> bytes:
+        raise StoreError("the share is away")
+
+    graph.outputs.read = read  # type: ignore[method-assign]
+    fail(graph, StateError("boom"))
+    assert kinds(graph) == [Kind.RUN_FAILED]
 
 
 def test_a_foreign_store_is_one_alert_however_many_runs_failed_and_over_when_its_cause_is() -> None:
