@@ -5,6 +5,7 @@ All errors of this package, grouped by the reaction to them.
     ├── ConfigurationError      stop before any work; the message names the setting and the fix
     ├── SourceUnreadable        stop this source; never treated as empty
     ├── GuardStopped            the input looks wrong as a whole; a person has to look
+    │   └── ForeignStore        a store belongs to another manifest: buy nothing
     ├── LeaseHeld               another run works on this; try again later
     ├── LeaseLost               another run took over; stop at once, write nothing more
     ├── ClaimLost               another run has claimed the item; leave it, go on with the next
@@ -60,6 +61,15 @@ class SourceUnreadable(BgPipelineError):
 
 class GuardStopped(BgPipelineError):
     """A guard against loss stopped the run before it did anything."""
+
+
+class ForeignStore(GuardStopped):
+    """A store belongs to another manifest, or to one that was lost."""
+
+    def __init__(self, because: str, advice: str) -> None:
+        super().__init__(f"{because}. {advice}")
+        self.because = because
+        self.advice = advice
 
 
 class LeaseHeld(BgPipelineError):

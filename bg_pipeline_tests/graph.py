@@ -26,6 +26,8 @@ from bg_pipeline.ports.context import (
     Alerting,
     ByteBudget,
     Catalogue,
+    Identity,
+    MarkedStore,
     Pipeline,
     Policy,
     Run,
@@ -104,6 +106,8 @@ class Graph:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
+    identity: str = ""
+    """Identity of the manifest; empty if its stores carry no mark."""
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
@@ -172,7 +176,10 @@ class Graph:
     @property
     def pipeline(self) -> Pipeline:
         alerting = Alerting(self.outbox, self.sink, 0.2, "http://dagster.test")
-        return Pipeline(self.catalogue, self.accounts, self.policy, self.run, alerting)
+        stores = {"BG_OUTPUT": self.outputs, "BG_MASTERS": self.masters, "BG_SPOOL": self.spool}
+        marked = (MarkedStore(setting, "in memory", store) for setting, store in stores.items() if self.identity)
+        identity = Identity(self.identity, "a manifest", tuple(marked))
+        return Pipeline(self.catalogue, self.accounts, self.policy, self.run, alerting, identity)
 
     @property
     def thresholds(self) -> Thresholds:

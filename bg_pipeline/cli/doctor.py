@@ -13,6 +13,7 @@ from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
+from bg_pipeline.pipeline.ownership import check
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.ports.stores import BlobStore
@@ -40,7 +41,7 @@ def diagnose() -> Iterator[Finding]:
     except ConfigurationError as error:
         yield Finding("settings", False, str(error))
         return
-    yield Finding("settings", True, "complete")
+    yield Finding("settings", True, f"complete; relative paths start at {settings.raw.folder}")
     yield _finding("vendors", _vendors)
     yield _finding("stores", _stores)
     without = (
@@ -90,11 +91,13 @@ def _dagster() -> Iterator[Finding]:
 
 def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Callable[[], str]]]:
     catalogue, accounts = pipeline.catalogue, pipeline.accounts
-    yield "manifest", lambda: f"{sum(catalogue.items.states().values())} items"
+    yield "manifest", lambda: f"{pipeline.identity.location}: {sum(catalogue.items.states().values())} items"
+    yield "identity", lambda: _ours(pipeline)
     yield "source", lambda: _first_key(settings, catalogue.source)
     yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
     yield "masters", lambda: _writable(accounts.masters.probe, settings.masters.masters)
     yield "spool", lambda: _spool(settings, accounts.spool)
+    yield "gallery", lambda: settings.catalogue.gallery
     for account in pipeline.policy.accounts:
         yield f"account {account}", lambda account=account: _balance(pipeline, account)  # type: ignore[misc]
     yield "leases", lambda: _at_work(catalogue)
@@ -114,6 +117,14 @@ def _first_key(settings: Settings, source: ImageSource) -> str:
             f"{settings.catalogue.source_name} is empty: set BG_SOURCE to the folder with your pictures"
         )
     return f"{settings.catalogue.source_name} can be listed; it starts with {first.key}"
+
+
+def _ours(pipeline: Pipeline) -> str:
+    new = {each.setting for each in check(pipeline)}
+    return "; ".join(
+        f"{each.setting} {'is new' if each.setting in new else 'belongs to this manifest'}"
+        for each in pipeline.identity.stores
+    )
 
 
 def _writable(probe: Callable[[], None], location: str) -> str:

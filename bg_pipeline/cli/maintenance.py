@@ -16,6 +16,7 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.pipeline import review as reviews
 from bg_pipeline.pipeline.adopt import adopt as run_adopt
 from bg_pipeline.pipeline.detect import plan
+from bg_pipeline.pipeline.ownership import take_possession
 from bg_pipeline.pipeline.rebuild import rebuild as run_rebuild
 from bg_pipeline.pipeline.verify import Damage, verify
 from bg_pipeline.ports.context import Pipeline
@@ -64,6 +65,7 @@ def rebuild(as_json: bool) -> None:
     """Rebuild a lost manifest from masters and outputs."""
     with Bars() as bars, open_pipeline(load_settings(), run_name("rebuild"), progress=bars) as pipeline:
         result = run_rebuild(*pipeline.parts)
+        take_possession(pipeline)
         next_sync = _next_sync(pipeline)
     if as_json:
         print_json(
@@ -117,7 +119,10 @@ def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool,
             allow_smaller=allow_smaller,
             dry_run=dry_run,
         )
-        next_sync = None if dry_run else _next_sync(pipeline)
+        next_sync = None
+        if not dry_run:
+            take_possession(pipeline)
+            next_sync = _next_sync(pipeline)
     if as_json:
         print_json(
             {

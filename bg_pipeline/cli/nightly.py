@@ -17,7 +17,7 @@ from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError, GuardStopped
-from bg_pipeline.pipeline import night
+from bg_pipeline.pipeline import night, ownership
 from bg_pipeline.pipeline.alerting.notify import after_sync
 from bg_pipeline.pipeline.detect import count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
@@ -40,6 +40,7 @@ def plan(as_json: bool) -> None:
     """Show what the next sync would do and cost. Spends nothing; stores the hashes that it computed."""
     settings = load_settings()
     with Bars() as bars, open_pipeline(settings, run_name("plan"), progress=bars) as pipeline:
+        ownership.check(pipeline)
         catalogue, accounts, policy, run = pipeline.parts
         scanned = scan(catalogue, policy, run)
         delta = plan_delta(catalogue, accounts, policy)
@@ -158,7 +159,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
         for key in keys:
             require_entry(pipeline.catalogue, key)
         if again:
-            retried_keys = night.buy_again(*pipeline.parts, keys)
+            retried_keys = night.buy_again(pipeline, keys)
             price = pipeline.policy.price * len(retried_keys)
             click.echo(
                 f"buys {len(retried_keys)} items again: {price} credits, or up to {price * MAX_CHARGES} if answers are "
@@ -166,7 +167,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
                 err=True,
             )
         else:
-            retried_keys = night.retry(pipeline.catalogue, pipeline.run, collections=collections, keys=keys)
+            retried_keys = night.retry(pipeline, collections=collections, keys=keys)
         if not retried_keys:
             if not as_json:
                 click.echo("no failed item can be tried again")

@@ -12,6 +12,7 @@ from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.runlog import ProcessRecord
+from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -37,6 +38,7 @@ def status(as_json: bool) -> None:
             "last_sync": render.iso(last[0].ended_at) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
+            "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
         }
         closed = [
             why_closed(gate, policy.thresholds, left_of(accounts, gate))
@@ -55,6 +57,8 @@ def status(as_json: bool) -> None:
         f"balance: {render.number(gates[policy.account]['balance'])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
+    if foreign:
+        out.print(f"stopped by a guard: {foreign}")
     if pending:
         out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in pending.items()))
 

@@ -77,6 +77,14 @@ def _text(name: str, length: int, **more: Any) -> Column[str]:
     return Column(name, String(length), nullable=False, server_default="", **more)
 
 
+manifest = Table(
+    "manifest",
+    metadata,
+    # always 1: there is one row
+    Column("id", Integer, primary_key=True),
+    Column("identity", String(32), nullable=False),
+)
+
 catalogues = Table(
     "catalogues",
     metadata,

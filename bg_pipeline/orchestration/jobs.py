@@ -45,7 +45,7 @@ def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResour
     """Make failed items pending again; `delta_dispatch` then requests their run."""
     with pipeline.open(context) as services:
         collections = frozenset({decode_partition(config.collection)}) if config.collection else None
-        count = len(retry(services.catalogue, services.run, collections=collections))
+        count = len(retry(services, collections=collections))
     context.add_output_metadata({"items": count})
     context.log.info("%s failed items are pending again", count)
 

@@ -11,7 +11,7 @@ from bg_pipeline.core.dispatch import should_request_run
 from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
-from bg_pipeline.errors import GuardStopped, StoreError
+from bg_pipeline.errors import ForeignStore, GuardStopped, StoreError
 from bg_pipeline.orchestration.balance import LastReported, changes_since
 from bg_pipeline.orchestration.dagster_private import get_latest_completed_cron_tick
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
@@ -21,6 +21,7 @@ from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
 from bg_pipeline.pipeline.alerting.failures import note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
+from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.process import probe_stores
 from bg_pipeline.ports.context import DETECTION, Accounts, Pipeline, RunName
 from bg_pipeline.purchasing.gate import gates_of, read_balances
@@ -55,6 +56,8 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     pending = sum(catalogue.queue.pending().values())
     if not pending:
         return dg.SkipReason("nothing is pending")
+    if foreign := find_foreign_store(pipeline):
+        return dg.SkipReason(str(foreign))
     pause = sum(gate.pause for gate in gates_of(accounts, policy))
     records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
     since = max((record.ended_at for record in records), default=0.0)
@@ -187,6 +190,9 @@ def alerts(pipeline: PipelineResource) -> dg.SkipReason:
 )
 def failed_runs(context: dg.RunFailureSensorContext, pipeline: PipelineResource) -> None:
     """Record the message that the step failed with, if there is one: it names the cause in one line."""
+    error = _error(context)
+    if error == ForeignStore.__name__:  # `alerts` sees it for itself, once for all runs
+        return
     run = context.dagster_run
     key = context.partition_key
     with pipeline.open() as services:
@@ -197,7 +203,7 @@ def failed_runs(context: dg.RunFailureSensorContext, pipeline: PipelineResource)
             _stage_of(run.job_name, context),
             collection=decode_partition(key) if key else None,
             failed=RunName(run.run_id, run.job_name),
-            kind=FailureKind.GUARD if _error(context) == GuardStopped.__name__ else FailureKind.ERROR,
+            kind=FailureKind.GUARD if error == GuardStopped.__name__ else FailureKind.ERROR,
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bg_pipeline.core.adoption import match
@@ -14,6 +15,7 @@ from bg_pipeline.imaging.similarity import check_similarity, refuse_preview
 from bg_pipeline.pipeline.detect import plan, scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.purchasing.stored import record_stored
 
 
 @dataclass(slots=True)
@@ -141,7 +143,7 @@ def _adopt_first(
         try:
             master, data = _as_master(catalogue, run, files, purchase_id, entry, name, smallest)
             if not dry_run:
-                _keep(accounts, master, data)
+                _keep(accounts, run, master, data)
         except (UnusableAnswer, ItemError) as error:
             reason = f"{name}: {error}"
         else:
@@ -164,9 +166,12 @@ def _as_master(
     return Master(purchase_id, digest_of(data), answer.width_px, answer.height_px), data
 
 
-def _keep(accounts: Accounts, master: Master, data: bytes) -> None:
+def _keep(accounts: Accounts, run: Run, master: Master, data: bytes) -> None:
     attempts = accounts.ledger.attempts([master.purchase_id])
     if any(attempt.state is AttemptState.INTENT for attempt in attempts):
         raise ItemChanged("another run is buying this cutout, or was killed while buying it; sync, then adopt again")
+    with suppress(UnusableAnswer):  # a damaged one is replaced
+        if record_stored(accounts, run, master.purchase_id):
+            raise ItemChanged("it was bought, and its master is still in BG_MASTERS: the next sync publishes that")
     accounts.masters.write(master_name(master.purchase_id), data)
     accounts.purchases.adopt(master)

@@ -61,6 +61,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         watcher: called when the backfill pauses, while it waits, and when it goes on.
 
     Raises:
+        ForeignStore: see `ownership.guard`.
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
     catalogue, accounts, policy, run = pipeline.parts

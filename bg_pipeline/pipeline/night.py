@@ -17,6 +17,7 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import ScanResult, detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.trash import TrashResult, clear_out
@@ -84,9 +85,11 @@ def look(pipeline: Pipeline) -> LookResult:
     Back up the manifest, close open attempts of killed runs, compare balances with the ledger, and list the source.
 
     Raises:
+        ForeignStore: see `ownership.guard`.
         StateError: the backup could not be made.
         LeaseHeld, SourceUnreadable, GuardStopped: see `detect.scan`.
     """
+    guard(pipeline)
     catalogue, accounts, policy, run = pipeline.parts
     pipeline.back_up()
     lost = recover(catalogue, accounts, policy, run)
@@ -109,9 +112,11 @@ def decide(
         rerender: render again the outputs of an older version of the renderer.
 
     Raises:
+        ForeignStore: see `ownership.guard`.
         LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
     """
+    guard(pipeline)
     choice = choice or Choice()
     catalogue, accounts, policy, run = pipeline.parts
     delta = detect(
@@ -148,8 +153,10 @@ def work(
         on_result: called with each collection as it ends.
 
     Raises:
+        ForeignStore: see `ownership.guard`.
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
+    guard(pipeline)
     catalogue, accounts, policy, run = pipeline.parts
     started_at = run.now()
     total, published = Summary(), list[str]()
@@ -229,10 +236,15 @@ def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] =
     return Scope(selection, keys, state, tuple(changes))
 
 
-def retry(
-    catalogue: Catalogue, run: Run, *, collections: frozenset[str] | None = None, keys: Sequence[str] = ()
-) -> list[str]:
-    """Make failed items pending again, all or those of these collections or keys; return their keys."""
+def retry(pipeline: Pipeline, *, collections: frozenset[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
+    """
+    Make failed items pending again, all or those of these collections or keys; return their keys.
+
+    Raises:
+        ForeignStore: see `ownership.guard`.
+    """
+    guard(pipeline)
+    catalogue, run = pipeline.catalogue, pipeline.run
     started_at = run.now()
     chosen = None if collections is None else sorted(collections)
     retried = catalogue.items.retry(chosen, keys)
@@ -240,13 +252,16 @@ def retry(
     return retried
 
 
-def buy_again(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, keys: Sequence[str]) -> list[str]:
+def buy_again(pipeline: Pipeline, keys: Sequence[str]) -> list[str]:
     """
     Make items pending that reached the limit of charges, and waive these charges; return their keys.
 
     Raises:
         ConfigurationError: an item is in another state, or has a master; nothing was changed.
+        ForeignStore: see `ownership.guard`.
     """
+    guard(pipeline)
+    catalogue, accounts, policy, run = pipeline.parts
     started_at = run.now()
     entries = [_without_master(catalogue, accounts, policy, key) for key in keys]
     again: list[str] = []

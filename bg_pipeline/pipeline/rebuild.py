@@ -7,13 +7,11 @@ from itertools import islice
 
 from bg_pipeline.core.adoption import stems_from_before
 from bg_pipeline.core.keys import master_name
-from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Master
-from bg_pipeline.errors import ItemError, UnusableAnswer
-from bg_pipeline.imaging.pictures import inspect
+from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.pipeline.adopt import Adoption, take_over
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.purchasing.stored import record_stored
 
 _BATCH = 256
 
@@ -74,13 +72,7 @@ def _is_master(name: str) -> bool:
 
 def _record(accounts: Accounts, run: Run, purchase_id: str) -> str:
     """Record one master; return the reason if that is impossible, else an empty string."""
-    data = accounts.masters.read(master_name(purchase_id))
-    if data is None:
-        return "the file no longer exists"
     try:
-        answer = run.call(inspect, data)
-    except (UnusableAnswer, ItemError) as error:
+        return "" if record_stored(accounts, run, purchase_id) else "the file no longer exists"
+    except UnusableAnswer as error:
         return str(error)
-    size = (answer.width_px, answer.height_px)
-    accounts.purchases.adopt(Master(purchase_id, digest_of(data), *size, answer.suspicion))
-    return ""

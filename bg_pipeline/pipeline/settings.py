@@ -6,14 +6,16 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from bg_pipeline.core.deletes import DeletePolicy
-from bg_pipeline.settings.part import Part
+from bg_pipeline.settings.part import Location, Part
 from bg_pipeline.stores.locations import CatalogueLocations
 
 
 class CatalogueSettings(CatalogueLocations):
     """One catalogue: the locations of its pictures and cutouts, its accounts, and its nightly sync."""
 
-    gallery: str = Field(".bg_pipeline/gallery", description="folder for the before-and-after pages")
+    gallery: Location = Field(
+        ".bg_pipeline/gallery", validate_default=True, description="folder for the before-and-after pages"
+    )
     accounts: tuple[str, ...] = Field(
         (),
         description="vendor or engine that removes the background, then its fallbacks in order, separated by commas."

@@ -187,6 +187,26 @@ class Alerting:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedStore:
+    """A store that belongs to one manifest, and carries its mark: see `core.ownership`."""
+
+    setting: str
+    """Name of the setting with its location."""
+    location: str
+    store: BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The identity of a manifest, and the stores that carry it."""
+
+    id: str = ""
+    location: str = ""
+    """Location of the manifest, without a password."""
+    stores: tuple[MarkedStore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """All parts, as `wiring` chose them: for whole nights. A use case takes only the parts that it needs."""
 
@@ -195,6 +215,7 @@ class Pipeline:
     policy: Policy
     run: Run
     alerting: Alerting
+    identity: Identity = field(default_factory=Identity)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
 

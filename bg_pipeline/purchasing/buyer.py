@@ -1,7 +1,9 @@
 """Get the master for the bytes of an item: find it, take it over or buy it."""
 
+import logging
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -31,7 +33,10 @@ from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prep
 from bg_pipeline.ports.context import Accounts, Policy, Run
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.purchasing.gate import read_balance, report_answer
+from bg_pipeline.purchasing.stored import record_stored
 from bg_pipeline.purchasing.tally import Tally
+
+_LOG = logging.getLogger(__name__)
 
 MAX_USELESS = 5
 """Purchases in a row without a usable cutout, after which an account's gate closes: then the vendor is at fault, not
@@ -92,9 +97,8 @@ class Buyer:
         """
         recipe = self._policy.recipe
         goal = Goal.of(recipe)
-        for cut in recipe.accepted:
-            if (master := self._find(entry, cut)) is not None:
-                return master
+        if (master := self._find_any(entry)) is not None:
+            return master
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
             if (master := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
                 return master
@@ -120,9 +124,27 @@ class Buyer:
         # The picture is at fault only if every vendor says so.
         return error if earlier is None or isinstance(earlier, ItemRejected) else earlier
 
+    def _find_any(self, entry: Entry) -> ObtainedMaster | None:
+        """Return a master of any accepted cut: one on record, else one in the store."""
+        cuts = self._policy.recipe.accepted
+        found = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
+        return next((master for master in found if master is not None), None)
+
     def _find(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
         master = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
         return replace(master, reshaped=bool(cut.tools)) if master else None
+
+    def _find_stored(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
+        """Return a master that is in the store and not on record: it need not be bought."""
+        for name in _ids(entry, cut):
+            try:
+                stored = record_stored(self._accounts, self._run, name)
+            except UnusableAnswer as error:
+                _LOG.warning("the master %s in the store is damaged, and is bought again: %s", name, error)
+            else:
+                if stored is not None:
+                    return ObtainedMaster(cut.digest, stored.master, stored.image, reshaped=bool(cut.tools))
+        return None
 
     def _read(self, master: Master | None, cut_digest: str) -> ObtainedMaster | None:
         if master is None:
@@ -136,6 +158,10 @@ class Buyer:
             )
         if digest_of(data) == master.digest:
             return ObtainedMaster(cut_digest, master, data)
+        # Out of the way, or it would be taken for a master whose record was lost.
+        self._accounts.masters.write(f".damaged/{name}", data)
+        with suppress(StoreError):  # a store without the right to delete is allowed
+            self._accounts.masters.remove(name)
         self._accounts.purchases.forget(master.purchase_id)
         return None
 
@@ -158,7 +184,8 @@ class Buyer:
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
-            result = self._find(entry, stage) or self._obtain_stage(entry, account, stage, sendable, claim)
+            found = self._find(entry, stage) or (self._find_stored(entry, stage) if stage != cut else None)
+            result = found or self._obtain_stage(entry, account, stage, sendable, claim)
             if result.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
             image, media_type, size = result.image, "image/png", (result.master.width_px, result.master.height_px)

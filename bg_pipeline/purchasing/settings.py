@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from bg_pipeline.core.gate import Thresholds
-from bg_pipeline.settings.part import Part
+from bg_pipeline.settings.part import Part, SecretLocation
 
 Credits = Annotated[Decimal, Field(ge=0)]
 
@@ -14,8 +14,9 @@ Credits = Annotated[Decimal, Field(ge=0)]
 class PurchasingSettings(Part):
     """Settings for all accounts together. All catalogues share the purchases, so no table has these settings."""
 
-    state: SecretStr = Field(
+    state: SecretLocation = Field(
         SecretStr("sqlite:///./.bg_pipeline/manifest.db"),
+        validate_default=True,
         description="manifest, ledger and gate: `sqlite:///FILE` or `postgresql+psycopg://…`",
     )
     concurrency: int = Field(8, ge=1, le=64, description="requests in flight, for each account")

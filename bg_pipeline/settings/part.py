@@ -1,10 +1,13 @@
 """The part of the settings that one package provides, and types of values that several parts need."""
 
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationInfo
+
+_SQLITE = re.compile(r"sqlite(\+\w+)?:///(?=.)")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -42,6 +45,29 @@ def form(text: str) -> dict[str, str]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("names a parameter twice")
     return dict(pairs)
+
+
+def absolute(location: str, folder: Path | None) -> str:
+    """
+    Return a location that is the same in every working directory: relative paths, and those of SQLite, start at
+    `folder`. Other URLs stay as they are, and so does everything without a folder.
+    """
+    if folder is None or not location:
+        return location
+    if "://" not in location:
+        return str(folder / location)
+    sqlite, path = _SQLITE.match(location), location.partition(":///")[2]
+    if sqlite is None or path.startswith((":memory:", "file:")):
+        return location
+    return f"{sqlite[0]}{folder / path}"
+
+
+def _absolute(value: str, info: ValidationInfo) -> str:
+    return absolute(value, info.context)
+
+
+def _absolute_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    return SecretStr(absolute(value.get_secret_value(), info.context))
 
 
 def _a_form(value: str) -> str:
@@ -88,3 +114,8 @@ ServiceUrl = Annotated[str, AfterValidator(_a_service)]
 
 UrlPath = Annotated[str, AfterValidator(_a_path)]
 """Path that is appended to a `ServiceUrl`: it can lead to no other host. Empty for the vendor's own."""
+Location = Annotated[str, AfterValidator(_absolute)]
+"""Path or URL, made `absolute`. A field needs `validate_default=True` if its default is relative."""
+
+SecretLocation = Annotated[SecretStr, AfterValidator(_absolute_secret)]
+"""The same for a URL that may hold a password."""

@@ -3,9 +3,13 @@ Settings from the environment, from `.env`, and from `bg_pipeline.toml`, in this
 
 The file may also hold tables, of accounts, catalogues and renditions: `[account.NAME]`. A variable is the short form
 of a field in the only table of its kind.
+
+Both files are searched from the working directory upwards. The folder where one is found is where relative paths start,
+so that a command finds the same manifest in each of its subfolders.
 """
 
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +23,7 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Part
 
 FILE = "bg_pipeline.toml"
+DOTENV = ".env"
 KINDS = ("account", "catalogue", "rendition")
 """Kinds of tables."""
 
@@ -33,6 +38,8 @@ class RawSettings:
     """Values by the name of the variable, in lower case."""
     tables: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
     """Tables by kind and name, in the order of the file."""
+    folder: Path | None = None
+    """Start of relative paths, an absolute path; None leaves them relative."""
 
     def only(self, kind: str, default: str) -> str:
         """
@@ -76,7 +83,7 @@ class RawSettings:
                 )
             values[each] = self.short[variable]
         try:
-            return model(**values)
+            return model.model_validate(values, context=self.folder)
         except ValidationError as error:
             raise ConfigurationError(
                 "; ".join(sentence(each["loc"], each["msg"], shown) for each in error.errors())
@@ -96,12 +103,12 @@ class RawSettings:
 
 def read(folder: Path | None = None) -> RawSettings:
     """
-    Read the settings of a process in this folder; None for the current folder.
+    Read the settings of a process in this folder; None for the current folder. See `settings_folder`.
 
     Raises:
         ConfigurationError: the file cannot be read, or has an unknown table.
     """
-    folder = folder or Path()
+    folder = settings_folder(folder or Path())
     short: dict[str, object] = {}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     for name, value in _toml(folder / FILE).items():
@@ -112,9 +119,24 @@ def read(folder: Path | None = None) -> RawSettings:
             raise ConfigurationError(f"{FILE}: [{name}] is not a known table; known are {kinds}")
         else:
             tables[name] = value
-    for variables in (dotenv_values(folder / ".env"), os.environ):
+    for variables in (dotenv_values(folder / DOTENV), os.environ):
         short.update({name.lower(): value for name, value in variables.items() if value})
-    return RawSettings(short, tables)
+    return RawSettings(short, tables, folder)
+
+
+def settings_folder(start: Path) -> Path:
+    """Return the nearest folder from here upwards that has a file of settings, as an absolute path; else `start`."""
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        has_settings = any((folder / name).is_file() for name in (FILE, DOTENV))
+        if has_settings and (folder == start or not _is_shared(folder)):
+            return folder
+    return start
+
+
+def _is_shared(folder: Path) -> bool:
+    """Return True for a folder such as /tmp: anybody could put settings there, and so be sent the keys of others."""
+    return bool(folder.stat().st_mode & stat.S_ISVTX)
 
 
 def _toml(file: Path) -> dict[str, Any]:

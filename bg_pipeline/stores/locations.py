@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
-from bg_pipeline.settings.part import Part
+from bg_pipeline.settings.part import Location, Part, SecretLocation, absolute
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.file.store import FolderSettings
 from bg_pipeline.stores.registry import examples, kind_of
@@ -18,10 +18,14 @@ from bg_pipeline.stores.sql.store import SqlSettings
 class CatalogueLocations(FolderSettings, SqlSettings):
     """Locations of the pictures and cutouts of one catalogue, with the settings of folders and databases."""
 
-    source: SecretStr = Field(
-        SecretStr("./images"), description="the catalogue: folder, `s3://BUCKET/PREFIX`, or SQLAlchemy URL"
+    source: SecretLocation = Field(
+        SecretStr("./images"),
+        validate_default=True,
+        description="the catalogue: folder, `s3://BUCKET/PREFIX`, or SQLAlchemy URL",
     )
-    output: str = Field("./cutouts", description="the cutouts: folder or `s3://BUCKET/PREFIX`")
+    output: Location = Field(
+        "./cutouts", validate_default=True, description="the cutouts: folder or `s3://BUCKET/PREFIX`"
+    )
 
     @field_validator("source")
     @classmethod
@@ -73,8 +77,12 @@ class CatalogueLocations(FolderSettings, SqlSettings):
 class MastersLocation(Part):
     """Location of the masters of all catalogues."""
 
-    masters: str = Field(".bg_pipeline/masters", description="the paid results: folder or `s3://BUCKET/PREFIX`")
-    spool: str = Field(
+    masters: Location = Field(
+        ".bg_pipeline/masters",
+        validate_default=True,
+        description="the paid results: folder or `s3://BUCKET/PREFIX`",
+    )
+    spool: Location = Field(
         "",
         description="paid answers until they are masters: folder or `s3://BUCKET/PREFIX`; default: `spool` beside the "
         "manifest. On several machines: a volume that all of them share",
@@ -90,13 +98,13 @@ class MastersLocation(Part):
     def _can_be_written_if_set(cls, value: str) -> str:
         return _validate_blobs(value) if value else value
 
-    def spool_location(self, state: str) -> str:
-        """Return the location of the spool, for this value of BG_STATE."""
+    def spool_location(self, state: str, folder: Path | None = None) -> str:
+        """Return the location of the spool, for this value of BG_STATE, and this start of relative paths."""
         if self.spool:
             return self.spool
         driver, _, file = state.partition(":///")
         beside = Path(file).parent if driver.startswith("sqlite") and file else Path(".bg_pipeline")
-        return str(beside / "spool")
+        return absolute(str(beside / "spool"), folder)
 
     def open_masters(self, raw: RawSettings) -> BlobStore:
         """Open the store of the masters; see `CatalogueLocations.open_source`."""
@@ -110,14 +118,14 @@ def open_blobs(location: str, raw: RawSettings, *, masters: bool = False) -> Blo
     return kind.open_blobs(location, raw.part(kind.settings), masters)
 
 
-def require_separate(catalogue: CatalogueLocations, masters: MastersLocation, state: str = "") -> None:
+def require_separate(catalogue: CatalogueLocations, masters: MastersLocation, spool: str = "") -> None:
     """
     Check that no two locations overlap.
 
     Raises:
         ConfigurationError: two do; files of one would be taken for files of the other.
     """
-    source, spool = catalogue.source.get_secret_value(), masters.spool_location(state)
+    source, spool = catalogue.source.get_secret_value(), spool or masters.spool_location("")
     stores = {"BG_OUTPUT": catalogue.output, "BG_MASTERS": masters.masters, "BG_SPOOL": spool}
     for name, store in stores.items():
         if _overlap(store, source):

@@ -16,6 +16,7 @@ from bg_pipeline.manifest.catalogues import catalogue_id, ensure_accounts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
 from bg_pipeline.manifest.ledger import SqlLedger
@@ -31,6 +32,8 @@ from bg_pipeline.ports.context import (
     Alerting,
     ByteBudget,
     Catalogue,
+    Identity,
+    MarkedStore,
     Pipeline,
     Policy,
     Run,
@@ -76,9 +79,10 @@ def open_pipeline(
                 progress=progress or Silent(),
                 bytes=ByteBudget(workers.count * BYTES_PER_DECODER),
             )
+            catalogue, accounts = _catalogue(settings, database, run.now), _accounts(settings, database, run)
             yield Pipeline(
-                catalogue=_catalogue(settings, database, run.now),
-                accounts=_accounts(settings, database, run),
+                catalogue=catalogue,
+                accounts=accounts,
                 policy=_policy(settings),
                 run=run,
                 alerting=Alerting(
@@ -87,6 +91,7 @@ def open_pipeline(
                     settings.alerts.alert_failure_rate,
                     settings.alerts.dagster_url,
                 ),
+                identity=_identity(settings, database, catalogue, accounts),
                 back_up=lambda: backup(database, run.now()),
             )
     finally:
@@ -146,6 +151,15 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         for account in settings.accounts
     }
     return Accounts(removers, answers, spool, masters, purchases, ledger, gates)
+
+
+def _identity(settings: Settings, database: Database, catalogue: Catalogue, accounts: Accounts) -> Identity:
+    stores = (
+        MarkedStore("BG_OUTPUT", settings.catalogue.output, catalogue.outputs),
+        MarkedStore("BG_MASTERS", settings.masters.masters, accounts.masters),
+        MarkedStore("BG_SPOOL", settings.spool, accounts.spool),
+    )
+    return Identity(identity_of(database), database.name, stores)
 
 
 def _policy(settings: Settings) -> Policy:

@@ -75,7 +75,7 @@ class Settings:
     @property
     def spool(self) -> str:
         """Location of the spool."""
-        return self.masters.spool_location(self.purchasing.state.get_secret_value())
+        return self.masters.spool_location(self.purchasing.state.get_secret_value(), self.raw.folder)
 
     def offers(self) -> Iterator[Account]:
         """Return the accounts, then an account at every other usable vendor."""
@@ -112,7 +112,7 @@ def compose(raw: RawSettings) -> Settings:
     name = raw.only("catalogue", CATALOGUE)
     catalogue = raw.part(CatalogueSettings, "catalogue", name)
     masters, purchasing = raw.part(MastersLocation), raw.part(PurchasingSettings)
-    require_separate(catalogue, masters, purchasing.state.get_secret_value())
+    require_separate(catalogue, masters, masters.spool_location(purchasing.state.get_secret_value(), raw.folder))
     accounts = _Accounts(raw, purchasing.max_pixels_sent)
     return Settings(
         catalogue_name=name,

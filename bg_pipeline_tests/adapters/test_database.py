@@ -13,6 +13,7 @@ from bg_pipeline.errors import StateError
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.queue import SqlWorkQueue
 
@@ -110,3 +111,15 @@ def test_no_password_of_the_database_stands_in_an_error(url: str) -> None:
         Database(url)
 
     assert "canary" not in str(caught.value).replace("canary-socket", "")
+
+
+def test_a_manifest_keeps_its_identity_and_no_other_has_it(url: str, tmp_path: Path) -> None:
+    first = Database(url)
+    identity = identity_of(first)
+    first.close()
+    again, other = Database(url), Database(f"sqlite:///{tmp_path}/other.db")
+
+    assert identity_of(again) == identity != identity_of(other)
+    assert len(identity) == 32
+    again.close()
+    other.close()

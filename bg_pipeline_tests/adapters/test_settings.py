@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.purchasing.settings import PurchasingSettings
+from bg_pipeline.settings.part import absolute
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring.settings import load_schedule, load_settings
 from bg_pipeline_tests.adapters.made_settings import BGERASER, REMOVEBG, settings_of
@@ -229,7 +230,78 @@ def test_a_variable_is_a_field_of_the_only_table_of_its_kind(monkeypatch: pytest
 
     assert [account.name for account in settings.accounts] == ["main"]
     assert settings.accounts[0].settings.key == "k"  # type: ignore[attr-defined]
-    assert (settings.catalogue.source_name, settings.catalogue.output) == ("pictures", "out")
+    assert (Path(settings.catalogue.source_name).name, Path(settings.catalogue.output).name) == ("pictures", "out")
+
+
+@pytest.mark.parametrize("file", ["bg_pipeline.toml", ".env"])
+def test_relative_paths_start_at_the_folder_with_the_settings_wherever_a_command_starts(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file).write_text("BG_SOURCE='pictures'\nBG_GALLERY='./pages'\n")
+    (tmp_path / "scripts" / "nightly").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "scripts" / "nightly")
+    monkeypatch.setenv("BG_MASTERS", "../paid")
+    settings = load_settings()
+
+    assert (settings.catalogue.source_name, settings.catalogue.output) == (
+        f"{tmp_path}/pictures",
+        f"{tmp_path}/cutouts",
+    )
+    assert (settings.masters.masters, settings.catalogue.gallery) == (f"{tmp_path}/../paid", f"{tmp_path}/pages")
+    assert settings.purchasing.state.get_secret_value() == f"sqlite:///{tmp_path}/.bg_pipeline/manifest.db"
+    assert settings.spool == f"{tmp_path}/.bg_pipeline/spool"
+    monkeypatch.setenv("BG_STATE", "postgresql+psycopg://me@host/db")
+    assert load_settings().spool == f"{tmp_path}/.bg_pipeline/spool"
+
+
+def test_without_a_file_of_settings_relative_paths_start_where_the_command_does(tmp_path: Path) -> None:
+    assert load_settings().catalogue.output == f"{tmp_path}/cutouts"
+
+
+def test_the_nearest_file_of_settings_counts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("bg_concurrency = 3\nbg_format = 'webp'\n")
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / ".env").write_text("BG_CONCURRENCY=4\n")
+    monkeypatch.chdir(tmp_path / "shop")
+    settings = load_settings()
+
+    assert (settings.purchasing.concurrency, settings.rendition.format) == (4, "png")
+    assert settings.catalogue.output == f"{tmp_path}/shop/cutouts"
+
+
+def test_settings_in_a_folder_of_everybody_count_only_where_the_command_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In /tmp, anybody could leave a file that sends the key of another person to a server of his own."""
+    (tmp_path / ".env").write_text("BG_CONCURRENCY=4\n")
+    (tmp_path / "shop").mkdir()
+    tmp_path.chmod(0o1777)
+    assert load_settings().purchasing.concurrency == 4
+
+    monkeypatch.chdir(tmp_path / "shop")
+    assert load_settings().purchasing.concurrency == 8
+
+
+@pytest.mark.parametrize(
+    ("location", "meant"),
+    [
+        ("pictures", "/shop/pictures"),
+        ("./a/../b", "/shop/a/../b"),
+        ("/srv/pictures", "/srv/pictures"),
+        ("file:///srv/pictures", "file:///srv/pictures"),
+        ("s3://shop/pictures", "s3://shop/pictures"),
+        ("sqlite:///shop.db", "sqlite:////shop/shop.db"),
+        ("sqlite+pysqlite:///./shop.db?timeout=5", "sqlite+pysqlite:////shop/shop.db?timeout=5"),
+        ("sqlite:////srv/shop.db", "sqlite:////srv/shop.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("postgresql+psycopg://me@host/shop", "postgresql+psycopg://me@host/shop"),
+        ("", ""),
+    ],
+)
+def test_a_path_is_made_absolute_and_no_other_location_is(location: str, meant: str) -> None:
+    assert absolute(location, Path("/shop")) == meant
+    assert absolute(location, None) == location
 
 
 def test_two_accounts_at_one_vendor_are_tried_in_the_order_of_the_file() -> None:

@@ -193,3 +193,15 @@ def test_no_detection_runs_while_cutouts_are_taken_over(graph: Graph) -> None:
     taken(graph, files)
 
     assert asked == ["shoes/0.png"]
+
+
+def test_a_paid_master_whose_record_is_lost_is_not_replaced_by_a_file(graph: Graph) -> None:
+    graph.sync()
+    paid = dict(graph.masters.blobs)
+    again = Graph(source=graph.source, masters=graph.masters)
+    found = taken(again, graph.outputs)
+
+    assert graph.masters.blobs == paid
+    assert (found.adopted, set(found.refused)) == ({}, set(graph.source.files))
+    assert "still in BG_MASTERS" in found.refused["bags/9.jpg"]
+    assert again.sync().summary.purchases == 0

@@ -8,6 +8,7 @@ from bg_pipeline.errors import (
     BudgetReached,
     ConfigurationError,
     Deferred,
+    ForeignStore,
     GateClosed,
     GuardStopped,
     LeaseHeld,
@@ -15,7 +16,7 @@ from bg_pipeline.errors import (
 from bg_pipeline.pipeline.alerting.find import MOST_ROWS, WINDOW_S
 from bg_pipeline.ports.context import Catalogue, Pipeline, Run, RunName
 
-_NO_FAILURE = (AccountError, BudgetReached, ConfigurationError, Deferred, GateClosed, LeaseHeld)
+_NO_FAILURE = (AccountError, BudgetReached, ConfigurationError, Deferred, ForeignStore, GateClosed, LeaseHeld)
 """Errors that have an alert of their own, or that the person who started the run sees at once."""
 
 

@@ -1,4 +1,4 @@
-"""Find current problems in the records of the manifest database, without asking a vendor."""
+"""Find current problems in the records of the manifest and the marks of the stores, without asking a vendor."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +22,7 @@ from bg_pipeline.core.runlog import (
     RetryRecord,
     Stage,
 )
+from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, standing
@@ -68,7 +69,7 @@ _STAGES: Mapping[Stage, str] = {
 
 
 def find_alerts(pipeline: Pipeline) -> list[Alert]:
-    """Return all current problems in the records of the manifest database, without asking a vendor."""
+    """Return all current problems in the records of the manifest and the marks of the stores; ask no vendor."""
     return list(_AlertFinder(pipeline).alerts())
 
 
@@ -90,6 +91,7 @@ class _AlertFinder:
             # A half-open gate may still have its problem: the next answer decides.
             if (not gate.is_open or gate.half_open) and gate.reason not in _NOT_ALERTED:
                 yield self._gate(gate)
+        yield from self._foreign_store()
         yield from self._night()
         yield from self._failed_runs()
         yield from self._stopped_clear_out()
@@ -194,6 +196,11 @@ class _AlertFinder:
             title.format(_task(failure), failure.cause),
             (f"at {moment(failure.ended_at)}{by}", *self._link(failure)),
         )
+
+    def _foreign_store(self) -> Iterator[Alert]:
+        if foreign := find_foreign_store(self.pipeline):
+            title = f"a guard stopped all work: {foreign.because}"
+            yield Alert(Kind.GUARD, "stores", title, (foreign.advice, *self._link()))
 
     def _stopped_clear_out(self) -> Iterator[Alert]:
         if not self.pipeline.policy.deletes.trash:

@@ -127,7 +127,7 @@ def test_a_person_can_ask_for_it_again(graph: Graph) -> None:
         graph.sync()
     assert graph.items.states()["quarantined"] == 1
 
-    assert buy_again(*graph.pipeline.parts, [KEY]) == [KEY]
+    assert buy_again(graph.pipeline, [KEY]) == [KEY]
     assert graph.sync().summary.published == 1
     with pytest.raises(ConfigurationError, match="published"):
-        buy_again(*graph.pipeline.parts, [KEY])
+        buy_again(graph.pipeline, [KEY])

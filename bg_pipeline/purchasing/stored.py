@@ -1,0 +1,34 @@
+"""Masters that are in the store and not on record: what recorded them was lost, and they are paid for."""
+
+from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Master
+from bg_pipeline.errors import ItemError
+from bg_pipeline.imaging.pictures import inspect, unseen
+from bg_pipeline.ports.context import Accounts, Run
+from bg_pipeline.ports.purchasing import Finished
+
+
+def record_stored(accounts: Accounts, run: Run, purchase_id: str) -> Finished | None:
+    """
+    Record the master of a purchase if the store has it; return None if not.
+
+    Args:
+        accounts: the store, and the records.
+        run: decodes the master.
+        purchase_id: a purchase without a recorded master.
+
+    Raises:
+        UnusableAnswer: the master is damaged.
+        StoreError: the store cannot be read.
+    """
+    data = accounts.masters.read(master_name(purchase_id))
+    if data is None:
+        return None
+    try:
+        answer = run.call(inspect, data)
+    except ItemError as error:  # its decoder died; as for an answer, a person has to look
+        answer = unseen(error)
+    master = Master(purchase_id, digest_of(data), answer.width_px, answer.height_px, answer.suspicion)
+    accounts.purchases.adopt(master)
+    return Finished(master, data)
