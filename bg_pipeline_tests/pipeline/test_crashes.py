@@ -13,7 +13,7 @@ from bg_pipeline_tests.pictures import opened, product
 
 PORTS = (
     *("source", "outputs", "observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
-    *("masters", "purchases", "ledger", "gates", "remover"),
+    *("spool", "masters", "purchases", "ledger", "gates", "remover"),
 )
 PICTURES = 5
 MAYBE_CHARGED = {AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT}
@@ -100,7 +100,8 @@ def test_wherever_a_run_is_killed_nothing_is_lost_and_every_charge_is_on_record(
         assert all(opened(blob).mode == "RGBA" for blob in graph.outputs.blobs.values()), where
         assert all(charged[work] <= recorded[work] for work in charged), where
         assert sum(charged.values()) <= PICTURES + in_doubt, where
-        assert in_doubt <= 2, where  # no more than were in flight
+        assert in_doubt <= graph.concurrency, where  # no more than were in flight
+        assert graph.spool.blobs == {}, where
         assert done.summary.in_doubt == in_doubt, where
         assert not graph.ledger.abandoned(), where
         assert graph.ledger.spent(0.0) == Decimal(PICTURES + in_doubt), where
