@@ -13,6 +13,7 @@ from bg_pipeline.errors import ItemChanged, ItemError, UnusableAnswer
 from bg_pipeline.imaging.similarity import check_similarity
 from bg_pipeline.pipeline.detect import plan, scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.ports.single import one_blob, one_picture
 from bg_pipeline.ports.stores import BlobStore
 
 
@@ -133,10 +134,12 @@ def _adopt_first(
 def _as_master(
     catalogue: Catalogue, run: Run, files: BlobStore, purchase_id: str, entry: Entry, name: str
 ) -> tuple[Master, bytes]:
-    data = files.read(name)
+    with one_blob(files):
+        data = files.read(name)
     if data is None:
         raise ItemChanged("the file no longer exists")
-    source = catalogue.source.read(entry.key)
+    with one_picture(catalogue.source):
+        source = catalogue.source.read(entry.key)
     if digest_of(source) != entry.content_hash:
         raise ItemChanged("the picture changed after it was hashed")
     answer = run.call(check_similarity, data, source)
@@ -147,5 +150,6 @@ def _keep(accounts: Accounts, master: Master, data: bytes) -> None:
     attempts = accounts.ledger.attempts([master.purchase_id])
     if any(attempt.state is AttemptState.INTENT for attempt in attempts):
         raise ItemChanged("another run is buying this cutout, or was killed while buying it; sync, then adopt again")
-    accounts.masters.write(master_name(master.purchase_id), data)
+    with one_blob(accounts.masters, len(data)):
+        accounts.masters.write(master_name(master.purchase_id), data)
     accounts.purchases.adopt(master)

@@ -23,7 +23,6 @@ from bg_pipeline.errors import (
     ClaimLost,
     Deferred,
     GateClosed,
-    ItemChanged,
     ItemError,
     OutcomeUnknown,
     ResultAwaited,
@@ -37,13 +36,6 @@ from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
-
-_LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
-    ItemChanged: ("the next sync detects it again", Cause.CHANGED),
-    TransientError: ("the next sync tries again", Cause.SERVICE),
-    ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
-}
-"""Errors after which an item waits for a later run, with the outlook and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +266,8 @@ class Processing:
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)
-        except (ItemChanged, TransientError, ResultAwaited) as error:
-            then, cause = next(each for kind, each in _LATER.items() if isinstance(error, kind))
-            self._publisher.put_back(task, task.entries, f"{error}; {then}", cause)
-        except ItemError as error:
-            self._publisher.end(task, task.entries, State.FAILED, str(error), Cause.PICTURE)
+        except (ItemError, TransientError, ResultAwaited) as error:
+            self._publisher.give_up(task, task.rest, error)
         except BeingBought as error:
             return self._postpone(task, error)
         except ClaimLost as error:
@@ -292,7 +281,7 @@ class Processing:
             if self._are_all_closed(gates_of(self._accounts, self._policy)):
                 self._halt()
                 return False
-            self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.SERVICE)
+            self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.SERVICE)
         return True
 
     def _stop(self, error: BgPipelineError) -> bool:
@@ -309,5 +298,5 @@ class Processing:
             if self._postponed is not None:
                 self._postponed.append(task)
                 return None
-        self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.ELSEWHERE)
+        self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.ELSEWHERE)
         return True
