@@ -19,6 +19,7 @@ All errors of this package, grouped by the reaction to them.
     │   └── FetchRefused        policy forbids the request
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
+    │   ├── ItemBlocked         its store or source works, but not for this item; back to pending
     │   ├── ItemRejected        the vendor refuses it and would again
     │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          not served, and not charged as far as documented; wait and retry
@@ -139,6 +140,10 @@ class ItemError(BgPipelineError):
 
 class ItemUnreadable(ItemError):
     """The source bytes are no picture that can be cut out."""
+
+
+class ItemBlocked(ItemError):
+    """A store or source that works cannot read or write this one item."""
 
 
 class ItemRejected(ItemError):

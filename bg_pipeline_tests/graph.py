@@ -16,7 +16,8 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
-from bg_pipeline.pipeline.detect import ScanResult
+from bg_pipeline.imaging.workers import for_one_picture
+from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.pipeline.trash import TrashResult
@@ -60,12 +61,10 @@ from bg_pipeline_tests.fakes import (
     MemoryWorkQueue,
 )
 
+call_here = for_one_picture
+"""`ports.running.Call` without a process of its own."""
+
 RECIPE = Recipe((Cut("bgeraser", 2500, variant="tools"),), Rendition())
-
-
-def call_here(function: Callable[..., Any], *args: Any) -> Any:
-    """`ports.running.Call` without a process of its own."""
-    return function(*args)
 
 
 @dataclass(frozen=True)

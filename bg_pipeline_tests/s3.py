@@ -177,10 +177,12 @@ class ScriptedS3:
                 script.asked.append((self.command, self.path, dict(self.headers)))
                 status, body = script.answers[min(number, len(script.answers) - 1)]
                 self.send_response(status)
-                for name, value in script.answer_headers.get(number, {}).items():
+                headers = {"Content-Length": str(len(body)), **script.answer_headers.get(number, {})}
+                for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                # An answer that is cut off ends with its connection.
+                self.close_connection = headers["Content-Length"] != str(len(body))
                 if self.command != "HEAD":
                     self.wfile.write(body)
 

@@ -111,7 +111,7 @@ def _finding(name: str, look_at: Callable[[], str]) -> Finding:
 
 
 def _first_key(settings: Settings, source: ImageSource) -> str:
-    first = next(source.list(), None)
+    first = next((listed for listed in source.list() if not listed.problem), None)
     if first is None:
         raise ConfigurationError(
             f"{settings.catalogue.source_name} is empty: set BG_SOURCE to the folder with your pictures"

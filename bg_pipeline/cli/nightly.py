@@ -30,7 +30,7 @@ from bg_pipeline.wiring.settings import load_settings
 
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
-    *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited", "bought_from"),
+    *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited", "bought_from", "not_looked"),
 )
 
 
@@ -60,6 +60,7 @@ def plan(as_json: bool) -> None:
                 "providers": offers,
                 "collections": pending,
                 "rerender": {"writes": rendered_before},
+                "not_looked": scanned.not_looked,
             }
         )
         return

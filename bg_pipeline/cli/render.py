@@ -13,7 +13,7 @@ from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
-from bg_pipeline.pipeline.detect import ScanResult
+from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.trash import TrashResult
 
 MOST_ROWS = 40
@@ -56,6 +56,8 @@ def show_scan(out: Console, scan: ScanResult, source: str) -> None:
         out.print(f"{scan.moved:,} belong to another collection, because BG_COLLECTION_DEPTH changed")
     for key, why in scan.unreadable.items():
         out.print(f"  {printable(key)}: {why}")
+    for key, why in scan.not_looked.items():
+        out.print(f"  could not look at {printable(key)}: {printable(why)}. What was known there stays as it was")
 
 
 def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -35,6 +35,12 @@ class Listing:
     complete: bool
     listed: int
     sentinel_seen: bool
+    not_looked: tuple[str, ...] = ()
+    """Items, and folders with a slash at the end, that it could not look at."""
+
+    def looked_at(self, key: str) -> bool:
+        """Return True if the source could look where this item would be."""
+        return not any(key.startswith(each) if each.endswith("/") else key == each for each in self.not_looked)
 
 
 class Action(StrEnum):
@@ -57,9 +63,9 @@ def refusal(policy: DeletePolicy, listing: Listing | None) -> str:
     return ""
 
 
-def is_due(absent_since: float | None, listing: Listing) -> bool:
-    """Return True if two complete listings, far enough apart, did not have the item."""
-    return absent_since is not None and absent_since <= listing.ended_at - APART_S
+def is_due(key: str, absent_since: float | None, listing: Listing) -> bool:
+    """Return True if two complete listings, far enough apart, looked for the item and did not have it."""
+    return absent_since is not None and absent_since <= listing.ended_at - APART_S and listing.looked_at(key)
 
 
 def ceiling(published: int) -> int:

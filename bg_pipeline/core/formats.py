@@ -16,6 +16,11 @@ class Format(StrEnum):
         return f".{self.value}"
 
     @property
+    def max_side_px(self) -> int:
+        """Return the longest side that a file of this format can have: by its header, or by libjpeg."""
+        return {Format.PNG: 2**31 - 1, Format.WEBP: 16_383, Format.JPG: 65_500}[self]
+
+    @property
     def media_type(self) -> str:
         """Return the media type as HTTP writes it."""
         return "image/jpeg" if self is Format.JPG else f"image/{self.value}"

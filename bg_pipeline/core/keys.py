@@ -147,8 +147,11 @@ def master_name(purchase_id: str) -> str:
 
 
 def gallery_page(collection: str) -> str:
-    """Return the file name of the before-and-after page of a collection."""
-    return f"{encode_partition(collection).replace('/', '%2F')}.html"
+    """Return the file name of the before-and-after page of a collection; a long one is cut and marked."""
+    name = encode_partition(collection).replace("/", "%2F")
+    if len(name.encode()) > _MAX_SEGMENT_BYTES:
+        name = f"{name.encode()[:_MAX_SEGMENT_BYTES].decode('utf-8', 'ignore')}~{_mark(collection)}"
+    return f"{name}.html"
 
 
 # Cached: many items are in one folder.

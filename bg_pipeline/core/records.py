@@ -43,6 +43,13 @@ class Listed(NamedTuple):
     """False while it may still be written to: it exists, and is left alone until the next scan."""
     modified_at: float | None = None
     """Epoch second of its last change by the source's clock; None where its fingerprint cannot go stale in a tick."""
+    problem: str = ""
+    """
+    Reason why the source could not look here; empty for an item.
+
+    The row then stands for the item of this key, or, if the key ends with a slash, for everything below: what was
+    there before is neither gone nor changed.
+    """
 
 
 @dataclass(frozen=True, slots=True)

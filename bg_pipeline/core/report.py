@@ -51,6 +51,8 @@ class Cause(StrEnum):
     """The vendor did not serve this time; nothing was charged."""
     CHARGED = "charged"
     """The purchase was, or may have been, charged and yielded no cutout."""
+    STORE = "store"
+    """A store or source that works cannot read or write this one item."""
     AWAITED = "awaited"
     """The purchase is paid, and a later run finishes it."""
     SUSPICIOUS = "suspicious"
@@ -104,6 +106,8 @@ class Summary:
     """Published items by the class they had in the delta."""
     failures: list[Failure] = field(default_factory=list)
     """Items that were not published, including those that are tried again."""
+    not_looked: dict[str, str] = field(default_factory=dict)
+    """Items, and folders with a slash at the end, that the scan could not look at, with the reason."""
 
     def count_lost(self, attempts: Iterable[Attempt]) -> None:
         """Count attempts of killed runs as in doubt."""
@@ -137,6 +141,7 @@ class Summary:
         self.busy = self.busy or other.busy
         self.budget_reached = self.budget_reached or other.budget_reached
         self.failures += other.failures
+        self.not_looked |= other.not_looked
         for mine, others in ((self.by_reason, other.by_reason), (self.bought_from, other.bought_from)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
@@ -154,7 +159,7 @@ class Summary:
             return Exit.BUDGET
         if self.busy:
             return Exit.LEASE
-        if self.failures or self.failed or self.quarantined:
+        if self.failures or self.failed or self.quarantined or self.not_looked:
             return Exit.SOME_FAILED
         return Exit.DONE
 

@@ -1,7 +1,7 @@
 """The run log: the results of each stage of a run, one record per stage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -53,6 +53,8 @@ class ScanRecord(Record):
     complete: bool
     listed: int
     sentinel_seen: bool
+    not_looked: Mapping[str, str] = field(default_factory=dict)
+    """Items, and folders with a slash at the end, that could not be looked at, with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

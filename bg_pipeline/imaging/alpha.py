@@ -4,12 +4,12 @@ import io
 
 from PIL import Image
 
+from bg_pipeline.imaging.encoding import encode
+
 
 def with_alpha(image: bytes, alpha: Image.Image) -> bytes:
     """Return a PNG of a picture with this alpha, both of the same size."""
     with Image.open(io.BytesIO(image)) as opened:
         cutout = opened.convert("RGB")
     cutout.putalpha(alpha.convert("L"))
-    out = io.BytesIO()
-    cutout.save(out, "PNG", compress_level=1)
-    return out.getvalue()
+    return encode(cutout, format="PNG", compress_level=1)

@@ -6,6 +6,7 @@ import zipfile
 from PIL import Image
 
 from bg_pipeline.errors import UnusableAnswer
+from bg_pipeline.imaging.encoding import encode
 from bg_pipeline.imaging.pictures import MAX_PIXELS
 
 COLOURS, ALPHA = "color.jpg", "alpha.png"
@@ -36,9 +37,7 @@ def compose(archive: bytes) -> bytes:
         if alpha.size != colours.size:
             raise UnusableAnswer(f"{COLOURS} and {ALPHA} differ in size: {colours.size} and {alpha.size}")
         colours.putalpha(alpha.convert("L"))
-        out = io.BytesIO()
-        colours.save(out, "PNG", compress_level=1)
-        return out.getvalue()
+        return encode(colours, format="PNG", compress_level=1)
     except UnusableAnswer:
         raise
     except Exception as error:  # zipfile and decoders may raise any exception

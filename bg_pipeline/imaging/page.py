@@ -1,7 +1,6 @@
 """The contact sheet as one self-contained HTML page: pictures are inline, there is no script."""
 
 import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +8,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image, features
 
+from bg_pipeline.imaging.encoding import encode
 from bg_pipeline.imaging.sheet import Pair, printable
 
 _INLINE_PX = 320
@@ -66,15 +66,11 @@ def _inline(picture: Image.Image) -> _Inline:
     clear = picture.has_transparency_data
     small = picture.convert("RGBA" if clear else "RGB")
     small.thumbnail((_INLINE_PX, _INLINE_PX), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
     if not clear:
-        kind = "jpeg"
-        small.save(out, "JPEG", quality=82)
+        kind, shown = "jpeg", encode(small, format="JPEG", quality=82)
     elif features.check("webp"):
-        kind = "webp"
-        small.save(out, "WEBP", quality=82)
+        kind, shown = "webp", encode(small, format="WEBP", quality=82)
     else:
-        kind = "png"
-        small.save(out, "PNG")
-    data = base64.b64encode(out.getvalue()).decode()
+        kind, shown = "png", encode(small, format="PNG")
+    data = base64.b64encode(shown).decode()
     return _Inline(f"data:image/{kind};base64,{data}", small.width, small.height, clear)

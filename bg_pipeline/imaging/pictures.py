@@ -4,13 +4,13 @@ import io
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, ImageStat
 
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
+from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 """Accepted formats. Pillow opens some forty; each additional one is attack surface."""
@@ -53,14 +53,20 @@ def unseen(error: Exception) -> ValidatedAnswer:
     return ValidatedAnswer(0, 0, f"the answer could not be checked: {error}")
 
 
-def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> PreparedImage:
+def prepare(source: bytes, max_side_px: int, max_pixels: int = 0, rendition: Rendition | None = None) -> PreparedImage:
     """
     Make the picture to send: no longer than `max_side_px` on any side, no more than `max_pixels` (0: no such limit).
+
+    Args:
+        source: bytes of the source.
+        max_side_px: longest side to send.
+        max_pixels: most pixels to send; 0 for no such limit.
+        rendition: the wanted output, so that nothing is bought for a picture that its format cannot hold.
 
     Raises:
         ItemUnreadable: corrupt, too large, or more than one picture.
     """
-    image = _open_source(source, max_side_px)
+    image = _open_source(source, max_side_px, rendition)
     width, height = _fitting(image.size, max_side_px, max_pixels)
     image.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
     is_cutout = False
@@ -69,9 +75,8 @@ def prepare(source: bytes, max_side_px: int, max_pixels: int = 0) -> PreparedIma
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         image = white
-    sent = io.BytesIO()
-    image.save(sent, "JPEG", quality=_SENT_QUALITY, subsampling=0)
-    return PreparedImage(sent.getvalue(), "image/jpeg", image.width, image.height, is_cutout)
+    sent = encode(image, format="JPEG", quality=_SENT_QUALITY, subsampling=0)
+    return PreparedImage(sent, "image/jpeg", image.width, image.height, is_cutout)
 
 
 def _fitting(size: tuple[int, int], max_side_px: int, max_pixels: int) -> tuple[int, int]:
@@ -89,9 +94,7 @@ def as_master(source: bytes) -> bytes:
     Raises:
         ItemUnreadable: it cannot be decoded.
     """
-    out = io.BytesIO()
-    _open_source(source, None).convert("RGBA").save(out, **_ENCODERS[Format.PNG])
-    return out.getvalue()
+    return encode(_open_source(source, None).convert("RGBA"), **ENCODERS[Format.PNG])
 
 
 def _is_cutout(alpha: Image.Image) -> bool:
@@ -154,7 +157,7 @@ def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = 
     that further tools reshaped is used whole, since its frame or colours differ from the source's.
 
     Raises:
-        ItemUnreadable: the source cannot be decoded.
+        ItemUnreadable: the source cannot be decoded, or the format cannot hold a picture of this size.
     """
     # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
     cutout = _as(_open(master, _MASTER_FORMATS), "RGBA")
@@ -173,9 +176,8 @@ def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = 
         cutout = _as(cutout, "RGB")
     else:
         cutout = _with_alpha(cutout, alpha)
-    out = io.BytesIO()
-    cutout.save(out, **_ENCODERS[rendition.format])
-    return out.getvalue()
+    require_fitting(cutout.size, rendition.format)
+    return encode(cutout, **ENCODERS[rendition.format])
 
 
 def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
@@ -190,13 +192,7 @@ def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
     return image
 
 
-_ENCODERS: dict[Format, dict[str, Any]] = {
-    Format.PNG: {"format": "PNG", "compress_level": 1},
-    Format.WEBP: {"format": "WEBP", "quality": 90, "method": 4},
-    Format.JPG: {"format": "JPEG", "quality": 92, "subsampling": 0},
-}
-
-_MASTER_FORMATS = tuple(_ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
+_MASTER_FORMATS = tuple(ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
 
 
 def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
@@ -225,37 +221,43 @@ def _cutout(answer: bytes) -> Image.Image:
     return cutout.convert("RGBA")
 
 
-def _open_source(data: bytes, max_side_px: int | None) -> Image.Image:
-    """Decode a whole picture: upright, sRGB, 8 bits, RGB or RGBA."""
+def _open_source(data: bytes, max_side_px: int | None, rendition: Rendition | None = None) -> Image.Image:
+    """Decode a whole picture: upright, sRGB, 8 bits, RGB or RGBA, without metadata."""
     try:
         image = _open(data, FORMATS)
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":
             raise ItemUnreadable(f"the file holds {frames} pictures; only single pictures can be cut out")
+        if rendition is not None and not rendition.canvas:  # a canvas has its own size
+            require_fitting(image.size, rendition.format)
         if max_side_px is not None:
             # JPEG takes down to an eighth of the work to decode when a smaller picture is needed.
             image.draft(None, (2 * max_side_px, 2 * max_side_px))
         profile = image.info.get("icc_profile")
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        return _to_srgb(image, profile)
+        image = _to_srgb(image, profile if isinstance(profile, bytes) else None)  # a text chunk can have this name
     except ItemUnreadable:
         raise
     except Exception as error:  # damaged files make decoders raise any exception, struct.error and TypeError too
         why = str(error).partition("<_io")[0].strip() or type(error).__name__
         raise ItemUnreadable(f"cannot be read as a picture: {why}") from error
+    image.info = {}
+    return image
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits per pixel: Pillow would clip instead of scaling
         image = image.point(lambda v: v / 257).convert("L")
     transparent = image.has_transparency_data
+    if transparent or image.mode == "P":
+        image = _as(image, "RGBA" if transparent else "RGB")
     if profile and image.mode in {"RGB", "RGBA", "CMYK", "L"}:
         try:
             return _through_profile(image, profile)
         except (ImageCms.PyCMSError, OSError):
             pass  # damaged profiles are common and no reason to refuse the picture
-    return _as(image, "RGBA" if transparent else "RGB")
+    return image if transparent else _as(image, "RGB")
 
 
 def _as(image: Image.Image, mode: str) -> Image.Image:

@@ -39,6 +39,9 @@ class RenditionSettings(Part):
     def _can_be_made(self) -> "RenditionSettings":
         if not self.format.has_alpha and not self.background:
             raise ValueError(f"{{format}}={self.format} cannot be transparent: set {{background}}, such as white")
+        limit_px = self.format.max_side_px
+        if any(side > limit_px for side in self.rendition.canvas or ()):
+            raise ValueError(f"{{canvas}}={self.canvas}: a {self.format} has at most {limit_px:,} pixels a side")
         return self
 
     @property

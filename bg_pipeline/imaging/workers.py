@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from bg_pipeline.errors import ItemUnreadable
+from bg_pipeline.errors import BgPipelineError, ItemUnreadable
 
 T = TypeVar("T")
 
@@ -20,6 +20,9 @@ MEMORY_BYTES = 3 * 2**30
 """Address space of one worker; a 50 megapixel picture needs about a third of it."""
 
 TIMEOUT_S = 120.0
+
+_LONGEST_REASON = 200
+"""Most characters of a library's error text: some quote the bytes of the picture."""
 
 _M_MMAP_THRESHOLD = -3
 """Number of M_MMAP_THRESHOLD in malloc.h; setting it disables glibc's own adjustments: mallopt(3)."""
@@ -51,17 +54,38 @@ class Workers:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """
         Raises:
-            ItemUnreadable: the worker died or took too long.
+            ItemUnreadable: the worker died or took too long, or the function raised an error that is not our own.
         """
         try:
-            result: T = self._pool.schedule(function, args=args, timeout=TIMEOUT_S).result()
+            result: T = self._pool.schedule(for_one_picture, args=(function, *args), timeout=TIMEOUT_S).result()
         except ProcessExpired as error:
             raise ItemUnreadable("the picture crashed its decoder") from error
         except FutureTimeout as error:
             raise ItemUnreadable(f"the picture took its decoder more than {TIMEOUT_S:.0f} s") from error
-        except MemoryError as error:
-            raise ItemUnreadable(f"the picture needs more than {MEMORY_BYTES >> 20} MiB") from error
         return result
+
+
+def for_one_picture(function: Callable[..., T], *args: Any) -> T:
+    """
+    Call a function of `imaging` about one picture, whatever its libraries raise.
+
+    Raises:
+        ItemUnreadable: a library raised an error, for which it could not be prepared.
+    """
+    try:
+        return function(*args)
+    except BgPipelineError:
+        raise
+    except MemoryError as error:
+        raise ItemUnreadable(f"the picture needs more than {MEMORY_BYTES >> 20} MiB") from error
+    except Exception as error:  # a damaged picture makes libraries raise any exception
+        raise ItemUnreadable(f"the picture cannot be processed: {_in_words(error)}") from error
+
+
+def _in_words(error: Exception) -> str:
+    """Return class and text of a library's error on one line, without addresses in memory."""
+    words = " ".join(f"{type(error).__name__}: {error}".partition("<_io")[0].split())
+    return words[:_LONGEST_REASON].rstrip(": ")
 
 
 def _give_back_large_buffers() -> None:

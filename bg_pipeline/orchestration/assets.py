@@ -13,6 +13,7 @@ from bg_pipeline.core.claims import Only as OnlyPart
 from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
+from bg_pipeline.core.runlog import ScanRecord
 from bg_pipeline.errors import LeaseHeld
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.sheet import Pair
@@ -82,7 +83,9 @@ def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
     with pipeline.open() as services:
         states = services.catalogue.items.states()
         failed = services.catalogue.items.in_state(State.FAILED)
+        scans = services.catalogue.run_log.read(ScanRecord)
         damaged = verify.sample(services.catalogue, 20)
+    not_looked = {key: why for scan in scans for key, why in scan.not_looked.items()}
     open_items = states[State.PENDING] + states[State.FAILED] + states[State.QUARANTINED]
     return dg.MaterializeResult(
         metadata={
@@ -92,14 +95,18 @@ def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
         check_results=[
             dg.AssetCheckResult(
                 check_name="coverage",
-                passed=not open_items,
+                passed=not open_items and not not_looked,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"published": states[State.PUBLISHED], "without_cutout": open_items},
+                metadata={
+                    "published": states[State.PUBLISHED],
+                    "without_cutout": open_items,
+                    "not_looked_at": metadata.reasons(not_looked),
+                },
             ),
             dg.AssetCheckResult(
                 check_name="output_integrity",
                 passed=not damaged,
-                metadata={"damaged": metadata.table([{"key": key, "why": why} for key, why in damaged.items()])},
+                metadata={"damaged": metadata.reasons(damaged)},
             ),
         ],
     )
@@ -289,7 +296,7 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
         failed = [f.key for f in total.failures[:2]]
         sheet = make_pairs(*services.parts, _spread(result.published, _INLINE_PAIRS - len(failed)) + failed, 140)
         for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
-            _gallery(services, name)
+            _gallery(context, services, name)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
     context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
     return dg.MaterializeResult(check_results=[_spend(total)])
@@ -325,7 +332,7 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
     """Render one page per collection: sources beside cutouts, and the failed and suspicious items."""
     with pipeline.open() as services:
         for partition_key in context.partition_keys:
-            page, sheet = _gallery(services, decode_partition(partition_key))
+            page, sheet = _gallery(context, services, decode_partition(partition_key))
             facts = {
                 "page": dg.MetadataValue.path(page),
                 "pictures": dg.MetadataValue.int(len(sheet)),
@@ -335,11 +342,14 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
     return dg.MaterializeResult()
 
 
-def _gallery(pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
+def _gallery(context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
+    """Write the page of a collection. One that cannot be written is a warning: the work that it shows is done."""
     keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _GALLERY_PAIRS)]
     sheet = make_pairs(*pipeline.parts, keys, 320)
-    page = Path(load_settings().catalogue.gallery, gallery_page(collection))
-    page.parent.mkdir(parents=True, exist_ok=True)
-    title = f"Cutouts: {collection or 'top folder'}"
-    page.write_text(sheet_html(sheet, title=title, facts=[]), encoding="utf-8")
-    return page.resolve(), sheet
+    page = Path(load_settings().catalogue.gallery, gallery_page(collection)).absolute()
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(sheet_html(sheet, title=f"Cutouts: {collection or 'top folder'}", facts=[]), encoding="utf-8")
+    except OSError as error:
+        context.log.warning("the page %s cannot be written: %s", page, error.strerror)
+    return page, sheet

@@ -14,7 +14,7 @@ from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
-from bg_pipeline.pipeline.detect import ScanResult
+from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.trash import TrashResult
 
 Metadata = dict[str, dg.MetadataValue]
@@ -30,7 +30,8 @@ def of_scan(scan: ScanResult) -> Metadata:
         "megabytes": dg.MetadataValue.float(round(scan.listed_bytes / 1e6, 1)),
         "hashed": dg.MetadataValue.int(scan.hashed),
         "gone": dg.MetadataValue.int(len(scan.absent)),
-        "unreadable": table([{"key": key, "why": why} for key, why in scan.unreadable.items()]),
+        "unreadable": reasons(scan.unreadable),
+        "not_looked_at": reasons(scan.not_looked),
     }
 
 
@@ -169,6 +170,11 @@ def table(rows: Sequence[Row]) -> dg.MetadataValue:
         records=[dg.TableRecord({name: _safe(value) for name, value in row.items()}) for row in rows[:_MOST_ROWS]],
         schema=dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in kinds.items()]),
     )
+
+
+def reasons(by_key: Mapping[str, str]) -> dg.MetadataValue:
+    """Return a table of keys, each with its reason."""
+    return table([{"key": key, "why": why} for key, why in by_key.items()])
 
 
 def _safe(value: str | float) -> str | float:

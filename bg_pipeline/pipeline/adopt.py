@@ -14,6 +14,7 @@ from bg_pipeline.errors import ConfigurationError, ItemChanged, ItemError, Unusa
 from bg_pipeline.imaging.similarity import check_similarity, refuse_preview
 from bg_pipeline.pipeline.detect import plan, scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.ports.single import one_blob, one_picture
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.stored import record_stored
 
@@ -154,10 +155,12 @@ def _adopt_first(
 def _as_master(
     catalogue: Catalogue, run: Run, files: BlobStore, purchase_id: str, entry: Entry, name: str, smallest: Cut | None
 ) -> tuple[Master, bytes]:
-    data = files.read(name)
+    with one_blob(files):
+        data = files.read(name)
     if data is None:
         raise ItemChanged("the file no longer exists")
-    source = catalogue.source.read(entry.key)
+    with one_picture(catalogue.source):
+        source = catalogue.source.read(entry.key)
     if digest_of(source) != entry.content_hash:
         raise ItemChanged("the picture changed after it was hashed")
     answer = run.call(check_similarity, data, source)
@@ -173,5 +176,6 @@ def _keep(accounts: Accounts, run: Run, master: Master, data: bytes) -> None:
     with suppress(UnusableAnswer):  # a damaged one is replaced
         if record_stored(accounts, run, master.purchase_id):
             raise ItemChanged("it was bought, and its master is still in BG_MASTERS: the next sync publishes that")
-    accounts.masters.write(master_name(master.purchase_id), data)
+    with one_blob(accounts.masters, len(data)):
+        accounts.masters.write(master_name(master.purchase_id), data)
     accounts.purchases.adopt(master)

@@ -1,22 +1,22 @@
 """Scan the catalogue and detect the work to be done."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 from bg_pipeline.core.delta import Delta, Goal, Survey, survey
-from bg_pipeline.core.keys import collection_of, fold, key_bytes
-from bg_pipeline.core.media import sniff
+from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
-from bg_pipeline.core.recipe import Recipe, digest_of
-from bg_pipeline.core.records import Entry, Listed, Observation
+from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.records import Entry, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
-from bg_pipeline.errors import GuardStopped, ItemChanged, ItemUnreadable, SourceUnreadable, StoreError
+from bg_pipeline.errors import GuardStopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
+from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, observe_item
 from bg_pipeline.ports.catalogue import Deltas
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -27,38 +27,13 @@ _BATCH = 1024
 _AHEAD = 1024
 """Items queued for hashing, so that the threads have work while a batch is committed."""
 
-_GRANULARITY_S = 3.0
-"""
-A file this young may change again within one tick of its file system's clock and look the same: FAT counts in 2 s,
-network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
-"""
-
-_PROGRESS_EVERY = 100
-
-MAX_SOURCE_BYTES = 256 * 2**20
-"""Largest source: a file is held in memory whole. No vendor accepts a quarter of this size."""
-
 _LEFTOVER_S = 3600.0
 """Age at which a temporary file belongs to a killed run: no write takes this long."""
 
+_MOST_RECORDED = 1000
+
 _HASHERS = 2
 """Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
-
-
-@dataclass(slots=True)
-class ScanResult:
-    """The result of one scan of the whole catalogue."""
-
-    listed: int = 0
-    listed_bytes: int = 0
-    hashed: int = 0
-    still_written: int = 0
-    """Items that something may still be writing to; their records stay as they were."""
-    moved: int = 0
-    """Items that now belong to another collection because BG_COLLECTION_DEPTH changed."""
-    absent: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    sentinel_seen: bool = False
 
 
 def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = None) -> ScanResult:
@@ -79,9 +54,9 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
     result = ScanResult()
     run.progress.start("listing and hashing", None)
     with leased(catalogue.leases, DETECTION, run.name.owner), _recorded(catalogue, run, result, rehash):
-        to_hash = _ItemsToHash(catalogue, policy, run, result, rehash)
+        to_hash = ItemsToHash(catalogue, policy, run, result, rehash)
         batch: list[Observation] = []
-        observe = partial(_observe, catalogue, policy, result, run.now())
+        observe = partial(observe_item, catalogue, policy, result, run.now())
         for observation in prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD):
             if observation is None:
                 continue
@@ -235,6 +210,7 @@ def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice 
                 complete=complete,
                 listed=result.listed,
                 sentinel_seen=result.sentinel_seen,
+                not_looked=_to_record(result.not_looked),
             )
         )
     if rehash:
@@ -250,76 +226,10 @@ def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice 
         )
 
 
-class _ItemsToHash:
-    """Listed items whose bytes must be read. Iterating counts all items in the result, and collects the absent ones."""
-
-    def __init__(
-        self, catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, rehash: Slice | None
-    ) -> None:
-        self._catalogue = catalogue
-        self._policy = policy
-        self._run = run
-        self._result = result
-        self._rehash = rehash
-        self.moved: dict[str, str] = {}
-
-    def __iter__(self) -> Iterator[Listed]:
-        result, rehash, sentinel = self._result, self._rehash, self._policy.deletes.sentinel
-        pairs = merge_join(
-            self._catalogue.source.list(self._catalogue.observations.split_points),
-            self._catalogue.observations.listing(),
-            lambda listed: key_bytes(listed.key),
-            lambda known: known[0],
-        )
-        folder, collection = None, b""
-        try:
-            for listed, known in pairs:
-                if listed is None:
-                    assert known is not None
-                    result.absent.append(known[0].decode("utf-8", "surrogateescape"))
-                    continue
-                result.listed += 1
-                result.listed_bytes += listed.size_bytes
-                if not result.listed % _PROGRESS_EVERY:
-                    self._run.progress.advance(_PROGRESS_EVERY)
-                if listed.key == sentinel:
-                    result.sentinel_seen = True
-                if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
-                    folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
-                if known is not None and known[2] != collection:
-                    self.moved[listed.key] = collection.decode("utf-8", "surrogateescape")
-                    result.moved += 1
-                if not listed.settled:
-                    result.still_written += 1
-                elif (
-                    known is None
-                    or not known[1]
-                    or known[1] != listed.fingerprint
-                    or (rehash and rehash.holds(known[0]))
-                ):
-                    yield listed
-        except ValueError as error:
-            raise SourceUnreadable(
-                f"the listing is not in order, so it is unreliable: {error}. Nothing was deleted"
-            ) from error
-
-
-def _observe(
-    catalogue: Catalogue, policy: Policy, result: ScanResult, started_at: float, listed: Listed
-) -> Observation | None:
-    collection = collection_of(listed.key, policy.collection_depth)
-    try:
-        if listed.size_bytes > MAX_SOURCE_BYTES:
-            raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
-        data = catalogue.source.read(listed.key)
-    except ItemChanged:
-        return None  # removed after it was listed: the next scan misses it
-    except ItemUnreadable as error:
-        result.unreadable[listed.key] = str(error)
-        return Observation(listed.key, collection, "", "", listed.size_bytes, "")
-    racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S
-    fingerprint = "" if racy else listed.fingerprint
-    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), sniff(data))
+def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
+    """Return all folders, because nothing below them may be deleted, and as many items as are worth reading."""
+    folders = {key: why for key, why in not_looked.items() if key.endswith("/")}
+    return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
 def _entries(deltas: Deltas, goal: Goal, missing: frozenset[str]) -> tuple[list[Entry], int]:

@@ -21,6 +21,13 @@ class Task:
     purchase_id: str
     entries: tuple[Entry, ...]
     claim: Claim
+    ended: dict[str, State] = field(default_factory=dict)
+    """State of each item whose outcome is on record, by key."""
+
+    @property
+    def rest(self) -> list[Entry]:
+        """Return the items without an outcome."""
+        return [entry for entry in self.entries if entry.key not in self.ended]
 
 
 @dataclass(slots=True)
@@ -57,6 +64,8 @@ class Feed:
     _tasks: "deque[Task]" = field(default_factory=deque)
     _open: dict[int, _OpenClaim] = field(default_factory=dict)
     _own_claims: set[int] = field(default_factory=set)
+    _put_back: set[str] = field(default_factory=set)
+    """Keys that this run left to a later one: it does not try them again."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, claims: Iterator[Claimed]) -> None:
@@ -120,6 +129,7 @@ class Feed:
     def done(self, task: Task) -> None:
         """Mark a task as done; the last task of a claim releases the claim."""
         with self._lock:
+            self._put_back |= {key for key, state in task.ended.items() if state is State.PENDING}
             opened = self._open[task.claim.id]
             opened.unfinished -= 1
             if opened.unfinished:
@@ -147,7 +157,7 @@ class Feed:
         by_purchase: dict[str, list[Entry]] = {}
         for entry in claimed.entries:
             # Without a cut, the settings changed since the delta was priced: the next detection decides again.
-            if cut_of(entry, self.goal):
+            if cut_of(entry, self.goal) and entry.key not in self._put_back:
                 by_purchase.setdefault(entry.purchase_id, []).append(entry)
         if not by_purchase:
             self.queue.release(claimed.claim)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import Entry, State
-from bg_pipeline.errors import ItemError
+from bg_pipeline.errors import ItemError, SourceUnreadable, StoreError
 from bg_pipeline.imaging.pictures import thumbnail
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
@@ -30,7 +30,7 @@ def _pair(catalogue: Catalogue, accounts: Accounts, run: Run, entry: Entry, size
             cutout = accounts.masters.read(master_name(entry.purchase_id))
         if cutout is not None:
             after = run.call(thumbnail, cutout, size_px)
-    except ItemError as error:
+    except (ItemError, SourceUnreadable, StoreError) as error:  # a page is never worth a night
         return Pair(entry.key, before, None, str(error))
     note = "" if entry.state is State.PUBLISHED else f"{entry.state}: {entry.detail}"
     return Pair(entry.key, before, after, note)

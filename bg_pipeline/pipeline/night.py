@@ -16,7 +16,8 @@ from bg_pipeline.core.records import Attempt, Change, Entry, State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
-from bg_pipeline.pipeline.detect import ScanResult, detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.recovery import recover
@@ -211,6 +212,7 @@ def sync(
     scope = scope_of(pipeline.catalogue, choice, decision.delta.requested)
     work_result = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
     work_result.summary.count_lost(look_result.lost)
+    work_result.summary.not_looked |= look_result.scan.not_looked
     return SyncResult(look_result, decision, work_result)
 
 

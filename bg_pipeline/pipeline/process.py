@@ -24,7 +24,6 @@ from bg_pipeline.errors import (
     ClaimLost,
     Deferred,
     GateClosed,
-    ItemChanged,
     ItemError,
     OutcomeUnknown,
     PurchaseDeferred,
@@ -39,14 +38,6 @@ from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
-
-_LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
-    ItemChanged: ("the next sync detects it again", Cause.CHANGED),
-    TransientError: ("the next sync tries again", Cause.SERVICE),
-    ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
-    PurchaseDeferred: ("the next sync decides again", Cause.CHARGED),
-}
-"""Errors after which an item waits for a later run, with the outlook and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,18 +277,15 @@ class Processing:
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)
-        except (ItemChanged, TransientError, ResultAwaited, PurchaseDeferred) as error:
-            then, cause = next(each for kind, each in _LATER.items() if isinstance(error, kind))
-            self._publisher.put_back(task, task.entries, f"{error}; {then}", cause)
-        except ItemError as error:
-            self._publisher.end(task, task.entries, State.FAILED, str(error), Cause.PICTURE)
+        except (ItemError, TransientError, ResultAwaited, PurchaseDeferred) as error:
+            self._publisher.give_up(task, task.rest, error)
         except BeingBought as error:
             return self._postpone(task, error)
         except ClaimLost as error:
             with self._lock:
                 self.summary.busy = self.summary.busy or str(error)
         except ChargedTooOften as error:
-            self._publisher.end(task, task.entries, State.QUARANTINED, str(error), Cause.CHARGED)
+            self._publisher.end(task, task.rest, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
         except (BudgetReached, Stopped) as error:
@@ -306,7 +294,7 @@ class Processing:
             if self._are_all_closed(gates_of(self._accounts, self._policy)):
                 self._halt()
                 return False
-            self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.SERVICE)
+            self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.SERVICE)
         return True
 
     def _stop(self, error: BgPipelineError) -> bool:
@@ -323,5 +311,5 @@ class Processing:
             if self._postponed is not None:
                 self._postponed.append(task)
                 return None
-        self._publisher.put_back(task, task.entries, f"{error}; the next sync tries again", Cause.ELSEWHERE)
+        self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.ELSEWHERE)
         return True

@@ -11,6 +11,7 @@ from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.pipeline.adopt import Adoption, take_over
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.stored import record_stored
 
 _BATCH = 256
@@ -73,6 +74,7 @@ def _is_master(name: str) -> bool:
 def _record(accounts: Accounts, run: Run, purchase_id: str) -> str:
     """Record one master; return the reason if that is impossible, else an empty string."""
     try:
-        return "" if record_stored(accounts, run, purchase_id) else "the file no longer exists"
-    except UnusableAnswer as error:
+        with one_blob(accounts.masters):
+            return "" if record_stored(accounts, run, purchase_id) else "the file no longer exists"
+    except (UnusableAnswer, ItemError) as error:
         return str(error)

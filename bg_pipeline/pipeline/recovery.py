@@ -1,5 +1,6 @@
 """Close the attempts that killed processes left open, before anything new is bought."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
@@ -12,6 +13,9 @@ from bg_pipeline.core.records import Attempt, AttemptState, Master, State
 from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
 from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
+from bg_pipeline.ports.single import one_blob
+
+_LOG = logging.getLogger(__name__)
 
 KILLED = "the run was killed before the answer was stored"
 HELD = "it may have been charged, and BG_IN_DOUBT is hold: `bg-pipeline retry` buys it again"
@@ -29,7 +33,7 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
         The attempts that are now in doubt.
 
     Raises:
-        StoreError: the masters or the spool cannot be read.
+        StoreError: the masters or the spool cannot be used at all.
         PaidResultLost: a result can be stored neither as a master nor in the spool.
     """
     doubtful = [a for a in accounts.ledger.abandoned() if not _is_kept(accounts, run, a)]
@@ -41,11 +45,22 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
 
 
 def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
-    """Return True if the answer to this attempt is in the spool, or its master in the store; record it."""
-    if accounts.spool.read(attempt.purchase_id) is not None:
+    """
+    Return True if the answer to this attempt is in the spool, or its master in the store; record it.
+
+    An attempt whose answer or master cannot be read stays open: its purchase waits for the next recovery.
+    """
+    try:
+        with one_blob(accounts.spool):
+            is_answered = accounts.spool.read(attempt.purchase_id) is not None
+        with one_blob(accounts.masters):
+            data = None if is_answered else accounts.masters.read(master_name(attempt.purchase_id))
+    except ItemError as error:
+        _LOG.warning("the attempt for %r stays open: %s", attempt.item_key, error)
+        return True
+    if is_answered:
         accounts.ledger.close_attempt(attempt.id, AttemptState.ANSWERED, attempt.credits_expected, KILLED)
         return True
-    data = accounts.masters.read(master_name(attempt.purchase_id))
     if data is None:
         return False
     try:
@@ -69,8 +84,8 @@ def _close(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, a
 
 
 def _resume(accounts: Accounts, attempt: Attempt) -> None:
-    # What is not ready, or no cutout, is met again with its item.
-    with suppress(ResultAwaited, UnusableAnswer):
+    # What is not ready, cannot be read, or is no cutout, is met again with its item.
+    with suppress(ResultAwaited, UnusableAnswer, ItemError), one_blob(accounts.spool):
         accounts.answers.resume(attempt)
 
 
@@ -80,8 +95,9 @@ def _clear_spool(accounts: Accounts, policy: Policy, run: Run) -> None:
         attempts = accounts.ledger.attempts([purchase_id])
         if any(attempt.state in {AttemptState.INTENT, AttemptState.ANSWERED} for attempt in attempts):
             continue
-        if attempts or accounts.purchases.bought([purchase_id]) or _taken_in(accounts, policy, run, purchase_id):
-            accounts.spool.remove(purchase_id)
+        with suppress(ItemError), one_blob(accounts.spool):  # the next recovery tries again
+            if attempts or accounts.purchases.bought([purchase_id]) or _taken_in(accounts, policy, run, purchase_id):
+                accounts.spool.remove(purchase_id)
 
 
 def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) -> bool:

@@ -20,8 +20,9 @@ from bg_pipeline.core.deletes import (
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.runlog import ClearOutRecord, ScanRecord
-from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, LeaseHeld, StoreError
+from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, ItemError, LeaseHeld, StoreError
 from bg_pipeline.ports.context import DETECTION, LEASE_S, Catalogue, Policy, Run, kept_alive, leased
+from bg_pipeline.ports.single import one_blob, one_picture
 
 _DAY_S = 86_400.0
 
@@ -134,7 +135,9 @@ def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
     if why := refusal(policy.deletes, listing):
         raise GuardStopped(f"no cutout was moved to the trash: {why}")
     assert listing is not None
-    due = [e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.absent_since, listing)]
+    due = [
+        e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.key, e.absent_since, listing)
+    ]
     if why := excess(len(due), catalogue.items.states()[State.PUBLISHED] + len(due), allow):
         raise GuardStopped(why)
     return due
@@ -142,7 +145,7 @@ def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
 
 def _last_listing(catalogue: Catalogue) -> Listing | None:
     for scan in catalogue.run_log.read(ScanRecord):
-        return Listing(scan.ended_at, scan.complete, scan.listed, scan.sentinel_seen)
+        return Listing(scan.ended_at, scan.complete, scan.listed, scan.sentinel_seen, tuple(scan.not_looked))
     return None
 
 
@@ -156,7 +159,11 @@ def _move(catalogue: Catalogue, run: Run, keys: Sequence[str], result: TrashResu
                 if run.stop.is_set():
                     return
                 assert claimed.claim is not None
-                _clear(catalogue, run, entry, claimed.claim, result)
+                try:
+                    with one_blob(catalogue.outputs), one_picture(catalogue.source):
+                        _clear(catalogue, run, entry, claimed.claim, result)
+                except ItemError as error:
+                    result.left[entry.key] = str(error)
 
 
 def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: TrashResult) -> None:
@@ -194,7 +201,12 @@ def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) 
     for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
         if run.stop.is_set():
             return
-        catalogue.outputs.remove(entry.trash_name)
+        try:
+            with one_blob(catalogue.outputs):
+                catalogue.outputs.remove(entry.trash_name)
+        except ItemError as error:
+            result.left[entry.key] = str(error)
+            continue
         catalogue.trash.end_trash(entry.key)
         result.purged.append(entry.key)
 

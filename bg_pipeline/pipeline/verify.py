@@ -12,7 +12,7 @@ from bg_pipeline.core.keys import key_bytes, master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, Master
 from bg_pipeline.core.rehash import Slice
-from bg_pipeline.errors import StoreError
+from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.ports.context import Accounts, Catalogue, Run
 from bg_pipeline.ports.stores import BlobStore
 
@@ -113,7 +113,7 @@ def sample(catalogue: Catalogue, count: int) -> dict[str, str]:
 
 
 _MASTER_ADVICE = {
-    Problem.MISSING: "a sync that needs it will stop: check that BG_MASTERS is the right location, or restore the file",
+    Problem.MISSING: "what is made from it waits: check that BG_MASTERS is the right location, or restore the file",
     Problem.ALTERED: "restore the file; otherwise it is bought again when an output is made from it",
     Problem.UNREADABLE: "check that BG_MASTERS is readable",
 }
@@ -141,7 +141,7 @@ def _output(entry: Entry) -> tuple[str, str]:
 def _problem(store: BlobStore, name: str, digest: str) -> Problem | None:
     try:
         data = store.read(name)
-    except StoreError:
+    except (StoreError, ItemError):
         return Problem.UNREADABLE
     if data is None:
         return Problem.MISSING

@@ -24,11 +24,13 @@ class ImageSource(Protocol):
         """
         Yield every item, in ascending order of `key_bytes`, each key once.
 
+        A part that cannot be looked at, such as a locked folder, is one row with its `problem`, in the same order.
+
         Args:
             split_points: keys at which a source may start parallel listings, if it can.
 
         Raises:
-            SourceUnreadable: the listing is incomplete. The items before must not be treated as all.
+            SourceUnreadable: the whole listing is incomplete. The items before must not be treated as all.
         """
         ...
 
@@ -39,6 +41,7 @@ class ImageSource(Protocol):
         Raises:
             ItemChanged: it is not there any more.
             ItemUnreadable: it exists but cannot be read.
+            SourceUnreadable: it cannot be read, and perhaps no other; `ports.single` tells which.
         """
         ...
 

@@ -15,7 +15,7 @@ class Call(Protocol):
     def __call__(self, function: Callable[..., T], *args: Any) -> T:
         """
         Raises:
-            ItemUnreadable: it crashed, or used more time or memory than it may.
+            ItemUnreadable: it crashed, used more time or memory than it may, or a library raised any other error.
         """
         ...
 

@@ -19,6 +19,7 @@ class BlobStore(Protocol):
         Store durably; replace existing bytes of this name. A reader sees the old bytes or the new, never a part.
 
         Raises:
+            ItemError: bytes cannot have this name. Nothing was changed.
             StoreError: nothing was changed.
         """
         ...
@@ -33,7 +34,13 @@ class BlobStore(Protocol):
         ...
 
     def read(self, name: str) -> bytes | None:
-        """Return the bytes, or None if there are none."""
+        """
+        Return the bytes, or None if there are none.
+
+        Raises:
+            ItemError: what has this name is not bytes, such as a folder.
+            StoreError: they cannot be read.
+        """
         ...
 
     def list(self) -> Iterator[str]:
@@ -50,6 +57,7 @@ class BlobStore(Protocol):
         Remove the bytes of this name, if there are any.
 
         Raises:
+            ItemError: what has this name is not bytes.
             StoreError: they are still there.
         """
         ...

@@ -20,6 +20,7 @@ from bg_pipeline.errors import (
     BgPipelineError,
     Deferred,
     GateClosed,
+    ItemBlocked,
     ItemChanged,
     ItemRejected,
     OutcomeUnknown,
@@ -32,6 +33,7 @@ from bg_pipeline.errors import (
 from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prepare
 from bg_pipeline.ports.context import Accounts, Policy, Run
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.gate import read_balance, report_answer
 from bg_pipeline.purchasing.stored import record_stored
 from bg_pipeline.purchasing.tally import Tally
@@ -86,7 +88,8 @@ class Buyer:
         Return an item's master: an existing one of any accepted cut, else one of the first cut that can be bought.
 
         Raises:
-            ItemError: no cutout of this picture can be made.
+            ItemError: no cutout of this picture can be made, or its master cannot be read.
+            StoreError: no master can be read.
             BeingBought: another run or worker is buying it.
             ClaimLost: another run has the item.
             BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
@@ -105,7 +108,7 @@ class Buyer:
             raise ItemChanged("its old master is damaged")
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
-            prepared = self._run.call(prepare, source, cut.max_side_px, cut.max_pixels)
+            prepared = self._run.call(prepare, source, cut.max_side_px, cut.max_pixels, recipe.rendition)
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)
             try:
@@ -150,12 +153,15 @@ class Buyer:
         if master is None:
             return None
         name = master_name(master.purchase_id)
-        data = self._accounts.masters.read(name)
+        with one_blob(self._accounts.masters):
+            data = self._accounts.masters.read(name)
         if data is None:
-            raise StoreError(
-                f"the master {name} is on record but not in the store: check that BG_MASTERS is "
-                "the right location and mounted. Nothing was bought again"
-            )
+            lost = f"the master {name} is on record but not in the store"
+            if next(self._accounts.masters.list(), None) is None:
+                raise StoreError(
+                    f"{lost}: check that BG_MASTERS is the right location and mounted. Nothing was bought again"
+                )
+            raise ItemBlocked(f"{lost}: restore the file from a backup of BG_MASTERS. It is not bought again")
         if digest_of(data) == master.digest:
             return ObtainedMaster(cut_digest, master, data)
         # Out of the way, or it would be taken for a master whose record was lost.
@@ -175,7 +181,8 @@ class Buyer:
     def _store_free(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> ObtainedMaster:
         """Store a free master under the purchase id of this cut; the rest of its record comes from `like`."""
         master = replace(like, purchase_id=purchase_id(entry.content_hash, cut.digest))
-        self._accounts.masters.write(master_name(master.purchase_id), image)
+        with one_blob(self._accounts.masters, len(image)):
+            self._accounts.masters.write(master_name(master.purchase_id), image)
         self._accounts.purchases.keep(master, None, Decimal(0))
         return ObtainedMaster(cut.digest, master, image, bool(cut.tools))
 
@@ -223,10 +230,11 @@ class Buyer:
         try:
             master, image = self._order(account, request)
         except AnswerWaiting as error:
-            if error.attempt.purchase_id not in names:
-                self._accounts.answers.resume(error.attempt)
-                raise BeingBought("an earlier run bought the same picture under another name") from error
-            finished = self._accounts.answers.resume(error.attempt, request)
+            with one_blob(self._accounts.spool):
+                if error.attempt.purchase_id not in names:
+                    self._accounts.answers.resume(error.attempt)
+                    raise BeingBought("an earlier run bought the same picture under another name") from error
+                finished = self._accounts.answers.resume(error.attempt, request)
             return ObtainedMaster(stage.digest, finished.master, finished.image, reshaped=bool(stage.tools))
         if master.width_px:
             self._run.useless.end(account)

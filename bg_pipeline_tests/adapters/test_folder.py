@@ -1,5 +1,6 @@
 """A folder as a catalogue: links, uploads that go on, and fingerprint."""
 
+import errno
 import os
 import shutil
 import socket
@@ -112,6 +113,10 @@ def test_a_file_settles_with_time_and_one_from_the_future_too(age_s: float, sett
     assert (listed.settled, listed.modified_at) == (settled, 1000 - age_s)
 
 
+def _not_looked(source: FolderSource) -> dict[str, str]:
+    return {listed.key: listed.problem for listed in source.list() if listed.problem}
+
+
 def test_a_folder_that_vanishes_during_the_listing_is_no_empty_one(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -121,8 +126,57 @@ def test_a_folder_that_vanishes_during_the_listing_is_no_empty_one(tmp_path: Pat
     (tmp_path / "b/1.jpg").unlink()
     (tmp_path / "b").rmdir()
 
-    with pytest.raises(SourceUnreadable):
+    assert [(listed.key, listed.problem) for listed in listing] == [("b/", "No such file or directory")]
+
+
+def test_a_folder_that_vanishes_while_it_is_listed_leaves_a_row_for_each_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a/d").mkdir(parents=True)
+    for name in ("a/1.jpg", "a/2.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"1")
+    listing = FolderSource(tmp_path).list()
+    next(listing)
+    shutil.rmtree(tmp_path / "a")
+
+    gone = "No such file or directory"
+    assert [(row.key, row.problem) for row in listing] == [("a/2.jpg", gone), ("a/d/", gone), ("b.jpg", "")]
+
+
+def test_a_disk_that_goes_away_during_the_listing_is_no_locked_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jpg", "b/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"1")
+    listing = FolderSource(tmp_path).list()
+    next(listing)
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "open", fail)
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(SourceUnreadable, match="Input/output error"):
         list(listing)
+
+
+def test_a_link_that_leads_to_itself_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    source = FolderSource(tmp_path, follow_links=True)
+
+    assert _not_looked(source) == dict.fromkeys(["loop", "loop/"], "Too many levels of symbolic links")
+    assert "a.jpg" in _keys(source)
+
+
+def test_a_bad_sector_may_be_the_disk_s_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"1")
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(SourceUnreadable, match=r"a\.jpg cannot be read: Input/output error"):
+        FolderSource(tmp_path).read("a.jpg")
 
 
 def test_a_root_that_vanishes_during_the_listing_is_no_end_of_it(tmp_path: Path) -> None:

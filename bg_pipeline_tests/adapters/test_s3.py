@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
+from bg_pipeline.errors import ItemBlocked, ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
+from bg_pipeline.ports.single import one_blob, one_picture
 from bg_pipeline.stores.s3.blobs import S3Store
 from bg_pipeline.stores.s3.buckets import parse_page
 from bg_pipeline.stores.s3.location import Bucket, bucket_of
@@ -169,6 +170,46 @@ def test_only_what_is_wrong_with_one_object_is_blamed_on_it(
 ) -> None:
     with pytest.raises(error, match=said):
         S3Source(BUCKET, script(answer).endpoint).read("a.jpg")
+
+
+CUT_OFF = {"Content-Length": "100", "Connection": "close"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "answer"), [({}, (503, error_body("SlowDown"))), ({}, (500, b"")), (CUT_OFF, (200, b"half"))]
+)
+def test_an_object_that_is_always_cut_off_or_refused_is_told_from_a_bucket_that_is_away(
+    headers: dict[str, str], answer: tuple[int, bytes], script: Script
+) -> None:
+    """Five tries, then the bucket is listed."""
+    for listing, error in (((200, page(KEYS[:5])), ItemBlocked), ((503, error_body("SlowDown")), SourceUnreadable)):
+        server = script(*[answer] * 5, listing)
+        server.answer_headers = dict.fromkeys(range(5), headers)
+        source = S3Source(BUCKET, server.endpoint)
+        with pytest.raises(error), one_picture(source):
+            source.read("a.jpg")
+        assert ["list-type" in target for _, target, _ in server.asked[:6]] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(("operation", "use"), [("GetObject", "read"), ("PutObject", "write")])
+def test_a_stored_object_that_is_always_refused_is_told_from_a_bucket_that_is_away(
+    operation: str, use: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=lambda _s: None))
+    store = S3Store(s3.new_bucket("cut/"), s3.endpoint)
+    data = [b"1"] if use == "write" else []
+    refused = error_body("SlowDown")
+    answer_instead(store._objects, operation, 503, refused, lambda url: url.endswith("a.png"))
+
+    for _ in range(2):
+        with pytest.raises(ItemBlocked, match="503"), one_blob(store):
+            getattr(store, use)("a.png", *data)
+    with one_blob(store):
+        getattr(store, use)("b.png", *data)
+
+    answer_instead(store._objects, "PutObject", 503, refused, lambda _url: True)
+    with pytest.raises(StoreError), one_blob(store):
+        getattr(store, use)("a.png", *data)
 
 
 @pytest.mark.parametrize("answer", [(404, b""), (404, error_body("NoSuchBucket")), (403, error_body("AccessDenied"))])

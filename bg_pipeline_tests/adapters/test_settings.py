@@ -67,6 +67,7 @@ def test_a_rendition_is_read() -> None:
         ({"BG_FORMAT": "jpg"}, "BG_FORMAT=jpg cannot be transparent: set BG_BACKGROUND"),
         ({"BG_BACKGROUND": "nocolour"}, "BG_BACKGROUND: must be"),
         ({"BG_CANVAS": "big"}, "BG_CANVAS: must be"),
+        ({"BG_CANVAS": "100x16384", "BG_FORMAT": "webp"}, "BG_CANVAS=100x16384: a webp has at most 16,383 pixels"),
         ({"BG_CONCURRENCY": "0"}, "BG_CONCURRENCY: "),
         ({"BG_CONCURRENCY": "many"}, "BG_CONCURRENCY: "),
         ({"BG_LOW_CREDITS": "100", "BG_RESUME_CREDITS": "50"}, "BG_RESUME_CREDITS must not be below BG_LOW_CREDITS"),

@@ -30,6 +30,8 @@ class Catalogue:
     """The whole location, as when a share is not mounted; None where it cannot happen."""
     refuses: Callable[[str], bool] = lambda _key: False
     """Keys that this kind of location cannot hold."""
+    lock_folder: Callable[[str], None] | None = None
+    """None where there are no folders that could be locked."""
 
 
 def _memory() -> Catalogue:
@@ -39,7 +41,12 @@ def _memory() -> Catalogue:
         source.fail_after = 1
 
     return Catalogue(
-        source, source.put, lambda key: source.files.pop(key, None) and None, source.unreadable.add, break_listing
+        source,
+        source.put,
+        lambda key: source.files.pop(key, None) and None,
+        source.unreadable.add,
+        break_listing,
+        lock_folder=source.locked.add,
     )
 
 
@@ -62,14 +69,10 @@ def _folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         monkeypatch.setattr(os, "open", refuse)
 
     def break_listing() -> None:
-        real = os.open
+        def refuse(_path: object) -> None:
+            raise OSError(5, "Input/output error")
 
-        def refuse(path: str, *args: int, **more: int) -> int:
-            if path == "b":
-                raise PermissionError(13, "Permission denied", path)
-            return real(path, *args, **more)
-
-        monkeypatch.setattr(os, "open", refuse)
+        monkeypatch.setattr(os, "scandir", refuse)
 
     def refuses(key: str) -> bool:
         hidden = any(part.startswith(".") for part in key.split("/"))
@@ -79,7 +82,7 @@ def _folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         root.rename(root.parent / "unmounted")
 
     return Catalogue(
-        FolderSource(root), put, lambda key: (root / key).unlink(), lock, break_listing, take_away, refuses
+        FolderSource(root), put, lambda key: (root / key).unlink(), lock, break_listing, take_away, refuses, lock
     )
 
 
@@ -261,6 +264,21 @@ def test_a_listing_that_cannot_be_finished_fails(catalogue: Catalogue) -> None:
 
     with pytest.raises(SourceUnreadable):
         list(catalogue.source.list())
+
+
+def test_a_locked_folder_is_a_row_in_its_place_and_ends_no_listing(catalogue: Catalogue) -> None:
+    if catalogue.lock_folder is None:
+        return
+    for key in ("a.jpg", "b.jpg", "b/1.jpg", "b/c/2.jpg", "b0.jpg", "d/3.jpg"):
+        catalogue.put(key, b"1")
+    catalogue.lock_folder("b/")
+
+    listed = [(row.key, row.problem) for row in catalogue.source.list()]
+    assert listed == [
+        *(("a.jpg", ""), ("b.jpg", "")),
+        ("b/", "Permission denied"),
+        *(("b0.jpg", ""), ("d/3.jpg", "")),
+    ]
 
 
 def test_a_place_that_is_not_there_is_neither_empty_nor_does_it_lack_an_item(catalogue: Catalogue) -> None:

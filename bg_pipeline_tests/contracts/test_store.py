@@ -2,13 +2,14 @@
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.errors import ItemError, StoreError
+from bg_pipeline.errors import ItemBlocked, ItemError, StoreError
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline.stores.registry import kind_of
@@ -175,9 +176,72 @@ def test_a_link_in_the_place_of_an_output_is_not_written_through(tmp_path: Path)
     root.mkdir()
     (root / "a.png").symlink_to(outside)
 
-    with pytest.raises(StoreError, match="symbolic link"):
+    with pytest.raises(ItemBlocked, match="symbolic link"):
         FolderStore(root).write("a.png", b"1")
     assert outside.read_bytes() == b"precious"
+
+
+def _a_file_for_a_folder(root: Path) -> str:
+    (root / "a").write_bytes(b"")
+    return "a/1.png"
+
+
+def _a_folder(root: Path) -> str:
+    (root / "a.png").mkdir()
+    return "a.png"
+
+
+def _a_loop(root: Path) -> str:
+    (root / "a").symlink_to("a")
+    return "a/1.png"
+
+
+@pytest.mark.parametrize("spoil", [_a_file_for_a_folder, _a_folder, _a_loop, lambda _root: "x" * 252 + ".png"])
+def test_a_name_that_is_taken_or_too_long_is_the_item_s_fault_before_it_is_paid_for(
+    spoil: Callable[[Path], str], tmp_path: Path
+) -> None:
+    store = FolderStore(tmp_path)
+    name = spoil(tmp_path)
+
+    for use in (store.validate_name, lambda name: store.write(name, b"1"), store.read):
+        with pytest.raises(ItemBlocked, match=r"cannot be (written|read): .*rename the picture"):
+            use(name)
+    store.probe()
+    assert not any(path.name.startswith(".bgp") for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(number, ItemBlocked) for number in (errno.EINVAL, errno.EISDIR, errno.EILSEQ)]
+    + [(number, StoreError) for number in (errno.ENOSPC, errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES)],
+)
+def test_what_the_system_says_tells_a_name_from_the_store(
+    number: int, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A colon on NTFS is EINVAL. A probe fails in both cases: its own name is never at fault."""
+
+    def fail(_path: Path, _target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(kind, match=os.strerror(number)):
+        FolderStore(tmp_path).write("a.png", b"1")
+    with pytest.raises(StoreError, match=os.strerror(number)):
+        FolderStore(tmp_path).probe()
+
+
+def test_a_disk_s_own_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FolderStore(tmp_path).write("a.png", b"1")
+    (tmp_path / "lost+found").mkdir()
+    real = os.scandir
+
+    def scandir(folder: Path) -> object:
+        if folder.name == "lost+found":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert list(FolderStore(tmp_path).list()) == ["a.png"]
 
 
 def test_only_our_own_leftovers_are_swept_and_only_old_ones(tmp_path: Path) -> None:

@@ -44,7 +44,17 @@ def test_a_listing_that_cannot_be_relied_on_deletes_nothing(listing: Listing | N
     [(None, False), (1_000_000.0, False), (1_000_000.0 - 86_399, False), (1_000_000.0 - 86_400, True)],
 )
 def test_a_picture_is_gone_when_two_listings_a_day_apart_did_not_have_it(absent_since: float | None, due: bool) -> None:
-    assert deletes.is_due(absent_since, GOOD) is due
+    assert deletes.is_due("c/a.jpg", absent_since, GOOD) is due
+
+
+@pytest.mark.parametrize(
+    ("not_looked", "due"),
+    [("c/", False), ("c/a.jpg", False), ("c/a.jpg/", True), ("c", True), ("c/a", True), ("b/", True), ("c/b/", True)],
+)
+def test_a_picture_that_could_not_be_looked_for_is_not_gone(not_looked: str, due: bool) -> None:
+    listing = replace(GOOD, not_looked=("a/", not_looked))
+
+    assert deletes.is_due("c/a.jpg", 1.0, listing) is due
 
 
 @pytest.mark.parametrize(("published", "most"), [(0, 20), (400, 20), (401, 20), (440, 22), (1_000_000, 50_000)])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bg_pipeline.core.delta import Goal, cut_of, is_up_to_date, survey
-from bg_pipeline.core.recipe import Cut, Recipe, Rendition, purchase_id, rendition_digests
+from bg_pipeline.core.recipe import RENDERER, Cut, Recipe, Rendition, purchase_id, rendition_digests
 from bg_pipeline.core.records import Reason, State
 from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, delta_of, entry, published
 
@@ -99,7 +99,7 @@ def test_what_is_pending_under_an_older_name_is_still_wanted_and_still_asked_for
 
 
 def test_a_newer_renderer_leaves_what_is_published_until_it_is_asked_for() -> None:
-    newer = replace(Goal.of(RECIPE), renditions=rendition_digests(RECIPE.rendition, 2))
+    newer = replace(Goal.of(RECIPE), renditions=rendition_digests(RECIPE.rendition, RENDERER + 1))
 
     for shown in (published(), OLDER):
         assert is_up_to_date(entry(published=shown), newer)

@@ -76,7 +76,8 @@ def test_what_is_cut_out_already_keeps_its_names() -> None:
 )
 def test_a_rendition_keeps_its_names(rendition: Rendition, present: str, older: str) -> None:
     """Otherwise every published output is rendered and written again."""
-    assert (rendition.digest, rendition.digests) == (present, (present, older))
+    assert rendition_digests(rendition, 1) == (present, older)
+    assert rendition.digests[-2:] == (present, older)
 
 
 def test_the_purchase_of_a_picture_keeps_its_name() -> None:
@@ -224,6 +225,7 @@ def test_a_goal_that_is_to_be_rendered_again_accepts_the_present_renderer_alone(
 ) -> None:
     """The older scheme named no renderer: the first one made all that has its names."""
     recipe = Recipe((Cut("local", 2500),), Rendition())
+    monkeypatch.setattr("bg_pipeline.core.recipe.RENDERER", 1)
     assert Goal.of(recipe, rerender=True).renditions == Goal.of(recipe).renditions
 
     monkeypatch.setattr("bg_pipeline.core.recipe.RENDERER", 2)

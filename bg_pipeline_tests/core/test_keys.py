@@ -135,3 +135,13 @@ def test_names_do_not_depend_on_what_was_listed_first() -> None:
     assert {key: stem.partition("~")[0] for key, stem in stems.items()} == {"a.jpg": "a", "a.png": "a", "A.webp": "A"}
     for key in ("a.jpg", "a.png"):
         assert stems[key] == stems_given([key], taken=lambda folded: folded == "a")[key]
+
+
+def test_a_gallery_page_has_a_name_that_every_file_system_takes() -> None:
+    """Three Cyrillic folders are longer than 255 bytes."""
+    long = "/".join(["Обувь для всей семьи " * 2] * 3)
+    pages = [keys.gallery_page(name) for name in (long, f"{long}!", "shoes/red", "")]
+
+    assert pages[2:] == ["shoes%2Fred.html", "..html"]
+    assert len(set(pages)) == 4
+    assert max(len(page.encode()) for page in pages) <= 255

@@ -10,7 +10,11 @@ from bg_pipeline.ports.stores import PROBE_BYTES
 
 
 class MemorySource:
-    """A catalogue in a dictionary; `unreadable` keys are listed and cannot be read, `hidden` ones the other way."""
+    """
+    A catalogue in a dictionary.
+
+    `unreadable` keys are listed and cannot be read, `hidden` ones the other way; `locked` folders cannot be listed.
+    """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
         self.files = dict(files or {})
@@ -18,6 +22,7 @@ class MemorySource:
         self.unsettled: set[str] = set()
         self.modified_at: dict[str, float] = {}
         self.hidden: set[str] = set()
+        self.locked: set[str] = set()
         self.fail_after: int | None = None
         self.reads: list[str] = []
         self.versions: dict[str, int] = {}
@@ -27,9 +32,13 @@ class MemorySource:
         self.versions[key] = self.versions.get(key, 0) + 1
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
-        for count, key in enumerate(sorted(set(self.files) - self.hidden, key=key_bytes)):
+        locked = {key for key in self.files for folder in self.locked if key.startswith(folder)}
+        for count, key in enumerate(sorted((set(self.files) - self.hidden - locked) | self.locked, key=key_bytes)):
             if count == self.fail_after:
                 raise SourceUnreadable("the listing broke off")
+            if key in self.locked:
+                yield Listed(key, "", 0, problem="Permission denied")
+                continue
             yield Listed(
                 key,
                 f"v{self.versions.get(key, 0)}",

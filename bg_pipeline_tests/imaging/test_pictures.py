@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
+from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
@@ -105,6 +106,27 @@ def test_colours_go_through_their_profile() -> None:
     source = encoded(Image.new("RGB", (8, 8), RED), "PNG", icc_profile=swapped)
 
     assert near(sent(source).getpixel((5, 5)), (RED[2], RED[1], RED[0]), 6)
+
+
+def test_the_colours_of_a_palette_go_through_their_profile_too() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    source = encoded(Image.new("RGB", (8, 8), RED).convert("P"), "PNG", icc_profile=swapped)
+
+    assert near(sent(source).getpixel((5, 5)), (RED[2], RED[1], RED[0]), 60)
+
+
+@pytest.mark.parametrize(("kind", "side_px"), [(Format.WEBP, 16_383), (Format.JPG, 65_500)])
+def test_a_picture_that_its_output_cannot_hold_is_refused_before_it_is_bought(kind: Format, side_px: int) -> None:
+    rendition = Rendition(kind, "white")
+    fits, too_long = (encoded(Image.new("RGB", (side_px + more, 40), RED), "PNG") for more in (0, 1))
+    small = cutout_of(prepare(too_long, side_px // 4).image)
+
+    assert prepare(fits, 100, 0, rendition).width_px == 100
+    for each in (lambda: prepare(too_long, 100, 0, rendition), lambda: render(too_long, small, rendition)):
+        with pytest.raises(ItemUnreadable, match=f"{side_px + 1}×40 px, and a {kind.upper()} has .* BG_FORMAT"):
+            each()
+    assert prepare(too_long, 100, 0, Rendition(kind, "white", (50, 50))).width_px == 100
 
 
 def test_transparency_is_sent_on_white() -> None:
@@ -238,7 +260,7 @@ def test_a_small_master_lends_its_alpha_to_the_full_resolution() -> None:
 )
 def test_a_background_leaves_no_transparency(name: str, kind: str, mode: str) -> None:
     background = "" if mode == "RGBA" else "#00ff00"
-    image = rendered(Rendition(format=name, background=background))
+    image = rendered(Rendition(format=Format(name), background=background))
 
     assert (image.format, image.mode) == (kind, mode)
     if background:

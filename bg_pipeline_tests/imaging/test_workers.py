@@ -2,8 +2,10 @@
 
 import os
 import signal
+import struct
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +13,7 @@ from bg_pipeline.errors import ItemUnreadable
 from bg_pipeline.imaging import workers
 from bg_pipeline.imaging.pictures import prepare
 from bg_pipeline.imaging.workers import Workers
+from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import product
 
 
@@ -24,6 +27,17 @@ def hoard() -> None:
 
 def dawdle() -> None:
     time.sleep(3600)
+
+
+def surprise() -> None:
+    raise struct.error("'H' format requires 0 <= number <= 65535\nsecond line " + "x" * 1000)
+
+
+def unpicklable() -> None:
+    class Local(Exception):
+        pass
+
+    raise Local(threading.Lock())
 
 
 def environment() -> dict[str, str]:
@@ -45,6 +59,18 @@ def test_a_worker_that_dies_costs_its_picture_and_nothing_else(pool: Workers, fu
     with pytest.raises(ItemUnreadable, match=said):
         pool.call(function)  # type: ignore[arg-type]
     assert pool.call(prepare, product(1), 100).width_px == 48
+
+
+@pytest.mark.parametrize("function", [surprise, unpicklable])
+@pytest.mark.parametrize("here", [True, False])
+def test_whatever_a_library_raises_is_the_failure_of_its_picture(
+    pool: Workers, function: Callable[[], None], here: bool
+) -> None:
+    """In the tests' own process too, so that no fake is more patient than a worker."""
+    with pytest.raises(ItemUnreadable, match=r"cannot be processed: (error: 'H' format requires|Local)") as caught:
+        (call_here if here else pool.call)(function)
+    assert len(str(caught.value)) < 250
+    assert "\n" not in str(caught.value)
 
 
 def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_more_than_the_ceiling_goes_only_if_it_was_asked_for(count: int, publish
 def test_nothing_is_due_that_was_there_within_a_day(ended_at: float, absent_since: float | None, apart: float) -> None:
     listing = deletes.Listing(ended_at, complete=True, listed=1, sentinel_seen=True)
 
-    assert not deletes.is_due(ended_at - apart, listing)
-    if deletes.is_due(absent_since, listing):
+    assert not deletes.is_due("a", ended_at - apart, listing)
+    if deletes.is_due("a", absent_since, listing):
         assert absent_since is not None
         assert absent_since <= ended_at - deletes.APART_S

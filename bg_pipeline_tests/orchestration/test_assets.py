@@ -245,3 +245,24 @@ def test_a_catalogue_without_folders_is_one_collection(shop: Shop, run: Run, ins
 
     assert partitions_of(instance, "cutouts") == ["."]
     assert len(list(shop.home.glob("cutouts/*.png"))) == 3
+
+
+def test_a_page_that_cannot_be_written_ends_no_night(shop: Shop, run: Run) -> None:
+    long = "/".join(["Обувь для всей семьи"] * 3)
+    shop.put(f"{long}/1.png", product(40))
+    (shop.home / ".bg_pipeline").mkdir(exist_ok=True)
+    (shop.home / ".bg_pipeline/gallery").write_bytes(b"a file in its place")
+
+    assert [result.success for result in night(run)] == [True] * 2
+    assert run("process_delta", partition_key="shoes").success
+
+
+def test_a_folder_that_cannot_be_looked_at_is_a_gap_in_the_coverage(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_FOLLOW_LINKS", "true")
+    night(run)
+    (shop.home / "images/shoes/loop").symlink_to("loop")
+
+    assert [checks_of(run("detect_delta"))["coverage"] for _ in range(2)][-1] is False
+    assert "shoes/loop" in str(metadata_of(instance, "source_images")["not_looked_at"])

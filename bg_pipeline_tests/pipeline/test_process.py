@@ -187,10 +187,11 @@ def test_an_error_of_one_worker_stops_the_others_and_is_raised() -> None:
     graph = shop(6, 2, concurrency=2)
 
     def full(_name: str, _data: bytes) -> None:
+        graph.outputs.full = True
         raise StoreError("the disk is full")
 
     graph.outputs.write = full  # type: ignore[method-assign]
-    with pytest.raises(StoreError, match="the disk is full"):
+    with pytest.raises(StoreError, match="No space left"):
         list(processing(graph).results())
 
     assert graph.stop.is_set()

@@ -9,6 +9,7 @@ import pytest
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.records import Listed, Reason
 from bg_pipeline.core.rehash import Slice
+from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, StoreError
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline_tests.fakes import MemorySource
@@ -151,6 +152,39 @@ def test_a_file_replaced_while_it_is_hashed_is_looked_at_again(graph: Graph) -> 
 
     done = graph.sync()
     assert (done.summary.published, len(graph.remover.requests)) == (1, 4)
+
+
+def test_a_folder_that_cannot_be_looked_at_keeps_all_that_is_known_of_it(graph: Graph) -> None:
+    """And the rest of the catalogue has its night."""
+    graph.sync()
+    before = {e.key: e for e in graph.items.entries() if e.key != "bags/9.png"}
+    graph.source.locked = {"shoes/"}
+    graph.source.put("ties/1.png", product(40))
+    del graph.source.files["bags/9.png"]
+    done = graph.sync()
+
+    assert (done.summary.published, done.scan.absent, done.delta.counts["deleted"]) == (1, ["bags/9.png"], 1)
+    assert done.summary.not_looked == done.scan.not_looked == {"shoes/": "Permission denied"}
+    assert done.summary.exit_code is Exit.SOME_FAILED
+    assert {key: graph.items.entry(key) for key in before} == before
+
+    graph.source.locked = set()
+    done = graph.sync()
+    assert (done.summary.not_looked, done.summary.exit_code, done.delta.counts["new"]) == ({}, Exit.DONE, 0)
+
+
+def test_a_folder_that_cannot_be_looked_at_has_nothing_in_it_deleted(graph: Graph) -> None:
+    """Not what was gone before either: only two listings that looked there may say so."""
+    graph.sync()
+    del graph.source.files["shoes/0.png"]
+    graph.sync()
+    graph.source.locked = {"shoes/"}
+    for _ in range(3):
+        graph.clock.now += 2 * _DAY
+        assert graph.sync().trash.moved == []
+    graph.source.locked = set()
+
+    assert graph.sync().trash.moved == ["shoes/0.png"]
 
 
 def _repeats_a_page(listed: Iterator[Listed]) -> Iterator[Listed]:

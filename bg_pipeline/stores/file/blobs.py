@@ -1,19 +1,34 @@
 """Bytes in a folder; each file is written completely or not at all."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.errors import StoreError
+from bg_pipeline.errors import ItemBlocked, ItemError, StoreError
 from bg_pipeline.ports.stores import PROBE_BYTES
 
 _TEMPORARY = ".bgp-"
 """Prefix of temporary files: hidden, so that no reader takes one for a cutout, and ours, so that `sweep` is safe."""
+
+_OF_THE_NAME = frozenset(
+    {
+        *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ELOOP),
+        errno.ENOTEMPTY,
+    }
+)
+"""Errors of one name: it is taken, too long, or has a character that this file system refuses."""
+
+_OF_THE_FILE_SYSTEM = "lost+found"
+"""Folder that ext4 keeps at the top of a disk; only root can list it."""
+
+_ADVICE = "remove what is in its way, or rename the picture"
 
 
 class FolderStore:
@@ -30,12 +45,11 @@ class FolderStore:
         self._mode = mode
 
     def write(self, name: str, data: bytes) -> None:
+        self.validate_name(name)
         target = self._path(name)
         temporary = target.parent / f"{_TEMPORARY}{_short(name)}-{secrets.token_hex(4)}"
-        try:
+        with _errors(target, "written"):
             target.parent.mkdir(parents=True, exist_ok=True, mode=self._mode | (self._mode & 0o444) >> 2)
-            if target.is_symlink():
-                raise StoreError(f"{target} is a symbolic link; remove it, or choose another output folder")
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, self._mode)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -48,28 +62,32 @@ class FolderStore:
                 raise
             # The new name itself must survive a power cut before anything refers to it.
             _sync_folder(target.parent)
-        except OSError as error:
-            raise StoreError(f"{target} cannot be written: {error.strerror}") from error
 
     def validate_name(self, name: str) -> None:
-        self._path(name)
+        target = self._path(name)
+        with _errors(target, "written"):
+            try:
+                mode = target.lstat().st_mode
+            except FileNotFoundError:
+                return
+        if not stat.S_ISREG(mode):
+            kind = "folder" if stat.S_ISDIR(mode) else "symbolic link" if stat.S_ISLNK(mode) else "special file"
+            raise ItemBlocked(f"{target} cannot be written: a {kind} has this name; {_ADVICE}")
 
     def read(self, name: str) -> bytes | None:
-        try:
-            return self._path(name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreError(f"{self._path(name)} cannot be read: {error.strerror}") from error
+        path = self._path(name)
+        with _errors(path, "read"):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
 
     def remove(self, name: str) -> None:
         path = self._path(name)
-        try:
+        with _errors(path, "removed"):
             path.unlink(missing_ok=True)
             if path.parent.exists():
                 _sync_folder(path.parent)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be removed: {error.strerror}") from error
 
     def list(self) -> Iterator[str]:
         if self._root.exists():
@@ -78,8 +96,12 @@ class FolderStore:
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         name = f"{_TEMPORARY}probe-{secrets.token_hex(4)}"
         # Not zeros: some file systems store them without taking room.
-        self.write(name, secrets.token_bytes(size_bytes))
-        self._path(name).unlink()
+        data = secrets.token_bytes(size_bytes)
+        try:
+            self.write(name, data)
+            self.remove(name)
+        except ItemError as error:  # this name is never at fault
+            raise StoreError(str(error)) from error
 
     def free_bytes(self) -> int | None:
         folder = self._root
@@ -108,7 +130,7 @@ class FolderStore:
                 names = [
                     entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
                     for entry in entries
-                    if not entry.name.startswith(".")
+                    if not entry.name.startswith(".") and entry.name != _OF_THE_FILE_SYSTEM
                 ]
             for name in sorted(names, key=key_bytes):
                 if name.endswith("/"):
@@ -123,6 +145,17 @@ class FolderStore:
         if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self._root)):
             raise StoreError(f"{name!r} would lie outside {self._root}")
         return path
+
+
+@contextlib.contextmanager
+def _errors(path: Path, done: str) -> Iterator[None]:
+    """Raise ItemBlocked where the name is at fault, else StoreError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _OF_THE_NAME:
+            raise ItemBlocked(f"{path} cannot be {done}: {error.strerror}; {_ADVICE}") from error
+        raise StoreError(f"{path} cannot be {done}: {error.strerror}") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -18,10 +18,18 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags for opening a file: opening a named pipe must not wait for a writer."""
 
+_OF_THE_DISK = frozenset(
+    {
+        *(errno.EIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    }
+)
+"""Errors of a disk, a share or this process, perhaps not of this file alone."""
+
 
 class FolderSource:
     """
-    `ports.ImageSource` over a folder. Hidden files are left out.
+    `ports.ImageSource` over a folder. Hidden files are left out. A subfolder that cannot be listed is a row of its own.
 
     Args:
         root: must exist when it is listed; a missing folder does not count as empty.
@@ -37,6 +45,7 @@ class FolderSource:
         self._now = now
         self._stable_s = stable_s
         self._follow_links = follow_links
+        self._folder_flags = _FOLDER & ~os.O_NOFOLLOW if follow_links else _FOLDER
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one disk
         with self._errors(self._root):
@@ -54,6 +63,8 @@ class FolderSource:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ItemChanged(f"{key} is not there any more") from error
         except OSError as error:
+            if error.errno in _OF_THE_DISK:
+                raise SourceUnreadable(f"{self._root / key} cannot be read: {error.strerror}") from error
             link = error.errno == errno.ELOOP
             reason = "a symbolic link has replaced it" if link else error.strerror
             raise ItemUnreadable(f"cannot be read: {reason}") from error
@@ -73,17 +84,30 @@ class FolderSource:
     def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
         """Walk a folder and close its descriptor. `within` holds the folders above it, by device and inode."""
         now, stable_s = self._now(), self._stable_s
-        with self._errors(path), _closing(folder):
-            for name in self._names(folder, path):
-                if name.endswith("/"):
-                    yield from self._walk_child(folder, prefix, name, path, within)
-                    continue
+        with _closing(folder):
+            try:
+                names = self._names(folder, path)
+            except OSError as error:
+                yield self._not_looked(prefix, error)
+                return
+            for name in names:
                 try:
-                    info = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
-                except FileNotFoundError:
-                    if not path.exists():
-                        raise
-                    continue  # removed while the folder was listed
+                    if name.endswith("/"):
+                        child = os.open(name[:-1], self._folder_flags, dir_fd=folder)
+                    else:
+                        info = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
+                except OSError as error:
+                    if isinstance(error, FileNotFoundError) and not name.endswith("/") and path.exists():
+                        continue  # removed while the folder was listed
+                    yield self._not_looked(prefix + name, error)
+                    continue
+                if name.endswith("/"):
+                    identity = _identity(child)
+                    if identity in within:
+                        os.close(child)
+                    else:
+                        yield from self._walk(child, prefix + name, path / name, (*within, identity))
+                    continue
                 modified_at = info.st_mtime
                 yield Listed(
                     prefix + name,
@@ -94,15 +118,19 @@ class FolderSource:
                     modified_at,
                 )
 
-    def _walk_child(
-        self, folder: int, prefix: str, name: str, path: Path, within: tuple[tuple[int, int], ...]
-    ) -> Iterator[Listed]:
-        child = os.open(name[:-1], _FOLDER & ~os.O_NOFOLLOW if self._follow_links else _FOLDER, dir_fd=folder)
-        identity = _identity(child)
-        if identity in within:
-            os.close(child)
-            return
-        yield from self._walk(child, prefix + name, path / name, (*within, identity))
+    def _not_looked(self, key: str, error: OSError) -> Listed:
+        """
+        Return the row of a part that cannot be looked at.
+
+        Raises:
+            SourceUnreadable: the root cannot be listed either.
+        """
+        with self._errors(self._root):
+            if not key:
+                raise error
+            with os.scandir(self._root) as entries:
+                next(entries, None)
+        return Listed(key, "", 0, problem=error.strerror or type(error).__name__)
 
     def _names(self, folder: int, path: Path) -> Sequence[str]:
         """Return names in byte order, folders with their slash, so that the keys of the whole tree are in order."""
@@ -116,10 +144,13 @@ class FolderSource:
                 plain = plain and name.isascii()
                 if entry.is_symlink() and not (self._follow_links and self._leads_inside(path / name)):
                     continue
-                if entry.is_dir(follow_symlinks=self._follow_links):
-                    names.append(name + "/")
-                elif entry.is_file(follow_symlinks=self._follow_links):
-                    names.append(name)
+                try:
+                    if entry.is_dir(follow_symlinks=self._follow_links):
+                        names.append(name + "/")
+                    elif entry.is_file(follow_symlinks=self._follow_links):
+                        names.append(name)
+                except OSError:  # it may be either; `_walk` meets the error again
+                    names += [name, name + "/"]
         names.sort(key=None if plain else key_bytes)
         return names
 

@@ -1,9 +1,11 @@
 """Which cutouts go to the trash, and when."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from bg_pipeline.core.deletes import DeletePolicy
-from bg_pipeline.errors import SourceUnreadable
+from bg_pipeline.errors import SourceUnreadable, StoreError
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pipeline.trash.losing import DAY_S, cleared_out, in_trash, lose
 
@@ -61,16 +63,38 @@ def test_a_picture_that_no_listing_has_and_that_is_there_keeps_its_cutout(graph:
     assert "its picture exists" in done.trash.left["shoes/0.png"]
 
 
-def test_a_source_that_cannot_tell_moves_nothing(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_source_that_cannot_tell_moves_nothing(graph: Graph, monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    """Where the others can be listed, only this cutout stays: the night goes on."""
+
     def exists(_key: str) -> bool:
+        graph.source.fail_after = 0 if whole else None
         raise SourceUnreadable("not mounted")
 
     lose(graph, "shoes/0.png")
     monkeypatch.setattr(graph.source, "exists", exists)
-    with pytest.raises(SourceUnreadable):
-        graph.sync()
+    with pytest.raises(SourceUnreadable) if whole else nullcontext():
+        assert graph.sync().trash.left == {"shoes/0.png": "not mounted"}
 
     assert in_trash(graph) == []
+
+
+@pytest.mark.parametrize("method", ["read", "write", "remove"])
+def test_a_cutout_that_cannot_be_moved_stays_and_the_others_go(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    real = getattr(graph.outputs, method)
+
+    def refuse(name: str, *args: object) -> object:
+        if name.endswith("shoes/0.png"):
+            raise StoreError("Permission denied")
+        return real(name, *args)
+
+    lose(graph, "shoes/0.png", "shoes/1.png")
+    monkeypatch.setattr(graph.outputs, method, refuse)
+    done = graph.sync()
+
+    assert (done.trash.moved, done.trash.left) == (["shoes/1.png"], {"shoes/0.png": "Permission denied"})
 
 
 def test_a_cutout_that_somebody_else_wrote_is_never_moved(graph: Graph) -> None:

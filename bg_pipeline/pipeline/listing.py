@@ -1,0 +1,140 @@
+"""Compare the listing of the source with the records, and read the items that look changed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bg_pipeline.core.keys import collection_of, key_bytes
+from bg_pipeline.core.media import sniff
+from bg_pipeline.core.merge import merge_join
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Listed, Observation
+from bg_pipeline.core.rehash import Slice
+from bg_pipeline.errors import ItemBlocked, ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.ports.context import Catalogue, Policy, Run
+from bg_pipeline.ports.single import one_picture
+
+_GRANULARITY_S = 3.0
+"""
+A file this young may change again within one tick of its file system's clock and look the same: FAT counts in 2 s,
+network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
+"""
+
+_PROGRESS_EVERY = 100
+
+MAX_SOURCE_BYTES = 256 * 2**20
+"""Largest source: a file is held in memory whole. No vendor accepts a quarter of this size."""
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """The result of one scan of the whole catalogue."""
+
+    listed: int = 0
+    listed_bytes: int = 0
+    hashed: int = 0
+    still_written: int = 0
+    """Items that something may still be writing to; their records stay as they were."""
+    moved: int = 0
+    """Items that now belong to another collection because BG_COLLECTION_DEPTH changed."""
+    absent: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    not_looked: dict[str, str] = field(default_factory=dict)
+    """Items, and folders with a slash at the end, that could not be looked at, with the reason. Their records, and
+    those of everything below, stay as they were."""
+    sentinel_seen: bool = False
+
+
+class ItemsToHash:
+    """Listed items whose bytes must be read. Iterating counts all items in the result, and collects the absent ones."""
+
+    def __init__(
+        self, catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, rehash: Slice | None
+    ) -> None:
+        self._catalogue = catalogue
+        self._policy = policy
+        self._run = run
+        self._result = result
+        self._rehash = rehash
+        self.moved: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Listed]:
+        result, rehash, sentinel = self._result, self._rehash, self._policy.deletes.sentinel
+        pairs = merge_join(
+            self._catalogue.source.list(self._catalogue.observations.split_points),
+            self._catalogue.observations.listing(),
+            lambda listed: key_bytes(listed.key),
+            lambda known: known[0],
+        )
+        folder, collection, hidden = None, b"", b"/"
+        try:
+            for listed, known in pairs:
+                if listed is None or listed.problem:
+                    hidden = self._without_item(listed, known, hidden)
+                    continue
+                result.listed += 1
+                result.listed_bytes += listed.size_bytes
+                if not result.listed % _PROGRESS_EVERY:
+                    self._run.progress.advance(_PROGRESS_EVERY)
+                if listed.key == sentinel:
+                    result.sentinel_seen = True
+                if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
+                    folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
+                if known is not None and known[2] != collection:
+                    self.moved[listed.key] = collection.decode("utf-8", "surrogateescape")
+                    result.moved += 1
+                if not listed.settled:
+                    result.still_written += 1
+                elif (
+                    known is None
+                    or not known[1]
+                    or known[1] != listed.fingerprint
+                    or (rehash and rehash.holds(known[0]))
+                ):
+                    yield listed
+        except ValueError as error:
+            raise SourceUnreadable(
+                f"the listing is not in order, so it is unreliable: {error}. Nothing was deleted"
+            ) from error
+
+    def _without_item(self, listed: Listed | None, known: tuple[bytes, str, bytes] | None, hidden: bytes) -> bytes:
+        """
+        Count a known item that is not listed, or a part that could not be looked at.
+
+        Args:
+            listed: the row of such a part; None if there is no row.
+            known: the known item, if any.
+            hidden: the last folder that could not be looked at. In key order, all that is below follows its row.
+
+        Returns:
+            `hidden` for the next row.
+        """
+        if listed is not None:
+            self._result.not_looked[listed.key] = listed.problem
+            return key_bytes(listed.key) if listed.key.endswith("/") else hidden
+        assert known is not None
+        if not known[0].startswith(hidden):
+            self._result.absent.append(known[0].decode("utf-8", "surrogateescape"))
+        return hidden
+
+
+def observe_item(
+    catalogue: Catalogue, policy: Policy, result: ScanResult, started_at: float, listed: Listed
+) -> Observation | None:
+    """Read and hash one listed item; return None if its record stays as it was."""
+    collection = collection_of(listed.key, policy.collection_depth)
+    try:
+        if listed.size_bytes > MAX_SOURCE_BYTES:
+            raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
+        with one_picture(catalogue.source):
+            data = catalogue.source.read(listed.key)
+    except ItemChanged:
+        return None  # removed after it was listed: the next scan misses it
+    except ItemBlocked as error:
+        result.not_looked[listed.key] = str(error)
+        return None  # its record stays as it was: the next scan reads it again
+    except ItemUnreadable as error:
+        result.unreadable[listed.key] = str(error)
+        return Observation(listed.key, collection, "", "", listed.size_bytes, "")
+    racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S
+    fingerprint = "" if racy else listed.fingerprint
+    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), sniff(data))
