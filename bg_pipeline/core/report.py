@@ -4,10 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
 
 from bg_pipeline import errors
 from bg_pipeline.core.records import Attempt, State
+
+ByKey = Annotated[
+    Mapping[str, str], PlainSerializer(lambda by_key: [list(pair) for pair in by_key.items()]), BeforeValidator(dict)
+]
+"""Text by key, in pairs: as the name of a JSON field, pydantic would alter a key that is not UTF-8."""
 
 
 class Exit(IntEnum):
@@ -106,7 +113,7 @@ class Summary:
     """Published items by the class they had in the delta."""
     failures: list[Failure] = field(default_factory=list)
     """Items that were not published, including those that are tried again."""
-    not_looked: dict[str, str] = field(default_factory=dict)
+    not_looked: ByKey = field(default_factory=dict)
     """Items, and folders with a slash at the end, that the scan could not look at, with the reason."""
 
     def count_lost(self, attempts: Iterable[Attempt]) -> None:
@@ -141,7 +148,7 @@ class Summary:
         self.busy = self.busy or other.busy
         self.budget_reached = self.budget_reached or other.budget_reached
         self.failures += other.failures
-        self.not_looked |= other.not_looked
+        self.not_looked = {**self.not_looked, **other.not_looked}
         for mine, others in ((self.by_reason, other.by_reason), (self.bought_from, other.bought_from)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import TypeAdapter
 
 from bg_pipeline.core.claims import AskedBy
-from bg_pipeline.core.report import Summary
+from bg_pipeline.core.report import ByKey, Summary
 
 
 class Stage(StrEnum):
@@ -53,7 +53,7 @@ class ScanRecord(Record):
     complete: bool
     listed: int
     sentinel_seen: bool
-    not_looked: Mapping[str, str] = field(default_factory=dict)
+    not_looked: ByKey = field(default_factory=dict)
     """Items, and folders with a slash at the end, that could not be looked at, with the reason."""
 
 

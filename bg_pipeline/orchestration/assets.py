@@ -228,7 +228,7 @@ def cutouts(
             keys = [*of_one.published[:_INLINE_PAIRS], *(f.key for f in of_one.summary.failures[:2])]
             sheet = make_pairs(*services.parts, keys, 140)
             context.add_asset_metadata(metadata.of_summary(of_one.summary, sheet), partition_key=encode_partition(name))
-    return dg.MaterializeResult(check_results=[_spend(result.total)])
+    return dg.MaterializeResult(check_results=[metadata.spend_check(result.total)])
 
 
 class _Watcher:
@@ -248,20 +248,6 @@ class _Watcher:
     def resumed(self) -> None:
         self._context.instance.add_run_tags(self._context.run.run_id, {_PAUSED: "no, resumed"})
         self._context.log.info("requests are allowed again")
-
-
-def _spend(summary: Summary) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name="spend",
-        passed=not (summary.in_doubt or summary.wasted),
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "credits": float(summary.credits),
-            "in_doubt": summary.in_doubt,
-            "wasted": summary.wasted,
-            "awaited": summary.awaited,
-        },
-    )
 
 
 @dg.asset(
@@ -299,7 +285,7 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
             _gallery(context, services, name)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
     context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
-    return dg.MaterializeResult(check_results=[_spend(total)])
+    return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
 
 
 def _log(context: dg.AssetExecutionContext, result: CollectionResult, version: str) -> None:

@@ -184,3 +184,18 @@ def _safe(value: str | float) -> str | float:
 
 def _number(value: Decimal) -> float:
     return round(float(value), 3)
+
+
+def spend_check(summary: Summary) -> dg.AssetCheckResult:
+    """Return the check that nothing was paid in vain, and nothing is in doubt."""
+    return dg.AssetCheckResult(
+        check_name="spend",
+        passed=not (summary.in_doubt or summary.wasted),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "credits": float(summary.credits),
+            "in_doubt": summary.in_doubt,
+            "wasted": summary.wasted,
+            "awaited": summary.awaited,
+        },
+    )

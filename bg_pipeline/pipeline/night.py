@@ -212,7 +212,7 @@ def sync(
     scope = scope_of(pipeline.catalogue, choice, decision.delta.requested)
     work_result = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
     work_result.summary.count_lost(look_result.lost)
-    work_result.summary.not_looked |= look_result.scan.not_looked
+    work_result.summary.not_looked = look_result.scan.not_looked
     return SyncResult(look_result, decision, work_result)
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from bg_pipeline.core.adoption import stems_from_before
 from bg_pipeline.core.keys import master_name
-from bg_pipeline.errors import UnusableAnswer
+from bg_pipeline.errors import ItemError, UnusableAnswer
 from bg_pipeline.pipeline.adopt import Adoption, take_over
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased

@@ -38,10 +38,10 @@ BY: Mapping[str, Any] = {
 
 GOLDEN: list[tuple[Record, str]] = [
     (
-        ScanRecord(complete=True, listed=3, sentinel_seen=False, **BY),
+        ScanRecord(complete=True, listed=3, sentinel_seen=False, not_looked={"c/\udcff/": "Permission denied"}, **BY),
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
-         "complete": true, "listed": 3, "sentinel_seen": false}
+         "complete": true, "listed": 3, "sentinel_seen": false, "not_looked": [["c/\\udcff/", "Permission denied"]]}
         """,
     ),
     (
@@ -99,6 +99,7 @@ GOLDEN: list[tuple[Record, str]] = [
                 seconds=12.5,
                 by_reason={"new": 5},
                 failures=[Failure("bags/\udcff.jpg", State.FAILED, "it is corrupt", Cause.PICTURE)],
+                not_looked={"lost+found/": "Permission denied"},
             ),
             **BY,
         ),
@@ -110,7 +111,7 @@ GOLDEN: list[tuple[Record, str]] = [
                      "bought_from": {"bgeraser": 3}, "duplicates": 1,
                      "renamed": 1, "failed": 1, "quarantined": 1, "pending": 2, "paused": "no credits are left",
                      "budget_reached": true, "busy": "pid 7 holds some of the items", "seconds": 12.5,
-                     "by_reason": {"new": 5},
+                     "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]],
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
                                    "cause": "picture"}]}}
         """,
