@@ -14,7 +14,6 @@ from bg_pipeline.imaging.pictures import inspect
 from bg_pipeline.pipeline.adopt import Adoption, take_over
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
-from bg_pipeline.ports.single import one_blob
 
 _BATCH = 256
 
@@ -75,11 +74,10 @@ def _is_master(name: str) -> bool:
 
 def _record(accounts: Accounts, run: Run, purchase_id: str) -> str:
     """Record one master; return the reason if that is impossible, else an empty string."""
+    data = accounts.masters.read(master_name(purchase_id))
+    if data is None:
+        return "the file no longer exists"
     try:
-        with one_blob(accounts.masters):
-            data = accounts.masters.read(master_name(purchase_id))
-        if data is None:
-            return "the file no longer exists"
         answer = run.call(inspect, data)
     except (UnusableAnswer, ItemError) as error:
         return str(error)
