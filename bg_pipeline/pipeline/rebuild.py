@@ -7,11 +7,10 @@ from itertools import islice
 
 from bg_pipeline.core.adoption import stems_from_before
 from bg_pipeline.core.keys import master_name
-from bg_pipeline.errors import ItemError, UnusableAnswer
+from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.pipeline.adopt import Adoption, take_over
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
-from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.stored import record_stored
 
 _BATCH = 256
@@ -74,7 +73,6 @@ def _is_master(name: str) -> bool:
 def _record(accounts: Accounts, run: Run, purchase_id: str) -> str:
     """Record one master; return the reason if that is impossible, else an empty string."""
     try:
-        with one_blob(accounts.masters):
-            return "" if record_stored(accounts, run, purchase_id) else "the file no longer exists"
-    except (UnusableAnswer, ItemError) as error:
+        return "" if record_stored(accounts, run, purchase_id) else "the file no longer exists"
+    except UnusableAnswer as error:
         return str(error)

@@ -8,7 +8,7 @@ import pytest
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, purchase_id
-from bg_pipeline.errors import ConfigurationError, LeaseHeld
+from bg_pipeline.errors import ConfigurationError, LeaseHeld, StoreError
 from bg_pipeline.pipeline.adopt import Adoption, adopt
 from bg_pipeline.ports.context import DETECTION
 from bg_pipeline.ports.purchasing import CutRequest
@@ -91,6 +91,22 @@ def test_what_does_not_show_the_picture_is_refused_with_its_reason_and_bought(gr
     assert "shoes/1.png: the answer has no transparency" in found.refused["shoes/1.jpg"]
     assert found.nameless == 2
     assert graph.sync().summary.purchases == 4
+
+
+def test_a_file_that_cannot_be_read_is_refused_and_the_others_are_taken(graph: Graph) -> None:
+    files = cutouts(shoes__0=cutout_of(product(0)), shoes__1=cutout_of(product(1)))
+    real = files.read
+
+    def read(name: str) -> bytes | None:
+        if name == "shoes/0.png":
+            raise StoreError("Permission denied")
+        return real(name)
+
+    files.read = read  # type: ignore[method-assign]
+    found = taken(graph, files)
+
+    assert found.adopted == {"shoes/1.jpg": "shoes/1.png"}
+    assert found.refused == {"shoes/0.jpg": "shoes/0.png: Permission denied"}
 
 
 def test_a_dry_run_tells_the_same_and_keeps_nothing(graph: Graph) -> None:

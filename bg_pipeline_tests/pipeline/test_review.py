@@ -7,7 +7,7 @@ import pytest
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import Tool, digest_of, purchase_id
 from bg_pipeline.core.records import State
-from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.errors import ConfigurationError, SourceUnreadable, StoreError
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.pipeline.review import approve, in_quarantine, reject
@@ -147,3 +147,16 @@ def test_the_gallery_shows_what_is_to_be_judged(graph: Graph) -> None:
 
     del graph.masters.blobs[master_name(graph.items.in_state(State.QUARANTINED)[0].purchase_id)]
     assert gallery(graph)[0].after is None
+
+
+@pytest.mark.parametrize("error", [StoreError("not mounted"), SourceUnreadable("not mounted")])
+def test_a_gallery_shows_what_it_cannot_read_as_such(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def read(_name: str) -> bytes:
+        raise error
+
+    monkeypatch.setattr(graph.masters if isinstance(error, StoreError) else graph.source, "read", read)
+    (pair,) = gallery(graph)
+
+    assert (pair.after, pair.note) == (None, "not mounted")

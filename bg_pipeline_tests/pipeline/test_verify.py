@@ -5,7 +5,7 @@ import pytest
 from bg_pipeline.core.keys import key_bytes, master_name
 from bg_pipeline.core.records import State
 from bg_pipeline.core.rehash import Slice
-from bg_pipeline.errors import StoreError
+from bg_pipeline.errors import ItemBlocked, StoreError
 from bg_pipeline.pipeline.verify import Problem, VerifyResult, sample, verify
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -110,9 +110,12 @@ def test_damaged_masters_are_named_and_nothing_is_bought_for_it(graph: Graph) ->
     assert graph.sync().summary.purchases == 0
 
 
-def test_what_cannot_be_read_is_not_taken_for_altered(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [StoreError("Input/output error"), ItemBlocked("Is a directory")])
+def test_what_cannot_be_read_is_not_taken_for_altered(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def read(name: str) -> bytes | None:
-        raise StoreError("Input/output error")
+        raise error
 
     monkeypatch.setattr(graph.outputs, "read", read)
 

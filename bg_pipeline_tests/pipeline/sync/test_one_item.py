@@ -8,7 +8,10 @@ import pytest
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Cause, Exit
-from bg_pipeline.errors import ItemError, SourceUnreadable, StoreError
+from bg_pipeline.errors import ItemError, ItemRejected, PaidResultLost, SourceUnreadable, StoreError
+from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.single import one_blob
+from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph, Synced
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.states import state_of
@@ -85,12 +88,18 @@ def test_a_copy_that_changed_does_not_end_the_run_when_the_other_one_fails(graph
             graph.source.files[key] = product(71)
         return real(key)
 
+    def refuse_hats(request: CutRequest) -> None:
+        if request.collection == "hats":
+            raise ItemRejected("no subject")
+
     graph.source.read = read  # type: ignore[method-assign]
-    graph.outputs.write = refusing(graph.outputs.write, {"hats/b.png"}, ItemError("taken"))  # type: ignore[method-assign]
-    graph.remover.before = lambda request: None
+    graph.remover.before = refuse_hats
     done = graph.sync()
 
-    assert sorted(key for key, _, _ in failures(done)) == ["hats/a.png", "hats/b.png"]
+    assert {key: state for key, state, _ in failures(done)} == {
+        "hats/a.png": State.PENDING,
+        "hats/b.png": State.FAILED,
+    }
     assert done.summary.published == 4
 
 
@@ -188,6 +197,31 @@ def test_a_picture_that_cannot_be_read_any_more_after_the_scan_waits(graph: Grap
 
     assert (done.summary.published, failures(done)) == (3, [(BAD, State.PENDING, Cause.STORE)])
     assert len(graph.remover.requests) == 3
+
+
+def test_an_attempt_whose_answer_cannot_be_read_stays_open_and_is_not_repeated(graph: Graph) -> None:
+    def kill(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    real_keep, graph.purchases.keep = graph.purchases.keep, kill  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        graph.sync(collection="bags")
+    graph.stop.clear()
+    graph.purchases.keep = real_keep  # type: ignore[method-assign]
+    (kept,) = graph.spool.blobs
+    real_read = graph.spool.read
+    graph.spool.read = refusing(real_read, {kept}, StoreError("Input/output error"))  # type: ignore[method-assign]
+    done = graph.sync()
+
+    assert (done.summary.published, [key for key, _, _ in failures(done)]) == (3, ["bags/9.png"])
+    assert done.summary.in_doubt == 0
+    graph.spool.read = real_read  # type: ignore[method-assign]
+    assert (graph.sync().summary.published, len(graph.remover.requests)) == (1, 4)
+
+
+def test_a_lost_paid_result_is_no_item_s_fault() -> None:
+    with pytest.raises(PaidResultLost), one_blob(MemoryStore()):
+        raise PaidResultLost("no store took it")
 
 
 def test_an_answer_that_cannot_be_read_from_the_spool_ends_no_night(graph: Graph) -> None:
