@@ -151,10 +151,10 @@ def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved
     out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
         out.print(f"and {len(rows) - len(newest)} older ones: bg-pipeline ledger --csv")
-    columns = ("charged", "wasted", "in_doubt", "balance")
+    columns = ("charged", "wasted", "in_doubt", "balance", "reading", "drift")
     sums = [
         (name, *(render.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
         for name, facts in accounts.items()
     ]
-    out.print(render.grid(("account", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
+    out.print(render.grid(("account", *columns, "runs out on"), sums, numbers=tuple(range(1, 1 + len(columns)))))
     out.print(f"saved in {days} days by existing masters: {render.number(saved)} credits")

@@ -35,6 +35,16 @@ def number(value: Decimal | float | None) -> str:
     return "–" if value is None else f"{float(value):,.3f}".rstrip("0").rstrip(".")
 
 
+def balance(facts: Mapping[str, Any]) -> str:
+    """Format `money.standing`'s count-down, and the vendor's last reading where it differed."""
+    left = number(facts["balance"])
+    if not facts["drift"]:
+        return left
+    return (
+        f"{left} (at the last reading the vendor showed {number(facts['reading'])}, {facts['drift']:+g} to the ledger)"
+    )
+
+
 def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> Table:
     """Make a plain table; `numbers` are the right-aligned columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")

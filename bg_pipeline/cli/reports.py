@@ -19,7 +19,7 @@ from bg_pipeline.purchasing.money import left_of, standing
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-_GATE_FACTS = ("state", "reason", "balance")
+_GATE_FACTS = ("state", "reason", "balance", "reading", "drift")
 
 
 @click.command()
@@ -52,7 +52,7 @@ def status(as_json: bool) -> None:
     out.print(f"gate: {'; '.join(closed) or 'open'}")
     out.print(
         f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {render.number(facts['credits_30d'])}; "
-        f"balance: {render.number(gates[policy.account]['balance'])}; "
+        f"balance: {render.balance(gates[policy.account])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
     if pending:

@@ -1,6 +1,6 @@
 """Decide if a purchase is allowed, and check the balance afterwards."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) 
     """Return the day on which the balance ends at the spending rate of the last `days`; None if it never does."""
     if balance is None or spent <= 0:
         return None
-    days_left = min(balance * days / spent, Decimal(36_500))
+    days_left = min(max(balance, Decimal(0)) * days / spent, Decimal(36_500))
     return (datetime.fromtimestamp(now, UTC) + timedelta(days=float(days_left))).date()
 
 
@@ -73,10 +73,7 @@ def authorize_purchase(
     """
     left = counted(gate, spent.since_balance)
     if gate.is_open and left is not None and price:
-        moved = on_balance(gate, left, rules.thresholds, now)
-        if not moved.is_open:
-            # The reading itself stays: a balance that is counted down is no reading.
-            gate = replace(moved, balance=gate.balance, balance_at=gate.balance_at)
+        gate = on_balance(gate, left, rules.thresholds, now)
     if not gate.is_open:
         return gate, GateClosed(why_closed(gate, rules.thresholds, left))
     if spent.charges >= MAX_CHARGES:
@@ -105,11 +102,13 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
         left: expected balance; None for the last reading.
     """
     left = gate.balance if left is None else left
+    behind = gate.reading is not None and left is not None and gate.reading > left
+    shown = f" (the vendor showed {gate.reading} at last, and may be minutes behind)" if behind else ""
     opens_at = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
     cause = f" ({gate.why})" if gate.why else ""
     opens = f"`bg-pipeline gate open {gate.account}` opens it"
     sentences = {
-        GateReason.LOW_CREDITS: f"{left} credits are left; the gate closes below {thresholds.low} and opens at "
+        GateReason.LOW_CREDITS: f"{left} credits are left{shown}; the gate closes below {thresholds.low} and opens at "
         f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
         GateReason.NO_CREDITS: f"no credits are left{cause}: top up; "
         + (opens if left is None else f"it opens at {thresholds.resume}, or {opens}"),

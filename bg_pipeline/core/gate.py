@@ -1,12 +1,15 @@
 """Close and open the gate of an account."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
 BALANCE_GOOD_FOR_S = 6 * 3600.0
 """Seconds for which purchases may be counted down from one reading while no new reading is possible."""
+
+LAG_S = 300.0
+"""Longest time in seconds by which a vendor's balance may be behind its charges; vendors speak of several seconds."""
 
 FIRST_COOLDOWN_S, LONGEST_COOLDOWN_S = 60.0, 1800.0
 """Seconds without requests after a vendor failed or refused the key; doubled each time in a row."""
@@ -48,7 +51,8 @@ class Gate:
     pause: int = 0
     """Number of times the gate has closed; identifies one pause."""
     balance: Decimal | None = None
-    """Credits at the last reading; None where unknown or not counted."""
+    """Credits at the last reading, as far as it was believed; own spending is counted down from it. None where unknown
+    or not counted."""
     balance_at: float = 0.0
     """Epoch seconds of that reading."""
     until: float = 0.0
@@ -59,6 +63,10 @@ class Gate:
     """Explanation in the words of the vendor or the person."""
     forced_open: bool = False
     """True after a person opened it: until the balance is good again, no balance closes it."""
+    reading: Decimal | None = None
+    """Credits that the vendor showed at the last reading."""
+    expected: Decimal | None = None
+    """Credits to which the count-down had come at that reading; None at the first."""
 
     @property
     def is_open(self) -> bool:
@@ -69,6 +77,12 @@ class Gate:
         """True if it is open again after an outage or a refused key, and no request has succeeded yet."""
         return self.is_open and self.reason in _TIMED
 
+    @property
+    def drift(self) -> Decimal | None:
+        """Credits by which the last reading was above the count-down (it is behind, or a top-up), or below (others
+        spend)."""
+        return None if self.reading is None or self.expected is None else self.reading - self.expected
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -78,9 +92,39 @@ class Thresholds:
     resume: Decimal
 
 
+def on_reading(
+    gate: Gate, reading: Decimal, spent: Callable[[float], Decimal], thresholds: Thresholds, asked_at: float
+) -> Gate:
+    """
+    Return the gate after a reading of the balance, which may be behind.
+
+    The reading lacks at least what ended after it was asked for, and at most the own spending of the last `LAG_S`. The
+    count-down is kept between these two, so that a late balance does not replace it.
+
+    Args:
+        gate: as it is now.
+        reading: credits that the vendor showed.
+        spent: returns the own credits spent since an epoch second; requests in flight always count.
+        thresholds: credits at which the gate moves.
+        asked_at: epoch seconds, taken before the vendor was asked.
+    """
+    missing = spent(asked_at)
+    lowest, highest = reading - spent(asked_at - LAG_S), reading - missing
+    counted = None if gate.balance is None else gate.balance - spent(gate.balance_at)
+    left = lowest if counted is None else max(lowest, min(counted, highest))
+    seen = replace(
+        gate,
+        balance=left + missing,
+        balance_at=asked_at,
+        reading=reading,
+        expected=None if counted is None else counted + missing,
+    )
+    return on_balance(seen, left, thresholds, asked_at)
+
+
 def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:
     """
-    Return the gate after a reading of the balance.
+    Return the gate at this balance: the last reading, counted down.
 
         gate                              balance     result
         open                              < low       closed: low credits
@@ -94,15 +138,14 @@ def on_balance(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float)
         closed: bad key, outage           >= low      as it was: `on_time` opens it
         closed: quality, by hand          -           as it was: a person opens it
     """
-    seen = replace(gate, balance=balance, balance_at=now)
     if gate.is_open:
-        return _while_open(seen, balance, thresholds, now)
+        return _while_open(gate, balance, thresholds, now)
     if gate.reason in _TIMED | {GateReason.BALANCE_UNKNOWN} and balance < thresholds.low and not gate.forced_open:
-        return replace(seen, reason=GateReason.LOW_CREDITS, until=0.0, why="")
+        return replace(gate, reason=GateReason.LOW_CREDITS, until=0.0, why="")
     wanted = thresholds.low if gate.reason is GateReason.BALANCE_UNKNOWN else thresholds.resume
     if gate.reason in _MONEY and balance >= wanted:
-        return _open(seen, now)
-    return seen
+        return _open(gate, now)
+    return gate
 
 
 def _while_open(gate: Gate, balance: Decimal, thresholds: Thresholds, now: float) -> Gate:

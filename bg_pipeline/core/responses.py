@@ -126,12 +126,12 @@ def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-def number(raw: Any, most: int) -> Decimal | None:
-    """Return a count of credits from 0 to `most`; None for any other value."""
+def number(raw: Any, most: int, least: int = 0) -> Decimal | None:
+    """Return a number from `least` to `most`; None for any other value."""
     if isinstance(raw, bool) or not isinstance(raw, int | float | str | Decimal):
         return None
     try:
         value = Decimal(str(raw).strip())
     except ArithmeticError:
         return None
-    return value if value.is_finite() and 0 <= value <= most else None
+    return value if value.is_finite() and least <= value <= most else None

@@ -1,7 +1,7 @@
 """Every attempt to buy, and its result."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -105,7 +105,15 @@ class SqlLedger:
 
     def spent(self, since: float, account: str | None = None) -> Decimal:
         with self._db.read() as conn:
-            return _cost(conn, _ended(since, account)) + _cost(conn, _in_flight(account))
+            return _spent(conn, since, account)
+
+    def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
+        with self._db.write() as conn:
+            gate = read_gate(conn, account)
+            new = change(gate, lambda since: _spent(conn, since, account))
+            if new != gate:
+                write_gate(conn, new)
+        return new
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
         c = attempts.c
@@ -133,7 +141,7 @@ class SqlLedger:
         today = day_began(self._now(), rules.timezone)
         budget = request.claim.ask.budget
         return Spent(
-            since_balance=_cost(conn, _ended(gate.balance_at, gate.account)) + _cost(conn, _in_flight(gate.account)),
+            since_balance=_spent(conn, gate.balance_at, gate.account),
             by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
             today=Decimal(0) if rules.day_cap is None else _cost(conn, attempts.c.started_at >= today),
             charges=conn.execute(_charges(_names(request))).scalar_one(),
@@ -167,6 +175,10 @@ def _ended(since: float, account: str | None) -> ColumnElement[bool]:
 
 def _in_flight(account: str | None) -> ColumnElement[bool]:
     return and_(_OPEN, _of(account))
+
+
+def _spent(conn: Connection, since: float, account: str | None) -> Decimal:
+    return _cost(conn, _ended(since, account)) + _cost(conn, _in_flight(account))
 
 
 def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:

@@ -265,6 +265,8 @@ gates = Table(
     Column("trips", Integer, nullable=False, server_default="0"),
     Column("why", Prose, nullable=False, server_default=""),
     Column("forced_open", Boolean, nullable=False, server_default=text("false")),
+    Column("reading", Credits),
+    Column("expected", Credits),
 )
 
 limits = Table(

@@ -207,6 +207,13 @@ class Ledger(Protocol):
         """Return credits charged, perhaps charged, or in flight since then; requests in flight always count."""
         ...
 
+    def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
+        """
+        Change the gate by a pure function of its state and of `spent` of this account, in one step: no purchase is
+        decided in between. Return the new state.
+        """
+        ...
+
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
         """Return sums of the attempts that began between the two epoch seconds, by outcome."""
         ...

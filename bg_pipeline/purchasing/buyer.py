@@ -40,6 +40,9 @@ the pictures."""
 BALANCE_EVERY = 100
 """Purchases between two readings of the balance; between them it is counted down."""
 
+BALANCE_EVERY_NEAR = 10
+"""The same near the threshold: within twice of what is spent between two readings."""
+
 UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
 """The only errors after which the next account may be tried: nothing was paid for."""
 
@@ -73,7 +76,9 @@ class Buyer:
         self._policy = policy
         self._run = run
         self._tally = tally
-        self._since_reading: Counter[str] = Counter()
+        self._purchases: Counter[str] = Counter()
+        self._reading_at: dict[str, int] = {}
+        """Number of the purchase after which the balance is read, by account."""
         self._lock = threading.Lock()
 
     def obtain(self, entry: Entry, source: bytes, claim: Claim) -> ObtainedMaster:
@@ -220,17 +225,21 @@ class Buyer:
             self._tally.count(request.collection, lambda summary: summary.count_awaited(account, charged))
             raise
         self._tally.count(request.collection, lambda summary: summary.count_bought(account, reply.credits_charged))
-        if price and self._reading_is_due(account):
-            read_balance(self._accounts, self._policy, self._run, account)
+        if price and self._is_reading_due(account):
+            self._read_balance(account, price)
         return finished.master, finished.image
 
-    def _reading_is_due(self, account: str) -> bool:
+    def _is_reading_due(self, account: str) -> bool:
         with self._lock:
-            self._since_reading[account] += 1
-            due = self._since_reading[account] >= BALANCE_EVERY
-            if due:
-                self._since_reading[account] = 0
-            return due
+            self._purchases[account] += 1
+            return self._purchases[account] == self._reading_at.setdefault(account, BALANCE_EVERY_NEAR)
+
+    def _read_balance(self, account: str, price: Decimal) -> None:
+        gate = read_balance(self._accounts, self._policy, self._run, account)
+        low = self._policy.thresholds.low
+        is_near = gate.balance is not None and gate.balance - low <= 2 * BALANCE_EVERY * price
+        with self._lock:
+            self._reading_at[account] = self._purchases[account] + (BALANCE_EVERY_NEAR if is_near else BALANCE_EVERY)
 
     def _count_useless(self, account: str, error: BgPipelineError) -> None:
         useless = self._run.useless.count(account)

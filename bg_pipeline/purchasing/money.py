@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from bg_pipeline.core.credits import Reconciliation, counted, reconcile, runs_out_on
-from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.gate import LAG_S, Gate
 from bg_pipeline.core.records import AttemptState, Totals
 from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
@@ -21,7 +21,7 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
     """
     Read the balance of every account and compare its fall since the last such reading with the ledger.
 
-    Accounts that count no credits, cannot be read or have requests in flight are left out.
+    Left out are accounts that count no credits, cannot be read, or spent within `LAG_S`: their balance may be behind.
 
     Returns:
         The reconciliations by account, without accounts that have no earlier reading.
@@ -29,15 +29,13 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
     reconciliations: dict[str, Reconciliation] = {}
     for account in policy.accounts:
         began = run.now()
-        in_flight = AttemptState.INTENT in accounts.ledger.totals(0.0, began, account)
         gate = read_balance(accounts, policy, run, account)
-        sent_since = accounts.ledger.totals(began, run.now() + 1, account)
-        if gate.balance is None or gate.balance_at < began or in_flight or sent_since:
+        if gate.reading is None or gate.balance_at < began or accounts.ledger.spent(began - LAG_S, account):
             continue
         reconciliation = None
         if (last := last_reading(catalogue, account)) is not None:
             totals = accounts.ledger.totals(last.started_at, began, account)
-            reconciliation = reconcile(last.balance, gate.balance, charged_of(totals), in_doubt_of(totals))
+            reconciliation = reconcile(last.balance, gate.reading, charged_of(totals), in_doubt_of(totals))
             reconciliations[account] = reconciliation
         catalogue.run_log.write(
             BalanceRecord(
@@ -46,7 +44,7 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
                 collections=None,
                 started_at=began,
                 account=account,
-                balance=gate.balance,
+                balance=gate.reading,
                 drift=reconciliation.drift if reconciliation else None,
                 sound=reconciliation is None or reconciliation.sound,
                 because=reconciliation.because if reconciliation else "",
@@ -83,6 +81,8 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
         "state": gate.state.value,
         "reason": gate.reason.value or None,
         "balance": None if left is None else float(left),
+        "reading": None if gate.reading is None else float(gate.reading),
+        "drift": None if gate.drift is None else float(gate.drift),
         "charged": float(spent),
         "wasted": float(totals.get(AttemptState.UNUSABLE, Totals()).credits_charged),
         "in_doubt": float(in_doubt_of(totals)),

@@ -24,6 +24,8 @@ def test_a_gate_is_open_until_it_is_moved_and_keeps_all_that_is_set(manifest: Ma
         trips=2,
         why="503",
         forced_open=True,
+        reading=Decimal("-0.5"),
+        expected=Decimal("0.25"),
     )
     assert manifest.gates.change_gate("bgeraser", lambda _gate: closed) == closed
     manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, pause=gate.pause + 1))

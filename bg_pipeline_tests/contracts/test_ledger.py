@@ -204,6 +204,20 @@ def test_purchases_since_the_last_reading_count_against_the_threshold_and_close_
     assert (gate.balance_at, gate.pause) == (read_at, 1)
 
 
+def test_a_gate_is_changed_by_what_its_account_spent_while_no_purchase_is_decided(manifest: Manifest) -> None:
+    manifest.ledger.close_attempt(manifest.buy("a"), AttemptState.CHARGED, ONE)
+    manifest.clock.now += 10
+    later = manifest.clock.now
+    manifest.buy("b")
+    manifest.buy("c", "removebg")
+    moved = manifest.ledger.change_gate(
+        "bgeraser", lambda gate, spent: replace(gate, reading=spent(0.0), expected=spent(later))
+    )
+
+    assert (moved.reading, moved.expected) == (2, 1)
+    assert manifest.gates.gate("bgeraser") == moved
+
+
 def test_no_purchase_passes_a_closed_gate(manifest: Manifest) -> None:
     manifest.gates.change_gate(
         "bgeraser", lambda gate: replace(gate, state=GateState.CLOSED, reason=GateReason.BY_HAND)

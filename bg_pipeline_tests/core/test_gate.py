@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.credits import counted
 from bg_pipeline.core.gate import (
     BALANCE_GOOD_FOR_S,
     LONGEST_COOLDOWN_S,
@@ -15,6 +16,7 @@ from bg_pipeline.core.gate import (
     by_hand,
     cooldown_s,
     on_balance,
+    on_reading,
     on_refusal,
     on_success,
     on_time,
@@ -56,7 +58,35 @@ def test_the_balance_moves_the_gate(gate: Gate, balance: int, state: GateState, 
     moved = on_balance(gate, Decimal(balance), THRESHOLDS, now=9.0)
 
     assert (moved.state, moved.reason) == (state, reason)
-    assert (moved.balance, moved.balance_at) == (Decimal(balance), 9.0)
+    assert (moved.balance, moved.balance_at) == (gate.balance, gate.balance_at)
+
+
+@pytest.mark.parametrize(
+    ("reading", "ended", "left", "drift"),
+    [
+        pytest.param(430, 70, 430, 0, id="as counted down"),
+        pytest.param(500, 70, 430, 70, id="behind: it does not show the last charges yet"),
+        pytest.param(400, 70, 400, -30, id="somebody else spends"),
+        pytest.param(-5, 70, -5, -435, id="overdrawn"),
+        pytest.param(900, 70, 830, 470, id="topped up, and perhaps behind"),
+        pytest.param(900, 0, 900, 400, id="topped up"),
+    ],
+)
+def test_a_reading_is_believed_within_what_own_charges_explain(reading: int, ended: int, left: int, drift: int) -> None:
+    read_at = 1000.0
+    moved = on_reading(
+        OPEN, Decimal(reading), lambda since: Decimal(ended if since < read_at else 0), THRESHOLDS, read_at
+    )
+
+    assert (moved.balance, moved.balance_at, moved.reading, moved.drift) == (left, read_at, reading, drift)
+    assert moved.is_open == (left >= THRESHOLDS.low)
+
+
+def test_a_first_reading_may_lack_all_that_was_spent_lately() -> None:
+    moved = on_reading(Gate("a"), Decimal(100), lambda _since: Decimal(30), THRESHOLDS, 9.0)
+
+    assert (moved.balance, moved.drift) == (100, None)
+    assert counted(moved, Decimal(30)) == 70
 
 
 def test_each_closing_is_a_pause_of_its_own() -> None:

@@ -161,6 +161,11 @@ class MemoryLedger(Port):
     def spent(self, since: float, account: str | None = None) -> Decimal:
         return _cost(self._where(lambda a: (a.ended_at is None or a.ended_at > since) and account in {None, a.account}))
 
+    def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
+        gate = change(self._db.gates.get(account, Gate(account)), lambda since: self.spent(since, account))
+        self._db.gates[account] = gate
+        return gate
+
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
         found: dict[AttemptState, Totals] = {}
         for a in self._where(lambda a: since <= a.started_at < until and account in {None, a.account}):
