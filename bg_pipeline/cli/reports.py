@@ -15,7 +15,7 @@ from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
-from bg_pipeline.purchasing.money import left_of, standing
+from bg_pipeline.purchasing.money import left_of, limits_of, standing
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
@@ -43,6 +43,10 @@ def status(as_json: bool) -> None:
             for gate in gates_of(accounts, policy)
             if not gate.is_open
         ]
+        limits = {
+            gate.account: render.limits(limits_of(accounts, gate, run.now())) for gate in gates_of(accounts, policy)
+        }
+        facts["limits"] = limits
         pending = catalogue.queue.pending()
     if as_json:
         print_json(facts)
@@ -50,6 +54,8 @@ def status(as_json: bool) -> None:
     out = render.console()
     out.print(render.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
     out.print(f"gate: {'; '.join(closed) or 'open'}")
+    for account, each in limits.items():
+        out.print(render.limits_line(account, each))
     out.print(
         f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {render.number(facts['credits_30d'])}; "
         f"balance: {render.balance(gates[policy.account])}; "

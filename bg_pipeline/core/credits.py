@@ -6,11 +6,15 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance
+from bg_pipeline.core.retry import moment
 from bg_pipeline.errors import BgPipelineError, BudgetReached, GateClosed, ItemRejected
 
 MAX_CHARGES = 3
 """Most charges for one purchase, ever. Without a cap one unlucky picture was charged five times in a soak test
 at 5 % faults."""
+
+MOST_CREDITS = 10**9
+"""Largest number of credits that a setting or an option takes."""
 
 MOST_DRIFT = Decimal("0.01")
 """Tolerated drift of the balance, as a share of the charges; above it a person should look."""
@@ -104,14 +108,15 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
     left = gate.balance if left is None else left
     behind = gate.reading is not None and left is not None and gate.reading > left
     shown = f" (the vendor showed {gate.reading} at last, and may be minutes behind)" if behind else ""
-    opens_at = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
+    opens_at = moment(gate.opens_at)
+    not_before = f", not before {opens_at}" if gate.until else ""
     cause = f" ({gate.why})" if gate.why else ""
     opens = f"`bg-pipeline gate open {gate.account}` opens it"
     sentences = {
         GateReason.LOW_CREDITS: f"{left} credits are left{shown}; the gate closes below {thresholds.low} and opens at "
         f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
         GateReason.NO_CREDITS: f"no credits are left{cause}: top up; "
-        + (opens if left is None else f"it opens at {thresholds.resume}, or {opens}"),
+        + (opens if left is None else f"it opens at {thresholds.resume}{not_before}, or {opens}"),
         GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{cause}: check the settings of the account; {opens} "
         "anyway",
         GateReason.BAD_KEY: f"the key is refused{cause}: put a working key into the settings; the gate opens at "

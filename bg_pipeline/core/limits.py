@@ -8,7 +8,11 @@ A load that was answered with success is known to be good. One request at a time
 which limit it reached, and where it is:
 
     429 with                  in flight      pace            is about
-    a long Retry-After        -              -               units a minute
+    one of over a minute      -              -               the account: it waits, and then sends one request at first
+    a long Retry-After        beyond good    in full use     units a minute
+    a long Retry-After        beyond good    free, or less   concurrency
+    a long Retry-After        good, full     free            concurrency the first time
+    a long Retry-After        good           -               units a minute
     a short one, or none      beyond good    -               concurrency
     a short one, or none      good           probing         units a minute
     a short one, or none      good           free or paced   chance the first time; then each limit in turn, the one
@@ -22,6 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from bg_pipeline.core.records import RateFacts
+from bg_pipeline.core.retry import LONGEST_WAIT_S
 
 START = 5
 """In flight at first: the lower end of what a vendor recommends (docs/vendors.md)."""
@@ -40,7 +45,8 @@ PROBE_EVERY = 150
 """Answers between two probes beyond the known limit, each of which may cost one refusal: under 1 % of them."""
 
 LONG_S = 2.0
-"""Seconds; a longer `Retry-After` means no units are left. A slot is free again as soon as an answer is out."""
+"""Seconds; a longer `Retry-After` means no units are left, unless the request was one more than is known to be good: a
+slot is free again as soon as an answer is out."""
 
 PROBE_GAP_S = 0.1
 """Seconds between two requests beyond the known limit: the refusal of the first should come before the second."""
@@ -155,8 +161,8 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
     in_flight, sent = len(state.slots), sum(count for _, count in state.sent)
     if in_flight >= min(state.width, ceiling):
         return state, min(slot.deadline for slot in state.slots.values()) - now
-    if state.next_at > now:
-        return state, state.next_at - now
+    if paused_s := pause_s(state, now):
+        return state, paused_s
     if state.pace is Pace.PACED and sent and sent + units > state.units:
         return state, _leaves_at(state.sent[0][0]) - now
     slot = Slot(now, now + SLOT_S, units, in_flight + 1, sent + units)
@@ -184,27 +190,39 @@ def succeeded(state: Limits, token: str, rate: RateFacts | None, ceiling: int, n
     return _wider(state, now - slot.since, ceiling) if full else state
 
 
-def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFacts | None, now: float) -> Limits:
+def refused(  # noqa: PLR0911  one return for each row of the table above
+    state: Limits, token: str, retry_after_s: float | None, rate: RateFacts | None, now: float
+) -> Limits:
     """Record an answer with 429."""
     slot = state.slots.get(token)
     if slot is None:
         return state
+    long = retry_after_s is not None and retry_after_s > LONG_S
     others, full = len(state.slots) - 1, len(state.slots) >= state.width
     most = max(others + 1, slot.rank)
     state = replace(state, slots=_without(state.slots, token), sent=_uncount(state.sent, slot), answers=0)
     state = _apply_rate(state, rate, now)
-    long = retry_after_s is not None and retry_after_s > LONG_S
-    if not long and most > state.base:
+    if retry_after_s is not None and retry_after_s > WINDOW_S:
+        return _pause(state, retry_after_s, now)
+    at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
+    if most > state.base and not (long and at_pace):
         # A late answer to a finished probe gives no new information.
         return _narrow(state, most - 1) if state.width > state.base else state
-    at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
+    answers = 2 * state.width
+    if long and full and state.pace is Pace.FREE and not state.alert:
+        return _narrow(replace(state, alert=answers), most - 1)
     if long or (at_pace and state.pace is Pace.PROBING):
         return _learn_pace(state, retry_after_s, now)
-    answers = 2 * state.width
     if not state.alert:
         return replace(state, alert=answers, blame_width=full and not at_pace)
     repeated = replace(state, alert=answers, blame_width=not state.blame_width)
     return _narrow(repeated, most - 1) if state.blame_width else _learn_pace(repeated, retry_after_s, now)
+
+
+def pause_s(state: Limits, now: float) -> float:
+    """Return the seconds before which nothing is sent; 0 for a pause that is longer than any that is ever set."""
+    left_s = state.next_at - now
+    return left_s if 0 < left_s <= LONGEST_WAIT_S else 0.0
 
 
 def failed(state: Limits, token: str) -> Limits:
@@ -261,8 +279,33 @@ def _unit_s(state: Limits) -> float:
 def _apply_rate(state: Limits, rate: RateFacts | None, now: float) -> Limits:
     if rate is None or rate.limit_units < 1:
         return state
-    next_at = state.next_at if rate.remaining_units >= 1 else max(state.next_at, now + rate.resets_in_s)
-    return replace(state, pace=Pace.PACED, units=rate.limit_units, told=True, next_at=next_at)
+    if rate.remaining_units < 1:
+        state = _pause(state, rate.resets_in_s, now)
+    return replace(state, pace=Pace.PACED, units=rate.limit_units, told=True)
+
+
+def _pause(state: Limits, seconds: float, now: float) -> Limits:
+    """Send nothing for these seconds; after more than a window, or an hour of a longer wait, one request goes first."""
+    next_at = max(state.next_at, now + min(seconds, LONGEST_WAIT_S))
+    if seconds <= WINDOW_S:
+        return replace(state, next_at=next_at)
+    return replace(state, next_at=next_at, width=1, streak=0, streak_s=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a person may want to know of an account's limits."""
+
+    in_flight: int
+    per_minute: float | None
+    """Units; None while no limit was met."""
+    waits_until: float | None
+    """Epoch seconds; None if it does not wait."""
+
+
+def learned(state: Limits, now: float) -> Learned:
+    left_s = pause_s(state, now)
+    return Learned(state.width, None if state.pace is Pace.FREE else state.units, now + left_s if left_s else None)
 
 
 def _good_pace(state: Limits, slot: Slot) -> Limits:
@@ -275,8 +318,8 @@ def _good_pace(state: Limits, slot: Slot) -> Limits:
 
 
 def _learn_pace(state: Limits, retry_after_s: float | None, now: float) -> Limits:
-    state = replace(state, next_at=max(state.next_at, now + (retry_after_s or 0.0)))
-    if state.told or (retry_after_s or 0.0) > WINDOW_S:
+    state = _pause(state, retry_after_s or 0.0, now)
+    if state.told:
         return state
     # A fixed window began, or the oldest request of a full sliding one was sent, a window before the next is taken.
     since = now + (retry_after_s or 1.0) - SPAN_S

@@ -91,6 +91,8 @@ accounts = Table(
     metadata,
     Column("name", String(100), primary_key=True),
     Column("vendor", String(40), nullable=False),
+    # salt and SHA-256 of its key, to see that a key is new; never the key
+    _text("key_digest", 100),
 )
 
 items = Table(
@@ -207,6 +209,8 @@ attempts = Table(
     Column("detail", Prose, nullable=False, server_default=""),
     Column("answer", Prose, nullable=False, server_default=""),
     _text("request_id", 200),
+    # how the vendor refused it, as in core.responses.ResponseKind
+    _text("kind", 20),
     Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),
@@ -267,6 +271,7 @@ gates = Table(
     Column("forced_open", Boolean, nullable=False, server_default=text("false")),
     Column("reading", Credits),
     Column("expected", Credits),
+    Column("cleared_at", Float, nullable=False, server_default="0"),
 )
 
 limits = Table(

@@ -239,3 +239,7 @@ class Gates(Protocol):
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         """Read, change and write the limits in one step, without interference from other processes."""
         ...
+
+    def forget_limits(self, account: str) -> None:
+        """Remove what was learned of an account's limits, and its waits."""
+        ...

@@ -1,10 +1,12 @@
 """Compare the ledger with the balance, and report the state of the money."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from bg_pipeline.core.credits import Reconciliation, counted, reconcile, runs_out_on
 from bg_pipeline.core.gate import LAG_S, Gate
+from bg_pipeline.core.limits import Learned, learned, limits_from
 from bg_pipeline.core.records import AttemptState, Totals
 from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
@@ -93,6 +95,14 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
 def left_of(accounts: Accounts, gate: Gate) -> Decimal | None:
     """Return the credits that should be left now: the last reading, counted down since."""
     return counted(gate, accounts.ledger.spent(gate.balance_at, gate.account))
+
+
+def limits_of(accounts: Accounts, gate: Gate, now: float) -> Learned:
+    """Return the limits that an account is known to have, and when it may be sent requests again."""
+    found = learned(limits_from(accounts.gates.limits(gate.account)), now)
+    closed_until = gate.opens_at if not gate.is_open else 0.0
+    waits = max(closed_until, found.waits_until or 0.0)
+    return replace(found, waits_until=waits if waits > now else None)
 
 
 def saved_since(catalogue: Catalogue, since: float) -> Decimal:

@@ -200,3 +200,6 @@ class MemoryGates(Port):
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         self._db.limits[account] = json.loads(json.dumps(change(self.limits(account))))
+
+    def forget_limits(self, account: str) -> None:
+        self._db.limits.pop(account, None)
