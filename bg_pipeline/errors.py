@@ -22,6 +22,7 @@ All errors of this package, grouped by the reaction to them.
     │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          nothing charged; wait and retry
     │   └── RateLimited         nothing charged; slow down
+    ├── RefusedForNow           nothing charged, and the account is well; this picture waits, longer each time
     ├── Deferred                the vendor gets no requests for a while; the rest waits, no picture is blamed
     ├── GateClosed              nothing may be sent to this account now; the rest waits
     ├── Stopped                 the run was asked to end; nothing was sent
@@ -149,6 +150,10 @@ class RateLimited(TransientError):
 
     rate: Any = None
     """`core.records.RateFacts` of the same answer, where present."""
+
+
+class RefusedForNow(BgPipelineError):
+    """The vendor refused this one picture as it would refuse an account; nothing was charged."""
 
 
 class Deferred(BgPipelineError):

@@ -25,16 +25,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from bg_pipeline.core import window
 from bg_pipeline.core.records import RateFacts
 from bg_pipeline.core.retry import LONGEST_WAIT_S
+from bg_pipeline.core.window import SPAN_S
 
 START = 5
 """In flight at first: the lower end of what a vendor recommends (docs/vendors.md)."""
 
 WINDOW_S = 60.0
-SPAN_S = 61.0
-"""Seconds of a window: requests sent a minute apart may arrive a little less than a minute apart."""
-
 SLOT_S = 130.0
 """Seconds, longer than any POST may take (`net.http.TOTAL_S`), so that only a dead process loses its slot."""
 
@@ -57,7 +56,6 @@ PROBE_UNIT_S = 0.25
 OUTAGE = 10
 """Failures in a row, of all processes together, after which only one request at a time is sent."""
 
-_BUCKETS_PER_S = 4
 _RISE = 0.25
 """Share of the expected gain in throughput that further slots must reach to be kept."""
 
@@ -111,7 +109,7 @@ class Limits:
     blame_width: bool = False
     """True to blame the width, False to blame units per minute: in turn, until there are no more refusals."""
     # a minute
-    sent: tuple[tuple[int, float], ...] = ()
+    sent: window.Sent = ()
     """Units sent, by quarter of an epoch second; refused ones are removed."""
     pace: Pace = Pace.FREE
     units: float = 0.0
@@ -164,7 +162,7 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
     if paused_s := pause_s(state, now):
         return state, paused_s
     if state.pace is Pace.PACED and sent and sent + units > state.units:
-        return state, _leaves_at(state.sent[0][0]) - now
+        return state, window.leaves_at(state.sent[0][0]) - now
     slot = Slot(now, now + SLOT_S, units, in_flight + 1, sent + units)
     next_at = now + units * _unit_s(state)
     if slot.rank > max(state.reached, 1):
@@ -173,7 +171,7 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
         state,
         slots={**state.slots, token: slot},
         reached=max(state.reached, slot.rank),
-        sent=_count(state.sent, now, units),
+        sent=window.count(state.sent, now, units),
         next_at=next_at,
     )
     return admitted, 0.0
@@ -200,7 +198,9 @@ def refused(  # noqa: PLR0911  one return for each row of the table above
     long = retry_after_s is not None and retry_after_s > LONG_S
     others, full = len(state.slots) - 1, len(state.slots) >= state.width
     most = max(others + 1, slot.rank)
-    state = replace(state, slots=_without(state.slots, token), sent=_uncount(state.sent, slot), answers=0)
+    state = replace(
+        state, slots=_without(state.slots, token), sent=window.uncount(state.sent, slot.since, slot.units), answers=0
+    )
     state = _apply_rate(state, rate, now)
     if retry_after_s is not None and retry_after_s > WINDOW_S:
         return _pause(state, retry_after_s, now)
@@ -241,32 +241,12 @@ def released(state: Limits, token: str) -> Limits:
 
 def _without_expired(state: Limits, now: float) -> Limits:
     slots = {token: slot for token, slot in state.slots.items() if slot.deadline > now}
-    gone = next((n for n, (quarter, _) in enumerate(state.sent) if _leaves_at(quarter) > now), len(state.sent))
+    gone = next((n for n, (quarter, _) in enumerate(state.sent) if window.leaves_at(quarter) > now), len(state.sent))
     return replace(state, slots=slots, sent=state.sent[gone:])
 
 
 def _without(slots: Mapping[str, Slot], token: str) -> dict[str, Slot]:
     return {name: slot for name, slot in slots.items() if name != token}
-
-
-def _quarter(moment: float) -> int:
-    return math.floor(moment * _BUCKETS_PER_S)
-
-
-def _leaves_at(quarter: int) -> float:
-    return (quarter + 1) / _BUCKETS_PER_S + SPAN_S
-
-
-def _count(sent: tuple[tuple[int, float], ...], now: float, units: float) -> tuple[tuple[int, float], ...]:
-    quarter = _quarter(now)
-    if sent and sent[-1][0] >= quarter:
-        return (*sent[:-1], (sent[-1][0], sent[-1][1] + units))
-    return (*sent, (quarter, units))
-
-
-def _uncount(sent: tuple[tuple[int, float], ...], slot: Slot) -> tuple[tuple[int, float], ...]:
-    quarter = _quarter(slot.since)
-    return tuple((when, max(0.0, units - slot.units) if when == quarter else units) for when, units in sent)
 
 
 def _unit_s(state: Limits) -> float:
@@ -323,7 +303,7 @@ def _learn_pace(state: Limits, retry_after_s: float | None, now: float) -> Limit
         return state
     # A fixed window began, or the oldest request of a full sliding one was sent, a window before the next is taken.
     since = now + (retry_after_s or 1.0) - SPAN_S
-    taken = sum(units for quarter, units in state.sent if (quarter + 1) / _BUCKETS_PER_S > since)
+    taken = sum(units for quarter, units in state.sent if window.ends_at(quarter) > since)
     look_after = min(PROBE_EVERY, math.ceil(taken) if state.pace is Pace.FREE else 2 * state.look_after)
     units = max(1.0, min(taken, state.units) if state.pace is Pace.PACED else taken)
     return replace(state, pace=Pace.PACED, units=units, look_after=look_after)

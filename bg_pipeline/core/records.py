@@ -167,6 +167,8 @@ class Attempt:
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent."""
     cut_digest: str = ""
+    kind: str = ""
+    """`core.responses.ResponseKind` of its error; empty after a success."""
 
     @property
     def credits_wasted(self) -> Decimal:

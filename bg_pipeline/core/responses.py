@@ -18,6 +18,8 @@ class ResponseKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     REJECTED = "rejected"
     ACCOUNT = "account"
+    REFUSED = "refused"
+    """Refused like an account, although the account is well: found out only after the answer."""
     NO_CREDITS = "no_credits"
     OUTCOME_UNKNOWN = "outcome_unknown"
     UNUSABLE = "unusable"

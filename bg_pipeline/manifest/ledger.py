@@ -26,7 +26,8 @@ from sqlalchemy import (
 from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
-from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost
+from bg_pipeline.core.refusals import refused_lately
+from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost, RefusedForNow
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import read_gate, write_gate
 from bg_pipeline.manifest.rows import CHUNK
@@ -55,6 +56,7 @@ class SqlLedger:
             new_gate, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
             if new_gate != gate:
                 write_gate(conn, new_gate)
+            refusal = refusal or _refused_lately(conn, request, gate, now)
             if refusal is None:
                 row = {
                     "account": account,
@@ -82,11 +84,12 @@ class SqlLedger:
         detail: str = "",
         answer: str = "",
         request_id: str = "",
+        kind: str = "",
     ) -> None:
         with self._db.write() as conn:
             closed = closing(attempt_id, state, credits_charged, self._now(), request_id)
             # An ended attempt keeps its state: a late recovery must not turn a charge into a doubt.
-            conn.execute(closed.where(or_(_OPEN, _ANSWERED)).values(detail=detail, answer=answer))
+            conn.execute(closed.where(or_(_OPEN, _ANSWERED)).values(detail=detail, answer=answer, kind=kind))
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
         with self._db.read() as conn:
@@ -242,6 +245,12 @@ def _refuse_answered(conn: Connection, request: CutRequest) -> None:
         raise AnswerWaiting("its answer is paid and waits in the spool", _attempt(row))
 
 
+def _refused_lately(conn: Connection, request: CutRequest, gate: Gate, now: float) -> RefusedForNow | None:
+    c = attempts.c
+    query = select(attempts).where(c.purchase_id.in_(_names(request)), c.account == gate.account).order_by(c.id)
+    return refused_lately([_attempt(row) for row in conn.execute(query)], gate.cleared_at, now)
+
+
 def _any(conn: Connection, condition: ColumnElement[bool]) -> bool:
     return conn.execute(select(literal(1)).where(condition).limit(1)).first() is not None
 
@@ -272,4 +281,5 @@ def _attempt(row: Row[Any]) -> Attempt:
         run=row.run,
         sent_digest=row.sent_digest,
         cut_digest=row.cut_digest,
+        kind=row.kind,
     )

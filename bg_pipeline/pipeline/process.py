@@ -26,6 +26,7 @@ from bg_pipeline.errors import (
     ItemChanged,
     ItemError,
     OutcomeUnknown,
+    RefusedForNow,
     ResultAwaited,
     Stopped,
     TransientError,
@@ -41,6 +42,7 @@ from bg_pipeline.purchasing.tally import CollectionResult, Tally
 _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
     ItemChanged: ("the next sync detects it again", Cause.CHANGED),
     TransientError: ("the next sync tries again", Cause.SERVICE),
+    RefusedForNow: ("it is tried again after a wait that grows", Cause.SERVICE),
     ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
 }
 """Errors after which an item waits for a later run, with the outlook and the cause."""
@@ -274,7 +276,7 @@ class Processing:
         try:
             with self._run.bytes.holding(task.entries[0].size_bytes):
                 self._publisher.publish(task)
-        except (ItemChanged, TransientError, ResultAwaited) as error:
+        except (ItemChanged, TransientError, RefusedForNow, ResultAwaited) as error:
             then, cause = next(each for kind, each in _LATER.items() if isinstance(error, kind))
             self._publisher.put_back(task, task.entries, f"{error}; {then}", cause)
         except ItemError as error:

@@ -168,6 +168,7 @@ class Ledger(Protocol):
             BeingBought: another run is buying the same purchase or the same bytes, or has bought it meanwhile.
             AnswerWaiting: its answer is paid and waits in the spool.
             GateClosed, BudgetReached, ItemRejected: it may not be bought.
+            RefusedForNow: the vendor refused this picture lately (`core.refusals`).
         """
         ...
 
@@ -179,11 +180,13 @@ class Ledger(Protocol):
         detail: str = "",
         answer: str = "",
         request_id: str = "",
+        kind: str = "",
     ) -> None:
         """
         Record the end of an attempt that is open, or whose answer waits.
 
-        `answer` is the vendor's text, scrubbed and capped.
+        `answer` is the vendor's text, scrubbed and capped; `kind` is a `core.responses.ResponseKind`, empty after a
+        success.
         """
         ...
 

@@ -22,6 +22,7 @@ from bg_pipeline.errors import (
     ItemRejected,
     OutcomeUnknown,
     QualityDropped,
+    RefusedForNow,
     ResultAwaited,
     StoreError,
     TransientError,
@@ -43,7 +44,7 @@ BALANCE_EVERY = 100
 BALANCE_EVERY_NEAR = 10
 """The same near the threshold: within twice of what is spent between two readings."""
 
-UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
+UNCHARGED = (ItemRejected, GateClosed, AccountError, RefusedForNow, Deferred, TransientError)
 """The only errors after which the next account may be tried: nothing was paid for."""
 
 
@@ -89,8 +90,8 @@ class Buyer:
             ItemError: no cutout of this picture can be made.
             BeingBought: another run or worker is buying it.
             ClaimLost: another run has the item.
-            BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
-                with the picture.
+            BudgetReached, GateClosed, AccountError, RefusedForNow, Deferred, TransientError: nothing was charged, and
+                nothing is known to be wrong with the picture.
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
             ResultAwaited: it was charged, and a later run finishes it.
         """

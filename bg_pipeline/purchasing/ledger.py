@@ -1,14 +1,26 @@
 """Record every purchase before it is sent."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.records import AttemptState
-from bg_pipeline.errors import AccountError, BgPipelineError, OutcomeUnknown, QualityDropped, UnusableAnswer
+from bg_pipeline.core.responses import ResponseKind
+from bg_pipeline.errors import (
+    AccountError,
+    BgPipelineError,
+    ItemRejected,
+    NoCredits,
+    OutcomeUnknown,
+    QualityDropped,
+    RateLimited,
+    RefusedForNow,
+    TransientError,
+    UnusableAnswer,
+)
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Ledger, Remover
 from bg_pipeline.purchasing.wrapper import Wrapper
 
@@ -69,6 +81,24 @@ class LedgerRemover(Wrapper):
         return replace(reply, attempt=attempt, spooled=spooled)
 
 
+_KINDS: Mapping[type[BgPipelineError], ResponseKind] = {
+    RateLimited: ResponseKind.RATE_LIMITED,
+    TransientError: ResponseKind.TRANSIENT,
+    ItemRejected: ResponseKind.REJECTED,
+    RefusedForNow: ResponseKind.REFUSED,
+    NoCredits: ResponseKind.NO_CREDITS,
+    AccountError: ResponseKind.ACCOUNT,
+    OutcomeUnknown: ResponseKind.OUTCOME_UNKNOWN,
+    UnusableAnswer: ResponseKind.UNUSABLE,
+}
+"""Kinds by error; subclasses before their bases."""
+
+
+def kind_of(error: BgPipelineError) -> str:
+    """Return the kind of the answer that this error is about; empty for an error of our own."""
+    return next((kind for each, kind in _KINDS.items() if isinstance(error, each)), "")
+
+
 def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> None:
     """End an attempt with the charge that its error implies."""
     state, charged = AttemptState.REFUSED, Decimal(0)
@@ -76,6 +106,6 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
         state, charged = AttemptState.UNUSABLE, price if error.credits_charged is None else error.credits_charged
     elif isinstance(error, OutcomeUnknown):
         state = AttemptState.IN_DOUBT
-    ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
+    ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id, kind_of(error))
     # Already scrubbed and capped; quoted, because a vendor may send control codes for a terminal.
     _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)

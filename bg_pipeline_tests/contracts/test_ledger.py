@@ -10,7 +10,17 @@ import pytest
 from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals
-from bg_pipeline.errors import AnswerWaiting, BeingBought, BudgetReached, ClaimLost, GateClosed, ItemRejected
+from bg_pipeline.core.refusals import FIRST_WAIT_S
+from bg_pipeline.core.responses import ResponseKind
+from bg_pipeline.errors import (
+    AnswerWaiting,
+    BeingBought,
+    BudgetReached,
+    ClaimLost,
+    GateClosed,
+    ItemRejected,
+    RefusedForNow,
+)
 from bg_pipeline_tests.contracts.manifest import ASK, ONE, TTL_S, Manifest
 
 
@@ -216,6 +226,27 @@ def test_a_gate_is_changed_by_what_its_account_spent_while_no_purchase_is_decide
 
     assert (moved.reading, moved.expected) == (2, 1)
     assert manifest.gates.gate("bgeraser") == moved
+
+
+def test_a_picture_that_was_refused_waits_at_this_account_until_its_time_is_over_or_its_refusals_are_cleared(
+    manifest: Manifest,
+) -> None:
+    kind = ResponseKind.REFUSED
+    manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.REFUSED, Decimal(0), "403", kind=kind)
+    assert [attempt.kind for attempt in manifest.ledger.attempts(["w"])] == [kind]
+    with pytest.raises(RefusedForNow, match="403"):
+        manifest.buy("w")
+    with pytest.raises(RefusedForNow):
+        manifest.buy("now", purchase_ids=("now", "w"))
+    assert len(manifest.ledger.attempts(["w", "now"])) == 1
+    manifest.ledger.close_attempt(manifest.buy("w", "removebg"), AttemptState.REFUSED, Decimal(0))
+
+    manifest.clock.now += FIRST_WAIT_S
+    manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.REFUSED, Decimal(0), "403", kind=kind)
+    with pytest.raises(RefusedForNow, match="2 times"):
+        manifest.buy("w")
+    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, cleared_at=manifest.clock.now))
+    assert manifest.buy("w")
 
 
 def test_no_purchase_passes_a_closed_gate(manifest: Manifest) -> None:

@@ -73,6 +73,33 @@ def test_a_balance_below_zero_is_a_balance(shop: Shop, vendor: StubVendor) -> No
     assert (facts["reason"], facts["balance"], facts["reading"]) == ("low_credits", -3, -3)
 
 
+@pytest.mark.parametrize("answer", [Answer(403, b"<html>firewall</html>"), Answer(404)], ids=["firewall", "not found"])
+def test_one_refused_picture_stops_neither_the_vendor_nor_the_others(
+    shop: Shop, vendor: StubVendor, answer: Answer
+) -> None:
+    fill(shop, collections=1, pictures=30)
+    refused: set[bytes] = set()
+
+    def refuse(number: int, image: bytes) -> Answer | None:
+        if number == 3:
+            refused.add(image)
+        return answer if image in refused else None
+
+    vendor.answers = refuse
+    for _ in range(3):
+        shop.run("sync", code=1)
+
+    assert (len(vendor.sold), len(vendor.charges)) == (30, 29)
+    facts = shop.json("status")
+    assert (facts["items"]["published"], facts["items"]["pending"], facts["items"]["failed"]) == (29, 1, 0)
+    assert facts["gate"]["bgeraser"]["state"] == "open"
+
+    vendor.answers = lambda _number, _image: None
+    shop.run("gate", "open", "bgeraser")
+    shop.run("sync")
+    assert len(vendor.charges) == 30
+
+
 @pytest.mark.parametrize(
     "headers",
     [

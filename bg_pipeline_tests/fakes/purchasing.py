@@ -9,6 +9,7 @@ from typing import Any
 from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
+from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought
 from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
@@ -87,6 +88,8 @@ class MemoryLedger(Port):
         )
         moved, refusal = authorize_purchase(request.credits_expected, gate, spent, budget, rules, self._db.now())
         self._db.gates[account] = moved
+        of_account = [a for a in self.attempts(_names(request)) if a.account == account]
+        refusal = refusal or refused_lately(of_account, gate.cleared_at, self._db.now())
         if refusal is not None:
             raise refusal
         number = next(self._db.ids)
@@ -133,6 +136,7 @@ class MemoryLedger(Port):
         detail: str = "",
         answer: str = "",
         request_id: str = "",
+        kind: str = "",
     ) -> None:
         if self._db.attempts[attempt_id].state not in {_INTENT, AttemptState.ANSWERED}:
             return
@@ -144,6 +148,7 @@ class MemoryLedger(Port):
             detail=detail,
             answer=answer,
             request_id=request_id,
+            kind=kind,
         )
 
     def charges(self, purchase_ids: Sequence[str]) -> int:
