@@ -25,7 +25,8 @@ All errors of this package, grouped by the reaction to them.
     ├── TransientError          not served, and not charged as far as documented; wait and retry
     │   └── RateLimited         nothing charged; slow down
     ├── Deferred                the vendor gets no requests for a while; the rest waits, no picture is blamed
-    ├── PurchaseDeferred        this purchase has to wait, others go on; nothing was sent
+    ├── PurchaseDeferred        this purchase has to wait, others go on; nothing was charged
+    │   └── RefusedForNow       the vendor refused this picture, and the account is well; it waits, longer each time
     ├── ChargedTooOften         this purchase waits for a person; nothing was sent
     ├── GateClosed              nothing may be sent to this account now; the rest waits
     ├── Stopped                 the run was asked to end; nothing was sent
@@ -182,7 +183,11 @@ class Deferred(BgPipelineError):
 
 
 class PurchaseDeferred(BgPipelineError):
-    """This purchase may not be made now; nothing was sent, and nothing is wrong with the account."""
+    """This purchase may not be made now; nothing was charged, and nothing is wrong with the account."""
+
+
+class RefusedForNow(PurchaseDeferred):
+    """The vendor refused this one picture as it would refuse an account; nothing was charged."""
 
 
 class ChargedTooOften(BgPipelineError):

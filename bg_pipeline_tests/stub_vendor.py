@@ -59,7 +59,8 @@ class StubVendor:
     readings: int = 0
     _files: dict[str, tuple[float, bytes]] = field(default_factory=dict)
     _balances: list[tuple[float, float]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    # reentrant: `answers` may spend
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def charges(self) -> list[Sold]:
@@ -74,6 +75,11 @@ class StubVendor:
         with self._lock:
             self.credits -= credits_
             self._balances.append((time.monotonic(), self.credits))
+
+    def start_with(self, credits_: float) -> None:
+        """The balance since long ago."""
+        with self._lock:
+            self.credits = self._began = credits_
 
     def balance(self) -> float:
         """The balance as the account's endpoint shows it."""

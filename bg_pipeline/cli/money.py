@@ -16,7 +16,7 @@ from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
-from bg_pipeline.purchasing.money import left_of, saved_since, standing
+from bg_pipeline.purchasing.money import left_of, limits_of, saved_since, standing
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
@@ -78,17 +78,23 @@ def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
             wanted = GateState.OPEN if action == "open" else GateState.CLOSED
             now = pipeline.run.now()
             pipeline.accounts.gates.change_gate(account, lambda gate: by_hand(gate, wanted, why, now))
+            if wanted is GateState.OPEN:
+                pipeline.accounts.gates.forget_limits(account)
         gates = list(_gates(pipeline))
     if as_json:
         print_json(gates)
         return
     columns = ("provider", "state", "since", "balance", "why")
     titles = ("account", *columns[1:])
-    render.console().print(render.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in gates]))
+    out = render.console()
+    out.print(render.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in gates]))
+    for facts in gates:
+        out.print(render.limits_line(facts["provider"], facts))
 
 
 def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
     accounts, thresholds = pipeline.accounts, pipeline.policy.thresholds
+    now = pipeline.run.now()
     for gate in gates_of(accounts, pipeline.policy):
         left = left_of(accounts, gate)
         closed = why_closed(gate, thresholds, left)
@@ -100,6 +106,7 @@ def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
             "since": render.iso(gate.since) if gate.since else "–",
             "pause": gate.pause,
             "balance": render.number(left),
+            **render.limits(limits_of(accounts, gate, now)),
             "why": closed if not gate.is_open else _why_open(gate, thresholds),
         }
 
@@ -151,10 +158,10 @@ def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved
     out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
         out.print(f"and {len(rows) - len(newest)} older ones: bg-pipeline ledger --csv")
-    columns = ("charged", "wasted", "in_doubt", "awaited", "balance")
+    columns = ("charged", "wasted", "in_doubt", "awaited", "balance", "reading", "drift")
     sums = [
         (name, *(render.number(facts[column]) for column in columns), facts["runs_out_on"] or "–")
         for name, facts in accounts.items()
     ]
-    out.print(render.grid(("account", *columns, "runs out on"), sums, numbers=(1, 2, 3, 4)))
+    out.print(render.grid(("account", *columns, "runs out on"), sums, numbers=tuple(range(1, 1 + len(columns)))))
     out.print(f"saved in {days} days by existing masters: {render.number(saved)} credits")

@@ -9,7 +9,7 @@ from decimal import Decimal
 import click
 
 from bg_pipeline.cli import render
-from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
+from bg_pipeline.cli.options import Credits, as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
@@ -84,7 +84,7 @@ def plan(as_json: bool) -> None:
 
 @click.command()
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
-@click.option("--max-credits", type=click.FloatRange(min=0), metavar="N", help="Stop before spending more.")
+@click.option("--max-credits", type=Credits(), metavar="N", help="Stop before spending more.")
 @click.option("--only", type=click.Choice([o.value for o in Only]), default="all", help="Only this part of the delta.")
 @click.option("--apply-recipe-change", is_flag=True, help="Buy again the items that were cut by another recipe.")
 @click.option(
@@ -106,7 +106,7 @@ def plan(as_json: bool) -> None:
 @as_json
 def sync(
     collection: str | None,
-    max_credits: float | None,
+    max_credits: Decimal | None,
     only: str,
     apply_recipe_change: bool,
     recipe_change_share: int | None,
@@ -116,7 +116,7 @@ def sync(
 ) -> None:
     """Run the nightly job now."""
     settings = load_settings()
-    cap = settings.purchasing.max_credits_per_run if max_credits is None else Decimal(str(max_credits))
+    cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
     name = run_name("sync")
     chosen = None if collection is None else decode_partition(collection)
     choice = night.Choice(

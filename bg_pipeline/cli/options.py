@@ -5,15 +5,32 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import click
 
+from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.records import Entry
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.context import Catalogue, RunName
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+class Credits(click.ParamType[Decimal]):
+    """A number of credits."""
+
+    name = "credits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            credits_ = Decimal(str(value))
+        except ArithmeticError:
+            credits_ = Decimal("NaN")
+        if not credits_.is_finite() or not 0 <= credits_ <= MOST_CREDITS:
+            self.fail(f"{value!r} is not a number of credits from 0 to {MOST_CREDITS:,}", param, ctx)
+        return credits_
 
 
 def print_json(value: Any) -> None:

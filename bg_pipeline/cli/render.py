@@ -11,8 +11,10 @@ from rich.text import Text
 
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.limits import Learned
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
+from bg_pipeline.core.retry import moment
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.trash import TrashResult
 
@@ -33,6 +35,31 @@ def printable(text: str) -> str:
 def number(value: Decimal | float | None) -> str:
     """Format a number such as `12` or `0.25`; a dash if unknown."""
     return "–" if value is None else f"{float(value):,.3f}".rstrip("0").rstrip(".")
+
+
+def balance(facts: Mapping[str, Any]) -> str:
+    """Format `money.standing`'s count-down, and the vendor's last reading where it differed."""
+    left = number(facts["balance"])
+    if not facts["drift"]:
+        return left
+    return (
+        f"{left} (at the last reading the vendor showed {number(facts['reading'])}, {facts['drift']:+g} to the ledger)"
+    )
+
+
+def limits(found: Learned) -> dict[str, str]:
+    """Format the limits that an account is known to have, and its wait."""
+    return {
+        "in_flight": number(found.in_flight),
+        "per_minute": number(found.per_minute),
+        "waits_until": "–" if found.waits_until is None else moment(found.waits_until),
+    }
+
+
+def limits_line(account: str, facts: Mapping[str, str]) -> str:
+    """Format the facts of `limits` for people."""
+    waits = "" if facts["waits_until"] == "–" else f"; no request before {facts['waits_until']}"
+    return f"limits of {account}: {facts['in_flight']} in flight, {facts['per_minute']} a minute{waits}"
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> Table:

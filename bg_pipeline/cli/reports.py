@@ -18,11 +18,11 @@ from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.gate import gates_of
-from bg_pipeline.purchasing.money import left_of, standing
+from bg_pipeline.purchasing.money import left_of, limits_of, standing
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-_GATE_FACTS = ("state", "reason", "balance")
+_GATE_FACTS = ("state", "reason", "balance", "reading", "drift")
 
 
 @click.command()
@@ -47,6 +47,10 @@ def status(as_json: bool) -> None:
             for gate in gates_of(accounts, policy)
             if not gate.is_open
         ]
+        limits = {
+            gate.account: render.limits(limits_of(accounts, gate, run.now())) for gate in gates_of(accounts, policy)
+        }
+        facts["limits"] = limits
         pending = catalogue.queue.pending()
     if as_json:
         print_json(facts)
@@ -54,9 +58,11 @@ def status(as_json: bool) -> None:
     out = render.console()
     out.print(render.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
     out.print(f"gate: {'; '.join(closed) or 'open'}")
+    for account, each in limits.items():
+        out.print(render.limits_line(account, each))
     out.print(
         f"last sync: {facts['last_sync'] or 'never'}; credits in 30 days: {render.number(facts['credits_30d'])}; "
-        f"balance: {render.number(gates[policy.account]['balance'])}; "
+        f"balance: {render.balance(gates[policy.account])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
     if foreign:

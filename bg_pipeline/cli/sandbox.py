@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bg_pipeline.cli.options import Credits
 from bg_pipeline.sandbox.faults import Chance, load_faults
 from bg_pipeline.sandbox.serve import serve
 from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
@@ -12,9 +13,7 @@ from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
 
 @click.command()
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
-@click.option(
-    "--credits", "credit_count", default=1000.0, show_default=True, type=click.FloatRange(min=0), help="At each vendor."
-)
+@click.option("--credits", "credit_count", default=1000, show_default=True, type=Credits(), help="At each vendor.")
 @click.option("--latency", default=0.0, show_default=True, type=click.FloatRange(min=0), metavar="S")
 @click.option("--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON list of faults.")
 @click.option(
@@ -25,10 +24,12 @@ from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
     help="Share of the calls that get a random fault.",
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed gives faults to the same calls.")
-def sandbox(port: int, credit_count: float, latency: float, faults: Path | None, fault_rate: float, seed: int) -> None:
+def sandbox(
+    port: int, credit_count: Decimal, latency: float, faults: Path | None, fault_rate: float, seed: int
+) -> None:
     """Simulate three vendors: real wire formats, play money."""
     state = SandboxState(
-        dict.fromkeys(DEFAULT_CREDITS, Decimal(str(credit_count))),
+        dict.fromkeys(DEFAULT_CREDITS, credit_count),
         latency_s=latency,
         faults=load_faults(faults) if faults else [],
         chance=Chance(rate=fault_rate, seed=seed),

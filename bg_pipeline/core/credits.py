@@ -1,21 +1,22 @@
 """Decide if a purchase is allowed, and check the balance afterwards."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance
 from bg_pipeline.core.records import Attempt, AttemptState
+from bg_pipeline.core.retry import moment
 from bg_pipeline.errors import BgPipelineError, BudgetReached, ChargedTooOften, GateClosed, PurchaseDeferred
 
 MAX_CHARGES = 3
 """Most charges for one purchase, ever. Without a cap one unlucky picture was charged five times in a soak test
 at 5 % faults."""
 
-LAG_S = 600.0
-"""Seconds after which a charge is in the balance. remove.bg's lags by seconds; no vendor documents a time."""
+MOST_CREDITS = 10**9
+"""Largest number of credits that a setting or an option takes."""
 
 MOST_DRIFT = Decimal("0.01")
 """Tolerated drift of the balance, as a share of the charges; above it a person should look."""
@@ -25,7 +26,7 @@ def runs_out_on(balance: Decimal | None, spent: Decimal, days: int, now: float) 
     """Return the day on which the balance ends at the spending rate of the last `days`; None if it never does."""
     if balance is None or spent <= 0:
         return None
-    days_left = min(balance * days / spent, Decimal(36_500))
+    days_left = min(max(balance, Decimal(0)) * days / spent, Decimal(36_500))
     return (datetime.fromtimestamp(now, UTC) + timedelta(days=float(days_left))).date()
 
 
@@ -81,10 +82,7 @@ def authorize_purchase(
     """
     left = counted(gate, spent.since_balance)
     if gate.is_open and left is not None and price:
-        moved = on_balance(gate, left, rules.thresholds, now)
-        if not moved.is_open:
-            # The reading itself stays: a balance that is counted down is no reading.
-            gate = replace(moved, balance=gate.balance, balance_at=gate.balance_at)
+        gate = on_balance(gate, left, rules.thresholds, now)
     if not gate.is_open:
         return gate, GateClosed(why_closed(gate, rules.thresholds, left))
     if refusal := _too_often(gate, spent):
@@ -122,30 +120,30 @@ def _too_often(gate: Gate, spent: Spent) -> BgPipelineError | None:
     )
 
 
-def settle_doubts(
-    doubts: Sequence[Attempt], missing: Decimal, safe_before: float
-) -> list[tuple[Attempt, AttemptState]]:
+def charges_of(attempts: Iterable[Attempt]) -> int:
+    """Return the number of these attempts that count towards the limit of charges."""
+    return sum(a.state in {AttemptState.CHARGED, AttemptState.UNUSABLE} and not a.waived for a in attempts)
+
+
+def settle_doubts(doubts: Sequence[Attempt], missing: Decimal) -> list[tuple[Attempt, AttemptState]]:
     """
     Decide which attempts in doubt were charged, from credits that the ledger does not explain.
 
-    The oldest attempts are taken to be the charged ones. An attempt is called free only if its charge would show by
-    now.
+    The oldest attempts are taken to be the charged ones.
 
     Args:
-        doubts: attempts in doubt of one account, oldest first, all after the first of the two readings.
+        doubts: attempts in doubt of one account between two readings of its balance, oldest first.
         missing: credits that are missing at the second reading beyond the known charges.
-        safe_before: epoch seconds; charges before are in the second reading.
 
     Returns:
-        Attempts with their new state: unusable for charged, refused for free. The others stay in doubt.
+        Attempts with their new state: unusable for charged, refused for free.
     """
     settled: list[tuple[Attempt, AttemptState]] = []
     for attempt in doubts:
-        if attempt.credits_expected and missing >= attempt.credits_expected:
+        charged = 0 < attempt.credits_expected <= missing
+        if charged:
             missing -= attempt.credits_expected
-            settled.append((attempt, AttemptState.UNUSABLE))
-        elif (attempt.ended_at or attempt.started_at) < safe_before:
-            settled.append((attempt, AttemptState.REFUSED))
+        settled.append((attempt, AttemptState.UNUSABLE if charged else AttemptState.REFUSED))
     return settled
 
 
@@ -159,14 +157,17 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
         left: expected balance; None for the last reading.
     """
     left = gate.balance if left is None else left
-    opens_at = datetime.fromtimestamp(gate.until, UTC).strftime("%H:%M UTC")
+    behind = gate.reading is not None and left is not None and gate.reading > left
+    shown = f" (the vendor showed {gate.reading} at last, and may be minutes behind)" if behind else ""
+    opens_at = moment(gate.opens_at)
+    not_before = f", not before {opens_at}" if gate.until else ""
     cause = f" ({gate.why})" if gate.why else ""
     opens = f"`bg-pipeline gate open {gate.account}` opens it"
     sentences = {
-        GateReason.LOW_CREDITS: f"{left} credits are left; the gate closes below {thresholds.low} and opens at "
+        GateReason.LOW_CREDITS: f"{left} credits are left{shown}; the gate closes below {thresholds.low} and opens at "
         f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
         GateReason.NO_CREDITS: f"no credits are left{cause}: top up; "
-        + (opens if left is None else f"it opens at {thresholds.resume}, or {opens}"),
+        + (opens if left is None else f"it opens at {thresholds.resume}{not_before}, or {opens}"),
         GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{cause}: check the settings of the account; {opens} "
         "anyway",
         GateReason.BAD_KEY: f"the key is refused{cause}: put a working key into the settings; the gate opens at "

@@ -8,7 +8,11 @@ A load that was answered with success is known to be good. One request at a time
 which limit it reached, and where it is:
 
     429 with                  in flight      pace            is about
-    a long Retry-After        -              -               units a minute
+    one of over a minute      -              -               the account: it waits, and then sends one request at first
+    a long Retry-After        beyond good    in full use     units a minute
+    a long Retry-After        beyond good    free, or less   concurrency
+    a long Retry-After        good, full     free            concurrency the first time
+    a long Retry-After        good           -               units a minute
     a short one, or none      beyond good    -               concurrency
     a short one, or none      good           probing         units a minute
     a short one, or none      good           free or paced   chance the first time; then each limit in turn, the one
@@ -21,15 +25,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from bg_pipeline.core import window
 from bg_pipeline.core.records import RateFacts
+from bg_pipeline.core.retry import LONGEST_WAIT_S
+from bg_pipeline.core.window import SPAN_S
 
 START = 5
 """In flight at first: the lower end of what a vendor recommends (docs/vendors.md)."""
 
 WINDOW_S = 60.0
-SPAN_S = 61.0
-"""Seconds of a window: requests sent a minute apart may arrive a little less than a minute apart."""
-
 SLOT_S = 130.0
 """Seconds, longer than any POST may take (`net.http.TOTAL_S`), so that only a dead process loses its slot."""
 
@@ -40,7 +44,8 @@ PROBE_EVERY = 150
 """Answers between two probes beyond the known limit, each of which may cost one refusal: under 1 % of them."""
 
 LONG_S = 2.0
-"""Seconds; a longer `Retry-After` means no units are left. A slot is free again as soon as an answer is out."""
+"""Seconds; a longer `Retry-After` means no units are left, unless the request was one more than is known to be good: a
+slot is free again as soon as an answer is out."""
 
 PROBE_GAP_S = 0.1
 """Seconds between two requests beyond the known limit: the refusal of the first should come before the second."""
@@ -51,7 +56,6 @@ PROBE_UNIT_S = 0.25
 OUTAGE = 10
 """Failures in a row, of all processes together, after which only one request at a time is sent."""
 
-_BUCKETS_PER_S = 4
 _RISE = 0.25
 """Share of the expected gain in throughput that further slots must reach to be kept."""
 
@@ -105,7 +109,7 @@ class Limits:
     blame_width: bool = False
     """True to blame the width, False to blame units per minute: in turn, until there are no more refusals."""
     # a minute
-    sent: tuple[tuple[int, float], ...] = ()
+    sent: window.Sent = ()
     """Units sent, by quarter of an epoch second; refused ones are removed."""
     pace: Pace = Pace.FREE
     units: float = 0.0
@@ -155,10 +159,10 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
     in_flight, sent = len(state.slots), sum(count for _, count in state.sent)
     if in_flight >= min(state.width, ceiling):
         return state, min(slot.deadline for slot in state.slots.values()) - now
-    if state.next_at > now:
-        return state, state.next_at - now
+    if paused_s := pause_s(state, now):
+        return state, paused_s
     if state.pace is Pace.PACED and sent and sent + units > state.units:
-        return state, _leaves_at(state.sent[0][0]) - now
+        return state, window.leaves_at(state.sent[0][0]) - now
     slot = Slot(now, now + SLOT_S, units, in_flight + 1, sent + units)
     next_at = now + units * _unit_s(state)
     if slot.rank > max(state.reached, 1):
@@ -167,7 +171,7 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
         state,
         slots={**state.slots, token: slot},
         reached=max(state.reached, slot.rank),
-        sent=_count(state.sent, now, units),
+        sent=window.count(state.sent, now, units),
         next_at=next_at,
     )
     return admitted, 0.0
@@ -184,27 +188,41 @@ def succeeded(state: Limits, token: str, rate: RateFacts | None, ceiling: int, n
     return _wider(state, now - slot.since, ceiling) if full else state
 
 
-def refused(state: Limits, token: str, retry_after_s: float | None, rate: RateFacts | None, now: float) -> Limits:
+def refused(  # noqa: PLR0911  one return for each row of the table above
+    state: Limits, token: str, retry_after_s: float | None, rate: RateFacts | None, now: float
+) -> Limits:
     """Record an answer with 429."""
     slot = state.slots.get(token)
     if slot is None:
         return state
+    long = retry_after_s is not None and retry_after_s > LONG_S
     others, full = len(state.slots) - 1, len(state.slots) >= state.width
     most = max(others + 1, slot.rank)
-    state = replace(state, slots=_without(state.slots, token), sent=_uncount(state.sent, slot), answers=0)
+    state = replace(
+        state, slots=_without(state.slots, token), sent=window.uncount(state.sent, slot.since, slot.units), answers=0
+    )
     state = _apply_rate(state, rate, now)
-    long = retry_after_s is not None and retry_after_s > LONG_S
-    if not long and most > state.base:
+    if retry_after_s is not None and retry_after_s > WINDOW_S:
+        return _pause(state, retry_after_s, now)
+    at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
+    if most > state.base and not (long and at_pace):
         # A late answer to a finished probe gives no new information.
         return _narrow(state, most - 1) if state.width > state.base else state
-    at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
+    answers = 2 * state.width
+    if long and full and state.pace is Pace.FREE and not state.alert:
+        return _narrow(replace(state, alert=answers), most - 1)
     if long or (at_pace and state.pace is Pace.PROBING):
         return _learn_pace(state, retry_after_s, now)
-    answers = 2 * state.width
     if not state.alert:
         return replace(state, alert=answers, blame_width=full and not at_pace)
     repeated = replace(state, alert=answers, blame_width=not state.blame_width)
     return _narrow(repeated, most - 1) if state.blame_width else _learn_pace(repeated, retry_after_s, now)
+
+
+def pause_s(state: Limits, now: float) -> float:
+    """Return the seconds before which nothing is sent; 0 for a pause that is longer than any that is ever set."""
+    left_s = state.next_at - now
+    return left_s if 0 < left_s <= LONGEST_WAIT_S else 0.0
 
 
 def failed(state: Limits, token: str) -> Limits:
@@ -223,32 +241,12 @@ def released(state: Limits, token: str) -> Limits:
 
 def _without_expired(state: Limits, now: float) -> Limits:
     slots = {token: slot for token, slot in state.slots.items() if slot.deadline > now}
-    gone = next((n for n, (quarter, _) in enumerate(state.sent) if _leaves_at(quarter) > now), len(state.sent))
+    gone = next((n for n, (quarter, _) in enumerate(state.sent) if window.leaves_at(quarter) > now), len(state.sent))
     return replace(state, slots=slots, sent=state.sent[gone:])
 
 
 def _without(slots: Mapping[str, Slot], token: str) -> dict[str, Slot]:
     return {name: slot for name, slot in slots.items() if name != token}
-
-
-def _quarter(moment: float) -> int:
-    return math.floor(moment * _BUCKETS_PER_S)
-
-
-def _leaves_at(quarter: int) -> float:
-    return (quarter + 1) / _BUCKETS_PER_S + SPAN_S
-
-
-def _count(sent: tuple[tuple[int, float], ...], now: float, units: float) -> tuple[tuple[int, float], ...]:
-    quarter = _quarter(now)
-    if sent and sent[-1][0] >= quarter:
-        return (*sent[:-1], (sent[-1][0], sent[-1][1] + units))
-    return (*sent, (quarter, units))
-
-
-def _uncount(sent: tuple[tuple[int, float], ...], slot: Slot) -> tuple[tuple[int, float], ...]:
-    quarter = _quarter(slot.since)
-    return tuple((when, max(0.0, units - slot.units) if when == quarter else units) for when, units in sent)
 
 
 def _unit_s(state: Limits) -> float:
@@ -261,8 +259,33 @@ def _unit_s(state: Limits) -> float:
 def _apply_rate(state: Limits, rate: RateFacts | None, now: float) -> Limits:
     if rate is None or rate.limit_units < 1:
         return state
-    next_at = state.next_at if rate.remaining_units >= 1 else max(state.next_at, now + rate.resets_in_s)
-    return replace(state, pace=Pace.PACED, units=rate.limit_units, told=True, next_at=next_at)
+    if rate.remaining_units < 1:
+        state = _pause(state, rate.resets_in_s, now)
+    return replace(state, pace=Pace.PACED, units=rate.limit_units, told=True)
+
+
+def _pause(state: Limits, seconds: float, now: float) -> Limits:
+    """Send nothing for these seconds; after more than a window, or an hour of a longer wait, one request goes first."""
+    next_at = max(state.next_at, now + min(seconds, LONGEST_WAIT_S))
+    if seconds <= WINDOW_S:
+        return replace(state, next_at=next_at)
+    return replace(state, next_at=next_at, width=1, streak=0, streak_s=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a person may want to know of an account's limits."""
+
+    in_flight: int
+    per_minute: float | None
+    """Units; None while no limit was met."""
+    waits_until: float | None
+    """Epoch seconds; None if it does not wait."""
+
+
+def learned(state: Limits, now: float) -> Learned:
+    left_s = pause_s(state, now)
+    return Learned(state.width, None if state.pace is Pace.FREE else state.units, now + left_s if left_s else None)
 
 
 def _good_pace(state: Limits, slot: Slot) -> Limits:
@@ -275,12 +298,12 @@ def _good_pace(state: Limits, slot: Slot) -> Limits:
 
 
 def _learn_pace(state: Limits, retry_after_s: float | None, now: float) -> Limits:
-    state = replace(state, next_at=max(state.next_at, now + (retry_after_s or 0.0)))
-    if state.told or (retry_after_s or 0.0) > WINDOW_S:
+    state = _pause(state, retry_after_s or 0.0, now)
+    if state.told:
         return state
     # A fixed window began, or the oldest request of a full sliding one was sent, a window before the next is taken.
     since = now + (retry_after_s or 1.0) - SPAN_S
-    taken = sum(units for quarter, units in state.sent if (quarter + 1) / _BUCKETS_PER_S > since)
+    taken = sum(units for quarter, units in state.sent if window.ends_at(quarter) > since)
     look_after = min(PROBE_EVERY, math.ceil(taken) if state.pace is Pace.FREE else 2 * state.look_after)
     units = max(1.0, min(taken, state.units) if state.pace is Pace.PACED else taken)
     return replace(state, pace=Pace.PACED, units=units, look_after=look_after)

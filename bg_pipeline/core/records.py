@@ -169,11 +169,15 @@ class Attempt:
     item_key: str = ""
     """The item it was sent for; others may share the purchase."""
     collection: str = ""
+    waived: bool = False
+    """True if a person wanted another attempt: it no longer counts towards the limit of charges."""
     run: str = ""
     """Name of the run that spent it; the run's cap is counted under this name."""
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent."""
     cut_digest: str = ""
+    kind: str = ""
+    """`core.responses.ResponseKind` of its error; empty after a success."""
 
     @property
     def credits_wasted(self) -> Decimal:

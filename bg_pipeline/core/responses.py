@@ -18,6 +18,8 @@ class ResponseKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     REJECTED = "rejected"
     ACCOUNT = "account"
+    REFUSED = "refused"
+    """Refused like an account, although the account is well: found out only after the answer."""
     NO_CREDITS = "no_credits"
     OUTCOME_UNKNOWN = "outcome_unknown"
     UNUSABLE = "unusable"
@@ -128,12 +130,12 @@ def vendor_error(body: dict[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-def number(raw: Any, most: int) -> Decimal | None:
-    """Return a count of credits from 0 to `most`; None for any other value."""
+def number(raw: Any, most: int, least: int = 0) -> Decimal | None:
+    """Return a number from `least` to `most`; None for any other value."""
     if isinstance(raw, bool) or not isinstance(raw, int | float | str | Decimal):
         return None
     try:
         value = Decimal(str(raw).strip())
     except ArithmeticError:
         return None
-    return value if value.is_finite() and 0 <= value <= most else None
+    return value if value.is_finite() and least <= value <= most else None

@@ -1,10 +1,15 @@
 """Catalogues and accounts, by name."""
 
+import hashlib
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from bg_pipeline.core.gate import on_new_key
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.gates import delete_limits, read_gate, write_gate
 from bg_pipeline.manifest.schema import accounts, catalogues
 
 
@@ -21,15 +26,49 @@ def catalogue_id(database: Database, name: str = "default") -> int:
     return int(number)
 
 
-def ensure_accounts(database: Database, vendors: Mapping[str, str]) -> None:
-    """Record these accounts if they are missing; `vendors` maps account to vendor."""
-    query = select(accounts.c.name)
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """An account as the settings name it."""
+
+    vendor: str
+    key: str = field(default="", repr=False)
+    """Its API key; empty where none is needed."""
+
+
+def ensure_accounts(database: Database, known: Mapping[str, KnownAccount], now: float) -> None:
+    """
+    Record these accounts if they are missing. An account with a new key starts afresh: what was learned of its limits
+    is forgotten, and a gate that its old key closed opens (`core.gate.on_new_key`).
+
+    Args:
+        database: the manifest.
+        known: accounts by name.
+        now: epoch seconds.
+    """
+    c = accounts.c
+    query = select(c.name, c.key_digest)
     with database.read() as conn:
-        known = set(conn.scalars(query))
-    if vendors.keys() <= known:
+        digests = {row.name: row.key_digest for row in conn.execute(query)}
+    if all(name in digests and _is_of(each.key, digests[name]) for name, each in known.items()):
         return
     with database.write() as conn:
-        known = set(conn.scalars(query))
-        rows = [{"name": name, "vendor": vendor} for name, vendor in vendors.items() if name not in known]
-        if rows:
-            conn.execute(insert(accounts), rows)
+        digests = {row.name: row.key_digest for row in conn.execute(query)}
+        for name, each in known.items():
+            if name not in digests:
+                digest = _digest(each.key)
+                conn.execute(insert(accounts).values(name=name, vendor=each.vendor, key_digest=digest))
+            elif not _is_of(each.key, digests[name]):
+                conn.execute(update(accounts).where(c.name == name).values(key_digest=_digest(each.key)))
+                if digests[name]:
+                    write_gate(conn, on_new_key(read_gate(conn, name), now))
+                    delete_limits(conn, name)
+
+
+def _digest(key: str, salt: str = "") -> str:
+    salt = salt or secrets.token_hex(8)
+    return f"{salt}:{hashlib.sha256((salt + key).encode()).hexdigest()}" if key else ""
+
+
+def _is_of(key: str, digest: str) -> bool:
+    """Return True if this is the digest of this key; also without a key, because then there is nothing to see."""
+    return not key or (bool(digest) and secrets.compare_digest(_digest(key, digest.partition(":")[0]), digest))

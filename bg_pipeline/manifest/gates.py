@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
 from bg_pipeline.manifest.database import Database
@@ -60,6 +60,14 @@ class SqlGates:
                 conn.execute(insert(limits).values(account=account, state=new))
             elif new != old:
                 conn.execute(update(limits).where(limits.c.account == account).values(state=new))
+
+    def forget_limits(self, account: str) -> None:
+        with self._db.write() as conn:
+            delete_limits(conn, account)
+
+
+def delete_limits(conn: Connection, account: str) -> None:
+    conn.execute(delete(limits).where(limits.c.account == account))
 
 
 def _limits(conn: Connection, account: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Every attempt to buy, and its result."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,8 @@ from sqlalchemy import (
 from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
-from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost
+from bg_pipeline.core.refusals import refused_lately
+from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost, RefusedForNow
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import read_gate, write_gate
 from bg_pipeline.manifest.rows import CHUNK
@@ -54,6 +55,7 @@ class SqlLedger:
             new_gate, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
             if new_gate != gate:
                 write_gate(conn, new_gate)
+            refusal = refusal or _refused_lately(conn, request, gate, now)
             if refusal is None:
                 row = {
                     "account": account,
@@ -81,16 +83,13 @@ class SqlLedger:
         detail: str = "",
         answer: str = "",
         request_id: str = "",
+        kind: str = "",
     ) -> None:
         with self._db.write() as conn:
             closed = closing(attempt_id, state, credits_charged, self._now(), request_id)
             # An attempt with a known end keeps it: a late recovery must not turn a charge into a doubt.
             unsettled = or_(_OPEN, _ANSWERED, attempts.c.state == AttemptState.IN_DOUBT)
-            conn.execute(closed.where(unsettled).values(detail=detail, answer=answer))
-
-    def charges(self, purchase_ids: Sequence[str]) -> int:
-        with self._db.read() as conn:
-            return _charges(conn, purchase_ids)[0]
+            conn.execute(closed.where(unsettled).values(detail=detail, answer=answer, kind=kind))
 
     def waive(self, purchase_ids: Sequence[str]) -> None:
         c = attempts.c
@@ -110,7 +109,15 @@ class SqlLedger:
 
     def spent(self, since: float, account: str | None = None) -> Decimal:
         with self._db.read() as conn:
-            return _cost(conn, _ended(since, account)) + _cost(conn, _in_flight(account))
+            return _spent(conn, since, account)
+
+    def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
+        with self._db.write() as conn:
+            gate = read_gate(conn, account)
+            new = change(gate, lambda since: _spent(conn, since, account))
+            if new != gate:
+                write_gate(conn, new)
+        return new
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
         c = attempts.c
@@ -139,7 +146,7 @@ class SqlLedger:
         charges, doubts = _charges(conn, request.limit_ids or _names(request))
         budget = request.claim.ask.budget
         return Spent(
-            since_balance=_cost(conn, _ended(gate.balance_at, gate.account)) + _cost(conn, _in_flight(gate.account)),
+            since_balance=_spent(conn, gate.balance_at, gate.account),
             by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
             today=Decimal(0) if rules.day_cap is None else _cost(conn, attempts.c.started_at >= today),
             charges=charges,
@@ -174,6 +181,10 @@ def _ended(since: float, account: str | None) -> ColumnElement[bool]:
 
 def _in_flight(account: str | None) -> ColumnElement[bool]:
     return and_(_OPEN, _of(account))
+
+
+def _spent(conn: Connection, since: float, account: str | None) -> Decimal:
+    return _cost(conn, _ended(since, account)) + _cost(conn, _in_flight(account))
 
 
 def _cost(conn: Connection, which: ColumnElement[bool]) -> Decimal:
@@ -242,6 +253,12 @@ def _refuse_answered(conn: Connection, request: CutRequest) -> None:
         raise AnswerWaiting("its answer is paid and waits in the spool", _attempt(row))
 
 
+def _refused_lately(conn: Connection, request: CutRequest, gate: Gate, now: float) -> RefusedForNow | None:
+    c = attempts.c
+    query = select(attempts).where(c.purchase_id.in_(_names(request)), c.account == gate.account).order_by(c.id)
+    return refused_lately([_attempt(row) for row in conn.execute(query)], gate.cleared_at, now)
+
+
 def _any(conn: Connection, condition: ColumnElement[bool]) -> bool:
     return conn.execute(select(literal(1)).where(condition).limit(1)).first() is not None
 
@@ -270,6 +287,8 @@ def _attempt(row: Row[Any]) -> Attempt:
         item_key=row.item_key or "",
         collection=row.collection,
         run=row.run,
+        waived=row.waived,
         sent_digest=row.sent_digest,
         cut_digest=row.cut_digest,
+        kind=row.kind,
     )

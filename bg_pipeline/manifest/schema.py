@@ -99,6 +99,8 @@ accounts = Table(
     metadata,
     Column("name", String(100), primary_key=True),
     Column("vendor", String(40), nullable=False),
+    # salt and SHA-256 of its key, to see that a key is new; never the key
+    _text("key_digest", 100),
 )
 
 items = Table(
@@ -217,6 +219,8 @@ attempts = Table(
     _text("request_id", 200),
     # no longer counted towards the limit of charges
     Column("waived", Boolean, nullable=False, server_default=text("false")),
+    # how the vendor refused it, as in core.responses.ResponseKind
+    _text("kind", 20),
     Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),
@@ -275,6 +279,9 @@ gates = Table(
     Column("trips", Integer, nullable=False, server_default="0"),
     Column("why", Prose, nullable=False, server_default=""),
     Column("forced_open", Boolean, nullable=False, server_default=text("false")),
+    Column("reading", Credits),
+    Column("expected", Credits),
+    Column("cleared_at", Float, nullable=False, server_default="0"),
 )
 
 limits = Table(

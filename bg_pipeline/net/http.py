@@ -53,7 +53,7 @@ _MAX_MESSAGE_CHARS = 500
 _MAX_CREDITS_A_CALL = 100
 _MAX_SIDE_PX = 100_000
 _MAX_BALANCE = 10**9
-"""Largest credible balance: a larger number is not a balance."""
+"""Largest credible balance, and the largest debt: a larger number is not a balance."""
 
 _QUERY = re.compile(r"""(https?:(?:\\?/){2}[^\s"'<>?]*)\?[^\s"'<>]*""", re.IGNORECASE)
 _BEARER = re.compile(r"(bearer)(?:\s|\+|%20)+[^\s\"'<>,]+", re.IGNORECASE)
@@ -168,7 +168,7 @@ class Api:
             value: Any = reply.json
             for name in path:
                 value = value.get(name) if isinstance(value, dict) else None
-            balance = number(value, _MAX_BALANCE)
+            balance = number(value, _MAX_BALANCE, -_MAX_BALANCE)
             if balance is not None:
                 return balance
         raise self._error(TransientError(f"{problem}: the answer has no number of credits"), reply)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.claims import Only as OnlyPart
+from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
@@ -186,6 +187,7 @@ class CutoutsConfig(dg.Config):
     max_credits: float | None = Field(
         default=None,
         ge=0,
+        le=MOST_CREDITS,
         description="stop before this backfill spends more; it can only lower BG_MAX_CREDITS_PER_RUN",
     )
     apply_recipe_change: bool = Field(

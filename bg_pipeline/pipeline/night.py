@@ -271,16 +271,16 @@ def buy_again(pipeline: Pipeline, keys: Sequence[str]) -> list[str]:
         accounts.ledger.waive(_names(policy, entry))
         again += catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "bought again on request")
     again += catalogue.items.retry(None, [entry.key for entry in entries])
-    again = sorted(set(again), key=key_bytes)
+    again = sorted({*again, *(e.key for e in entries if e.state is State.PENDING)}, key=key_bytes)
     _log_retry(catalogue, run, started_at, None, again)
     return again
 
 
 def _without_master(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) -> Entry:
     entry = catalogue.items.entry(key)
-    if entry is None or entry.state not in {State.FAILED, State.QUARANTINED}:
+    if entry is None or entry.state not in {State.PENDING, State.FAILED, State.QUARANTINED}:
         state = "not in the manifest" if entry is None else entry.state
-        raise ConfigurationError(f"{key} is {state}: only what failed or waits for a person can be bought again")
+        raise ConfigurationError(f"{key} is {state}: only what has no cutout yet can be bought again")
     if accounts.purchases.bought(_names(policy, entry)):
         raise ConfigurationError(f"{key} has a master: `bg-pipeline review approve` publishes it, `reject` does not")
     return entry

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from bg_pipeline.core.credits import MAX_CHARGES
+from bg_pipeline.core.credits import MAX_CHARGES, charges_of
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.recipe import digest_of, purchase_id
 from bg_pipeline.core.records import Entry, Published, State
@@ -15,6 +15,7 @@ from bg_pipeline.errors import (
     ItemUnreadable,
     OutcomeUnknown,
     PurchaseDeferred,
+    RefusedForNow,
     ResultAwaited,
     TransientError,
 )
@@ -31,6 +32,7 @@ _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
     ItemBlocked: ("the next sync tries again", Cause.STORE),
     TransientError: ("the next sync tries again", Cause.SERVICE),
     ResultAwaited: ("the next sync finishes it", Cause.AWAITED),
+    RefusedForNow: ("it is tried again after a wait that grows", Cause.SERVICE),
     PurchaseDeferred: ("the next sync decides again", Cause.CHARGED),
 }
 """Errors after which an item waits for a later run, with the outlook and the cause."""
@@ -119,7 +121,7 @@ class Publisher:
     def end_unusable(self, task: Task, error: BgPipelineError) -> None:
         """Put back, or hold for a person, the items that were, or may have been, charged without a cutout."""
         names = {purchase_id(task.entries[0].content_hash, cut) for cut in self._goal.cuts} | {task.purchase_id}
-        charges = self._accounts.ledger.charges(sorted(names))
+        charges = charges_of(self._accounts.ledger.attempts(sorted(names)))
         if charges >= MAX_CHARGES:
             why = f"{error}. It was charged {charges} times: `bg-pipeline retry --again KEY` buys it again"
             self.end(task, task.rest, State.QUARANTINED, why, Cause.CHARGED)

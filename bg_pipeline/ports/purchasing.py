@@ -182,16 +182,14 @@ class Ledger(Protocol):
         detail: str = "",
         answer: str = "",
         request_id: str = "",
+        kind: str = "",
     ) -> None:
         """
         Record the end of an attempt that is open or in doubt, or whose answer waits.
 
-        `answer` is the vendor's text, scrubbed and capped.
+        `answer` is the vendor's text, scrubbed and capped; `kind` is a `core.responses.ResponseKind`, empty after a
+        success.
         """
-        ...
-
-    def charges(self, purchase_ids: Sequence[str]) -> int:
-        """Count the attempts for a purchase, under all of its names, that were charged and are not waived."""
         ...
 
     def waive(self, purchase_ids: Sequence[str]) -> None:
@@ -212,6 +210,13 @@ class Ledger(Protocol):
 
     def spent(self, since: float, account: str | None = None) -> Decimal:
         """Return credits charged, perhaps charged, or in flight since then; requests in flight always count."""
+        ...
+
+    def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
+        """
+        Change the gate by a pure function of its state and of `spent` of this account, in one step: no purchase is
+        decided in between. Return the new state.
+        """
         ...
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
@@ -238,4 +243,8 @@ class Gates(Protocol):
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         """Read, change and write the limits in one step, without interference from other processes."""
+        ...
+
+    def forget_limits(self, account: str) -> None:
+        """Remove what was learned of an account's limits, and its waits."""
         ...

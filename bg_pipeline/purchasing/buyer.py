@@ -25,6 +25,7 @@ from bg_pipeline.errors import (
     ItemRejected,
     OutcomeUnknown,
     QualityDropped,
+    RefusedForNow,
     ResultAwaited,
     StoreError,
     TransientError,
@@ -47,7 +48,10 @@ the pictures."""
 BALANCE_EVERY = 100
 """Purchases between two readings of the balance; between them it is counted down."""
 
-UNCHARGED = (ItemRejected, GateClosed, AccountError, Deferred, TransientError)
+BALANCE_EVERY_NEAR = 10
+"""The same near the threshold: within twice of what is spent between two readings."""
+
+UNCHARGED = (ItemRejected, GateClosed, AccountError, RefusedForNow, Deferred, TransientError)
 """The only errors after which the next account may be tried: nothing was paid for."""
 
 
@@ -80,7 +84,9 @@ class Buyer:
         self._policy = policy
         self._run = run
         self._tally = tally
-        self._since_reading: Counter[str] = Counter()
+        self._purchases: Counter[str] = Counter()
+        self._reading_at: dict[str, int] = {}
+        """Number of the purchase after which the balance is read, by account."""
         self._lock = threading.Lock()
 
     def obtain(self, entry: Entry, source: bytes, claim: Claim) -> ObtainedMaster:
@@ -92,8 +98,8 @@ class Buyer:
             StoreError: no master can be read.
             BeingBought: another run or worker is buying it.
             ClaimLost: another run has the item.
-            BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is wrong
-                with the picture.
+            BudgetReached, GateClosed, AccountError, Deferred, TransientError: nothing was charged, and nothing is known
+                to be wrong with the picture.
             PurchaseDeferred, ChargedTooOften: this picture may not be bought now, or not without a person.
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
             ResultAwaited: it was charged, and a later run finishes it.
@@ -261,8 +267,8 @@ class Buyer:
             self._tally.count(request.collection, lambda summary: summary.count_awaited(account, charged))
             raise
         self._tally.count(request.collection, lambda summary: summary.count_bought(account, reply.credits_charged))
-        if price and self._reading_is_due(account):
-            read_balance(self._accounts, self._policy, self._run, account)
+        if price and self._is_reading_due(account):
+            self._read_balance(account, price)
         return finished.master, finished.image
 
     def _send(self, account: str, request: CutRequest) -> CutReply:
@@ -280,13 +286,17 @@ class Buyer:
                 self._tally.count(request.collection, lambda summary: summary.count_in_doubt(price, doubts))
         return reply
 
-    def _reading_is_due(self, account: str) -> bool:
+    def _is_reading_due(self, account: str) -> bool:
         with self._lock:
-            self._since_reading[account] += 1
-            due = self._since_reading[account] >= BALANCE_EVERY
-            if due:
-                self._since_reading[account] = 0
-            return due
+            self._purchases[account] += 1
+            return self._purchases[account] == self._reading_at.setdefault(account, BALANCE_EVERY_NEAR)
+
+    def _read_balance(self, account: str, price: Decimal) -> None:
+        gate = read_balance(self._accounts, self._policy, self._run, account)
+        low = self._policy.thresholds.low
+        is_near = gate.balance is not None and gate.balance - low <= 2 * BALANCE_EVERY * price
+        with self._lock:
+            self._reading_at[account] = self._purchases[account] + (BALANCE_EVERY_NEAR if is_near else BALANCE_EVERY)
 
     def _count_useless(self, account: str, error: BgPipelineError) -> None:
         useless = self._run.useless.count(account)

@@ -1,9 +1,10 @@
 """
-The wrappers of every vendor's client: `RetryingRemover(RateLimitedRemover(LedgerRemover(client)))`.
+The wrappers of every vendor's client: `RetryingRemover(RateLimitedRemover(LedgerRemover(DoubtingRemover(client))))`.
 
 The retries are outermost: a waiting request holds no slot, and every try is a separate attempt in the ledger. No other
 layer retries, because a retry may be a purchase. The ledger is inside the limit: a request that waits for a slot is not
-sent, so it is not yet an attempt, and a gate that closes meanwhile stops it.
+sent, so it is not yet an attempt, and a gate that closes meanwhile stops it. The doubt is inside the ledger: it decides
+what kind of refusal is recorded.
 """
 
 import threading
@@ -16,6 +17,7 @@ from bg_pipeline.ports.purchasing import Gates, Ledger, Remover
 from bg_pipeline.ports.running import Now
 from bg_pipeline.purchasing.ledger import LedgerRemover, Report, Spool
 from bg_pipeline.purchasing.limiter import Limiter, RateLimitedRemover
+from bg_pipeline.purchasing.refusals import DoubtingRemover
 from bg_pipeline.purchasing.retry import RetryingRemover
 
 
@@ -60,6 +62,7 @@ def purchasing(
         time: see `Time`.
     """
 
-    recorded = LedgerRemover(client, account, ledger, rules, spool, report)
+    doubted = DoubtingRemover(client, time.now)
+    recorded = LedgerRemover(doubted, account, ledger, rules, spool, report)
     limited = RateLimitedRemover(recorded, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
     return RetryingRemover(limited, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)

@@ -1,9 +1,12 @@
 """Read the gates of the accounts, and move them by the answers of the vendors."""
 
+from collections.abc import Callable
+from decimal import Decimal
+
 from bg_pipeline.core.gate import (
     Gate,
     GateReason,
-    on_balance,
+    on_reading,
     on_refusal,
     on_success,
     on_time,
@@ -36,15 +39,15 @@ def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> 
     except (AccountError, TransientError) as error:
         failure = error
 
-    def move(gate: Gate) -> Gate:
+    def move(gate: Gate, spent: Callable[[float], Decimal]) -> Gate:
         gate = on_time(gate, run.now())
         if isinstance(failure, AccountError):
             return on_refusal(gate, _reason(failure), str(failure), run.now())
         if failure is not None:
             return on_unreadable(gate, str(failure), run.now())
-        return gate if balance is None else on_balance(gate, balance, policy.thresholds, asked_at)
+        return gate if balance is None else on_reading(gate, balance, spent, policy.thresholds, asked_at)
 
-    return accounts.gates.change_gate(account, move)
+    return accounts.ledger.change_gate(account, move)
 
 
 def report_answer(gates: Gates, account: str, error: BgPipelineError | None, now: Now) -> None:

@@ -1,18 +1,23 @@
 """Record every purchase before it is sent."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.records import AttemptState
+from bg_pipeline.core.responses import ResponseKind
 from bg_pipeline.errors import (
     AccountError,
     BgPipelineError,
+    ItemRejected,
+    NoCredits,
     OutcomeUnknown,
     QualityDropped,
+    RateLimited,
+    RefusedForNow,
     TransientError,
     UnusableAnswer,
 )
@@ -77,6 +82,24 @@ class LedgerRemover(Wrapper):
         return replace(reply, attempt=attempt, spooled=spooled)
 
 
+_KINDS: Mapping[type[BgPipelineError], ResponseKind] = {
+    RateLimited: ResponseKind.RATE_LIMITED,
+    TransientError: ResponseKind.TRANSIENT,
+    ItemRejected: ResponseKind.REJECTED,
+    RefusedForNow: ResponseKind.REFUSED,
+    NoCredits: ResponseKind.NO_CREDITS,
+    AccountError: ResponseKind.ACCOUNT,
+    OutcomeUnknown: ResponseKind.OUTCOME_UNKNOWN,
+    UnusableAnswer: ResponseKind.UNUSABLE,
+}
+"""Kinds by error; subclasses before their bases."""
+
+
+def kind_of(error: BgPipelineError) -> str:
+    """Return the kind of the answer that this error is about; empty for an error of our own."""
+    return next((kind for each, kind in _KINDS.items() if isinstance(error, each)), "")
+
+
 def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> AttemptState:
     """End an attempt with the charge that its error implies; return its state."""
     state, charged = AttemptState.REFUSED, Decimal(0)
@@ -84,7 +107,7 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
         state, charged = AttemptState.UNUSABLE, price if error.credits_charged is None else error.credits_charged
     elif isinstance(error, OutcomeUnknown) or (isinstance(error, TransientError) and not error.free):
         state = AttemptState.IN_DOUBT
-    ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id)
+    ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id, kind_of(error))
     # Already scrubbed and capped; quoted, because a vendor may send control codes for a terminal.
     _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)
     return state

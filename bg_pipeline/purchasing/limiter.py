@@ -94,7 +94,7 @@ class Limiter:
                 if self._stop.is_set():
                     raise Stopped("stopped on request")
                 changes, state = self._changes, limits.limits_from(self._gates.limits(self.account))
-                if (paused_s := state.next_at - self._now()) > LONGEST_SLEEP_S:
+                if (paused_s := limits.pause_s(state, self._now())) > LONGEST_SLEEP_S:
                     raise Deferred(
                         f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s
                     )

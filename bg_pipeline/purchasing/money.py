@@ -1,10 +1,12 @@
 """Compare the ledger with the balance, and report the state of the money."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import LAG_S, Reconciliation, counted, reconcile, runs_out_on, settle_doubts
-from bg_pipeline.core.gate import Gate
+from bg_pipeline.core.credits import Reconciliation, counted, reconcile, runs_out_on, settle_doubts
+from bg_pipeline.core.gate import LAG_S, Gate
+from bg_pipeline.core.limits import Learned, learned, limits_from
 from bg_pipeline.core.records import AttemptState, Totals
 from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
@@ -22,7 +24,7 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
     Read the balance of every account, compare its fall since the last such reading with the ledger, and settle what
     is in doubt.
 
-    Accounts that count no credits, cannot be read or have requests in flight are left out.
+    Left out are accounts that count no credits, cannot be read, or spent within `LAG_S`: their balance may be behind.
 
     Returns:
         The reconciliations by account, without accounts that have no earlier reading.
@@ -30,17 +32,15 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
     reconciliations: dict[str, Reconciliation] = {}
     for account in policy.accounts:
         began = run.now()
-        in_flight = AttemptState.INTENT in accounts.ledger.totals(0.0, began, account)
         gate = read_balance(accounts, policy, run, account)
-        sent_since = accounts.ledger.totals(began, run.now() + 1, account)
-        if gate.balance is None or gate.balance_at < began or in_flight or sent_since:
+        if gate.reading is None or gate.balance_at < began or accounts.ledger.spent(began - LAG_S, account):
             continue
         reconciliation = None
         if (last := last_reading(catalogue, account)) is not None:
             totals = accounts.ledger.totals(last.started_at, began, account)
-            reconciliation = reconcile(last.balance, gate.balance, charged_of(totals), in_doubt_of(totals))
+            reconciliation = reconcile(last.balance, gate.reading, charged_of(totals), in_doubt_of(totals))
             reconciliations[account] = reconciliation
-            _settle(catalogue, accounts, account, gate.balance, began)
+            _settle(catalogue, accounts, account, gate.reading, began)
         catalogue.run_log.write(
             BalanceRecord(
                 run_id=run.name.run_id,
@@ -48,7 +48,7 @@ def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy,
                 collections=None,
                 started_at=began,
                 account=account,
-                balance=gate.balance,
+                balance=gate.reading,
                 drift=reconciliation.drift if reconciliation else None,
                 sound=reconciliation is None or reconciliation.sound,
                 because=reconciliation.because if reconciliation else "",
@@ -69,7 +69,7 @@ def _settle(catalogue: Catalogue, accounts: Accounts, account: str, balance: Dec
     fell_by = before.balance - balance
     if fell_by < 0:  # topped up: nothing is known
         return
-    for attempt, state in settle_doubts(doubts, fell_by - charged, now - LAG_S):
+    for attempt, state in settle_doubts(doubts, fell_by - charged):
         credits_ = attempt.credits_expected if state is AttemptState.UNUSABLE else Decimal(0)
         outcome = "the balance shows that it was charged" if credits_ else "the balance shows no charge for it"
         accounts.ledger.close_attempt(
@@ -109,6 +109,8 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
         "state": gate.state.value,
         "reason": gate.reason.value or None,
         "balance": None if left is None else float(left),
+        "reading": None if gate.reading is None else float(gate.reading),
+        "drift": None if gate.drift is None else float(gate.drift),
         "charged": float(spent),
         "wasted": float(totals.get(AttemptState.UNUSABLE, Totals()).credits_charged),
         "in_doubt": float(in_doubt_of(totals)),
@@ -120,6 +122,14 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
 def left_of(accounts: Accounts, gate: Gate) -> Decimal | None:
     """Return the credits that should be left now: the last reading, counted down since."""
     return counted(gate, accounts.ledger.spent(gate.balance_at, gate.account))
+
+
+def limits_of(accounts: Accounts, gate: Gate, now: float) -> Learned:
+    """Return the limits that an account is known to have, and when it may be sent requests again."""
+    found = learned(limits_from(accounts.gates.limits(gate.account)), now)
+    closed_until = gate.opens_at if not gate.is_open else 0.0
+    waits = max(closed_until, found.waits_until or 0.0)
+    return replace(found, waits_until=waits if waits > now else None)
 
 
 def saved_since(catalogue: Catalogue, since: float) -> Decimal:

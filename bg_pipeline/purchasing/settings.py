@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.settings.part import Part, SecretLocation
 
-Credits = Annotated[Decimal, Field(ge=0)]
+Credits = Annotated[Decimal, Field(ge=0, le=MOST_CREDITS)]
 
 
 class PurchasingSettings(Part):

@@ -12,7 +12,7 @@ from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
-from bg_pipeline.manifest.catalogues import catalogue_id, ensure_accounts
+from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.gates import SqlGates
@@ -46,6 +46,7 @@ from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import open_blobs
+from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
 from bg_pipeline.wiring.settings import Settings
 
 
@@ -114,7 +115,10 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
 
 
 def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
-    ensure_accounts(database, {account.name: account.vendor.name for account in settings.accounts})
+    known = {
+        account.name: KnownAccount(account.vendor.name, _key_of(account.settings)) for account in settings.accounts
+    }
+    ensure_accounts(database, known, run.now())
     masters = settings.masters.open_masters(settings.raw)
     spool = open_blobs(settings.spool, settings.raw, masters=True)
     ledger, purchases, gates = SqlLedger(database, run.now), SqlPurchases(database, run.now), SqlGates(database)
@@ -160,6 +164,10 @@ def _identity(settings: Settings, database: Database, catalogue: Catalogue, acco
         MarkedStore("BG_SPOOL", settings.spool, accounts.spool),
     )
     return Identity(identity_of(database), database.name, stores)
+
+
+def _key_of(settings: VendorSettings) -> str:
+    return settings.key if isinstance(settings, KeyedSettings) else ""
 
 
 def _policy(settings: Settings) -> Policy:

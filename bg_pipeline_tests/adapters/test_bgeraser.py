@@ -233,6 +233,7 @@ def test_an_answer_whose_url_is_not_fetched_is_quoted_without_it(vendor: Vendor)
         (b'{"data": {"credits": {"remaining": 7}}}', Decimal(7)),
         (b'{"data": {"credits": "7.25"}}', Decimal("7.25")),
         (b'{"credits": {"remaining": 0}}', Decimal(0)),
+        (b'{"credits": -3}', Decimal(-3)),
         (b'{"data": {"attributes": {"credits": {"total": 200}}}}', Decimal(200)),
         (b'{"success": true, "message": "ok", "data": {"credits": 12.1}}', Decimal("12.1")),
     ],
@@ -247,7 +248,7 @@ def test_a_balance_is_found_in_every_shape_the_vendor_may_use(vendor: Vendor, bo
     "body",
     [
         *(b"", b"<html>", b"[]", b'{"data": {}}', b'{"credits": "N/A"}', b'{"credits": true}', b'{"credits": "NaN"}'),
-        *(b'{"credits": NaN}', b'{"credits": -3}', b'{"credits": 1e12}', b'{"credits": 1e999}', b"[" * 100_000),
+        *(b'{"credits": NaN}', b'{"credits": -1e12}', b'{"credits": 1e12}', b'{"credits": 1e999}', b"[" * 100_000),
     ],
 )
 def test_a_balance_that_is_no_sound_number_is_unknown_not_zero(vendor: Vendor, body: bytes) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.orchestration.assets import CutoutsConfig
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.part import absolute
 from bg_pipeline.settings.reader import read
@@ -53,6 +54,21 @@ def test_a_variable_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_upper_threshold_follows_a_large_lower_one() -> None:
     assert settings_of(BG_LOW_CREDITS="1000").purchasing.thresholds.resume == Decimal(1100)
+
+
+@pytest.mark.parametrize("credits_", ["nan", "inf", "-inf", "-1", "1e30", "many"])
+@pytest.mark.parametrize(
+    "name", ["BG_LOW_CREDITS", "BG_RESUME_CREDITS", "BG_MAX_CREDITS_PER_RUN", "BG_MAX_CREDITS_PER_DAY"]
+)
+def test_what_is_no_number_of_credits_is_refused_with_the_name_of_its_setting(name: str, credits_: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: Input should be"):
+        settings_of(**{name: credits_})
+
+
+@pytest.mark.parametrize("credits_", [float("nan"), float("inf"), -1.0, 1e30])
+def test_the_cap_of_a_backfill_is_a_number_of_credits(credits_: float) -> None:
+    with pytest.raises(ValidationError):
+        CutoutsConfig(max_credits=credits_)
 
 
 def test_a_rendition_is_read() -> None:

@@ -30,6 +30,9 @@ class Scenario:
     ceiling: int = 8
     fixed_window: bool = False
     says_when: bool = True
+    warm_up_s: float = WARM_UP_S
+    busy_s: float = 0.5
+    """What it asks to wait if only an answer makes room."""
 
     def allowed(self, after_s: float) -> Allowed:
         return self.first if after_s < self.seconds / 2 else self.then
@@ -55,6 +58,8 @@ FURTHER: Sequence[Scenario] = (
     _steady("120 a minute, fixed windows", Allowed(per_minute=120), fixed_window=True),
     _steady("120 a minute, no Retry-After", Allowed(per_minute=120), says_when=False),
     _steady("5 concurrent, no Retry-After", Allowed(concurrent=5), says_when=False),
+    _steady("5 concurrent, Retry-After of 5 s", Allowed(concurrent=5), latency_s=0.5, busy_s=5.0),
+    _steady("5 concurrent, Retry-After of 30 s", Allowed(concurrent=5), busy_s=30.0),
     _steady("500 a minute", Allowed(per_minute=500), seconds=300.0, ceiling=16),
     _steady("nothing limited", Allowed()),
     _steady("5 concurrent and 120 a minute", Allowed(5, 120)),

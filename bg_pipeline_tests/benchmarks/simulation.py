@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bg_pipeline.core import limits
 from bg_pipeline.core.retry import MAX_RETRIES, MAX_WAIT_S, wait_s
-from bg_pipeline_tests.benchmarks.scenarios import WARM_UP_S, Scenario
+from bg_pipeline_tests.benchmarks.scenarios import Scenario
 
 EPOCH = 1_800_000_000.0
 
@@ -46,7 +46,7 @@ class Service:
         self.window_from = -math.inf
 
     def wait_s(self) -> float:
-        """Seconds until it takes a request; 0 for now. Half a second where only an answer makes room."""
+        """Seconds until it takes a request; 0 for now. `busy_s` where only an answer makes room."""
         now = self.world.now
         allowed = self.scenario.allowed(now - EPOCH)
         if self.scenario.fixed_window:
@@ -56,7 +56,7 @@ class Service:
             while self.admitted and self.admitted[0] <= now - 60:
                 self.admitted.popleft()
         if allowed.concurrent is not None and self.in_flight >= allowed.concurrent:
-            return 0.5
+            return self.scenario.busy_s
         if allowed.per_minute is not None and len(self.admitted) >= allowed.per_minute:
             first = self.window_from if self.scenario.fixed_window else self.admitted[-allowed.per_minute]
             return max(1e-6, first + 60 - now)
@@ -123,7 +123,7 @@ class Client(ABC):
         self.world.after(self._travel_s(), lambda: self._count(token, retry, None))
 
     def _count(self, token: str, retry: int, wait: float | None) -> None:
-        if self.world.now >= EPOCH + WARM_UP_S:
+        if self.world.now >= EPOCH + self.service.scenario.warm_up_s:
             self.counts.good += wait is None
             self.counts.refused += wait is not None
             self.counts.given_up += wait is not None and retry >= MAX_RETRIES

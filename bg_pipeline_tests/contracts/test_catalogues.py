@@ -3,12 +3,14 @@
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.gate import GateReason, on_refusal
 from bg_pipeline.core.records import Master, State
 from bg_pipeline.core.runlog import BalanceRecord, RetryRecord
 from bg_pipeline.errors import BeingBought, ClaimLost
-from bg_pipeline.manifest.catalogues import catalogue_id
+from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline_tests.contracts.conftest import in_database
 from bg_pipeline_tests.contracts.manifest import TTL_S, Manifest, keys_of, shown
@@ -100,3 +102,35 @@ def test_a_catalogue_has_its_own_run_log_and_shares_the_balances(shops: tuple[Ma
 
     assert (len(one.run_log.read(RetryRecord)), two.run_log.read(RetryRecord)) == (1, [])
     assert [record.balance for record in two.run_log.read(BalanceRecord)] == [7]
+
+
+def keyed(key: str) -> dict[str, KnownAccount]:
+    return {"bgeraser": KnownAccount("bgeraser", key), "local": KnownAccount("local")}
+
+
+def test_an_account_with_a_new_key_starts_afresh_and_the_key_itself_is_not_kept(
+    database: Database, shops: tuple[Manifest, Manifest]
+) -> None:
+    gates = shops[0].gates
+
+    def opened_with(key: str, now: float) -> bool:
+        ensure_accounts(database, keyed(key), now)
+        return gates.gate("bgeraser").is_open
+
+    ensure_accounts(database, {"bgeraser": KnownAccount("bgeraser")}, 0.0)  # before keys were looked at
+    gates.change_gate("bgeraser", lambda gate: on_refusal(gate, GateReason.BAD_KEY, "401", 1.0))
+    gates.change_limits("bgeraser", lambda _found: {"width": 3})
+    assert not opened_with("old-canary-key", 2.0)
+    assert not opened_with("old-canary-key", 3.0)
+    assert gates.limits("bgeraser") == {"width": 3}
+
+    assert opened_with("new-canary-key", 4.0)
+    gate = gates.gate("bgeraser")
+    assert (gate.half_open, gate.cleared_at, gates.limits("bgeraser")) == (True, 4.0, None)
+    with database.read() as conn:
+        rows = conn.execute(text("SELECT name, vendor, key_digest FROM accounts ORDER BY name")).all()
+    assert [(row.name, row.vendor, bool(row.key_digest)) for row in rows] == [
+        ("bgeraser", "bgeraser", True),
+        ("local", "local", False),
+    ]
+    assert "canary" not in str(rows)

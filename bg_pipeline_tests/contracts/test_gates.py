@@ -24,6 +24,9 @@ def test_a_gate_is_open_until_it_is_moved_and_keeps_all_that_is_set(manifest: Ma
         trips=2,
         why="503",
         forced_open=True,
+        reading=Decimal("-0.5"),
+        expected=Decimal("0.25"),
+        cleared_at=9.0,
     )
     assert manifest.gates.change_gate("bgeraser", lambda _gate: closed) == closed
     manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, pause=gate.pause + 1))
@@ -61,3 +64,11 @@ def test_limits_stay_as_they_were_when_their_change_fails(manifest: Manifest) ->
         manifest.gates.change_limits("bgeraser", lambda _found: {"width": 1 // 0})
 
     assert manifest.gates.limits("bgeraser") == {"width": 5}
+
+
+def test_the_limits_of_an_account_are_forgotten_without_those_of_another(manifest: Manifest) -> None:
+    for account in ("bgeraser", "removebg"):
+        manifest.gates.change_limits(account, lambda _found: {"width": 5})
+    manifest.gates.forget_limits("bgeraser")
+
+    assert (manifest.gates.limits("bgeraser"), manifest.gates.limits("removebg")) == (None, {"width": 5})

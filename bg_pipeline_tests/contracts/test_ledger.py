@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules
+from bg_pipeline.core.credits import MAX_CHARGES, Budget, Rules, charges_of
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals
+from bg_pipeline.core.refusals import FIRST_WAIT_S
+from bg_pipeline.core.responses import ResponseKind
 from bg_pipeline.errors import (
     AnswerWaiting,
     BeingBought,
@@ -18,6 +20,7 @@ from bg_pipeline.errors import (
     ClaimLost,
     GateClosed,
     PurchaseDeferred,
+    RefusedForNow,
 )
 from bg_pipeline_tests.contracts.manifest import ASK, ONE, TTL_S, Manifest
 
@@ -93,19 +96,19 @@ def test_nothing_is_bought_for_an_item_that_is_not_under_the_claim(manifest: Man
 )
 def test_only_known_charges_count_against_a_picture(manifest: Manifest, state: AttemptState, charges: int) -> None:
     attempt = manifest.buy("w")
-    assert manifest.ledger.charges(["w"]) == 0
+    assert charges_of(manifest.ledger.attempts(["w"])) == 0
     manifest.ledger.close_attempt(attempt, state, Decimal(0))
 
-    assert manifest.ledger.charges(["w"]) == charges
+    assert charges_of(manifest.ledger.attempts(["w"])) == charges
 
 
 def test_charges_are_counted_over_all_names_of_a_purchase(manifest: Manifest) -> None:
     for name in ("now", "before", "other"):
         manifest.ledger.close_attempt(manifest.buy(name), AttemptState.UNUSABLE, Decimal(0))
 
-    assert manifest.ledger.charges(["now", "before"]) == 2
+    assert charges_of(manifest.ledger.attempts(["now", "before"])) == 2
     assert [a.purchase_id for a in manifest.ledger.attempts(["now", "before"])] == ["now", "before"]
-    assert manifest.ledger.charges([]) == 0
+    assert charges_of(manifest.ledger.attempts([])) == 0
 
 
 @pytest.mark.parametrize(
@@ -233,6 +236,41 @@ def test_purchases_since_the_last_reading_count_against_the_threshold_and_close_
     assert (gate.balance_at, gate.pause) == (read_at, 1)
 
 
+def test_a_gate_is_changed_by_what_its_account_spent_while_no_purchase_is_decided(manifest: Manifest) -> None:
+    manifest.ledger.close_attempt(manifest.buy("a"), AttemptState.CHARGED, ONE)
+    manifest.clock.now += 10
+    later = manifest.clock.now
+    manifest.buy("b")
+    manifest.buy("c", "removebg")
+    moved = manifest.ledger.change_gate(
+        "bgeraser", lambda gate, spent: replace(gate, reading=spent(0.0), expected=spent(later))
+    )
+
+    assert (moved.reading, moved.expected) == (2, 1)
+    assert manifest.gates.gate("bgeraser") == moved
+
+
+def test_a_picture_that_was_refused_waits_at_this_account_until_its_time_is_over_or_its_refusals_are_cleared(
+    manifest: Manifest,
+) -> None:
+    kind = ResponseKind.REFUSED
+    manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.REFUSED, Decimal(0), "403", kind=kind)
+    assert [attempt.kind for attempt in manifest.ledger.attempts(["w"])] == [kind]
+    with pytest.raises(RefusedForNow, match="403"):
+        manifest.buy("w")
+    with pytest.raises(RefusedForNow):
+        manifest.buy("now", purchase_ids=("now", "w"))
+    assert len(manifest.ledger.attempts(["w", "now"])) == 1
+    manifest.ledger.close_attempt(manifest.buy("w", "removebg"), AttemptState.REFUSED, Decimal(0))
+
+    manifest.clock.now += FIRST_WAIT_S
+    manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.REFUSED, Decimal(0), "403", kind=kind)
+    with pytest.raises(RefusedForNow, match="2 times"):
+        manifest.buy("w")
+    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, cleared_at=manifest.clock.now))
+    assert manifest.buy("w")
+
+
 def test_no_purchase_passes_a_closed_gate(manifest: Manifest) -> None:
     manifest.gates.change_gate(
         "bgeraser", lambda gate: replace(gate, state=GateState.CLOSED, reason=GateReason.BY_HAND)
@@ -259,7 +297,7 @@ def test_charges_that_a_person_waived_no_longer_count_and_stay_spent(manifest: M
         manifest.ledger.close_attempt(manifest.buy("w"), AttemptState.UNUSABLE, Decimal(1))
     manifest.ledger.waive(["w", "unknown"])
 
-    assert manifest.ledger.charges(["w"]) == 0
+    assert charges_of(manifest.ledger.attempts(["w"])) == 0
     assert manifest.ledger.spent(0.0) == MAX_CHARGES
     assert manifest.buy("w")
 
@@ -339,7 +377,7 @@ def test_an_answer_that_waits_is_paid_and_keeps_its_purchase_from_being_made_aga
     )
     assert manifest.ledger.abandoned() == []
     assert manifest.ledger.spent(0.0) == Decimal("0.5")
-    assert manifest.ledger.charges(["w"]) == 0
+    assert charges_of(manifest.ledger.attempts(["w"])) == 0
     for name, sent, cut in (("w", "", "other"), ("other name", "sent", "cut")):
         with pytest.raises(AnswerWaiting) as caught:
             manifest.buy(name, sent_digest=sent, cut_digests=(cut,))

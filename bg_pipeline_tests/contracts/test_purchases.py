@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from bg_pipeline.core.credits import charges_of
 from bg_pipeline.core.records import AttemptState, Master
 from bg_pipeline_tests.contracts.manifest import ONE, Manifest
 
@@ -64,7 +65,7 @@ def test_a_master_that_no_attempt_tells_of_is_adopted_once(manifest: Manifest) -
 
     assert list(manifest.purchases.masters()) == [replace(MASTER, purchase_id="a"), MASTER]
     assert manifest.purchases.bought(["w"]) == {"w"}
-    assert manifest.ledger.charges(["w"]) == 0
+    assert charges_of(manifest.ledger.attempts(["w"])) == 0
 
 
 def test_a_master_that_was_approved_is_under_no_suspicion(manifest: Manifest) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.credits import counted
 from bg_pipeline.core.gate import (
     BALANCE_GOOD_FOR_S,
     LONGEST_COOLDOWN_S,
@@ -15,6 +16,8 @@ from bg_pipeline.core.gate import (
     by_hand,
     cooldown_s,
     on_balance,
+    on_new_key,
+    on_reading,
     on_refusal,
     on_success,
     on_time,
@@ -30,6 +33,9 @@ def closed(reason: GateReason) -> Gate:
     return Gate("bgeraser", GateState.CLOSED, reason, since=1.0, pause=3, until=60.0, trips=1)
 
 
+EMPTY = replace(closed(GateReason.NO_CREDITS), until=0.0)
+
+
 @pytest.mark.parametrize(
     ("gate", "balance", "state", "reason"),
     [
@@ -40,7 +46,7 @@ def closed(reason: GateReason) -> Gate:
         pytest.param(closed(GateReason.LOW_CREDITS), 99, GateState.CLOSED, GateReason.LOW_CREDITS, id="low, below"),
         pytest.param(closed(GateReason.LOW_CREDITS), 100, GateState.OPEN, GateReason.NONE, id="low, topped up"),
         pytest.param(closed(GateReason.NO_CREDITS), 99, GateState.CLOSED, GateReason.NO_CREDITS, id="none, below"),
-        pytest.param(closed(GateReason.NO_CREDITS), 100, GateState.OPEN, GateReason.NONE, id="none, topped up"),
+        pytest.param(EMPTY, 100, GateState.OPEN, GateReason.NONE, id="none, topped up"),
         pytest.param(closed(GateReason.BALANCE_UNKNOWN), 50, GateState.OPEN, GateReason.NONE, id="unknown, known now"),
         pytest.param(
             closed(GateReason.BALANCE_UNKNOWN), 9, GateState.CLOSED, GateReason.LOW_CREDITS, id="unknown, low"
@@ -56,7 +62,35 @@ def test_the_balance_moves_the_gate(gate: Gate, balance: int, state: GateState, 
     moved = on_balance(gate, Decimal(balance), THRESHOLDS, now=9.0)
 
     assert (moved.state, moved.reason) == (state, reason)
-    assert (moved.balance, moved.balance_at) == (Decimal(balance), 9.0)
+    assert (moved.balance, moved.balance_at) == (gate.balance, gate.balance_at)
+
+
+@pytest.mark.parametrize(
+    ("reading", "ended", "left", "drift"),
+    [
+        pytest.param(430, 70, 430, 0, id="as counted down"),
+        pytest.param(500, 70, 430, 70, id="behind: it does not show the last charges yet"),
+        pytest.param(400, 70, 400, -30, id="somebody else spends"),
+        pytest.param(-5, 70, -5, -435, id="overdrawn"),
+        pytest.param(900, 70, 830, 470, id="topped up, and perhaps behind"),
+        pytest.param(900, 0, 900, 400, id="topped up"),
+    ],
+)
+def test_a_reading_is_believed_within_what_own_charges_explain(reading: int, ended: int, left: int, drift: int) -> None:
+    read_at = 1000.0
+    moved = on_reading(
+        OPEN, Decimal(reading), lambda since: Decimal(ended if since < read_at else 0), THRESHOLDS, read_at
+    )
+
+    assert (moved.balance, moved.balance_at, moved.reading, moved.drift) == (left, read_at, reading, drift)
+    assert moved.is_open == (left >= THRESHOLDS.low)
+
+
+def test_a_first_reading_may_lack_all_that_was_spent_lately() -> None:
+    moved = on_reading(Gate("a"), Decimal(100), lambda _since: Decimal(30), THRESHOLDS, 9.0)
+
+    assert (moved.balance, moved.drift) == (100, None)
+    assert counted(moved, Decimal(30)) == 70
 
 
 def test_each_closing_is_a_pause_of_its_own() -> None:
@@ -122,8 +156,48 @@ def test_a_success_ends_nothing_but_probation(gate: Gate) -> None:
     assert on_success(gate) == gate
 
 
-def test_a_wait_that_the_service_names_is_kept() -> None:
-    assert on_refusal(OPEN, GateReason.OUTAGE, "429", now=5.0, for_s=3600.0).until == 3605.0
+@pytest.mark.parametrize(("asked_s", "until"), [(300.0, 305.0), (3600.0, 3605.0), (86_400.0, 3605.0), (1e300, 3605.0)])
+def test_a_wait_that_the_service_names_is_kept_for_an_hour_at_most(asked_s: float, until: float) -> None:
+    assert on_refusal(OPEN, GateReason.OUTAGE, "429", now=5.0, for_s=asked_s).until == until
+
+
+@pytest.mark.parametrize("until", [1e12, 1e17, 1e300])
+def test_whatever_is_stored_a_gate_opens_after_an_hour(until: float) -> None:
+    gate = replace(closed(GateReason.OUTAGE), until=until)
+
+    assert not on_time(gate, gate.since + 3599).is_open
+    assert on_time(gate, gate.since + 3600).is_open
+
+
+def test_a_402_that_the_balance_does_not_explain_is_asked_about_again_after_a_growing_while() -> None:
+    gate, now, waits = OPEN, 0.0, []
+    for _ in range(7):
+        gate, began = on_refusal(gate, GateReason.NO_CREDITS, "402", now), now
+        while not gate.is_open:
+            now += 30
+            gate = on_balance(gate, Decimal(500), THRESHOLDS, now)
+        assert gate.half_open
+        waits.append(now - began)
+
+    assert waits == [60, 120, 240, 480, 960, 1800, 1800]
+    assert gate.pause == 1
+    assert on_success(gate) == replace(OPEN, since=now, pause=1)
+
+
+def test_a_402_that_the_balance_explains_ends_with_the_top_up() -> None:
+    gate = on_refusal(OPEN, GateReason.NO_CREDITS, "402", now=0.0)
+    gate = on_balance(gate, Decimal(3), THRESHOLDS, now=1.0)
+
+    assert on_balance(gate, Decimal(200), THRESHOLDS, now=2.0) == replace(OPEN, since=2.0, pause=1)
+
+
+@pytest.mark.parametrize("reason", [r for r in GateReason if r is not GateReason.NONE])
+def test_a_new_key_is_tried_where_the_old_one_was_refused(reason: GateReason) -> None:
+    gate = on_new_key(closed(reason), now=9.0)
+
+    assert gate.half_open == (reason in {GateReason.BAD_KEY, GateReason.OUTAGE, GateReason.NO_CREDITS})
+    assert gate.reason is reason
+    assert (gate.trips, gate.until, gate.cleared_at) == (0, 0.0, 9.0)
 
 
 def test_a_cooldown_never_ends_beyond_half_an_hour() -> None:
@@ -144,6 +218,7 @@ def test_a_person_opens_and_closes_for_good() -> None:
     opened = by_hand(closed(GateReason.QUALITY), GateState.OPEN, "checked the plan", now=7.0)
     assert opened.is_open
     assert (opened.forced_open, opened.why, opened.pause) == (True, "checked the plan", 3)
+    assert (opened.until, opened.trips, opened.cleared_at) == (0.0, 0, 7.0)
 
     shut = by_hand(OPEN, GateState.CLOSED, "stocktaking", now=7.0)
     assert (shut.is_open, shut.why, shut.pause) == (False, "stocktaking", 1)

@@ -10,10 +10,12 @@ from bg_pipeline.core.limits import (
     SLOT_S,
     SPAN_S,
     START,
+    Learned,
     Limits,
     Pace,
     ask,
     failed,
+    learned,
     limits_from,
     refused,
     released,
@@ -161,6 +163,27 @@ def test_a_long_retry_after_tells_the_units_a_minute() -> None:
     assert account.ask()[1] == pytest.approx(36.0)
 
 
+def test_a_long_retry_after_of_a_request_too_many_is_about_concurrency_and_stops_no_other() -> None:
+    account = running(5, step=1)
+    account.state = replace(account.state, width=6)
+    account.refuse(account.fill()[-1], retry_after_s=5.0)
+
+    assert (account.state.width, account.state.pace) == (5, Pace.FREE)
+    account.good(next(iter(account.state.slots)))
+    account.now += PROBE_GAP_S
+    assert account.ask()[1] == 0.0
+
+
+def test_a_long_retry_after_at_the_known_width_is_about_concurrency_at_first_and_then_about_a_minute() -> None:
+    account = running(6)
+    account.refuse(account.fill()[-1], retry_after_s=5.0)
+    assert (account.state.width, account.state.pace) == (5, Pace.FREE)
+
+    account.refuse(next(iter(account.state.slots)), retry_after_s=5.0)
+    assert account.state.pace is Pace.PACED
+    assert account.ask()[1] > 0
+
+
 def test_a_paced_account_never_sends_more_within_a_minute() -> None:
     account = Account(Limits(pace=Pace.PACED, units=30.0, told=True))
     sent = []
@@ -242,12 +265,21 @@ def test_an_account_that_others_use_up_waits_for_the_next_window() -> None:
     assert account.ask()[1] == pytest.approx(12.0)
 
 
-def test_a_wait_beyond_the_window_says_nothing_of_units_a_minute() -> None:
+@pytest.mark.parametrize("asked_s", [3_600.0, 86_400.0, 1e18])
+def test_a_wait_beyond_the_window_is_kept_for_an_hour_at_most_and_then_one_request_goes_first(asked_s: float) -> None:
     account = running(8)
-    account.refuse(account.enter(), retry_after_s=3_600.0)
+    account.refuse(account.enter(), retry_after_s=asked_s)
 
     assert account.state.pace is Pace.FREE
     assert account.ask()[1] == pytest.approx(3_600.0)
+    assert learned(account.state, account.now) == Learned(1, None, account.now + 3_600.0)
+    account.now += 3_600.0
+    assert len(account.fill()) == 1
+    assert learned(account.state, account.now).waits_until is None
+
+
+def test_a_stored_pause_that_is_longer_than_any_that_is_set_does_not_count() -> None:
+    assert Account(Limits(next_at=NOW * 1000)).ask()[1] == 0.0
 
 
 def test_after_an_outage_the_climb_begins_anew_from_one() -> None:

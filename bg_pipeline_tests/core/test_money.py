@@ -15,7 +15,7 @@ from bg_pipeline.core.credits import runs_out_on
 from bg_pipeline.core.media import sniff
 from bg_pipeline.core.records import RateFacts, State
 from bg_pipeline.core.report import Cause, Exit, Failure, Summary, exit_code_of
-from bg_pipeline.core.retry import parse_rate, parse_retry_after, wait_s
+from bg_pipeline.core.retry import LONGEST_WAIT_S, moment, parse_rate, parse_retry_after, wait_s
 from bg_pipeline.core.runlog import ProcessRecord, from_json, to_json
 
 DATE = "Mon, 01 Jun 2020 15:48:36 GMT"
@@ -28,7 +28,8 @@ HEADERS = st.none() | st.sampled_from(("7", "-5", DATE, "Mon, 01 Jun 2020 15:48:
         ("7", None, 7.0),
         (" 0 ", None, 0.0),
         ("-5", None, 0.0),
-        ("99999999999999999999", None, 999999999999.0),
+        ("86400", None, LONGEST_WAIT_S),
+        ("99999999999999999999", None, LONGEST_WAIT_S),
         ("Wed, 21 Oct 2026 07:28:10 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
         ("Wed, 21 Oct 2026 07:27:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
         ("Wed, 21 Oct 2026 07:28:10 GMT", None, None),
@@ -41,7 +42,7 @@ HEADERS = st.none() | st.sampled_from(("7", "-5", DATE, "Mon, 01 Jun 2020 15:48:
         ("Wed Oct 21 07:28:10 2026", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
         ("Wed, 21 Oct 2026 09:28:10 +0200", "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
         pytest.param("Thu, 01 Jan 1970 00:01:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", 60.0, id="their clock is off"),
-        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 251609733119.0, id="huge"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", LONGEST_WAIT_S, id="huge"),
         ("Wed, 21 Oct 2026 07:28:10 GMT", "just now", None),
         ("120, 60", None, None),
         ("inf", None, None),
@@ -65,6 +66,9 @@ def test_no_header_of_a_service_is_an_error(value: str | None, date_header: str 
     ("limit", "remaining", "reset", "date_header", "expected"),
     [
         pytest.param("500", "494", "1591026567", DATE, RateFacts(500, 494, 51), id="recorded"),
+        pytest.param("500", "494", "1591026567000", DATE, RateFacts(500, 494, 51), id="in milliseconds"),
+        pytest.param("500", "0", "1591626567", DATE, RateFacts(500, 0, LONGEST_WAIT_S), id="in a week"),
+        pytest.param("500", "0", "9" * 40, DATE, RateFacts(500, 0, LONGEST_WAIT_S), id="never"),
         pytest.param("500", "494", "1591026000", DATE, RateFacts(500, 494, 0), id="over already"),
         pytest.param("500", "900", "1591026567", DATE, RateFacts(500, 500, 51), id="more left than there are"),
         pytest.param("500", "494", "1591026567", None, None, id="no clock of theirs"),
@@ -87,11 +91,22 @@ def test_the_wait_doubles_up_to_a_minute(retry: int, expected: float) -> None:
 
 def test_a_wait_that_the_service_names_is_obeyed() -> None:
     assert wait_s(0, 33.0, jitter=0.1) == 33.0
+    assert wait_s(0, 1e18, jitter=0.1) == LONGEST_WAIT_S
+
+
+@pytest.mark.parametrize("epoch_s", [-1e300, -1.0, 0.0, 1_796_000_000.0, 1.8e12, 1e17, 1e300, math.inf])
+def test_every_time_that_may_be_stored_can_be_shown(epoch_s: float) -> None:
+    assert moment(epoch_s).endswith(" UTC")
 
 
 @pytest.mark.parametrize(
     ("balance", "spent", "expected"),
-    [(Decimal(300), Decimal(300), date(1970, 1, 31)), (None, Decimal(5), None), (Decimal(5), Decimal(0), None)],
+    [
+        (Decimal(300), Decimal(300), date(1970, 1, 31)),
+        (Decimal(-5), Decimal(300), date(1970, 1, 1)),
+        (None, Decimal(5), None),
+        (Decimal(5), Decimal(0), None),
+    ],
 )
 def test_the_run_out_date_follows_the_spending(balance: Decimal | None, spent: Decimal, expected: date | None) -> None:
     assert runs_out_on(balance, spent, days=30, now=0.0) == expected

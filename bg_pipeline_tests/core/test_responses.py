@@ -132,3 +132,8 @@ def test_no_body_is_an_error(body: bytes) -> None:
 )
 def test_a_number_of_credits_is_finite_and_within_reason(found: Any, expected: Any) -> None:
     assert number(found, 10**9) == expected
+
+
+def test_a_balance_may_be_below_zero() -> None:
+    assert number("-3.5", 10**9, -(10**9)) == Decimal("-3.5")
+    assert number(-(10**9) - 1, 10**9, -(10**9)) is None

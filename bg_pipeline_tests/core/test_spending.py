@@ -140,10 +140,6 @@ def test_a_day_begins_at_midnight_where_the_night_is() -> None:
     assert day_began(midnight + 23 * 3600, "Europe/Berlin") == midnight + 23 * 3600
 
 
-def doubtful(number: int, ended_at: float = 1.0) -> Attempt:
-    return Attempt(number, f"w{number}", "bgeraser", AttemptState.IN_DOUBT, ONE, Decimal(0), 0.0, ended_at)
-
-
 @pytest.mark.parametrize(
     ("missing", "settled"),
     [
@@ -155,12 +151,6 @@ def doubtful(number: int, ended_at: float = 1.0) -> Attempt:
     ],
 )
 def test_a_reading_tells_how_many_of_those_in_doubt_were_charged(missing: int, settled: list[str]) -> None:
-    doubts = [doubtful(number) for number in range(3)]
+    doubts = [Attempt(n, f"w{n}", "bgeraser", AttemptState.IN_DOUBT, ONE, Decimal(0), 0.0, 1.0) for n in range(3)]
 
-    assert [state.value for _, state in settle_doubts(doubts, Decimal(missing), safe_before=2.0)] == settled
-
-
-def test_a_reading_that_may_come_too_early_calls_nothing_free() -> None:
-    doubts = [doubtful(1, ended_at=1.0), doubtful(2, ended_at=3.0)]
-
-    assert [(a.id, state.value) for a, state in settle_doubts(doubts, Decimal(0), safe_before=2.0)] == [(1, "refused")]
+    assert [state.value for _, state in settle_doubts(doubts, Decimal(missing))] == settled

@@ -44,7 +44,6 @@ class MemoryDatabase:
         self.claim_of: dict[str, int] = {}
         self.masters: dict[str, Master] = {}
         self.attempts: dict[int, Attempt] = {}
-        self.waived: set[int] = set()
         self.requests: dict[int, CutRequest] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}

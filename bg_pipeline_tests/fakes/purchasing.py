@@ -6,9 +6,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
+from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, charges_of, day_began
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
+from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought
 from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
@@ -61,7 +62,6 @@ def _close(database: MemoryDatabase, attempt_id: int, **values: Any) -> None:
 
 
 _INTENT = AttemptState.INTENT
-_CHARGED = frozenset({AttemptState.CHARGED, AttemptState.UNUSABLE})
 
 
 def _cost(attempts: Iterable[Attempt]) -> Decimal:
@@ -79,15 +79,18 @@ class MemoryLedger(Port):
         self._check_not_being_bought(request)
         gate = self._db.gates.get(account, Gate(account))
         today = day_began(self._db.now(), rules.timezone)
+        tried = self.attempts(request.limit_ids or _names(request))
         spent = Spent(
             since_balance=self.spent(gate.balance_at, account),
             by_run=_cost(self._where(lambda a: a.run == budget.run)),
             today=_cost(self._where(lambda a: a.started_at >= today)),
-            charges=self.charges(request.limit_ids or _names(request)),
-            doubts=self._count(request.limit_ids or _names(request), {AttemptState.IN_DOUBT}),
+            charges=charges_of(tried),
+            doubts=sum(a.state is AttemptState.IN_DOUBT and not a.waived for a in tried),
         )
         moved, refusal = authorize_purchase(request.credits_expected, gate, spent, budget, rules, self._db.now())
         self._db.gates[account] = moved
+        of_account = [a for a in self.attempts(_names(request)) if a.account == account]
+        refusal = refusal or refused_lately(of_account, gate.cleared_at, self._db.now())
         if refusal is not None:
             raise refusal
         number = next(self._db.ids)
@@ -134,6 +137,7 @@ class MemoryLedger(Port):
         detail: str = "",
         answer: str = "",
         request_id: str = "",
+        kind: str = "",
     ) -> None:
         if self._db.attempts[attempt_id].state not in {_INTENT, AttemptState.ANSWERED, AttemptState.IN_DOUBT}:
             return
@@ -145,17 +149,12 @@ class MemoryLedger(Port):
             detail=detail,
             answer=answer,
             request_id=request_id,
+            kind=kind,
         )
 
-    def charges(self, purchase_ids: Sequence[str]) -> int:
-        return self._count(purchase_ids, _CHARGED)
-
     def waive(self, purchase_ids: Sequence[str]) -> None:
-        self._db.waived |= {attempt.id for attempt in self.attempts(purchase_ids)}
-
-    def _count(self, purchase_ids: Sequence[str], states: Container[AttemptState]) -> int:
-        counted = (a for a in self.attempts(purchase_ids) if a.id not in self._db.waived)
-        return sum(attempt.state in states for attempt in counted)
+        for attempt in self.attempts(purchase_ids):
+            self._db.attempts[attempt.id] = replace(attempt, waived=True)
 
     def abandoned(self) -> list[Attempt]:
         return self._where(lambda a: a.state is _INTENT and not self._db.is_alive(self._db.requests[a.id].claim.id))
@@ -168,6 +167,11 @@ class MemoryLedger(Port):
 
     def spent(self, since: float, account: str | None = None) -> Decimal:
         return _cost(self._where(lambda a: (a.ended_at is None or a.ended_at > since) and account in {None, a.account}))
+
+    def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
+        gate = change(self._db.gates.get(account, Gate(account)), lambda since: self.spent(since, account))
+        self._db.gates[account] = gate
+        return gate
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:
         found: dict[AttemptState, Totals] = {}
@@ -203,3 +207,6 @@ class MemoryGates(Port):
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         self._db.limits[account] = json.loads(json.dumps(change(self.limits(account))))
+
+    def forget_limits(self, account: str) -> None:
+        self._db.limits.pop(account, None)

@@ -21,6 +21,9 @@ class FakeRemover:
         self.credits_left = credits_left
         self.requests: list[CutRequest] = []
         self.before: Callable[[CutRequest], None] = lambda _request: None
+        self.account_error: BaseException | None = None
+        """What the account's own endpoint answers, if not the balance."""
+        self.readings = 0
         self.opens: Callable[[bytes], bytes] = lambda answer: answer
         self._lock = threading.Lock()
 
@@ -39,4 +42,7 @@ class FakeRemover:
         return self.opens(answer)
 
     def balance(self) -> Decimal | None:
+        self.readings += 1
+        if self.account_error is not None:
+            raise self.account_error
         return self.credits_left

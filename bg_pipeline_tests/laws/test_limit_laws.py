@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from bg_pipeline.core.limits import SLOT_S, Limits, Pace, ask, failed, limits_from, refused, released, succeeded
+from bg_pipeline.core.limits import (
+    SLOT_S,
+    WINDOW_S,
+    Limits,
+    Pace,
+    ask,
+    failed,
+    limits_from,
+    refused,
+    released,
+    succeeded,
+)
 from bg_pipeline.core.records import RateFacts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import SqlGates
@@ -61,7 +72,7 @@ class Account(RuleBasedStateMachine):
     def it_is_refused(self, token: str, wait: float | None, rate: RateFacts | None) -> None:
         had_a_slot = token in self.state.slots
         self.state = refused(self.state, token, wait, rate, self.now)
-        if had_a_slot and wait is not None and wait > 5:
+        if had_a_slot and wait is not None and wait > WINDOW_S:
             _, again = ask(self.state, "another", 1.0, self.ceiling, self.now)
             assert again > 0
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bg_pipeline.core.credits import Reconciliation
+from bg_pipeline.core.gate import LAG_S
 from bg_pipeline.core.runlog import BalanceRecord, Record
 from bg_pipeline.purchasing.money import last_reading, reconcile_balances, saved_since
 from bg_pipeline_tests.fakes import FakeRemover
@@ -21,6 +22,7 @@ def graph() -> Graph:
 
 
 def reconciled(graph: Graph) -> dict[str, Reconciliation]:
+    graph.clock.now += LAG_S
     return reconcile_balances(graph.catalogue, graph.accounts, graph.policy, graph.run)
 
 

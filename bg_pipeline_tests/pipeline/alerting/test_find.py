@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bg_pipeline.core.alerts import HOLD_S, Event, Kind
-from bg_pipeline.core.gate import Gate, GateReason, GateState
+from bg_pipeline.core.gate import LAG_S, Gate, GateReason, GateState
 from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.errors import NoCredits
 from bg_pipeline.pipeline.alerting import find
@@ -196,6 +196,7 @@ def test_a_ledger_that_differs_from_the_balance_is_told(shop: Graph, gone: int) 
     shop.remover.credits_left = Decimal(100)
     shop.sync()
     shop.remover.credits_left -= gone
+    shop.clock.now += LAG_S
     reconcile_balances(shop.catalogue, shop.accounts, shop.policy, shop.run)
 
     assert kinds(shop) == ([Kind.DRIFT] if gone else [])
@@ -208,6 +209,7 @@ def test_a_drift_of_an_account_that_is_used_no_more_is_not_told(shop: Graph) -> 
     shop.remover.credits_left = Decimal(100)
     shop.sync()
     shop.remover.credits_left -= 8
+    shop.clock.now += LAG_S
     reconcile_balances(shop.catalogue, shop.accounts, shop.policy, shop.run)
     shop.recipe = Recipe((Cut("removebg", 2500),), shop.recipe.rendition)
 

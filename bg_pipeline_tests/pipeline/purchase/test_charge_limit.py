@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.credits import LAG_S, MAX_CHARGES
+from bg_pipeline.core.credits import MAX_CHARGES
+from bg_pipeline.core.gate import LAG_S
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.errors import ConfigurationError, OutcomeUnknown, TransientError
 from bg_pipeline.pipeline.night import buy_again

@@ -6,13 +6,13 @@ import pytest
 
 from bg_pipeline.core.claims import Ask, AskedBy, Selection
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.gate import GateReason, GateState, by_hand, on_refusal
+from bg_pipeline.core.gate import LAG_S, GateReason, GateState, by_hand, on_refusal
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ItemRejected, OutcomeUnknown, QualityDropped, UnusableAnswer
 from bg_pipeline.pipeline.night import work
 from bg_pipeline.pipeline.process import Scope
-from bg_pipeline.purchasing.buyer import BALANCE_EVERY
+from bg_pipeline.purchasing.buyer import BALANCE_EVERY, BALANCE_EVERY_NEAR
 from bg_pipeline.purchasing.gate import read_balances
 from bg_pipeline.purchasing.money import last_reading, reconcile_balances, standing
 from bg_pipeline_tests.fakes import FakeRemover
@@ -112,9 +112,12 @@ def test_runs_that_share_a_name_share_a_cap() -> None:
     assert summaries[1].budget_reached
 
 
-def test_the_balance_is_read_again_every_hundred_purchases() -> None:
-    graph = Graph(remover=FakeRemover(credits_left=Decimal(1000)))
-    for n in range(BALANCE_EVERY + 3):
+@pytest.mark.parametrize(("credits_left", "readings_at"), [(1000, [0, 10, 110]), (300, [0, 10, *range(110, 125, 10)])])
+def test_the_balance_is_read_again_every_hundred_purchases_and_near_the_threshold_every_ten(
+    credits_left: int, readings_at: list[int]
+) -> None:
+    graph = Graph(remover=FakeRemover(credits_left=Decimal(credits_left)))
+    for n in range(BALANCE_EVERY + BALANCE_EVERY_NEAR + 13):
         graph.source.put(f"c/{n}.png", product(n, size=(48 + n, 32)))
     readings: list[int] = []
     real = graph.remover.balance
@@ -126,12 +129,14 @@ def test_the_balance_is_read_again_every_hundred_purchases() -> None:
     graph.remover.balance = balance  # type: ignore[method-assign]
     graph.sync()
 
-    assert len([at for at in readings if at >= BALANCE_EVERY]) == 1
+    assert sorted({at // 10 * 10 for at in readings}) == readings_at
 
 
 def test_the_fall_of_the_balance_is_held_against_the_ledger_once_a_sync() -> None:
     graph = shop("c/1.png", "c/2.png", remover=FakeRemover(credits_left=Decimal(100)))
     graph.sync()
+    assert reconcile_balances(*graph.pipeline.parts) == {}  # the vendor may not show the last charges yet
+    graph.clock.now += LAG_S
     found = reconcile_balances(*graph.pipeline.parts)["bgeraser"]
     assert (found.drift, found.sound, found.fell_by) == (0, True, Decimal(2))
 
@@ -156,6 +161,7 @@ def test_a_balance_that_is_read_while_something_is_bought_is_not_held_against_th
             graph.sync()
         return left
 
+    graph.clock.now += LAG_S
     graph.source.put("c/2.png", product(2))
     graph.remover.balance = slow  # type: ignore[method-assign]
     assert reconcile_balances(*graph.pipeline.parts) == {}

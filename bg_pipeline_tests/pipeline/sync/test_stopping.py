@@ -70,6 +70,12 @@ def test_a_refused_account_closes_the_gate_and_blames_no_picture(
     graph: Graph, error: AccountError, reason: GateReason
 ) -> None:
     graph.remover = FakeRemover([None, error])
+
+    def is_refused_from_the_second_on(_request: object) -> None:
+        if len(graph.remover.requests) == 2:
+            graph.remover.account_error = error
+
+    graph.remover.before = is_refused_from_the_second_on
     done = graph.sync(collection="shoes")
 
     assert (done.summary.published, done.summary.failed, done.summary.exit_code) == (1, 0, Exit.PAUSED)

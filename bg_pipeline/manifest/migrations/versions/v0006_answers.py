@@ -1,4 +1,4 @@
-"""Paid answers that wait in the spool, charges that a person waived, and the identity of the manifest."""
+"""Paid answers that wait in the spool, the identity of the manifest, readings, kinds of refusals, waived charges."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,10 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add an index of the few attempts whose answer waits, a column, and a place for the identity."""
-    op.add_column("attempts", sa.Column("waived", sa.Boolean, nullable=False, server_default=sa.text("false")))
+    """
+    Add an index of the few attempts whose answer waits, a place for the identity, the balance as the vendor showed it,
+    the kinds of refusals, the charges that a person waived, and the digests of keys.
+    """
     op.create_index(
         "attempts_answered",
         "attempts",
@@ -22,3 +24,12 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("identity", sa.String(32), nullable=False),
     )
+    with op.batch_alter_table("gates") as gates:
+        gates.add_column(sa.Column("reading", sa.BigInteger))
+        gates.add_column(sa.Column("expected", sa.BigInteger))
+        gates.add_column(sa.Column("cleared_at", sa.Float, nullable=False, server_default="0"))
+    with op.batch_alter_table("attempts") as attempts:
+        attempts.add_column(sa.Column("kind", sa.String(20), nullable=False, server_default=""))
+        attempts.add_column(sa.Column("waived", sa.Boolean, nullable=False, server_default=sa.text("false")))
+    with op.batch_alter_table("accounts") as accounts:
+        accounts.add_column(sa.Column("key_digest", sa.String(100), nullable=False, server_default=""))
