@@ -209,6 +209,7 @@ def test_an_attempt_whose_answer_cannot_be_read_stays_open_and_is_not_repeated(g
     graph.stop.clear()
     graph.purchases.keep = real_keep  # type: ignore[method-assign]
     (kept,) = graph.spool.blobs
+    graph.masters.blobs.clear()
     real_read = graph.spool.read
     graph.spool.read = refusing(real_read, {kept}, StoreError("Input/output error"))  # type: ignore[method-assign]
     done = graph.sync()
