@@ -157,8 +157,8 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
         left: expected balance; None for the last reading.
     """
     left = gate.balance if left is None else left
-    behind = gate.reading is not None and left is not None and gate.reading > left
-    shown = f" (the vendor showed {gate.reading} at last, and may be minutes behind)" if behind else ""
+    behind = gate.drift is not None and gate.drift > 0
+    shown = f" (the vendor showed {gate.reading} at the last reading, and may be minutes behind)" if behind else ""
     opens_at = moment(gate.opens_at)
     not_before = f", not before {opens_at}" if gate.until else ""
     cause = f" ({gate.why})" if gate.why else ""

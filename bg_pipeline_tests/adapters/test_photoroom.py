@@ -63,7 +63,7 @@ def test_a_success_without_a_picture_was_paid_for(vendor: Vendor, body: bytes) -
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b'{"images": {"available": -1}}', b'{"images": {"available": "N/A"}}']
+    "body", [b"", b"<html>", b'{"images": {"available": -1e12}}', b'{"images": {"available": "N/A"}}']
 )
 def test_a_balance_that_is_no_sound_number_is_unknown_not_zero(vendor: Vendor, body: bytes) -> None:
     vendor.say("/v2/account", body=body)

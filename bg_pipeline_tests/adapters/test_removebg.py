@@ -86,7 +86,13 @@ def test_a_zip_that_is_no_cutout_was_paid_for(vendor: Vendor) -> None:
         bought(removebg(vendor.base_url), request())
 
 
-@pytest.mark.parametrize("total", ["-3", '"NaN"', "NaN", "1e12", "true", "null", '"N/A"', "[200]", "1" * 5000])
+def test_a_balance_below_zero_is_a_balance(vendor: Vendor) -> None:
+    vendor.say(ACCOUNT, body=b'{"data": {"attributes": {"credits": {"total": -3}}}}')
+
+    assert removebg(vendor.base_url).balance() == -3
+
+
+@pytest.mark.parametrize("total", ["-1e12", '"NaN"', "NaN", "1e12", "true", "null", '"N/A"', "[200]", "1" * 5000])
 def test_a_balance_that_is_no_sound_number_is_unknown_not_zero(vendor: Vendor, total: str) -> None:
     vendor.say(ACCOUNT, body=b'{"data": {"attributes": {"credits": {"total": %s}}}}' % total.encode())
 

@@ -108,6 +108,13 @@ def test_every_closed_gate_says_why_and_what_opens_it(reason: GateReason) -> Non
     assert any(word in said for word in ("top up", "opens", "tried again"))
 
 
+@pytest.mark.parametrize(("expected", "is_said"), [(Decimal(49), True), (Decimal(120), False), (None, False)])
+def test_a_gate_that_closed_below_a_balance_that_is_behind_says_so(expected: Decimal | None, is_said: bool) -> None:
+    gate = Gate("a", GateState.CLOSED, GateReason.LOW_CREDITS, reading=Decimal(120), expected=expected)
+
+    assert ("showed 120" in why_closed(gate, THRESHOLDS, Decimal(49))) == is_said
+
+
 @pytest.mark.parametrize(
     ("after", "charged", "in_doubt", "drift", "sound"),
     [
