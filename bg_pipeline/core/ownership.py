@@ -5,14 +5,11 @@ Outputs, masters and spool carry a mark: the identity of the manifest that knows
 an empty one, does not know what is paid for, and would buy all of it again.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 MARK = ".bg-pipeline-manifest"
 """Name of the mark in a store: hidden, so that no listing contains it."""
-
-_TEXT = "The first line is the identity of the bg_pipeline manifest that knows what is stored here. Leave this file.\n"
 
 
 class Ownership(StrEnum):
@@ -33,7 +30,7 @@ class OwnershipDecision:
     because: str
 
 
-def decide_ownership(identity: str, mark: bytes | None, *, is_full: bool, knows_purchases: bool) -> OwnershipDecision:
+def decide_ownership(identity: str, mark: str, *, is_full: bool, knows_purchases: bool) -> OwnershipDecision:
     """
     Decide if a manifest may work with a store.
 
@@ -46,12 +43,12 @@ def decide_ownership(identity: str, mark: bytes | None, *, is_full: bool, knows_
 
     Args:
         identity: of the manifest.
-        mark: content of the mark in the store; None if there is none.
+        mark: identity in the mark of the store; empty if there is none.
         is_full: True if the store has other content.
         knows_purchases: True if the manifest has a record of any purchase.
     """
-    if mark is not None:
-        if identity_in(mark) == identity:
+    if mark:
+        if mark == identity:
             return OwnershipDecision(Ownership.OURS, "it has the mark of this manifest")
         return OwnershipDecision(Ownership.FOREIGN, "belongs to another manifest")
     if not is_full:
@@ -59,14 +56,3 @@ def decide_ownership(identity: str, mark: bytes | None, *, is_full: bool, knows_
     if knows_purchases:
         return OwnershipDecision(Ownership.NEW, "it was made before there were marks")
     return OwnershipDecision(Ownership.FOREIGN, "is full, but the manifest knows of no purchase")
-
-
-def mark_of(identity: str) -> bytes:
-    """Return the content of a mark."""
-    return f"{identity}\n{_TEXT}".encode()
-
-
-def identity_in(mark: bytes) -> str | None:
-    """Return the identity that a mark names; None if it is damaged."""
-    found = re.match(rb"[0-9a-f]{32}(?=\n)", mark)
-    return found[0].decode() if found else None

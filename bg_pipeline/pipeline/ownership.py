@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bg_pipeline.core.ownership import MARK, Ownership, decide_ownership, mark_of
+from bg_pipeline.core.ownership import Ownership, decide_ownership
 from bg_pipeline.errors import ForeignStore, StoreError
 from bg_pipeline.ports.context import MarkedStore, Pipeline
 
@@ -40,13 +40,13 @@ def find_foreign_store(pipeline: Pipeline) -> ForeignStore | None:
 
 
 def _is_new(pipeline: Pipeline, marked: MarkedStore) -> bool:
-    identity, mark = pipeline.identity, marked.store.read(MARK)
+    identity, mark = pipeline.identity, marked.store.owner()
     decision = decide_ownership(
         identity.id,
         mark,
         # With a mark, nothing else counts.
-        is_full=mark is None and next(marked.store.list(), None) is not None,
-        knows_purchases=mark is None and next(pipeline.accounts.purchases.masters(), None) is not None,
+        is_full=not mark and next(marked.store.list(), None) is not None,
+        knows_purchases=not mark and next(pipeline.accounts.purchases.masters(), None) is not None,
     )
     if decision.ownership is Ownership.FOREIGN:
         raise ForeignStore(
@@ -60,4 +60,4 @@ def _is_new(pipeline: Pipeline, marked: MarkedStore) -> bool:
 
 def _mark(pipeline: Pipeline, stores: Iterable[MarkedStore]) -> None:
     for each in stores:
-        each.store.write(MARK, mark_of(pipeline.identity.id))
+        each.store.set_owner(pipeline.identity.id)

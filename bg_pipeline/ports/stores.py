@@ -80,6 +80,24 @@ class BlobStore(Protocol):
         """
         ...
 
+    def owner(self) -> str:
+        """
+        Return the identity of the manifest that set its mark last; empty if none did.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def set_owner(self, identity: str) -> None:
+        """
+        Mark the store as that of the manifest with this identity; the mark is in no listing.
+
+        Raises:
+            StoreError: the mark cannot be written.
+        """
+        ...
+
     def sweep(self, older_than: float) -> int:
         """Remove half-written files that killed runs left before this epoch second; return their number."""
         ...

@@ -122,6 +122,15 @@ def test_a_store_tells_its_free_bytes_or_that_it_cannot(store: BlobStore) -> Non
     assert free is None or free > 0
 
 
+def test_a_store_has_the_owner_that_was_set_last_and_no_listing_shows_it(store: BlobStore) -> None:
+    assert store.owner() == ""
+    store.set_owner("a" * 32)
+    store.set_owner("b" * 32)
+
+    assert store.owner() == "b" * 32
+    assert list(store.list()) == []
+
+
 def test_nothing_is_left_half_written(store: BlobStore) -> None:
     store.write("a.png", b"1")
 

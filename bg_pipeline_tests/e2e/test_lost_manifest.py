@@ -1,5 +1,6 @@
 """A manifest that is lost, or another one, beside stores that are full of what was paid for."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_a_lost_manifest_stops_and_is_rebuilt_and_nothing_is_bought(shop: Shop, 
 
 def test_a_lost_manifest_of_a_version_without_marks_stops_too(shop: Shop, vendor: StubVendor) -> None:
     for mark in shop.home.rglob(".bg-pipeline-manifest"):
-        mark.unlink()
+        shutil.rmtree(mark)
     lose_manifest(shop)
     shop.run("sync", code=5)
 

@@ -153,7 +153,9 @@ def test_errors_that_are_charged_keep_to_the_cap(shop: Shop, vendor: StubVendor)
     assert 0 < len(vendor.charges) <= 10
 
 
-def test_a_picture_whose_errors_are_charged_waits_after_three_and_a_person_can_ask_for_it_again(shop: Shop, vendor: StubVendor) -> None:
+def test_a_picture_whose_errors_are_charged_waits_after_three_until_a_person_asks(
+    shop: Shop, vendor: StubVendor
+) -> None:
     shop.put("hats/0.png", product(200))
     vendor.answers = charged_500
     for _ in range(4):

@@ -65,6 +65,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.full = False
+        self.marked_by = ""
         self.free: int | None = None
         self.tells_free = True
         self.probed: list[int] = []
@@ -98,6 +99,14 @@ class MemoryStore:
         self.probed.append(size_bytes)
         if self.full:
             raise StoreError("No space left on device")
+
+    def owner(self) -> str:
+        return self.marked_by
+
+    def set_owner(self, identity: str) -> None:
+        if self.full:
+            raise StoreError("No space left on device")
+        self.marked_by = identity
 
     def free_bytes(self) -> int | None:
         return 0 if self.full and self.tells_free else self.free

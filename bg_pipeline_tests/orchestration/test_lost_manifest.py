@@ -3,12 +3,12 @@
 import dagster as dg
 
 from bg_pipeline.core.alerts import Alert, Kind
-from bg_pipeline.core.ownership import MARK, mark_of
 from bg_pipeline.core.runlog import FailureRecord
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.resources import PipelineResource
 from bg_pipeline.orchestration.sensors import delta_dispatch, failed_runs
 from bg_pipeline.pipeline.alerting.find import find_alerts
+from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
@@ -56,9 +56,9 @@ def test_beside_the_stores_of_another_manifest_no_run_is_dispatched_and_there_is
     shop: Shop, run: Run, instance: dg.DagsterInstance
 ) -> None:
     run("detect_delta")
-    mark = shop.home / ".bg_pipeline" / "masters" / MARK
-    ours = mark.read_bytes()
-    mark.write_bytes(mark_of("b" * 32))
+    masters = FolderStore(shop.home / ".bg_pipeline" / "masters")
+    ours = masters.owner()
+    masters.set_owner("b" * 32)
     requests, why = dispatched(instance)
     assert requests == 0
     assert "BG_MASTERS" in why
@@ -73,6 +73,6 @@ def test_beside_the_stores_of_another_manifest_no_run_is_dispatched_and_there_is
     assert failures == 0
     assert not shop.vendor.ledger.charges()
 
-    mark.write_bytes(ours)
+    masters.set_owner(ours)
     assert found() == ([], 0)
     assert dispatched(instance)[0] == 1

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from bg_pipeline.cli.main import main
-from bg_pipeline.core.ownership import MARK
 from bg_pipeline.core.records import Entry
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import run_log
@@ -77,7 +76,7 @@ class Side:
     @property
     def outputs(self) -> dict[str, bytes]:
         files = (self.home / "cutouts").rglob("*")
-        return {f.relative_to(self.home).as_posix(): f.read_bytes() for f in files if f.is_file() and f.name != MARK}
+        return {f.relative_to(self.home).as_posix(): f.read_bytes() for f in files if f.is_file()}
 
 
 def _facts(record: dict[str, Any]) -> dict[str, Any]:

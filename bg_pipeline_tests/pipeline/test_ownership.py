@@ -7,7 +7,6 @@ import pytest
 from bg_pipeline.core.alerts import Kind
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.ownership import MARK, mark_of
 from bg_pipeline.core.runlog import DetectRecord, FailureRecord, ScanRecord
 from bg_pipeline.errors import ForeignStore, StateError, StoreError
 from bg_pipeline.pipeline import night
@@ -39,18 +38,17 @@ def beside(graph: Graph, identity: str = OTHER) -> Graph:
 def unmarked(graph: Graph) -> Graph:
     """As a version without marks left its stores."""
     for store in (graph.outputs, graph.masters, graph.spool):
-        store.blobs.pop(MARK, None)
+        store.marked_by = ""
     return graph
 
 
-def test_new_stores_are_marked_before_anything_is_bought_and_no_listing_has_the_mark() -> None:
+def test_new_stores_are_marked_before_anything_is_bought() -> None:
     graph = shop()
     graph.remover.before = lambda _request: guard(beside(graph, OURS).pipeline)
     assert graph.sync().summary.purchases == 3
 
     for store in (graph.outputs, graph.masters, graph.spool):
-        assert store.blobs[MARK] == mark_of(OURS)
-        assert MARK not in list(store.list())
+        assert store.owner() == OURS
     assert graph.sync().delta.changes == ()
 
 
@@ -74,7 +72,7 @@ def test_nothing_begins_beside_the_stores_of_another_manifest(entrance: str) -> 
 
     assert other.remover.requests == []
     assert (other.run_log.read(ScanRecord), other.run_log.read(DetectRecord)) == ([], [])
-    assert graph.outputs.blobs[MARK] == mark_of(OURS)
+    assert graph.outputs.owner() == OURS
 
 
 @pytest.mark.parametrize("full", ["outputs", "masters", "spool"])
@@ -91,7 +89,7 @@ def test_stores_of_a_version_without_marks_get_them_from_the_manifest_that_bough
     graph.sync()
     unmarked(graph)
     assert graph.sync().delta.changes == ()
-    assert graph.masters.blobs[MARK] == mark_of(OURS)
+    assert graph.masters.owner() == OURS
 
     with pytest.raises(ForeignStore):
         beside(unmarked(graph)).sync()
@@ -101,7 +99,7 @@ def test_a_check_changes_nothing_and_says_which_stores_are_new() -> None:
     graph = shop()
 
     assert [each.setting for each in check(graph.pipeline)] == ["BG_OUTPUT", "BG_MASTERS", "BG_SPOOL"]
-    assert graph.outputs.blobs == graph.masters.blobs == graph.spool.blobs == {}
+    assert {store.owner() for store in (graph.outputs, graph.masters, graph.spool)} == {""}
 
 
 def test_after_taking_in_what_is_there_the_stores_are_ours() -> None:
@@ -125,10 +123,10 @@ def test_a_mark_that_cannot_be_written_stops_before_anything_is_bought() -> None
 def test_a_store_that_cannot_be_read_hides_no_other_alert() -> None:
     graph = shop()
 
-    def read(_name: str) -> bytes:
+    def away() -> str:
         raise StoreError("the share is away")
 
-    graph.outputs.read = read  # type: ignore[method-assign]
+    graph.outputs.owner = away  # type: ignore[method-assign]
     fail(graph, StateError("boom"))
     assert kinds(graph) == [Kind.RUN_FAILED]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.core.ownership import MARK
 from bg_pipeline.errors import ItemBlocked, ItemError, StoreError
 from bg_pipeline.ports.stores import PROBE_BYTES
 
@@ -102,6 +103,27 @@ class FolderStore:
             self.remove(name)
         except ItemError as error:  # this name is never at fault
             raise StoreError(str(error)) from error
+
+    def owner(self) -> str:
+        folder = self._root / MARK
+        try:
+            return " ".join(sorted(each.name for each in folder.iterdir()))
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be read: {error.strerror}") from error
+
+    def set_owner(self, identity: str) -> None:
+        # A folder named after the identity: who counts, copies or uploads the files here meets only pictures.
+        folder = self._root / MARK
+        try:
+            (folder / identity).mkdir(parents=True, exist_ok=True)
+            for other in folder.iterdir():
+                if other.name != identity:
+                    other.rmdir()
+            _sync_folder(folder)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be written: {error.strerror}") from error
 
     def free_bytes(self) -> int | None:
         folder = self._root

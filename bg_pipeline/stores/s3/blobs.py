@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from bg_pipeline.core.keys import unsafe
+from bg_pipeline.core.ownership import MARK
 from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.ports.stores import PROBE_BYTES
 from bg_pipeline.stores.s3.buckets import MAX_KEY_BYTES, BucketError, NoObject, Objects
@@ -51,6 +52,13 @@ class S3Store:
             self._objects.put(_PROBE, bytes(size_bytes))
             with suppress(BucketError):  # a store without the right to delete is allowed
                 self._objects.delete(_PROBE)
+
+    def owner(self) -> str:
+        return (self.read(MARK) or b"").decode("ascii", "replace")
+
+    def set_owner(self, identity: str) -> None:
+        with _store_errors():
+            self._objects.put(MARK, identity.encode())
 
     def free_bytes(self) -> int | None:
         return None

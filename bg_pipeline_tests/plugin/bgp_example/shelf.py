@@ -75,6 +75,12 @@ class Shelf:
         self.write(".probe", bytes(size_bytes))
         self.remove(".probe")
 
+    def owner(self) -> str:
+        return (self.read(".owner") or b"").decode()
+
+    def set_owner(self, identity: str) -> None:
+        self.write(".owner", identity.encode())
+
     def free_bytes(self) -> int | None:
         return None
 
