@@ -105,7 +105,14 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "skipped": 0,
         "deleted": 0,
     }
-    assert status["gate"]["bgeraser"] == {"state": "open", "reason": None, "balance": 995.0}
+    assert status["gate"]["bgeraser"] == {
+        "state": "open",
+        "reason": None,
+        "balance": 995.0,
+        "reading": 1000.0,
+        "drift": 0.0,
+    }
+    assert status["limits"]["bgeraser"]["waits_until"] == "–"
     assert (status["credits_30d"], status["last_sync"][-1]) == (5.0, "Z")
     assert status["runs_out_on"] > "2026"
 
