@@ -55,6 +55,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
         the last was lost              request, after a wait
         paused, or others work on it   request, after a wait
         a paid result is awaited       request, after a wait
+        a store refused an item        request, after a wait
         ended otherwise                no: only a detection or a person can help the rest
 
     Args:
@@ -84,7 +85,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
 
 
 def _another_run_helps(last: Summary | None) -> bool:
-    """Return True if the last run paused, left something to another run, awaits a result, or left no counters."""
+    """Return True if the last run paused, left something that passes by itself, or left no counters."""
     if last is None or last.paused or last.busy:
         return True
-    return any(failure.cause in {Cause.ELSEWHERE, Cause.AWAITED} for failure in last.failures)
+    return any(failure.cause in {Cause.ELSEWHERE, Cause.AWAITED, Cause.STORE} for failure in last.failures)

@@ -27,6 +27,7 @@ def left(cause: Cause, state: State = State.PENDING, why: str = "for some reason
         ([previous(RunOutcome.ENDED)], Summary(busy="held by somebody"), True),
         ([previous(RunOutcome.ENDED)], left(Cause.ELSEWHERE), True),
         ([previous(RunOutcome.ENDED)], left(Cause.AWAITED), True),
+        ([previous(RunOutcome.ENDED)], left(Cause.STORE), True),
         ([previous(RunOutcome.ENDED)], left(Cause.CHARGED), False),
         ([previous(RunOutcome.ENDED)], left(Cause.SERVICE), False),
         ([previous(RunOutcome.ENDED)], left(Cause.CHANGED), False),
