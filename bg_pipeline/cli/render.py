@@ -47,12 +47,12 @@ def balance(facts: Mapping[str, Any]) -> str:
     )
 
 
-def limits(found: Learned) -> dict[str, str]:
+def limits(learned: Learned) -> dict[str, str]:
     """Format the limits that an account is known to have, and its wait."""
     return {
-        "in_flight": number(found.in_flight),
-        "per_minute": number(found.per_minute),
-        "waits_until": "–" if found.waits_until is None else moment(found.waits_until),
+        "in_flight": number(learned.in_flight),
+        "per_minute": number(learned.per_minute),
+        "waits_until": "–" if learned.waits_until is None else moment(learned.waits_until),
     }
 
 

@@ -136,8 +136,8 @@ class Buyer:
     def _find_any(self, entry: Entry) -> ObtainedMaster | None:
         """Return a master of any accepted cut: one on record, else one in the store."""
         cuts = self._policy.recipe.accepted
-        found = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
-        return next((master for master in found if master is not None), None)
+        masters = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
+        return next((master for master in masters if master is not None), None)
 
     def _find(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
         master = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
@@ -197,8 +197,8 @@ class Buyer:
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
-            found = self._find(entry, stage) or (self._find_stored(entry, stage) if stage != cut else None)
-            result = found or self._obtain_stage(entry, account, stage, sendable, claim)
+            stored = self._find(entry, stage) or (self._find_stored(entry, stage) if stage != cut else None)
+            result = stored or self._obtain_stage(entry, account, stage, sendable, claim)
             if result.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
             image, media_type, size = result.image, "image/png", (result.master.width_px, result.master.height_px)

@@ -126,10 +126,10 @@ def left_of(accounts: Accounts, gate: Gate) -> Decimal | None:
 
 def limits_of(accounts: Accounts, gate: Gate, now: float) -> Learned:
     """Return the limits that an account is known to have, and when it may be sent requests again."""
-    found = learned(limits_from(accounts.gates.limits(gate.account)), now)
+    limits = learned(limits_from(accounts.gates.limits(gate.account)), now)
     closed_until = gate.opens_at if not gate.is_open else 0.0
-    waits = max(closed_until, found.waits_until or 0.0)
-    return replace(found, waits_until=waits if waits > now else None)
+    waits = max(closed_until, limits.waits_until or 0.0)
+    return replace(limits, waits_until=waits if waits > now else None)
 
 
 def saved_since(catalogue: Catalogue, since: float) -> Decimal:

@@ -24,12 +24,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("identity", sa.String(32), nullable=False),
     )
-    with op.batch_alter_table("gates") as gates:
-        gates.add_column(sa.Column("reading", sa.BigInteger))
-        gates.add_column(sa.Column("expected", sa.BigInteger))
-        gates.add_column(sa.Column("cleared_at", sa.Float, nullable=False, server_default="0"))
-    with op.batch_alter_table("attempts") as attempts:
-        attempts.add_column(sa.Column("kind", sa.String(20), nullable=False, server_default=""))
-        attempts.add_column(sa.Column("waived", sa.Boolean, nullable=False, server_default=sa.text("false")))
-    with op.batch_alter_table("accounts") as accounts:
-        accounts.add_column(sa.Column("key_digest", sa.String(100), nullable=False, server_default=""))
+    op.add_column("gates", sa.Column("reading", sa.BigInteger))
+    op.add_column("gates", sa.Column("expected", sa.BigInteger))
+    op.add_column("gates", sa.Column("cleared_at", sa.Float, nullable=False, server_default="0"))
+    op.add_column("attempts", sa.Column("kind", sa.String(20), nullable=False, server_default=""))
+    op.add_column("attempts", sa.Column("waived", sa.Boolean, nullable=False, server_default=sa.text("false")))
+    op.add_column("accounts", sa.Column("key_digest", sa.String(100), nullable=False, server_default=""))
