@@ -13,7 +13,7 @@ from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
-from bg_pipeline.pipeline.ownership import check
+from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.ports.stores import BlobStore
@@ -120,11 +120,9 @@ def _first_key(settings: Settings, source: ImageSource) -> str:
 
 
 def _ours(pipeline: Pipeline) -> str:
-    new = {each.setting for each in check(pipeline)}
-    return "; ".join(
-        f"{each.setting} {'is new' if each.setting in new else 'belongs to this manifest'}"
-        for each in pipeline.identity.stores
-    )
+    if foreign := find_foreign_store(pipeline):
+        raise foreign
+    return "no store belongs to another manifest"
 
 
 def _writable(probe: Callable[[], None], location: str) -> str:
