@@ -120,6 +120,7 @@ def _sql(url: str) -> Catalogue:
     with engine.begin() as conn:
         conn.execute(text("DROP TABLE IF EXISTS catalogue"))
         conn.execute(text(f"CREATE TABLE catalogue (sku TEXT, picture {image}, changes INTEGER)"))
+    engine.dispose()
     query = "SELECT sku AS key, picture AS image, changes AS version FROM catalogue WHERE sku <> ':none'"
 
     def execute(statement: str, **values: object) -> None:

@@ -20,7 +20,7 @@ from bg_pipeline_tests.pictures import opened, product
 def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
     plan = shop.json("plan")
 
-    assert set(plan) == {"counts", "purchases", "credits", "providers", "collections", "rerender"}
+    assert set(plan) == {"counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"}
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
         *("deleted", "unchanged", "skipped", "collision"),
@@ -56,6 +56,7 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "credits_in_doubt": 0.0,
         "wasted": 0,
         "bought_from": {"bgeraser": 5},
+        "not_looked": {},
     }
     assert opened((shop.home / "cutouts/shoes/0.png").read_bytes()).mode == "RGBA"
     assert shop.json("sync")["published"] == 0
