@@ -10,15 +10,20 @@ from bg_pipeline_tests.orchestration.runs import backfill
 
 
 def broken_once(monkeypatch: pytest.MonkeyPatch, folder: str) -> list[str]:
-    """The first picture that is written into this folder fails; returns the names that were tried."""
+    """The first picture that is written into this folder fails, and the probe after it; returns the names tried."""
     tried: list[str] = []
+    probes_that_fail = iter([StoreError("the share is away for a moment")])
     real = FolderStore.write
 
     def write(store: FolderStore, name: str, data: bytes) -> None:
-        if store._root.name == folder and not name.startswith(".bgp-probe"):
-            tried.append(name)
-            if len(tried) == 1:
-                raise StoreError("the share is away for a moment")
+        if store._root.name == folder:
+            if not name.startswith(".bgp-probe"):
+                tried.append(name)
+                if len(tried) == 1:
+                    raise StoreError("the share is away for a moment")
+            elif tried:
+                for error in probes_that_fail:
+                    raise error
         real(store, name, data)
 
     monkeypatch.setattr(FolderStore, "write", write)
