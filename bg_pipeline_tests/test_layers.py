@@ -1,6 +1,7 @@
 """The map in ARCHITECTURE.md, enforced by plain pytest too."""
 
 import os
+import re
 from pathlib import Path
 
 import bg_pipeline
@@ -15,3 +16,16 @@ def test_imports_point_down() -> None:
         assert lint_imports(cache_dir=None, no_cache=True) == 0
     finally:
         os.chdir(here)
+
+
+def test_only_a_vendor_s_own_folder_and_the_list_know_its_name() -> None:
+    package = Path(bg_pipeline.__file__).parent
+    name = re.compile("remove_?bg|photo_?room|bgeraser", re.IGNORECASE)
+    knowing = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*")
+        if path.suffix in {".py", ".json", ".yaml", ".html"} and name.search(path.read_text())
+    }
+
+    assert {path for path in knowing if path.partition("/")[0] not in {"vendors", "sandbox", "demo"}} == set()
+    assert {path for path in knowing if path.startswith("vendors/") and path.count("/") == 1} == {"vendors/registry.py"}

@@ -10,19 +10,8 @@ _EXTENSIONS = frozenset(kind.extension for kind in Format if kind.has_alpha)
 """Extensions of files that can be a master."""
 
 _SUFFIXES = (
-    *("-withoutbg", "_no_bg", "_nobg", "-no-bg", "-nobg", "-no-background", "_no_background", "_cutout"),
-    *(
-        "-cutout",
-        ".out",
-        "_out",
-        "_rembg",
-        "-rembg",
-        "-photoroom",
-        "-Photoroom",
-        "_transparent",
-        "-transparent",
-        " (1)",
-    ),
+    *("-withoutbg", "_no_bg", "_nobg", "-no-bg", "-nobg", "-no-background", "_no_background", "_cutout", "-cutout"),
+    *(".out", "_out", "_rembg", "-rembg", "_transparent", "-transparent", " (1)"),
 )
 """Suffixes that tools and people append, beside those of the vendors' own tools (`Vendor.suffixes`)."""
 

@@ -14,8 +14,8 @@ WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between two requests for a result that is not ready yet; after the last, a later run asks again."""
 
 RESULT_URL_S = 3600.0
-"""Seconds after which a result URL that answers 4xx has expired. No vendor documents the time; bgeraser's guide speaks
-of files that are removed within an hour (bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11)."""
+"""Seconds after which a result URL that answers 4xx has expired. No vendor documents the time; the guide of one says
+that files are removed within an hour (docs/vendors.md)."""
 
 RESULT_HOST_S = 86_400.0
 """Seconds for which a result is asked for while its host does not answer, or answers 5xx."""

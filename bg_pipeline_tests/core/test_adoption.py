@@ -8,7 +8,7 @@ from bg_pipeline.core.adoption import match, stems_from_before
 from bg_pipeline.core.keys import marked_stem, preferred_stem
 from bg_pipeline_tests.laws.strategies import keys
 
-SUFFIXES = ("-removebg", "-removebg-preview")
+SUFFIXES = ("-removebg", "-removebg-preview", "-Photoroom")
 """What the tools of a vendor append."""
 
 

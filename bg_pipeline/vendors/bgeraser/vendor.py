@@ -132,6 +132,7 @@ VENDOR = Vendor(
         ),
     ),
     sources=(
+        "results are removed within an hour: bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11",
         (
             "5 to 8 requests in flight, and retries after 1 s, twice as long each time up to 60 s, at most five:"
             " bgeraser.ink/blog/batch-background-removal-api-guide, read 2026-11; bg-pipeline starts with"

@@ -99,6 +99,7 @@ VENDOR = Vendor(
     formats=("png", "webp"),
     grouped=("padding", "margin"),  # one for each side: paddingTop
     top_up="https://app.photoroom.com/api-dashboard",
+    suffixes=("-photoroom", "-Photoroom"),
     notes=("A key with `sandbox_` before it is free; its watermarked cutouts never count as bought.",),
     sources=(
         (
