@@ -141,7 +141,7 @@ def _spool(settings: Settings, spool: BlobStore) -> str:
 
 
 def _balance(pipeline: Pipeline, account: str) -> str:
-    _, accounts, policy, run = pipeline.parts
+    _, accounts, policy, run = pipeline.context
     balance = accounts.removers[account].balance()
     gate = read_balance(accounts, policy, run, account)
     if not gate.is_open:

@@ -64,7 +64,7 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
 def rebuild(as_json: bool) -> None:
     """Rebuild a lost manifest from masters and outputs."""
     with Bars() as bars, open_pipeline(load_settings(), run_name("rebuild"), progress=bars) as pipeline:
-        result = run_rebuild(*pipeline.parts)
+        result = run_rebuild(*pipeline.context)
         take_possession(pipeline)
         next_sync = _next_sync(pipeline)
     if as_json:
@@ -112,7 +112,7 @@ def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool,
     with Bars() as bars, open_pipeline(load_settings(), run_name("adopt"), progress=bars) as pipeline:
         files = folder_of(folder) if folder else pipeline.catalogue.outputs
         adoption = run_adopt(
-            *pipeline.parts,
+            *pipeline.context,
             files,
             suffixes=suffixes(),
             pattern=pattern,

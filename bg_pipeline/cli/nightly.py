@@ -41,7 +41,7 @@ def plan(as_json: bool) -> None:
     settings = load_settings()
     with Bars() as bars, open_pipeline(settings, run_name("plan"), progress=bars) as pipeline:
         ownership.check(pipeline)
-        catalogue, accounts, policy, run = pipeline.parts
+        catalogue, accounts, policy, run = pipeline.context
         scanned = scan(catalogue, policy, run)
         delta = plan_delta(catalogue, accounts, policy)
         balances = {name: left_of(accounts, read_balance(accounts, policy, run, name)) for name in policy.accounts}

@@ -31,7 +31,7 @@ def status(as_json: bool) -> None:
     """Show the items by state, the gates and the spending."""
     settings = load_settings()
     with open_pipeline(settings) as pipeline:
-        catalogue, accounts, policy, run = pipeline.parts
+        catalogue, accounts, policy, run = pipeline.context
         last = catalogue.run_log.read(ProcessRecord)
         gates = {account: standing(accounts, run, account) for account in policy.accounts}
         facts: dict[str, Any] = {

@@ -168,7 +168,7 @@ def _show_results(out: Console, settings: Settings, home: Path, sandbox: Running
         failed = items.in_state(State.FAILED)
         step = max(1, len(entries) // _SHEET_PAIRS)
         shown = [e.key for e in entries[::step]][: _SHEET_PAIRS - len(failed)] + [e.key for e in failed]
-        sheet = make_pairs(*pipeline.parts, shown, 320)
+        sheet = make_pairs(*pipeline.context, shown, 320)
         spent = pipeline.accounts.ledger.spent(0)
     facts = [
         ("pictures published", str(len(entries))),

@@ -228,7 +228,7 @@ def cutouts(
             of_one = result.by_collection.get(name) or CollectionResult(name, Summary(), ())
             of_one.summary.pending = pending.get(name, 0)
             keys = [*of_one.published[:_INLINE_PAIRS], *(f.key for f in of_one.summary.failures[:2])]
-            sheet = make_pairs(*services.parts, keys, 140)
+            sheet = make_pairs(*services.context, keys, 140)
             context.add_asset_metadata(metadata.of_summary(of_one.summary, sheet), partition_key=encode_partition(name))
     return dg.MaterializeResult(check_results=[metadata.spend_check(result.total)])
 
@@ -282,7 +282,7 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
             context.instance.add_run_tags(context.run.run_id, {_PAUSED: total.paused})
             pause_pool(context.instance)
         failed = [f.key for f in total.failures[:2]]
-        sheet = make_pairs(*services.parts, _spread(result.published, _INLINE_PAIRS - len(failed)) + failed, 140)
+        sheet = make_pairs(*services.context, _spread(result.published, _INLINE_PAIRS - len(failed)) + failed, 140)
         for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
             _gallery(context, services, name)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
@@ -333,7 +333,7 @@ def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource
 def _gallery(context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
     """Write the page of a collection. One that cannot be written is a warning: the work that it shows is done."""
     keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _GALLERY_PAIRS)]
-    sheet = make_pairs(*pipeline.parts, keys, 320)
+    sheet = make_pairs(*pipeline.context, keys, 320)
     page = Path(load_settings().catalogue.gallery, gallery_page(collection)).absolute()
     try:
         page.parent.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,7 @@ def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResour
 
 def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
     """Return a run request if pending items need a run, else the reason why not."""
-    catalogue, accounts, policy, run = pipeline.parts
+    catalogue, accounts, policy, run = pipeline.context
     pending = sum(catalogue.queue.pending().values())
     if not pending:
         return dg.SkipReason("nothing is pending")

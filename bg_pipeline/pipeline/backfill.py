@@ -64,7 +64,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         ForeignStore: see `ownership.guard`.
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
-    catalogue, accounts, policy, run = pipeline.parts
+    catalogue, accounts, policy, run = pipeline.context
     requested: tuple[Change, ...] = ()
     if choice.apply_recipe_change:
         limit = choice.recipe_change_limit
@@ -92,7 +92,7 @@ def _rest(scope: Scope, work_result: WorkResult) -> Scope:
 
 
 def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
-    _, accounts, policy, run = pipeline.parts
+    _, accounts, policy, run = pipeline.context
     watcher.paused(why)
     notified_at = run.now()
     while not run.stop.is_set() and not first_open(read_balances(accounts, policy, run)).is_open:

@@ -91,7 +91,7 @@ def look(pipeline: Pipeline) -> LookResult:
         LeaseHeld, SourceUnreadable, GuardStopped: see `detect.scan`.
     """
     guard(pipeline)
-    catalogue, accounts, policy, run = pipeline.parts
+    catalogue, accounts, policy, run = pipeline.context
     pipeline.back_up()
     lost = recover(catalogue, accounts, policy, run)
     reconciled = reconcile_balances(catalogue, accounts, policy, run)
@@ -119,7 +119,7 @@ def decide(
     """
     guard(pipeline)
     choice = choice or Choice()
-    catalogue, accounts, policy, run = pipeline.parts
+    catalogue, accounts, policy, run = pipeline.context
     delta = detect(
         catalogue,
         accounts,
@@ -158,7 +158,7 @@ def work(
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
     guard(pipeline)
-    catalogue, accounts, policy, run = pipeline.parts
+    catalogue, accounts, policy, run = pipeline.context
     started_at = run.now()
     total, published = Summary(), list[str]()
     processing = Processing(catalogue, accounts, policy, run, ask, scope)
@@ -263,7 +263,7 @@ def buy_again(pipeline: Pipeline, keys: Sequence[str]) -> list[str]:
         ForeignStore: see `ownership.guard`.
     """
     guard(pipeline)
-    catalogue, accounts, policy, run = pipeline.parts
+    catalogue, accounts, policy, run = pipeline.context
     started_at = run.now()
     entries = [_without_master(catalogue, accounts, policy, key) for key in keys]
     again: list[str] = []

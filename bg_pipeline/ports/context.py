@@ -1,4 +1,4 @@
-"""The context of use cases, in parts: a signature shows the parts that a use case needs."""
+"""The context of use cases, in four records: a signature shows which of them a use case needs."""
 
 import contextlib
 import threading
@@ -208,7 +208,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """All parts, as `wiring` chose them: for whole nights. A use case takes only the parts that it needs."""
+    """Everything, as `wiring` chose it: for whole nights. A use case takes only the records that it needs."""
 
     catalogue: Catalogue
     accounts: Accounts
@@ -220,7 +220,7 @@ class Pipeline:
     """Keeps a copy of the manifest, where it is a file."""
 
     @property
-    def parts(self) -> tuple[Catalogue, Accounts, Policy, Run]:
+    def context(self) -> tuple[Catalogue, Accounts, Policy, Run]:
         """Return the arguments of most use cases, in their order."""
         return self.catalogue, self.accounts, self.policy, self.run
 

@@ -28,13 +28,13 @@ def shop(collections: int, each: int, **options: Any) -> Graph:
         for n in range(each):
             graph.source.put(f"c{c}/{n}.png", product(c * 100 + n))
     scan(graph.catalogue, graph.policy, graph.run)
-    detect(*graph.pipeline.parts)
+    detect(*graph.pipeline.context)
     return graph
 
 
 def processing(graph: Graph, cap: int | None = None, scope: Scope | None = None) -> Processing:
     ask = Ask(AskedBy.NIGHT, Budget("a night", None if cap is None else Decimal(cap)))
-    return Processing(*graph.pipeline.parts, ask, scope or Scope())
+    return Processing(*graph.pipeline.context, ask, scope or Scope())
 
 
 def published(results: list[CollectionResult]) -> int:
@@ -283,7 +283,7 @@ def test_one_pass_ends_though_items_become_free_behind_it() -> None:
     for key, shade in {"c/1.png": 1, "c/2.png": 2, "c/7.png": 1}.items():
         graph.source.put(key, product(shade))
     scan(graph.catalogue, graph.policy, graph.run)
-    detect(*graph.pipeline.parts)
+    detect(*graph.pipeline.context)
     other = graph.claim("c/7.png", owner="another run")
     ask = Ask(AskedBy.NIGHT, Budget("a night"))
     feed = Feed(graph.queue, ask, "a test", Goal.of(graph.recipe), claim_limit=1)

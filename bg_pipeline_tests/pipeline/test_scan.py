@@ -267,6 +267,6 @@ def test_garbage_is_collected_after_a_detection(graph: Graph, monkeypatch: pytes
 
     monkeypatch.setattr(graph.deltas, "up_to_date", up_to_date)
     with pytest.raises(StoreError) if fails else nullcontext():
-        detect(*graph.pipeline.parts)
+        detect(*graph.pipeline.context)
 
     assert (seen, gc.isenabled()) == ([False], True)

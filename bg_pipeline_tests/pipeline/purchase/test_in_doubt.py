@@ -40,7 +40,7 @@ def test_what_a_killed_run_left_in_doubt_keeps_its_state_where_nothing_waits_for
     graph = killed(hold_in_doubt=True)
     graph.queue.set_state("c/1.png", State.SKIPPED, "no picture any more", "", graph.claim("c/1.png"))
 
-    assert len(recover(*graph.pipeline.parts)) == 1
+    assert len(recover(*graph.pipeline.context)) == 1
     assert state_of(graph, "c/1.png") is State.SKIPPED
 
 
@@ -54,7 +54,7 @@ def test_a_run_without_a_detection_ends_what_a_killed_one_left_open() -> None:
 def test_what_a_living_run_has_in_flight_is_not_ended_by_another() -> None:
     graph = shop()
     ended: list[object] = []
-    graph.remover.before = lambda _request: ended.extend(recover(*graph.pipeline.parts))
+    graph.remover.before = lambda _request: ended.extend(recover(*graph.pipeline.context))
     done = graph.sync()
 
     assert (ended, done.summary.published, done.summary.in_doubt) == ([], 1, 0)

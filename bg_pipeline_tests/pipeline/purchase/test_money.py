@@ -135,13 +135,13 @@ def test_the_balance_is_read_again_every_hundred_purchases_and_near_the_threshol
 def test_the_fall_of_the_balance_is_held_against_the_ledger_once_a_sync() -> None:
     graph = shop("c/1.png", "c/2.png", remover=FakeRemover(credits_left=Decimal(100)))
     graph.sync()
-    assert reconcile_balances(*graph.pipeline.parts) == {}  # the vendor may not show the last charges yet
+    assert reconcile_balances(*graph.pipeline.context) == {}  # the vendor may not show the last charges yet
     graph.clock.now += LAG_S
-    found = reconcile_balances(*graph.pipeline.parts)["bgeraser"]
+    found = reconcile_balances(*graph.pipeline.context)["bgeraser"]
     assert (found.drift, found.sound, found.fell_by) == (0, True, Decimal(2))
 
     graph.remover.credits_left = Decimal(90)
-    again = reconcile_balances(*graph.pipeline.parts)["bgeraser"]
+    again = reconcile_balances(*graph.pipeline.context)["bgeraser"]
     assert (again.drift, again.sound) == (Decimal(8), False)
     assert last_reading(graph.catalogue, "bgeraser") is not None
 
@@ -149,7 +149,7 @@ def test_the_fall_of_the_balance_is_held_against_the_ledger_once_a_sync() -> Non
 def test_a_balance_that_is_read_while_something_is_bought_is_not_held_against_the_ledger() -> None:
     graph = shop("c/1.png", remover=FakeRemover(credits_left=Decimal(100)))
     seen = []
-    graph.remover.before = lambda _request: seen.append(reconcile_balances(*graph.pipeline.parts))
+    graph.remover.before = lambda _request: seen.append(reconcile_balances(*graph.pipeline.context))
     graph.sync()
     assert seen == [{}]
 
@@ -164,7 +164,7 @@ def test_a_balance_that_is_read_while_something_is_bought_is_not_held_against_th
     graph.clock.now += LAG_S
     graph.source.put("c/2.png", product(2))
     graph.remover.balance = slow  # type: ignore[method-assign]
-    assert reconcile_balances(*graph.pipeline.parts) == {}
+    assert reconcile_balances(*graph.pipeline.context) == {}
 
 
 def test_what_is_bought_while_the_balance_is_read_is_counted_down_from_it() -> None:
