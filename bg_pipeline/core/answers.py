@@ -10,7 +10,7 @@ OVERHEAD_BYTES = 1 << 16
 ENLARGED = 16
 """Most pixels that a further tool makes of one: the vendors enlarge by four at most."""
 
-WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Seconds between two requests for a result that is not ready yet; after the last, a later run asks again."""
 
 RESULT_URL_S = 3600.0

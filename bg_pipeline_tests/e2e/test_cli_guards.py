@@ -72,7 +72,7 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(shop: Shop) -> None:
     (shop.home / "cutouts").write_text("a file where a folder should be")
     shop.env["DAGSTER_HOME"] = str(shop.home)
     bad = {f["check"]: f["detail"] for f in shop.json("doctor", code=2) if not f["ok"]}
-    assert set(bad) == {"dagster.yaml", "identity", "source", "output", "account bgeraser"}
+    assert set(bad) == {"dagster.yaml", "source", "output", "account bgeraser"}
     assert "no limit and no retention" in bad["dagster.yaml"]
     assert "top up" in bad["account bgeraser"]
 

@@ -1,5 +1,6 @@
 """Charges, caps and balances."""
 
+import logging
 from decimal import Decimal
 
 import pytest
@@ -66,7 +67,13 @@ def test_nothing_is_bought_for_a_name_that_the_output_cannot_have() -> None:
     assert state_of(graph, "c/caf\udce9.png") is State.FAILED
 
 
-def test_what_a_service_said_is_logged_in_full_and_kept_with_the_attempt(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_service_said_is_logged_in_full_and_kept_with_the_attempt(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another test of this process may have set up logging, as the command line does.
+    for name in ("bg_pipeline", "bg_pipeline.purchasing.ledger"):
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+    caplog.set_level(logging.WARNING, "bg_pipeline")
     refusal = ItemRejected("400 unknown_foreground")
     refusal.answer = '{"errors":[{"code":"unknown_foreground","title":"Could not\x1b[31m identify"}]}'
     graph = shop(remover=FakeRemover([refusal]))
