@@ -15,7 +15,7 @@ PORTS = (
     *("source", "outputs", "observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
     *("spool", "masters", "purchases", "ledger", "gates", "remover"),
 )
-PICTURES = 5
+PICTURES = 3
 MAYBE_CHARGED = {AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT}
 
 
