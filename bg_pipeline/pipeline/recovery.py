@@ -90,18 +90,25 @@ def _resume(accounts: Accounts, attempt: Attempt) -> None:
 
 
 def _clear_spool(accounts: Accounts, policy: Policy, run: Run) -> None:
-    """Take in the answers that no attempt waits for: the manifest may have been lost, or an end not been recorded."""
+    """
+    Take in the answers that no attempt waits for.
+
+    The manifest may have been lost, an end not been recorded, or an attempt been given up before its answer came: by a
+    recovery while its process was stopped, or while the spool was away.
+    """
     for purchase_id in accounts.spool.list():
         attempts = accounts.ledger.attempts([purchase_id])
         if any(attempt.state in {AttemptState.INTENT, AttemptState.ANSWERED} for attempt in attempts):
             continue
         with suppress(ItemError), one_blob(accounts.spool):  # the next recovery tries again
-            if attempts or accounts.purchases.bought([purchase_id]) or _taken_in(accounts, policy, run, purchase_id):
+            is_useless = bool(attempts) and attempts[-1].state is AttemptState.UNUSABLE
+            is_bought = bool(accounts.purchases.bought([purchase_id]))
+            if is_useless or is_bought or _taken_in(accounts, policy, run, purchase_id):
                 accounts.spool.remove(purchase_id)
 
 
 def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) -> bool:
-    """Make a master of an answer whose attempt is not on record; return False if it is no picture now."""
+    """Make a master of an answer that no attempt waits for; return False if it is no picture now."""
     try:
         image = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
         answer = _inspect(run, image)

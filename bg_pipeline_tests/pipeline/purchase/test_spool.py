@@ -1,6 +1,7 @@
 """What was paid for is kept, whatever the stores do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -255,6 +256,31 @@ def test_answers_in_the_spool_outlive_the_manifest(graph: Graph) -> None:
     assert done.summary.published == ITEMS
     assert len(graph.remover.requests) == requests
     assert spool.blobs == {}
+
+
+@pytest.mark.parametrize("state", [AttemptState.IN_DOUBT, AttemptState.LOST, AttemptState.REFUSED])
+def test_an_answer_that_came_after_its_attempt_was_given_up_is_used(graph: Graph, state: AttemptState) -> None:
+    """A process that was stopped for longer than its claim lived."""
+    graph.remover.opens = not_ready(1000)
+    graph.sync(sample=1)
+    for number, attempt in graph.database.attempts.items():
+        graph.database.attempts[number] = replace(attempt, state=state)
+    graph.remover.opens = lambda answer: answer
+    done = graph.sync(sample=1)
+
+    assert (done.summary.published, done.summary.purchases) == (1, 0)
+    assert graph.spool.blobs == {}
+
+
+def test_an_answer_that_is_known_to_be_none_is_not_kept(graph: Graph) -> None:
+    graph.remover.opens = not_ready(1000)
+    graph.sync(sample=1)
+    for number, attempt in graph.database.attempts.items():
+        graph.database.attempts[number] = replace(attempt, state=AttemptState.UNUSABLE)
+    graph.remover.opens = lambda answer: answer
+
+    assert graph.sync(sample=1).summary.purchases == 1
+    assert graph.spool.blobs == {}
 
 
 def test_an_answer_that_vanished_from_the_spool_is_not_bought_again_before_a_person_could_look(graph: Graph) -> None:
