@@ -10,6 +10,7 @@ from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.stub_vendor import StubVendor, stub_vendor
 
 
 @pytest.fixture
@@ -22,3 +23,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         made.put("bags/9.jpg", product(9, kind="JPEG"))
         made.put("top.png", product(20))
         yield made
+
+
+@pytest.fixture
+def vendor() -> Iterator[StubVendor]:
+    """A vendor that was written from its documentation, on a socket."""
+    with stub_vendor(StubVendor()) as running:
+        yield running

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,9 @@ from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import purchases
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import cutout_of, product
-from bg_pipeline_tests.stub_vendor import StubVendor, stub_vendor
+from bg_pipeline_tests.stub_vendor import StubVendor
 
 PICTURES = 20
-
-
-@pytest.fixture
-def vendor() -> Iterator[StubVendor]:
-    with stub_vendor(StubVendor()) as running:
-        yield running
 
 
 @pytest.fixture

@@ -14,15 +14,9 @@ from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.e2e.test_cli_processes import queue_of
 from bg_pipeline_tests.pictures import encoded, product
 from bg_pipeline_tests.radosgw import RadosGateway
-from bg_pipeline_tests.stub_vendor import Answer, StubVendor, stub_vendor
+from bg_pipeline_tests.stub_vendor import Answer, StubVendor
 
 PICTURES = 24
-
-
-@pytest.fixture
-def vendor() -> Iterator[StubVendor]:
-    with stub_vendor(StubVendor()) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What a vendor's account may do: a balance that is behind, single refusals, long waits, a new key."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,13 +7,7 @@ import pytest
 
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.stub_vendor import Answer, StubVendor, stub_vendor
-
-
-@pytest.fixture
-def vendor() -> Iterator[StubVendor]:
-    with stub_vendor(StubVendor()) as running:
-        yield running
+from bg_pipeline_tests.stub_vendor import Answer, StubVendor
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What holds for the count-down of a balance, however late the vendor shows it and whoever else spends."""
+"""What holds for the count-down of a balance, however late the vendor shows it and also if others spend."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
