@@ -44,7 +44,7 @@ def clock() -> FakeClock:
 def _nothing_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see neither the settings nor the `.env` of whoever runs them."""
     for name in os.environ:
-        if name.startswith(("AWS_", "BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_", "DAGSTER_")):
+        if name.startswith(("AWS_", "BG_", "_BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_", "DAGSTER_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

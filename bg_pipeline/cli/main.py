@@ -76,3 +76,4 @@ def main(verbose: bool) -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.CRITICAL)
     # Only our own: libraries log URLs and headers, which hold keys and signatures.
     logging.getLogger("bg_pipeline").setLevel(logging.WARNING if verbose else logging.CRITICAL)
+    logging.getLogger("bg_pipeline.wiring.settings").setLevel(logging.WARNING)

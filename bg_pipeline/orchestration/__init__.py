@@ -2,5 +2,10 @@
 
 import warnings
 
+from bg_pipeline.settings.reader import note_dotenv
+
 # Beta since 2023: Dagster warns each time this code is loaded.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
+
+# Dagster has written `.env` over the environment of this process, and runs inherit it from the code server.
+note_dotenv()

@@ -1,11 +1,16 @@
 """The part of the settings that one package provides, and types of values that several parts need."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationInfo
+from pydantic.fields import FieldInfo
+
+_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
+"""A variable as `os.path.expandvars` replaces it."""
 
 _SQLITE = re.compile(r"sqlite(\+\w+)?:///(?=.)")
 
@@ -49,17 +54,31 @@ def form(text: str) -> dict[str, str]:
 
 def absolute(location: str, folder: Path | None) -> str:
     """
-    Return a location that is the same in every working directory: relative paths, and those of SQLite, start at
-    `folder`. Other URLs stay as they are, and so does everything without a folder.
+    Return a location that is the same in every working directory.
+
+    `~` and variables such as `$HOME` are replaced, in paths and in those of SQLite; relative ones start at `folder`, or
+    stay relative if it is None. Other URLs stay as they are.
+
+    Raises:
+        ValueError: there is no such user or variable: the path would be a folder with the name `~…` or `$…`.
     """
-    if folder is None or not location:
+    if not location:
         return location
     if "://" not in location:
-        return str(folder / location)
+        return _under(folder, location)
     sqlite, path = _SQLITE.match(location), location.partition(":///")[2]
     if sqlite is None or path.startswith((":memory:", "file:")):
         return location
-    return f"{sqlite[0]}{folder / path}"
+    return f"{sqlite[0]}{_under(folder, path)}"
+
+
+def _under(folder: Path | None, path: str) -> str:
+    whole = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111  pathlib raises where there is no such user
+    if whole.startswith("~"):
+        raise ValueError(f"there is no user {whole.partition('/')[0]}; a folder of this name is written ./~…")
+    if unset := _VARIABLE.search(whole):
+        raise ValueError(f"the variable {unset[0]} is not set; write the path in full")
+    return str(folder / whole) if folder else whole
 
 
 def _absolute(value: str, info: ValidationInfo) -> str:
@@ -119,3 +138,8 @@ Location = Annotated[str, AfterValidator(_absolute)]
 
 SecretLocation = Annotated[SecretStr, AfterValidator(_absolute_secret)]
 """The same for a URL that may hold a password."""
+
+
+def is_location(setting: FieldInfo) -> bool:
+    """Return True for a field of the type `SecretLocation`: only a part of its value may be secret."""
+    return any(getattr(each, "func", None) is _absolute_secret for each in setting.metadata)

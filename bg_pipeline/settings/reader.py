@@ -6,26 +6,40 @@ of a field in the only table of its kind.
 
 Both files are searched from the working directory upwards. The folder where one is found is where relative paths start,
 so that a command finds the same manifest in each of its subfolders.
+
+Dagster writes `.env` over the environment of its processes when it starts. `note_dotenv` tells these values from those
+of the environment itself, so that a changed `.env` counts at the next reading.
 """
 
+import codecs
+import io
 import os
 import stat
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Part
+from bg_pipeline.settings.sentences import explain
 
 FILE = "bg_pipeline.toml"
 DOTENV = ".env"
+ENVIRONMENT = "environment"
+"""Origin of a value that is in none of the files."""
+
 KINDS = ("account", "catalogue", "rendition")
 """Kinds of tables."""
+
+_FROM_DOTENV = "_BG_PIPELINE_FROM_DOTENV"
+"""Variable with the names that `note_dotenv` found, for the processes that this one starts."""
 
 P = TypeVar("P", bound=Part)
 
@@ -40,6 +54,8 @@ class RawSettings:
     """Tables by kind and name, in the order of the file."""
     folder: Path | None = None
     """Start of relative paths, an absolute path; None leaves them relative."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Origin of each value in `short`: `ENVIRONMENT` or the path of a file. Also of names that have no value."""
 
     def only(self, kind: str, default: str) -> str:
         """
@@ -65,7 +81,7 @@ class RawSettings:
             short_names: variable by field, in lower case; None for the model's own.
 
         Raises:
-            ConfigurationError: a setting is wrong; the text names all of these and quotes no value: it may be a secret.
+            ConfigurationError: a setting is wrong; the text names all of these, and quotes no secret.
         """
         names = model.short_names() if short_names is None else short_names
         table = self.tables.get(kind, {}).get(name, {})
@@ -85,9 +101,7 @@ class RawSettings:
         try:
             return model.model_validate(values, context=self.folder)
         except ValidationError as error:
-            raise ConfigurationError(
-                "; ".join(sentence(each["loc"], each["msg"], shown) for each in error.errors())
-            ) from None
+            raise ConfigurationError("; ".join(explain(each, model, shown) for each in error.errors())) from None
 
     def shown(
         self, model: type[Part], kind: str = "", name: str = "", short_names: Mapping[str, str] | None = None
@@ -111,17 +125,50 @@ def read(folder: Path | None = None) -> RawSettings:
     folder = settings_folder(folder or Path())
     short: dict[str, object] = {}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
+    origins: dict[str, str] = {}
     for name, value in _toml(folder / FILE).items():
         if not isinstance(value, dict):
-            short[name.lower()] = value
+            short[name.lower()], origins[name.lower()] = value, str(folder / FILE)
         elif name not in KINDS or not all(isinstance(table, dict) for table in value.values()):
             kinds = ", ".join(f"[{kind}.NAME]" for kind in KINDS)
-            raise ConfigurationError(f"{FILE}: [{name}] is not a known table; known are {kinds}")
+            raise ConfigurationError(
+                f"{FILE}: [{name}] is not a known table; known are {kinds}. Write all other settings above the first "
+                "table, under the names of their variables"
+            )
         else:
             tables[name] = value
-    for variables in (dotenv_values(folder / DOTENV), os.environ):
-        short.update({name.lower(): value for name, value in variables.items() if value})
-    return RawSettings(short, tables, folder)
+    for origin, variables in ((str(folder / DOTENV), _dotenv(folder / DOTENV)), (ENVIRONMENT, _environment())):
+        for name, text in variables.items():
+            if text or name.lower() not in short:
+                origins[name.lower()] = origin
+            if text:
+                short[name.lower()] = text
+    return RawSettings(short, tables, folder, origins)
+
+
+def note_dotenv(folder: Path | None = None) -> None:
+    """
+    Record the names in `.env`, so that this process and its children take their values from the file alone.
+
+    For Dagster's processes: what has such a name in their environment is the file as it was when Dagster started.
+
+    Args:
+        folder: as for `read`.
+    """
+    names = _inherited()
+    with suppress(ConfigurationError):  # what is wrong with the file is said where it is read
+        names |= _dotenv(settings_folder(folder or Path()) / DOTENV).keys()
+    if names:
+        os.environ[_FROM_DOTENV] = " ".join(sorted(names))
+
+
+def _inherited() -> set[str]:
+    return set(os.environ.get(_FROM_DOTENV, "").split())
+
+
+def _environment() -> dict[str, str]:
+    inherited = _inherited()
+    return {name: value for name, value in os.environ.items() if name not in inherited}
 
 
 def settings_folder(start: Path) -> Path:
@@ -141,24 +188,30 @@ def _is_shared(folder: Path) -> bool:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{FILE} cannot be read: {error}") from None
+        return tomllib.loads(_text(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error}") from None
 
 
-def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str]) -> str:
-    """
-    Describe an error, with every field as the person wrote it.
+def _dotenv(file: Path) -> dict[str, str | None]:
+    text = _text(file)
+    for line in parse_stream(io.StringIO(text)):
+        if line.error:
+            raise ConfigurationError(f"{file}, line {line.original.line}: write it as NAME=value, or as a # comment")
+    return dotenv_values(stream=io.StringIO(text))
 
-    Args:
-        where: the field, and the path inside it; empty for several fields together.
-        message: pydantic's, or a validator's, with fields in braces.
-        shown: see `RawSettings.shown`.
-    """
-    plain = message.removeprefix("Value error, ")
-    for name, as_written in shown.items():
-        plain = plain.replace(f"{{{name}}}", as_written)
-    return f"{shown[str(where[0])]}: {plain}" if where else plain
+
+def _text(file: Path) -> str:
+    """Return the content of a file of settings, without its byte order mark; empty if there is no file."""
+    try:
+        data = file.read_bytes() if file.exists() else b""
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ConfigurationError(f"{file} cannot be read: it is UTF-16; save it as UTF-8")
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} cannot be read: it is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
 
 
 def dagster_home() -> str | None:

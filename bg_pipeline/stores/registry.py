@@ -1,6 +1,7 @@
 """Registry of the kinds of store, by scheme: the folders beside this file, and installed packages."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -62,6 +63,14 @@ def installed() -> Iterator[Installed]:
             yield Installed((scheme,), _load(entries).example, origin)
         except ConfigurationError as error:
             yield Installed((scheme,), "", origin, str(error))
+
+
+def usable() -> Iterator[StoreKind]:
+    """Return every kind of store that can be loaded; `installed` names the others."""
+    yield from BUILT_IN
+    for scheme in sorted({entry.name for entry in _entries()}):
+        with suppress(ConfigurationError):
+            yield _load([entry for entry in _entries() if entry.name == scheme])
 
 
 def examples(*, blobs: bool) -> str:

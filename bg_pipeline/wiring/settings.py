@@ -1,7 +1,9 @@
 """All settings: read, and combined from the parts that the packages define."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from bg_pipeline.alerts.settings import AlertSettings
@@ -13,11 +15,13 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
-from bg_pipeline.settings.reader import RawSettings, read, sentence
+from bg_pipeline.settings.reader import RawSettings, read
+from bg_pipeline.settings.sentences import sentence
 from bg_pipeline.stores.locations import MastersLocation, require_separate
 from bg_pipeline.vendors.plugin import Plugin, VendorSettings
 from bg_pipeline.vendors.registry import OURS, installed, usable
 from bg_pipeline.vendors.registry import plugin as load_plugin
+from bg_pipeline.wiring.written import find_unknown
 
 CATALOGUE = "default"
 """Name of the catalogue that environment variables describe."""
@@ -89,12 +93,24 @@ class Settings:
 
 def load_settings() -> Settings:
     """
-    Load the current settings.
+    Load the current settings. A name that is no setting is an error in a file, and a warning in the environment.
 
     Raises:
-        ConfigurationError: a setting is wrong; the text quotes no value, because it may be a secret.
+        ConfigurationError: a setting is wrong, or a name is none; the text quotes no secret.
     """
-    return compose(read())
+    raw = read()
+    unknown = find_unknown(raw)
+    if errors := [str(each) for each in unknown if each.is_error]:
+        raise ConfigurationError("; ".join(errors))
+    for each in unknown:
+        _warn(str(each))
+    return compose(raw)
+
+
+@cache
+def _warn(text: str) -> None:
+    """Log a warning, once in each process: sensors load the settings every half minute."""
+    logging.getLogger(__name__).warning("%s", text)
 
 
 def load_schedule() -> ScheduleSettings:
@@ -107,7 +123,7 @@ def compose(raw: RawSettings) -> Settings:
     Combine the parts.
 
     Raises:
-        ConfigurationError: a setting is wrong; the text quotes no value, because it may be a secret.
+        ConfigurationError: a setting is wrong; the text quotes no secret.
     """
     name = raw.only("catalogue", CATALOGUE)
     catalogue = raw.part(CatalogueSettings, "catalogue", name)

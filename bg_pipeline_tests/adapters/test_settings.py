@@ -61,7 +61,7 @@ def test_the_upper_threshold_follows_a_large_lower_one() -> None:
     "name", ["BG_LOW_CREDITS", "BG_RESUME_CREDITS", "BG_MAX_CREDITS_PER_RUN", "BG_MAX_CREDITS_PER_DAY"]
 )
 def test_what_is_no_number_of_credits_is_refused_with_the_name_of_its_setting(name: str, credits_: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name}: Input should be"):
+    with pytest.raises(ConfigurationError, match=f"{name}: must be a number from 0 to 1,000,000,000"):
         settings_of(**{name: credits_})
 
 
@@ -336,7 +336,7 @@ def test_no_secret_is_quoted_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     write("[account.main]\nvendor = 'removebg'\napi_key = 'canary-main'\n")
     assert "canary" not in repr(load_settings()) + repr(read())
 
-    monkeypatch.setenv("BG_CONCURRENCY", "canary-number")
+    monkeypatch.setenv("BGERASER_API_KEY", "canary key")
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
     assert "canary" not in str(caught.value)
