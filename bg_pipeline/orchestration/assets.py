@@ -24,13 +24,14 @@ from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.partitions import collections, register
 from bg_pipeline.orchestration.pool import POOL, pause_pool
 from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.orchestration.schedule import LOADED
 from bg_pipeline.pipeline import night, verify
 from bg_pipeline.pipeline.backfill import backfill
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.tally import CollectionResult
-from bg_pipeline.wiring.settings import load_schedule, load_settings
+from bg_pipeline.wiring.settings import load_settings
 
 _PAUSED = "bg_pipeline/paused"
 """Tag with the reason why a run waits or ended early."""
@@ -41,7 +42,7 @@ _GALLERY_PAIRS = 60
 _PAGES = 20
 """Most pages that a night renders again, collections with most failures first; a backfill renders the others."""
 
-_schedule = load_schedule()
+_schedule = LOADED.settings
 _interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezone)
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.errors import BgPipelineError, PaidResultLost, StateError, StoreError
+from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.ports.catalogue import Leases
 from bg_pipeline.ports.context import Pipeline, RunName, leased
 from bg_pipeline.wiring import open_pipeline
@@ -59,6 +60,8 @@ class PipelineResource(dg.ConfigurableResource):
         name = RunName(step.run.run_id, step.run.job_name, owner_of(step.run.run_id)) if step else RunName()
         progress = LogProgress(step.log) if step else None
         try:
+            if step:  # a sensor works without a night, and tells that there is none
+                valid_schedule()
             with (
                 open_pipeline(load_settings(), name, stop, progress) as pipeline,
                 run_lease(pipeline.catalogue.leases, name.run_id),

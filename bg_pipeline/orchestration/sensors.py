@@ -11,7 +11,7 @@ from bg_pipeline.core.dispatch import should_request_run
 from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
-from bg_pipeline.errors import ForeignStore, GuardStopped, StoreError
+from bg_pipeline.errors import ConfigurationError, ForeignStore, GuardStopped, StoreError
 from bg_pipeline.orchestration.balance import LastReported, changes_since
 from bg_pipeline.orchestration.dagster_private import get_latest_completed_cron_tick
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
@@ -19,6 +19,7 @@ from bg_pipeline.orchestration.pool import pause_pool, resume_pool
 from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSE, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
+from bg_pipeline.orchestration.schedule import LOADED, valid_schedule
 from bg_pipeline.pipeline.alerting.failures import note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
 from bg_pipeline.pipeline.ownership import find_foreign_store
@@ -26,7 +27,6 @@ from bg_pipeline.pipeline.process import probe_stores
 from bg_pipeline.ports.context import DETECTION, Accounts, Pipeline, RunName
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.money import left_of
-from bg_pipeline.wiring.settings import load_schedule
 
 _MOST_ROWS = 1_000
 """Most records since the last detection to search for the last run that processed everything."""
@@ -118,7 +118,9 @@ def _status(accounts: Accounts, thresholds: Thresholds, gates: Sequence[Gate]) -
 )
 def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
     """Request one detection for the last missed night, however many were missed before it."""
-    night = load_schedule()
+    if LOADED.problem:
+        return dg.SkipReason(LOADED.problem)
+    night = LOADED.settings
     with pipeline.open() as services:
         now = services.run.now()
         due = get_latest_completed_cron_tick(
@@ -165,7 +167,10 @@ def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -
 )
 def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Delete old runs, but no unfinished one."""
-    days = load_schedule().run_days
+    try:
+        days = valid_schedule().run_days
+    except ConfigurationError as error:
+        return dg.SkipReason(f"nothing is deleted: {error}")
     deleted = delete_old(context.instance, datetime.now(UTC) - timedelta(days=days))
     return dg.SkipReason(f"deleted {len(deleted)} runs older than {days} days" if deleted else "no run to delete")
 

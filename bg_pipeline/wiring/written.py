@@ -23,7 +23,7 @@ _TABLES: Mapping[str, type[Part]] = {"catalogue": CatalogueSettings, "rendition"
 _OTHERS: tuple[type[Part], ...] = (MastersLocation, PurchasingSettings, ScheduleSettings, AlertSettings)
 
 DEFAULT = "default"
-"""Origin of a value that nobody wrote."""
+"""Origin of a value that is not written anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
