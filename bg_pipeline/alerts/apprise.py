@@ -88,3 +88,8 @@ def _notify(service: "Apprise", notification: Notification) -> bool:
         body_format=NotifyFormat.TEXT,
     )
     return bool(sent)
+
+
+def unusable(urls: Sequence[str]) -> list[int]:
+    """Return the numbers, from 1, of the URLs that Apprise knows no service for, or that lack a part."""
+    return [number for number, url in enumerate(urls, start=1) if not len(_service_at(url))]

@@ -1,28 +1,46 @@
 """Checks for problems that would stop a sync."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import click
+from pydantic import SecretStr
 
+from bg_pipeline.alerts.apprise import unusable
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
+from bg_pipeline.manifest.presence import is_missing
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.gate import read_balance
-from bg_pipeline.settings.reader import dagster_home
+from bg_pipeline.settings.reader import RawSettings, dagster_home, read
 from bg_pipeline.stores import registry as stores
+from bg_pipeline.stores.locations import missing_folder
 from bg_pipeline.vendors import registry as vendors
 from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import Settings, load_settings
+from bg_pipeline.wiring.settings import Account, Settings, load_settings
+from bg_pipeline.wiring.written import find_unknown, values
+
+T = TypeVar("T")
+
+_WHEN = (
+    "A running Dagster reads a changed file at its next run; BG_NIGHTLY_CRON, BG_TIMEZONE and the names of Dagster's "
+    "own parts wait until its code location is reloaded"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +50,99 @@ class Finding:
     check: str
     ok: bool
     detail: str
+    is_warning: bool = False
+    """True for what is probably a slip, and stops nothing."""
 
 
 def diagnose() -> Iterator[Finding]:
     """Yield findings in the order in which a person would fix them; stop early where further checks make no sense."""
     try:
+        raw = read()
+        yield from (Finding(each.name, True, f"{each.text} ({each.origin})") for each in values(raw))
+        yield from (
+            Finding(each.name.upper(), True, str(each), True) for each in find_unknown(raw) if not each.is_error
+        )
         settings = load_settings()
     except ConfigurationError as error:
         yield Finding("settings", False, str(error))
+        yield Finding("DAGSTER_HOME", *_home(None))
         return
-    yield Finding("settings", True, f"complete; relative paths start at {settings.raw.folder}")
+    yield Finding("settings", True, f"complete; relative paths start at {raw.folder}")
+    yield Finding("changed settings", True, _WHEN)
     yield _finding("vendors", _vendors)
     yield _finding("stores", _stores)
-    without = (
-        "not set. The command line does not need it; without it, Dagster forgets its runs and schedules when it ends"
-    )
-    yield Finding("DAGSTER_HOME", True, dagster_home() or without)
-    if dagster_home():
-        yield from _dagster()
+    yield _finding("alerts", lambda: _alerts(settings))
+    home_is_right, about_home = _home(raw)
+    yield Finding("DAGSTER_HOME", home_is_right, about_home)
+    yield from (each for each in _dagster() if each.check == "schedule" or (home_is_right and dagster_home()))
+    engines = [_finding(f"engine {account.name}", partial(_engine, account)) for account in settings.accounts]
+    yield from engines
+    if all(engine.ok for engine in engines):
+        yield from _of_pipeline(settings)
+
+
+def _of_pipeline(settings: Settings) -> Iterator[Finding]:
+    """Check what needs the manifest. If there is none, an empty one elsewhere takes its place: nothing is created."""
+    location = settings.purchasing.state.get_secret_value()
     try:
-        with open_pipeline(settings) as pipeline:
+        with ExitStack() as until_end:
+            if is_missing(location):
+                folder = until_end.enter_context(TemporaryDirectory(prefix="bgp-doctor-"))
+                settings = _with_manifest(settings, f"sqlite:///{folder}/manifest.db")
+                yield Finding("manifest", True, "none yet; the first sync creates it")
+            pipeline = until_end.enter_context(open_pipeline(settings))
+            if location == settings.purchasing.state.get_secret_value():
+                yield _finding("manifest", lambda: _items(pipeline))
             for name, look_at in _checks(settings, pipeline):
                 yield _finding(name, look_at)
     except BgPipelineError as error:
         yield Finding("manifest", False, str(error))
+
+
+def _with_manifest(settings: Settings, location: str) -> Settings:
+    purchasing = settings.purchasing.model_copy(update={"state": SecretStr(location)})
+    masters = settings.masters.model_copy(update={"spool": settings.spool})
+    return replace(settings, purchasing=purchasing, masters=masters)
+
+
+def _items(pipeline: Pipeline) -> str:
+    return f"{pipeline.identity.location}: {sum(pipeline.catalogue.items.states().values())} items"
+
+
+def _home(raw: RawSettings | None) -> tuple[bool, str]:
+    """Return if DAGSTER_HOME can be used, and what there is to say about it."""
+    home = dagster_home()
+    if home and not Path(home).is_absolute():
+        return False, f"{home} is a relative path, which Dagster refuses: write it in full"
+    if home and not Path(home).is_dir():
+        return False, f"{home} does not exist: `python -m bg_pipeline.orchestration.home` creates it"
+    if not home and raw is not None and "dagster_home" in raw.origins:
+        return False, (
+            f"set in {raw.origins['dagster_home']}, where only some of Dagster's programs see it: set it in the "
+            "environment"
+        )
+    return True, home or (
+        "not set. The command line does not need it; without it, Dagster forgets its runs and schedules when it ends"
+    )
+
+
+def _alerts(settings: Settings) -> str:
+    urls = settings.alerts.urls
+    if wrong := unusable(urls):
+        raise ConfigurationError(
+            f"BG_ALERT_URLS: Apprise cannot use entry {', '.join(map(str, wrong))}: compare it with "
+            "https://github.com/caronc/apprise/wiki"
+        )
+    return f"{len(urls)} targets; `bg-pipeline alert-test` sends a test" if urls else "BG_ALERT_URLS names no target"
+
+
+def _engine(account: Account) -> str:
+    account.plugin.client(account.settings, _never)
+    return "installed"
+
+
+def _never(function: Callable[..., T], *args: Any) -> T:
+    raise AssertionError(f"the doctor cuts nothing: {function} {args}")
 
 
 def _vendors() -> str:
@@ -91,7 +178,6 @@ def _dagster() -> Iterator[Finding]:
 
 def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Callable[[], str]]]:
     catalogue, accounts = pipeline.catalogue, pipeline.accounts
-    yield "manifest", lambda: f"{pipeline.identity.location}: {sum(catalogue.items.states().values())} items"
     yield "identity", lambda: _ours(pipeline)
     yield "source", lambda: _first_key(settings, catalogue.source)
     yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
@@ -126,18 +212,33 @@ def _ours(pipeline: Pipeline) -> str:
 
 
 def _writable(probe: Callable[[], None], location: str) -> str:
+    return _creatable(location) or _probed(probe, location)
+
+
+def _probed(probe: Callable[[], None], location: str) -> str:
     probe()
     return f"{location} can be written"
 
 
+def _creatable(location: str) -> str:
+    """Describe a folder that does not exist yet; empty for other locations."""
+    folder = missing_folder(location)
+    if folder is None:
+        return ""
+    parent = next(each for each in folder.parents if each.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{folder} cannot be created: {parent} cannot be written")
+    return f"{folder} does not exist yet; the first sync creates it"
+
+
 def _spool(settings: Settings, spool: BlobStore) -> str:
-    spool.probe()
+    said = _writable(spool.probe, settings.spool)
     shared = (
         ""
         if settings.purchasing.state.get_secret_value().startswith("sqlite") or "://" in settings.spool
         else ("; if several machines work on this manifest, it must be a volume that all of them share")
     )
-    return f"{settings.spool} can be written{shared}"
+    return f"{said}{shared}"
 
 
 def _balance(pipeline: Pipeline, account: str) -> str:
@@ -161,8 +262,8 @@ def doctor(as_json: bool) -> None:
     """Find problems that would stop a sync."""
     findings = list(diagnose())
     if as_json:
-        print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
-        rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
+        rows = [("??" if f.is_warning else "ok" if f.ok else "NO", f.check, f.detail) for f in findings]
         render.console().print(render.grid(("", "check", "detail"), rows))
     click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)

@@ -13,8 +13,10 @@ from typing import Any
 
 import dagster as dg
 
-from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.errors import BgPipelineError, ConfigurationError
+from bg_pipeline.manifest.presence import is_missing
 from bg_pipeline.orchestration.runs import find_dead_runs
+from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.settings.reader import dagster_home
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
@@ -24,6 +26,11 @@ _START = "Start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
 def diagnose() -> Iterator[dict[str, Any]]:
     """Return findings in the order in which a person would fix them."""
+    try:
+        schedule = valid_schedule()
+        yield {"check": "schedule", "ok": True, "detail": f"{schedule.nightly_cron}, {schedule.timezone}"}
+    except ConfigurationError as error:
+        yield _finding("schedule", str(error))
     home = dagster_home()
     if not home:
         yield _finding("DAGSTER_HOME", "not set: Dagster forgets its runs and schedules when it ends")
@@ -31,6 +38,10 @@ def diagnose() -> Iterator[dict[str, Any]]:
     if not (Path(home) / "dagster.yaml").is_file():
         default = Path(__file__).with_name("dagster.yaml")
         yield _finding("dagster.yaml", f"{home} has none, so no limit and no retention applies: copy {default} there")
+        return
+    if len(list(Path(home).iterdir())) == 1:
+        # Opening it would create Dagster's records.
+        yield _finding("Dagster's daemon", f"never ran, so no schedule and no sensor starts anything. {_START}")
         return
     with dg.DagsterInstance.get() as instance:
         yield _daemons(instance)
@@ -56,7 +67,10 @@ def _switched_off(instance: dg.DagsterInstance) -> dict[str, Any]:
 
 
 def _dead_runs(instance: dg.DagsterInstance) -> dict[str, Any]:
-    with open_pipeline(load_settings()) as pipeline:
+    settings = load_settings()
+    if is_missing(settings.purchasing.state.get_secret_value()):
+        return _finding("runs", "")
+    with open_pipeline(settings) as pipeline:
         dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, pipeline)]
     why = f"their process is gone: {', '.join(dead)}. `lost_runs` marks them as failed, or terminate them in the UI"
     return _finding("runs", why if dead else "")

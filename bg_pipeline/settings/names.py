@@ -44,5 +44,7 @@ def unknown_names(
     for name, origin in sorted(origins.items()):
         ours = origin == own_file or any(name.startswith(f"{prefix}_") for prefix in prefixes)
         if ours and name not in known:
-            similar = get_close_matches(name, known, n=1, cutoff=0.6) or get_close_matches(f"bg_{name}", known, n=1)
+            similar = get_close_matches(name, known, n=1, cutoff=0.75) or get_close_matches(
+                f"bg_{name}", known, n=1, cutoff=0.75
+            )
             yield UnknownName(name, origin, similar[0] if similar else "")

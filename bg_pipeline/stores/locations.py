@@ -10,8 +10,8 @@ from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.settings.part import Location, Part, SecretLocation, absolute
 from bg_pipeline.settings.reader import RawSettings
-from bg_pipeline.stores.file.store import FolderSettings
-from bg_pipeline.stores.registry import examples, kind_of
+from bg_pipeline.stores.file.store import FolderSettings, folder_of
+from bg_pipeline.stores.registry import examples, kind_of, scheme_of
 from bg_pipeline.stores.sql.store import SqlSettings
 
 
@@ -116,6 +116,12 @@ def open_blobs(location: str, raw: RawSettings, *, masters: bool = False) -> Blo
     kind = _kind_of(location)
     assert kind.open_blobs is not None  # the validator made sure of it
     return kind.open_blobs(location, raw.part(kind.settings), masters)
+
+
+def missing_folder(location: str) -> Path | None:
+    """Return the folder that the first write to a valid location would create; None if there is nothing to create."""
+    folder = folder_of(location) if scheme_of(location) == "file" else None
+    return folder if folder is not None and not folder.exists() else None
 
 
 def require_separate(catalogue: CatalogueLocations, masters: MastersLocation, spool: str = "") -> None:

@@ -68,7 +68,6 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(shop: Shop) -> None:
 
     shop.vendor.ledger.set_balance("bgeraser", Decimal(1))
     shop.env["BG_SOURCE"] = "unmounted"
-    shutil.rmtree(shop.home / "cutouts")
     (shop.home / "cutouts").write_text("a file where a folder should be")
     shop.env["DAGSTER_HOME"] = str(shop.home)
     bad = {f["check"]: f["detail"] for f in shop.json("doctor", code=2) if not f["ok"]}

@@ -1,8 +1,10 @@
 """Description of the classical engine on this machine."""
 
 from decimal import Decimal
+from importlib.util import find_spec
 
 from bg_pipeline.core.vendor import FREE, Variant, Vendor
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.vendors.plugin import Plugin, VendorSettings
@@ -17,6 +19,8 @@ class LocalSettings(VendorSettings):
 def _client(_settings: LocalSettings, call: Call) -> Remover:
     from bg_pipeline.vendors.local.engine import GrabCutEngine  # noqa: PLC0415  needed only to buy
 
+    if not all(map(find_spec, ("cv2", "numpy"))):
+        raise ConfigurationError("BG_PROVIDER=local needs its extra: pip install 'bg-pipeline[local]'")
     return GrabCutEngine(call)
 
 
