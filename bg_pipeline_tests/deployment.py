@@ -242,6 +242,7 @@ def deployed(
             "HOME": str(home),
             "DAGSTER_HOME": str(home / "dagster"),
             "BG_PROVIDER": "bgeraser",
+            "BG_LOW_CREDITS": "50",
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": sandbox.base_url,
             **({"PYTHONPATH": str(home / "fast")} if fast else {}),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance
+from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance, resume_above
 from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.core.retry import moment
 from bg_pipeline.errors import BgPipelineError, BudgetReached, ChargedTooOften, GateClosed, PurchaseDeferred
@@ -165,7 +165,7 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
     opens = f"`bg-pipeline gate open {gate.account}` opens it"
     sentences = {
         GateReason.LOW_CREDITS: f"{left} credits are left{shown}; the gate closes below {thresholds.low} and opens at "
-        f"{thresholds.resume}: top up, or lower BG_LOW_CREDITS",
+        f"{thresholds.resume}: top up, {_lower(thresholds, left)}or {opens} for what is left",
         GateReason.NO_CREDITS: f"no credits are left{cause}: top up; "
         + (opens if left is None else f"it opens at {thresholds.resume}{not_before}, or {opens}"),
         GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{cause}: check the settings of the account; {opens} "
@@ -177,6 +177,14 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
         GateReason.BY_HAND: f"closed by hand{cause}; {opens}",
     }
     return f"{gate.account}: {sentences.get(gate.reason, 'open')}"
+
+
+def _lower(thresholds: Thresholds, left: Decimal | None) -> str:
+    """Return the advice on settings that open a gate with so many credits; empty if none do."""
+    if left is None or left < 1:
+        return ""
+    own = " and remove BG_RESUME_CREDITS" if thresholds.resume != resume_above(thresholds.low) else ""
+    return f"set BG_LOW_CREDITS to at most {int(left // 2)}{own}, "
 
 
 def day_began(now: float, timezone: str) -> float:

@@ -104,6 +104,14 @@ class Thresholds:
     resume: Decimal
 
 
+def resume_above(low: Decimal) -> Decimal:
+    """
+    Return the credits at which a gate opens that closes below `low`: twice as many, from 50 on 50 more, from 500 on
+    10 % more. So free plans of ten credits reach it, and half of what is left is always a `low` that opens the gate.
+    """
+    return low + max(low / 10, min(low, Decimal(50)), Decimal(1))
+
+
 def on_reading(
     gate: Gate, reading: Decimal, spent: Callable[[float], Decimal], thresholds: Thresholds, asked_at: float
 ) -> Gate:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from bg_pipeline.core.credits import MOST_CREDITS
-from bg_pipeline.core.gate import Thresholds
+from bg_pipeline.core.gate import Thresholds, resume_above
 from bg_pipeline.settings.part import Part, SecretLocation
 
 Credits = Annotated[Decimal, Field(ge=0, le=MOST_CREDITS)]
@@ -22,10 +22,15 @@ class PurchasingSettings(Part):
     )
     concurrency: int = Field(8, ge=1, le=64, description="requests in flight, for each account")
     max_pixels_sent: int = Field(2500, ge=64, le=10_000, description="longest side that is sent, px")
-    low_credits: Credits = Field(Decimal(50), description="the gate closes below this balance, credits")
+    low_credits: Credits = Field(
+        Decimal(5),
+        description="the gate closes below this balance, credits. The default suits free plans; with a larger plan set"
+        " it to what a few nights spend, so that the alert comes in time",
+    )
     resume_credits: Credits | None = Field(
         None,
-        description="the gate opens again at this balance; default: `BG_LOW_CREDITS` + the larger of 50 and 10 % of it",
+        description="the gate opens again at this balance; default: twice `BG_LOW_CREDITS`, from 50 on 50 more, from"
+        " 500 on 10 % more",
     )
     max_credits_per_run: Credits | None = Field(
         None, description="a sync, or all runs of one night, stop before they spend more"
@@ -47,4 +52,4 @@ class PurchasingSettings(Part):
     @property
     def thresholds(self) -> Thresholds:
         low = self.low_credits
-        return Thresholds(low, low + max(low / 10, Decimal(50)) if self.resume_credits is None else self.resume_credits)
+        return Thresholds(low, resume_above(low) if self.resume_credits is None else self.resume_credits)

@@ -24,7 +24,7 @@ def test_nothing_has_to_be_set() -> None:
     thresholds = settings.purchasing.thresholds
 
     assert [(account.name, account.vendor.name) for account in settings.accounts] == [("local", "local")]
-    assert (thresholds.low, thresholds.resume) == (50, 100)
+    assert (thresholds.low, thresholds.resume) == (5, 10)
     assert settings.catalogue_name == "default"
 
 

@@ -21,6 +21,7 @@ class Shop:
         self.env = {
             "PATH": os.environ["PATH"],
             "BG_PROVIDER": "bgeraser",
+            "BG_LOW_CREDITS": "50",
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": base_url,
         }

@@ -1,7 +1,6 @@
 """What stops a command, and what it says then."""
 
 import json
-import shutil
 from decimal import Decimal
 
 from sqlalchemy import text

@@ -31,6 +31,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     state = SandboxState()
     with running_sandbox(state, cut_left_half) as running:
         monkeypatch.setenv("BG_PROVIDER", "bgeraser")
+        monkeypatch.setenv("BG_LOW_CREDITS", "50")
         monkeypatch.setenv("BGERASER_API_KEY", "canary-key")
         monkeypatch.setenv("BGERASER_BASE_URL", running.base_url)
         made = Shop(tmp_path, state)
