@@ -255,6 +255,14 @@ class Trash(Protocol):
         """Return items with a published cutout that no complete listing had since this epoch second, in key order."""
         ...
 
+    def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
+        """Count the listed items that are published from each of these purchases."""
+        ...
+
+    def returned(self) -> list[Entry]:
+        """Return deleted items that are listed again with the bytes of their cutout in the trash, in key order."""
+        ...
+
     def is_published(self, output_name: str) -> bool:
         """Return True if a listed item has a cutout of this name."""
         ...

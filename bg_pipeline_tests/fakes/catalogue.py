@@ -191,6 +191,18 @@ class MemoryTrash(Port):
     def is_published(self, output_name: str) -> bool:
         return bool(self._db.where(lambda e: not e.absent and output_name_of(e) == output_name))
 
+    def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
+        listed = self._db.where(lambda e: not e.absent and bool(output_name_of(e)))
+        bought = (e.published.purchase_id for e in listed if e.published)
+        return dict(Counter(each for each in bought if each in set(purchase_ids)))
+
+    def returned(self) -> list[Entry]:
+        def is_back(e: Entry) -> bool:
+            same = e.published is not None and e.published.content_hash == e.content_hash
+            return e.state is State.DELETED and not e.absent and bool(e.trash_name) and same
+
+        return self._db.where(is_back)
+
     def begin_trash(self, key: str, trash_name: str) -> None:
         self._db.update(key, trash_name=trash_name, trashed_at=self._db.now())
 
