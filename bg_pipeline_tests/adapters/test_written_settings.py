@@ -46,7 +46,7 @@ def test_a_slip_in_the_environment_is_a_warning_once_in_a_process(
 ) -> None:
     wired._warn.cache_clear()
     monkeypatch.setenv("BG_PROVDER", "removebg")
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="bg_pipeline.wiring.settings"):
         load_settings()
         load_settings()
 
