@@ -13,6 +13,7 @@ All errors of this package, grouped by the reaction to them.
     ├── AnswerWaiting           the purchase is paid, and its answer waits in the spool; finish it, buy nothing
     ├── ResultAwaited           paid, and not yet delivered or stored; a later run finishes it
     ├── StateError              the manifest database cannot be used
+    │   └── ConnectionLost      its connection broke, and nothing of the transaction was done; repeat it
     ├── StoreError              the output or master store cannot be used
     │   └── PaidResultLost      no store took a paid result: stop, a repetition would pay again
     ├── FetchFailed             a URL from a vendor or a catalogue was not fetched; the caller decides
@@ -112,6 +113,10 @@ class ResultAwaited(BgPipelineError):
 
 class StateError(BgPipelineError):
     """The manifest database is unreachable, damaged or of a newer version."""
+
+
+class ConnectionLost(StateError):
+    """The connection to the manifest database broke; its transaction was rolled back, and may be repeated."""
 
 
 class StoreError(BgPipelineError):

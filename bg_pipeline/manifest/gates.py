@@ -1,6 +1,5 @@
 """Gates, and the limits of accounts."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
-from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import gates, limits
-from bg_pipeline.ports.running import Now
 
 
 def read_gate(conn: Connection, account: str) -> Gate:
@@ -28,12 +26,8 @@ def write_gate(conn: Connection, gate: Gate) -> None:
         conn.execute(insert(gates).values(asdict(gate)))
 
 
-class SqlGates:
+class SqlGates(Repeated):
     """`ports.purchasing.Gates` in a database."""
-
-    def __init__(self, database: Database, now: Now = time.time) -> None:
-        self._db = database
-        self._now = now
 
     def gate(self, account: str) -> Gate:
         with self._db.read() as conn:

@@ -30,7 +30,7 @@ def test_a_run_that_has_items_in_its_hands_is_named(shop: Shop) -> None:
     shop.run("sync", "--max-credits", "0", code=4)
     with queue_of(shop) as queue:
         ask = Ask(AskedBy.NIGHT, Budget("the night"))
-        queue.claim_items(ask, "the night", 600.0, {"shoes/0.png": None})
+        queue.claim_items(ask, "the night", {"shoes/0.png": None})
 
     assert "the night" in shop.run("sync", code=6)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, charges_of, day_began
+from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, charges_of, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
 from bg_pipeline.core.refusals import refused_lately
@@ -78,12 +78,12 @@ class MemoryLedger(Port):
         self._db.check_claim(request.item_key, request.claim)
         self._check_not_being_bought(request)
         gate = self._db.gates.get(account, Gate(account))
-        today = day_began(self._db.now(), rules.timezone)
+        began, ends = day_of(self._db.now(), rules.timezone)
         tried = self.attempts(request.limit_ids or _names(request))
         spent = Spent(
             since_balance=self.spent(gate.balance_at, account),
             by_run=_cost(self._where(lambda a: a.run == budget.run)),
-            today=_cost(self._where(lambda a: a.started_at >= today)),
+            today=_cost(self._where(lambda a: began <= a.started_at < ends)),
             charges=charges_of(tried),
             doubts=sum(a.state is AttemptState.IN_DOUBT and not a.waived for a in tried),
         )
