@@ -20,7 +20,7 @@ All errors of this package, grouped by the reaction to them.
     │   └── FetchRefused        policy forbids the request
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
-    │   ├── ItemBlocked         its store or source works, but not for this item; back to pending
+    │   ├── ItemBlocked         a store, a source or this machine works, but not for this item; back to pending
     │   ├── ItemRejected        the vendor refuses it and would again
     │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          not served, and not charged as far as documented; wait and retry
@@ -149,7 +149,7 @@ class ItemUnreadable(ItemError):
 
 
 class ItemBlocked(ItemError):
-    """A store or source that works cannot read or write this one item."""
+    """A store, a source or a machine that works cannot read, write or decode this one item."""
 
 
 class ItemRejected(ItemError):

@@ -36,6 +36,7 @@ _sensor = dagster.sensor
 dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_interval_seconds": 2})
 import bg_pipeline.core.dispatch
 bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
+bg_pipeline.core.dispatch.GRACE_S = 30.0
 if any("dagster-daemon" in word for word in sys.orig_argv):
     import dagster._daemon.controller
     import dagster._core.run_coordinator

@@ -201,7 +201,7 @@ class Graph:
             rules=Rules(self.thresholds, self.day_cap),
             ceiling=self.concurrency,
             report=partial(self._report, account),
-            time=Time(now, self.sleep, lambda: 1.0, self.stop),
+            time=Time(now, now, self.sleep, lambda: 1.0, self.stop),
         )
 
     def sleep(self, seconds: float) -> bool:

@@ -10,6 +10,9 @@ from bg_pipeline.core.report import Cause, Summary
 FIRST_WAIT_S = 60.0
 LONGEST_WAIT_S = 3600.0
 
+GRACE_S = 120.0
+"""Seconds before a run that holds no lease can count as dead: its first step starts late."""
+
 
 class RunOutcome(StrEnum):
     """The status of an earlier run for the same work."""

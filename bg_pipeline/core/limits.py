@@ -36,7 +36,7 @@ START = 5
 
 WINDOW_S = 60.0
 SLOT_S = 130.0
-"""Seconds, longer than any POST may take (`net.http.TOTAL_S`), so that only a dead process loses its slot."""
+"""Seconds, longer than any POST may take (`net.http.TOTAL_S`): a slot that could not be given back ends by itself."""
 
 EVENNESS = 0.75
 """1 spreads units evenly over the window and never makes up for lost time; 0 sends them as a burst."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from bg_pipeline.errors import ConfigurationError, ConnectionLost, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
@@ -70,6 +71,7 @@ class Database:
 
     def __init__(self, url: str, sleep: Callable[[float], object] = time.sleep) -> None:
         self.engine = _engine(url)
+        self._unpooled = _engine(url, poolclass=NullPool)
         self._sleep = sleep
         self._was_reached = False
         self.losses = 0
@@ -169,6 +171,11 @@ class Database:
         with self._errors(), self._connected() as conn, conn.begin():
             yield conn
 
+    def server_time(self) -> float:
+        """Return a PostgreSQL server's time in epoch seconds. Its connection is its own: all others may be in use."""
+        with self._errors(), self._unpooled.connect() as conn:
+            return float(conn.scalar(text("SELECT extract(epoch FROM clock_timestamp())")))
+
     def _connected(self, **options: Any) -> Connection:
         try:
             return self.engine.execution_options(**options).connect()
@@ -196,7 +203,7 @@ class Database:
         def status() -> str | None:
             with self.read() as conn:
                 ended: str | None = conn.scalar(text("SELECT txid_status(:number)"), {"number": number})
-            if ended == "in progress":  # its session does not know yet that nobody listens
+            if ended == "in progress":  # its session has not seen yet that its client is gone
                 raise ConnectionLost(f"the manifest database {self.name} does not end a transaction")
             return ended
 
@@ -273,13 +280,14 @@ def _migrate(conn: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, **options: Any) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A pooler may give each transaction another session, which does not know the statements prepared in the last.
-        options = {"connect_args": {"prepare_threshold": None}} if parsed.get_driver_name() == "psycopg" else {}
+        if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
+            options["connect_args"] = {"prepare_threshold": None}
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql", **options)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigurationError(

@@ -1,6 +1,6 @@
 """Gates, and the limits of accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +8,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
 from bg_pipeline.manifest.repeated import Repeated
+from bg_pipeline.manifest.rows import are_live
+from bg_pipeline.manifest.schema import claims as claim_rows
 from bg_pipeline.manifest.schema import gates, limits
 
 
@@ -54,6 +56,12 @@ class SqlGates(Repeated):
                 conn.execute(insert(limits).values(account=account, state=new))
             elif new != old:
                 conn.execute(update(limits).where(limits.c.account == account).values(state=new))
+
+    def dead_claims(self, claims: Sequence[int]) -> set[int]:
+        c = claim_rows.c
+        with self._db.read() as conn:
+            live = select(c.id).where(c.id.in_(claims), are_live(self._now()))
+            return set(claims) - set(conn.scalars(live))
 
     def forget_limits(self, account: str) -> None:
         with self._db.write() as conn:

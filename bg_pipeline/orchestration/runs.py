@@ -2,14 +2,11 @@
 
 import dagster as dg
 
-from bg_pipeline.core.dispatch import PreviousRun, RunOutcome
+from bg_pipeline.core.dispatch import GRACE_S, PreviousRun, RunOutcome
 from bg_pipeline.core.moments import age_s
 from bg_pipeline.orchestration.pool import POOL
 from bg_pipeline.orchestration.resources import DELTA, PAUSE, lease_name
 from bg_pipeline.ports.context import Pipeline
-
-GRACE_S = 240.0
-"""Seconds before a run can count as dead: its first step starts late."""
 
 JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__ASSET_JOB")
 

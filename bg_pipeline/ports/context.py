@@ -216,6 +216,8 @@ class Pipeline:
     identity: Identity = field(default_factory=Identity)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
+    clock_ahead: Callable[[], float] = lambda: 0.0
+    """Returns the seconds by which this machine's clock is ahead of the time that all processes compare."""
 
     @property
     def context(self) -> tuple[Catalogue, Accounts, Policy, Run]:

@@ -208,5 +208,8 @@ class MemoryGates(Port):
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         self._db.limits[account] = json.loads(json.dumps(change(self.limits(account))))
 
+    def dead_claims(self, claims: Sequence[int]) -> set[int]:
+        return {claim for claim in claims if not self._db.is_alive(claim)}
+
     def forget_limits(self, account: str) -> None:
         self._db.limits.pop(account, None)
