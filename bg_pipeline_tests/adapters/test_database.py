@@ -1,14 +1,15 @@
 """What the database promises about a power cut, and about those who wait to write."""
 
+import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bg_pipeline.core.records import Change, Observation, Reason
 from bg_pipeline.errors import ConnectionLost, StateError
@@ -98,23 +99,23 @@ def test_a_delta_whose_server_crashed_between_two_batches_is_complete(
     """A batch that was not durable is lost in the crash; the proof of the next connection hides that it happened."""
     monkeypatch.setattr("bg_pipeline.manifest.deltas.BATCH", 2)
     database = Database(postgres_url, sleep=lambda _seconds: None)
-    number, batches, crashes = catalogue_id(database), database.batches, [1]
+    number, write, writes = catalogue_id(database), database.write, itertools.count()
     keys = [f"c/{n}.jpg" for n in range(4)]
     SqlObservations(database, number).observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys])
 
-    def crash_after_the_first(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-        for part in batches(values, size):
-            if part[0].key == keys[2] and crashes:
-                crashes.pop()
-                with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
-                    other.execute("UPDATE items SET state = 'failed', revision = 0")
-                    other.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    )
-            yield part
+    @contextmanager
+    def crash_before_the_second(**options: bool) -> Iterator[Connection]:
+        if next(writes) == 1:
+            with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
+                other.execute("UPDATE items SET state = 'failed', revision = 0")
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        with write(**options) as conn:
+            yield conn
 
-    monkeypatch.setattr(database, "batches", crash_after_the_first)
+    monkeypatch.setattr(database, "write", crash_before_the_second)
     SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "") for key in keys])
 
     assert SqlWorkQueue(database, number).pending() == {"c": 4}
