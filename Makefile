@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes test-schedule test-radosgw check dev
+.PHONY: help environment demo unit test test-processes test-schedule test-radosgw test-pgbouncer check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -11,6 +11,7 @@ help:
 	@echo "make test-processes Dagster's own processes, and the UI in a browser; five minutes"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
+	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
 
@@ -43,6 +44,10 @@ test-schedule: environment
 test-radosgw: environment
 	command -v radosgw >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends radosgw ceph-mon ceph-osd)
 	$(RUN) pytest -m radosgw
+
+test-pgbouncer: environment
+	command -v pgbouncer >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends pgbouncer)
+	$(RUN) pytest -m pgbouncer
 
 dev: export DAGSTER_HOME := $(CURDIR)/.dagster
 dev: environment

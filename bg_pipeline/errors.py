@@ -13,13 +13,14 @@ All errors of this package, grouped by the reaction to them.
     ├── AnswerWaiting           the purchase is paid, and its answer waits in the spool; finish it, buy nothing
     ├── ResultAwaited           paid, and not yet delivered or stored; a later run finishes it
     ├── StateError              the manifest database cannot be used
+    │   └── ConnectionLost      its connection broke, and nothing of the transaction was done; repeat it
     ├── StoreError              the output or master store cannot be used
     │   └── PaidResultLost      no store took a paid result: stop, a repetition would pay again
     ├── FetchFailed             a URL from a vendor or a catalogue was not fetched; the caller decides
     │   └── FetchRefused        policy forbids the request
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
-    │   ├── ItemBlocked         its store or source works, but not for this item; back to pending
+    │   ├── ItemBlocked         a store, a source or this machine works, but not for this item; back to pending
     │   ├── ItemRejected        the vendor refuses it and would again
     │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          not served, and not charged as far as documented; wait and retry
@@ -114,6 +115,10 @@ class StateError(BgPipelineError):
     """The manifest database is unreachable, damaged or of a newer version."""
 
 
+class ConnectionLost(StateError):
+    """The connection to the manifest database broke; its transaction was rolled back, and may be repeated."""
+
+
 class StoreError(BgPipelineError):
     """Outputs or masters cannot be read or written."""
 
@@ -144,7 +149,7 @@ class ItemUnreadable(ItemError):
 
 
 class ItemBlocked(ItemError):
-    """A store or source that works cannot read or write this one item."""
+    """A store, a source or a machine that works cannot read, write or decode this one item."""
 
 
 class ItemRejected(ItemError):

@@ -29,15 +29,14 @@ PATH = f"{BIN}:{os.environ['PATH']}"
 TIMEOUT_S = 300.0
 
 _FAST = """\
-# What waits for half a minute waits for two seconds, and leases end after eight: tests need not wait for minutes.
+# What waits for half a minute waits for two seconds: tests need not wait for minutes.
 import sys
 import dagster
 _sensor = dagster.sensor
 dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_interval_seconds": 2})
 import bg_pipeline.core.dispatch
-import bg_pipeline.ports.context
-bg_pipeline.ports.context.LEASE_S = 8.0
 bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
+bg_pipeline.core.dispatch.GRACE_S = 30.0
 if any("dagster-daemon" in word for word in sys.orig_argv):
     import dagster._daemon.controller
     import dagster._core.run_coordinator

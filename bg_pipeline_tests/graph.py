@@ -22,7 +22,6 @@ from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.pipeline.trash import TrashResult
 from bg_pipeline.ports.context import (
-    LEASE_S,
     Accounts,
     Alerting,
     ByteBudget,
@@ -202,7 +201,7 @@ class Graph:
             rules=Rules(self.thresholds, self.day_cap),
             ceiling=self.concurrency,
             report=partial(self._report, account),
-            time=Time(now, self.sleep, lambda: 1.0, self.stop),
+            time=Time(now, now, self.sleep, lambda: 1.0, self.stop),
         )
 
     def sleep(self, seconds: float) -> bool:
@@ -213,7 +212,7 @@ class Graph:
     def claim(self, *keys: str, owner: str = "a test", cap: int | None = None) -> Claim:
         """These items in the hands of one claim, for tests that write to the manifest themselves."""
         budget = Budget(f"run {self.runs}", None if cap is None else Decimal(cap))
-        claimed = self.queue.claim_items(Ask(AskedBy.SYNC, budget), owner, LEASE_S, dict.fromkeys(keys))
+        claimed = self.queue.claim_items(Ask(AskedBy.SYNC, budget), owner, dict.fromkeys(keys))
         assert claimed.claim is not None
         assert len(claimed.entries) == len(keys)
         return claimed.claim

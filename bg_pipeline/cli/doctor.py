@@ -19,6 +19,7 @@ from bg_pipeline.alerts.apprise import unusable
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.moments import TOLERANCE_S
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.manifest.presence import is_missing
@@ -178,6 +179,7 @@ def _dagster() -> Iterator[Finding]:
 
 def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Callable[[], str]]]:
     catalogue, accounts = pipeline.catalogue, pipeline.accounts
+    yield "clock", lambda: _clock(pipeline)
     yield "identity", lambda: _ours(pipeline)
     yield "source", lambda: _first_key(settings, catalogue.source)
     yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
@@ -203,6 +205,16 @@ def _first_key(settings: Settings, source: ImageSource) -> str:
             f"{settings.catalogue.source_name} is empty: set BG_SOURCE to the folder with your pictures"
         )
     return f"{settings.catalogue.source_name} can be listed; it starts with {first.key}"
+
+
+def _clock(pipeline: Pipeline) -> str:
+    ahead_s = pipeline.clock_ahead()
+    if abs(ahead_s) > TOLERANCE_S:
+        raise ConfigurationError(
+            f"the clock of this machine is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the manifest "
+            "database's, which counts: set the wrong one by a time service (NTP)"
+        )
+    return "the clock of this machine agrees with the time that counts, which is the manifest database's"
 
 
 def _ours(pipeline: Pipeline) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from bg_pipeline.core.moments import age_s
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureRecord, ProcessRecord, Record, Stage
 
 HOLD_S = 600.0
@@ -132,7 +133,7 @@ def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], n
     """
     present = {(alert.kind, alert.subject): alert for alert in alerts}
     known = {(incident.kind, incident.subject): incident for incident in incidents}
-    notified_lately = {incident.kind for incident in incidents if now - incident.notified_at < HOLD_S}
+    notified_lately = {incident.kind for incident in incidents if age_s(incident.notified_at, now) < HOLD_S}
     due: dict[tuple[Event, Kind], list[Alert]] = {}
     kept: list[Incident] = []
     for name, alert in present.items():
@@ -142,7 +143,7 @@ def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], n
                 continue
             due.setdefault((Event.BEGAN, alert.kind), []).append(alert)
             kept.append(Incident(alert.kind, alert.subject, alert.title, now, now, now))
-        elif now - incident.notified_at >= REPEAT_S:
+        elif age_s(incident.notified_at, now) >= REPEAT_S:
             since = f"since {moment(incident.began_at)}"
             repeated = replace(alert, lines=(since, *alert.lines))
             due.setdefault((Event.STILL, alert.kind), []).append(repeated)
@@ -152,7 +153,7 @@ def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], n
     for name, incident in known.items():
         if name in present:
             continue
-        if now - incident.seen_at < HOLD_S:
+        if age_s(incident.seen_at, now) < HOLD_S:
             kept.append(incident)
             continue
         lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"
@@ -221,6 +222,15 @@ def too_many_failed(failed: int, published: int, rate: float) -> bool:
     return failed >= _FEWEST_FAILURES and failed > rate * (failed + published)
 
 
+LONGEST_WAIT_S = 3600.0
+"""Longest wait in seconds before a delivery is tried again."""
+
+
+def is_due(due_at: float, now: float) -> bool:
+    """Return True if a delivery may be tried; also if it waits for longer than any does, by a clock that was ahead."""
+    return not 0 < due_at - now <= LONGEST_WAIT_S
+
+
 def retry_in_s(tries: int) -> float:
     """Return the seconds until the next try: a minute, doubled each time, at most an hour."""
-    return min(60.0 * 2.0 ** min(tries - 1, 10), 3600.0)
+    return min(60.0 * 2.0 ** min(tries - 1, 10), LONGEST_WAIT_S)

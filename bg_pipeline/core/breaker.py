@@ -42,7 +42,7 @@ class Breaker:
     on_trial: bool = True
     """True if there was no success since it was made or last tripped."""
     open_until: float = 0.0
-    """Epoch seconds; nothing may be sent before."""
+    """Second, by the clock of `failed`, before which nothing may be sent."""
 
     def is_open(self, now: float) -> bool:
         return now < self.open_until
@@ -57,7 +57,7 @@ class Breaker:
 
         Args:
             trips: number of earlier trips in a row, in this process or another.
-            now: epoch seconds.
+            now: seconds by a clock that only counts on.
         """
         if self.is_open(now):
             return self

@@ -3,10 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.delta import WORK_REASONS
+from bg_pipeline.core.moments import TOLERANCE_S
 from bg_pipeline.core.records import Entry, Reason
+
+LEASE_S = 20.0
+"""Seconds for which a lease or a claim is alive after a heartbeat."""
+
+BEATS = 5
+"""Heartbeats in that time: four may be late, because another process writes or the machine is busy."""
+
+
+def is_live(ends_at: Any, now: float) -> Any:
+    """
+    Return True if what ends at this time is alive. A later end than a heartbeat gives, a clock gave that was ahead.
+
+    It takes a number, or a column for a condition.
+    """
+    return (ends_at > now) & (ends_at <= now + LEASE_S + TOLERANCE_S)
 
 
 class AskedBy(StrEnum):

@@ -187,10 +187,10 @@ def _lower(thresholds: Thresholds, left: Decimal | None) -> str:
     return f"set BG_LOW_CREDITS to at most {int(left // 2)}{own}, "
 
 
-def day_began(now: float, timezone: str) -> float:
-    """Return the epoch seconds of the last midnight in this time zone."""
-    local = datetime.fromtimestamp(now, ZoneInfo(timezone))
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+def day_of(now: float, timezone: str) -> tuple[float, float]:
+    """Return the epoch seconds of the last midnight in this time zone, and of the next."""
+    began = datetime.fromtimestamp(now, ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return began.timestamp(), (began + timedelta(days=1)).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

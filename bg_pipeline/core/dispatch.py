@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bg_pipeline.core.moments import age_s
 from bg_pipeline.core.report import Cause, Summary
 
 FIRST_WAIT_S = 60.0
 LONGEST_WAIT_S = 3600.0
+
+GRACE_S = 120.0
+"""Seconds before a run that holds no lease can count as dead: its first step starts late."""
 
 
 class RunOutcome(StrEnum):
@@ -79,7 +83,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
     if newest.outcome is RunOutcome.ENDED and not _another_run_helps(last):
         return RunDecision(False, "the rest needs the next detection or a person: see `bg-pipeline failures`")
     wait_s = min(FIRST_WAIT_S * 2 ** (len(since_pause) - 1), LONGEST_WAIT_S)
-    if (left_s := newest.ended_at + wait_s - now) > 0:
+    if (left_s := wait_s - age_s(newest.ended_at, now)) > 0:
         return RunDecision(False, f"run {newest.run} {newest.outcome} with work left; next run in {left_s:.0f} s")
     return RunDecision(True, f"run {newest.run} {newest.outcome} with work left")
 

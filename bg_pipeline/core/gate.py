@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from bg_pipeline.core.moments import age_s
 from bg_pipeline.core.retry import LONGEST_WAIT_S
 
 BALANCE_GOOD_FOR_S = 6 * 3600.0
@@ -88,6 +89,10 @@ class Gate:
     def opens_at(self) -> float:
         """Epoch seconds from which it may open by itself: at most `LONGEST_WAIT_S` after it closed."""
         return min(self.until, self.since + LONGEST_WAIT_S)
+
+    def may_open(self, now: float) -> bool:
+        """Return True if a closed gate may open by itself: its time has come, or a clock that was ahead closed it."""
+        return age_s(self.since, now) >= self.opens_at - self.since
 
     @property
     def drift(self) -> Decimal | None:
@@ -183,20 +188,20 @@ def _while_empty(gate: Gate, balance: Decimal, thresholds: Thresholds, now: floa
         return replace(gate, until=0.0)
     if not gate.until:
         return _open(gate, now)
-    return gate if now < gate.opens_at else replace(gate, state=GateState.OPEN, since=now)
+    return replace(gate, state=GateState.OPEN, since=now) if gate.may_open(now) else gate
 
 
 def on_unreadable(gate: Gate, why: str, now: float) -> Gate:
     """Return the gate after an unreadable balance: an open gate stays open only for a while."""
     if not gate.is_open or gate.forced_open:
         return gate
-    known = gate.balance is not None and now - gate.balance_at <= BALANCE_GOOD_FOR_S
+    known = gate.balance is not None and age_s(gate.balance_at, now) <= BALANCE_GOOD_FOR_S
     return gate if known else _close(gate, GateReason.BALANCE_UNKNOWN, why, now)
 
 
 def on_time(gate: Gate, now: float) -> Gate:
     """Return the gate at this time: after the cooldown for an outage or a refused key it is half-open."""
-    if gate.is_open or gate.reason not in _TIMED or now < gate.opens_at:
+    if gate.is_open or gate.reason not in _TIMED or not gate.may_open(now):
         return gate
     return replace(gate, state=GateState.OPEN, since=now)
 

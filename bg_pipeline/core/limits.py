@@ -26,6 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from bg_pipeline.core import window
+from bg_pipeline.core.moments import age_s
 from bg_pipeline.core.records import RateFacts
 from bg_pipeline.core.retry import LONGEST_WAIT_S
 from bg_pipeline.core.window import SPAN_S
@@ -35,7 +36,7 @@ START = 5
 
 WINDOW_S = 60.0
 SLOT_S = 130.0
-"""Seconds, longer than any POST may take (`net.http.TOTAL_S`), so that only a dead process loses its slot."""
+"""Seconds, longer than any POST may take (`net.http.TOTAL_S`): a slot that could not be given back ends by itself."""
 
 EVENNESS = 0.75
 """1 spreads units evenly over the window and never makes up for lost time; 0 sends them as a burst."""
@@ -76,7 +77,6 @@ class Slot:
     """One request in flight."""
 
     since: float
-    deadline: float
     units: float
     rank: int
     """Number in flight with it when it was admitted."""
@@ -121,6 +121,8 @@ class Limits:
     look_after: int = PROBE_EVERY
     next_at: float = 0.0
     """Epoch second before which nothing is sent."""
+    waits_since: float = 0.0
+    """Epoch second at which that wait was set."""
 
     def as_json(self) -> dict[str, Any]:
         # Not `asdict` as a whole: it copies each of the hundreds of pairs in `sent`, twice an image.
@@ -158,12 +160,12 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
     state = _without_expired(state, now)
     in_flight, sent = len(state.slots), sum(count for _, count in state.sent)
     if in_flight >= min(state.width, ceiling):
-        return state, min(slot.deadline for slot in state.slots.values()) - now
+        return state, min(slot.since for slot in state.slots.values()) + SLOT_S - now
     if paused_s := pause_s(state, now):
         return state, paused_s
     if state.pace is Pace.PACED and sent and sent + units > state.units:
         return state, window.leaves_at(state.sent[0][0]) - now
-    slot = Slot(now, now + SLOT_S, units, in_flight + 1, sent + units)
+    slot = Slot(now, units, in_flight + 1, sent + units)
     next_at = now + units * _unit_s(state)
     if slot.rank > max(state.reached, 1):
         next_at = max(next_at, now + PROBE_GAP_S)
@@ -173,6 +175,7 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
         reached=max(state.reached, slot.rank),
         sent=window.count(state.sent, now, units),
         next_at=next_at,
+        waits_since=now,
     )
     return admitted, 0.0
 
@@ -220,9 +223,9 @@ def refused(  # noqa: PLR0911  one return for each row of the table above
 
 
 def pause_s(state: Limits, now: float) -> float:
-    """Return the seconds before which nothing is sent; 0 for a pause that is longer than any that is ever set."""
-    left_s = state.next_at - now
-    return left_s if 0 < left_s <= LONGEST_WAIT_S else 0.0
+    """Return the seconds before which nothing is sent; 0 for a wait that a clock set that was ahead."""
+    left_s = state.next_at - max(now, state.waits_since)
+    return left_s if left_s > 0 and age_s(state.waits_since, now) <= LONGEST_WAIT_S else 0.0
 
 
 def failed(state: Limits, token: str) -> Limits:
@@ -240,9 +243,8 @@ def released(state: Limits, token: str) -> Limits:
 
 
 def _without_expired(state: Limits, now: float) -> Limits:
-    slots = {token: slot for token, slot in state.slots.items() if slot.deadline > now}
-    gone = next((n for n, (quarter, _) in enumerate(state.sent) if window.leaves_at(quarter) > now), len(state.sent))
-    return replace(state, slots=slots, sent=state.sent[gone:])
+    slots = {token: slot for token, slot in state.slots.items() if age_s(slot.since, now) < SLOT_S}
+    return replace(state, slots=slots, sent=window.within(state.sent, now))
 
 
 def _without(slots: Mapping[str, Slot], token: str) -> dict[str, Slot]:
@@ -266,10 +268,9 @@ def _apply_rate(state: Limits, rate: RateFacts | None, now: float) -> Limits:
 
 def _pause(state: Limits, seconds: float, now: float) -> Limits:
     """Send nothing for these seconds; after more than a window, or an hour of a longer wait, one request goes first."""
-    next_at = max(state.next_at, now + min(seconds, LONGEST_WAIT_S))
-    if seconds <= WINDOW_S:
-        return replace(state, next_at=next_at)
-    return replace(state, next_at=next_at, width=1, streak=0, streak_s=0.0)
+    next_at = now + max(pause_s(state, now), min(seconds, LONGEST_WAIT_S))
+    state = replace(state, next_at=next_at, waits_since=now)
+    return state if seconds <= WINDOW_S else replace(state, width=1, streak=0, streak_s=0.0)
 
 
 @dataclass(frozen=True, slots=True)

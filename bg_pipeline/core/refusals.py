@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
+from bg_pipeline.core.moments import age_s
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.responses import ResponseKind
 from bg_pipeline.core.retry import moment
@@ -29,9 +30,10 @@ def refused_lately(attempts: Sequence[Attempt], cleared_at: float, now: float) -
     if not row:
         return None
     (last, ended_at), times = row[0], len(row)
-    again_at = ended_at + min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(times - 1, 16))
-    if now >= again_at:
+    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(times - 1, 16))
+    if age_s(ended_at, now) >= wait_s:
         return None
+    again_at = ended_at + wait_s
     return RefusedForNow(
         f"{last.account} refused this picture {times} times in a row; it is not sent again before {moment(again_at)}. "
         f"The last: {last.detail}"

@@ -2,6 +2,8 @@
 
 import math
 
+from bg_pipeline.core.moments import age_s
+
 SPAN_S = 61.0
 """Seconds of a window: requests sent a minute apart may arrive a little less than a minute apart."""
 
@@ -21,6 +23,13 @@ def leaves_at(quarter: int) -> float:
     return ends_at(quarter) + SPAN_S
 
 
+def within(sent: Sent, now: float) -> Sent:
+    """Return what counts at this time: neither what has left the window, nor what a clock counted that was ahead."""
+    first = next((n for n, (quarter, _) in enumerate(sent) if _counts(quarter, now)), len(sent))
+    last = next((n for n in range(len(sent), first, -1) if _counts(sent[n - 1][0], now)), first)
+    return sent[first:last]
+
+
 def count(sent: Sent, now: float, units: float) -> Sent:
     quarter = _quarter(now)
     if sent and sent[-1][0] >= quarter:
@@ -32,6 +41,10 @@ def uncount(sent: Sent, since: float, counted: float) -> Sent:
     """Remove units that were counted at the time `since`."""
     quarter = _quarter(since)
     return tuple((when, max(0.0, units - counted) if when == quarter else units) for when, units in sent)
+
+
+def _counts(quarter: int, now: float) -> bool:
+    return age_s(ends_at(quarter), now) < SPAN_S
 
 
 def _quarter(moment: float) -> int:

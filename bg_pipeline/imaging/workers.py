@@ -5,14 +5,16 @@ import ctypes
 import multiprocessing
 import os
 import resource
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from bg_pipeline.errors import BgPipelineError, ItemUnreadable
+from bg_pipeline.errors import BgPipelineError, ItemBlocked, ItemUnreadable
 
 T = TypeVar("T")
 
@@ -40,6 +42,7 @@ class Workers:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["bg_pipeline.imaging.pictures"])
         self.count = count or os.cpu_count() or 1
+        self._turns = _Turns()
         self._pool = ProcessPool(max_workers=self.count, context=context, initializer=_confine)
 
     def __enter__(self) -> Self:
@@ -54,15 +57,76 @@ class Workers:
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """
         Raises:
-            ItemUnreadable: the worker died or took too long, or the function raised an error that is not our own.
+            ItemUnreadable: the picture crashed its worker or took too long, or a library raised an error.
+            ItemBlocked: the worker was killed from outside twice, the second time without others beside it.
         """
+        try:
+            with self._turns.shared():
+                return self._call(function, *args)
+        except _Killed:
+            pass
+        try:
+            with self._turns.alone():
+                return self._call(function, *args)
+        except _Killed as error:
+            raise ItemBlocked(
+                "its decoder was killed twice, although it ran alone the second time: this machine has too little "
+                "memory for this picture, or a person ends its processes"
+            ) from error
+
+    def _call(self, function: Callable[..., T], *args: Any) -> T:
         try:
             result: T = self._pool.schedule(for_one_picture, args=(function, *args), timeout=TIMEOUT_S).result()
         except ProcessExpired as error:
+            if error.exitcode == -signal.SIGKILL:
+                raise _Killed from error
             raise ItemUnreadable("the picture crashed its decoder") from error
         except FutureTimeout as error:
             raise ItemUnreadable(f"the picture took its decoder more than {TIMEOUT_S:.0f} s") from error
         return result
+
+
+class _Killed(Exception):
+    """The worker was killed, most likely by the system for lack of memory: not the picture's own doing."""
+
+
+class _Turns:
+    """Lets calls run side by side, or one alone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = 0
+        self._waiting = 0
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+            self._running += 1
+        try:
+            yield
+        finally:
+            self._change(running=-1)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        self._change(waiting=1)
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running)
+                self._running += 1
+            try:
+                yield
+            finally:
+                self._change(running=-1)
+        finally:
+            self._change(waiting=-1)
+
+    def _change(self, *, running: int = 0, waiting: int = 0) -> None:
+        with self._changed:
+            self._running += running
+            self._waiting += waiting
+            self._changed.notify_all()
 
 
 def for_one_picture(function: Callable[..., T], *args: Any) -> T:

@@ -1,7 +1,7 @@
 """One database, SQLite or PostgreSQL, upgraded to the present schema when it is opened."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,9 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
 
-from bg_pipeline.errors import ConfigurationError, StateError
+from bg_pipeline.errors import ConfigurationError, ConnectionLost, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
 from bg_pipeline.manifest.schema import VERSION
 
@@ -45,18 +46,37 @@ _MAX_IN_ARRAY = 20_000
 _WRITE_LOCK = 4_703_001
 """Key of the advisory lock: any number not used for anything else in this database."""
 
+REPEATS_S = 60.0
+"""Seconds for which a lost transaction is repeated: a server that restarts is back within them."""
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
+"""Seconds before a repetition; doubled each time."""
+
 
 class Database:
     """
     An engine whose writing transactions are serial and durable.
+
+    A server that restarts, and a pooler that gives each transaction another of its sessions, are no failure: nothing is
+    kept in a session, each connection is proved before it is used, and `repeat` repeats what was certainly not done.
+
+    Args:
+        url: as SQLAlchemy writes it.
+        sleep: waits that many seconds.
 
     Raises:
         ConfigurationError: the URL is wrong, or its driver is not installed.
         StateError: the database cannot be reached, is damaged, or a newer version of this package wrote it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sleep: Callable[[float], object] = time.sleep) -> None:
         self.engine = _engine(url)
+        self._unpooled = _engine(url, poolclass=NullPool)
+        self._sleep = sleep
+        self._was_reached = False
+        self.losses = 0
+        """Number of connections that broke. After a crash, the last commits that were not durable may be missing."""
+        event.listen(self.engine, "invalidate", self._count_loss)
         # The query of a URL can hold a password too.
         self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         on_disk = self.engine.dialect.name == "sqlite" and self.engine.url.database not in {None, "", ":memory:"}
@@ -67,6 +87,7 @@ class Database:
                 refuse_damaged(self.file)
             with self._errors():
                 self._upgrade()
+            self._was_reached = True
         except BaseException:
             self.close()
             raise
@@ -75,21 +96,43 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True, alone: bool = False) -> Iterator[Connection]:
         """
         Open a transaction that owns the write lock from its start; commit it durably at the end.
 
         Args:
             durable: False for data that a power cut may take, and that must not wait for the disk.
+            alone: True for one statement that needs no other; in PostgreSQL it does not wait for other writers.
         """
-        writing = self.engine.execution_options(bg_write=True, bg_synchronous="FULL" if durable else "NORMAL")
-        with self._errors(), writing.connect() as conn, conn.begin():
-            if self.engine.dialect.name == "postgresql":
-                # Like SQLite's BEGIN IMMEDIATE: no other writer may come between reading and writing.
-                conn.execute(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"))
-                if not durable:
-                    conn.execute(text("SET LOCAL synchronous_commit = off"))
+        options = {"bg_write": True, "bg_synchronous": "FULL" if durable else "NORMAL"}
+        with self._errors(), self._connected(**options) as conn, conn.begin() as transaction:
+            number = self._own_the_lock(conn, durable=durable, alone=alone)
             yield conn
+            try:
+                transaction.commit()
+            except DBAPIError as error:
+                # Only the answer to the commit was lost, perhaps: the server knows.
+                if number is None or not error.connection_invalidated or not self._is_committed(number):
+                    raise
+
+    def repeat(self, step: Callable[[], T]) -> T:
+        """
+        Take a step that is one transaction, or that may be taken again from its start; repeat it while its connection
+        is lost.
+
+        Raises:
+            StateError: the database did not come back within `REPEATS_S`.
+        """
+        ends_at, wait_s = 0.0, _FIRST_WAIT_S
+        while True:
+            try:
+                return step()
+            except ConnectionLost as error:
+                ends_at = ends_at or time.monotonic() + REPEATS_S
+                if time.monotonic() >= ends_at:
+                    raise StateError(str(error)) from error
+            self._sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """Return an insert that supports a conflict clause."""
@@ -125,17 +168,71 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open one snapshot; large results may be streamed from it."""
-        with self._errors(), self.engine.connect() as conn, conn.begin():
+        with self._errors(), self._connected() as conn, conn.begin():
             yield conn
+
+    def server_time(self) -> float:
+        """Return a PostgreSQL server's time in epoch seconds. Its connection is its own: all others may be in use."""
+        with self._errors(), self._unpooled.connect() as conn:
+            return float(conn.scalar(text("SELECT extract(epoch FROM clock_timestamp())")))
+
+    def _connected(self, **options: Any) -> Connection:
+        try:
+            return self.engine.execution_options(**options).connect()
+        except OperationalError as error:
+            # A first connection that fails is a wrong setting rather than a restart.
+            if self._was_reached and self.engine.dialect.name == "postgresql":
+                raise ConnectionLost(self._in_words(error)) from error
+            raise
+
+    def _own_the_lock(self, conn: Connection, *, durable: bool, alone: bool) -> int | None:
+        """Let no other writer come between reading and writing; return the server's number of this transaction."""
+        if self.engine.dialect.name != "postgresql":
+            return None  # BEGIN IMMEDIATE has done it
+        lock = " FROM pg_advisory_xact_lock(:key)"
+        number = conn.scalar(
+            text("SELECT txid_current()" + ("" if alone else lock)), {} if alone else {"key": _WRITE_LOCK}
+        )
+        if not durable:
+            conn.execute(text("SET LOCAL synchronous_commit = off"))
+        return int(number)
+
+    def _is_committed(self, number: int) -> bool:
+        """Ask a PostgreSQL server that lost the connection during a commit for the end of that transaction."""
+
+        def status() -> str | None:
+            with self.read() as conn:
+                ended: str | None = conn.scalar(text("SELECT txid_status(:number)"), {"number": number})
+            if ended == "in progress":  # its session has not seen yet that its client is gone
+                raise ConnectionLost(f"the manifest database {self.name} does not end a transaction")
+            return ended
+
+        return self.repeat(status) == "committed"
+
+    def _count_loss(self, *_: object) -> None:
+        self.losses += 1
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            first_line = self._without_secrets(str(cause).strip().partition("\n")[0])
-            raise StateError(f"the manifest database {self.name} failed: {first_line}") from error
+            raise (ConnectionLost if self._is_loss(error) else StateError)(self._in_words(error)) from error
+
+    def _is_loss(self, error: Exception) -> bool:
+        """Return True if the connection broke, so that the server rolled its transaction back."""
+        if isinstance(error, DBAPIError):
+            return error.connection_invalidated
+        # A driver's error of a copy, which SQLAlchemy did not see; a severed session has these classes of SQLSTATE.
+        state = getattr(error, "sqlstate", None)
+        return isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError) and (
+            state is None or state[:2] in {"57", "08"}
+        )
+
+    def _in_words(self, error: Exception) -> str:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        first_line = self._without_secrets(str(cause).strip().partition("\n")[0])
+        return f"the manifest database {self.name} failed: {first_line}"
 
     def _without_secrets(self, text: str) -> str:
         """Return a driver's text without the values of the URL that may be secret."""
@@ -183,12 +280,15 @@ def _migrate(conn: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, **options: Any) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(parsed)
+        # A pooler may give each transaction another session, which does not know the statements prepared in the last.
+        if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
+            options["connect_args"] = {"prepare_threshold": None}
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql", **options)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigurationError(
             "BG_STATE is not a usable database URL; try sqlite:///./.bg_pipeline/manifest.db "

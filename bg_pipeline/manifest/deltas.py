@@ -24,6 +24,7 @@ from sqlalchemy import (
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import fold
 from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.errors import ConnectionLost
 from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free, near_to
 from bg_pipeline.manifest.schema import Key, Prose, catalogues, items, publications
 from bg_pipeline.manifest.staging import analyze, staged
@@ -108,6 +109,7 @@ class SqlDeltas(OfCatalogue):
         row = catalogues.c.id == self._catalogue
         with self._db.read() as conn:
             number = 1 + conn.execute(select(catalogues.c.delta).where(row)).scalar_one()
+        losses = self._db.losses
         # Vanished items come first: giving a stem away makes the row newer than its own change.
         for gone in (True, False):
             group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
@@ -116,6 +118,8 @@ class SqlDeltas(OfCatalogue):
                 with self._db.write(durable=False) as conn:
                     self._record(conn, number, rows)
         with self._db.write() as conn:
+            if self._db.losses != losses:
+                raise ConnectionLost("a crash of the database may have taken batches of this delta")
             conn.execute(update(catalogues).where(row, catalogues.c.delta < number).values(delta=number))
 
     def _record(self, conn: Connection, number: int, rows: Sequence[tuple[Any, ...]]) -> None:

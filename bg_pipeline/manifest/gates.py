@@ -1,16 +1,16 @@
 """Gates, and the limits of accounts."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
-from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.repeated import Repeated
+from bg_pipeline.manifest.rows import are_live
+from bg_pipeline.manifest.schema import claims as claim_rows
 from bg_pipeline.manifest.schema import gates, limits
-from bg_pipeline.ports.running import Now
 
 
 def read_gate(conn: Connection, account: str) -> Gate:
@@ -28,12 +28,8 @@ def write_gate(conn: Connection, gate: Gate) -> None:
         conn.execute(insert(gates).values(asdict(gate)))
 
 
-class SqlGates:
+class SqlGates(Repeated):
     """`ports.purchasing.Gates` in a database."""
-
-    def __init__(self, database: Database, now: Now = time.time) -> None:
-        self._db = database
-        self._now = now
 
     def gate(self, account: str) -> Gate:
         with self._db.read() as conn:
@@ -60,6 +56,12 @@ class SqlGates:
                 conn.execute(insert(limits).values(account=account, state=new))
             elif new != old:
                 conn.execute(update(limits).where(limits.c.account == account).values(state=new))
+
+    def dead_claims(self, claims: Sequence[int]) -> set[int]:
+        c = claim_rows.c
+        with self._db.read() as conn:
+            live = select(c.id).where(c.id.in_(claims), are_live(self._now()))
+            return set(claims) - set(conn.scalars(live))
 
     def forget_limits(self, account: str) -> None:
         with self._db.write() as conn:

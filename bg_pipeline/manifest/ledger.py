@@ -1,6 +1,5 @@
 """Every attempt to buy, and its result."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -22,27 +21,22 @@ from sqlalchemy import (
     update,
 )
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_began
+from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
 from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost, RefusedForNow
-from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import read_gate, write_gate
-from bg_pipeline.manifest.rows import CHUNK
+from bg_pipeline.manifest.repeated import Repeated
+from bg_pipeline.manifest.rows import CHUNK, are_live
 from bg_pipeline.manifest.schema import attempts, claims, items, purchases
 from bg_pipeline.ports.purchasing import CutRequest
-from bg_pipeline.ports.running import Now
 
 _CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE)
 
 
-class SqlLedger:
+class SqlLedger(Repeated):
     """`ports.purchasing.Ledger` in a database."""
-
-    def __init__(self, database: Database, now: Now = time.time) -> None:
-        self._db = database
-        self._now = now
 
     def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
         price, now = request.credits_expected, self._now()
@@ -97,7 +91,7 @@ class SqlLedger:
             conn.execute(update(attempts).where(c.purchase_id.in_(purchase_ids)).values(waived=True))
 
     def abandoned(self) -> list[Attempt]:
-        live = select(claims.c.id).where(claims.c.ends_at > self._now())
+        live = select(claims.c.id).where(are_live(self._now()))
         claim = attempts.c.claim_id
         return self._attempts(and_(_OPEN, or_(claim.is_(None), claim.not_in(live))))
 
@@ -142,13 +136,14 @@ class SqlLedger:
         """Return only the sums that the decision needs: each costs time, and every purchase waits for this."""
         if not request.credits_expected:
             return Spent()
-        today = day_began(self._now(), rules.timezone)
+        began, ends = day_of(self._now(), rules.timezone)
+        today = and_(attempts.c.started_at >= began, attempts.c.started_at < ends)
         charges, doubts = _charges(conn, request.limit_ids or _names(request))
         budget = request.claim.ask.budget
         return Spent(
             since_balance=_spent(conn, gate.balance_at, gate.account),
             by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
-            today=Decimal(0) if rules.day_cap is None else _cost(conn, attempts.c.started_at >= today),
+            today=Decimal(0) if rules.day_cap is None else _cost(conn, today),
             charges=charges,
             doubts=doubts,
         )

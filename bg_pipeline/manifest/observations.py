@@ -56,11 +56,15 @@ class SqlObservations(OfCatalogue):
             "WHERE catalogue_id = :catalogue AND key > :after AND NOT absent ORDER BY key LIMIT :most"
         )
         after, most = b"", rows.CHUNK
-        while True:
+
+        def read() -> Sequence[Any]:
             with self._db.read() as conn:
                 # Straight from the driver: wrapping each row takes longer than reading it.
                 cursor = conn.execute(page, {"catalogue": self._catalogue, "after": after, "most": most}).cursor
-                batch: Sequence[Any] = cursor.fetchall() if cursor else []
+                return cursor.fetchall() if cursor else []
+
+        while True:
+            batch = self._db.repeat(read)
             yield from batch
             if len(batch) < most:
                 return

@@ -1,16 +1,14 @@
 """Incidents and their notifications: written in one transaction, delivered later, one row for each target."""
 
-import time
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from bg_pipeline.core.alerts import Delivery, Event, Incident, Kind, Notification, NotificationPlan
-from bg_pipeline.manifest.database import Database
+from bg_pipeline.core.alerts import Delivery, Event, Incident, Kind, Notification, NotificationPlan, is_due
+from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import incidents, outbox
-from bg_pipeline.ports.running import Now
 
 _WAITING, _SENT, _GIVEN_UP = "waiting", "sent", "given_up"
 
@@ -18,12 +16,8 @@ _KEPT_S = 90 * 86_400.0
 """Seconds for which a delivery that has ended stays on record."""
 
 
-class SqlOutbox:
+class SqlOutbox(Repeated):
     """`ports.alerts.Outbox` in a database."""
-
-    def __init__(self, database: Database, now: Now = time.time) -> None:
-        self._db = database
-        self._now = now
 
     def note(self, plan: Callable[[Sequence[Incident]], NotificationPlan], targets: Sequence[str]) -> NotificationPlan:
         with self._db.write() as conn:
@@ -46,7 +40,7 @@ class SqlOutbox:
         )
         with self._db.write() as conn:
             row = conn.execute(oldest).one_or_none()
-            if row is None or row.due_at > self._now():
+            if row is None or not is_due(row.due_at, self._now()):
                 return None
             tries = row.tries + 1
             taken = update(outbox).where(outbox.c.id == row.id)

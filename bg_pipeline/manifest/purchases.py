@@ -1,6 +1,5 @@
 """Masters that were bought and stored."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -9,19 +8,14 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from bg_pipeline.core.records import AttemptState, Master
-from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.ledger import closing
+from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.rows import CHUNK
 from bg_pipeline.manifest.schema import purchases
-from bg_pipeline.ports.running import Now
 
 
-class SqlPurchases:
+class SqlPurchases(Repeated):
     """`ports.purchasing.Purchases` in a database."""
-
-    def __init__(self, database: Database, now: Now = time.time) -> None:
-        self._db = database
-        self._now = now
 
     def bought(self, purchase_ids: Sequence[str]) -> set[str]:
         c, wanted = purchases.c, set(purchase_ids)

@@ -1,6 +1,6 @@
 """Pending items, and the claims on them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -19,13 +19,14 @@ from sqlalchemy import (
     update,
 )
 
-from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Claim, Claimed, Selection
+from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Published, State
 from bg_pipeline.errors import ClaimLost
-from bg_pipeline.manifest.rows import ENTRY, MAIN, OfCatalogue, entry_of, is_free
-from bg_pipeline.manifest.schema import catalogues, claims, items, publications, purchases
+from bg_pipeline.manifest.rows import ENTRY, MAIN, OfCatalogue, are_live, entry_of, is_free
+from bg_pipeline.manifest.schema import catalogues, items, publications, purchases
+from bg_pipeline.manifest.schema import claims as claim_rows
 
 _PAGE = 500
 """Number of candidates read together."""
@@ -54,7 +55,6 @@ class SqlWorkQueue(OfCatalogue):
         self,
         ask: Ask,
         owner: str,
-        ttl_s: float,
         selection: Selection,
         *,
         limit: int,
@@ -68,15 +68,15 @@ class SqlWorkQueue(OfCatalogue):
                 revisions = self._find(conn, selection, limit=limit, bought=bought, after=after)
             if not revisions:
                 return Claimed(None)
-            claimed = self.claim_items(ask, owner, ttl_s, revisions)
+            claimed = self.claim_items(ask, owner, revisions)
             if claimed.claim is not None:
                 return claimed
 
-    def claim_items(self, ask: Ask, owner: str, ttl_s: float, wanted: Mapping[str, int | None]) -> Claimed:
+    def claim_items(self, ask: Ask, owner: str, wanted: Mapping[str, int | None]) -> Claimed:
         c, now = items.c, self._now()
         free = select(c.key, c.revision, c.claim_id).where(self._mine(), is_free(now))
         with self._db.write() as conn:
-            conn.execute(delete(claims).where(claims.c.ends_at <= now))
+            conn.execute(delete(claim_rows).where(~are_live(now)))
             rows = [
                 row
                 for these in self._db.among(c.key, list(wanted))
@@ -85,7 +85,7 @@ class SqlWorkQueue(OfCatalogue):
             ]
             if not rows:
                 return Claimed(None)
-            claim = self._open(conn, ask, owner, now, ttl_s)
+            claim = self._open(conn, ask, owner, now)
             entries: list[Entry] = []
             for these in self._db.among(c.key, [row.key for row in rows]):
                 conn.execute(update(items).where(self._mine(), these).values(claim_id=claim.id))
@@ -93,14 +93,16 @@ class SqlWorkQueue(OfCatalogue):
         entries.sort(key=lambda entry: (key_bytes(entry.collection), key_bytes(entry.key)))
         return Claimed(claim, tuple(entries), taken_over=any(row.claim_id is not None for row in rows))
 
-    def heartbeat(self, claim: Claim, ttl_s: float) -> None:
-        with self._db.write(durable=False) as conn:
-            conn.execute(update(claims).where(claims.c.id == claim.id).values(ends_at=self._now() + ttl_s))
+    def heartbeat(self, claims: Sequence[Claim]) -> None:
+        ids = [claim.id for claim in claims]
+        with self._db.write(durable=False, alone=True) as conn:
+            for these in self._db.among(claim_rows.c.id, ids):
+                conn.execute(update(claim_rows).where(these).values(ends_at=self._now() + LEASE_S))
 
     def release(self, claim: Claim) -> None:
         with self._db.write() as conn:
             conn.execute(update(items).where(items.c.claim_id == claim.id).values(claim_id=None))
-            conn.execute(delete(claims).where(claims.c.id == claim.id))
+            conn.execute(delete(claim_rows).where(claim_rows.c.id == claim.id))
 
     def verify(self, claim: Claim, key: str) -> None:
         with self._db.read() as conn:
@@ -130,7 +132,7 @@ class SqlWorkQueue(OfCatalogue):
             self._end(conn, key, claim, state=state, detail=detail, purchase_id=purchase_id)
 
     def claims(self) -> list[Claim]:
-        query = select(claims).where(self._mine(claims), claims.c.ends_at > self._now()).order_by(claims.c.id)
+        query = select(claim_rows).where(self._mine(claim_rows), are_live(self._now())).order_by(claim_rows.c.id)
         with self._db.read() as conn:
             return [_claim(row) for row in conn.execute(query)]
 
@@ -167,7 +169,7 @@ class SqlWorkQueue(OfCatalogue):
             revisions.update((row.key, row.revision) for row in rows)
         return revisions
 
-    def _open(self, conn: Connection, ask: Ask, owner: str, now: float, ttl_s: float) -> Claim:
+    def _open(self, conn: Connection, ask: Ask, owner: str, now: float) -> Claim:
         row = {
             "catalogue_id": self._catalogue,
             "owner": owner,
@@ -175,10 +177,10 @@ class SqlWorkQueue(OfCatalogue):
             "run": ask.budget.run,
             "cap": ask.budget.cap,
             "started_at": now,
-            "ends_at": now + ttl_s,
+            "ends_at": now + LEASE_S,
         }
-        number = conn.execute(insert(claims).values(row).returning(claims.c.id)).scalar_one()
-        return Claim(number, owner, ask, now + ttl_s)
+        number = conn.execute(insert(claim_rows).values(row).returning(claim_rows.c.id)).scalar_one()
+        return Claim(number, owner, ask, now + LEASE_S)
 
     def _end(self, conn: Connection, key: str, claim: Claim, **values: Any) -> None:
         """Write an item under a claim, and end the claim's hold on it."""

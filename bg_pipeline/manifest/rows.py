@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Row, Select, Table, and_, or_, select
 
+from bg_pipeline.core.claims import is_live
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Published, Reason, State
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import claims, items, publications
 from bg_pipeline.ports.running import Now
 
@@ -42,13 +44,12 @@ ENTRY: Select[Any] = select(
 """Query of all columns that `entry_of` needs, in its order."""
 
 
-class OfCatalogue:
+class OfCatalogue(Repeated):
     """Base of the classes bound to one catalogue of a database."""
 
     def __init__(self, database: Database, catalogue_id: int, now: Now = time.time) -> None:
-        self._db = database
+        super().__init__(database, now)
         self._catalogue = catalogue_id
-        self._now = now
 
     def _mine(self, table: Table = items) -> ColumnElement[bool]:
         return table.c.catalogue_id == self._catalogue
@@ -62,9 +63,15 @@ class OfCatalogue:
             yield from conn.execution_options(yield_per=CHUNK).execute(query)
 
 
+def are_live(now: float) -> ColumnElement[bool]:
+    """Return the condition for claims that are alive."""
+    alive: ColumnElement[bool] = is_live(claims.c.ends_at, now)
+    return alive
+
+
 def is_free(now: float, item: Any = items.c) -> ColumnElement[bool]:
     """Return the condition that no live claim holds the item."""
-    live = select(claims.c.id).where(claims.c.ends_at > now)
+    live = select(claims.c.id).where(are_live(now))
     return or_(item.claim_id.is_(None), item.claim_id.not_in(live))
 
 

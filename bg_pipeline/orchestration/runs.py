@@ -2,13 +2,11 @@
 
 import dagster as dg
 
-from bg_pipeline.core.dispatch import PreviousRun, RunOutcome
+from bg_pipeline.core.dispatch import GRACE_S, PreviousRun, RunOutcome
+from bg_pipeline.core.moments import age_s
 from bg_pipeline.orchestration.pool import POOL
 from bg_pipeline.orchestration.resources import DELTA, PAUSE, lease_name
-from bg_pipeline.ports.context import LEASE_S, Pipeline
-
-GRACE_S = 2 * LEASE_S
-"""Seconds before a run can count as dead: its first step starts late, and a lease outlives its holder by 2 minutes."""
+from bg_pipeline.ports.context import Pipeline
 
 JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__ASSET_JOB")
 
@@ -32,7 +30,7 @@ def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.
         for record in records
         if record.dagster_run.job_name in JOBS
         and record.start_time is not None
-        and record.start_time < pipeline.run.now() - GRACE_S
+        and age_s(record.start_time, pipeline.run.now()) > GRACE_S
         and lease_name(record.dagster_run.run_id) not in held
         and record.dagster_run.run_id not in waiting
     ]

@@ -11,7 +11,6 @@ from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Change, Entry, State
 from bg_pipeline.ports.catalogue import WorkQueue
-from bg_pipeline.ports.context import LEASE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Feed:
                 claim.owner: None for claim in self.queue.claims() if claim.id not in self._own_claims
             }
             claimed = self.queue.claim_pending(
-                self.ask, self.owner, LEASE_S, selection, limit=self.claim_limit, bought=bought, after=after
+                self.ask, self.owner, selection, limit=self.claim_limit, bought=bought, after=after
             )
             if claimed.claim is None:
                 return
@@ -93,7 +92,7 @@ class Feed:
         """Claim these items; yield those that are in this state."""
         rest = iter(keys)
         while batch := list(islice(rest, self.claim_limit)):
-            claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, dict.fromkeys(batch))
+            claimed = self.queue.claim_items(self.ask, self.owner, dict.fromkeys(batch))
             self.missed += len(batch) - len(claimed.entries)
             yield replace(claimed, entries=tuple(e for e in claimed.entries if e.state is state))
 
@@ -102,7 +101,7 @@ class Feed:
         for start in range(0, len(changes), self.claim_limit):
             batch: Mapping[str, Change] = {change.key: change for change in changes[start : start + self.claim_limit]}
             wanted = {key: change.revision for key, change in batch.items()}
-            claimed = self.queue.claim_items(self.ask, self.owner, LEASE_S, wanted)
+            claimed = self.queue.claim_items(self.ask, self.owner, wanted)
             self.missed += len(batch) - len(claimed.entries)
             entries = (
                 replace(e, reason=batch[e.key].reason, purchase_id=batch[e.key].purchase_id) for e in claimed.entries
@@ -148,8 +147,7 @@ class Feed:
     def heartbeat(self) -> None:
         with self._lock:
             claims = [opened.claim for opened in self._open.values()]
-        for claim in claims:
-            self.queue.heartbeat(claim, LEASE_S)
+        self.queue.heartbeat(claims)
 
     def _take(self, claimed: Claimed) -> None:
         if claimed.claim is None:

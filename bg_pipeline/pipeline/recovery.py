@@ -12,7 +12,7 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
 from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
-from bg_pipeline.ports.context import LEASE_S, Accounts, Catalogue, Policy, Run
+from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
 
 _LOG = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _hold(catalogue: Catalogue, run: Run, key: str) -> bool:
     if entry is None or entry.state is not State.PENDING:
         return True
     ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
-    claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, {key: entry.revision})
+    claimed = catalogue.queue.claim_items(ask, run.name.owner, {key: entry.revision})
     if claimed.claim is None:
         return False
     catalogue.queue.set_state(key, State.FAILED, HELD, entry.purchase_id, claimed.claim)

@@ -22,7 +22,7 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.runlog import ClearOutRecord, ScanRecord
 from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, ItemError, LeaseHeld
-from bg_pipeline.ports.context import DETECTION, LEASE_S, Catalogue, Policy, Run, kept_alive, leased
+from bg_pipeline.ports.context import DETECTION, Catalogue, Policy, Run, kept_alive, leased
 from bg_pipeline.ports.single import one_blob, one_picture
 
 _DAY_S = 86_400.0
@@ -125,13 +125,13 @@ def bring_back(catalogue: Catalogue, run: Run) -> list[str]:
 def _claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
     """Claim those items that no other run has, so that no two runs write their outputs at the same time."""
     ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
-    claimed = catalogue.queue.claim_items(ask, run.name.owner, LEASE_S, dict.fromkeys(keys))
+    claimed = catalogue.queue.claim_items(ask, run.name.owner, dict.fromkeys(keys))
     claim = claimed.claim
     if claim is None:
         yield claimed
         return
     try:
-        with kept_alive("trash", lambda: catalogue.queue.heartbeat(claim, LEASE_S)):
+        with kept_alive("trash", lambda: catalogue.queue.heartbeat([claim])):
             yield claimed
     finally:
         catalogue.queue.release(claim)

@@ -140,7 +140,6 @@ class WorkQueue(Protocol):
         self,
         ask: Ask,
         owner: str,
-        ttl_s: float,
         selection: Selection,
         *,
         limit: int,
@@ -153,7 +152,6 @@ class WorkQueue(Protocol):
         Args:
             ask: origin and amount of the request.
             owner: name in messages to other runs.
-            ttl_s: seconds without a heartbeat after which others may take the items.
             selection: items to choose from.
             limit: most purchases at once.
             bought: only items whose purchase has a master already.
@@ -161,12 +159,12 @@ class WorkQueue(Protocol):
         """
         ...
 
-    def claim_items(self, ask: Ask, owner: str, ttl_s: float, wanted: Mapping[str, int | None]) -> Claimed:
+    def claim_items(self, ask: Ask, owner: str, wanted: Mapping[str, int | None]) -> Claimed:
         """Claim the wanted items that no live claim holds, in any state, at their revision where one is given."""
         ...
 
-    def heartbeat(self, claim: Claim, ttl_s: float) -> None:
-        """Keep a claim alive. A lost claim stays lost; the next write under it raises the error."""
+    def heartbeat(self, claims: Sequence[Claim]) -> None:
+        """Keep claims alive. A lost one stays lost; the next write under it raises the error."""
         ...
 
     def release(self, claim: Claim) -> None:
@@ -287,14 +285,14 @@ class Trash(Protocol):
 class Leases(Protocol):
     """Rights that one process at a time may hold: the detection of a catalogue. They also show that a run is alive."""
 
-    def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
+    def acquire(self, name: str, owner: str) -> Lease:
         """
         Raises:
             LeaseHeld: its text names the holder and the end.
         """
         ...
 
-    def heartbeat(self, lease: Lease, ttl_s: float) -> None:
+    def heartbeat(self, lease: Lease) -> None:
         """
         Raises:
             LeaseLost: it expired and another run has it.

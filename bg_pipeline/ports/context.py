@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.prices import credits_for
@@ -29,9 +30,6 @@ from bg_pipeline.ports.catalogue import (
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.stores import BlobStore
-
-LEASE_S = 120.0
-"""Seconds of a lease: a holder that misses three heartbeats counts as dead."""
 
 DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
@@ -218,6 +216,8 @@ class Pipeline:
     identity: Identity = field(default_factory=Identity)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
+    clock_ahead: Callable[[], float] = lambda: 0.0
+    """Returns the seconds by which this machine's clock is ahead of the time that all processes compare."""
 
     @property
     def context(self) -> tuple[Catalogue, Accounts, Policy, Run]:
@@ -233,9 +233,9 @@ def leased(leases: Leases, name: str, owner: str) -> Iterator[Lease]:
     Raises:
         LeaseHeld: another run holds it.
     """
-    lease = leases.acquire(name, owner, LEASE_S)
+    lease = leases.acquire(name, owner)
     try:
-        with kept_alive(name, lambda: leases.heartbeat(lease, LEASE_S)):
+        with kept_alive(name, lambda: leases.heartbeat(lease)):
             yield lease
     finally:
         with contextlib.suppress(LeaseLost):
@@ -244,11 +244,11 @@ def leased(leases: Leases, name: str, owner: str) -> Iterator[Lease]:
 
 @contextmanager
 def kept_alive(name: str, heartbeat: Callable[[], object]) -> Iterator[None]:
-    """Send a heartbeat three times in `LEASE_S`, from a thread of its own."""
+    """Send `BEATS` heartbeats in `LEASE_S`, from a thread of its own."""
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(LEASE_S / 3):
+        while not done.wait(LEASE_S / BEATS):
             # A lost lease needs no heartbeat; a busy database is less busy at the next one.
             with contextlib.suppress(BgPipelineError):
                 heartbeat()

@@ -245,6 +245,10 @@ class Gates(Protocol):
         """Read, change and write the limits in one step, without interference from other processes."""
         ...
 
+    def dead_claims(self, claims: Sequence[int]) -> set[int]:
+        """Return the numbers among these whose claim is not alive: released, or without a heartbeat."""
+        ...
+
     def forget_limits(self, account: str) -> None:
         """Remove what was learned of an account's limits, and its waits."""
         ...

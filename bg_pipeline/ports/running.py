@@ -16,6 +16,7 @@ class Call(Protocol):
         """
         Raises:
             ItemUnreadable: it crashed, used more time or memory than it may, or a library raised any other error.
+            ItemBlocked: it was killed from outside, and again when it ran alone.
         """
         ...
 

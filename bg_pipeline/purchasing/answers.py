@@ -11,6 +11,7 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master
 from bg_pipeline.errors import (
     BgPipelineError,
+    ItemBlocked,
     ItemError,
     PaidResultLost,
     QualityDropped,
@@ -187,6 +188,8 @@ class SpooledAnswers:
         for pause_s in (*(WAITS_S if wait else ()), None):
             try:
                 return client.open_answer(answer)
+            except ItemBlocked as error:  # nothing is known to be wrong with it
+                raise ResultAwaited(f"paid for, and its answer could not be opened here: {error}") from error
             except ItemError as error:  # it was paid for, whatever ended its decoder
                 raise UnusableAnswer(f"{attempt.account}: the answer is no cutout: {error}") from error
             except ResultAwaited as error:

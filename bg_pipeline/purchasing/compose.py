@@ -26,6 +26,8 @@ class Time:
     """The clock, the sleep and the random source of the wrappers."""
 
     now: Now
+    monotonic: Now
+    """Seconds since any moment, by a clock that only counts on: for waits inside this process."""
     sleep: Callable[[float], bool]
     """Waits this many seconds; returns True if it was woken to stop."""
     jitter: Callable[[], float]
@@ -62,7 +64,7 @@ def purchasing(
         time: see `Time`.
     """
 
-    doubted = DoubtingRemover(client, time.now)
+    doubted = DoubtingRemover(client, time.monotonic)
     recorded = LedgerRemover(doubted, account, ledger, rules, spool, report)
     limited = RateLimitedRemover(recorded, Limiter(gates, account, ceiling, time.now, time.stop, vendor.units))
-    return RetryingRemover(limited, time.sleep, time.jitter, time.now, lambda: gates.gate(account).trips)
+    return RetryingRemover(limited, time.sleep, time.jitter, time.monotonic, lambda: gates.gate(account).trips)

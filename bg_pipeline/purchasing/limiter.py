@@ -2,12 +2,9 @@
 
 import contextlib
 import itertools
-import os
-import platform
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from bg_pipeline.core import limits
@@ -20,28 +17,6 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 
 POLL_S = 0.25
 """Longest delay in seconds before a slot freed by another process is seen."""
-
-
-def _process_scope() -> str:
-    """Return the scope in which a process id is valid: this boot of this machine, and on Linux this container."""
-    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    if boot.exists() and namespace.exists():
-        return f"{boot.read_text().strip()}/{namespace.stat().st_ino}"
-    return platform.node()
-
-
-def _is_orphan(token: str) -> bool:
-    """Return True if the owner of this slot is known to be dead; on other machines only the deadline frees it."""
-    scope, pid, _ = token.split(":")
-    if scope != _process_scope():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # alive, but owned by another user
-        return False
-    return False
 
 
 class Limiter:
@@ -72,16 +47,21 @@ class Limiter:
         self._now = now
         self._stop = stop
         self.units = units
-        self._names = (
-            f"{_process_scope()}:{os.getpid()}:{secrets.token_hex(4)}-{number}" for number in itertools.count()
-        )
+        self._names = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count())
         self._turn = threading.Lock()
         self._changed = threading.Condition()
         self._changes = 0
 
-    def enter(self, units: float) -> str:
+    def enter(self, units: float, claim: int) -> str:
         """
         Wait until one more request may be sent; return its token, to be given back with the result.
+
+        The slot belongs to a claim and is void with it: what a dead process sent may still be at the vendor, which
+        refuses one more free of charge if it counts it.
+
+        Args:
+            units: the units that it counts for.
+            claim: number of the claim under which it is sent.
 
         Raises:
             Stopped: the run must end; nothing was sent.
@@ -89,7 +69,7 @@ class Limiter:
         """
         # Workers take turns: one polls the state, the others only wait.
         with self._turn:
-            token = next(self._names)
+            token = f"{claim}:{next(self._names)}"
             while True:
                 if self._stop.is_set():
                     raise Stopped("stopped on request")
@@ -102,11 +82,17 @@ class Limiter:
                 wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
                 if not wait_s:
                     return token
-                for orphan in filter(_is_orphan, state.slots):
+                for orphan in self._orphans(state):
                     self.released(orphan)
                 with self._changed:
                     if self._changes == changes:
                         self._changed.wait(min(wait_s, POLL_S))
+
+    def _orphans(self, state: Limits) -> list[str]:
+        """Return the slots whose claim is no longer alive."""
+        claim_of = {token: int(token.partition(":")[0]) for token in state.slots}
+        dead = self._gates.dead_claims(list(claim_of.values()))
+        return [token for token, claim in claim_of.items() if claim in dead]
 
     def _leave(self, change: Callable[[Limits], Limits]) -> None:
         """Record the end of a request. A slot that cannot be freed now expires by itself."""
@@ -151,7 +137,7 @@ class RateLimitedRemover(Wrapper):
         self._limiter = limiter
 
     def cut(self, request: CutRequest) -> CutReply:
-        token = self._limiter.enter(self._limiter.units(request.width_px, request.height_px))
+        token = self._limiter.enter(self._limiter.units(request.width_px, request.height_px), request.claim.id)
         try:
             reply = self._inner.cut(request)
         except RateLimited as error:

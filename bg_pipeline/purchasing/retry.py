@@ -23,7 +23,7 @@ class RetryingRemover(Wrapper):
         inner: a remover that raises `TransientError` for such failures.
         sleep: waits this many seconds; returns True if it was woken to stop.
         jitter: 0 to 1, drawn for each wait.
-        now: the time.
+        now: seconds by a clock that only counts on.
         trips: number of earlier trips of the breaker in a row, in this process or another.
 
     `cut` raises the errors of `inner`, or Deferred if nothing may be sent for a while.

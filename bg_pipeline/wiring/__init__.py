@@ -13,6 +13,7 @@ from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
 from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
+from bg_pipeline.manifest.clock import DatabaseClock
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.gates import SqlGates
@@ -71,10 +72,11 @@ def open_pipeline(
     """
     database = Database(settings.purchasing.state.get_secret_value())
     try:
+        clock = DatabaseClock(database, time.time)
         with Workers() as workers:
             run = Run(
                 name=name or RunName(),
-                now=time.time,
+                now=clock,
                 stop=stop or threading.Event(),
                 call=workers.call,
                 progress=progress or Silent(),
@@ -94,6 +96,7 @@ def open_pipeline(
                 ),
                 identity=_identity(settings, database, catalogue, accounts),
                 back_up=lambda: backup(database, run.now()),
+                clock_ahead=lambda: clock.ahead_s,
             )
     finally:
         database.close()
@@ -121,7 +124,11 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
     ensure_accounts(database, known, run.now())
     masters = settings.masters.open_masters(settings.raw)
     spool = open_blobs(settings.spool, settings.raw, masters=True)
-    ledger, purchases, gates = SqlLedger(database, run.now), SqlPurchases(database, run.now), SqlGates(database)
+    ledger, purchases, gates = (
+        SqlLedger(database, run.now),
+        SqlPurchases(database, run.now),
+        SqlGates(database, run.now),
+    )
     clients = {account.name: account.plugin.client(account.settings, run.call) for account in settings.accounts}
 
     def report(account: str, error: BgPipelineError | None) -> None:
@@ -150,7 +157,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
             rules=settings.rules,
             ceiling=settings.purchasing.concurrency,
             report=partial(report, account.name),
-            time=Time(run.now, run.stop.wait, random.random, run.stop),
+            time=Time(run.now, time.monotonic, run.stop.wait, random.random, run.stop),
         )
         for account in settings.accounts
     }

@@ -1,18 +1,22 @@
 """What the database promises about a power cut, and about those who wait to write."""
 
+import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bg_pipeline.core.records import Change, Observation, Reason
-from bg_pipeline.errors import StateError
+from bg_pipeline.errors import ConnectionLost, StateError
 from bg_pipeline.manifest.catalogues import catalogue_id
-from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.database import REPEATS_S, Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.queue import SqlWorkQueue
@@ -59,6 +63,83 @@ def test_between_two_batches_every_other_writer_gets_a_chance(tmp_path: Path, mo
         write()
         assert len(free_for) == 2
         assert min(free_for) > LONGEST_POLL_S
+    database.close()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_commit_whose_answer_is_lost_counts_once(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    """The server says if it was done; a second time would spend, or count, twice."""
+    database = Database(postgres_url, sleep=lambda _seconds: None)
+    gates = SqlGates(database)
+    gates.change_limits("bgeraser", lambda _old: {"count": 0})
+    commit, left = database.engine.dialect.do_commit, [1]
+
+    def lose_the_answer(connection: Any) -> None:
+        if not left:
+            commit(connection)
+            return
+        left.pop()
+        if arrives:
+            commit(connection)
+        connection.dbapi_connection.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(database.engine.dialect, "do_commit", lose_the_answer)
+    gates.change_limits("bgeraser", lambda old: {"count": (old or {"count": 9})["count"] + 1})
+
+    assert gates.limits("bgeraser") == {"count": 1}
+    database.close()
+
+
+def test_a_delta_whose_server_crashed_between_two_batches_is_complete(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that was not durable is lost in the crash; the proof of the next connection hides that it happened."""
+    monkeypatch.setattr("bg_pipeline.manifest.deltas.BATCH", 2)
+    database = Database(postgres_url, sleep=lambda _seconds: None)
+    number, write, writes = catalogue_id(database), database.write, itertools.count()
+    keys = [f"c/{n}.jpg" for n in range(4)]
+    SqlObservations(database, number).observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys])
+
+    @contextmanager
+    def crash_before_the_second(**options: bool) -> Iterator[Connection]:
+        if next(writes) == 1:
+            with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
+                other.execute("UPDATE items SET state = 'failed', revision = 0")
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        with write(**options) as conn:
+            yield conn
+
+    monkeypatch.setattr(database, "write", crash_before_the_second)
+    SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "") for key in keys])
+
+    assert SqlWorkQueue(database, number).pending() == {"c": 4}
+    database.close()
+
+
+def test_a_server_that_stays_away_is_told_after_a_minute(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time_s[0] += seconds
+
+    time_s = [0.0]
+    monkeypatch.setattr("bg_pipeline.manifest.database.time.monotonic", lambda: time_s[0])
+    database = Database(postgres_url, sleep=sleep)
+
+    def lost(*_args: object) -> None:
+        raise ConnectionLost("gone")
+
+    with pytest.raises(StateError, match="gone") as caught:
+        database.repeat(lost)
+    assert not isinstance(caught.value, ConnectionLost)
+    assert REPEATS_S <= sum(slept) < REPEATS_S + 10
     database.close()
 
 

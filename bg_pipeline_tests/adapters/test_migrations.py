@@ -252,7 +252,7 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
     ask = Ask(AskedBy.NIGHT, Budget("a run"))
     keys = ("a", "b", "shown")
     SqlObservations(database, number).observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys])
-    taken = queue.claim_items(ask, "me", 9.0, {"shown": None}).claim
+    taken = queue.claim_items(ask, "me", {"shown": None}).claim
     assert taken is not None
     queue.publish("shown", Published("w", "cut", "rendition", "shown.png", "digest", "h"), taken)
     deltas.record([Change(key, "c", Reason.NEW, "", purchase_id="w", stem=key) for key in ("a", "b")])

@@ -1,10 +1,8 @@
 """The limiter at work: lanes that wait, answers that teach, and several processes on one account."""
 
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +10,16 @@ from typing import Any
 
 import pytest
 
+from bg_pipeline.core.claims import Ask, AskedBy, Claim
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.limits import OUTAGE, Limits, Pace, limits_from
-from bg_pipeline.core.records import RateFacts
+from bg_pipeline.core.records import Observation, RateFacts
 from bg_pipeline.errors import BgPipelineError, Deferred, ItemRejected, OutcomeUnknown, RateLimited, StateError, Stopped
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates
 from bg_pipeline.purchasing.limiter import Limiter, RateLimitedRemover
 from bg_pipeline.vendors.registry import plugin
@@ -28,18 +31,22 @@ OK = b"a cutout"
 
 
 class CountingGates(MemoryGates):
-    """Counts its writes; `broken` makes them fail."""
+    """Counts its writes; `broken` makes them fail, and claims are alive unless they are among the `dead`."""
 
     def __init__(self) -> None:
         super().__init__(MemoryDatabase(time.time))
         self.writes = 0
         self.broken = False
+        self.dead: set[int] = set()
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         if self.broken:
             raise StateError("the database is locked")
         self.writes += 1
         super().change_limits(account, change)
+
+    def dead_claims(self, claims: Sequence[int]) -> set[int]:
+        return self.dead.intersection(claims)
 
     def state(self, account: str = "bgeraser") -> Limits:
         return limits_from(self.limits(account))
@@ -80,7 +87,7 @@ def test_a_lane_waits_for_a_slot_and_gets_it_when_one_is_free(gates: CountingGat
 
 def test_a_stop_ends_the_wait_and_sends_nothing(gates: CountingGates) -> None:
     lanes = limiter(gates, ceiling=1)
-    lanes.enter(1.0)
+    lanes.enter(1.0, 1)
     remover = FakeRemover([OK])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(RateLimitedRemover(remover, lanes).cut, REQUEST)
@@ -103,9 +110,9 @@ def test_a_pause_of_more_than_two_minutes_is_deferred(gates: CountingGates) -> N
 def test_a_full_account_is_not_taken_for_a_pause(gates: CountingGates) -> None:
     """What died with its slots gives them back after more than two minutes; others may finish any moment."""
     lanes = limiter(gates, ceiling=1)
-    token = lanes.enter(1.0)
+    token = lanes.enter(1.0, 1)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(lanes.enter, 1.0)
+        waiting = pool.submit(lanes.enter, 1.0, 1)
         lanes.released(token)
         assert waiting.result(30)
 
@@ -168,10 +175,20 @@ def test_headers_of_a_refusal_are_heard_too(gates: CountingGates) -> None:
     assert gates.state().units == 120
 
 
+def claim_in(database: Database) -> Claim:
+    number = catalogue_id(database)
+    SqlObservations(database, number).observe([Observation("a.jpg", "", "e", "h", 1, "image/png")])
+    ask = Ask(AskedBy.NIGHT, Budget("a run"))
+    claim = SqlWorkQueue(database, number).claim_items(ask, "a test", {"a.jpg": None}).claim
+    assert claim is not None
+    return claim
+
+
 def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
     """Two databases on one file, as two processes have them, and eight lanes in all."""
     url, lock, now_in, most = f"sqlite:///{tmp_path}/manifest.db", threading.Lock(), set[int](), []
     databases = [Database(url), Database(url)]
+    of_two = replace(REQUEST, claim=claim_in(databases[0]))
 
     def note(_request: CutRequest) -> None:
         me = threading.get_ident()
@@ -186,7 +203,7 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
     remover.before = note
     both = [RateLimitedRemover(remover, limiter(SqlGates(database), ceiling=3)) for database in databases]
     with ThreadPoolExecutor(8) as pool:
-        done = [pool.submit(both[number % 2].cut, REQUEST) for number in range(12)]
+        done = [pool.submit(both[number % 2].cut, of_two) for number in range(12)]
         assert all(future.result(60).answer == OK for future in done)
     state = limits_from(SqlGates(databases[0]).limits("bgeraser"))
     for database in databases:
@@ -197,41 +214,17 @@ def test_processes_share_the_limit_of_their_account(tmp_path: Path) -> None:
     assert state.slots == {}
 
 
-def test_slots_of_a_process_that_was_killed_here_are_free_at_once(tmp_path: Path) -> None:
+def test_slots_of_a_process_that_was_killed_are_free_with_its_claim_and_others_are_not(gates: CountingGates) -> None:
     """They would be free by themselves only after the longest time that a request can take."""
-    url = f"sqlite:///{tmp_path}/manifest.db"
-    killed = (
-        "import os, sys, threading, time\n"
-        "from bg_pipeline.manifest.database import Database\n"
-        "from bg_pipeline.manifest.gates import SqlGates\n"
-        "from bg_pipeline.purchasing.limiter import Limiter\n"
-        "Limiter(SqlGates(Database(sys.argv[1])), 'bgeraser', 1, time.time, threading.Event(), None).enter(1.0)\n"
-        "os._exit(9)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", killed, url], check=False).returncode == 9
-    database = Database(url)
-    gates = SqlGates(database)
-    assert len(limits_from(gates.limits("bgeraser")).slots) == 1
-
-    with ThreadPoolExecutor(1) as pool:
-        lanes = limiter(gates, ceiling=1)
-        waiting = pool.submit(lanes.enter, 1.0)
-        try:
-            assert waiting.result(30)
-        finally:
-            lanes._stop.set()
-    database.close()
-
-
-def test_slots_of_other_machines_are_left_to_their_deadline(gates: CountingGates) -> None:
-    theirs = limiter(gates, ceiling=1)
-    theirs._names = iter(["elsewhere/1:999999999:a-1"])
-    theirs.enter(1.0)
+    limiter(gates, ceiling=1).enter(1.0, 7)
     lanes = limiter(gates, ceiling=1)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(lanes.enter, 1.0)
-        time.sleep(0.6)
-        lanes._stop.set()
-        with pytest.raises(Stopped):
-            waiting.result(30)
-    assert list(gates.state().slots) == ["elsewhere/1:999999999:a-1"]
+        waiting = pool.submit(lanes.enter, 1.0, 8)
+        time.sleep(0.6)  # long enough to look a few times
+        assert not waiting.done()
+        gates.dead = {7}
+        try:
+            assert waiting.result(30).startswith("8:")
+        finally:
+            lanes._stop.set()
+    assert len(gates.state().slots) == 1

@@ -16,7 +16,6 @@ from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
-TTL_S = 100.0
 ASK = Ask(AskedBy.NIGHT, Budget("a run"))
 
 
@@ -61,7 +60,7 @@ class Manifest:
 
     def claim(self, *keys: str, ask: Ask = ASK) -> Claim:
         """These items, whatever their state; all of them have to be free."""
-        claimed = self.queue.claim_items(ask, "a test", TTL_S, dict.fromkeys(keys))
+        claimed = self.queue.claim_items(ask, "a test", dict.fromkeys(keys))
         assert claimed.claim is not None
         assert len(claimed.entries) == len(keys)
         return claimed.claim
@@ -77,7 +76,7 @@ class Manifest:
         ask: Ask = ASK,
     ) -> Claimed:
         which = selection or Selection()
-        return self.queue.claim_pending(ask, owner, TTL_S, which, limit=limit, bought=bought, after=after)
+        return self.queue.claim_pending(ask, owner, which, limit=limit, bought=bought, after=after)
 
     def publish(self, key: str, published: Published) -> None:
         self.queue.publish(key, published, self.claim(key))

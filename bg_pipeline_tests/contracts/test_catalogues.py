@@ -13,7 +13,7 @@ from bg_pipeline.errors import BeingBought, ClaimLost
 from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline_tests.contracts.conftest import in_database
-from bg_pipeline_tests.contracts.manifest import TTL_S, Manifest, keys_of, shown
+from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown
 from bg_pipeline_tests.fakes import FakeClock
 
 GOAL = Goal(("cut",), ("rendition",), ("cut",))
@@ -68,9 +68,9 @@ def test_a_claim_holds_items_of_its_own_catalogue_only(shops: tuple[Manifest, Ma
 
 def test_each_catalogue_has_its_own_detection(shops: tuple[Manifest, Manifest]) -> None:
     one, two = shops
-    one.leases.acquire("detection", "one", TTL_S)
+    one.leases.acquire("detection", "one")
 
-    assert two.leases.acquire("detection", "two", TTL_S).owner == "two"
+    assert two.leases.acquire("detection", "two").owner == "two"
 
 
 def test_a_half_recorded_delta_holds_up_its_own_catalogue_only(shops: tuple[Manifest, Manifest]) -> None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.claims import EVERYTHING
+from bg_pipeline.core.claims import EVERYTHING, LEASE_S
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import Published, Reason, State
-from bg_pipeline_tests.contracts.manifest import TTL_S, Manifest, keys_of, shown, work
+from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown, work
 
 RECIPE = Recipe((Cut("bgeraser", 2500), Cut("local", 2500)), Rendition())
 
@@ -193,7 +193,7 @@ def test_a_change_of_an_item_in_the_hands_of_a_living_claim_is_left_out(manifest
     manifest.record(work("c/a.jpg"), work("c/b.jpg"))
     assert [manifest.entry(key).reason for key in ("c/a.jpg", "c/b.jpg")] == [None, Reason.NEW]
 
-    manifest.clock.now += TTL_S + 1
+    manifest.clock.now += LEASE_S + 1
     manifest.record(work("c/a.jpg"))
     assert manifest.entry("c/a.jpg").reason is Reason.NEW
 

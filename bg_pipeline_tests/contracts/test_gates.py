@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.gate import Gate, GateReason, GateState
 from bg_pipeline_tests.contracts.manifest import Manifest
 
@@ -72,3 +73,15 @@ def test_the_limits_of_an_account_are_forgotten_without_those_of_another(manifes
     manifest.gates.forget_limits("bgeraser")
 
     assert (manifest.gates.limits("bgeraser"), manifest.gates.limits("removebg")) == (None, {"width": 5})
+
+
+def test_claims_are_dead_without_a_heartbeat_and_once_released(manifest: Manifest) -> None:
+    manifest.see_work("a.jpg", "b.jpg", "c.jpg")
+    silent, released = manifest.claim("a.jpg"), manifest.claim("b.jpg")
+    manifest.clock.now += LEASE_S - 1
+    alive = manifest.claim("c.jpg")
+    manifest.queue.release(released)
+    assert manifest.gates.dead_claims([silent.id, released.id, alive.id]) == {released.id}
+
+    manifest.clock.now += 2
+    assert manifest.gates.dead_claims([silent.id, released.id, alive.id]) == {silent.id, released.id}

@@ -5,20 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.records import Lease
 from bg_pipeline.errors import LeaseHeld, LeaseLost
-from bg_pipeline_tests.contracts.manifest import TTL_S, Manifest
+from bg_pipeline_tests.contracts.manifest import Manifest
 
 
 def acquire(manifest: Manifest, owner: str = "a test") -> Lease:
-    return manifest.leases.acquire("detection", owner, TTL_S)
+    return manifest.leases.acquire("detection", owner)
 
 
 def test_a_held_lease_is_refused_with_its_holder_and_is_free_after_release(manifest: Manifest) -> None:
     first = acquire(manifest)
     with pytest.raises(LeaseHeld, match="a test"):
         acquire(manifest, "another")
-    assert manifest.leases.leases() == [(first, manifest.clock.now + TTL_S)]
+    assert manifest.leases.leases() == [(first, manifest.clock.now + LEASE_S)]
 
     manifest.leases.release(first)
     assert manifest.leases.leases() == []
@@ -28,18 +29,18 @@ def test_a_held_lease_is_refused_with_its_holder_and_is_free_after_release(manif
 def test_leases_of_other_names_are_free(manifest: Manifest) -> None:
     acquire(manifest)
 
-    assert manifest.leases.acquire("run 1", "another", TTL_S).owner == "another"
+    assert manifest.leases.acquire("run 1", "another").owner == "another"
     assert [lease.name for lease, _ in manifest.leases.leases()] == ["detection", "run 1"]
 
 
 def test_a_lease_that_another_took_over_is_lost(manifest: Manifest) -> None:
     """The first holder slept through its lease and wakes up."""
     old = acquire(manifest)
-    manifest.clock.now += TTL_S + 1
+    manifest.clock.now += LEASE_S + 1
     new = acquire(manifest, "another")
 
     with pytest.raises(LeaseLost):
-        manifest.leases.heartbeat(old, TTL_S)
+        manifest.leases.heartbeat(old)
     with pytest.raises(LeaseLost):
         manifest.leases.release(old)
     assert [lease for lease, _ in manifest.leases.leases()] == [new]
@@ -47,18 +48,18 @@ def test_a_lease_that_another_took_over_is_lost(manifest: Manifest) -> None:
 
 def test_an_expired_lease_that_was_not_taken_is_still_good(manifest: Manifest) -> None:
     lease = acquire(manifest)
-    manifest.clock.now += TTL_S + 1
+    manifest.clock.now += LEASE_S + 1
     assert manifest.leases.leases() == []
-    manifest.leases.heartbeat(lease, TTL_S)
+    manifest.leases.heartbeat(lease)
 
     assert [held for held, _ in manifest.leases.leases()] == [lease]
 
 
 def test_a_heartbeat_prolongs_a_lease(manifest: Manifest) -> None:
     lease = acquire(manifest)
-    manifest.clock.now += TTL_S - 10
-    manifest.leases.heartbeat(lease, TTL_S)
-    manifest.clock.now += TTL_S - 10
+    manifest.clock.now += LEASE_S - 10
+    manifest.leases.heartbeat(lease)
+    manifest.clock.now += LEASE_S - 10
 
     with pytest.raises(LeaseHeld):
         acquire(manifest)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals
@@ -19,7 +20,7 @@ from bg_pipeline.errors import (
     GateClosed,
     RefusedForNow,
 )
-from bg_pipeline_tests.contracts.manifest import ASK, ONE, TTL_S, Manifest
+from bg_pipeline_tests.contracts.manifest import ASK, ONE, Manifest
 
 
 def test_an_attempt_is_written_down_whole_before_it_is_sent(manifest: Manifest) -> None:
@@ -247,7 +248,7 @@ def test_open_attempts_are_abandoned_once_their_claim_is_dead_or_gone(manifest: 
 
     manifest.queue.release(leaving)
     assert [a.purchase_id for a in manifest.ledger.abandoned()] == ["x"]
-    manifest.clock.now += TTL_S + 1
+    manifest.clock.now += LEASE_S + 1
     assert [(a.purchase_id, a.item_key, a.collection) for a in manifest.ledger.abandoned()] == [
         ("w", "c/a.jpg", "c"),
         ("x", "c/b.jpg", ""),

@@ -8,11 +8,11 @@ from itertools import takewhile
 
 import pytest
 
-from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Claim, Selection
+from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import Master, Reason, State
 from bg_pipeline.errors import ClaimLost
-from bg_pipeline_tests.contracts.manifest import ASK, TTL_S, Manifest, keys_of, seen, shown, work
+from bg_pipeline_tests.contracts.manifest import ASK, Manifest, keys_of, seen, shown, work
 
 CHANGED = Selection(reasons=frozenset({Reason.CHANGED}))
 
@@ -58,7 +58,7 @@ def test_a_claim_takes_only_what_is_free(manifest: Manifest) -> None:
     assert keys_of(manifest.claim_pending()) == ["c/a.jpg", "c/c.jpg"]
     left = manifest.claim_pending()
     assert (left.claim, left.entries, left.taken_over) == (None, (), False)
-    assert manifest.queue.claim_items(ASK, "a test", TTL_S, {"c/a.jpg": None}).claim is None
+    assert manifest.queue.claim_items(ASK, "a test", {"c/a.jpg": None}).claim is None
 
 
 def test_a_claim_takes_at_most_so_many_purchases_and_all_items_of_each(manifest: Manifest) -> None:
@@ -125,11 +125,11 @@ def test_items_are_claimed_whatever_their_state_but_only_at_the_revision_that_is
     stale = manifest.entry("c/b.jpg").revision
     manifest.observations.observe([seen("c/b.jpg", "other bytes")])
     wanted = {"c/a.jpg": manifest.entry("c/a.jpg").revision, "c/b.jpg": stale, "c/c.jpg": None, "c/unknown.jpg": None}
-    claimed = manifest.queue.claim_items(ASK, "a test", TTL_S, wanted)
+    claimed = manifest.queue.claim_items(ASK, "a test", wanted)
 
     assert keys_of(claimed) == ["c/a.jpg", "c/c.jpg"]
     assert claimed.entries[0].published == shown("c/a.png")
-    assert manifest.queue.claim_items(ASK, "a test", TTL_S, {}).claim is None
+    assert manifest.queue.claim_items(ASK, "a test", {}).claim is None
 
 
 def test_a_claim_tells_its_owner_and_who_asked_and_for_how_much(manifest: Manifest) -> None:
@@ -141,16 +141,16 @@ def test_a_claim_tells_its_owner_and_who_asked_and_for_how_much(manifest: Manife
     assert (first, second) == tuple(manifest.queue.claims())
     assert first is not None
     assert second is not None
-    assert (first.owner, first.ask, first.ends_at) == ("one", sample, manifest.clock.now + TTL_S)
+    assert (first.owner, first.ask, first.ends_at) == ("one", sample, manifest.clock.now + LEASE_S)
     assert (second.owner, second.ask) == ("two", ASK)
 
 
 def test_a_heartbeat_keeps_a_claim_alive(manifest: Manifest) -> None:
     manifest.see_work("c/a.jpg")
     claim = manifest.claim("c/a.jpg")
-    manifest.clock.now += TTL_S - 10
-    manifest.queue.heartbeat(claim, TTL_S)
-    manifest.clock.now += TTL_S - 10
+    manifest.clock.now += LEASE_S - 10
+    manifest.queue.heartbeat([claim])
+    manifest.clock.now += LEASE_S - 10
 
     assert manifest.claim_pending().claim is None
     assert [living.ends_at for living in manifest.queue.claims()] == [manifest.clock.now + 10]
@@ -160,13 +160,13 @@ def test_what_a_dead_claim_held_is_taken_over_and_it_writes_no_more(manifest: Ma
     """Fencing: the first holder slept through its claim and wakes up."""
     manifest.see_work("c/a.jpg", "c/b.jpg")
     dead = manifest.claim("c/a.jpg")
-    manifest.clock.now += TTL_S + 1
+    manifest.clock.now += LEASE_S + 1
     assert manifest.queue.claims() == []
     assert manifest.queue.pending_keys(EVERYTHING, 9) == ["c/a.jpg", "c/b.jpg"]
 
     claimed = manifest.claim_pending()
     assert (keys_of(claimed), claimed.taken_over) == (["c/a.jpg", "c/b.jpg"], True)
-    manifest.queue.heartbeat(dead, TTL_S)
+    manifest.queue.heartbeat([dead])
     assert manifest.queue.claims() == [claimed.claim]
     for write in _writes(manifest, dead):
         with pytest.raises(ClaimLost):
@@ -200,7 +200,7 @@ def test_an_expired_claim_whose_items_were_not_taken_is_still_good(manifest: Man
     """Also after another claim cleared up behind it."""
     manifest.see_work("c/a.jpg", "c/b.jpg", "c/c.jpg")
     claim = manifest.claim("c/a.jpg", "c/b.jpg")
-    manifest.clock.now += TTL_S + 1
+    manifest.clock.now += LEASE_S + 1
     manifest.queue.verify(claim, "c/a.jpg")
     manifest.queue.publish("c/a.jpg", shown("c/a.png"), claim)
     manifest.claim("c/c.jpg")
@@ -212,8 +212,8 @@ def test_an_expired_claim_whose_items_were_not_taken_is_still_good(manifest: Man
 def test_an_expired_claim_comes_back_to_life_while_nothing_of_it_was_taken(manifest: Manifest) -> None:
     manifest.see_work("c/a.jpg")
     claim = manifest.claim("c/a.jpg")
-    manifest.clock.now += TTL_S + 1
-    manifest.queue.heartbeat(claim, TTL_S)
+    manifest.clock.now += LEASE_S + 1
+    manifest.queue.heartbeat([claim])
 
     assert manifest.claim_pending().claim is None
 
@@ -280,7 +280,7 @@ def test_two_that_want_the_same_items_never_both_get_one(manifest: Manifest) -> 
 
     def want(owner: str) -> list[str]:
         together.wait()
-        return keys_of(manifest.queue.claim_items(ASK, owner, TTL_S, dict.fromkeys(keys)))
+        return keys_of(manifest.queue.claim_items(ASK, owner, dict.fromkeys(keys)))
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(key for got in pool.map(want, "abcd") for key in got) == keys

@@ -16,7 +16,7 @@ from bg_pipeline.core.credits import (
     Spent,
     authorize_purchase,
     counted,
-    day_began,
+    day_of,
     reconcile,
     settle_doubts,
     why_closed,
@@ -143,8 +143,12 @@ def test_a_day_begins_at_midnight_where_the_night_is() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     midnight = datetime(2026, 3, 29, tzinfo=berlin).timestamp()
 
-    assert day_began(datetime(2026, 3, 29, 23, 59, tzinfo=berlin).timestamp(), "Europe/Berlin") == midnight
-    assert day_began(midnight + 23 * 3600, "Europe/Berlin") == midnight + 23 * 3600
+    next_midnight = midnight + 23 * 3600
+    assert day_of(datetime(2026, 3, 29, 23, 59, tzinfo=berlin).timestamp(), "Europe/Berlin") == (
+        midnight,
+        next_midnight,
+    )
+    assert day_of(next_midnight, "Europe/Berlin") == (next_midnight, next_midnight + 24 * 3600)
 
 
 @pytest.mark.parametrize(

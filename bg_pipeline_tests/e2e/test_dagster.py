@@ -149,7 +149,7 @@ def test_a_night_is_two_runs_however_many_collections_it_has(deployment: Deploym
 def test_a_second_night_says_who_is_at_it_and_ends(deployment: Deployment) -> None:
     database = Database(deployment.env["BG_STATE"])
     leases = SqlLeases(database, catalogue_id(database))
-    lease = leases.acquire(DETECTION, "the first night", 120.0)
+    lease = leases.acquire(DETECTION, "the first night")
     run = deployment.launch("detect_delta")
     deployment.until("it has ended", lambda: deployment.status(run) == "SUCCESS")
     leases.release(lease)

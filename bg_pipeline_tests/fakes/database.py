@@ -9,7 +9,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from bg_pipeline.core.alerts import Delivery, Incident
-from bg_pipeline.core.claims import Claim
+from bg_pipeline.core.claims import Claim, is_live
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Attempt, Entry, Lease, Master
 from bg_pipeline.errors import ClaimLost, LeaseLost
@@ -73,7 +73,7 @@ class MemoryDatabase:
             self.update(key, published=replace(published, output_name=output_name))
 
     def is_alive(self, claim_id: int) -> bool:
-        return claim_id in self.claims and self.claims[claim_id].ends_at > self.now()
+        return claim_id in self.claims and is_live(self.claims[claim_id].ends_at, self.now())
 
     def is_free(self, key: str) -> bool:
         return key not in self.claim_of or not self.is_alive(self.claim_of[key])

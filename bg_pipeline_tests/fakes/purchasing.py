@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, charges_of, day_began
+from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, charges_of, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
 from bg_pipeline.core.refusals import refused_lately
@@ -78,12 +78,12 @@ class MemoryLedger(Port):
         self._db.check_claim(request.item_key, request.claim)
         self._check_not_being_bought(request)
         gate = self._db.gates.get(account, Gate(account))
-        today = day_began(self._db.now(), rules.timezone)
+        began, ends = day_of(self._db.now(), rules.timezone)
         tried = self.attempts(request.limit_ids or _names(request))
         spent = Spent(
             since_balance=self.spent(gate.balance_at, account),
             by_run=_cost(self._where(lambda a: a.run == budget.run)),
-            today=_cost(self._where(lambda a: a.started_at >= today)),
+            today=_cost(self._where(lambda a: began <= a.started_at < ends)),
             charges=charges_of(tried),
             doubts=sum(a.state is AttemptState.IN_DOUBT and not a.waived for a in tried),
         )
@@ -207,6 +207,9 @@ class MemoryGates(Port):
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         self._db.limits[account] = json.loads(json.dumps(change(self.limits(account))))
+
+    def dead_claims(self, claims: Sequence[int]) -> set[int]:
+        return {claim for claim in claims if not self._db.is_alive(claim)}
 
     def forget_limits(self, account: str) -> None:
         self._db.limits.pop(account, None)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
+from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Published, State
 from bg_pipeline_tests.fakes.database import Port
@@ -26,7 +26,6 @@ class MemoryWorkQueue(Port):
         self,
         ask: Ask,
         owner: str,
-        ttl_s: float,
         selection: Selection,
         *,
         limit: int,
@@ -39,17 +38,18 @@ class MemoryWorkQueue(Port):
         start = None if after is None else (key_bytes(after[0]), key_bytes(after[1]))
         next_up = (_purchase(e) for e in free if start is None or _place(e) > start)
         purchases = set(itertools.islice(dict.fromkeys(next_up), limit))
-        return self._claim(ask, owner, ttl_s, [e for e in free if _purchase(e) in purchases])
+        return self._claim(ask, owner, [e for e in free if _purchase(e) in purchases])
 
-    def claim_items(self, ask: Ask, owner: str, ttl_s: float, wanted: Mapping[str, int | None]) -> Claimed:
+    def claim_items(self, ask: Ask, owner: str, wanted: Mapping[str, int | None]) -> Claimed:
         def is_wanted(e: Entry) -> bool:
             return e.key in wanted and wanted[e.key] in {None, e.revision} and self._db.is_free(e.key)
 
-        return self._claim(ask, owner, ttl_s, self._db.where(is_wanted))
+        return self._claim(ask, owner, self._db.where(is_wanted))
 
-    def heartbeat(self, claim: Claim, ttl_s: float) -> None:
-        if claim.id in self._db.claims:
-            self._db.claims[claim.id] = replace(claim, ends_at=self._db.now() + ttl_s)
+    def heartbeat(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            if claim.id in self._db.claims:
+                self._db.claims[claim.id] = replace(claim, ends_at=self._db.now() + LEASE_S)
 
     def release(self, claim: Claim) -> None:
         self._db.claims.pop(claim.id, None)
@@ -92,11 +92,11 @@ class MemoryWorkQueue(Port):
             key=_place,
         )
 
-    def _claim(self, ask: Ask, owner: str, ttl_s: float, free: Sequence[Entry]) -> Claimed:
+    def _claim(self, ask: Ask, owner: str, free: Sequence[Entry]) -> Claimed:
         self._db.claims = {claim.id: claim for claim in self.claims()}
         if not free:
             return Claimed(None)
-        claim = Claim(next(self._db.ids), owner, ask, self._db.now() + ttl_s)
+        claim = Claim(next(self._db.ids), owner, ask, self._db.now() + LEASE_S)
         taken_over = any(e.key in self._db.claim_of for e in free)
         self._db.claims[claim.id] = claim
         self._db.claim_of |= dict.fromkeys((e.key for e in free), claim.id)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from bg_pipeline.core.claims import LEASE_S, is_live
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.runlog import R, Record, from_json, to_json
 from bg_pipeline.errors import LeaseHeld
@@ -12,17 +13,17 @@ from bg_pipeline_tests.fakes.database import Port
 class MemoryLeases(Port):
     """`ports.catalogue.Leases` in dictionaries."""
 
-    def acquire(self, name: str, owner: str, ttl_s: float) -> Lease:
+    def acquire(self, name: str, owner: str) -> Lease:
         held, ends_at = self._db.leases.get(name, (Lease(name, "", 0), 0.0))
-        if ends_at > self._db.now():
+        if is_live(ends_at, self._db.now()):
             raise LeaseHeld(f"{name!r} is held by {held.owner}")
         lease = Lease(name, owner, held.token + 1)
-        self._db.leases[name] = (lease, self._db.now() + ttl_s)
+        self._db.leases[name] = (lease, self._db.now() + LEASE_S)
         return lease
 
-    def heartbeat(self, lease: Lease, ttl_s: float) -> None:
+    def heartbeat(self, lease: Lease) -> None:
         self._db.check_lease(lease)
-        self._db.leases[lease.name] = (lease, self._db.now() + ttl_s)
+        self._db.leases[lease.name] = (lease, self._db.now() + LEASE_S)
 
     def release(self, lease: Lease) -> None:
         self._db.check_lease(lease)
@@ -30,7 +31,7 @@ class MemoryLeases(Port):
 
     def leases(self) -> list[tuple[Lease, float]]:
         held = sorted(self._db.leases.values(), key=lambda h: h[0].name)
-        return [(lease, ends_at) for lease, ends_at in held if ends_at > self._db.now()]
+        return [(lease, ends_at) for lease, ends_at in held if is_live(ends_at, self._db.now())]
 
 
 class MemoryRunLog(Port):

@@ -6,19 +6,32 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
-from bg_pipeline.errors import ItemUnreadable
+from bg_pipeline.errors import ItemBlocked, ItemUnreadable
 from bg_pipeline.imaging import workers
 from bg_pipeline.imaging.pictures import prepare
-from bg_pipeline.imaging.workers import Workers
+from bg_pipeline.imaging.workers import Workers, _Turns
 from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import product
 
 
 def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def be_killed(unless: str = "") -> int:
+    """As the system ends a process for lack of memory; the second time not, where a file says that it was once."""
+    if unless and Path(unless).exists():
+        return os.getpid()
+    if unless:
+        Path(unless).touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
 
 
 def hoard() -> None:
@@ -71,6 +84,41 @@ def test_whatever_a_library_raises_is_the_failure_of_its_picture(
         (call_here if here else pool.call)(function)
     assert len(str(caught.value)) < 250
     assert "\n" not in str(caught.value)
+
+
+def test_a_picture_whose_worker_was_killed_once_gets_another_try(pool: Workers, tmp_path: Path) -> None:
+    assert pool.call(be_killed, f"{tmp_path}/killed") > 0
+
+
+def test_a_worker_that_is_killed_even_alone_does_not_condemn_its_picture(pool: Workers) -> None:
+    with pytest.raises(ItemBlocked, match="killed twice"):
+        pool.call(be_killed)
+    assert pool.call(prepare, product(1), 100).width_px == 48
+
+
+def test_the_second_try_has_no_others_beside_it() -> None:
+    turns, inside, go_on = _Turns(), threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def run(name: str, turn: Callable[[], AbstractContextManager[None]]) -> None:
+        with turn():
+            order.append(f"{name} begins")
+            inside.set()
+            assert go_on.wait(30)
+            order.append(f"{name} ends")
+
+    with ThreadPoolExecutor(3) as threads:
+        tasks = [threads.submit(run, "first", turns.shared)]
+        assert inside.wait(30)
+        tasks.append(threads.submit(run, "alone", turns.alone))
+        while not turns._waiting:
+            time.sleep(0.01)
+        tasks.append(threads.submit(run, "third", turns.shared))
+        go_on.set()
+        for task in tasks:
+            task.result(30)
+
+    assert order == ["first begins", "first ends", "alone begins", "alone ends", "third begins", "third ends"]
 
 
 def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def _interleave(of_process: list[SqlGates], steps: list[tuple[bool, str]], width
         in_flight = {name: (owner, since) for name, (owner, since) in in_flight.items() if since + SLOT_S > now}
         assert len(in_flight) <= width
         assert set(in_flight) == {
-            name for name, slot in limits_from(gates.limits("bgeraser")).slots.items() if slot.deadline > now
+            name for name, slot in limits_from(gates.limits("bgeraser")).slots.items() if slot.since + SLOT_S > now
         }
 
 

@@ -9,7 +9,6 @@ import pytest
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.pipeline.backfill import BackfillResult
-from bg_pipeline.ports.context import LEASE_S
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
@@ -71,7 +70,7 @@ def test_a_backfill_whose_items_another_run_holds_is_no_success(shop: Shop, run:
     run("detect_delta")
     with open_pipeline(load_settings()) as pipeline:
         ask = Ask(AskedBy.BACKFILL, Budget("another run"))
-        claimed = pipeline.catalogue.queue.claim_items(ask, "another run", LEASE_S, {"bags/9.png": None})
+        claimed = pipeline.catalogue.queue.claim_items(ask, "another run", {"bags/9.png": None})
         assert claimed.claim is not None
         result = backfill(run, "bags", "shoes")
 

@@ -201,7 +201,7 @@ def test_no_detection_runs_while_cutouts_are_taken_over(graph: Graph) -> None:
 
     def reading(name: str) -> bytes | None:
         with pytest.raises(LeaseHeld):
-            graph.leases.acquire(DETECTION, "the night", 1.0)
+            graph.leases.acquire(DETECTION, "the night")
         asked.append(name)
         return read(name)
 

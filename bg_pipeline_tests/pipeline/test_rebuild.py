@@ -144,7 +144,7 @@ def test_a_listing_of_the_masters_that_breaks_off_is_an_error(graph: Graph, monk
 
 
 def test_a_rebuild_waits_for_a_detection_and_a_detection_for_it(graph: Graph) -> None:
-    lease = graph.leases.acquire(DETECTION, "the night", 100.0)
+    lease = graph.leases.acquire(DETECTION, "the night")
     with pytest.raises(LeaseHeld, match="the night"):
         rebuilt(graph)
     graph.leases.release(lease)

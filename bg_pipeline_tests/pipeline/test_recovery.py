@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline.core.claims import Claim
+from bg_pipeline.core.claims import LEASE_S, Claim
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, purchase_id
@@ -13,7 +13,6 @@ from bg_pipeline.core.records import Attempt, AttemptState, State
 from bg_pipeline.errors import BeingBought
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.recovery import recover
-from bg_pipeline.ports.context import LEASE_S
 from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, product

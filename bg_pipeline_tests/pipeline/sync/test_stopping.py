@@ -139,7 +139,7 @@ def test_items_that_another_run_works_on_are_left_to_it(graph: Graph) -> None:
 
 
 def test_two_detections_do_not_run_at_once(graph: Graph) -> None:
-    graph.leases.acquire("detection", "the night", 60.0)
+    graph.leases.acquire("detection", "the night")
 
     with pytest.raises(LeaseHeld, match="the night"):
         graph.sync()

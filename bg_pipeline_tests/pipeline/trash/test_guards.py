@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline.core.claims import Only
+from bg_pipeline.core.claims import LEASE_S, Only
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.runlog import ClearOutRecord
 from bg_pipeline.errors import GuardStopped, LeaseHeld, SourceUnreadable
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.pipeline.trash import restore
-from bg_pipeline.ports.context import DETECTION, LEASE_S
+from bg_pipeline.ports.context import DETECTION
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.trash.losing import DAY_S, cleared_out, in_trash, lose
@@ -133,7 +133,7 @@ def test_nothing_is_restored_of_an_item_that_another_run_has(graph: Graph) -> No
 
 def test_nothing_is_cleared_out_or_restored_while_a_detection_runs(graph: Graph) -> None:
     lose(graph, "shoes/0.png")
-    graph.leases.acquire(DETECTION, "the night", 100.0)
+    graph.leases.acquire(DETECTION, "the night")
     with pytest.raises(LeaseHeld):
         cleared_out(graph)
     with pytest.raises(LeaseHeld):
