@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationInfo
 
-_SQLITE = re.compile(r"sqlite(\+\w+)?:///(?=.)")
+_FILE_DATABASE = re.compile(r"(sqlite|duckdb)(\+\w+)?:///(?=.)")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -49,17 +49,17 @@ def form(text: str) -> dict[str, str]:
 
 def absolute(location: str, folder: Path | None) -> str:
     """
-    Return a location that is the same in every working directory: relative paths, and those of SQLite, start at
-    `folder`. Other URLs stay as they are, and so does everything without a folder.
+    Return a location that is the same in every working directory: relative paths, and those of SQLite and
+    DuckDB, start at `folder`. Other URLs stay as they are, and so does everything without a folder.
     """
     if folder is None or not location:
         return location
     if "://" not in location:
         return str(folder / location)
-    sqlite, path = _SQLITE.match(location), location.partition(":///")[2]
-    if sqlite is None or path.startswith((":memory:", "file:")):
+    database, path = _FILE_DATABASE.match(location), location.partition(":///")[2]
+    if database is None or path.startswith((":memory:", "file:", "md:")):
         return location
-    return f"{sqlite[0]}{folder / path}"
+    return f"{database[0]}{folder / path}"
 
 
 def _absolute(value: str, info: ValidationInfo) -> str:
