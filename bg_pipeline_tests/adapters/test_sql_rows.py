@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from bg_pipeline.errors import ItemBlocked, ItemUnreadable, SourceUnreadable
+from bg_pipeline.errors import ConfigurationError, ItemBlocked, ItemUnreadable, SourceUnreadable
+from bg_pipeline.settings.reader import RawSettings
+from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.stores.sql import listing
 from bg_pipeline.stores.sql.keys import kind_of, value_of
 from bg_pipeline.stores.sql.source import SqlSource
@@ -219,3 +221,31 @@ def test_a_client_that_reads_slowly_is_not_cut_off(mariadb_url: str) -> None:
     time.sleep(3)
 
     assert sum(1 for _ in slow) == 49_999
+
+
+def _settings(hosts: str, url: str = "sqlite:///shop.db") -> RawSettings:
+    query = "SELECT sku AS key, url FROM items"
+    return RawSettings({"bg_source": url, "bg_source_query": query, "bg_source_hosts": hosts})
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    ["images.shop.lan", "ftp://a", "http://", "http://a/b", "http://me:canary@a", "http://a:99999", "http://a?b"],
+)
+def test_a_host_that_is_not_an_origin_is_a_wrong_setting(hosts: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^BG_SOURCE_HOSTS: must be scheme, host") as caught:
+        _settings(f"https://10.0.0.8, {hosts}").part(CatalogueLocations)
+    assert "canary" not in str(caught.value)
+
+
+def test_the_hosts_of_the_settings_are_those_that_are_trusted(tmp_path: Path, vendor: Vendor) -> None:
+    vendor.say("/a.jpg", body=b"picture")
+    url = f"sqlite:///{tmp_path}/shop.db"
+    engine = create_engine(url)
+    with engine.begin() as conn:
+        conn.execute(text("CREATE TABLE items (sku TEXT, url TEXT)"))
+        conn.execute(text("INSERT INTO items VALUES ('a', :url)"), {"url": f"{vendor.base_url}/a.jpg"})
+    engine.dispose()
+    raw = _settings(f"https://10.0.0.8, {vendor.base_url}", url)
+
+    assert raw.part(CatalogueLocations).open_source(raw).read("a") == b"picture"
