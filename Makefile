@@ -3,13 +3,14 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes test-schedule test-radosgw test-pgbouncer check dev
+.PHONY: help environment demo unit test test-processes test-schedule test-mariadb test-radosgw test-pgbouncer check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
 	@echo "make test    lint, types, layers and tests"
 	@echo "make test-processes Dagster's own processes, and the UI in a browser; five minutes"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
+	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
 	@echo "make check   the same without the tests"
@@ -40,6 +41,10 @@ test-processes: environment
 
 test-schedule: environment
 	$(RUN) pytest -m long
+
+test-mariadb: environment
+	command -v mariadbd >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends mariadb-server)
+	$(RUN) pytest -m mariadb
 
 test-radosgw: environment
 	command -v radosgw >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends radosgw ceph-mon ceph-osd)

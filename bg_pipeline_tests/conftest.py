@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from bg_pipeline_tests.fakes import FakeClock
+from bg_pipeline_tests.mariadb import is_installed, mariadb
 from bg_pipeline_tests.radosgw import missing, radosgw
 from bg_pipeline_tests.s3 import S3Server, moto
 
@@ -19,7 +20,7 @@ hypothesis.settings.register_profile("all", deadline=None)
 hypothesis.settings.load_profile("all")
 
 
-SERVERS = {"postgres_server", "_moto", "_radosgw"}
+SERVERS = {"postgres_server", "_mariadb", "_moto", "_radosgw"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,6 +76,24 @@ def postgres_url(postgres_server: str) -> str:
         conn.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def _mariadb() -> Iterator[str]:
+    assert is_installed(), "mariadb-server is not installed: make test-mariadb installs it"
+    with mariadb() as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_url(_mariadb: str) -> str:
+    """A database of its own, empty, on a server of another make; for tests with the mark `mariadb`."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(_mariadb, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(_mariadb).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
@@ -38,7 +39,7 @@ _MAX_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float) -> bytes:
+def fetch(url: str, *, allowed_origins: Collection[str] = (), max_bytes: int, total_s: float) -> bytes:
     """
     Return the body of a URL, requested without key, cookie or credentials, over https from public addresses only.
 
@@ -46,7 +47,8 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
 
     Args:
         url: address to fetch; it may be signed, so errors quote only its host.
-        allowed_origin: `scheme://host:port` trusted although it is not public: the API's own, for a sandbox.
+        allowed_origins: each `scheme://host:port` that is trusted although it is not public, or not https: the API's
+            own, for a sandbox; a shop's own server of pictures.
         max_bytes: most bytes of the body.
         total_s: most seconds in total, redirects included.
 
@@ -54,10 +56,10 @@ def fetch(url: str, *, allowed_origin: str = "", max_bytes: int, total_s: float)
         FetchRefused: policy forbids this URL, or one that it redirects to.
         FetchFailed: the host is unknown or does not answer with status 200, or the body is too large.
     """
+    trusted_origins = {_origin(urlsplit(origin)) for origin in allowed_origins}
     with Deadline(total_s) as deadline:
         for _ in range(1 + _MAX_REDIRECTS):
-            host = _checked(url, allowed_origin)
-            trusted = bool(allowed_origin) and _origin(urlsplit(url)) == _origin(urlsplit(allowed_origin))
+            host, trusted = _checked(url, trusted_origins)
             try:
                 with _session(public_only=not trusted).get(
                     url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True
@@ -246,8 +248,12 @@ def _session(*, public_only: bool) -> requests.Session:
     return plain_session(public_only=public_only)
 
 
-def _checked(url: str, allowed_origin: str) -> str:
-    """Return the host of a URL that policy allows. Its address is checked when the connection is made."""
+def _checked(url: str, trusted_origins: Collection[tuple[str, str, int]]) -> tuple[str, bool]:
+    """
+    Return the host of a URL that policy allows, and True if it is trusted.
+
+    The address of any other host is checked when the connection is made.
+    """
     try:
         parts = urlsplit(url)
         origin = _origin(parts)
@@ -258,9 +264,10 @@ def _checked(url: str, allowed_origin: str) -> str:
         raise FetchRefused("not a valid URL")
     if parts.username is not None or parts.password is not None:
         raise FetchRefused(f"{host} was not requested: its URL contains credentials")
-    if parts.scheme != "https" and not (allowed_origin and origin == _origin(urlsplit(allowed_origin))):
+    trusted = origin in trusted_origins
+    if parts.scheme != "https" and not trusted:
         raise FetchRefused(f"{host} was not requested: not https")
-    return host
+    return host, trusted
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

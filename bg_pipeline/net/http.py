@@ -261,7 +261,7 @@ def download(url: str, api_base: str) -> bytes:
         ResultAwaited: it cannot be fetched now.
     """
     try:
-        return fetch(url, allowed_origin=api_base, max_bytes=MAX_ANSWER_BYTES, total_s=TOTAL_S)
+        return fetch(url, allowed_origins=(api_base,), max_bytes=MAX_ANSWER_BYTES, total_s=TOTAL_S)
     except FetchRefused as error:
         raise UnusableAnswer(f"the URL of the result is refused: {error}") from error
     except FetchFailed as error:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
 """A variable as `os.path.expandvars` replaces it."""
 
-_SQLITE = re.compile(r"sqlite(\+\w+)?:///(?=.)")
+_FILE_DATABASE = re.compile(r"(sqlite|duckdb)(\+\w+)?:///(?=.)")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -56,8 +56,8 @@ def absolute(location: str, folder: Path | None) -> str:
     """
     Return a location that is the same in every working directory.
 
-    `~` and variables such as `$HOME` are replaced, in paths and in those of SQLite; relative ones start at `folder`, or
-    stay relative if it is None. Other URLs stay as they are.
+    `~` and variables such as `$HOME` are replaced, in paths and in those of SQLite and DuckDB; relative ones start at
+    `folder`, or stay relative if it is None. Other URLs stay as they are.
 
     Raises:
         ValueError: there is no such user or variable: the path would be a folder with the name `~…` or `$…`.
@@ -66,10 +66,10 @@ def absolute(location: str, folder: Path | None) -> str:
         return location
     if "://" not in location:
         return _under(folder, location)
-    sqlite, path = _SQLITE.match(location), location.partition(":///")[2]
-    if sqlite is None or path.startswith((":memory:", "file:")):
+    database, path = _FILE_DATABASE.match(location), location.partition(":///")[2]
+    if database is None or path.startswith((":memory:", "file:", "md:")):
         return location
-    return f"{sqlite[0]}{_under(folder, path)}"
+    return f"{database[0]}{_under(folder, path)}"
 
 
 def _under(folder: Path | None, path: str) -> str:

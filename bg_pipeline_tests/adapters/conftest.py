@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from bg_pipeline_tests.adapters import server
+from bg_pipeline_tests.adapters.databases import Database
 
 
 @pytest.fixture
@@ -36,3 +37,25 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         conn.execute(text(f"CREATE DATABASE {name}"))
     admin.dispose()
     return made.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """Runs statements on a fresh database and gives its URL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/shop.db"
+    else:
+        url = request.getfixturevalue({"postgresql": "postgres_url", "mariadb": "mariadb_url"}[request.param])
+    binary = {"sqlite": "BLOB", "postgresql": "BYTEA", "mariadb": "LONGBLOB"}[request.param]
+    cast = "BINARY" if request.param == "mariadb" else binary
+
+    def run(*statements: str) -> str:
+        engine = create_engine(url)
+        with engine.begin() as conn:
+            for statement in statements:
+                conn.execute(text(statement.replace("AS BYTES", f"AS {cast}").replace("BYTES", binary)))
+        engine.dispose()
+        return url
+
+    run("DROP TABLE IF EXISTS items")
+    return run

@@ -19,7 +19,7 @@ LIMITS: dict[str, Any] = {"max_bytes": 100_000, "total_s": 20.0}
 
 
 def trusting(vendor: Vendor, path: str, **limits: Any) -> bytes:
-    return fetch(vendor.base_url + path, allowed_origin=vendor.base_url, **{**LIMITS, **limits})
+    return fetch(vendor.base_url + path, allowed_origins=(vendor.base_url,), **{**LIMITS, **limits})
 
 
 def test_a_body_comes_back_whole_and_is_asked_for_without_credentials(
@@ -290,4 +290,4 @@ def test_any_other_status_is_passed_on(vendor: Vendor, status: int) -> None:
 
 def test_a_host_that_is_not_there_is_named() -> None:
     with pytest.raises(FetchFailed, match=r"127\.0\.0\.1:9"):
-        fetch("http://127.0.0.1:9/a", allowed_origin="http://127.0.0.1:9", **LIMITS)
+        fetch("http://127.0.0.1:9/a", allowed_origins=("http://127.0.0.1:9",), **LIMITS)

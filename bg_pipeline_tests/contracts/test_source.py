@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -116,12 +117,16 @@ def _s3(server: S3Server) -> Catalogue:
 
 def _sql(url: str) -> Catalogue:
     engine = create_engine(url)
-    image = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
+    mysql = engine.dialect.name == "mysql"
+    image = {"postgresql": "BYTEA", "mysql": "LONGBLOB"}.get(engine.dialect.name, "BLOB")
+    # Where the database does not compare text by its bytes, it has to be told for each statement that writes.
+    same = "BINARY sku = :key" if mysql else "sku = :key"
     with engine.begin() as conn:
         conn.execute(text("DROP TABLE IF EXISTS catalogue"))
         conn.execute(text(f"CREATE TABLE catalogue (sku TEXT, picture {image}, changes INTEGER)"))
     engine.dispose()
-    query = "SELECT sku AS key, picture AS image, changes AS version FROM catalogue WHERE sku <> ':none'"
+    key = "`key`" if mysql else "key"
+    query = f"SELECT sku AS {key}, picture AS image, changes AS version FROM catalogue WHERE sku <> ':none'"
 
     def execute(statement: str, **values: object) -> None:
         with engine.begin() as conn:
@@ -129,19 +134,51 @@ def _sql(url: str) -> Catalogue:
         engine.dispose()
 
     def put(key: str, data: bytes) -> None:
-        before = "SELECT 1 + count(*) FROM catalogue WHERE sku = :key"
+        before = f"SELECT 1 + count(*) FROM catalogue WHERE {same}"
         with engine.begin() as conn:
             version = conn.execute(text(before), {"key": key}).scalar_one()
-        execute("DELETE FROM catalogue WHERE sku = :key", key=key)
+        execute(f"DELETE FROM catalogue WHERE {same}", key=key)
         execute("INSERT INTO catalogue VALUES (:key, :data, :version)", key=key, data=data, version=version)
 
     return Catalogue(
         SqlSource(url, query),
         put,
-        lambda key: execute("DELETE FROM catalogue WHERE sku = :key", key=key),
-        lambda key: execute("UPDATE catalogue SET picture = NULL WHERE sku = :key", key=key),
+        lambda key: execute(f"DELETE FROM catalogue WHERE {same}", key=key),
+        lambda key: execute(f"UPDATE catalogue SET picture = NULL WHERE {same}", key=key),
         lambda: execute("DROP TABLE catalogue"),
         lambda: execute("DROP TABLE catalogue"),
+        lambda key: "\udcff" in key,
+    )
+
+
+def _parquet(file: Path) -> Catalogue:
+    """A file of rows, written anew after each change."""
+    rows: dict[str, tuple[bytes | None, int]] = {}
+
+    def write() -> None:
+        with duckdb.connect() as conn:
+            conn.execute("CREATE TABLE rows (sku TEXT, picture BLOB, changes INTEGER)")
+            for key, (data, changes) in rows.items():
+                conn.execute("INSERT INTO rows VALUES (?, ?, ?)", [key, data, changes])
+            conn.execute(f"COPY rows TO '{file}' (FORMAT parquet)")
+
+    def put(key: str, data: bytes | None) -> None:
+        rows[key] = (data, rows.get(key, (None, 0))[1] + 1)
+        write()
+
+    def remove(key: str) -> None:
+        del rows[key]
+        write()
+
+    write()
+    query = f"SELECT sku AS key, picture AS image, changes AS version FROM '{file.name}'"
+    return Catalogue(
+        SqlSource("duckdb:///:memory:", query, folder=file.parent),
+        put,
+        remove,
+        lambda key: put(key, None),
+        lambda: file.write_bytes(b"no parquet"),
+        file.unlink,
         lambda key: "\udcff" in key,
     )
 
@@ -161,7 +198,10 @@ def _of_another_package(location: str) -> Catalogue:
     )
 
 
-KINDS = ["memory", "folder", "s3", "sqlite", "postgresql", "plugin", pytest.param("radosgw", marks=pytest.mark.radosgw)]
+KINDS = [
+    *("memory", "folder", "s3", "sqlite", "postgresql", "parquet", "plugin"),
+    *(pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in ("mariadb", "radosgw")),
+]
 
 
 @pytest.fixture(params=KINDS)
@@ -171,13 +211,14 @@ def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
             return _memory()
         case "folder":
             return _folder(tmp_path / "images", monkeypatch)
-        case "sqlite":
-            return _sql(f"sqlite:///{tmp_path}/shop.db")
+        case "sqlite" | "postgresql" | "mariadb":
+            server = {"postgresql": "postgres_url", "mariadb": "mariadb_url"}.get(request.param)
+            return _sql(request.getfixturevalue(server) if server else f"sqlite:///{tmp_path}/shop.db")
         case "plugin":
             request.getfixturevalue("plugin")
             return _of_another_package(f"shelf://{tmp_path}/shelf.db")
-        case "postgresql":
-            return _sql(request.getfixturevalue("postgres_url"))
+        case "parquet":
+            return _parquet(tmp_path / "shop.parquet")
         case _:
             return _s3(request.getfixturevalue(request.param))
 

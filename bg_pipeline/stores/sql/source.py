@@ -1,51 +1,60 @@
 """A catalogue in a database: a query gives a row for each picture."""
 
+import re
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Never
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
     Row,
-    Select,
-    Subquery,
     bindparam,
     column,
-    create_engine,
-    event,
     false,
-    func,
     literal_column,
     null,
     select,
     text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import NullType
 
-from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed
-from bg_pipeline.errors import FetchFailed, ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.errors import (
+    BgPipelineError,
+    FetchFailed,
+    FetchRefused,
+    ItemBlocked,
+    ItemChanged,
+    ItemUnreadable,
+    SourceUnreadable,
+)
 from bg_pipeline.net.fetch import fetch
+from bg_pipeline.net.http import scrubbed
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.stores.sql.engine import length, open_engine
+from bg_pipeline.stores.sql.keys import KeyKind, kind_of, value_of
+from bg_pipeline.stores.sql.listing import SortedRows
 
-_BYTE_ORDER = {"postgresql": "C", "sqlite": "BINARY"}
-"""Collations that sort text by its bytes. Another database must do so by default."""
-
-_STATEMENT_S = 300.0
-_BUSY_S = 30
 _ROWS = 1000
 """Rows fetched at a time."""
 
 _MAX_BYTES, _FETCH_S = 256 * 2**20, 120.0
+_SHORTEST_SECRET = 4
+
+_END = re.compile(r"(?:;\s*)+(?=(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:(?!\*/).)*\*/)*\Z)", re.DOTALL)
+"""A semicolon with nothing but comments behind it: the end of a query, or a part of its last text."""
 
 Fetch = Callable[[str], bytes]
+Columns = Mapping[str, ColumnElement[Any]]
+"""The columns of the query, by name in lower case."""
 
 
 class SqlSource:
@@ -56,133 +65,145 @@ class SqlSource:
 
     Args:
         url: any URL that SQLAlchemy knows and whose driver is installed.
-        query: a SELECT of `key` (text, unique) and `image` (bytes) or `url`, and optionally `version`: any value that
-            changes whenever the picture does.
-        fetch_url: returns the bytes at a URL; raises FetchFailed.
+        query: a SELECT of `key` (text, whole number or UUID; unique) and `image` (bytes) or `url`, and optionally
+            `version`: any value that changes whenever the picture does. Names in upper case are the same.
+        fetch_url: returns the bytes at a URL; raises FetchFailed. None for a GET that `hosts` allows.
+        hosts: see `allowed_origins` of `net.fetch.fetch`.
+        folder: start of relative paths in the query.
     """
 
-    def __init__(self, url: str, query: str, fetch_url: Fetch | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        query: str,
+        fetch_url: Fetch | None = None,
+        *,
+        hosts: Collection[str] = (),
+        folder: Path | None = None,
+    ) -> None:
         self._url = make_url(url)
         self.name = self._url.set(query={}).render_as_string()
-        self._query = query.strip().rstrip(";")
-        self._fetch = fetch_url or _fetch
-        self._engine_and_rows: tuple[Engine, Subquery] | None = None
+        self._query = _without_end(query)
+        self._fetch = fetch_url or partial(fetch, allowed_origins=hosts, max_bytes=_MAX_BYTES, total_s=_FETCH_S)
+        self._folder = folder
+        self._engine_and_columns: tuple[Engine, Columns] | None = None
+        self._key_kind: KeyKind | None = None
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one statement
-        with self._errors(), self._snapshot() as (conn, rows):
-            key: ColumnElement[Any] = rows.c.key
-            if order := _BYTE_ORDER.get(conn.dialect.name):
-                key = key.collate(order)
-            size = _length(conn)(rows.c.image) if "image" in rows.c else null()
-            version = rows.c.version if "version" in rows.c else null()
-            statement = select(rows.c.key, size, version).order_by(key)
-            last: bytes | None = None
-            # One statement sees one snapshot. Paging by key would sort the whole catalogue again for every page unless
-            # an index has just this byte order, which few have.
-            with conn.execution_options(yield_per=_ROWS).execute(statement) as result:
-                for item_key, size_bytes, item_version in result:
-                    last = self._next(item_key, last)
-                    yield Listed(item_key, _fingerprint(item_version), size_bytes or 0)
+        with SortedRows() as rows:
+            with self._errors(), self._snapshot() as (conn, columns):
+                size = length(conn, columns["image"]) if "image" in columns else null()
+                statement = select(columns["key"], size, columns.get("version", null()))
+                # One statement sees one snapshot. It ends here, before the first picture is read: a server closes the
+                # connection of a client that reads slowly, or keeps the old versions of all rows for it.
+                with conn.execution_options(yield_per=_ROWS).execute(statement) as result:
+                    for batch in result.partitions():
+                        rows.add(tuple(row) for row in batch)
+            if rows.problem and not rows.usable:
+                self._fail(f"gives no row with a usable key: {rows.problem}")
+            yield from rows
 
     def read(self, key: str) -> bytes:
         rows = self._rows(key, "image", "url")
         if not rows:
             raise ItemChanged(f"{key} is not there any more")
-        image, url = (getattr(rows[0], name, None) for name in ("image", "url"))
+        if len(rows) > 1:
+            raise ItemBlocked(f"cannot be read: {len(rows)} rows have this key, and only one may")
+        _, image, url = tuple(rows[0])
         if image is not None:
             if not isinstance(image, bytes | bytearray | memoryview):
                 raise ItemUnreadable(f"cannot be read: its `image` is {type(image).__name__}, not bytes")
             return bytes(image)
         if not url:
             raise ItemUnreadable("cannot be read: its row has neither `image` nor `url`")
-        try:
-            return self._fetch(str(url))
-        except FetchFailed as error:
-            raise ItemUnreadable(f"cannot be read: {error}") from error
+        return self._fetched(str(url).strip())
 
     def exists(self, key: str) -> bool:
         return bool(self._rows(key))
 
-    def _rows(self, key: str, *names: str) -> Sequence[Row[Any]]:
-        with self._errors(), self._snapshot() as (conn, rows):
-            wanted = bindparam("key", key, type_=NullType())
-            columns = [rows.c[name] for name in ("key", *names) if name in rows.c]
-            # A database may treat `a` and `A` as equal.
-            return [row for row in conn.execute(select(*columns).where(rows.c.key == wanted)) if row.key == key]
+    def _fetched(self, url: str) -> bytes:
+        if "://" not in url:
+            raise ItemUnreadable(
+                f"cannot be read: its `url` is not a whole URL: {urlsplit(url).path!r} does not begin with https:// "
+                "and a host; add them in BG_SOURCE_QUERY"
+            )
+        try:
+            return self._fetch(url)
+        except FetchRefused as error:
+            advice = "if this host is your own, add it to BG_SOURCE_HOSTS"
+            raise ItemUnreadable(f"cannot be read: {error}; {advice}") from error
+        except FetchFailed as error:
+            raise ItemUnreadable(f"cannot be read: {error}") from error
 
-    def _next(self, key: Any, last: bytes | None) -> bytes:
-        if not isinstance(key, str) or not key:
-            self._fail(f"gives a key that is not text: {key!r}. Cast it to text in the query")
-        this = key_bytes(key)
-        if this == last:
-            self._fail(f"gives the key {key!r} twice")
-        if last is not None and this < last:
-            self._fail(f"is not sorted by bytes: {key!r} came after {last.decode(errors='replace')!r}")
-        return this
+    def _rows(self, key: str, *names: str) -> Sequence[Row[Any]]:
+        with self._errors(), self._snapshot() as (conn, columns):
+            value = value_of(key, self._kind(conn, columns["key"]))
+            if value is None:
+                return []
+            wanted = [columns["key"], *(columns.get(name, null()) for name in names)]
+            same = columns["key"] == bindparam("key", value, type_=NullType())
+            # A database may treat `a` and `A`, or `a` and `a ` as equal.
+            return [row for row in conn.execute(select(*wanted).where(same)) if str(row[0]) == key]
+
+    def _kind(self, conn: Connection, key: ColumnElement[Any]) -> KeyKind:
+        """Return the kind of the keys, of any row: an index on numbers does not serve a comparison with text."""
+        if self._key_kind is None:
+            self._key_kind = kind_of(conn.execute(select(key).where(key.is_not(None)).limit(1)).scalar())
+        return self._key_kind or str
 
     def _fail(self, why: str) -> Never:
         raise SourceUnreadable(f"BG_SOURCE_QUERY {why}. Nothing was changed or deleted")
 
     @contextmanager
-    def _snapshot(self) -> Iterator[tuple[Connection, Subquery]]:
-        engine, rows = self._engine_and_rows = self._engine_and_rows or self._open()
+    def _snapshot(self) -> Iterator[tuple[Connection, Columns]]:
+        engine, columns = self._engine_and_columns = self._engine_and_columns or self._open()
         with engine.connect() as conn, conn.begin():
-            yield conn, rows
+            yield conn, columns
 
-    def _open(self) -> tuple[Engine, Subquery]:
-        engine = _engine(self._url)
+    def _open(self) -> tuple[Engine, Columns]:
+        engine = open_engine(self._url, self._folder)
         weakref.finalize(self, engine.dispose)
         # A colon in the query is a cast or part of a text, never a parameter.
         query = text(self._query.replace(":", r"\:"))
         with engine.connect() as conn:
-            no_rows: Select[Any] = (
-                select(literal_column("*")).select_from(query.columns().subquery("catalogue")).where(false())
-            )
-            names = list(conn.execute(no_rows).keys())
-        if "key" not in names or not {"image", "url"} & set(names):
+            rows = query.columns().subquery("catalogue")
+            names = list(conn.execute(select(literal_column("*")).select_from(rows).where(false())).keys())
+        lower = [name.lower() for name in names]
+        if "key" not in lower or not {"image", "url"} & set(lower):
             self._fail(f"must give `key`, and `image` or `url`; it gives {', '.join(names)}")
-        return engine, query.columns(*(column(name) for name in names)).subquery("catalogue")
+        if len(set(lower)) < len(lower):
+            self._fail(f"gives two columns of the same name: {', '.join(names)}")
+        rows = query.columns(*(column(name) for name in names)).subquery("catalogue")
+        return engine, {name.lower(): rows.c[name] for name in names}
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except BgPipelineError:
+            raise
         except ModuleNotFoundError as error:
-            raise SourceUnreadable(f"BG_SOURCE: the driver of {self.name} is not installed ({error.name})") from error
-        except SQLAlchemyError as error:
-            why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise SourceUnreadable(
-                f"the catalogue {self.name} cannot be read: {why}. Nothing was changed or deleted; "
-                "check BG_SOURCE and BG_SOURCE_QUERY"
+                f"BG_SOURCE: the driver of {self.name} is not installed ({error.name}). Install it, or name another in "
+                "the URL, such as mysql+pymysql://…"
+            ) from error
+        except Exception as error:  # dialects and drivers raise what they like
+            why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0] or type(error).__name__
+            raise SourceUnreadable(
+                f"the catalogue {self.name} cannot be read: {scrubbed(why, *self._secrets())}. Nothing was changed or "
+                "deleted; check BG_SOURCE and BG_SOURCE_QUERY"
             ) from error
 
-
-def _engine(url: Any) -> Engine:
-    if url.get_backend_name() == "sqlite" and url.database:
-        # Read only; a missing file is not created.
-        url = url.set(database=f"file:{quote(str(Path(url.database).resolve()))}", query={"mode": "ro", "uri": "true"})
-        return create_engine(url, connect_args={"timeout": _BUSY_S})
-    engine = create_engine(url, pool_timeout=_STATEMENT_S)
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(postgresql_readonly=True)
-
-        @event.listens_for(engine, "begin")
-        def limit(conn: Connection) -> None:
-            conn.exec_driver_sql(f"SET LOCAL statement_timeout = {int(_STATEMENT_S * 1000)}")
-
-    return engine
+    def _secrets(self) -> Iterator[str]:
+        texts = (str(self._url.password or ""), *chain.from_iterable(self._url.normalized_query.values()))
+        return (each for each in texts if len(each) >= _SHORTEST_SECRET)
 
 
-def _length(conn: Connection) -> Callable[..., Any]:
-    # Both read only the header of a value; on SQLite, `length` counts the bytes of a blob.
-    return func.length if conn.dialect.name == "sqlite" else func.octet_length
-
-
-def _fingerprint(version: Any) -> str:
-    if version is None:
-        return ""
-    return version.hex() if isinstance(version, bytes) else str(version)
-
-
-def _fetch(url: str) -> bytes:
-    return fetch(url, max_bytes=_MAX_BYTES, total_s=_FETCH_S)
+def _without_end(query: str) -> str:
+    """Return a query that can stand between parentheses: a comment at its end does not hide the closing one."""
+    for end in _END.finditer(query):
+        # After an odd number of quotes it is part of a text.
+        if query.count("'", 0, end.start()) % 2 == 0:
+            query = query[: end.start()] + query[end.end() :]
+            break
+    return f"{query.strip()}\n"
