@@ -136,7 +136,10 @@ def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
         raise GuardStopped(f"no cutout was moved to the trash: {why}")
     assert listing is not None
     due = [
-        e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.key, e.absent_since, listing)
+        e.key
+        for e in catalogue.trash.gone_since(listing.ended_at - APART_S)
+        # What the listing leaves out is not gone.
+        if is_due(e.key, e.absent_since, listing) and not policy.filter.leaves_out(e.key)
     ]
     if why := excess(len(due), catalogue.items.states()[State.PUBLISHED] + len(due), allow):
         raise GuardStopped(why)

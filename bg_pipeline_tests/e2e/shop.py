@@ -23,6 +23,7 @@ class Shop:
             "BG_PROVIDER": "bgeraser",
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": base_url,
+            "BG_STABLE_S": "0",
         }
 
     def put(self, key: str, data: bytes) -> None:
