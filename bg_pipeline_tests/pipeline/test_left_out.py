@@ -63,6 +63,9 @@ def test_a_lost_or_outdated_cutout_of_what_is_left_out_is_not_made_again(graph: 
     assert graph.sync().summary.published == 0
     graph.change_recipe(format=Format.WEBP)
     assert [c.key for c in graph.sync().delta.work if c.key.startswith("shoes/old")] == []
+    kept = graph.items.entry("shoes/old/9.png")
+    assert kept is not None
+    assert kept.state is State.PUBLISHED
 
 
 def test_pictures_that_were_gone_are_not_deleted_after_a_pattern_that_hides_them(graph: Graph) -> None:
