@@ -244,6 +244,7 @@ def deployed(
             "BG_LOW_CREDITS": "50",
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": sandbox.base_url,
+            "BG_STABLE_S": "0",
             **({"PYTHONPATH": str(home / "fast")} if fast else {}),
             **(settings or {}),
         }

@@ -12,6 +12,7 @@ from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.report import Summary
@@ -102,6 +103,7 @@ class Graph:
     rehash_nights: int = 0
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
+    filter: Filter = field(default_factory=Filter)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
     identity: str = ""
@@ -164,12 +166,13 @@ class Graph:
             hold_in_doubt=self.hold_in_doubt,
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
+            filter=self.filter,
         )
 
     @property
     def run(self) -> Run:
         name = RunName(f"run {self.runs}", "sync", "a test")
-        return Run(name, self.clock, self.stop, call_here, self.progress, self.bytes)
+        return Run(name, self.clock, self.stop, call_here, self.progress, self.bytes, self.sleep)
 
     @property
     def pipeline(self) -> Pipeline:

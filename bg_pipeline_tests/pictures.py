@@ -38,3 +38,11 @@ def opened(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
+
+
+@cache
+def noisy(kind: str, size: tuple[int, int] = (480, 360)) -> bytes:
+    """A product with the grain of a camera, so that no format makes less than a few KiB of it."""
+    image = opened(product(77, size))
+    grain = Image.effect_noise(size, 60).convert("RGB")
+    return encoded(Image.blend(image, grain, 0.4).convert("RGB"), kind)

@@ -19,7 +19,7 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError, GuardStopped
 from bg_pipeline.pipeline import night, ownership
 from bg_pipeline.pipeline.alerting.notify import after_sync
-from bg_pipeline.pipeline.detect import count_outdated_outputs, scan
+from bg_pipeline.pipeline.detect import count_copies_to_buy, count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Pipeline
@@ -50,6 +50,7 @@ def plan(as_json: bool) -> None:
             for offer in settings.offers()
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
+        copies = count_copies_to_buy(catalogue.observations, delta)
         rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
     if as_json:
         print_json(
@@ -61,6 +62,9 @@ def plan(as_json: bool) -> None:
                 "collections": pending,
                 "rerender": {"writes": rendered_before},
                 "not_looked": scanned.not_looked,
+                "left_out": scanned.left_out,
+                "still_written": scanned.still_written,
+                "copies": copies,
             }
         )
         return
@@ -72,6 +76,7 @@ def plan(as_json: bool) -> None:
         out.print(
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"
         )
+    render.show_copies(out, copies)
     if rendered_before:
         out.print(
             f"{rendered_before:,} cutouts were made by an older version of the renderer, and stay unchanged. "

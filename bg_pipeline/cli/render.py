@@ -77,8 +77,11 @@ def show_scan(out: Console, scan: ScanResult, source: str) -> None:
         f"{source}: {scan.listed:,} files, {scan.listed_bytes / 1e6:,.1f} MB; "
         f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
     )
-    if scan.still_written:
-        out.print(f"{scan.still_written:,} are still being written: the next scan takes them")
+    if scan.left_out:
+        counts = ", ".join(f"{count:,} by {printable(pattern)}" for pattern, count in scan.left_out.items())
+        out.print(f"left out, by BG_EXCLUDE_SYSTEM, BG_EXCLUDE or BG_INCLUDE: {counts}")
+    for key, why in scan.still_written.items():
+        out.print(f"  {printable(key)} is still being written: {why}. The next scan looks at it again")
     if scan.moved:
         out.print(f"{scan.moved:,} belong to another collection, because BG_COLLECTION_DEPTH changed")
     for key, why in scan.unreadable.items():
@@ -108,6 +111,13 @@ def show_delta(out: Console, delta: Delta) -> None:
         out.print(
             f"held: {len(delta.held)} items were cut by another recipe; cutting them again costs {cost} credits. "
             "They stay unchanged until `bg-pipeline sync --apply-recipe-change`"
+        )
+
+
+def show_copies(out: Console, copies: Mapping[str, int]) -> None:
+    for pattern, count in copies.items():
+        out.print(
+            f"{count:,} of these look like smaller copies of others: BG_EXCLUDE='{pattern}' leaves such names out"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bg_pipeline.core.formats import Format
-from bg_pipeline.core.keys import key_bytes, marked_stem, preferred_stem
+from bg_pipeline.core.keys import key_bytes, marked_stem, plain_stem, preferred_stem
 
 _EXTENSIONS = frozenset(kind.extension for kind in Format if kind.has_alpha)
 """Extensions of files that can be a master."""
@@ -117,10 +117,11 @@ def _stems(key: str, suffixes: Sequence[str], pattern: str) -> tuple[str, ...]:
 
 def _by_pattern(key: str, pattern: str) -> tuple[str, str]:
     folder, slash, name = key.rpartition("/")
+    stem = plain_stem(name)
     if "{stem}" not in pattern and "{name}" not in pattern:
         raise ValueError("it names no picture: it needs {stem} or {name}")
     try:
-        made = pattern.format(stem=name.rpartition(".")[0] or name, name=name, folder=folder)
+        made = pattern.format(stem=stem, name=name, folder=folder)
     except (KeyError, IndexError, ValueError) as error:
         raise ValueError("it may contain {stem}, {name} and {folder}, and no other braces") from error
     return (made.lstrip("/"), made.lstrip("/")) if "/" in pattern else (f"{folder}{slash}{made}", made)

@@ -1,7 +1,7 @@
 """Compare the observations with the manifest: find the items that need work, each with its reason."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -179,13 +179,14 @@ def cut_of(entry: Entry, goal: Goal) -> str:
 
 
 def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its table
-    entry: Entry, goal: Goal, *, output_missing: bool
+    entry: Entry, goal: Goal, *, output_missing: bool, left_out: str = ""
 ) -> tuple[Reason, str]:
     """
     Return class and reason of one entry, as far as they are known without the others.
 
         source    published from   state        result
         gone      -                not deleted  DELETED
+        left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
         no image  -                -            SKIPPED
         there     -                failed here  SKIPPED until the image, the recipe or a retry changes that
@@ -200,6 +201,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     """
     if entry.absent:
         return Reason.DELETED, "its source is gone"
+    if left_out:
+        return Reason.SKIPPED, f"left out by {left_out}"
     shown = entry.published
     if is_up_to_date(entry, goal):
         if output_missing:
@@ -242,6 +245,7 @@ def survey(
     up_to_date: int = 0,
     *,
     rerender: bool = False,
+    leaves_out: Callable[[str], str] = lambda _key: "",
 ) -> Survey:
     """
     Classify every entry by itself.
@@ -252,6 +256,7 @@ def survey(
         missing_outputs: keys whose published output is missing.
         up_to_date: number of further entries that are up to date and have their output.
         rerender: render outputs of an older renderer again.
+        leaves_out: see `core.filters.Filter.leaves_out`.
     """
     goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
@@ -259,7 +264,8 @@ def survey(
     for entry in entries:
         if entry.absent and entry.state is State.DELETED:
             continue
-        reason, because = classify(entry, goal, output_missing=entry.key in missing_outputs)
+        left_out = leaves_out(entry.key)
+        reason, because = classify(entry, goal, output_missing=entry.key in missing_outputs, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
             continue
@@ -270,7 +276,7 @@ def survey(
             entry.collection,
             reason,
             because,
-            _becomes(entry, reason),
+            _becomes(entry, reason, left_out),
             purchase_id=wanted,
             revision=entry.revision,
         )
@@ -292,9 +298,11 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
     return accepted[0]
 
 
-def _becomes(entry: Entry, reason: Reason) -> State | None:
+def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
+    if left_out:
+        return None if entry.state is State.PUBLISHED else State.SKIPPED
     if reason is Reason.RETURNED:
         return State.PUBLISHED
     if reason is Reason.SKIPPED:

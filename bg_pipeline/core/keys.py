@@ -23,6 +23,17 @@ _ESCAPED = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.
 """Dagster refuses control characters and `...`; its UI reads `,` and `[a...b]` as selections; a storage or a
 browser would trim the rest. `.` alone is the name of the root collection."""
 
+_OF_PICTURES = frozenset(
+    {
+        *("jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png", "apng", "gif", "bmp", "dib", "tif", "tiff", "webp"),
+        *("avif", "avifs", "heic", "heif", "hif", "jxl", "jp2", "psd", "svg", "ico"),
+        *("arw", "cr2", "cr3", "dng", "nef", "orf", "raf", "raw", "rw2"),
+    }
+)
+"""Extensions of pictures, whether or not this package can read them."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 _NO_NAME = re.compile(r"(^|[/\\])\.{0,2}([/\\]|\Z)")
@@ -86,18 +97,22 @@ def _normalized(stem: str) -> str:
 
 
 def plain_stem(key: str) -> str:
-    """Return the key without its extension, with its folders, as a person expects."""
+    """
+    Return the key without its extension, with its folders, as a person expects.
+
+    Only what a picture file ends with is an extension: `10.250.01` is an article number.
+    """
     folder, slash, name = key.rpartition("/")
-    stem, dot, _ = name.rpartition(".")
-    return folder + slash + (stem if dot and stem else name)
+    stem, _, extension = name.rpartition(".")
+    return folder + slash + (stem if stem and extension.lower() in _OF_PICTURES else name)
 
 
 def preferred_stem(key: str) -> str:
     """
     Return the plain stem, made valid for every store.
 
-    Long parts are cut and marked. A leading dot would hide the output, so `_` comes before it; a folder that is
-    named like an output (`a.png/`) could block that output, so `_` comes after it.
+    Control characters are escaped as in a URL. Long parts are cut and marked. A leading dot would hide the output, so
+    `_` comes before it; a folder that is named like an output (`a.png/`) could block that output, so `_` comes after.
     """
     *folders, name = plain_stem(key).split("/")
     stem = "/".join([*map(_folder, folders), _fit(name)])
@@ -161,6 +176,7 @@ def _folder(part: str) -> str:
 
 
 def _fit(part: str) -> str:
+    part = _CONTROL.sub(lambda m: f"%{ord(m[0]):02X}", part)
     part = f"_{part}" if part.startswith(".") else part
     raw = key_bytes(part)
     if len(raw) <= _MAX_SEGMENT_BYTES:

@@ -40,8 +40,8 @@ class Listed(NamedTuple):
     fingerprint: str
     """Opaque outside its source; equal means probably unchanged. Empty means: hash it."""
     size_bytes: int
-    settled: bool = True
-    """False while it may still be written to: it exists, and is left alone until the next scan."""
+    settles_in_s: float = 0.0
+    """Seconds for which it must stay as it is before it is taken: it is so young that a copy of it may go on."""
     modified_at: float | None = None
     """Epoch second of its last change by the source's clock; None where its fingerprint cannot go stale in a tick."""
     problem: str = ""

@@ -149,8 +149,14 @@ def _restored(item: _Related, survey: Survey, bought: Container[str]) -> Change 
     return replace(item.change, reason=Reason.OUTPUT_MISSING, because=because, purchase_id=shown.purchase_id)
 
 
-def _stems(related: Iterable[_Related], taken: Callable[[str], bool]) -> dict[str, str]:
-    """Return stems for items without one. A rename within a folder that changes only the extension keeps its stem."""
+def _stems(related: Sequence[_Related], taken: Callable[[str], bool]) -> dict[str, str]:
+    """
+    Return stems for items without one.
+
+    A rename within a folder that changes only the extension keeps its stem. A vanished item's stem that differs only
+    in what `keys.fold` ignores is taken over as it is spelled: on one file system its output would stay beside the new
+    one, on another both are the same file, under its old name.
+    """
     nameless = [item for item in related if item.stem]
     kept = {
         i.entry.key: i.before.stem
@@ -158,5 +164,10 @@ def _stems(related: Iterable[_Related], taken: Callable[[str], bool]) -> dict[st
         if i.before and i.before.stem and keys.plain_stem(i.before.key) == keys.plain_stem(i.entry.key)
     }
     passed_on = {keys.fold(stem) for stem in kept.values()}
-    rest = {item.entry.key: item.stem for item in nameless if item.entry.key not in kept}
+    vanished = {
+        keys.fold(i.entry.stem): i.entry.stem for i in related if i.change.reason is Reason.DELETED and i.entry.stem
+    }
+    rest = {
+        item.entry.key: vanished.get(keys.fold(item.stem), item.stem) for item in nameless if item.entry.key not in kept
+    }
     return kept | keys.allocate_stems(rest, lambda stem: stem in passed_on or taken(stem))

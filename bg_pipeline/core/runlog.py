@@ -55,6 +55,8 @@ class ScanRecord(Record):
     sentinel_seen: bool
     not_looked: ByKey = field(default_factory=dict)
     """Items, and folders with a slash at the end, that could not be looked at, with the reason."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Number of keys, and of folders as a whole, that each pattern left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ def of_scan(scan: ScanResult) -> Metadata:
         "megabytes": dg.MetadataValue.float(round(scan.listed_bytes / 1e6, 1)),
         "hashed": dg.MetadataValue.int(scan.hashed),
         "gone": dg.MetadataValue.int(len(scan.absent)),
+        "left_out": dg.MetadataValue.json(dict(scan.left_out)),
+        "still_written": reasons(scan.still_written),
         "unreadable": reasons(scan.unreadable),
         "not_looked_at": reasons(scan.not_looked),
     }

@@ -113,5 +113,5 @@ def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
         if run.now() - notified_at > _REMIND_S:
             notified_at = run.now()
             watcher.waiting(why)
-        run.stop.wait(_POLL_S)
+        run.wait(_POLL_S)
     watcher.resumed()

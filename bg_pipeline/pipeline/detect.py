@@ -4,8 +4,9 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
+from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, Goal, Survey, survey
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
@@ -16,8 +17,8 @@ from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.errors import GuardStopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
-from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, observe_item
-from bg_pipeline.ports.catalogue import Deltas
+from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, observe_item, observe_settled
+from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
 
@@ -56,8 +57,11 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
     with leased(catalogue.leases, DETECTION, run.name.owner), _recorded(catalogue, run, result, rehash):
         to_hash = ItemsToHash(catalogue, policy, run, result, rehash)
         batch: list[Observation] = []
-        observe = partial(observe_item, catalogue, policy, result, run.now())
-        for observation in prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD):
+        started_at = run.now()
+        observe = partial(observe_item, catalogue, policy, result, started_at)
+        settled = prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD)
+        young = observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
+        for observation in chain(settled, young):
             if observation is None:
                 continue
             result.hashed += 1
@@ -128,7 +132,8 @@ def plan(
     missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
     entries, lost = _entries(catalogue.deltas, goal, missing)
     up_to_date = catalogue.deltas.up_to_date(goal) - lost
-    findings = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender)
+    leaves_out = policy.filter.leaves_out
+    findings = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender, leaves_out=leaves_out)
     purchase_ids, item_price = findings.purchase_ids, policy.price
     return price(
         findings,
@@ -188,6 +193,14 @@ def detect(
     return delta
 
 
+def count_copies_to_buy(observations: Observations, delta: Delta) -> dict[str, int]:
+    """Count the purchases for what looks like a copy of another picture; see `core.copies.count_copies`."""
+    marked = marked_copies(change.key for change in delta.work if change.purchase)
+    if not marked:
+        return {}
+    return count_copies(marked, (key.decode("utf-8", "surrogateescape") for key, _, _ in observations.listing()))
+
+
 def count_outdated_outputs(deltas: Deltas, recipe: Recipe) -> int:
     """Count the up-to-date outputs of an older version of the renderer, which `rerender` would write again."""
     return deltas.up_to_date(Goal.of(recipe)) - deltas.up_to_date(Goal.of(recipe, rerender=True))
@@ -211,6 +224,7 @@ def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice 
                 listed=result.listed,
                 sentinel_seen=result.sentinel_seen,
                 not_looked=_to_record(result.not_looked),
+                left_out=result.left_out,
             )
         )
     if rehash:

@@ -1,10 +1,12 @@
 """Compare the listing of the source with the records, and read the items that look changed."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bg_pipeline.core.keys import collection_of, key_bytes
-from bg_pipeline.core.media import sniff
+from bg_pipeline.core.media import ends_in_zeros, may_end_in_zeros, sniff
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Listed, Observation
@@ -19,6 +21,11 @@ A file this young may change again within one tick of its file system's clock an
 network shares cache for up to 3 s (git's racy rule; borg uses the same 3 s).
 """
 
+_COPYING_S = 3600.0
+"""A copy that sets the full length first may pause this long before it writes on."""
+
+_ZEROS = "its end holds only zeros, as in a copy that is not finished"
+
 _PROGRESS_EVERY = 100
 
 MAX_SOURCE_BYTES = 256 * 2**20
@@ -32,8 +39,8 @@ class ScanResult:
     listed: int = 0
     listed_bytes: int = 0
     hashed: int = 0
-    still_written: int = 0
-    """Items that something may still be writing to; their records stay as they were."""
+    still_written: dict[str, str] = field(default_factory=dict)
+    """Items that something is still writing to, with the reason; their records stay as they were."""
     moved: int = 0
     """Items that now belong to another collection because BG_COLLECTION_DEPTH changed."""
     absent: list[str] = field(default_factory=list)
@@ -41,11 +48,17 @@ class ScanResult:
     not_looked: dict[str, str] = field(default_factory=dict)
     """Items, and folders with a slash at the end, that could not be looked at, with the reason. Their records, and
     those of everything below, stay as they were."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Number of keys, and of folders as a whole, that each pattern left out."""
     sentinel_seen: bool = False
 
 
 class ItemsToHash:
-    """Listed items whose bytes must be read. Iterating counts all items in the result, and collects the absent ones."""
+    """
+    Listed items whose bytes must be read. Iterating counts all items in the result, and collects the absent ones.
+
+    Items that have not settled are in `young`, and not among those.
+    """
 
     def __init__(
         self, catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, rehash: Slice | None
@@ -56,11 +69,12 @@ class ItemsToHash:
         self._result = result
         self._rehash = rehash
         self.moved: dict[str, str] = {}
+        self.young: list[Listed] = []
 
     def __iter__(self) -> Iterator[Listed]:
-        result, rehash, sentinel = self._result, self._rehash, self._policy.deletes.sentinel
+        result = self._result
         pairs = merge_join(
-            self._catalogue.source.list(self._catalogue.observations.split_points),
+            self._items(),
             self._catalogue.observations.listing(),
             lambda listed: key_bytes(listed.key),
             lambda known: known[0],
@@ -75,26 +89,37 @@ class ItemsToHash:
                 result.listed_bytes += listed.size_bytes
                 if not result.listed % _PROGRESS_EVERY:
                     self._run.progress.advance(_PROGRESS_EVERY)
-                if listed.key == sentinel:
-                    result.sentinel_seen = True
                 if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
                     folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
                 if known is not None and known[2] != collection:
                     self.moved[listed.key] = collection.decode("utf-8", "surrogateescape")
                     result.moved += 1
-                if not listed.settled:
-                    result.still_written += 1
-                elif (
-                    known is None
-                    or not known[1]
-                    or known[1] != listed.fingerprint
-                    or (rehash and rehash.holds(known[0]))
-                ):
+                if self._looks_unchanged(listed, known):
+                    continue
+                if listed.settles_in_s:
+                    self.young.append(listed)
+                else:
                     yield listed
         except ValueError as error:
             raise SourceUnreadable(
                 f"the listing is not in order, so it is unreliable: {error}. Nothing was deleted"
             ) from error
+
+    def _items(self) -> Iterator[Listed]:
+        """Yield the rows of the source that are not left out; count the others."""
+        sentinel, leaves_out = self._policy.deletes.sentinel, self._policy.filter.leaves_out
+        for listed in self._catalogue.source.list(self._catalogue.observations.split_points):
+            if listed.key == sentinel:
+                self._result.sentinel_seen = True
+            if pattern := leaves_out(listed.key):
+                self._result.left_out[pattern] += 1
+            else:
+                yield listed
+
+    def _looks_unchanged(self, listed: Listed, known: tuple[bytes, str, bytes] | None) -> bool:
+        if known is None or not known[1] or known[1] != listed.fingerprint:
+            return False
+        return not (self._rehash and self._rehash.holds(known[0]))
 
     def _without_item(self, listed: Listed | None, known: tuple[bytes, str, bytes] | None, hidden: bytes) -> bytes:
         """
@@ -112,8 +137,9 @@ class ItemsToHash:
             self._result.not_looked[listed.key] = listed.problem
             return key_bytes(listed.key) if listed.key.endswith("/") else hidden
         assert known is not None
-        if not known[0].startswith(hidden):
-            self._result.absent.append(known[0].decode("utf-8", "surrogateescape"))
+        key = known[0].decode("utf-8", "surrogateescape")
+        if not known[0].startswith(hidden) and not self._policy.filter.leaves_out(key):
+            self._result.absent.append(key)
         return hidden
 
 
@@ -135,6 +161,31 @@ def observe_item(
     except ItemUnreadable as error:
         result.unreadable[listed.key] = str(error)
         return Observation(listed.key, collection, "", "", listed.size_bytes, "")
+    media_type = sniff(data)
+    if media_type and ends_in_zeros(data, media_type):
+        if listed.modified_at is not None and listed.modified_at > started_at - _COPYING_S:
+            result.still_written[listed.key] = _ZEROS
+            return None  # its record stays as it was
+        if not may_end_in_zeros(media_type):
+            result.unreadable[listed.key] = f"{_ZEROS}: copy it again"
+            return Observation(listed.key, collection, "", "", listed.size_bytes, "")
     racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S
     fingerprint = "" if racy else listed.fingerprint
-    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), sniff(data))
+    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), media_type)
+
+
+def observe_settled(
+    catalogue: Catalogue, policy: Policy, run: Run, result: ScanResult, started_at: float, young: Sequence[Listed]
+) -> Iterator[Observation]:
+    """Look twice at items that have not settled, and yield those that stayed the same; record the others."""
+    observe = partial(observe_item, catalogue, policy, result, started_at)
+    first = {listed.key: observed.content_hash for listed in young if (observed := observe(listed))}
+    if first and run.wait(max(listed.settles_in_s for listed in young)):
+        result.still_written |= dict.fromkeys(first, "the run was asked to stop before it settled")
+        return
+    for listed in young:
+        if listed.key in first and (observed := observe(listed)):
+            if observed.content_hash == first[listed.key]:
+                yield observed
+            else:
+                result.still_written[listed.key] = "it changed while the scan looked at it"

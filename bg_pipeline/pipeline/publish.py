@@ -101,6 +101,9 @@ class Publisher:
         """Return the bytes that were hashed, and the entries that still have them."""
         source, unchanged = b"", []
         for entry in task.rest:
+            if pattern := self._policy.filter.leaves_out(entry.key):
+                self.put_back(task, [entry], f"left out by {pattern}; the next sync skips it", Cause.CHANGED)
+                continue
             try:
                 with one_blob(self._catalogue.outputs):
                     self._catalogue.outputs.validate_name(self._output_name(entry))

@@ -159,6 +159,8 @@ def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
     assert listing is not None
     gone = catalogue.trash.gone_since(listing.ended_at - APART_S)
     due = [entry for entry in gone if is_due(entry.key, entry.absent_since, listing)]
+    # What the listing leaves out is not gone.
+    due = [entry for entry in due if not policy.filter.leaves_out(entry.key)]
     copies = catalogue.trash.copies([e.published.purchase_id for e in due if e.published])
     if why := excess(without_copy(due, copies), catalogue.items.states()[State.PUBLISHED] + len(due), allow):
         raise GuardStopped(why)

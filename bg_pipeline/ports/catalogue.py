@@ -24,7 +24,8 @@ class ImageSource(Protocol):
         """
         Yield every item, in ascending order of `key_bytes`, each key once.
 
-        A part that cannot be looked at, such as a locked folder, is one row with its `problem`, in the same order.
+        A part that cannot be looked at, such as a locked folder, is one row with its `problem`, in the same order. A
+        folder that the settings leave out may be one row, its key with a slash at the end.
 
         Args:
             split_points: keys at which a source may start parallel listings, if it can.

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
@@ -83,6 +84,8 @@ class Policy:
     rehash_nights: int = 0
     """Number of nights in which the whole catalogue is hashed once; 0 for never."""
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
+    filter: Filter = field(default_factory=Filter)
+    """The keys of the source that are items."""
 
     @property
     def account(self) -> str:
@@ -169,6 +172,8 @@ class Run:
     call: Call
     progress: Progress
     bytes: ByteBudget
+    wait: Callable[[float], bool]
+    """Waits so many seconds, or until `stop` is set; returns True if it is."""
     useless: UselessInARow = field(default_factory=UselessInARow)
 
 

@@ -74,13 +74,15 @@ def open_pipeline(
     try:
         clock = DatabaseClock(database, time.time)
         with Workers() as workers:
+            stop = stop or threading.Event()
             run = Run(
                 name=name or RunName(),
                 now=clock,
-                stop=stop or threading.Event(),
+                stop=stop,
                 call=workers.call,
                 progress=progress or Silent(),
                 bytes=ByteBudget(workers.count * BYTES_PER_DECODER),
+                wait=stop.wait,
             )
             catalogue, accounts = _catalogue(settings, database, run.now), _accounts(settings, database, run)
             yield Pipeline(
@@ -187,6 +189,7 @@ def _policy(settings: Settings) -> Policy:
         hold_in_doubt=settings.purchasing.in_doubt == "hold",
         rehash_nights=settings.catalogue.rehash_nights,
         deletes=settings.catalogue.deletes,
+        filter=settings.catalogue.filter,
     )
 
 

@@ -139,7 +139,9 @@ def _table(parts: Iterable[type[Part]], only: Iterable[str] | None = None) -> It
 
 def _default(field: FieldInfo) -> str:
     value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-    return "–" if value in (None, "", ()) else f"`{value}`"
+    if isinstance(value, tuple):
+        value = ", ".join(value)
+    return "–" if value in (None, "") else f"`{value}`"
 
 
 def vendors() -> str:

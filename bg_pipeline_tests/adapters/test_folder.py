@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bg_pipeline.core.filters import Filter
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.stores.file.source import FolderSource
 
@@ -25,10 +26,9 @@ def test_a_folder_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
         list(FolderSource(tmp_path / "unmounted").list())
 
 
-def test_links_and_hidden_files_are_left_out(tmp_path: Path) -> None:
+def test_links_and_what_is_no_file_are_not_listed(tmp_path: Path) -> None:
     """A link may lead out of the folder, or round in circles."""
     (tmp_path / "a.jpg").write_bytes(b"1")
-    (tmp_path / ".DS_Store").write_bytes(b"1")
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "out.jpg").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe.jpg")
@@ -103,14 +103,46 @@ def test_an_edit_that_restores_size_and_time_still_changes_the_fingerprint(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("age_s", "settled"), [(0.5, False), (4.9, False), (5.0, True), (3600, True), (-2.0, False), (-3600, True)]
+    ("age_s", "settles_in_s"), [(0.5, 4.5), (4.0, 1.0), (5.0, 0.0), (3600, 0.0), (-2.0, 3.0), (-3600, 0.0)]
 )
-def test_a_file_settles_with_time_and_one_from_the_future_too(age_s: float, settled: bool, tmp_path: Path) -> None:
+def test_a_file_settles_with_time_and_one_from_the_future_too(
+    age_s: float, settles_in_s: float, tmp_path: Path
+) -> None:
     (tmp_path / "a.jpg").write_bytes(b"1")
     os.utime(tmp_path / "a.jpg", (1000, 1000 - age_s))
     (listed,) = FolderSource(tmp_path, now=lambda: 1000.0, stable_s=5).list()
 
-    assert (listed.settled, listed.modified_at) == (settled, 1000 - age_s)
+    assert (listed.settles_in_s, listed.modified_at) == (settles_in_s, 1000 - age_s)
+
+
+def test_a_file_with_the_date_of_its_original_is_as_young_as_its_last_write(tmp_path: Path) -> None:
+    """Explorer on a share sets the old date first, and then writes."""
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    os.utime(tmp_path / "a.jpg", (1000, 1000))
+    written = (tmp_path / "a.jpg").stat().st_ctime
+    (listed,) = FolderSource(tmp_path, now=lambda: written + 1, stable_s=5).list()
+
+    assert listed.settles_in_s == pytest.approx(4)
+
+
+def test_a_folder_that_is_left_out_is_one_row_and_is_not_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jpg", "b/1.jpg", "b/@eaDir/1.jpg/x.jpg", "c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"1")
+    opened: list[str] = []
+    real = os.open
+
+    def noting(path: str, *args: int, **more: int) -> int:
+        opened.append(str(path))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", noting)
+    source = FolderSource(tmp_path, leaves_out=Filter(exclude=["@eaDir/"]).leaves_out)
+
+    assert _keys(source) == ["a.jpg", "b/1.jpg", "b/@eaDir/", "c.jpg"]
+    assert "@eaDir" not in opened
 
 
 def _not_looked(source: FolderSource) -> dict[str, str]:

@@ -90,6 +90,8 @@ def test_a_rendition_is_read() -> None:
         ({"BG_OUTPUT": "./images"}, "must not overlap"),
         ({"BG_SOURCE": "s3://"}, "BG_SOURCE: must be s3://BUCKET"),
         ({"BG_STABLE_S": "-1"}, "BG_STABLE_S"),
+        ({"BG_EXCLUDE": "*.gif, !"}, "BG_EXCLUDE: pattern 2 is not"),
+        ({"BG_INCLUDE": "*.{jpg,png}"}, "BG_INCLUDE: pattern 1 has a brace"),
         ({"BGERASER_BASE_URL": "http://bgeraser.ink"}, "https"),
         ({"BGERASER_BASE_URL": "bgeraser.ink"}, "BGERASER_BASE_URL"),
         ({"BG_TIMEZONE": "Mars/Olympus"}, "BG_TIMEZONE"),

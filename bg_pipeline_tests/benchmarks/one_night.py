@@ -95,6 +95,7 @@ def _one(command: tuple[str, ...], asked: argparse.Namespace) -> Took:
             "BG_PROVIDER": "bgeraser",
             "BGERASER_API_KEY": "any",
             "BGERASER_BASE_URL": sandbox.base_url,
+            "BG_STABLE_S": "0",
             "BG_CONCURRENCY": str(asked.slots),
         }
         subprocess.run([sys.executable, "-m", "bg_pipeline.orchestration.home"], cwd=home, env=env, check=True)

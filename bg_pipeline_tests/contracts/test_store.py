@@ -239,6 +239,27 @@ def test_what_the_system_says_tells_a_name_from_the_store(
         FolderStore(tmp_path).probe()
 
 
+@pytest.mark.parametrize("name", ["a:b.png", "c:/1.png", "c/d/" + "x" * 150 + ".png"])
+def test_a_name_that_the_file_system_looks_up_but_does_not_store_is_refused_before_it_is_paid_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT and NTFS have no colon, eCryptfs has 143 bytes."""
+
+    def refuse(path: Path) -> None:
+        if ":" in path.name or len(path.name) > 143:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    real_mkdir, real_touch = Path.mkdir, Path.touch
+    monkeypatch.setattr(Path, "mkdir", lambda path, *args, **more: (refuse(path), real_mkdir(path, *args, **more)))
+    monkeypatch.setattr(Path, "touch", lambda path, *args, **more: (refuse(path), real_touch(path, *args, **more)))
+    store = FolderStore(tmp_path)
+    with pytest.raises(ItemBlocked, match="rename the picture"):
+        store.validate_name(name)
+    store.validate_name("c/d/" + "x" * 130 + ".png")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_disk_s_own_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     FolderStore(tmp_path).write("a.png", b"1")
     (tmp_path / "lost+found").mkdir()
@@ -258,7 +279,11 @@ def test_only_our_own_leftovers_are_swept_and_only_old_ones(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(b"")
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
 
-    assert FolderStore(tmp_path).sweep(older_than=950) == 1
+    (tmp_path / ".bgp-name-1").mkdir()
+    (tmp_path / ".bgp-name-1/a.png").touch()
+    os.utime(tmp_path / ".bgp-name-1", (900, 900))
+
+    assert FolderStore(tmp_path).sweep(older_than=950) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == [".bgp-x-2", ".foreign", "a.png"]
 
 

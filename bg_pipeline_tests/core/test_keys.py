@@ -66,6 +66,12 @@ def test_an_odd_but_harmless_key_is_allowed(key: str) -> None:
         ("c/a", "c/a"),
         ("c/.png", "c/_.png"),
         ("c.d/a.JPG", "c.d/a"),
+        ("10.250.01", "10.250.01"),
+        ("100.1", "100.1"),
+        ("art.10.2.jpg", "art.10.2"),
+        ("art.10.2", "art.10.2"),
+        ("a.TIFF", "a"),
+        ("a\nb\x7f.jpg", "a%0Ab%7F"),
         ("png/a", "png/a"),
     ],
 )

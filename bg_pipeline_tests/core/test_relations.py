@@ -31,6 +31,17 @@ def test_a_key_that_went_and_a_new_one_with_its_bytes_are_one_rename() -> None:
     assert delta.counts["deleted"] == 0
 
 
+@pytest.mark.parametrize("content", ["h", "other"])
+@pytest.mark.parametrize(("old", "new"), [("c/a.jpg", "c/A.jpg"), ("C/a.jpg", "c/a.png")])
+def test_a_key_that_comes_back_in_another_case_keeps_the_spelling_of_its_output(
+    old: str, new: str, content: str
+) -> None:
+    """Where case counts, the old output would stay beside the new one; where it does not, both are one file."""
+    delta = delta_of(entry(old, absent=True), entry(new, content, state=State.PENDING, stem=""))
+
+    assert change(delta, new).stem == old.rpartition(".")[0]
+
+
 def test_one_vanished_key_explains_only_one_new_one() -> None:
     delta = delta_of(
         entry("c/old.jpg", absent=True), entry("c/x.jpg", state=State.PENDING), entry("c/y.jpg", state=State.PENDING)

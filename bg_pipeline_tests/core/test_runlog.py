@@ -38,10 +38,18 @@ BY: Mapping[str, Any] = {
 
 GOLDEN: list[tuple[Record, str]] = [
     (
-        ScanRecord(complete=True, listed=3, sentinel_seen=False, not_looked={"c/\udcff/": "Permission denied"}, **BY),
+        ScanRecord(
+            complete=True,
+            listed=3,
+            sentinel_seen=False,
+            not_looked={"c/\udcff/": "Permission denied"},
+            left_out={".*": 2},
+            **BY,
+        ),
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
-         "complete": true, "listed": 3, "sentinel_seen": false, "not_looked": [["c/\\udcff/", "Permission denied"]]}
+         "complete": true, "listed": 3, "sentinel_seen": false, "not_looked": [["c/\\udcff/", "Permission denied"]],
+         "left_out": {".*": 2}}
         """,
     ),
     (

@@ -24,6 +24,7 @@ class Shop:
             "BG_LOW_CREDITS": "50",
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": base_url,
+            "BG_STABLE_S": "0",
         }
 
     def put(self, key: str, data: bytes) -> None:

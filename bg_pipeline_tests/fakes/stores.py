@@ -43,7 +43,7 @@ class MemorySource:
                 key,
                 f"v{self.versions.get(key, 0)}",
                 len(self.files[key]),
-                settled=key not in self.unsettled,
+                settles_in_s=5.0 if key in self.unsettled else 0.0,
                 modified_at=self.modified_at.get(key),
             )
 

@@ -34,6 +34,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
         monkeypatch.setenv("BG_LOW_CREDITS", "50")
         monkeypatch.setenv("BGERASER_API_KEY", "canary-key")
         monkeypatch.setenv("BGERASER_BASE_URL", running.base_url)
+        monkeypatch.setenv("BG_STABLE_S", "0")
         made = Shop(tmp_path, state)
         for n in range(2):
             made.put(f"shoes/{n}.png", product(n))

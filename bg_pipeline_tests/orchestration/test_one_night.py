@@ -115,6 +115,7 @@ def _play(tool: str, home: Path, monkeypatch: pytest.MonkeyPatch, story: Callabl
         patched.setenv("BG_PROVIDER", "bgeraser")
         patched.setenv("BGERASER_API_KEY", "any")
         patched.setenv("BGERASER_BASE_URL", running.base_url)
+        patched.setenv("BG_STABLE_S", "0")
         side = Side(home, state, _by_command if tool == "command" else _by_dagster(instance))
         for n in range(COLLECTIONS):
             side.put(f"c{n:02}/1.png", product(n))

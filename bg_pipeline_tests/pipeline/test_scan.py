@@ -14,7 +14,7 @@ from bg_pipeline.errors import GuardStopped, SourceUnreadable, StoreError
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.graph import Graph, Synced
-from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.pictures import noisy, product
 
 _DAY = 86_400.0
 
@@ -71,14 +71,84 @@ def test_a_file_that_is_being_written_to_is_left_as_it_is_and_is_not_gone(graph:
     graph.source.put("shoes/0.png", product(50)[:40])
     graph.source.put("shoes/new.png", product(51)[:40])
     graph.source.unsettled = {"shoes/0.png", "shoes/new.png"}
-    done, read = reread(graph)
 
-    assert (done.scan.still_written, done.scan.absent, read) == (2, [], [])
+    def write_on() -> None:
+        graph.source.files |= {"shoes/0.png": product(50), "shoes/new.png": product(51)}
+
+    graph.while_asleep = write_on
+    done = graph.sync()
+
+    assert (set(done.scan.still_written), done.scan.absent) == ({"shoes/0.png", "shoes/new.png"}, [])
+    assert done.summary.published == 0
     assert graph.items.entry("shoes/new.png") is None
 
-    graph.source.files |= {"shoes/0.png": product(50), "shoes/new.png": product(51)}
     graph.source.unsettled = set()
     assert graph.sync().summary.by_reason == {Reason.CHANGED: 1, Reason.NEW: 1}
+
+
+def test_a_young_file_that_stays_the_same_is_taken_after_one_wait(graph: Graph) -> None:
+    graph.source.unsettled = set(graph.source.files)
+    graph.slept.clear()
+    done = graph.sync()
+
+    assert (done.summary.published, graph.slept) == (4, [5.0])
+    assert sorted(graph.source.reads)[:4] == ["bags/9.png"] * 3 + ["shoes/0.png"]
+
+
+def test_a_known_file_that_only_looks_young_waits_for_nothing(graph: Graph) -> None:
+    graph.sync()
+    graph.source.unsettled = set(graph.source.files)
+    graph.slept.clear()
+    _, read = reread(graph)
+
+    assert (read, graph.slept) == ([], [])
+
+
+def test_a_scan_that_is_asked_to_stop_takes_nothing_that_has_not_settled(graph: Graph) -> None:
+    graph.source.unsettled = {"shoes/0.png"}
+    graph.while_asleep = graph.stop.set
+    done = scan(graph.catalogue, graph.policy, graph.run)
+
+    assert set(done.still_written) == {"shoes/0.png"}
+    assert graph.items.entry("shoes/0.png") is None
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "BMP", "TIFF", "JPEG", "PNG", "GIF"])
+def test_a_copy_that_set_its_length_first_is_neither_bought_nor_failed(graph: Graph, kind: str) -> None:
+    """Explorer on a share, rsync --preallocate: what is not written yet is zeros. Some formats decode all the same."""
+    whole = noisy(kind)
+    graph.source.put("shoes/half", whole[: len(whole) * 2 // 5].ljust(len(whole), b"\0"))
+    graph.source.modified_at["shoes/half"] = graph.clock.now - 60
+    done = graph.sync()
+
+    assert (done.scan.still_written.keys(), len(graph.remover.requests)) == ({"shoes/half"}, 4)
+    assert graph.items.entry("shoes/half") is None
+
+    graph.source.put("shoes/half", whole)
+    done = graph.sync()
+    assert (done.scan.still_written, done.summary.by_reason) == ({}, {Reason.NEW: 1})
+
+
+@pytest.mark.parametrize(("kind", "bought"), [("WEBP", 0), ("JPEG", 0), ("TIFF", 1), ("BMP", 1)])
+def test_a_copy_that_nobody_goes_on_with_is_bought_only_if_zeros_may_be_its_colours(
+    graph: Graph, kind: str, bought: int
+) -> None:
+    whole = noisy(kind)
+    graph.source.put("shoes/half", whole[: len(whole) * 2 // 5].ljust(len(whole), b"\0"))
+    graph.source.modified_at["shoes/half"] = graph.clock.now - 2 * 3600
+    done = graph.sync()
+
+    assert (done.scan.still_written, len(graph.remover.requests)) == ({}, 4 + bought)
+    assert len(done.scan.unreadable) == 1 - bought
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
+def test_zeros_after_the_end_of_a_picture_are_no_copy_that_goes_on(graph: Graph, kind: str) -> None:
+    """Some cameras fill the last block of a file."""
+    graph.source.put("shoes/padded", noisy(kind) + bytes(8192))
+    graph.source.modified_at["shoes/padded"] = graph.clock.now - 60
+
+    assert graph.sync().summary.published == 5
 
 
 def test_a_change_that_leaves_no_trace_is_found_within_a_round(graph: Graph) -> None:

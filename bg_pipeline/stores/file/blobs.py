@@ -46,8 +46,8 @@ class FolderStore:
         self._mode = mode
 
     def write(self, name: str, data: bytes) -> None:
-        self.validate_name(name)
         target = self._path(name)
+        self._refuse_what_is_no_file(target)
         temporary = target.parent / f"{_TEMPORARY}{_short(name)}-{secrets.token_hex(4)}"
         with _errors(target, "written"):
             target.parent.mkdir(parents=True, exist_ok=True, mode=self._mode | (self._mode & 0o444) >> 2)
@@ -66,14 +66,29 @@ class FolderStore:
 
     def validate_name(self, name: str) -> None:
         target = self._path(name)
+        if self._refuse_what_is_no_file(target) or not self._root.is_dir():
+            return
+        # Only creating it tells: a file system may look up a name that it refuses to store.
+        trial = self._root / f"{_TEMPORARY}name-{secrets.token_hex(4)}"
+        path = trial / target.relative_to(self._root)
+        try:
+            with _errors(target, "written"):
+                path.parent.mkdir(parents=True, mode=0o700)
+                path.touch(mode=0o600)
+        finally:
+            shutil.rmtree(trial, ignore_errors=True)
+
+    def _refuse_what_is_no_file(self, target: Path) -> bool:
+        """Return True if a file has this name, False if nothing has; raise ItemBlocked for anything else."""
         with _errors(target, "written"):
             try:
                 mode = target.lstat().st_mode
             except FileNotFoundError:
-                return
+                return False
         if not stat.S_ISREG(mode):
             kind = "folder" if stat.S_ISDIR(mode) else "symbolic link" if stat.S_ISLNK(mode) else "special file"
             raise ItemBlocked(f"{target} cannot be written: a {kind} has this name; {_ADVICE}")
+        return True
 
     def read(self, name: str) -> bytes | None:
         path = self._path(name)
@@ -137,7 +152,12 @@ class FolderStore:
     def sweep(self, older_than: float) -> int:
         """Remove temporary files that killed runs left before this epoch second; return their number."""
         swept = 0
-        for folder, _, names in os.walk(self._root):
+        for folder, below, names in os.walk(self._root):
+            for path in (Path(folder, name) for name in below if name.startswith(_TEMPORARY)):
+                with contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime < older_than:
+                        shutil.rmtree(path, ignore_errors=True)
+                        swept += 1
             for path in (Path(folder, name) for name in names if name.startswith(_TEMPORARY)):
                 # Another run may rename its file at this moment.
                 with contextlib.suppress(FileNotFoundError):

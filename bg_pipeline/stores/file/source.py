@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,22 +29,31 @@ _OF_THE_DISK = frozenset(
 
 class FolderSource:
     """
-    `ports.ImageSource` over a folder. Hidden files are left out. A subfolder that cannot be listed is a row of its own.
+    `ports.ImageSource` over a folder. A subfolder that cannot be listed, or is left out, is a row of its own.
 
     Args:
         root: must exist when it is listed; a missing folder does not count as empty.
         now: clock that file times are compared with.
-        stable_s: a file that was changed less than this many seconds ago is listed as not stable yet: it may still be
-            uploaded.
+        stable_s: a file that changed less than this many seconds ago is listed as not settled yet.
         follow_links: follow symbolic links whose target lies below the root and is not a folder above the link;
             skip all others. By default, skip all links.
+        leaves_out: returns a text that is not empty for a folder, with its slash, that is not walked.
     """
 
-    def __init__(self, root: Path, *, now: Now = time.time, stable_s: float = 0.0, follow_links: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        now: Now = time.time,
+        stable_s: float = 0.0,
+        follow_links: bool = False,
+        leaves_out: Callable[[str], str] = lambda _folder: "",
+    ) -> None:
         self._root = root
         self._now = now
         self._stable_s = stable_s
         self._follow_links = follow_links
+        self._leaves_out = leaves_out
         self._folder_flags = _FOLDER & ~os.O_NOFOLLOW if follow_links else _FOLDER
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one disk
@@ -83,7 +92,7 @@ class FolderSource:
 
     def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
         """Walk a folder and close its descriptor. `within` holds the folders above it, by device and inode."""
-        now, stable_s = self._now(), self._stable_s
+        now = self._now()
         with _closing(folder):
             try:
                 names = self._names(folder, path)
@@ -91,6 +100,9 @@ class FolderSource:
                 yield self._not_looked(prefix, error)
                 return
             for name in names:
+                if name.endswith("/") and self._leaves_out(prefix + name):
+                    yield Listed(prefix + name, "", 0)
+                    continue
                 try:
                     if name.endswith("/"):
                         child = os.open(name[:-1], self._folder_flags, dir_fd=folder)
@@ -114,9 +126,14 @@ class FolderSource:
                     # A restored or edited file can keep its old time and size, but not its ctime and inode.
                     f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}",
                     info.st_size,
-                    not stable_s or abs(now - modified_at) >= stable_s,  # a far future time is stable too
+                    self._settles_in_s(now, info),
                     modified_at,
                 )
+
+    def _settles_in_s(self, now: float, info: os.stat_result) -> float:
+        # A copy may set the time of the original at its start, but each write moves ctime. A far future is settled too.
+        age_s = min(abs(now - info.st_mtime), abs(now - info.st_ctime))
+        return max(0.0, self._stable_s - age_s)
 
     def _not_looked(self, key: str, error: OSError) -> Listed:
         """
@@ -139,8 +156,6 @@ class FolderSource:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if name.startswith("."):
-                    continue
                 plain = plain and name.isascii()
                 if entry.is_symlink() and not (self._follow_links and self._leads_inside(path / name)):
                     continue

@@ -6,19 +6,21 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field
 
 from bg_pipeline.ports.stores import StoreKind
-from bg_pipeline.settings.part import Part
 from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline.stores.file.source import FolderSource
+from bg_pipeline.stores.filters import FilterSettings
 
 
-class FolderSettings(Part):
+class FolderSettings(FilterSettings):
     """Settings of a folder of pictures."""
 
     follow_links: bool = Field(False, description="follow symbolic links in a source folder, never out of it")
     stable_s: float = Field(
-        0.0,
+        5.0,
         ge=0,
-        description="skip a file that changed less than this many seconds ago; a later sync takes it",
+        le=600,
+        description="a file that changed less than this many seconds ago is read twice, so many seconds apart; if it"
+        " differs, it is still being written, and the next sync takes it; 0: never",
     )
 
 
@@ -47,7 +49,12 @@ def _overlaps(one: str, other: str) -> bool:
 
 
 def _open_source(location: str, settings: FolderSettings) -> FolderSource:
-    return FolderSource(folder_of(location), stable_s=settings.stable_s, follow_links=settings.follow_links)
+    return FolderSource(
+        folder_of(location),
+        stable_s=settings.stable_s,
+        follow_links=settings.follow_links,
+        leaves_out=settings.filter.leaves_out,
+    )
 
 
 def _open_blobs(location: str, _settings: FolderSettings, masters: bool) -> FolderStore:
