@@ -189,10 +189,10 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = create_engine(parsed)
-    except (ArgumentError, ModuleNotFoundError) as error:
+    except (ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise ConfigurationError(
             "BG_STATE is not a usable database URL; try sqlite:///./.bg_pipeline/manifest.db "
-            f"or postgresql+psycopg://user:password@host/database ({type(error).__name__})"
+            f"or postgresql+psycopg://USER:***@HOST/DATABASE ({type(error).__name__})"
         ) from error
     except OSError as error:
         raise ConfigurationError(f"BG_STATE: its folder cannot be created: {error}") from error

@@ -42,6 +42,13 @@ class CatalogueSettings(CatalogueLocations):
     def short_names(cls) -> dict[str, str]:
         return {**super().short_names(), "accounts": "bg_provider"}
 
+    @field_validator("gallery")
+    @classmethod
+    def _a_folder(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("must be a folder")
+        return value
+
     @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:

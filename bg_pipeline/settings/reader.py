@@ -9,6 +9,7 @@ so that a command finds the same manifest in each of its subfolders.
 """
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -20,10 +21,14 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.redaction import keep_secret, secrets_in
 from bg_pipeline.settings.part import Part
 
 FILE = "bg_pipeline.toml"
 DOTENV = ".env"
+_SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSWORD|PASSWD|_KEY(_ID)?)$", re.IGNORECASE)
+"""Variables that hold a secret, of other programs too: AWS_SECRET_ACCESS_KEY, PGPASSWORD."""
+
 KINDS = ("account", "catalogue", "rendition")
 """Kinds of tables."""
 
@@ -121,7 +126,17 @@ def read(folder: Path | None = None) -> RawSettings:
             tables[name] = value
     for variables in (dotenv_values(folder / DOTENV), os.environ):
         short.update({name.lower(): value for name, value in variables.items() if value})
+        _keep_secrets(variables)
     return RawSettings(short, tables, folder)
+
+
+def _keep_secrets(variables: Mapping[str, str | None]) -> None:
+    """Keep what libraries take from the environment, and may quote: keys, and passwords of proxies and servers."""
+    for name, value in variables.items():
+        if value and _SECRET_NAME.search(name):
+            keep_secret(value)
+        elif value and "://" in value:
+            keep_secret(*secrets_in(value))
 
 
 def settings_folder(start: Path) -> Path:

@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -25,6 +24,8 @@ from botocore.exceptions import (
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.media import sniff
+from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.net.fetch import host_of
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.stores.s3.page import ListedObject, Page, parse_page
@@ -285,27 +286,34 @@ class Objects:
 
     @property
     def _host(self) -> str:
-        return str(urlsplit(self._client.meta.endpoint_url).netloc)
+        return host_of(self._client.meta.endpoint_url)
 
 
 def _client(endpoint: str) -> Any:
     for name in ("boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)  # at lower levels they log signed requests
-    client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=endpoint or None,
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            max_pool_connections=_CONNECTIONS,
-            # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
-            s3={"addressing_style": "auto", "payload_signing_enabled": True},
-            # The checksum is chosen here; older servers refuse the trailing ones that boto3 adds.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        max_pool_connections=_CONNECTIONS,
+        # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
+        s3={"addressing_style": "auto", "payload_signing_enabled": True},
+        # The checksum is chosen here; older servers refuse the trailing ones that boto3 adds.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
+    try:
+        client = boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=config)
+    except (BotoCoreError, ValueError) as error:
+        why = "its endpoint is no URL" if isinstance(error, ValueError) else str(error)
+        raise ConfigurationError(
+            f"the AWS configuration cannot be used: {why}; check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
+        ) from error
+    if "@" in client.meta.endpoint_url:
+        raise ConfigurationError(
+            "AWS_ENDPOINT_URL must be a URL without credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
     # With this star it runs before botocore's own check of the body, which parses all of it again.
     client.meta.events.register("before-parse.*.ListObjectsV2", _parse_page)
     return client
