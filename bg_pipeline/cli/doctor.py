@@ -10,6 +10,7 @@ import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
+from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
@@ -164,5 +165,5 @@ def doctor(as_json: bool) -> None:
         print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         rows = [("ok" if f.ok else "NO", f.check, f.detail) for f in findings]
-        render.console().print(render.grid(("", "check", "detail"), rows))
+        Terminal().print(render.grid(("", "check", "detail"), rows))
     click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)
