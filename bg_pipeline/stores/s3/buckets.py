@@ -3,10 +3,11 @@
 import hashlib
 import logging
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice, pairwise
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -24,7 +25,8 @@ from botocore.exceptions import (
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.media import sniff
-from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.core.sources import read_source, require_size
+from bg_pipeline.errors import ConfigurationError, ItemUnreadable
 from bg_pipeline.net.fetch import host_of
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.stores.s3.location import Bucket
@@ -70,10 +72,12 @@ class Objects:
     Args:
         bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS or the value of AWS_ENDPOINT_URL.
+        options: further parameters of every PutObject.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
+    def __init__(self, bucket: Bucket, endpoint: str = "", options: Mapping[str, str] = MappingProxyType({})) -> None:
         self._bucket = bucket
+        self._options = options
         self._client = _client(endpoint)
 
     def list(self, split_points: Sequence[str] = ()) -> Iterator[ListedObject]:
@@ -117,7 +121,8 @@ class Objects:
                     Bucket=self._bucket.name, Key=self._bucket.prefix + key, ChecksumMode="ENABLED"
                 )
                 try:
-                    data: bytes = response["Body"].read()
+                    require_size(response.get("ContentLength", 0))
+                    data = read_source(response["Body"].read)
                 except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
                     if not retries_left:  # botocore retries only until the response begins
                         raise
@@ -160,6 +165,7 @@ class Objects:
             "Body": data,
             "ContentType": sniff(data) or "application/octet-stream",
             "ChecksumSHA256": checksum,
+            **self._options,
         }
 
         def is_intact(answer: dict[str, Any]) -> bool:
@@ -263,6 +269,8 @@ class Objects:
             ) from error
         except ValueError as error:
             raise self._broken(str(error)) from error
+        except ItemUnreadable as error:
+            raise ObjectRefused(str(error)) from error
         except FlexibleChecksumError as error:
             raise ObjectRefused(f"{self._bucket} sent bytes that do not match their checksum") from error
         except BotoCoreError as error:
