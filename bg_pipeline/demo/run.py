@@ -28,7 +28,7 @@ from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Catalogue
 from bg_pipeline.sandbox.serve import RunningSandbox, running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring import folder_of, open_pipeline
 from bg_pipeline.wiring.settings import Settings, load_settings
 
 _MARK = ".bg-pipeline-demo"
@@ -178,8 +178,9 @@ def _show_results(out: Terminal, settings: Settings, home: Path, sandbox: Runnin
         ("credits paid", render.number(spent)),
         ("overlap with the true outline", f"{sum(overlaps) / len(overlaps):.3f} (1 is perfect)"),
     ]
-    (home / "before-after.png").write_bytes(sheet_png(sheet))
-    (home / "before-after.html").write_text(sheet_html(sheet, title="bg-pipeline demo", facts=facts), encoding="utf-8")
+    files = folder_of(home)
+    files.write("before-after.png", sheet_png(sheet))
+    files.write("before-after.html", sheet_html(sheet, title="bg-pipeline demo", facts=facts).encode())
     out.print()
     out.print("── Results " + "─" * 54)
     for name, value in facts:
