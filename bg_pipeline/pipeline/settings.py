@@ -64,7 +64,9 @@ class ScheduleSettings(Part):
 
     nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
     timezone: str = Field("UTC", description="time zone of the start")
-    run_days: int = Field(180, ge=1, description="days that Dagster keeps a run; the newest of each collection stays")
+    run_days: int = Field(
+        180, ge=1, le=36_500, description="days that Dagster keeps a run; the newest of each collection stays"
+    )
 
     @field_validator("timezone")
     @classmethod

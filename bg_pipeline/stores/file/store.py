@@ -18,6 +18,7 @@ class FolderSettings(Part):
     stable_s: float = Field(
         0.0,
         ge=0,
+        le=86_400,
         description="skip a file that changed less than this many seconds ago; a later sync takes it",
     )
 

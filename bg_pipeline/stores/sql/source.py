@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     bindparam,
+    case,
     column,
     create_engine,
     event,
@@ -29,6 +30,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import NullType
 
+from bg_pipeline.core import sources
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import FetchFailed, ItemChanged, ItemUnreadable, SourceUnreadable
@@ -43,7 +45,7 @@ _BUSY_S = 30
 _ROWS = 1000
 """Rows fetched at a time."""
 
-_MAX_BYTES, _FETCH_S = 256 * 2**20, 120.0
+_FETCH_S = 120.0
 
 Fetch = Callable[[str], bytes]
 
@@ -88,7 +90,8 @@ class SqlSource:
         rows = self._rows(key, "image", "url")
         if not rows:
             raise ItemChanged(f"{key} is not there any more")
-        image, url = (getattr(rows[0], name, None) for name in ("image", "url"))
+        image, url, size = (getattr(rows[0], name, None) for name in ("image", "url", "image_size"))
+        sources.require_size(size or 0)
         if image is not None:
             if not isinstance(image, bytes | bytearray | memoryview):
                 raise ItemUnreadable(f"cannot be read: its `image` is {type(image).__name__}, not bytes")
@@ -106,7 +109,12 @@ class SqlSource:
     def _rows(self, key: str, *names: str) -> Sequence[Row[Any]]:
         with self._errors(), self._snapshot() as (conn, rows):
             wanted = bindparam("key", key, type_=NullType())
-            columns = [rows.c[name] for name in ("key", *names) if name in rows.c]
+            columns: list[ColumnElement[Any]] = [rows.c[name] for name in ("key", *names) if name in rows.c]
+            if "image" in names and "image" in rows.c:
+                size = _length(conn)(rows.c.image)
+                within = case((size <= sources.MAX_SOURCE_BYTES, rows.c.image))
+                columns = [each for each in columns if each.key != "image"]
+                columns += [size.label("image_size"), within.label("image")]
             # A database may treat `a` and `A` as equal.
             return [row for row in conn.execute(select(*columns).where(rows.c.key == wanted)) if row.key == key]
 
@@ -185,4 +193,4 @@ def _fingerprint(version: Any) -> str:
 
 
 def _fetch(url: str) -> bytes:
-    return fetch(url, max_bytes=_MAX_BYTES, total_s=_FETCH_S)
+    return fetch(url, max_bytes=sources.MAX_SOURCE_BYTES, total_s=_FETCH_S)
