@@ -218,8 +218,8 @@ class Items(Protocol):
         """Count the items in each state."""
         ...
 
-    def collections(self) -> dict[str, int]:
-        """Count the listed items of every collection that has any."""
+    def collections(self, state: State | None = None) -> dict[str, int]:
+        """Count the listed items of every collection that has any, all or those in one state."""
         ...
 
     def recent(self, collection: str, limit: int) -> list[Entry]:

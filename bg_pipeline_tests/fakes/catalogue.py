@@ -138,8 +138,9 @@ class MemoryItems(Port):
         found = Counter(e.state for e in self._db.entries.values())
         return {state.value: found[state] for state in State}
 
-    def collections(self) -> dict[str, int]:
-        found = Counter(e.collection for e in self._db.where(_is_listed))
+    def collections(self, state: State | None = None) -> dict[str, int]:
+        listed = self._db.where(_is_listed)
+        found = Counter(e.collection for e in listed if state in {None, e.state})
         return dict(sorted(found.items(), key=lambda each: key_bytes(each[0])))
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
