@@ -74,3 +74,11 @@ def test_another_server_takes_those_that_it_knows(radosgw: S3Server) -> None:
 def test_a_value_that_the_api_does_not_know_is_refused(name: str, value: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         RawSettings({name: value}).part(S3Settings)
+
+
+def test_credentials_in_the_endpoint_of_aws_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:canary@127.0.0.1:1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL must be a URL without credentials"):
+        open_blobs("s3://bucket", RawSettings())

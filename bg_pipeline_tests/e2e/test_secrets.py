@@ -3,11 +3,13 @@
 import os
 import sqlite3
 import subprocess
+import traceback
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from bg_pipeline.errors import StateError
 from bg_pipeline.redaction import keep_secret, redacted, secrets_in
 from bg_pipeline_tests.e2e.shop import COMMAND
 from bg_pipeline_tests.pictures import product
@@ -152,6 +154,18 @@ def test_a_fault_in_dagster_s_step_is_stored_without_its_secrets(monkeypatch: py
         pass
     assert "cannot parse ***" in str(caught.value.description)
     assert caught.value.__suppress_context__
+
+
+def test_the_cause_of_an_error_is_not_stored_by_dagster(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bg_pipeline.orchestration.resources import PipelineResource
+
+    def broken() -> None:
+        raise StateError("the manifest cannot be reached") from RuntimeError(CANARY)
+
+    monkeypatch.setattr("bg_pipeline.orchestration.resources.load_settings", broken)
+    with pytest.raises(dg.Failure) as caught, PipelineResource().open():
+        pass
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
