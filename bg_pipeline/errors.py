@@ -42,9 +42,14 @@ All errors of this package, grouped by the reaction to them.
 from decimal import Decimal
 from typing import Any
 
+from bg_pipeline.redaction import redacted
+
 
 class BgPipelineError(Exception):
-    """Root of every error that this package raises on purpose; its text may be shown to a user."""
+    """Root of every error that this package raises on purpose; its text is redacted, so that anyone may see it."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
     answer: str = ""
     """The vendor's text: scrubbed of keys, at most 2 KB; empty where no vendor answered."""
@@ -71,7 +76,7 @@ class ForeignStore(GuardStopped):
 
     def __init__(self, because: str, advice: str) -> None:
         super().__init__(f"{because}. {advice}")
-        self.because = because
+        self.because = redacted(because)
         self.advice = advice
 
 

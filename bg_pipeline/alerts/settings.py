@@ -4,7 +4,11 @@ import re
 
 from pydantic import Field, SecretStr, field_validator
 
+from bg_pipeline.redaction import keep_secret, secrets_in
 from bg_pipeline.settings.part import Part
+
+_TOKEN = re.compile(r"(?<=[/:@=])(?=[^/:@?&=]*(?:\d|[a-z][A-Z]))[^/:@?&=.]{8,}(?![^/:@?&=])")
+"""A part of a target's URL that may be a token: it has a digit or a capital inside, and is no host."""
 
 
 class AlertSettings(Part):
@@ -20,6 +24,7 @@ class AlertSettings(Part):
     @classmethod
     def _are_urls(cls, value: SecretStr) -> SecretStr:
         for number, url in enumerate(_split(value), start=1):
+            keep_secret(url, *secrets_in(url), *_TOKEN.findall(url))
             if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", url, re.IGNORECASE):
                 raise ValueError(f"entry {number} is no Apprise URL, such as slack://… or mailto://…")
         return value

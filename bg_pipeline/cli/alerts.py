@@ -4,6 +4,7 @@ import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
+from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.report import Exit
 from bg_pipeline.pipeline.alerting.notify import try_targets
 from bg_pipeline.wiring import open_pipeline
@@ -22,9 +23,7 @@ def alert_test(as_json: bool) -> None:
         print_json([dict(zip(("target", "took_it", "waiting", "given_up"), row, strict=True)) for row in rows])
     else:
         cells = [(name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, waiting, lost in rows]
-        render.console().print(render.grid(("target", "accepted", "waiting", "given up"), cells, numbers=(2, 3)))
+        Terminal().print(render.grid(("target", "accepted", "waiting", "given up"), cells, numbers=(2, 3)))
         if not all(took_it for _, took_it in results):
-            click.echo(
-                "for a target that did not accept it: check its URL, and that its server answers within 15 seconds"
-            )
+            say("for a target that did not accept it: check its URL, and that its server answers within 15 seconds")
     click.get_current_context().exit(Exit.DONE if all(took_it for _, took_it in results) else Exit.SOME_FAILED)

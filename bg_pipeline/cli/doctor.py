@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from bg_pipeline.alerts.apprise import unusable
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
+from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.moments import TOLERANCE_S
 from bg_pipeline.core.report import Exit
@@ -277,5 +278,5 @@ def doctor(as_json: bool) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         rows = [("??" if f.is_warning else "ok" if f.ok else "NO", f.check, f.detail) for f in findings]
-        render.console().print(render.grid(("", "check", "detail"), rows))
+        Terminal().print(render.grid(("", "check", "detail"), rows))
     click.get_current_context().exit(Exit.DONE if all(f.ok for f in findings) else Exit.SETTINGS)

@@ -2,12 +2,15 @@
 
 import importlib
 import logging
+import sys
+import traceback
 from typing import Any
 
 import click
 
 import bg_pipeline
 from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.redaction import redacted
 
 _COMMANDS = {
     "adopt": ("cli.maintenance", "Adopt cutouts that another tool made."),
@@ -56,11 +59,16 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BgPipelineError as error:
-            from bg_pipeline.cli.render import printable  # noqa: PLC0415  as above
+            from bg_pipeline.cli.terminal import say  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415
 
-            click.echo(f"bg-pipeline: {printable(str(error))}", err=True)
+            say(f"bg-pipeline: {error}", err=True)
             ctx.exit(exit_code_of(error))
+
+
+def _print_fault(_kind: object, error: BaseException, _trace: object) -> None:
+    """Print the traceback of a fault of this program: a library's text in it may quote a secret."""
+    print(redacted("".join(traceback.format_exception(error))), file=sys.stderr)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -73,7 +81,13 @@ def main(verbose: bool) -> None:
     Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
     2 settings, 3 paused, 4 budget reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
     """
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.CRITICAL)
+    sys.excepthook = _print_fault
+    lines = logging.StreamHandler()
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.CRITICAL, handlers=[lines])
+    if verbose:
+        from bg_pipeline.cli.terminal import LogLine  # noqa: PLC0415  as above
+
+        lines.setFormatter(LogLine("%(asctime)s %(message)s"))
     # Only our own: libraries log URLs and headers, which hold keys and signatures.
     logging.getLogger("bg_pipeline").setLevel(logging.WARNING if verbose else logging.CRITICAL)
     logging.getLogger("bg_pipeline.wiring.settings").setLevel(logging.WARNING)

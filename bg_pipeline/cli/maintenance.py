@@ -9,6 +9,7 @@ import click
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.keys import encode_partition, gallery_page, master_name
 from bg_pipeline.core.records import Entry
 from bg_pipeline.core.rehash import Slice
@@ -55,7 +56,7 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
     else:
         _show_table(("file", "problem", "next"), [(d.where, d.problem, d.next_step) for d in damaged])
         read = f"{result.outputs:,} outputs" + (f" and {result.masters:,} masters" if masters else "")
-        render.console().print(f"read {read}; {len(damaged)} damaged")
+        Terminal().print(f"read {read}; {len(damaged)} damaged")
     click.get_current_context().exit(Exit.SOME_FAILED if damaged else Exit.DONE)
 
 
@@ -81,7 +82,7 @@ def rebuild(as_json: bool) -> None:
     else:
         _show_table(("damaged master", "why"), list(result.damaged.items()))
         _show_table(("output refused as master", "why"), list(result.adoption.refused.items()))
-        out = render.console()
+        out = Terminal()
         out.print(
             f"masters: {result.taken_in:,} added, {result.known:,} known before, {len(result.damaged)} damaged; "
             f"{len(result.adoption.adopted):,} outputs became masters"
@@ -134,7 +135,7 @@ def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool,
         )
         return
     _show_table(("item", "refused because"), list(adoption.refused.items()))
-    render.console().print(
+    Terminal().print(
         f"{'would be ' if dry_run else ''}adopted: {len(adoption.adopted):,}; refused: {len(adoption.refused):,}; "
         f"items without a matching file: {adoption.nameless:,}"
     )
@@ -174,7 +175,7 @@ def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         print_json(waiting)
         return
     _show_table(("item", "why", "picture"), [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting])
-    click.echo("decide: bg-pipeline review approve|reject KEY" if waiting else "no item waits for a review")
+    say("decide: bg-pipeline review approve|reject KEY" if waiting else "no item waits for a review")
 
 
 def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_json: bool) -> None:
@@ -191,7 +192,7 @@ def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_jso
         return
     then = "the next sync publishes it" if decision == "approve" else "failed until its picture or the recipe changes"
     for key in decided:
-        click.echo(f"{render.printable(key)}: {then}")
+        say(f"{key}: {then}")
 
 
 def _next_sync(pipeline: Pipeline) -> dict[str, float]:
@@ -200,7 +201,7 @@ def _next_sync(pipeline: Pipeline) -> dict[str, float]:
 
 
 def _show_next_sync(facts: Mapping[str, float]) -> None:
-    render.console().print(
+    Terminal().print(
         f"the next sync buys {facts['purchases']:,} for {render.number(facts['credits'])} credits; "
         "`bg-pipeline plan` shows why"
     )
@@ -215,7 +216,7 @@ def _rows(values: Mapping[str, str], column: str) -> list[dict[str, str]]:
 
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    out = render.console()
+    out = Terminal()
     if rows:
         out.print(render.grid(columns, rows[: render.MOST_ROWS]))
     if len(rows) > render.MOST_ROWS:

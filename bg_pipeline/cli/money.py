@@ -10,6 +10,7 @@ import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
+from bg_pipeline.cli.terminal import Terminal, printable
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
 from bg_pipeline.core.keys import encode_partition
@@ -86,7 +87,7 @@ def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
         return
     columns = ("provider", "state", "since", "balance", "why")
     titles = ("account", *columns[1:])
-    out = render.console()
+    out = Terminal()
     out.print(render.grid(titles, [tuple(str(facts[name]) for name in columns) for facts in gates]))
     for facts in gates:
         out.print(render.limits_line(facts["provider"], facts))
@@ -124,16 +125,16 @@ def _row(attempt: Attempt) -> dict[str, Any]:
     return {
         "at": render.iso(attempt.started_at),
         "provider": attempt.account,
-        "item": render.printable(attempt.item_key),
-        "collection": render.printable(encode_partition(attempt.collection)),
+        "item": printable(attempt.item_key),
+        "collection": printable(encode_partition(attempt.collection)),
         "run": attempt.run,
         "became": attempt.state.value,
         "credits_expected": float(attempt.credits_expected),
         "credits_charged": float(attempt.credits_charged),
         "credits_wasted": float(attempt.credits_wasted),
         "seconds": None if ended is None else round(ended - attempt.started_at, 2),
-        "detail": render.printable(attempt.detail),
-        "answer": render.printable(attempt.answer),
+        "detail": printable(attempt.detail),
+        "answer": printable(attempt.answer),
         "request_id": attempt.request_id,
         "purchase_id": attempt.purchase_id,
     }
@@ -153,7 +154,7 @@ def _cell(value: Any) -> Any:
 
 
 def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved: float, days: int) -> None:
-    out = render.console()
+    out = Terminal()
     newest = list(islice(reversed(rows), render.MOST_ROWS))
     out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):

@@ -11,6 +11,7 @@ import click
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import Credits, as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
@@ -68,7 +69,7 @@ def plan(as_json: bool) -> None:
             }
         )
         return
-    out = render.console()
+    out = Terminal()
     render.show_scan(out, scanned, settings.catalogue.source_name)
     render.show_delta(out, delta)
     render.show_offers(out, offers)
@@ -139,7 +140,7 @@ def sync(
         result = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
     trash = result.decision.trash
     if not as_json:
-        out = render.console()
+        out = Terminal()
         render.show_scan(out, result.look.scan, settings.catalogue.source_name)
         render.show_delta(out, result.decision.delta)
         render.show_trashed(out, trash)
@@ -167,7 +168,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
         if again:
             retried_keys = night.buy_again(pipeline, keys)
             price = pipeline.policy.price * len(retried_keys)
-            click.echo(
+            say(
                 f"buys {len(retried_keys)} items again: {price} credits, or up to {price * MAX_CHARGES} if answers are "
                 "unusable again",
                 err=True,
@@ -176,7 +177,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
             retried_keys = night.retry(pipeline, collections=collections, keys=keys)
         if not retried_keys:
             if not as_json:
-                click.echo("no failed item can be tried again")
+                say("no failed item can be tried again")
             return
         ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.purchasing.max_credits_per_run))
         result = night.work(pipeline, ask, Scope(Selection(collections), retried_keys))
@@ -188,7 +189,7 @@ def _show_summary(summary: Summary, as_json: bool) -> None:
         facts = summary.as_dict()
         print_json({name: facts[name] for name in _SYNC_FACTS})
     else:
-        render.show_summary(render.console(), summary)
+        render.show_summary(Terminal(), summary)
 
 
 def _end_with(summary: Summary, as_json: bool) -> None:
@@ -209,7 +210,7 @@ def _alerting(pipeline: Pipeline, collection: str | None, *, everything: bool) -
 
 def _warn(lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(f"bg-pipeline: {render.printable(line)}", err=True)
+        say(f"bg-pipeline: {line}", err=True)
 
 
 @contextlib.contextmanager
@@ -220,7 +221,7 @@ def _stoppable() -> Iterator[threading.Event]:
     def on_signal(number: int, _frame: object) -> None:
         stop.set()
         signal.signal(number, signal.SIG_DFL)
-        click.echo("stopping: requests in flight are finished and kept", err=True)
+        say("stopping: requests in flight are finished and kept", err=True)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -4,9 +4,10 @@ import sys
 from types import TracebackType
 from typing import Self
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from bg_pipeline.cli.terminal import printable, say
 
 _LINES = 5
 """Lines that one task prints without a terminal."""
@@ -18,7 +19,7 @@ class Bars:
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -39,7 +40,7 @@ class Bars:
 
     def start(self, what: str, total: int | None) -> None:
         self._what, self._total, self._count = what, total or 0, 0
-        self._task = self._bars.add_task(what, total=total)
+        self._task = self._bars.add_task(printable(what), total=total)
 
     def advance(self, count: int = 1) -> None:
         before, self._count = self._count, self._count + count
@@ -56,5 +57,5 @@ class Bars:
             self._say(f"{self._count} done" if self._count else "done")
 
     def _say(self, what: str) -> None:
-        click.echo(f"{self._what}: {what}", err=True)
+        say(f"{self._what}: {what}", err=True)
         sys.stderr.flush()

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bg_pipeline.cli.terminal import Terminal, printable
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.limits import Learned
@@ -19,17 +19,6 @@ from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.trash import TrashResult
 
 MOST_ROWS = 40
-
-
-def console() -> Console:
-    """Make a console for standard output; keys are shown unchanged, never read as markup."""
-    return Console(highlight=False, markup=False, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Escape control characters, which terminals obey, and bytes that are not UTF-8."""
-    safe = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
 def number(value: Decimal | float | None) -> str:
@@ -72,7 +61,7 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequenc
     return table
 
 
-def show_scan(out: Console, scan: ScanResult, source: str) -> None:
+def show_scan(out: Terminal, scan: ScanResult, source: str) -> None:
     out.print(
         f"{source}: {scan.listed:,} files, {scan.listed_bytes / 1e6:,.1f} MB; "
         f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
@@ -85,25 +74,25 @@ def show_scan(out: Console, scan: ScanResult, source: str) -> None:
     if scan.moved:
         out.print(f"{scan.moved:,} belong to another collection, because BG_COLLECTION_DEPTH changed")
     for key, why in scan.unreadable.items():
-        out.print(f"  {printable(key)}: {why}")
+        out.print(f"  {key}: {why}")
     for key, why in scan.not_looked.items():
-        out.print(f"  could not look at {printable(key)}: {printable(why)}. What was known there stays as it was")
+        out.print(f"  could not look at {key}: {why}. What was known there stays as it was")
 
 
-def show_rows(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+def show_rows(out: Terminal, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print `Delta.rows`."""
     cells = [(r["class"], str(r["items"]), str(r["to_buy"]), number(r["credits"]), r["why"]) for r in rows]
     out.print(grid(("class", "items", "to buy", "credits", "why"), cells, numbers=(1, 2, 3)))
 
 
-def show_delta(out: Console, delta: Delta) -> None:
+def show_delta(out: Terminal, delta: Delta) -> None:
     """Print the pending work and its reasons."""
     if delta.changes:
         show_rows(out, delta.rows)
     out.print(f"unchanged: {delta.unchanged:,}")
     for key, stem in delta.collisions.items():
         out.print(
-            f"collision: {printable(key)} will be {printable(stem)}.*: its plain name belongs to another item, is too "
+            f"collision: {key} will be {stem}.*: its plain name belongs to another item, is too "
             "long, or would be hidden"
         )
     if delta.held:
@@ -114,24 +103,24 @@ def show_delta(out: Console, delta: Delta) -> None:
         )
 
 
-def show_copies(out: Console, copies: Mapping[str, int]) -> None:
+def show_copies(out: Terminal, copies: Mapping[str, int]) -> None:
     for pattern, count in copies.items():
         out.print(
             f"{count:,} of these look like smaller copies of others: BG_EXCLUDE='{pattern}' leaves such names out"
         )
 
 
-def show_trashed(out: Console, trashed: TrashResult) -> None:
+def show_trashed(out: Terminal, trashed: TrashResult) -> None:
     if trashed.moved or trashed.purged:
         out.print(
             f"deleted pictures: {len(trashed.moved)} cutouts went to the trash (restore: bg-pipeline trash restore "
             f"KEY), {len(trashed.purged)} were deleted for good"
         )
     for key, why in trashed.left.items():
-        out.print(f"kept the cutout of {printable(key)}, which is no longer listed: {why}")
+        out.print(f"kept the cutout of {key}, which is no longer listed: {why}")
 
 
-def show_trash(out: Console, entries: Sequence[Entry], days: int) -> None:
+def show_trash(out: Terminal, entries: Sequence[Entry], days: int) -> None:
     if not entries:
         out.print("the trash is empty")
         return
@@ -139,7 +128,7 @@ def show_trash(out: Console, entries: Sequence[Entry], days: int) -> None:
     out.print(f"deleted for good after {days} days; restore: bg-pipeline trash restore KEY ...")
 
 
-def show_offers(out: Console, offers: Mapping[str, Mapping[str, Any]]) -> None:
+def show_offers(out: Terminal, offers: Mapping[str, Mapping[str, Any]]) -> None:
     rows = [
         (
             name,
@@ -153,7 +142,7 @@ def show_offers(out: Console, offers: Mapping[str, Mapping[str, Any]]) -> None:
     out.print(grid(("vendor", "credits", "USD", "balance", "enough"), rows, numbers=(1, 2, 3)))
 
 
-def show_summary(out: Console, summary: Summary) -> None:
+def show_summary(out: Terminal, summary: Summary) -> None:
     out.print(
         f"published {summary.published:,}, bought {summary.purchases:,} for {number(summary.credits)} credits, "
         f"failed {summary.failed}, quarantined {summary.quarantined}, pending {summary.pending}; "
@@ -175,7 +164,7 @@ def show_summary(out: Console, summary: Summary) -> None:
         out.print(f"skipped: {summary.busy}")
 
 
-def show_failures(out: Console, failures: Sequence[tuple[str, str, str]]) -> None:
+def show_failures(out: Terminal, failures: Sequence[tuple[str, str, str]]) -> None:
     """Print key, state and reason of each failure."""
     if failures:
         out.print(grid(("item", "state", "why"), failures[:MOST_ROWS]))
@@ -210,7 +199,7 @@ def history(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def show_history(out: Console, facts: Mapping[str, Any]) -> None:
+def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
     rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name != "attempts"]
     table = grid(("", ""), rows)
     table.show_header = False

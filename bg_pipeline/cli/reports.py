@@ -7,6 +7,7 @@ import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
+from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
@@ -55,7 +56,7 @@ def status(as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    out = render.console()
+    out = Terminal()
     out.print(render.grid(("state", "items"), [(s, str(n)) for s, n in facts["items"].items()], numbers=(1,)))
     out.print(f"gate: {'; '.join(closed) or 'open'}")
     for account, each in limits.items():
@@ -84,7 +85,7 @@ def failures(as_json: bool) -> None:
     if as_json:
         print_json([{"key": key, "state": state, "why": why} for key, state, why in rows])
         return
-    out = render.console()
+    out = Terminal()
     render.show_failures(out, rows)
     states = {e.state for e in entries}
     if State.FAILED in states:
@@ -119,13 +120,14 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
             if as_json:
                 print_json({"restored": restored})
             else:
-                click.echo("\n".join(f"restored {render.printable(name)}" for name in restored))
+                for name in restored:
+                    say(f"restored {name}")
             return
         entries = pipeline.catalogue.trash.in_trash()
     if as_json:
         print_json([{"key": e.key, "trash": e.trash_name, "since": render.iso(e.trashed_at or 0.0)} for e in entries])
     else:
-        render.show_trash(render.console(), entries, settings.catalogue.trash_days)
+        render.show_trash(Terminal(), entries, settings.catalogue.trash_days)
 
 
 @click.command()
@@ -140,7 +142,7 @@ def why(key: str, as_json: bool) -> None:
     if as_json:
         print_json(history)
     else:
-        render.show_history(render.console(), history)
+        render.show_history(Terminal(), history)
 
 
 def _purchase_ids_of(pipeline: Pipeline, entry: Entry) -> list[str]:

@@ -2,6 +2,10 @@
 
 from bg_pipeline.core.formats import Format
 
+MAX_PIXELS = 50_000_000
+"""Most pixels of a picture. 50 MP is remove.bg's input limit, the highest of the vendors (remove.bg/api, read
+2026-11)."""
+
 _MAGIC = (
     (b"\xff\xd8\xff", Format.JPG.media_type),
     (b"\x89PNG\r\n\x1a\n", Format.PNG.media_type),

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import click
 from PIL import Image, ImageChops, ImageStat
-from rich.console import Console
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import DetectRecord, ProcessRecord
@@ -28,7 +28,7 @@ from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Catalogue
 from bg_pipeline.sandbox.serve import RunningSandbox, running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring import folder_of, open_pipeline
 from bg_pipeline.wiring.settings import Settings, load_settings
 
 _MARK = ".bg-pipeline-demo"
@@ -60,19 +60,21 @@ def run_demo(keep: Path | None) -> None:
     Raises:
         ConfigurationError: `keep` holds files of no earlier demo.
     """
-    out = render.console()
+    out = Terminal()
     home = _prepare_folder(keep)
     started = time.monotonic()
     catalogue = make_catalogue(home / "images", home / "truth", seed=_SEED)
     out.print(f"A catalogue of {len(catalogue.keys)} files in {home / 'images'}")
     with running_sandbox(SandboxState({"bgeraser": _CREDITS})) as sandbox, _inside(home, sandbox):
-        out.print(f"A simulated bgeraser at {sandbox.base_url}, {_CREDITS} credits of play money\n")
+        out.print(f"A simulated bgeraser at {sandbox.base_url}, {_CREDITS} credits of play money")
+        out.print()
         settings = load_settings()
         out.print("── First night " + "─" * 50)
         _run_night(out, settings, home)
         changes = change_catalogue(home / "images", home / "truth", seed=_SEED)
+        out.print()
         out.print(
-            f"\n── The next day: {len(changes.added)} pictures added, {len(changes.changed)} shot again, "
+            f"── The next day: {len(changes.added)} pictures added, {len(changes.changed)} shot again, "
             f"{len(changes.renamed)} renamed, {len(changes.deleted)} deleted, {len(changes.touched)} touched"
         )
         out.print("── Second night " + "─" * 49)
@@ -110,7 +112,7 @@ def _inside(home: Path, sandbox: RunningSandbox) -> Iterator[None]:
         os.environ.update(saved)
 
 
-def _run_night(out: Console, settings: Settings, home: Path) -> None:
+def _run_night(out: Terminal, settings: Settings, home: Path) -> None:
     started_at = time.time()
     with open_pipeline(settings) as pipeline:
         with (home / "dagster.log").open("a") as log:
@@ -128,7 +130,8 @@ def _run_night(out: Console, settings: Settings, home: Path) -> None:
         for record in pipeline.catalogue.run_log.read(ProcessRecord, started_at, limit=1000):
             total.add(record.summary)
     render.show_rows(out, detected.rows)
-    out.print(f"unchanged: {detected.counts['unchanged']}\n")
+    out.print(f"unchanged: {detected.counts['unchanged']}")
+    out.print()
     render.show_summary(out, total)
     if total.failed:
         out.print("what to do: replace the damaged files, or `bg-pipeline retry`; nothing was paid for them")
@@ -153,7 +156,7 @@ def _watch(run: "subprocess.Popen[bytes]", catalogue: Catalogue, started_at: flo
         bars.done()
 
 
-def _show_results(out: Console, settings: Settings, home: Path, sandbox: RunningSandbox, seconds: float) -> None:
+def _show_results(out: Terminal, settings: Settings, home: Path, sandbox: RunningSandbox, seconds: float) -> None:
     with open_pipeline(settings) as pipeline:
         items = pipeline.catalogue.items
         entries = [e for e in items.entries() if e.state is State.PUBLISHED and not e.absent]
@@ -172,22 +175,28 @@ def _show_results(out: Console, settings: Settings, home: Path, sandbox: Running
         ("credits paid", render.number(spent)),
         ("overlap with the true outline", f"{sum(overlaps) / len(overlaps):.3f} (1 is perfect)"),
     ]
-    (home / "before-after.png").write_bytes(sheet_png(sheet))
-    (home / "before-after.html").write_text(sheet_html(sheet, title="bg-pipeline demo", facts=facts), encoding="utf-8")
-    out.print("\n── Results " + "─" * 54)
+    files = folder_of(home)
+    files.write("before-after.png", sheet_png(sheet))
+    files.write("before-after.html", sheet_html(sheet, title="bg-pipeline demo", facts=facts).encode())
+    out.print()
+    out.print("── Results " + "─" * 54)
     for name, value in facts:
         out.print(f"{name}: {value}")
-    out.print(f"charges on the vendor's own ledger: {len(sandbox.state.ledger.charges())}; took {seconds:.0f} s\n")
-    out.print(f"Before and after:  {home / 'before-after.png'}\n                   {home / 'before-after.html'}")
+    out.print(f"charges on the vendor's own ledger: {len(sandbox.state.ledger.charges())}; took {seconds:.0f} s")
+    out.print()
+    out.print(f"Before and after:  {home / 'before-after.png'}")
+    out.print(f"                   {home / 'before-after.html'}")
     bin_folder = Path(sys.executable).parent
     port = sandbox.base_url.rpartition(":")[2]
-    out.print(
-        "\nTo see these runs in Dagster's UI:\n"
-        f"  cd {home} && DAGSTER_HOME={home / 'dagster'} \\\n"
-        f"    {bin_folder / 'dagster'} dev -w dagster/workspace.yaml\n"
-        "then open http://127.0.0.1:3000. To cut out more there, start the simulated vendor again:\n"
-        f"  {bin_folder / 'bg-pipeline'} sandbox --port {port}"
-    )
+    for line in (
+        "",
+        "To see these runs in Dagster's UI:",
+        f"  cd {home} && DAGSTER_HOME={home / 'dagster'} \\",
+        f"    {bin_folder / 'dagster'} dev -w dagster/workspace.yaml",
+        "then open http://127.0.0.1:3000. To cut out more there, start the simulated vendor again:",
+        f"  {bin_folder / 'bg-pipeline'} sandbox --port {port}",
+    ):
+        out.print(line)
 
 
 def _compute_overlap(cutout: Path, truth: Path) -> float:

@@ -5,9 +5,9 @@ import zipfile
 
 from PIL import Image
 
+from bg_pipeline.core.media import MAX_PIXELS
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.encoding import encode
-from bg_pipeline.imaging.pictures import MAX_PIXELS
 
 COLOURS, ALPHA = "color.jpg", "alpha.png"
 """Exact names of both files (remove.bg/api, read 2026-11). Nothing else is read, and nothing is written to disk."""

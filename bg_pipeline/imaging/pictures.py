@@ -2,12 +2,14 @@
 
 import io
 import math
+import re
 import warnings
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, ImageStat
 
 from bg_pipeline.core.formats import Format
+from bg_pipeline.core.media import MAX_PIXELS
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
 from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
@@ -15,9 +17,9 @@ from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 """Accepted formats. Pillow opens some forty; each additional one is attack surface."""
 
-MAX_PIXELS = 50_000_000
-"""Limit checked in the header, before a byte is decoded. 50 MP is remove.bg's input limit, the highest of the
-vendors (remove.bg/api, read 2026-11)."""
+MAX_SCANS = 100
+"""Most scans of a JPEG: each costs the decoder a pass over the whole picture, and twenty bytes can ask for one.
+Encoders make about ten."""
 
 _SENT_QUALITY = 95
 _UNLIKE = 24
@@ -225,9 +227,11 @@ def _open_source(data: bytes, max_side_px: int | None, rendition: Rendition | No
     """Decode a whole picture: upright, sRGB, 8 bits, RGB or RGBA, without metadata."""
     try:
         image = _open(data, FORMATS)
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format != "MPO":
-            raise ItemUnreadable(f"the file holds {frames} pictures; only single pictures can be cut out")
+        # Not the number of pictures: to count them, Pillow reads each one.
+        if getattr(image, "is_animated", False) and image.format != "MPO":
+            raise ItemUnreadable("the file holds more than one picture; only single pictures can be cut out")
+        if image.format in {"JPEG", "MPO"} and _has_too_many_scans(data):
+            raise ItemUnreadable(f"the JPEG has more than {MAX_SCANS} scans: save it again")
         if rendition is not None and not rendition.canvas:  # a canvas has its own size
             require_fitting(image.size, rendition.format)
         if max_side_px is not None:
@@ -244,6 +248,21 @@ def _open_source(data: bytes, max_side_px: int | None, rendition: Rendition | No
         raise ItemUnreadable(f"cannot be read as a picture: {why}") from error
     image.info = {}
     return image
+
+
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+"""A marker of a JPEG, other than the ones inside its coded data: ITU-T T.81, B.1.1.3."""
+
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+
+
+def _has_too_many_scans(jpeg: bytes) -> bool:
+    """Count up to the end of the first picture: phones append films, which have any bytes."""
+    scans, at = 0, 2
+    while scans <= MAX_SCANS and (marker := _MARKER.search(jpeg, at)) and marker[1][0] != _END_OF_IMAGE:
+        scans += marker[1][0] == _START_OF_SCAN
+        at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2], "big")
+    return scans > MAX_SCANS
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

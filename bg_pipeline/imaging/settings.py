@@ -6,6 +6,7 @@ from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
 from bg_pipeline.core.formats import Format
+from bg_pipeline.core.media import MAX_PIXELS
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.settings.part import Part
 
@@ -39,6 +40,9 @@ class RenditionSettings(Part):
     def _can_be_made(self) -> "RenditionSettings":
         if not self.format.has_alpha and not self.background:
             raise ValueError(f"{{format}}={self.format} cannot be transparent: set {{background}}, such as white")
+        width, height = self.rendition.canvas or (0, 0)
+        if width * height > MAX_PIXELS:
+            raise ValueError(f"{{canvas}}={self.canvas}: a canvas has at most {MAX_PIXELS / 1e6:.0f} megapixels")
         limit_px = self.format.max_side_px
         if any(side > limit_px for side in self.rendition.canvas or ()):
             raise ValueError(f"{{canvas}}={self.canvas}: a {self.format} has at most {limit_px:,} pixels a side")

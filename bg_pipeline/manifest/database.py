@@ -289,10 +289,10 @@ def _engine(url: str, **options: Any) -> Engine:
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
             options["connect_args"] = {"prepare_threshold": None}
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql", **options)
-    except (ArgumentError, ModuleNotFoundError) as error:
+    except (ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise ConfigurationError(
             "BG_STATE is not a usable database URL; try sqlite:///./.bg_pipeline/manifest.db "
-            f"or postgresql+psycopg://user:password@host/database ({type(error).__name__})"
+            f"or postgresql+psycopg://USER:***@HOST/DATABASE ({type(error).__name__})"
         ) from error
     except OSError as error:
         raise ConfigurationError(f"BG_STATE: its folder cannot be created: {error}") from error

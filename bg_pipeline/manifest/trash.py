@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.manifest.rows import ENTRY, MAIN, PUBLICATION, OfCatalogue
 from bg_pipeline.manifest.schema import items, publications
@@ -31,7 +32,9 @@ class SqlTrash(OfCatalogue):
     def returned(self) -> list[Entry]:
         c, shown = items.c, publications.c
         back = ENTRY.where(self._mine(), c.state == State.DELETED, ~c.absent, shown.trash_name.is_not(None))
-        return self._entries(back.where(shown.content_hash == c.content_hash).order_by(c.key))
+        # Sorted here: to read in key order, SQLite would go through the whole catalogue.
+        entries = self._entries(back.where(shown.content_hash == c.content_hash))
+        return sorted(entries, key=lambda entry: key_bytes(entry.key))
 
     def is_published(self, output_name: str) -> bool:
         shown = publications.c

@@ -1,13 +1,8 @@
 """Shared parts of the vendors' clients: the session that sends the key to its own host, and errors from answers."""
 
-import base64
-import html
-import json
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import requests
 from urllib3.exceptions import NewConnectionError
@@ -42,6 +37,7 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.net.fetch import CONNECT_S, READ_S, Deadline, fetch, host_of, plain_session, read_body
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.redaction import redacted
 
 E = TypeVar("E", bound=BgPipelineError)
 
@@ -54,9 +50,6 @@ _MAX_CREDITS_A_CALL = 100
 _MAX_SIDE_PX = 100_000
 _MAX_BALANCE = 10**9
 """Largest credible balance, and the largest debt: a larger number is not a balance."""
-
-_QUERY = re.compile(r"""(https?:(?:\\?/){2}[^\s"'<>?]*)\?[^\s"'<>]*""", re.IGNORECASE)
-_BEARER = re.compile(r"(bearer)(?:\s|\+|%20)+[^\s\"'<>,]+", re.IGNORECASE)
 
 
 class NotSent(BgPipelineError):
@@ -200,7 +193,7 @@ class Api:
         rule = classify_response(self._rules, reply.status, code, reply.shape)
         if rule.kind is ResponseKind.OK:
             return
-        code, message = (_plain(scrubbed(text, self._key))[:_MAX_MESSAGE_CHARS] for text in (code, message))
+        code, message = (_plain(redacted(text, self._key))[:_MAX_MESSAGE_CHARS] for text in (code, message))
         text = f"{self.vendor} answered {reply.status} {code}".rstrip() + (f": {message}" if message else "")
         if 300 <= reply.status < 400:
             text += (
@@ -212,7 +205,7 @@ class Api:
 
     def _error(self, error: E, reply: Reply, *secrets: str) -> E:
         error.answer = self._quotable(reply.body, *secrets)
-        error.request_id = scrubbed(reply.request_id, self._key)
+        error.request_id = redacted(reply.request_id, self._key)
         if isinstance(error, UnusableAnswer):
             error.credits_charged = reply.credits_charged
         if isinstance(error, RateLimited):
@@ -221,7 +214,7 @@ class Api:
 
     def _quotable(self, answer: bytes, *secrets: str) -> str:
         text = answer[:_MAX_SCRUBBED_BYTES].decode("utf-8", "replace")
-        return scrubbed(text, self._key, *secrets).encode()[:_MAX_ANSWER_BYTES].decode("utf-8", "ignore")
+        return redacted(text, self._key, *secrets).encode()[:_MAX_ANSWER_BYTES].decode("utf-8", "ignore")
 
 
 def send(session: requests.Session, method: str, url: str, **content: Any) -> Reply:
@@ -267,21 +260,6 @@ def download(url: str, api_base: str) -> bytes:
     except FetchFailed as error:
         refused = error.status is not None and 400 <= error.status < 500
         raise ResultAwaited(f"paid for, and its result is not ready: {error}", refused=refused) from error
-
-
-def scrubbed(text: str, *secrets: str) -> str:
-    """Return the text without these secrets in any encoding, without Bearer tokens, and without queries of URLs."""
-    for secret in filter(None, secrets):
-        forms = {
-            secret,
-            quote(secret, safe=""),
-            json.dumps(secret)[1:-1],
-            html.escape(secret),
-            base64.b64encode(secret.encode()).decode(),
-        }
-        for form in sorted(forms, key=len, reverse=True):
-            text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
-    return _QUERY.sub(r"\1?***", _BEARER.sub(r"\1 ***", text))
 
 
 def _broken(error: requests.RequestException, host: str) -> BgPipelineError:

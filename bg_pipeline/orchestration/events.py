@@ -9,6 +9,7 @@ from bg_pipeline.core.keys import encode_partition, gallery_page
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ScanRecord
+from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.orchestration import metadata, versions
@@ -16,6 +17,7 @@ from bg_pipeline.orchestration.dagster_private import StepMaterializationData
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.tally import CollectionResult
+from bg_pipeline.wiring import folder_of
 from bg_pipeline.wiring.settings import load_settings
 
 CUTOUTS, GALLERY, MANIFEST = dg.AssetKey("cutouts"), dg.AssetKey("review_gallery"), dg.AssetKey("manifest")
@@ -51,13 +53,13 @@ def write_page(context: dg.AssetExecutionContext, pipeline: Pipeline, collection
     """Write the page of a collection. One that cannot be written is a warning: the work that it shows is done."""
     keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _PAGE_PAIRS)]
     sheet = make_pairs(*pipeline.context, keys, 320)
-    page = Path(load_settings().catalogue.gallery, gallery_page(collection)).absolute()
+    gallery, name = Path(load_settings().catalogue.gallery).absolute(), gallery_page(collection)
+    html = sheet_html(sheet, title=f"Cutouts: {collection or 'top folder'}", facts=[])
     try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(sheet_html(sheet, title=f"Cutouts: {collection or 'top folder'}", facts=[]), encoding="utf-8")
-    except OSError as error:
-        context.log.warning("the page %s cannot be written: %s", page, error.strerror)
-    return page, sheet
+        folder_of(gallery).write(name, html.encode())
+    except (ItemError, StoreError) as error:
+        context.log.warning("a page of the gallery: %s", error)
+    return gallery / name, sheet
 
 
 def of_page(page: Path, sheet: Sequence[Pair]) -> metadata.Metadata:

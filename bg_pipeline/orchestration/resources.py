@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from bg_pipeline.errors import BgPipelineError, PaidResultLost, StateError, Stor
 from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.ports.catalogue import Leases
 from bg_pipeline.ports.context import Pipeline, RunName, leased
+from bg_pipeline.redaction import redacted
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
@@ -78,9 +80,15 @@ class PipelineResource(dg.ConfigurableResource):
             if step and _may_be_temporary(error) and step.retry_number < RETRY.max_retries:
                 wait_s = RETRY.calculate_delay(step.retry_number + 1)
                 step.log.warning("%s; the step starts again in %.0f s", error, wait_s)
-                raise dg.RetryRequested(RETRY.max_retries, wait_s) from error
+                raise dg.RetryRequested(RETRY.max_retries, wait_s) from None
             failure = dg.Failure(str(error), metadata={ERROR: type(error).__name__}, allow_retries=False)
-            raise failure from error
+            # Dagster stores the texts of all causes: a library's may quote what this package's do not.
+            raise failure from None
+        except Exception as error:
+            trace = "".join(traceback.format_exception(error))
+            if redacted(trace) == trace:
+                raise
+            raise dg.Failure(redacted(trace), allow_retries=False) from None
 
     def budget(self, run: dg.DagsterRun, cap: float | None = None) -> Budget:
         """

@@ -11,6 +11,7 @@ from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Listed, Observation
 from bg_pipeline.core.rehash import Slice
+from bg_pipeline.core.sources import require_size
 from bg_pipeline.errors import ItemBlocked, ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.context import Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_picture
@@ -27,9 +28,6 @@ _COPYING_S = 3600.0
 _ZEROS = "its end holds only zeros, as in a copy that is not finished"
 
 _PROGRESS_EVERY = 100
-
-MAX_SOURCE_BYTES = 256 * 2**20
-"""Largest source: a file is held in memory whole. No vendor accepts a quarter of this size."""
 
 
 @dataclass(slots=True)
@@ -149,8 +147,7 @@ def observe_item(
     """Read and hash one listed item; return None if its record stays as it was."""
     collection = collection_of(listed.key, policy.collection_depth)
     try:
-        if listed.size_bytes > MAX_SOURCE_BYTES:
-            raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
+        require_size(listed.size_bytes)
         with one_picture(catalogue.source):
             data = catalogue.source.read(listed.key)
     except ItemChanged:

@@ -42,6 +42,13 @@ class CatalogueSettings(CatalogueLocations):
     def short_names(cls) -> dict[str, str]:
         return {**super().short_names(), "accounts": "bg_provider"}
 
+    @field_validator("gallery")
+    @classmethod
+    def _a_folder(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("must be a folder")
+        return value
+
     @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
@@ -57,7 +64,9 @@ class ScheduleSettings(Part):
 
     nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
     timezone: str = Field("UTC", description="time zone of the start")
-    run_days: int = Field(180, ge=1, description="days that Dagster keeps a run; the newest of each collection stays")
+    run_days: int = Field(
+        180, ge=1, le=36_500, description="days that Dagster keeps a run; the newest of each collection stays"
+    )
 
     @field_validator("timezone")
     @classmethod

@@ -9,10 +9,15 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationInfo
 from pydantic.fields import FieldInfo
 
+from bg_pipeline.redaction import keep_secret, secrets_in
+
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
 """A variable as `os.path.expandvars` replaces it."""
 
 _FILE_DATABASE = re.compile(r"(sqlite|duckdb)(\+\w+)?:///(?=.)")
+
+_HAS_USER = re.compile(r"://[^/@:]*(?::[^@]*)?@")
+_SERVER = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -82,11 +87,16 @@ def _under(folder: Path | None, path: str) -> str:
 
 
 def _absolute(value: str, info: ValidationInfo) -> str:
+    keep_secret(*secrets_in(value))
     return absolute(value, info.context)
 
 
 def _absolute_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
-    return SecretStr(absolute(value.get_secret_value(), info.context))
+    location = value.get_secret_value()
+    if _HAS_USER.search(location) and location.count("@") > 1:
+        # SQLAlchemy would take the rest of the password for the host, and every driver quotes that.
+        raise ValueError("must have one @, before the host: in a user or password, write %40 for @")
+    return SecretStr(_absolute(location, info))
 
 
 def _a_form(value: str) -> str:
@@ -96,24 +106,27 @@ def _a_form(value: str) -> str:
 
 def _a_key(value: SecretStr) -> SecretStr:
     key = value.get_secret_value().strip()
+    keep_secret(key)
     if not re.fullmatch(r"[!-~]+", key):
         raise ValueError("must be one word of plain characters, as in the dashboard: copy it again")
     return SecretStr(key)
 
 
-def _a_service(value: str) -> str:
-    if not value:
-        return value
+def _a_server(value: str) -> str:
     try:
-        url = urlsplit(value)
-        whole = url.scheme in {"https", "http"} and url.hostname and (url.port or True)
+        whole = not value or (_SERVER.fullmatch(value) and urlsplit(value).port != 0)
     except ValueError:
         whole = False
-    if not whole or url.username is not None or url.query or url.fragment:
+    if not whole:
         raise ValueError("must be a URL of scheme, host and port, such as https://api.example.com")
+    return value.rstrip("/")
+
+
+def _a_service(value: str) -> str:
+    url = urlsplit(value)
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         raise ValueError("must start with https:// (http is for the sandbox on this machine): it carries a key")
-    return value.rstrip("/")
+    return value
 
 
 def _a_path(value: str) -> str:
@@ -122,17 +135,30 @@ def _a_path(value: str) -> str:
     return value
 
 
+def _a_field(value: str) -> str:
+    if not re.fullmatch(r"[\w.\[\]-]+", value):
+        raise ValueError("must be the name of a form field, such as image_file")
+    return value
+
+
+FieldName = Annotated[str, AfterValidator(_a_field)]
+"""Name of a field of a form."""
+
 Form = Annotated[str, AfterValidator(_a_form)]
 """Parameters as in a URL; see `form`."""
 
 ApiKey = Annotated[SecretStr, AfterValidator(_a_key)]
 """One word of printable ASCII, without surrounding white space."""
 
-ServiceUrl = Annotated[str, AfterValidator(_a_service)]
-"""Base URL that receives a key: https, or http on this machine; without credentials, and no slash at its end."""
+ServerUrl = Annotated[str, AfterValidator(_a_server)]
+"""Base URL of a server, or empty: without credentials, query and fragment, and no slash at its end."""
+
+ServiceUrl = Annotated[ServerUrl, AfterValidator(_a_service)]
+"""`ServerUrl` that receives a key: https, or http on this machine."""
 
 UrlPath = Annotated[str, AfterValidator(_a_path)]
 """Path that is appended to a `ServiceUrl`: it can lead to no other host. Empty for the vendor's own."""
+
 Location = Annotated[str, AfterValidator(_absolute)]
 """Path or URL, made `absolute`. A field needs `validate_default=True` if its default is relative."""
 

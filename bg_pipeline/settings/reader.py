@@ -14,6 +14,7 @@ of the environment itself, so that a changed `.env` counts at the next reading.
 import codecs
 import io
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.redaction import keep_secret, secrets_in
 from bg_pipeline.settings.part import Part
 from bg_pipeline.settings.sentences import explain
 
@@ -34,6 +36,8 @@ FILE = "bg_pipeline.toml"
 DOTENV = ".env"
 ENVIRONMENT = "environment"
 """Origin of a value that is in none of the files."""
+_SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSWORD|PASSWD|_KEY(_ID)?)$", re.IGNORECASE)
+"""Variables that hold a secret, of other programs too: AWS_SECRET_ACCESS_KEY, PGPASSWORD."""
 
 KINDS = ("account", "catalogue", "rendition")
 """Kinds of tables."""
@@ -138,6 +142,7 @@ def read(folder: Path | None = None) -> RawSettings:
         else:
             tables[name] = value
     for origin, variables in ((str(folder / DOTENV), _dotenv(folder / DOTENV)), (ENVIRONMENT, _environment())):
+        _keep_secrets(variables)
         for name, text in variables.items():
             if text or name.lower() not in short:
                 origins[name.lower()] = origin
@@ -169,6 +174,15 @@ def _inherited() -> set[str]:
 def _environment() -> dict[str, str]:
     inherited = _inherited()
     return {name: value for name, value in os.environ.items() if name not in inherited}
+
+
+def _keep_secrets(variables: Mapping[str, str | None]) -> None:
+    """Keep what libraries take from the environment, and may quote: keys, and passwords of proxies and servers."""
+    for name, value in variables.items():
+        if value and _SECRET_NAME.search(name):
+            keep_secret(value)
+        elif value and "://" in value:
+            keep_secret(*secrets_in(value))
 
 
 def settings_folder(start: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from bg_pipeline.errors import AccountError, BgPipelineError, ItemRejected, OutcomeUnknown, TransientError
 from bg_pipeline.net import fetch as fetching
 from bg_pipeline.net import http
-from bg_pipeline.net.http import scrubbed
+from bg_pipeline.redaction import redacted
 from bg_pipeline_tests.adapters.clients import CLIENTS, KEY, removebg, request
 from bg_pipeline_tests.adapters.server import Vendor
 
@@ -89,7 +89,7 @@ def test_a_key_that_the_service_quotes_is_not_passed_on(vendor: Vendor, name: st
     ],
 )
 def test_what_signs_a_url_is_cut_off(text: str, expected: str) -> None:
-    assert scrubbed(text) == expected
+    assert redacted(text) == expected
 
 
 def test_the_whole_answer_is_kept_up_to_two_kilobytes(vendor: Vendor) -> None:

@@ -271,9 +271,11 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
     deltas.taken_stems(["a"])
     deltas.get_many(["a"])
     SqlTrash(database, number).is_published("a.png")
-    claimed = queue.claim_pending(ask, "me", 9.0, EVERYTHING, limit=1, bought=False, after=("c", "a"))
+    SqlTrash(database, number).copies(["w"])
+    SqlTrash(database, number).returned()
+    claimed = queue.claim_pending(ask, "me", EVERYTHING, limit=1, bought=False, after=("c", "a"))
     only = Selection(frozenset({"d"}))
-    queue.claim_pending(ask, "me", 9.0, only, limit=1, bought=True, after=None)
+    queue.claim_pending(ask, "me", only, limit=1, bought=True, after=None)
     assert claimed.claim is not None
     queue.set_state("a", State.FAILED, "", "w", claimed.claim)
     queue.release(claimed.claim)

@@ -170,11 +170,11 @@ def test_before_0005_leases_were_named_after_collections(url: str) -> None:
             url,
             "0004",
             attempts=[attempt(n, name) for n, name in enumerate(names, 1)],
-            leases=[{"name": name, "owner": "me", "token": 3, "ends_at": 9e9} for name in leases],
+            leases=[{"name": name, "owner": "me", "token": 3, "ends_at": 110.0} for name in leases],
         )
     )
     told = [each.collection for each in SqlLedger(database).log(0.0)]
-    held = [lease for lease, _ in SqlLeases(database, 1).leases()]
+    held = [lease for lease, _ in SqlLeases(database, 1, lambda: 100.0).leases()]
     database.close()
 
     assert told == ["c/\udcff", "", "collection x"]

@@ -135,7 +135,7 @@ def test_no_folder_is_made_of_a_variable_or_a_user_that_does_not_exist(path: str
         ("BG_CONCURRENCY", "many", "must be a whole number from 1 to 64 (it is 'many')"),
         ("BG_CONCURRENCY", "65", "must be a whole number from 1 to 64 (it is '65')"),
         ("BG_PADDING", "wide", "must be a number from 0 to 0.45 (it is 'wide')"),
-        ("BG_STABLE_S", "-1", "must be a number of at least 0 (it is '-1')"),
+        ("BG_STABLE_S", "-1", "must be a number from 0 to 600 (it is '-1')"),
         ("BG_FOLLOW_LINKS", "maybe", "must be `true` or `false` (it is 'maybe')"),
         ("BG_DELETE_POLICY", "bin", "must be one of keep, trash (it is 'bin')"),
         ("BG_FORMAT", "gif", "must be one of png, webp, jpg (it is 'gif')"),

@@ -34,10 +34,10 @@ _ADVICE = "remove what is in its way, or rename the picture"
 
 class FolderStore:
     """
-    `ports.BlobStore` over a folder.
+    `ports.BlobStore` over a folder. No symbolic link below it is followed or listed.
 
     Args:
-        root: created when the first blob is written.
+        root: created when the first blob is written. It may be a symbolic link itself.
         mode: permissions of new files; folders get the matching search permission.
     """
 
@@ -81,6 +81,7 @@ class FolderStore:
     def _refuse_what_is_no_file(self, target: Path) -> bool:
         """Return True if a file has this name, False if nothing has; raise ItemBlocked for anything else."""
         with _errors(target, "written"):
+            self._refuse_links(target)
             try:
                 mode = target.lstat().st_mode
             except FileNotFoundError:
@@ -93,14 +94,17 @@ class FolderStore:
     def read(self, name: str) -> bytes | None:
         path = self._path(name)
         with _errors(path, "read"):
+            self._refuse_links(path)
             try:
-                return path.read_bytes()
+                with open(path, "rb", opener=_open_no_link) as file:
+                    return file.read()
             except FileNotFoundError:
                 return None
 
     def remove(self, name: str) -> None:
         path = self._path(name)
         with _errors(path, "removed"):
+            self._refuse_links(path)
             path.unlink(missing_ok=True)
             if path.parent.exists():
                 _sync_folder(path.parent)
@@ -172,7 +176,7 @@ class FolderStore:
                 names = [
                     entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
                     for entry in entries
-                    if not entry.name.startswith(".") and entry.name != _OF_THE_FILE_SYSTEM
+                    if not (entry.name.startswith(".") or entry.name == _OF_THE_FILE_SYSTEM or entry.is_symlink())
                 ]
             for name in sorted(names, key=key_bytes):
                 if name.endswith("/"):
@@ -181,6 +185,14 @@ class FolderStore:
                     yield prefix + name
         except OSError as error:
             raise StoreError(f"{folder} cannot be listed: {error.strerror}") from error
+
+    def _refuse_links(self, path: Path) -> None:
+        for folder in reversed(path.relative_to(self._root).parents[:-1]):
+            if (self._root / folder).is_symlink():
+                raise ItemBlocked(
+                    f"{self._root / folder} is a symbolic link, and none is followed in a store: mount its folder there"
+                    " instead (mount --bind), or set the location to another disk"
+                )
 
     def _path(self, name: str) -> Path:
         path = self._root / name
@@ -198,6 +210,10 @@ def _errors(path: Path, done: str) -> Iterator[None]:
         if error.errno in _OF_THE_NAME:
             raise ItemBlocked(f"{path} cannot be {done}: {error.strerror}; {_ADVICE}") from error
         raise StoreError(f"{path} cannot be {done}: {error.strerror}") from error
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)  # a named pipe must not wait for a writer
 
 
 def _sync_folder(folder: Path) -> None:

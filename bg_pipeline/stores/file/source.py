@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
+from bg_pipeline.core.sources import read_source, require_size
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
 from bg_pipeline.ports.running import Now
@@ -66,9 +67,11 @@ class FolderSource:
             raise ItemUnreadable(f"cannot be read: {why}")
         try:
             with open(self._open(key), "rb") as file:  # noqa: PTH123  a descriptor is not a path
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                info = os.fstat(file.fileno())
+                if not stat.S_ISREG(info.st_mode):
                     raise ItemUnreadable("cannot be read: it is not a regular file")
-                return file.read()
+                require_size(info.st_size)
+                return read_source(file.read)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ItemChanged(f"{key} is not there any more") from error
         except OSError as error:

@@ -1,7 +1,8 @@
 """Bytes in an S3 bucket; each object is written completely or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 
 from bg_pipeline.core.keys import unsafe
 from bg_pipeline.core.ownership import MARK
@@ -22,11 +23,19 @@ class S3Store:
         bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS.
         write_once: do not rewrite an object that has the same bytes already; for masters, which rarely change.
+        options: further parameters of every PutObject.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "", *, write_once: bool = False) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        endpoint: str = "",
+        *,
+        write_once: bool = False,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._bucket = bucket
-        self._objects = Objects(bucket, endpoint)
+        self._objects = Objects(bucket, endpoint, options)
         self._write_once = write_once
 
     def write(self, name: str, data: bytes) -> None:

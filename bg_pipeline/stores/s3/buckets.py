@@ -3,12 +3,12 @@
 import hashlib
 import logging
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice, pairwise
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -25,6 +25,9 @@ from botocore.exceptions import (
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.media import sniff
+from bg_pipeline.core.sources import read_source, require_size
+from bg_pipeline.errors import ConfigurationError, ItemUnreadable
+from bg_pipeline.net.fetch import host_of
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.stores.s3.page import ListedObject, Page, parse_page
@@ -69,10 +72,12 @@ class Objects:
     Args:
         bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS or the value of AWS_ENDPOINT_URL.
+        options: further parameters of every PutObject.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
+    def __init__(self, bucket: Bucket, endpoint: str = "", options: Mapping[str, str] = MappingProxyType({})) -> None:
         self._bucket = bucket
+        self._options = options
         self._client = _client(endpoint)
 
     def list(self, split_points: Sequence[str] = ()) -> Iterator[ListedObject]:
@@ -116,7 +121,8 @@ class Objects:
                     Bucket=self._bucket.name, Key=self._bucket.prefix + key, ChecksumMode="ENABLED"
                 )
                 try:
-                    data: bytes = response["Body"].read()
+                    require_size(response.get("ContentLength", 0))
+                    data = read_source(response["Body"].read)
                 except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
                     if not retries_left:  # botocore retries only until the response begins
                         raise
@@ -159,6 +165,7 @@ class Objects:
             "Body": data,
             "ContentType": sniff(data) or "application/octet-stream",
             "ChecksumSHA256": checksum,
+            **self._options,
         }
 
         def is_intact(answer: dict[str, Any]) -> bool:
@@ -262,6 +269,8 @@ class Objects:
             ) from error
         except ValueError as error:
             raise self._broken(str(error)) from error
+        except ItemUnreadable as error:
+            raise ObjectRefused(str(error)) from error
         except FlexibleChecksumError as error:
             raise ObjectRefused(f"{self._bucket} sent bytes that do not match their checksum") from error
         except BotoCoreError as error:
@@ -285,27 +294,34 @@ class Objects:
 
     @property
     def _host(self) -> str:
-        return str(urlsplit(self._client.meta.endpoint_url).netloc)
+        return host_of(self._client.meta.endpoint_url)
 
 
 def _client(endpoint: str) -> Any:
     for name in ("boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)  # at lower levels they log signed requests
-    client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=endpoint or None,
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            max_pool_connections=_CONNECTIONS,
-            # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
-            s3={"addressing_style": "auto", "payload_signing_enabled": True},
-            # The checksum is chosen here; older servers refuse the trailing ones that boto3 adds.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        max_pool_connections=_CONNECTIONS,
+        # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
+        s3={"addressing_style": "auto", "payload_signing_enabled": True},
+        # The checksum is chosen here; older servers refuse the trailing ones that boto3 adds.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
+    try:
+        client = boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=config)
+    except (BotoCoreError, ValueError) as error:
+        why = "its endpoint is no URL" if isinstance(error, ValueError) else str(error)
+        raise ConfigurationError(
+            f"the AWS configuration cannot be used: {why}; check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
+        ) from error
+    if "@" in client.meta.endpoint_url:
+        raise ConfigurationError(
+            "AWS_ENDPOINT_URL must be a URL without credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
     # With this star it runs before botocore's own check of the body, which parses all of it again.
     client.meta.events.register("before-parse.*.ListObjectsV2", _parse_page)
     return client

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Engine,
     Row,
     bindparam,
+    case,
     column,
     false,
     literal_column,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.types import NullType
 
+from bg_pipeline.core import sources
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -37,8 +39,8 @@ from bg_pipeline.errors import (
     SourceUnreadable,
 )
 from bg_pipeline.net.fetch import fetch
-from bg_pipeline.net.http import scrubbed
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.redaction import redacted
 from bg_pipeline.stores.sql.engine import length, open_engine
 from bg_pipeline.stores.sql.keys import KeyKind, kind_of, value_of
 from bg_pipeline.stores.sql.listing import SortedRows
@@ -46,7 +48,7 @@ from bg_pipeline.stores.sql.listing import SortedRows
 _ROWS = 1000
 """Rows fetched at a time."""
 
-_MAX_BYTES, _FETCH_S = 256 * 2**20, 120.0
+_FETCH_S = 120.0
 _SHORTEST_SECRET = 4
 
 _END = re.compile(r"(?:;\s*)+(?=(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:(?!\*/).)*\*/)*\Z)", re.DOTALL)
@@ -84,7 +86,9 @@ class SqlSource:
         self._url = make_url(url)
         self.name = self._url.set(query={}).render_as_string()
         self._query = _without_end(query)
-        self._fetch = fetch_url or partial(fetch, allowed_origins=hosts, max_bytes=_MAX_BYTES, total_s=_FETCH_S)
+        self._fetch = fetch_url or partial(
+            fetch, allowed_origins=hosts, max_bytes=sources.MAX_SOURCE_BYTES, total_s=_FETCH_S
+        )
         self._folder = folder
         self._engine_and_columns: tuple[Engine, Columns] | None = None
         self._key_kind: KeyKind | None = None
@@ -104,12 +108,13 @@ class SqlSource:
             yield from rows
 
     def read(self, key: str) -> bytes:
-        rows = self._rows(key, "image", "url")
+        rows = self._rows(key, with_picture=True)
         if not rows:
             raise ItemChanged(f"{key} is not there any more")
         if len(rows) > 1:
             raise ItemBlocked(f"cannot be read: {len(rows)} rows have this key, and only one may")
-        _, image, url = tuple(rows[0])
+        _, image, url, size = tuple(rows[0])
+        sources.require_size(size or 0)
         if image is not None:
             if not isinstance(image, bytes | bytearray | memoryview):
                 raise ItemUnreadable(f"cannot be read: its `image` is {type(image).__name__}, not bytes")
@@ -135,12 +140,12 @@ class SqlSource:
         except FetchFailed as error:
             raise ItemUnreadable(f"cannot be read: {error}") from error
 
-    def _rows(self, key: str, *names: str) -> Sequence[Row[Any]]:
+    def _rows(self, key: str, *, with_picture: bool = False) -> Sequence[Row[Any]]:
         with self._errors(), self._snapshot() as (conn, columns):
             value = value_of(key, self._kind(conn, columns["key"]))
             if value is None:
                 return []
-            wanted = [columns["key"], *(columns.get(name, null()) for name in names)]
+            wanted = [columns["key"], *(_picture(conn, columns) if with_picture else ())]
             same = columns["key"] == bindparam("key", value, type_=NullType())
             # A database may treat `a` and `A`, or `a` and `a ` as equal.
             return [row for row in conn.execute(select(*wanted).where(same)) if str(row[0]) == key]
@@ -190,13 +195,22 @@ class SqlSource:
         except Exception as error:  # dialects and drivers raise what they like
             why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0] or type(error).__name__
             raise SourceUnreadable(
-                f"the catalogue {self.name} cannot be read: {scrubbed(why, *self._secrets())}. Nothing was changed or "
+                f"the catalogue {self.name} cannot be read: {redacted(why, *self._secrets())}. Nothing was changed or "
                 "deleted; check BG_SOURCE and BG_SOURCE_QUERY"
             ) from error
 
     def _secrets(self) -> Iterator[str]:
         texts = (str(self._url.password or ""), *chain.from_iterable(self._url.normalized_query.values()))
         return (each for each in texts if len(each) >= _SHORTEST_SECRET)
+
+
+def _picture(conn: Connection, columns: Columns) -> Sequence[ColumnElement[Any]]:
+    """Return image, URL and size of the image; the image is null if it is too large to be read."""
+    image, url = columns.get("image"), columns.get("url", null())
+    if image is None:
+        return [null(), url, null()]
+    size = length(conn, image)
+    return [case((size <= sources.MAX_SOURCE_BYTES, image)), url, size]
 
 
 def _without_end(query: str) -> str:

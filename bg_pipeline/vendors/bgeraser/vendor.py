@@ -13,7 +13,7 @@ from bg_pipeline.core.recipe import Cut, Tool
 from bg_pipeline.core.vendor import Price, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
-from bg_pipeline.settings.part import ApiKey, ServiceUrl, UrlPath, form
+from bg_pipeline.settings.part import ApiKey, FieldName, ServiceUrl, UrlPath, form
 from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
 
 
@@ -49,7 +49,7 @@ class BgeraserSettings(KeyedSettings):
     path: UrlPath = Field("", description="path of the call")
     account_path: UrlPath = Field("", description="path of the balance")
     auth: Literal["", "bearer", "x-api-key"] = Field("", description="`bearer` or `x-api-key`: how the key is sent")
-    file_field: str = Field("image_file", description="form field for the picture")
+    file_field: FieldName = Field("image_file", description="form field for the picture")
     tools: str = Field(
         "", description="further tools after the cut, each a purchase: `upscale?factor=2,generative-expand`"
     )

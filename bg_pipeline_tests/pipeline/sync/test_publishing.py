@@ -137,7 +137,7 @@ def test_an_unreadable_file_stops_no_other_and_is_read_when_it_can_be(graph: Gra
 
 
 def test_a_film_among_the_pictures_is_skipped_unread(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bg_pipeline.pipeline.listing.MAX_SOURCE_BYTES", 10_000)
+    monkeypatch.setattr("bg_pipeline.core.sources.MAX_SOURCE_BYTES", 10_000)
     graph.source.put("shoes/film.mp4", b"\0" * 10_001)
     done = graph.sync()
 

@@ -1,0 +1,38 @@
+"""Limit of a source picture, for everything that reads one."""
+
+from collections.abc import Callable
+
+from bg_pipeline.errors import ItemUnreadable
+
+MAX_SOURCE_BYTES = 256 * 2**20
+"""Largest source: a file is held in memory whole. No vendor accepts a quarter of this size."""
+
+_CHUNK_BYTES = 1 << 20
+
+
+def require_size(size_bytes: int) -> None:
+    """
+    Check a size before anything is read.
+
+    Raises:
+        ItemUnreadable: it is larger than `MAX_SOURCE_BYTES`.
+    """
+    if size_bytes > MAX_SOURCE_BYTES:
+        raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
+
+
+def read_source(read: Callable[[int], bytes]) -> bytes:
+    """
+    Read to the end, and no further than the limit: a size that was stated before can be wrong.
+
+    Args:
+        read: returns at most so many bytes; none at the end.
+
+    Raises:
+        ItemUnreadable: there are more than `MAX_SOURCE_BYTES`.
+    """
+    data = bytearray()
+    while chunk := read(_CHUNK_BYTES):
+        data += chunk
+        require_size(len(data))
+    return bytes(data)
