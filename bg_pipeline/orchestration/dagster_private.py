@@ -9,15 +9,19 @@ Check each one after a change of the Dagster version: a test names the version t
   class, and Dagster exports no storage.
 - `dagster._utils.schedules.get_latest_completed_cron_tick`, `dagster._utils.schedules.get_smallest_cron_interval`: the
   ticks of a cron as Dagster's scheduler counts them, also when the clocks change; another library counts differently.
+- `dagster._core.scheduler.instigation.InstigatorStatus`: tells a schedule that a person switched on from one that runs
+  by default.
 - `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: the name of the cursor up to which the
   daemon has searched for lost runs. Written out below, because importing it would load the daemon.
 """
 
 import dagster as dg
 from dagster._core.events import StepMaterializationData
+from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._utils.schedules import get_latest_completed_cron_tick, get_smallest_cron_interval
 
 __all__ = [
+    "InstigatorStatus",
     "LOST_RUN_CURSORS",
     "StepMaterializationData",
     "get_latest_completed_cron_tick",

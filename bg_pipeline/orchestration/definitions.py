@@ -13,6 +13,7 @@ from bg_pipeline.orchestration.assets import (
 from bg_pipeline.orchestration.balance import credit_balance, gate_open
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending, retry_failed
 from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.orchestration.schedule import SCHEDULE
 from bg_pipeline.orchestration.sensors import (
     alerts,
     delta_dispatch,
@@ -27,7 +28,7 @@ from bg_pipeline.wiring.settings import load_schedule
 _night = load_schedule()
 
 nightly_delta_sync = dg.ScheduleDefinition(
-    name="nightly_delta_sync",
+    name=SCHEDULE,
     job=detect_delta,
     cron_schedule=_night.nightly_cron,
     execution_timezone=_night.timezone,

@@ -15,9 +15,8 @@ import dagster as dg
 
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.orchestration.runs import find_dead_runs
-from bg_pipeline.settings.reader import dagster_home
-from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline.settings.reader import dagster_home, read
+from bg_pipeline.wiring import open_monitor
 
 _START = "Start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
@@ -56,8 +55,8 @@ def _switched_off(instance: dg.DagsterInstance) -> dict[str, Any]:
 
 
 def _dead_runs(instance: dg.DagsterInstance) -> dict[str, Any]:
-    with open_pipeline(load_settings()) as pipeline:
-        dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, pipeline)]
+    with open_monitor(read()) as monitor:
+        dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, monitor)]
     why = f"their process is gone: {', '.join(dead)}. `lost_runs` marks them as failed, or terminate them in the UI"
     return _finding("runs", why if dead else "")
 
