@@ -16,6 +16,7 @@ import requests
 from click.testing import CliRunner
 
 from bg_pipeline.alerts.apprise import AppriseSink
+from bg_pipeline.alerts.refusals import refusal
 from bg_pipeline.cli.main import main
 from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, AlertCheck, Event, Kind, notification, plan_notifications
 from bg_pipeline.errors import ConfigurationError
@@ -346,3 +347,33 @@ def test_a_wrong_url_is_named_by_its_place_and_not_quoted(
 
 def test_the_urls_are_not_in_the_settings_as_they_are_shown() -> None:
     assert CANARY not in repr(compose(RawSettings({"bg_alert_urls": f"json://h/{CANARY}"})))
+
+
+def test_a_sync_that_a_missing_key_stops_alerts_with_the_setting(
+    hook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By cron, with no reader of its output."""
+    monkeypatch.setenv("BG_PROVIDER", "bgeraser")
+    assert CliRunner().invoke(main, ["sync"]).exit_code == 2
+    assert not (tmp_path / ".bg_pipeline").exists()
+
+    monkeypatch.setenv("BG_ALERT_URLS", hook.url)
+    for _ in range(2):
+        assert CliRunner().invoke(main, ["sync"]).exit_code == 2
+    (title,) = hook.titles()
+    assert title.startswith("bg_pipeline: a setting is wrong: BG_PROVIDER=bgeraser needs BGERASER_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("logged", "said"),
+    [
+        ("Failed to send: Not Found, error=404.", "HTTP 404 Not Found"),
+        ("Socket Exception: Failed to resolve 'h' ([Errno -2] Name or service not known)", "DNS"),
+        (f"Socket Exception: (535, b'5.7.8 {CANARY}')", "user or password"),
+        (f"SSLError: certificate verify failed: {CANARY}", "TLS"),
+        (f"Response Details: {CANARY}", "no reason"),
+    ],
+)
+def test_a_refusal_is_told_in_words_of_our_own(logged: str, said: str) -> None:
+    assert said in refusal([logged])
+    assert CANARY not in refusal([logged])
