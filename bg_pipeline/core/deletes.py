@@ -1,5 +1,7 @@
 """Decide which cutouts of vanished pictures may go to the trash. In doubt they stay."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,8 +11,9 @@ from bg_pipeline.core.records import Entry
 APART_S = 86_400.0
 """Seconds between the two complete listings that must both lack a picture: time to mount a share again."""
 
-_ALWAYS_ALLOWED = 20
-_ALLOWED_PERCENT = 5
+_FEW = 20
+_PERCENT_OF_FEW = 25
+_PERCENT_OF_MANY = 5
 
 TRASH = ".trash"
 
@@ -69,8 +72,25 @@ def is_due(key: str, absent_since: float | None, listing: Listing) -> bool:
 
 
 def ceiling(published: int) -> int:
-    """Return the number of cutouts that may go at once without permission."""
-    return max(_ALWAYS_ALLOWED, published * _ALLOWED_PERCENT // 100)
+    """
+    Return the number of cutouts that may go at once without permission.
+
+    A few may always go, but in a small catalogue a few are a large part.
+    """
+    few = min(_FEW, published * _PERCENT_OF_FEW // 100)
+    return max(1, few, published * _PERCENT_OF_MANY // 100)
+
+
+def without_copy(gone: Iterable[Entry], copies: Mapping[str, int]) -> int:
+    """
+    Count the cutouts that exist under no other key; the others were only renamed or moved.
+
+    Args:
+        gone: items whose cutouts would go.
+        copies: number of listed items that are published from a purchase, by its id. Each accounts for one gone item.
+    """
+    lost = Counter(entry.published.purchase_id for entry in gone if entry.published)
+    return sum(max(0, count - copies.get(bought, 0)) for bought, count in lost.items())
 
 
 def excess(count: int, published: int, allowed: int) -> str:
@@ -78,7 +98,7 @@ def excess(count: int, published: int, allowed: int) -> str:
     Return the reason why this many cutouts may not go; empty if they may.
 
     Args:
-        count: cutouts that would go.
+        count: cutouts that would go and exist under no other key; see `without_copy`.
         published: published cutouts, including these.
         allowed: number that a person allowed for this run.
     """
@@ -87,7 +107,8 @@ def excess(count: int, published: int, allowed: int) -> str:
         return ""
     return (
         f"{count} cutouts of vanished pictures would go to the trash, and at most {most} may go without permission "
-        f"({_ALLOWED_PERCENT} % of {published} published, at least {_ALWAYS_ALLOWED}). Nothing was moved. Check that "
+        f"({_PERCENT_OF_MANY} % of {published} published, or {_FEW} if they are no more than {_PERCENT_OF_FEW} %). "
+        "Renamed pictures do not count. Nothing was moved. Check that "
         f"BG_SOURCE is the right location and complete; to move them: bg-pipeline sync --allow-deletes {count}"
     )
 

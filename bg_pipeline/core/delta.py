@@ -10,8 +10,11 @@ from bg_pipeline.core import keys
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
 
-WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.SKIPPED, Reason.DELETED}
+WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.DELETED}
 """Classes that end in a published cutout."""
+
+_AWAY = frozenset({State.DELETED, State.SKIPPED})
+"""States of items that may still have their cutout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,13 @@ def is_up_to_date(entry: Entry, goal: Goal) -> bool:
 
     `manifest.items` has the same rule in SQL, so that a million such rows never become objects.
     """
+    return not entry.absent and entry.state is State.PUBLISHED and _is_as_published(entry, goal)
+
+
+def _is_as_published(entry: Entry, goal: Goal) -> bool:
     shown = entry.published
     return (
-        not entry.absent
-        and entry.state is State.PUBLISHED
-        and shown is not None
+        shown is not None
         and entry.content_hash != ""
         and shown.content_hash == entry.content_hash
         and shown.cut_digest in goal.cuts
@@ -173,7 +178,7 @@ def cut_of(entry: Entry, goal: Goal) -> str:
     return ""
 
 
-def classify(  # noqa: C901, PLR0911  one return for each row of its table
+def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its table
     entry: Entry, goal: Goal, *, output_missing: bool
 ) -> tuple[Reason, str]:
     """
@@ -185,8 +190,10 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
         no image  -                -            SKIPPED
         there     -                failed here  SKIPPED until the image, the recipe or a retry changes that
         there     -                in a delta   UNFINISHED
-        there     -                deleted      NEW: it came back
-        there     -                skipped      CHANGED: it is a picture now
+        there     the same         deleted      RETURNED, or NEW if its output is missing
+        there     the same         skipped      RETURNED, or CHANGED if its output is missing
+        there     other bytes      deleted      NEW: it came back
+        there     other bytes      skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
         there     other bytes      -            CHANGED
         there     other recipe     -            RECIPE_CHANGED
@@ -206,6 +213,9 @@ def classify(  # noqa: C901, PLR0911  one return for each row of its table
         return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
         return Reason.UNFINISHED, "an earlier run did not finish it"
+    there = shown is not None and shown.output_name != "" and not output_missing
+    if entry.state in _AWAY and there and _is_as_published(entry, goal):
+        return Reason.RETURNED, "it is back as it was published, and its output is there"
     if entry.state is State.DELETED:
         return Reason.NEW, "its source is back"
     if entry.state is State.SKIPPED:
@@ -254,7 +264,7 @@ def survey(
             unchanged += 1
             continue
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
-        wanted = _wanted(entry, goal, accepted) if accepted else entry.purchase_id
+        wanted = _wanted(entry, goal, accepted) if accepted or reason is Reason.RETURNED else entry.purchase_id
         change = Change(
             entry.key,
             entry.collection,
@@ -285,6 +295,8 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
 def _becomes(entry: Entry, reason: Reason) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
+    if reason is Reason.RETURNED:
+        return State.PUBLISHED
     if reason is Reason.SKIPPED:
         refused_before = entry.state in {State.FAILED, State.QUARANTINED} and entry.media_type
         return None if refused_before else State.SKIPPED

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     RENAMED = "renamed"
     OUTPUT_MISSING = "output_missing"
+    RETURNED = "returned"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"

@@ -154,6 +154,11 @@ class Summary:
                 mine[name] = mine.get(name, 0) + count
 
     @property
+    def left_because(self) -> str:
+        """The reason why items of the request were left to another run; empty if none were."""
+        return self.busy or ("the credit limit is reached" if self.budget_reached else "")
+
+    @property
     def images_per_second(self) -> float:
         return self.published / self.seconds if self.seconds else 0.0
 
@@ -173,3 +178,22 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         """Return all counters in JSON types."""
         return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}
+
+
+def why_unfinished(listed: int, published: int, result: Summary, left_because: str) -> str:
+    """
+    Return the reason why a collection does not count as done after a run; empty if it does.
+
+    Args:
+        listed: number of its items in the source.
+        published: number of those with a cutout of their present bytes.
+        result: its counters; `pending` counts the items that still wait.
+        left_because: why the run left items that it was asked for, in a sentence; empty if it left none.
+    """
+    if not listed:
+        return "no item is in it"
+    if left_because and result.pending:
+        return f"{result.pending} items are pending: {left_because}"
+    if published or not result.failures:
+        return ""
+    return f"none of its items has a cutout; {result.failures[0].key}: {result.failures[0].detail}"

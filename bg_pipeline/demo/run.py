@@ -97,7 +97,8 @@ def _inside(home: Path, sandbox: RunningSandbox) -> Iterator[None]:
     """Work in the demo's folder, with the demo's settings only."""
     (home / ".env").write_text(_ENV.format(base_url=sandbox.base_url))
     (home / "dagster").mkdir()
-    shutil.copy(_instance_settings(), home / "dagster" / "dagster.yaml")
+    for file in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(Path(__file__).parent.parent / "orchestration" / file, home / "dagster" / file)
     before, saved = Path.cwd(), dict(os.environ)
     for name in [n for n in os.environ if n.startswith(("BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_"))]:
         del os.environ[name]
@@ -107,10 +108,6 @@ def _inside(home: Path, sandbox: RunningSandbox) -> Iterator[None]:
     finally:
         os.chdir(before)
         os.environ.update(saved)
-
-
-def _instance_settings() -> Path:
-    return Path(__file__).parent.parent / "orchestration" / "dagster.yaml"
 
 
 def _run_night(out: Console, settings: Settings, home: Path) -> None:
@@ -187,7 +184,7 @@ def _show_results(out: Console, settings: Settings, home: Path, sandbox: Running
     out.print(
         "\nTo see these runs in Dagster's UI:\n"
         f"  cd {home} && DAGSTER_HOME={home / 'dagster'} \\\n"
-        f"    {bin_folder / 'dagster'} dev -m bg_pipeline.orchestration.definitions\n"
+        f"    {bin_folder / 'dagster'} dev -w dagster/workspace.yaml\n"
         "then open http://127.0.0.1:3000. To cut out more there, start the simulated vendor again:\n"
         f"  {bin_folder / 'bg-pipeline'} sandbox --port {port}"
     )

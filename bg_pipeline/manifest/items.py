@@ -28,9 +28,11 @@ class SqlItems(OfCatalogue):
             counts = {row.state: row.n for row in conn.execute(query)}
         return {state.value: counts.get(state, 0) for state in State}
 
-    def collections(self) -> dict[str, int]:
+    def collections(self, state: State | None = None) -> dict[str, int]:
         c = items.c
         query = select(c.collection, func.count().label("n")).where(self._mine(), ~c.absent).group_by(c.collection)
+        if state is not None:
+            query = query.where(c.state == state)
         with self._db.read() as conn:
             return {row.collection: row.n for row in conn.execute(query.order_by(c.collection))}
 

@@ -1,10 +1,12 @@
 """Cutouts of pictures that are gone."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
-from bg_pipeline.core.records import Entry
+from bg_pipeline.core.records import Entry, State
 from bg_pipeline.manifest.rows import ENTRY, MAIN, PUBLICATION, OfCatalogue
 from bg_pipeline.manifest.schema import items, publications
 
@@ -16,6 +18,20 @@ class SqlTrash(OfCatalogue):
         c = items.c
         gone = ENTRY.where(self._mine(), c.absent, c.absent_since <= moment, publications.c.output_name.is_not(None))
         return self._entries(gone.order_by(c.key))
+
+    def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
+        shown, counts = publications.c, Counter[str]()
+        query = select(shown.purchase_id, func.count()).join_from(publications, items, PUBLICATION)
+        here = query.where(self._mine(publications), ~items.c.absent, shown.output_name.is_not(None))
+        with self._db.read() as conn:
+            for these in self._db.among(shown.purchase_id, sorted(set(purchase_ids))):
+                counts.update(dict(tuple(row) for row in conn.execute(here.where(these).group_by(shown.purchase_id))))
+        return dict(counts)
+
+    def returned(self) -> list[Entry]:
+        c, shown = items.c, publications.c
+        back = ENTRY.where(self._mine(), c.state == State.DELETED, ~c.absent, shown.trash_name.is_not(None))
+        return self._entries(back.where(shown.content_hash == c.content_hash).order_by(c.key))
 
     def is_published(self, output_name: str) -> bool:
         shown = publications.c

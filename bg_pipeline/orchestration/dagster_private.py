@@ -11,6 +11,7 @@ Check each one after a change of the Dagster version: a test names the version t
   ticks of a cron as Dagster's scheduler counts them, also when the clocks change; another library counts differently.
 - `dagster._core.scheduler.instigation.InstigatorStatus`: tells a schedule that a person switched on from one that runs
   by default.
+- The tag `.dagster/repository`, by which the UI lists the runs of a job. Only daemon and webserver set it on their own.
 - `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: the name of the cursor up to which the
   daemon has searched for lost runs. Written out below, because importing it would load the daemon.
 """
@@ -23,10 +24,14 @@ from dagster._utils.schedules import get_latest_completed_cron_tick, get_smalles
 __all__ = [
     "InstigatorStatus",
     "LOST_RUN_CURSORS",
+    "OF_THIS_LOCATION",
     "StepMaterializationData",
     "get_latest_completed_cron_tick",
     "get_smallest_cron_interval",
 ]
+
+OF_THIS_LOCATION = {".dagster/repository": "__repository__@bg_pipeline"}
+"""Tags of a run of the code location in `workspace.yaml`."""
 
 LOST_RUN_CURSORS = [
     f"EVENT_LOG_CONSUMER_CURSOR-{kind.value}"

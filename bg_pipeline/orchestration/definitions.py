@@ -3,13 +3,12 @@
 import dagster as dg
 
 from bg_pipeline.orchestration.assets import (
-    cutouts,
     image_delta,
     manifest,
     nightly_cutouts,
-    review_gallery,
     source_images,
 )
+from bg_pipeline.orchestration.backfills import cutouts, review_gallery
 from bg_pipeline.orchestration.balance import credit_balance, gate_open
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending, retry_failed
 from bg_pipeline.orchestration.resources import PipelineResource

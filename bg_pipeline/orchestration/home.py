@@ -15,11 +15,11 @@ from bg_pipeline.settings.reader import dagster_home
 
 
 def prepare(home: Path) -> None:
-    """Create the folder, its `dagster.yaml` and Dagster's tables where they are missing."""
+    """Create the folder, its `dagster.yaml` and `workspace.yaml`, and Dagster's tables where they are missing."""
     home.mkdir(parents=True, exist_ok=True)
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        shutil.copy(Path(__file__).with_name(settings.name), settings)
+    for file in (home / "dagster.yaml", home / "workspace.yaml"):
+        if not file.exists():
+            shutil.copy(Path(__file__).with_name(file.name), file)
     with dg.DagsterInstance.get() as instance:
         if not instance.get_runs_count():
             # Without this cursor the daemon starts from the same place, but warns that it has none.

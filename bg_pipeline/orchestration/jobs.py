@@ -4,13 +4,12 @@ import dagster as dg
 
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.orchestration.assets import (
-    cutouts,
     image_delta,
     manifest,
     nightly_cutouts,
-    review_gallery,
     source_images,
 )
+from bg_pipeline.orchestration.backfills import cutouts, review_gallery
 from bg_pipeline.orchestration.resources import PipelineResource
 from bg_pipeline.pipeline.night import retry
 

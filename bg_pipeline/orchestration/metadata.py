@@ -13,7 +13,6 @@ from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
-from bg_pipeline.orchestration.dagster_private import StepMaterializationData
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.trash import TrashResult
 
@@ -121,15 +120,6 @@ def of_part(summary: Summary) -> Metadata:
     if summary.paused:
         metadata["paused"] = dg.MetadataValue.text(summary.paused)
     return metadata
-
-
-def event_of(materialization: dg.AssetMaterialization, job: str) -> dg.DagsterEvent:
-    """Make the event that an asset logs for a materialization, without the 700 bytes that name step and resources."""
-    return dg.DagsterEvent(
-        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-        job_name=job,
-        event_specific_data=StepMaterializationData(materialization, []),
-    )
 
 
 def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:

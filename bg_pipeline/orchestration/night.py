@@ -6,10 +6,12 @@ instance of `DAGSTER_HOME`: for the demo, and for machines that have only cron.
 """
 
 import sys
+from collections.abc import Mapping
 
 import dagster as dg
 
 from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.orchestration.dagster_private import OF_THIS_LOCATION
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.sensors import request_run
 from bg_pipeline.wiring import open_pipeline
@@ -18,15 +20,20 @@ from bg_pipeline.wiring.settings import load_settings
 
 def run_night(instance: dg.DagsterInstance) -> bool:
     """Run one night; return True if every run succeeded."""
-    detection = defs.resolve_job_def("detect_delta").execute_in_process(instance=instance, raise_on_error=False)
-    if not detection.success:
+    if not _execute(instance, "detect_delta", {}):
         return False
     with open_pipeline(load_settings()) as pipeline:
         request = request_run(instance, pipeline)
     if isinstance(request, dg.SkipReason):
         return True
-    process = defs.resolve_job_def("process_pending")
-    return process.execute_in_process(instance=instance, tags=request.tags, raise_on_error=False).success
+    return _execute(instance, "process_pending", request.tags)
+
+
+def _execute(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str]) -> bool:
+    run = defs.resolve_job_def(job).execute_in_process(
+        instance=instance, tags={**tags, **OF_THIS_LOCATION}, raise_on_error=False
+    )
+    return run.success
 
 
 if __name__ == "__main__":

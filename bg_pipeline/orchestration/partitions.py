@@ -1,6 +1,6 @@
-"""One partition per collection, added when the collection appears in the delta. Never one per image."""
+"""One partition per collection that has items. Never one per image."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -13,31 +13,26 @@ _BATCH = 1_000
 """Partitions added at once. SQLite refused 36,000 in one statement."""
 
 
-def register(instance: dg.DagsterInstance, wanted: Sequence[str], present: Collection[str]) -> None:
+def register(instance: dg.DagsterInstance, present: Sequence[str]) -> int:
     """
-    Add partitions for collections that have none yet.
+    Give every collection a partition, up to `MOST_COLLECTIONS`.
+
+    Partitions of collections without items are deleted only to make room.
 
     Args:
         instance: Dagster instance that gets the partitions.
-        wanted: partition keys that must exist.
-        present: partition keys of all collections that have items; the others are deleted when the limit is reached.
+        present: partition keys of all collections that have items, the most important first.
 
-    Raises:
-        Failure: there would be more than `MOST_COLLECTIONS`.
+    Returns:
+        Number of collections that have no partition.
     """
     name = str(collections.name)
     known = set(instance.get_dynamic_partitions(name))
-    new = [key for key in wanted if key not in known]
-    if len(known) + len(new) > MOST_COLLECTIONS:
-        for key in known - set(present):
-            instance.delete_dynamic_partition(name, key)
-            known.remove(key)
-    if len(known) + len(new) > MOST_COLLECTIONS:
-        raise dg.Failure(
-            f"{len(known) + len(new)} collections are more than the {MOST_COLLECTIONS} that Dagster can show: lower "
-            "BG_COLLECTION_DEPTH, so that fewer folders name a collection. Nothing was bought; pending items are "
-            "published all the same",
-            allow_retries=False,
-        )
-    for start in range(0, len(new), _BATCH):
-        instance.add_dynamic_partitions(name, new[start : start + _BATCH])
+    new = [key for key in present if key not in known]
+    for key in sorted(known.difference(present))[: max(0, len(known) + len(new) - MOST_COLLECTIONS)]:
+        instance.delete_dynamic_partition(name, key)
+        known.remove(key)
+    room = max(0, MOST_COLLECTIONS - len(known))
+    for start in range(0, min(room, len(new)), _BATCH):
+        instance.add_dynamic_partitions(name, new[start : min(start + _BATCH, room)])
+    return max(0, len(new) - room)

@@ -22,6 +22,9 @@ from bg_pipeline.wiring.settings import load_settings
 DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
 """Tags of a run: the detection whose delta it processes, and the number of pauses when it was requested."""
 
+PAUSED = "bg_pipeline/paused"
+"""Tag with the reason why a run waits or ended early."""
+
 ERROR = "error"
 """Metadata entry of a failure: the class of the error, for decisions."""
 

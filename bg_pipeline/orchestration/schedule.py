@@ -18,7 +18,7 @@ class ScheduleState:
 
     is_on: bool = True
     on_since: float = 0.0
-    """Epoch second at which a person switched it on; 0 if nobody did. Earlier nights are not due."""
+    """Epoch second at which a person switched it on; 0 if it runs by default. Earlier nights are not due."""
 
 
 def schedule_state(context: dg.SensorEvaluationContext) -> ScheduleState:

@@ -1,16 +1,17 @@
 """Do the requested work of chosen collections; wait while no account allows requests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bg_pipeline.core.claims import Ask
 from bg_pipeline.core.gate import first_open
 from bg_pipeline.core.records import Change, State
-from bg_pipeline.core.report import Summary
+from bg_pipeline.core.report import Summary, why_unfinished
 from bg_pipeline.pipeline.detect import plan
 from bg_pipeline.pipeline.night import Choice, WorkResult, scope_of, work
 from bg_pipeline.pipeline.process import Scope
-from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.gate import read_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
@@ -50,7 +51,7 @@ class BackfillResult:
         self.by_collection[result.collection] = result
 
 
-def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> BackfillResult:
+def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, result: BackfillResult) -> None:
     """
     Work on the chosen items, across any number of pauses.
 
@@ -59,6 +60,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         ask: the requester and the budget, across all pauses.
         choice: the items to work on.
         watcher: called when the backfill pauses, while it waits, and when it goes on.
+        result: gets the result of each collection as it ends, so that the caller has those of a run that breaks off.
 
     Raises:
         ForeignStore: see `ownership.guard`.
@@ -71,7 +73,6 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         delta = plan(catalogue, accounts, policy, apply_recipe_change=True, recipe_change_limit=limit)
         requested = delta.requested
     scope = scope_of(catalogue, choice, requested)
-    result = BackfillResult()
     while True:
         work_result = work(pipeline, ask, scope, result.add)
         paused, work_result.summary.paused = work_result.summary.paused, ""
@@ -79,9 +80,22 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher) -> 
         result.total.add(work_result.summary)
         if not paused or run.stop.is_set():
             result.total.paused = paused
-            return result
+            return
         scope = _rest(scope, work_result)
         _wait(pipeline, paused, watcher)
+
+
+def find_unfinished(
+    catalogue: Catalogue, results: Mapping[str, CollectionResult], left_because: str = ""
+) -> dict[str, str]:
+    """Return the collections that may not appear as done, with the reason. See `why_unfinished`."""
+    listed = catalogue.items.collections()
+    published = catalogue.items.collections(State.PUBLISHED)
+    reasons = {
+        name: why_unfinished(listed.get(name, 0), published.get(name, 0), each.summary, left_because)
+        for name, each in results.items()
+    }
+    return {name: why for name, why in reasons.items() if why}
 
 
 def _rest(scope: Scope, work_result: WorkResult) -> Scope:

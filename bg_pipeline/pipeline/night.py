@@ -21,7 +21,7 @@ from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.recovery import recover
-from bg_pipeline.pipeline.trash import TrashResult, clear_out
+from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
 from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline.purchasing.tally import CollectionResult
@@ -102,7 +102,9 @@ def decide(
     pipeline: Pipeline, choice: Choice | None = None, *, allow_deletes: int = 0, rerender: bool = False
 ) -> DecideResult:
     """
-    Record the delta. If the whole work is requested, also clear out the cutouts of vanished pictures.
+    Put back the cutouts of pictures that are back, and record the delta.
+
+    If the whole work is requested, also clear out the cutouts of vanished pictures.
 
     A guard that stops the clearing out stops nothing else; the result gives its reason.
 
@@ -120,6 +122,7 @@ def decide(
     guard(pipeline)
     choice = choice or Choice()
     catalogue, accounts, policy, run = pipeline.context
+    bring_back(catalogue, run)
     delta = detect(
         catalogue,
         accounts,

@@ -1,7 +1,7 @@
 """Move the cutouts of vanished pictures to the trash, put them back, and empty it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed
@@ -16,11 +16,12 @@ from bg_pipeline.core.deletes import (
     plan_deletion,
     refusal,
     trash_name,
+    without_copy,
 )
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.runlog import ClearOutRecord, ScanRecord
-from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, ItemError, LeaseHeld, StoreError
+from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, ItemError, LeaseHeld
 from bg_pipeline.ports.context import DETECTION, LEASE_S, Catalogue, Policy, Run, kept_alive, leased
 from bg_pipeline.ports.single import one_blob, one_picture
 
@@ -99,6 +100,27 @@ def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
     return restored
 
 
+def bring_back(catalogue: Catalogue, run: Run) -> list[str]:
+    """
+    Put back the cutouts of pictures that are back unchanged; return their keys.
+
+    A cutout that cannot be put back stays in the trash, and detection decides as if there were none.
+
+    Raises:
+        LeaseHeld: a detection is running.
+        StoreError: the outputs can be neither read nor written.
+    """
+    restored = []
+    with leased(catalogue.leases, DETECTION, run.name.owner):
+        for entry in catalogue.trash.returned():
+            with _claimed(catalogue, run, [entry.key]) as claimed, suppress(ItemError, ConfigurationError):
+                if claimed.claim is not None:
+                    with one_blob(catalogue.outputs):
+                        _put_back(catalogue, entry)
+                    restored.append(entry.key)
+    return restored
+
+
 @contextmanager
 def _claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
     """Claim those items that no other run has, so that no two runs write their outputs at the same time."""
@@ -119,7 +141,7 @@ def _put_back(catalogue: Catalogue, entry: Entry) -> str:
     name = output_name_of(entry.trash_name)
     data = catalogue.outputs.read(entry.trash_name)
     if data is None:
-        raise StoreError(f"{entry.trash_name} is no longer in the output store; nothing was changed")
+        raise ConfigurationError(f"{entry.trash_name} is no longer in the output store; nothing was changed")
     existing = catalogue.outputs.read(name)
     if catalogue.trash.is_published(name) or (existing is not None and existing != data):
         raise ConfigurationError(f"{name} is in use again; the cutout of {entry.key} stays at {entry.trash_name}")
@@ -135,12 +157,12 @@ def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
     if why := refusal(policy.deletes, listing):
         raise GuardStopped(f"no cutout was moved to the trash: {why}")
     assert listing is not None
-    due = [
-        e.key for e in catalogue.trash.gone_since(listing.ended_at - APART_S) if is_due(e.key, e.absent_since, listing)
-    ]
-    if why := excess(len(due), catalogue.items.states()[State.PUBLISHED] + len(due), allow):
+    gone = catalogue.trash.gone_since(listing.ended_at - APART_S)
+    due = [entry for entry in gone if is_due(entry.key, entry.absent_since, listing)]
+    copies = catalogue.trash.copies([e.published.purchase_id for e in due if e.published])
+    if why := excess(without_copy(due, copies), catalogue.items.states()[State.PUBLISHED] + len(due), allow):
         raise GuardStopped(why)
-    return due
+    return [entry.key for entry in due]
 
 
 def _last_listing(catalogue: Catalogue) -> Listing | None:

@@ -218,8 +218,8 @@ class Items(Protocol):
         """Count the items in each state."""
         ...
 
-    def collections(self) -> dict[str, int]:
-        """Count the listed items of every collection that has any."""
+    def collections(self, state: State | None = None) -> dict[str, int]:
+        """Count the listed items of every collection that has any, all or those in one state."""
         ...
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
@@ -253,6 +253,14 @@ class Trash(Protocol):
 
     def gone_since(self, moment: float) -> list[Entry]:
         """Return items with a published cutout that no complete listing had since this epoch second, in key order."""
+        ...
+
+    def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
+        """Count the listed items that are published from each of these purchases."""
+        ...
+
+    def returned(self) -> list[Entry]:
+        """Return deleted items that are listed again with the bytes of their cutout in the trash, in key order."""
         ...
 
     def is_published(self, output_name: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.orchestration.assets import CutoutsConfig
+from bg_pipeline.orchestration.backfills import CutoutsConfig
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.part import absolute
 from bg_pipeline.settings.reader import read

@@ -10,6 +10,9 @@ def test_collections_are_those_of_listed_items(manifest: Manifest) -> None:
 
     assert manifest.items.collections() == {"": 1, "c": 2}
 
+    manifest.publish("c/b.jpg", shown("c/b.png"))
+    assert manifest.items.collections(State.PUBLISHED) == {"c": 1}
+
 
 def test_failed_items_become_pending_again_by_collection_or_key(manifest: Manifest) -> None:
     keys = ["c/a.jpg", "c/b.jpg", "d/c.jpg", "e/d.jpg"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bg_pipeline_tests.contracts.manifest import Manifest, shown
+from bg_pipeline.core.records import Reason, State
+from bg_pipeline_tests.contracts.manifest import Manifest, seen, shown, work
 
 
 @pytest.fixture
@@ -21,6 +22,35 @@ def test_items_that_are_gone_and_have_a_cutout_are_known_since_when(manifest: Ma
     assert manifest.trash.gone_since(gone_at - 1) == []
     assert [e.key for e in manifest.trash.gone_since(gone_at)] == ["c/a.jpg"]
     assert not manifest.trash.is_published("c/a.png")
+
+
+def test_copies_of_a_purchase_are_listed_items_with_an_output(manifest: Manifest, gone_at: float) -> None:
+    assert manifest.trash.copies([shown("").purchase_id]) == {}
+    for key in ("c/c.jpg", "c/d.jpg", "c/e.jpg"):
+        manifest.see_work(key)
+        manifest.publish(key, shown(key.replace("jpg", "png")))
+    manifest.trash.unpublish("c/e.jpg")
+
+    assert manifest.trash.copies([shown("").purchase_id] * 2) == {shown("").purchase_id: 2}
+    assert manifest.trash.copies(["another"]) == {}
+    assert manifest.trash.copies([]) == {}
+
+
+def test_a_picture_that_is_listed_again_with_the_bytes_of_its_trash_returned(
+    manifest: Manifest, gone_at: float
+) -> None:
+    manifest.record(work("c/a.jpg", Reason.DELETED, becomes=State.DELETED, stem=""))
+    manifest.trash.begin_trash("c/a.jpg", ".trash/c/a.png")
+    manifest.trash.unpublish("c/a.jpg")
+    assert manifest.trash.returned() == []
+
+    manifest.observations.observe([seen("c/a.jpg", content="other")])
+    assert manifest.trash.returned() == []
+    manifest.see("c/a.jpg")
+    assert [e.key for e in manifest.trash.returned()] == ["c/a.jpg"]
+
+    manifest.trash.end_trash("c/a.jpg")
+    assert manifest.trash.returned() == []
 
 
 def test_a_cutout_goes_to_the_trash_in_steps_that_are_on_record(manifest: Manifest, gone_at: float) -> None:

@@ -57,11 +57,20 @@ def test_a_picture_that_could_not_be_looked_for_is_not_gone(not_looked: str, due
     assert deletes.is_due("c/a.jpg", 1.0, listing) is due
 
 
-@pytest.mark.parametrize(("published", "most"), [(0, 20), (400, 20), (401, 20), (440, 22), (1_000_000, 50_000)])
-def test_twenty_or_five_percent_go_unasked(published: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("published", "most"),
+    [(1, 1), (2, 1), (8, 2), (21, 5), (80, 20), (400, 20), (401, 20), (440, 22), (1_000_000, 50_000)],
+)
+def test_five_percent_or_twenty_but_no_more_than_a_quarter_go_unasked(published: int, most: int) -> None:
     assert deletes.excess(most, published, 0) == ""
     assert f"at most {most} " in deletes.excess(most + 1, published, 0)
     assert deletes.excess(most + 1, published, most + 1) == ""
+
+
+def test_each_listed_copy_accounts_for_one_cutout_that_goes() -> None:
+    gone = [replace(GONE, key=key) for key in ("c/a.jpg", "c/b.jpg", "c/c.jpg")]
+
+    assert [deletes.without_copy(gone, {"w": copies, "x": 9}) for copies in (0, 1, 3, 4)] == [3, 2, 0, 0]
 
 
 @pytest.mark.parametrize(

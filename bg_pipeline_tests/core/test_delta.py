@@ -1,5 +1,7 @@
 """Which class an entry has, and what that costs."""
 
+from dataclasses import replace
+
 import pytest
 
 from bg_pipeline.core.delta import Goal, classify
@@ -32,7 +34,27 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
         ),
         pytest.param(entry(absent=True), RECIPE, False, Reason.DELETED, id="source gone"),
         pytest.param(
-            entry(state=State.DELETED, published=published()), RECIPE, False, Reason.NEW, id="source came back"
+            entry(state=State.DELETED, published=published()), RECIPE, False, Reason.RETURNED, id="source came back"
+        ),
+        pytest.param(
+            entry(state=State.DELETED, published=published()), RECIPE, True, Reason.NEW, id="back, and its output lost"
+        ),
+        pytest.param(
+            entry(state=State.DELETED, published=replace(published(), output_name="")),
+            RECIPE,
+            False,
+            Reason.NEW,
+            id="back, and its output in the trash",
+        ),
+        pytest.param(
+            entry(state=State.DELETED, published=published()),
+            OTHER_RENDITION,
+            False,
+            Reason.NEW,
+            id="back, other recipe",
+        ),
+        pytest.param(
+            entry(state=State.SKIPPED, published=published()), RECIPE, False, Reason.RETURNED, id="readable again"
         ),
         pytest.param(entry(state=State.PENDING, media_type=""), RECIPE, False, Reason.SKIPPED, id="no picture"),
         pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="unreadable"),

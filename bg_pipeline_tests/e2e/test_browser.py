@@ -7,6 +7,7 @@ Screenshots are kept in the folder that SCREENSHOTS names, or in pytest's.
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ ARGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+
+NIGHT = ("detect_delta", "process_pending")
 
 pytestmark = [
     pytest.mark.processes,
@@ -124,6 +127,18 @@ def test_a_backfill_keeps_to_its_own_limits(deployment: Deployment) -> None:
         backfill = deployment.backfill("pens", config={"ops": {"cutouts": {"config": limit}}})
         deployment.until("it is over", lambda of=backfill: deployment.ended(of))  # type: ignore[misc]
         assert deployment.charges() - before == bought, limit
+
+
+def test_a_night_without_a_daemon_appears_under_its_jobs(deployment: Deployment, page: Page, album: Path) -> None:
+    deployment.put("caps/1.png", product(500))
+    night = [sys.executable, "-m", "bg_pipeline.orchestration.night"]
+    subprocess.run(night, cwd=deployment.home, env=deployment.env, check=True, capture_output=True)
+    newest = {job: next(r["runId"] for r in deployment.runs() if r["jobName"] == job) for job in NIGHT}
+
+    for job, run in newest.items():
+        page.goto(f"{deployment.url}/locations/bg_pipeline/jobs/{job}/runs")
+        expect(page.get_by_text(run[:8]).first).to_be_visible()
+        page.screenshot(animations="disabled", path=album / f"{job}.png")
 
 
 def test_the_doctor_sees_what_is_switched_off(deployment: Deployment) -> None:

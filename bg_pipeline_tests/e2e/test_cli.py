@@ -23,7 +23,7 @@ def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
     assert set(plan) == {"counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"}
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
-        *("deleted", "unchanged", "skipped", "collision"),
+        *("returned", "deleted", "unchanged", "skipped", "collision"),
     }
     assert (plan["counts"]["new"], plan["purchases"], plan["credits"]) == (5, 5, 5.0)
     assert plan["collections"] == {".": {"pending": 1}, "bags": {"pending": 1}, "shoes": {"pending": 3}}

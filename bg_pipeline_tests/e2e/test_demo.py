@@ -29,7 +29,7 @@ FRAGMENTS = [
     r"published 7, bought 6 for 6 credits, failed 0,",
     r"overlap with the true outline: 0\.9[5-9]",
     r"charges on the vendor's own ledger: 55;",
-    r"dagster dev -m bg_pipeline\.orchestration\.definitions",
+    r"dagster dev -w dagster/workspace\.yaml",
 ]
 
 

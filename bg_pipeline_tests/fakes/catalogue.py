@@ -138,8 +138,9 @@ class MemoryItems(Port):
         found = Counter(e.state for e in self._db.entries.values())
         return {state.value: found[state] for state in State}
 
-    def collections(self) -> dict[str, int]:
-        found = Counter(e.collection for e in self._db.where(_is_listed))
+    def collections(self, state: State | None = None) -> dict[str, int]:
+        listed = self._db.where(_is_listed)
+        found = Counter(e.collection for e in listed if state in {None, e.state})
         return dict(sorted(found.items(), key=lambda each: key_bytes(each[0])))
 
     def recent(self, collection: str, limit: int) -> list[Entry]:
@@ -190,6 +191,18 @@ class MemoryTrash(Port):
 
     def is_published(self, output_name: str) -> bool:
         return bool(self._db.where(lambda e: not e.absent and output_name_of(e) == output_name))
+
+    def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
+        listed = self._db.where(lambda e: not e.absent and bool(output_name_of(e)))
+        bought = (e.published.purchase_id for e in listed if e.published)
+        return dict(Counter(each for each in bought if each in set(purchase_ids)))
+
+    def returned(self) -> list[Entry]:
+        def is_back(e: Entry) -> bool:
+            same = e.published is not None and e.published.content_hash == e.content_hash
+            return e.state is State.DELETED and not e.absent and bool(e.trash_name) and same
+
+        return self._db.where(is_back)
 
     def begin_trash(self, key: str, trash_name: str) -> None:
         self._db.update(key, trash_name=trash_name, trashed_at=self._db.now())

@@ -179,7 +179,7 @@ def test_a_cutout_is_moved_only_if_no_guard_objects(
 def test_more_than_the_ceiling_goes_only_if_it_was_asked_for(count: int, published: int, allowed: int) -> None:
     stopped = bool(deletes.excess(count, published, allowed))
 
-    assert stopped == (count > allowed and count > 20 and count > published * 0.05 // 1)
+    assert stopped == (count > max(allowed, 1, min(20, published // 4), published // 20))
 
 
 @given(

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from bg_pipeline.core.gate import Gate
+from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.partitions import register
 from bg_pipeline.orchestration.resources import owner_of
 from bg_pipeline.ports.context import DETECTION, Accounts, Policy, leased
@@ -16,7 +17,7 @@ from bg_pipeline.sandbox.faults import Fault
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
-from bg_pipeline_tests.orchestration.runs import checks_of, metadata_of, night, partitions_of
+from bg_pipeline_tests.orchestration.runs import backfill, checks_of, metadata_of, night, partitions_of
 from bg_pipeline_tests.pictures import opened, product
 
 
@@ -175,7 +176,6 @@ def test_failed_items_are_made_pending_again_by_their_job(shop: Shop, run: Run, 
     result = run("retry_failed", run_config={"ops": {"make_failed_pending": {"config": {"collection": "bags"}}}})
 
     assert result.success
-    assert metadata_of(instance, "manifest")["failed"] == 0
     run("detect_delta")
     assert metadata_of(instance, "manifest")["pending"] == 1
 
@@ -208,8 +208,6 @@ def test_a_collection_without_new_work_is_not_called_unsynced_after_another_nigh
     from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
     from dagster._core.loader import LoadingContextForTest
 
-    from bg_pipeline.orchestration.definitions import defs
-
     graph = defs.resolve_asset_graph()
     # The code may have been loaded under the settings of another test.
     loaded = graph.get(dg.AssetKey("cutouts")).code_version
@@ -225,17 +223,75 @@ def test_a_collection_without_new_work_is_not_called_unsynced_after_another_nigh
     assert found == {"bags": StaleStatus.FRESH, "shoes": StaleStatus.FRESH}
 
 
-def test_many_collections_are_registered_in_batches_and_too_many_are_refused(
+def test_every_collection_has_a_partition_up_to_a_limit_and_the_rest_is_counted(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(instance, [f"c{n}" for n in range(2500)], set())
+    assert register(instance, [f"c{n:04}" for n in range(2500)]) == 0
     assert len(instance.get_dynamic_partitions("collections")) == 2500
 
     monkeypatch.setattr("bg_pipeline.orchestration.partitions.MOST_COLLECTIONS", 2600)
-    with pytest.raises(dg.Failure, match="BG_COLLECTION_DEPTH"):
-        register(instance, [f"d{n}" for n in range(200)], {f"c{n}" for n in range(2450)})
-    register(instance, [f"d{n}" for n in range(100)], set())
-    assert len(instance.get_dynamic_partitions("collections")) == 2550
+    kept = [f"c{n:04}" for n in range(2450)]
+    assert register(instance, [f"d{n}" for n in range(200)] + kept) == 50
+    known = set(instance.get_dynamic_partitions("collections"))
+    assert len(known) == 2600
+    assert set(kept) < known
+    assert "c2450" not in known
+
+
+def test_collections_without_work_have_a_partition_too(shop: Shop, run: Run) -> None:
+    """A new DAGSTER_HOME, or work that was done on the command line."""
+    night(run)
+    with dg.DagsterInstance.ephemeral() as new:
+        defs.resolve_job_def("detect_delta").execute_in_process(instance=new)
+
+        assert sorted(new.get_dynamic_partitions("collections")) == ["bags", "shoes"]
+
+
+def test_collections_beyond_the_limit_are_published_and_counted(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bg_pipeline.orchestration.partitions.MOST_COLLECTIONS", 1)
+    night(run)
+
+    assert metadata_of(instance, "image_delta")["collections_without_partition"] == 1
+    assert len(list(shop.home.glob("cutouts/*/*.png"))) == 3
+
+
+def test_after_a_night_the_manifest_and_the_checks_show_the_state_after_it(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    night(run)
+
+    assert metadata_of(instance, "manifest")["published"] == 3
+    for asset, check in (("manifest", "coverage"), ("cutouts", "spend")):
+        key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        assert record.event is not None
+        assert record.event.dagster_event.asset_check_evaluation_data.passed  # type: ignore[union-attr]
+    assert partitions_of(instance, "review_gallery") == ["bags", "shoes"]
+
+
+def test_a_collection_whose_items_all_failed_does_not_appear_as_made(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    shop.put("bags/9.png", product(9)[:-25])
+    night(run)
+    result = backfill(run, "bags", "shoes", only="failed")
+
+    assert not result.success
+    assert "bags: none of its items has a cutout; bags/9.png" in str(result.failure_data_for_node("cutouts"))
+    assert set(partitions_of(instance, "cutouts")) == {"shoes"}
+
+
+def test_a_collection_without_items_does_not_appear_as_made(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
+    night(run)
+    (shop.home / "images/bags/9.png").unlink()
+    run("detect_delta")
+    made = len(partitions_of(instance, "cutouts"))
+    result = run("process_delta", partition_key="bags")
+
+    assert "bags: no item is in it" in str(result.failure_data_for_node("cutouts"))
+    assert len(partitions_of(instance, "cutouts")) == made
 
 
 def test_a_catalogue_without_folders_is_one_collection(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:

@@ -1,12 +1,19 @@
 """Backfills: which items they take, and what they may spend."""
 
+import contextlib
 from decimal import Decimal
 
 import dagster as dg
 import pytest
 
+from bg_pipeline.core.claims import Ask, AskedBy
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.pipeline.backfill import BackfillResult
+from bg_pipeline.ports.context import LEASE_S
+from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
-from bg_pipeline_tests.orchestration.runs import backfill, metadata_of, night, partitions_of
+from bg_pipeline_tests.orchestration.runs import backfill, night, partitions_of
 from bg_pipeline_tests.pictures import product
 
 
@@ -15,9 +22,11 @@ def test_a_limit_of_credits_leaves_the_rest_pending(
 ) -> None:
     monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "1")
     run("detect_delta")
-    run("process_delta", partition_key="shoes")
+    assert run("process_delta", partition_key="shoes").success
 
-    assert metadata_of(instance, "cutouts")["pending"] == 1
+    assert partitions_of(instance, "cutouts") == []
+    with open_pipeline(load_settings()) as pipeline:
+        assert pipeline.catalogue.queue.pending() == {"bags": 1, "shoes": 1}
     assert sum(c.credits for c in shop.vendor.ledger.charges()) == Decimal(1)
 
 
@@ -45,6 +54,59 @@ def test_a_backfill_does_a_sample_of_each_collection(shop: Shop, run: Run) -> No
     backfill(run, "bags", "shoes", sample=1)
 
     assert len(shop.vendor.ledger.charges()) == 2
+
+
+def test_a_run_that_stops_at_its_limit_shows_as_made_only_what_has_a_cutout(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_CONCURRENCY", "1")
+    run("detect_delta")
+    result = backfill(run, "bags", "shoes", max_credits=1.0)
+
+    assert result.success
+    assert partitions_of(instance, "cutouts") == ["bags"]
+
+
+def test_a_backfill_whose_items_another_run_holds_is_no_success(shop: Shop, run: Run) -> None:
+    run("detect_delta")
+    with open_pipeline(load_settings()) as pipeline:
+        ask = Ask(AskedBy.BACKFILL, Budget("another run"))
+        claimed = pipeline.catalogue.queue.claim_items(ask, "another run", LEASE_S, {"bags/9.png": None})
+        assert claimed.claim is not None
+        result = backfill(run, "bags", "shoes")
+
+    assert not result.success
+    assert "bags: 1 items are pending: another run holds" in str(result.failure_data_for_node("cutouts"))
+
+
+def test_a_terminated_backfill_shows_the_collections_that_it_finished(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminated(*args: object) -> None:
+        real(*args)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    real = BackfillResult.add
+    monkeypatch.setenv("BG_CONCURRENCY", "1")
+    monkeypatch.setattr(BackfillResult, "add", terminated)
+    run("detect_delta")
+    with contextlib.suppress(KeyboardInterrupt):
+        backfill(run, "bags", "shoes")
+
+    assert partitions_of(instance, "cutouts") == ["bags"]
+
+
+def test_a_share_of_a_recipe_change_can_be_bought_from_the_ui(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(run)
+    monkeypatch.setenv("BG_MAX_PIXELS_SENT", "64")
+    run("detect_delta")
+    backfill(run, "bags", "shoes", recipe_change_share=2)
+    run("detect_delta")
+    run("process_pending")
+
+    assert len(shop.vendor.ledger.charges()) == 3 + 2
 
 
 def test_a_backfill_of_what_failed_tries_that_and_nothing_else(shop: Shop, run: Run) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bg_pipeline.orchestration.dagster_private import LOST_RUN_CURSORS
 from bg_pipeline.orchestration.home import prepare
-from bg_pipeline_tests.deployment import INSTANCE
+from bg_pipeline_tests.deployment import INSTANCE, ROOT
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def test_a_new_home_has_settings_and_tables_and_the_daemon_knows_where_to_start(
     prepare(home)
 
     assert (home / "dagster.yaml").read_text() == INSTANCE.read_text()
+    assert (home / "workspace.yaml").read_text() == (ROOT / "workspace.yaml").read_text()
     assert {"event_log.db", "runs.db", "schedules.db"} <= {file.name for file in home.rglob("*.db")}
     assert cursors() == dict.fromkeys(LOST_RUN_CURSORS, "0")
 

@@ -12,7 +12,8 @@ def graph() -> Graph:
     made = Graph(deletes=DeletePolicy(trash=True))
     for n in range(3):
         made.source.put(f"shoes/{n}.png", product(n))
-    made.source.put("bags/9.png", product(9))
+    for n in range(5, 10):
+        made.source.put(f"bags/{n}.png", product(n))
     made.sync()
     return made
 

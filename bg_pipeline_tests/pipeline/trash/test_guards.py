@@ -13,6 +13,7 @@ from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline.ports.context import DETECTION, LEASE_S
 from bg_pipeline_tests.graph import Graph
+from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.trash.losing import DAY_S, cleared_out, in_trash, lose
 
 
@@ -28,9 +29,29 @@ def test_more_than_the_ceiling_stops_before_anything_is_moved(large: Graph) -> N
 
 
 def test_as_many_as_the_ceiling_go(large: Graph) -> None:
-    lose(large, *(f"shoes/{n:02}.png" for n in range(20)))
+    lose(large, *(f"shoes/{n:02}.png" for n in range(7)))
 
-    assert len(large.sync().trash.moved) == 20
+    assert len(large.sync().trash.moved) == 7
+
+
+def test_the_old_cutouts_of_a_renamed_collection_go_unasked(large: Graph) -> None:
+    for key in list(large.source.files):
+        large.source.put(key.replace("shoes/", "boots/"), large.source.files[key])
+    lose(large, *(key for key in large.source.files if key.startswith("shoes/")))
+    done = large.sync()
+
+    assert (done.trash.stopped, len(done.trash.moved)) == ("", 30)
+    assert sorted(large.outputs.list()) == [f"boots/{n:02}.png" for n in range(30)]
+
+
+def test_one_copy_that_stays_is_no_proof_for_thirty_that_go(large: Graph) -> None:
+    same = [f"placeholder/{n:02}.png" for n in range(30)]
+    for key in same:
+        large.source.put(key, product(77))
+    large.sync()
+    lose(large, *same[1:])
+
+    assert "28 cutouts" in large.sync().trash.stopped
 
 
 def test_after_a_listing_that_broke_off_nothing_is_moved(graph: Graph) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bg_pipeline.core.records import State
+from bg_pipeline.core.records import Reason, State
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline_tests.graph import Graph
@@ -51,10 +51,42 @@ def test_a_file_that_somebody_put_in_its_place_is_not_overwritten_by_a_restore(g
     assert graph.outputs.blobs["shoes/0.png"] == b"made by hand"
 
 
-def test_a_picture_that_comes_back_gets_its_cutout_again_free(graph: Graph) -> None:
+@pytest.mark.parametrize("trashed", [False, True])
+def test_what_comes_back_unchanged_has_its_cutout_at_once(graph: Graph, trashed: bool) -> None:
+    """Nothing is rendered, and no master is needed: an adopted cutout has none."""
+    picture, cutout = graph.source.files["shoes/0.png"], graph.outputs.blobs["shoes/0.png"]
+    lose(graph, "shoes/0.png")
+    if trashed:
+        graph.sync()
+    assert bool(in_trash(graph)) == trashed
+    graph.masters.blobs.clear()
+    graph.source.put("shoes/0.png", picture)
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.purchases) == (0, 0)
+    assert done.delta.counts[Reason.RETURNED] == 1
+    assert (graph.outputs.blobs["shoes/0.png"], in_trash(graph)) == (cutout, [])
+    entry = graph.items.entry("shoes/0.png")
+    assert entry is not None
+    assert entry.state is State.PUBLISHED
+    assert graph.sync().delta.changes == ()
+
+
+def test_what_comes_back_with_other_bytes_leaves_the_old_cutout_in_the_trash(graph: Graph) -> None:
+    lose(graph, "shoes/0.png")
+    graph.sync()
+    graph.source.put("shoes/0.png", product(40))
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.purchases) == (1, 1)
+    assert len(in_trash(graph)) == 1
+
+
+def test_a_cutout_that_vanished_from_the_trash_is_rendered_again(graph: Graph) -> None:
     picture = graph.source.files["shoes/0.png"]
     lose(graph, "shoes/0.png")
     graph.sync()
+    graph.outputs.blobs.pop(in_trash(graph)[0])
     graph.source.put("shoes/0.png", picture)
     done = graph.sync()
 
@@ -87,10 +119,9 @@ def test_what_lay_in_the_trash_for_long_enough_is_thrown_away(graph: Graph) -> N
 
 
 def test_throwing_away_touches_no_cutout_that_is_published_again(graph: Graph) -> None:
-    picture = graph.source.files["shoes/0.png"]
     lose(graph, "shoes/0.png")
     graph.sync()
-    graph.source.put("shoes/0.png", picture)
+    graph.source.put("shoes/0.png", product(40))
     graph.clock.now += 31 * DAY_S
     done = graph.sync()
 
@@ -103,7 +134,8 @@ def test_the_trash_is_no_output(graph: Graph) -> None:
     lose(graph, "shoes/0.png")
     graph.sync()
 
-    assert list(graph.outputs.list()) == ["bags/9.png", "shoes/1.png", "shoes/2.png"]
+    assert [name for name in graph.outputs.list() if name.startswith("shoes/")] == ["shoes/1.png", "shoes/2.png"]
+    assert not [name for name in graph.outputs.list() if "trash" in name]
     entry = graph.items.entry("shoes/0.png")
     assert entry is not None
     assert entry.state is State.DELETED

@@ -1,0 +1,176 @@
+"""The assets of which people request a part: cutouts and pages of chosen collections."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import islice
+
+import dagster as dg
+from pydantic import Field
+
+from bg_pipeline.core.claims import Ask, AskedBy
+from bg_pipeline.core.claims import Only as OnlyPart
+from bg_pipeline.core.credits import MOST_CREDITS
+from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.report import Summary
+from bg_pipeline.orchestration import events, metadata, versions
+from bg_pipeline.orchestration.assets import OWNERS, image_delta
+from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
+from bg_pipeline.orchestration.partitions import collections
+from bg_pipeline.orchestration.pool import POOL, pause_pool
+from bg_pipeline.orchestration.resources import PAUSED, PipelineResource
+from bg_pipeline.pipeline import night
+from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
+from bg_pipeline.pipeline.gallery import make_pairs
+from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.tally import CollectionResult
+
+_MOST_REASONS = 5
+
+
+class Only(Enum):
+    """`core.claims.Only` for Dagster. People type the member names in the launchpad, so they are in lower case."""
+
+    all = "all"
+    new = "new"
+    changed = "changed"
+    failed = "failed"
+
+
+class CutoutsConfig(dg.Config):
+    """Scope and limits of a backfill."""
+
+    only: Only = Field(
+        default=Only.all, description="all pending items, only new or only changed pictures, or failed items again"
+    )
+    max_credits: float | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_CREDITS,
+        description="stop before this backfill spends more; it can only lower BG_MAX_CREDITS_PER_RUN",
+    )
+    apply_recipe_change: bool = Field(
+        default=False, description="buy again the items of these collections that were cut by another recipe"
+    )
+    recipe_change_share: int | None = Field(
+        default=None,
+        ge=1,
+        description="buy only this many of those, oldest cutouts first; a backfill has a run for every 50 collections, "
+        "and each buys this many",
+    )
+    sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
+
+
+@dg.asset(
+    deps=[image_delta],
+    partitions_def=collections,
+    group_name="catalogue",
+    kinds={"python"},
+    owners=OWNERS,
+    pool=POOL,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
+    code_version=versions.of_settings(),
+    output_required=False,
+    check_specs=[dg.AssetCheckSpec("spend", asset="cutouts", description=SPEND)],
+)
+def cutouts(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: CutoutsConfig
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """
+    Cut out and publish the pending items of the chosen collections.
+
+    Safe to run again at any time: published items are skipped, and a stored master is never bought again. While the
+    gate is closed it waits, and resumes by itself. Every night `nightly_cutouts` does this for all collections.
+    """
+    names = [decode_partition(key) for key in context.partition_keys]
+    share = config.recipe_change_share
+    choice = night.Choice(
+        frozenset(names),
+        OnlyPart(config.only.value),
+        config.sample,
+        apply_recipe_change=config.apply_recipe_change or share is not None,
+        recipe_change_limit=share,
+    )
+    result = BackfillResult()
+    with pipeline.open(context) as services:
+        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits))
+        try:
+            backfill(services, ask, choice, _Watcher(context), result)
+        except BaseException:
+            ended = result.by_collection.values()
+            _log_finished(context, services, [each for each in ended if each.published and not each.summary.pending])
+            raise
+        results = _results(services, names, result)
+        unfinished = find_unfinished(services.catalogue, results, result.total.left_because)
+        if unfinished:
+            _log_finished(context, services, [each for name, each in results.items() if name not in unfinished])
+        else:
+            _describe(context, services, results)
+    spend = metadata.spend_check(result.total)
+    if not unfinished:
+        yield dg.MaterializeResult(check_results=[spend])
+        return
+    yield spend
+    why = "; ".join(f"{encode_partition(name)}: {reason}" for name, reason in islice(unfinished.items(), _MOST_REASONS))
+    if not result.total.budget_reached:
+        raise dg.Failure(f"{len(unfinished)} of {len(names)} collections are not done. {why}", allow_retries=False)
+    context.log.warning("the credit limit is reached; %s collections are not done. %s", len(unfinished), why)
+
+
+def _describe(context: dg.AssetExecutionContext, pipeline: Pipeline, results: Mapping[str, CollectionResult]) -> None:
+    for name, each in results.items():
+        keys = [*each.published[:INLINE_PAIRS], *(f.key for f in each.summary.failures[:2])]
+        sheet = make_pairs(*pipeline.context, keys, 140)
+        context.add_asset_metadata(metadata.of_summary(each.summary, sheet), partition_key=encode_partition(name))
+
+
+def _results(pipeline: Pipeline, names: Sequence[str], result: BackfillResult) -> dict[str, CollectionResult]:
+    """Return the result of every requested collection, also of those without work."""
+    pending = pipeline.catalogue.queue.pending()
+    results = {name: result.by_collection.get(name) or CollectionResult(name, Summary(), ()) for name in names}
+    for name, each in results.items():
+        each.summary.pending = pending.get(name, 0)
+    return results
+
+
+def _log_finished(context: dg.AssetExecutionContext, pipeline: Pipeline, results: Iterable[CollectionResult]) -> None:
+    """Log the finished collections of a run that cannot report all of its partitions as done."""
+    version = versions.of_recipe(pipeline.policy.recipe)
+    for each in results:
+        events.log_cutouts(context, each, version)
+
+
+class _Watcher:
+    """Shows in the tags and the log of the run that a backfill waits."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+
+    def paused(self, why: str) -> None:
+        pause_pool(self._context.instance)
+        self._context.instance.add_run_tags(self._context.run.run_id, {PAUSED: why})
+        self.waiting(why)
+
+    def waiting(self, why: str) -> None:
+        self._context.log.warning("paused, resumes by itself: %s", why)
+
+    def resumed(self) -> None:
+        self._context.instance.add_run_tags(self._context.run.run_id, {PAUSED: "no, resumed"})
+        self._context.log.info("requests are allowed again")
+
+
+@dg.asset(
+    deps=[cutouts],
+    partitions_def=collections,
+    group_name="catalogue",
+    kinds={"html"},
+    owners=OWNERS,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
+)
+def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
+    """Render one page per collection: sources beside cutouts, and the failed and suspicious items."""
+    with pipeline.open() as services:
+        for partition_key in context.partition_keys:
+            page, sheet = events.write_page(context, services, decode_partition(partition_key))
+            facts = events.of_page(page, sheet)
+            context.add_asset_metadata(facts, partition_key=partition_key)
+    return dg.MaterializeResult()
