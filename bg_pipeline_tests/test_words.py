@@ -39,9 +39,11 @@ TITLES = {
     Kind.GUARD: "a guard stopped",
     Kind.SPEND_CAP: "a spend cap stopped the buying",
     Kind.FAILURE_RATE: "items failed in two days",
-    Kind.NO_NIGHT: "no complete night in 26 hours",
+    Kind.NO_NIGHT: "is not complete",
+    Kind.NOT_PROCESSED: "work is pending but nothing is processing it",
     Kind.DRIFT: "balance and ledger differ",
     Kind.RUN_FAILED: "run failed: ",
+    Kind.SETTINGS: "a setting is wrong",
 }
 """Of each kind of alert, words of its title."""
 
@@ -105,6 +107,6 @@ def test_every_kind_of_alert_and_every_exit_code_is_explained() -> None:
 
 
 def test_the_titles_of_alerts_are_those_that_are_sent() -> None:
-    sent = (PACKAGE / "pipeline" / "alerting" / "find.py").read_text()
+    sent = "".join((PACKAGE / "pipeline" / "alerting" / name).read_text() for name in ("find.py", "runs.py"))
 
     assert [title for title in TITLES.values() if title not in sent] == []

@@ -1,12 +1,12 @@
 """Chats, mails, pagers and webhooks, each by a URL of Apprise (https://github.com/caronc/apprise/wiki)."""
 
-import contextlib
 import logging
 import threading
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from bg_pipeline.alerts.refusals import LogCapture, refusal
 from bg_pipeline.core.alerts import Event, Notification, Target
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 15.0
 """Seconds for one notification, from connecting to the end of the answer."""
+
+
+_LOG = LogCapture()
 
 
 class AppriseSink:
@@ -33,20 +36,22 @@ class AppriseSink:
             for number, (digest, url) in enumerate(self._urls.items(), start=1)
         )
 
-    def send(self, target: Target, notification: Notification) -> bool:
-        answers: list[bool] = []
+    def send(self, target: Target, notification: Notification) -> str:
+        refusals: list[str] = []
+        service = self._service(target)
 
         def post() -> None:
             # A hundred services raise errors of any type, and quote their URL in them.
-            with contextlib.suppress(Exception):
-                answers.append(_notify(service, notification))
+            try:
+                refusals.append(_notify(service, notification))
+            except Exception as error:  # noqa: BLE001
+                refusals.append(f"its part of Apprise failed ({type(error).__name__})")
 
-        service = self._service(target)
         # A daemon: a server that never stops answering must block neither the caller nor the end of the process.
         thread = threading.Thread(target=post, name="alert", daemon=True)
         thread.start()
         thread.join(self._timeout_s)
-        return any(answers)
+        return next(iter(refusals), f"it did not answer within {self._timeout_s:g} seconds")
 
     def _service(self, target: Target) -> "Apprise":
         with self._lock:
@@ -60,7 +65,9 @@ def _service_at(url: str) -> "Apprise":
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415
 
     # Both write URLs into their logs: Apprise when a service fails, urllib3 when an answer is malformed.
-    logging.getLogger("apprise").disabled = True
+    logger = logging.getLogger("apprise")
+    logger.handlers, logger.propagate = [_LOG], False
+    logger.setLevel(logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     asset = AppriseAsset(
         app_id="bg_pipeline",
@@ -72,22 +79,26 @@ def _service_at(url: str) -> "Apprise":
         storage_mode="memory",
     )
     service = Apprise(asset=asset)
-    # A URL that Apprise cannot use leaves it without a service; `notify` then returns False.
+    # A URL that Apprise cannot use leaves it without a service.
     service.add(url)
     return service
 
 
-def _notify(service: "Apprise", notification: Notification) -> bool:
+def _notify(service: "Apprise", notification: Notification) -> str:
+    """Return why the service refused; empty if it accepted."""
     from apprise import NotifyFormat, NotifyType  # noqa: PLC0415
 
+    if not len(service):
+        return "Apprise knows no service of this URL, or a part of the URL is missing"
     kinds = {Event.OVER: NotifyType.SUCCESS, Event.TEST: NotifyType.INFO}
-    sent = service.notify(
-        body=notification.body,
-        title=notification.title,
-        notify_type=kinds.get(notification.event, NotifyType.WARNING),
-        body_format=NotifyFormat.TEXT,
-    )
-    return bool(sent)
+    with _LOG.capturing() as messages:
+        sent = service.notify(
+            body=notification.body,
+            title=notification.title,
+            notify_type=kinds.get(notification.event, NotifyType.WARNING),
+            body_format=NotifyFormat.TEXT,
+        )
+    return "" if sent else refusal(messages)
 
 
 def unusable(urls: Sequence[str]) -> list[int]:

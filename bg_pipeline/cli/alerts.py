@@ -7,23 +7,29 @@ from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.report import Exit
 from bg_pipeline.pipeline.alerting.notify import try_targets
-from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline.settings.reader import read
+from bg_pipeline.wiring import open_monitor
 
 
 @click.command("alert-test")
 @as_json
 def alert_test(as_json: bool) -> None:
     """Send a test to every alert target and show which accepted it."""
-    with open_pipeline(load_settings()) as pipeline:
-        results = try_targets(pipeline.alerting, pipeline.run)
-        backlog = pipeline.alerting.outbox.backlog()
-    rows = [(target.name, took_it, *backlog.get(target.digest, (0, 0))) for target, took_it in results]
+    with open_monitor(read()) as monitor:
+        results = try_targets(monitor.alerting, monitor.now)
+        backlog = monitor.alerting.outbox.backlog()
+    rows = [(target.name, not refusal, refusal, *backlog.get(target.digest, (0, 0))) for target, refusal in results]
+    accepted_all = not any(refusal for _, refusal in results)
     if as_json:
-        print_json([dict(zip(("target", "took_it", "waiting", "given_up"), row, strict=True)) for row in rows])
+        print_json(
+            [dict(zip(("target", "took_it", "refusal", "waiting", "given_up"), row, strict=True)) for row in rows]
+        )
     else:
-        cells = [(name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, waiting, lost in rows]
+        cells = [
+            (name, "yes" if took_it else "no", str(waiting), str(lost)) for name, took_it, _, waiting, lost in rows
+        ]
         Terminal().print(render.grid(("target", "accepted", "waiting", "given up"), cells, numbers=(2, 3)))
-        if not all(took_it for _, took_it in results):
-            say("for a target that did not accept it: check its URL, and that its server answers within 15 seconds")
-    click.get_current_context().exit(Exit.DONE if all(took_it for _, took_it in results) else Exit.SOME_FAILED)
+        for target, refusal in results:
+            if refusal:
+                say(f"{target.name} did not accept it: {refusal}")
+    click.get_current_context().exit(Exit.DONE if accepted_all else Exit.SOME_FAILED)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import bg_pipeline
+from bg_pipeline.cli.start import STOPPED, interruptible
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.redaction import redacted
 
@@ -51,6 +52,14 @@ class _Commands(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        resolved = super().resolve_command(ctx, args)
+        # Its modules are loaded: from here on, it may hold what has to be released.
+        ctx.with_resource(interruptible())
+        return resolved
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
@@ -58,6 +67,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(STOPPED)
         except BgPipelineError as error:
             from bg_pipeline.cli.terminal import say  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415

@@ -1,33 +1,35 @@
 """Commands that find work and do it."""
 
 import contextlib
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import click
 
+from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import Credits, as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
+from bg_pipeline.cli.start import stop_on_signal
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.report import Summary
-from bg_pipeline.errors import BgPipelineError, GuardStopped
+from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped
 from bg_pipeline.pipeline import night, ownership
-from bg_pipeline.pipeline.alerting.notify import after_sync
+from bg_pipeline.pipeline.alerting.notify import after_no_sync, after_sync
 from bg_pipeline.pipeline.detect import count_copies_to_buy, count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
 from bg_pipeline.pipeline.process import Scope
-from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.ports.context import Pipeline, RunName
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.purchasing.money import left_of
-from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline.settings.reader import read
+from bg_pipeline.wiring import open_monitor, open_pipeline
+from bg_pipeline.wiring.settings import Settings, load_settings
 
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
@@ -121,8 +123,6 @@ def sync(
     as_json: bool,
 ) -> None:
     """Run the nightly job now."""
-    settings = load_settings()
-    cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
     name = run_name("sync")
     chosen = None if collection is None else decode_partition(collection)
     choice = night.Choice(
@@ -132,11 +132,12 @@ def sync(
         recipe_change_limit=recipe_change_share,
     )
     with (
-        _stoppable() as stop,
+        stop_on_signal() as stop,
         Bars() as bars,
-        open_pipeline(settings, name, stop, bars) as pipeline,
+        _opened(name, stop, bars) as (settings, pipeline),
         _alerting(pipeline, chosen, everything=choice.is_everything),
     ):
+        cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
         result = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
     trash = result.decision.trash
     if not as_json:
@@ -162,7 +163,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
     settings = load_settings()
     name = run_name("retry")
     collections = None if collection is None else frozenset({decode_partition(collection)})
-    with _stoppable() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
+    with stop_on_signal() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
         for key in keys:
             require_entry(pipeline.catalogue, key)
         if again:
@@ -198,6 +199,29 @@ def _end_with(summary: Summary, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
+def _opened(name: RunName, stop: threading.Event, bars: Bars) -> Iterator[tuple[Settings, Pipeline]]:
+    """Open the pipeline; alert if a setting is wrong, because a sync by cron has no reader."""
+    with contextlib.ExitStack() as stack:
+        try:
+            settings = load_settings()
+            pipeline = stack.enter_context(open_pipeline(settings, name, stop, bars))
+        except ConfigurationError as error:
+            _warn(_alert_wrong_settings(name, error))
+            raise
+        yield settings, pipeline
+
+
+def _alert_wrong_settings(name: RunName, error: ConfigurationError) -> list[str]:
+    with contextlib.suppress(BgPipelineError):  # then alerts cannot be sent either, and `error` is shown
+        raw = read()
+        # Without a target, a first try with a wrong setting should create no manifest.
+        if raw.part(AlertSettings).urls:
+            with open_monitor(raw) as monitor:
+                return after_no_sync(monitor, name, error)
+    return []
+
+
+@contextlib.contextmanager
 def _alerting(pipeline: Pipeline, collection: str | None, *, everything: bool) -> Iterator[None]:
     """Send alerts afterwards to BG_ALERT_URLS, also about an error that ended the command."""
     try:
@@ -211,21 +235,3 @@ def _alerting(pipeline: Pipeline, collection: str | None, *, everything: bool) -
 def _warn(lines: Sequence[str]) -> None:
     for line in lines:
         say(f"bg-pipeline: {line}", err=True)
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process as usual."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-        say("stopping: requests in flight are finished and kept", err=True)
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """Alerts: notify once when something goes wrong, daily while it lasts, and once when it is over."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,9 +18,16 @@ REPEAT_S = 86_400.0
 GIVE_UP_S = 7 * 86_400.0
 """Seconds after which a notification that its target did not accept is given up."""
 
+GRACES_S = (2 * 3600.0, 26 * 3600.0)
+"""Seconds that a night may take until it counts as missed: without a running detection, and while one runs."""
+
+_LONGEST_TITLE = 200
 _LONGEST_LINE = 300
-_MOST_LINES = 12
-"""Chats refuse long messages: Discord refuses more than 2,000 characters."""
+_LONGEST_BODY = 1_000
+"""Characters. Targets refuse or cut long messages: Pushover after 250 and 1,024, Discord after 2,000."""
+
+_STORM = 3
+"""Notifications of a kind that are sent at once within `HOLD_S`; further incidents wait and share one."""
 
 _FEWEST_FAILURES = 5
 """Fewest failures for a meaningful share: one bad picture of two is no trend."""
@@ -40,7 +48,9 @@ class Kind(StrEnum):
     FAILURE_RATE = "failure_rate"
     NO_NIGHT = "no_night"
     DRIFT = "drift"
+    NOT_PROCESSED = "not_processed"
     RUN_FAILED = "run_failed"
+    SETTINGS = "settings"
 
 
 class Event(StrEnum):
@@ -66,10 +76,22 @@ class Alert:
 
     kind: Kind
     subject: str
-    """The account or purchase; empty where there is only one of the kind."""
+    """What is affected, such as an account or a collection; empty where there is only one of the kind."""
     title: str
     lines: tuple[str, ...] = ()
-    """Facts and advice for a person. May quote keys and vendors: `plan_notifications` makes them harmless."""
+    """
+    Advice and facts for a person, the most important first: a long message loses its last lines. May quote keys and
+    vendors: `plan_notifications` makes them harmless.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCheck:
+    """The problems that a check saw."""
+
+    alerts: tuple[Alert, ...]
+    unchecked: frozenset[Kind] = frozenset()
+    """Kinds that the check could not see completely: their incidents stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,30 +144,33 @@ class Delivery:
     """Number of times it was sent, including this one."""
 
 
-def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], now: float) -> NotificationPlan:
+def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: float) -> NotificationPlan:
     """
     Compare the current alerts with the open incidents. Notifications of one kind and event become one.
 
-        alert     incident  result
-        there     none      it begins, with a notification; a second one of its kind within `HOLD_S` begins later
-        there     open      another notification, if the last was `REPEAT_S` ago
-        gone      open      over, if it was last seen `HOLD_S` ago; until then it may come back without a notification
+        alert      incident  result
+        there      none      it begins, with a notification; in a storm of its kind, later (`_STORM`)
+        there      open      another notification, if the last was `REPEAT_S` ago
+        gone       open      over, if it was last seen `HOLD_S` ago; until then it may come back without a notification
+        unchecked  open      it stays open
     """
-    present = {(alert.kind, alert.subject): alert for alert in alerts}
+    present = {(alert.kind, alert.subject): alert for alert in check.alerts}
     known = {(incident.kind, incident.subject): incident for incident in incidents}
-    notified_lately = {incident.kind for incident in incidents if age_s(incident.notified_at, now) < HOLD_S}
+    # Incidents that share a notification share its time.
+    notified = {(each.kind, each.notified_at) for each in incidents if age_s(each.notified_at, now) < HOLD_S}
+    storms = {kind for kind, count in Counter(kind for kind, _ in notified).items() if count >= _STORM}
     due: dict[tuple[Event, Kind], list[Alert]] = {}
     kept: list[Incident] = []
     for name, alert in present.items():
         incident = known.get(name)
         if incident is None:
-            if alert.kind in notified_lately:
+            if alert.kind in storms:
                 continue
             due.setdefault((Event.BEGAN, alert.kind), []).append(alert)
             kept.append(Incident(alert.kind, alert.subject, alert.title, now, now, now))
         elif age_s(incident.notified_at, now) >= REPEAT_S:
             since = f"since {moment(incident.began_at)}"
-            repeated = replace(alert, lines=(since, *alert.lines))
+            repeated = replace(alert, lines=(*alert.lines, since))
             due.setdefault((Event.STILL, alert.kind), []).append(repeated)
             kept.append(replace(incident, title=alert.title, seen_at=now, notified_at=now))
         else:
@@ -153,7 +178,7 @@ def plan_notifications(alerts: Iterable[Alert], incidents: Sequence[Incident], n
     for name, incident in known.items():
         if name in present:
             continue
-        if age_s(incident.seen_at, now) < HOLD_S:
+        if incident.kind in check.unchecked or age_s(incident.seen_at, now) < HOLD_S:
             kept.append(incident)
             continue
         lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"
@@ -170,17 +195,28 @@ def _notification(event: Event, alerts: Sequence[Alert]) -> Notification:
 
 def notification(event: Event, title: str, lines: Sequence[str]) -> Notification:
     """Return plain text of bounded length, one line for each line; never an empty body, which many services refuse."""
-    shown = [inert(line) for line in lines[:_MOST_LINES]] or [inert(title)]
-    if len(lines) > _MOST_LINES:
-        shown.append(f"… and {len(lines) - _MOST_LINES} more")
-    return Notification(event, _OPENING[event] + inert(title), "\n".join(shown))
+    shown: list[str] = []
+    left = _LONGEST_BODY
+    for number, line in enumerate(lines or [title]):
+        text = inert(line)
+        if len(text) >= left:
+            shown.append(f"… and {len(lines) - number} more")
+            break
+        shown.append(text)
+        left -= len(text) + 1
+    return Notification(event, _OPENING[event] + inert(title, _LONGEST_TITLE), "\n".join(shown))
 
 
-def inert(text: str) -> str:
-    """Return one line of at most 300 characters. Quoted text cannot start a new line or mention a person."""
-    clipped = text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
-    visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in clipped)
-    return "".join(visible).translate(_LOOK_ALIKES)
+def inert(text: str, longest: int = _LONGEST_LINE) -> str:
+    """
+    Return one line that cannot start a new line or mention a person.
+
+    Text that is too long loses its middle: it begins with what happened, and ends with what to do.
+    """
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    half = (longest - 1) // 2
+    clipped = visible if len(visible) <= longest else f"{visible[:half]}…{visible[-half:]}"
+    return clipped.translate(_LOOK_ALIKES)
 
 
 def moment(epoch_s: float) -> str:
@@ -215,6 +251,20 @@ def is_over(failure: FailureRecord, records: Iterable[Record], pending: Collecti
         left = set(pending) if failure.collections is None else set(pending) & set(failure.collections) - covered
         return not left or any(record.everything for record in processed)
     return now - failure.ended_at > REPEAT_S or any(record.job == failure.job for record in later)
+
+
+def missed_night(due_at: Iterable[float], detected_at: float, now: float, *, running: bool) -> float | None:
+    """
+    Return the time of the last night that should be complete and is not; None if there is none.
+
+    Args:
+        due_at: times at which a night was due; none while the schedule is switched off.
+        detected_at: end of the last detection.
+        now: epoch seconds, like all times.
+        running: True while a detection runs: a night may last longer than the one before.
+    """
+    grace_s = GRACES_S[running]
+    return max((due for due in due_at if detected_at < due <= now - grace_s), default=None)
 
 
 def too_many_failed(failed: int, published: int, rate: float) -> bool:

@@ -23,10 +23,17 @@ class Stage(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """The kind of a failure: an error, or a deliberate stop by a guard."""
+    """What failed in a run."""
 
     ERROR = "error"
+    """Anything that is none of the others."""
     GUARD = "guard"
+    """A guard stopped it on purpose."""
+    SETTINGS = "settings"
+    SOURCE = "source"
+    STORE = "store"
+    PROCESS = "process"
+    """Its process ended without a word: it was killed, or its machine stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing import forkserver, resource_tracker
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -29,6 +30,9 @@ _LONGEST_REASON = 200
 _M_MMAP_THRESHOLD = -3
 """Number of M_MMAP_THRESHOLD in malloc.h; setting it disables glibc's own adjustments: mallopt(3)."""
 
+_PR_SET_PDEATHSIG = 1
+"""Number of PR_SET_PDEATHSIG in linux/prctl.h: the signal that a process gets when its parent ends."""
+
 
 class Workers:
     """
@@ -41,6 +45,7 @@ class Workers:
         _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["bg_pipeline.imaging.pictures"])
+        _start_forkserver()
         self.count = count or os.cpu_count() or 1
         self._turns = _Turns()
         self._pool = ProcessPool(max_workers=self.count, context=context, initializer=_confine)
@@ -51,7 +56,10 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.close()  # type: ignore[no-untyped-call]
+        if kind is None:
+            self._pool.close()  # type: ignore[no-untyped-call]
+        else:  # no caller waits for the pictures that are being decoded
+            self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
@@ -163,7 +171,34 @@ def _give_back_large_buffers() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
+def _start_forkserver() -> None:
+    """
+    Start the parent of all workers with SIGINT and SIGTERM blocked, which they inherit.
+
+    Ctrl-C goes to a whole process group, but only the main process decides when its workers end.
+    """
+    # Started here, because it unblocks the signals at its end.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_group() -> None:
+    """Leave the process group, discard a signal that was sent to it, and let the pool end this worker by SIGTERM."""
+    os.setpgrp()
+    ended_by_pool = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, ended_by_pool)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def _confine() -> None:
+    _leave_group()
+    # The forkserver ends with the main process, however that ends; this worker then ends with the forkserver.
+    with contextlib.suppress(AttributeError, OSError):  # other systems have no prctl
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _give_back_large_buffers()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.environ.clear()

@@ -10,6 +10,8 @@ Check each one after a change of the Dagster version: a test names the version t
 - `dagster._utils.schedules.get_latest_completed_cron_tick`, `dagster._utils.schedules.get_smallest_cron_interval`: the
   ticks of a cron as Dagster's scheduler counts them, also when the clocks change; another library counts differently.
 - `dagster._utils.schedules.is_valid_cron_schedule`: the check that a `ScheduleDefinition` makes, and raises over.
+- `dagster._core.scheduler.instigation.InstigatorStatus`: tells a schedule that a person switched on from one that runs
+  by default.
 - The tag `.dagster/repository`, by which the UI lists the runs of a job. Only daemon and webserver set it on their own.
 - `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: the name of the cursor up to which the
   daemon has searched for lost runs. Written out below, because importing it would load the daemon.
@@ -17,9 +19,11 @@ Check each one after a change of the Dagster version: a test names the version t
 
 import dagster as dg
 from dagster._core.events import StepMaterializationData
+from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._utils.schedules import get_latest_completed_cron_tick, get_smallest_cron_interval, is_valid_cron_schedule
 
 __all__ = [
+    "InstigatorStatus",
     "LOST_RUN_CURSORS",
     "OF_THIS_LOCATION",
     "StepMaterializationData",

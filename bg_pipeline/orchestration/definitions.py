@@ -12,7 +12,7 @@ from bg_pipeline.orchestration.backfills import cutouts, review_gallery
 from bg_pipeline.orchestration.balance import credit_balance, gate_open
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending, retry_failed
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.schedule import LOADED
+from bg_pipeline.orchestration.schedule import LOADED, SCHEDULE
 from bg_pipeline.orchestration.sensors import (
     alerts,
     delta_dispatch,
@@ -24,7 +24,7 @@ from bg_pipeline.orchestration.sensors import (
 )
 
 nightly_delta_sync = dg.ScheduleDefinition(
-    name="nightly_delta_sync",
+    name=SCHEDULE,
     job=detect_delta,
     cron_schedule=LOADED.settings.nightly_cron,
     execution_timezone=LOADED.settings.timezone,

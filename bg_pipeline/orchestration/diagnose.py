@@ -17,9 +17,9 @@ from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.manifest.presence import is_missing
 from bg_pipeline.orchestration.runs import find_dead_runs
 from bg_pipeline.orchestration.schedule import valid_schedule
-from bg_pipeline.settings.reader import dagster_home
-from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline.purchasing.settings import StateSettings
+from bg_pipeline.settings.reader import dagster_home, read
+from bg_pipeline.wiring import open_monitor
 
 _START = "Start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
@@ -67,11 +67,11 @@ def _switched_off(instance: dg.DagsterInstance) -> dict[str, Any]:
 
 
 def _dead_runs(instance: dg.DagsterInstance) -> dict[str, Any]:
-    settings = load_settings()
-    if is_missing(settings.purchasing.state.get_secret_value()):
+    raw = read()
+    if is_missing(raw.part(StateSettings).state.get_secret_value()):
         return _finding("runs", "")
-    with open_pipeline(settings) as pipeline:
-        dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, pipeline)]
+    with open_monitor(raw) as monitor:
+        dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, monitor)]
     why = f"their process is gone: {', '.join(dead)}. `lost_runs` marks them as failed, or terminate them in the UI"
     return _finding("runs", why if dead else "")
 

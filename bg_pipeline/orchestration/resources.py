@@ -4,20 +4,22 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import dagster as dg
 
+from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.errors import BgPipelineError, PaidResultLost, StateError, StoreError
 from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.ports.catalogue import Leases
-from bg_pipeline.ports.context import Pipeline, RunName, leased
+from bg_pipeline.ports.context import Monitor, Pipeline, RunName, leased
 from bg_pipeline.redaction import redacted
-from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.settings.reader import read
+from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
 DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
@@ -89,6 +91,24 @@ class PipelineResource(dg.ConfigurableResource):
             if redacted(trace) == trace:
                 raise
             raise dg.Failure(redacted(trace), allow_retries=False) from None
+
+    @contextmanager
+    def monitor(self) -> Iterator[Monitor]:
+        """
+        Open only what reports failures: this works while other settings are wrong.
+
+        Raises:
+            Failure: the alert settings or BG_STATE are wrong, or the manifest cannot be used.
+        """
+        try:
+            with open_monitor(read()) as monitor:
+                yield monitor
+        except BgPipelineError as error:
+            raise dg.Failure(str(error), metadata={ERROR: type(error).__name__}, allow_retries=False) from error
+
+    def check_alerts(self, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
+        """Find all current alerts."""
+        return check_alerts(read(), monitor, due_at)
 
     def budget(self, run: dg.DagsterRun, cap: float | None = None) -> Budget:
         """

@@ -6,7 +6,7 @@ from bg_pipeline.core.dispatch import GRACE_S, PreviousRun, RunOutcome
 from bg_pipeline.core.moments import age_s
 from bg_pipeline.orchestration.pool import POOL
 from bg_pipeline.orchestration.resources import DELTA, PAUSE, lease_name
-from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.ports.context import Monitor, Pipeline
 
 JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__ASSET_JOB")
 
@@ -18,10 +18,10 @@ _OUTCOMES = {
 ENDED = [*_OUTCOMES, dg.DagsterRunStatus.FAILURE]
 
 
-def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.RunRecord]:
+def find_dead_runs(instance: dg.DagsterInstance, monitor: Monitor) -> list[dg.RunRecord]:
     """Return started runs that hold no lease and do not wait for the pool. Between steps, a live run looks the same."""
     records = instance.get_run_records(dg.RunsFilter(statuses=_WORKING))
-    held = {lease.name for lease, _ in pipeline.catalogue.leases.leases()}
+    held = {lease.name for lease, _ in monitor.leases.leases()}
     # A step that got a slot stays among the pending ones, with the time of its assignment.
     steps = instance.event_log_storage.get_concurrency_info(POOL).pending_steps
     waiting = {step.run_id for step in steps if step.assigned_timestamp is None}
@@ -30,7 +30,7 @@ def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.
         for record in records
         if record.dagster_run.job_name in JOBS
         and record.start_time is not None
-        and age_s(record.start_time, pipeline.run.now()) > GRACE_S
+        and age_s(record.start_time, monitor.now()) > GRACE_S
         and lease_name(record.dagster_run.run_id) not in held
         and record.dagster_run.run_id not in waiting
     ]
@@ -38,7 +38,7 @@ def find_dead_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.
 
 def runs_of_delta(instance: dg.DagsterInstance, pipeline: Pipeline, delta: str) -> list[PreviousRun]:
     """Return the runs requested for this delta, then other `process_pending` runs that have not ended; newest first."""
-    dead = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline)}
+    dead = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline.monitor)}
     requested = instance.get_run_records(dg.RunsFilter(job_name="process_pending", tags={DELTA: delta}))
     unfinished = [status for status in dg.DagsterRunStatus if status not in ENDED]
     active = instance.get_run_records(dg.RunsFilter(job_name="process_pending", statuses=unfinished))

@@ -1,16 +1,26 @@
 """
-The schedule as the code location is loaded with it.
+The nightly schedule: as the code location is loaded with it, its switch in Dagster, and its nights.
 
 A wrong setting unloads nothing, because the sensors that tell about it would go too: the location loads with defaults,
 and every run fails with the sentence.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import dagster as dg
+
+from bg_pipeline.core.alerts import GRACES_S
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.orchestration.dagster_private import is_valid_cron_schedule
+from bg_pipeline.orchestration.dagster_private import (
+    InstigatorStatus,
+    get_latest_completed_cron_tick,
+    is_valid_cron_schedule,
+)
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.wiring.settings import load_schedule
+
+SCHEDULE = "nightly_delta_sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +58,40 @@ def loaded_schedule() -> LoadedSchedule:
 
 LOADED = loaded_schedule()
 """The schedule that this process was loaded with; a change waits for a reload of the code location."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """The switch of the schedule in Dagster's UI."""
+
+    is_on: bool = True
+    on_since: float = 0.0
+    """Epoch second at which a person switched it on; 0 if it runs by default. Earlier nights are not due."""
+
+
+def schedule_state(context: dg.SensorEvaluationContext) -> ScheduleState:
+    """Return the state of the schedule beside this sensor; a code location elsewhere may have one of the same name."""
+    location = context.code_location_origin.location_name if context.code_location_origin else None
+    # An instance in memory has no storage of schedules, and so no switch.
+    states = context.instance.all_instigator_state() if context.instance.schedule_storage else []
+    for state in states:
+        origin = state.origin.repository_origin.code_location_origin
+        if state.instigator_name != SCHEDULE or location not in (None, origin.location_name):
+            continue
+        if not state.is_running:
+            return ScheduleState(is_on=False)
+        if state.status is InstigatorStatus.RUNNING:
+            return ScheduleState(on_since=getattr(state.instigator_data, "start_timestamp", None) or 0.0)
+    return ScheduleState()
+
+
+def last_due(night: ScheduleSettings, now: float) -> float:
+    """Return the time of the last night that was due at `now`, both in epoch seconds."""
+    tick = get_latest_completed_cron_tick(night.nightly_cron, datetime.fromtimestamp(now, UTC), night.timezone)
+    return tick.timestamp()
+
+
+def nights_due(night: ScheduleSettings, state: ScheduleState, now: float) -> list[float]:
+    """Return the times of nights for `core.alerts.missed_night`; none while the schedule is switched off."""
+    due = {last_due(night, now - grace_s) for grace_s in GRACES_S} if state.is_on else set()
+    return sorted(each for each in due if each >= state.on_since)

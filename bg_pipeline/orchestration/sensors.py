@@ -6,21 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from bg_pipeline import errors
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.dispatch import should_request_run
 from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
-from bg_pipeline.errors import ConfigurationError, ForeignStore, GuardStopped, StoreError
+from bg_pipeline.errors import BgPipelineError, ConfigurationError, StoreError
 from bg_pipeline.orchestration.balance import LastReported, changes_since
-from bg_pipeline.orchestration.dagster_private import get_latest_completed_cron_tick
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
 from bg_pipeline.orchestration.pool import pause_pool, resume_pool
 from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSE, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
-from bg_pipeline.orchestration.schedule import LOADED, valid_schedule
-from bg_pipeline.pipeline.alerting.failures import note_failure
+from bg_pipeline.orchestration.schedule import LOADED, SCHEDULE, last_due, nights_due, schedule_state, valid_schedule
+from bg_pipeline.pipeline.alerting.failures import kind_of, note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.process import probe_stores
@@ -116,27 +116,33 @@ def _status(accounts: Accounts, thresholds: Thresholds, gates: Sequence[Gate]) -
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Repeats a detection that was missed or failed: the machine was off, or a share was not mounted.",
 )
-def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
+def missed_night(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
     """Request one detection for the last missed night, however many were missed before it."""
     if LOADED.problem:
         return dg.SkipReason(LOADED.problem)
-    night = LOADED.settings
+    schedule = schedule_state(context)
+    if not schedule.is_on:
+        return dg.SkipReason(
+            f"the schedule {SCHEDULE} is switched off, so no night is due: switch it on in the UI, under Automation"
+        )
     with pipeline.open() as services:
         now = services.run.now()
-        due = get_latest_completed_cron_tick(
-            night.nightly_cron, datetime.fromtimestamp(now, UTC), night.timezone
-        ).timestamp()
+        due = last_due(LOADED.settings, now)
         detected = services.catalogue.run_log.read(DetectRecord)
         busy = [lease for lease, _ in services.catalogue.leases.leases() if lease.name == DETECTION]
     name = datetime.fromtimestamp(due, UTC).isoformat(timespec="minutes")
     if not detected:
-        return dg.SkipReason("there was no night yet: the schedule starts the first")
-    if detected[0].ended_at >= due:
-        return dg.SkipReason(f"the night of {name} is complete")
-    if busy:
-        return dg.SkipReason(f"a detection is running: {busy[0].owner}")
-    if now < due + LATE_S:
-        return dg.SkipReason(f"the schedule may still start the night of {name}")
+        why_not = "there was no night yet: the schedule starts the first"
+    elif detected[0].ended_at >= due:
+        why_not = f"the night of {name} is complete"
+    elif due < schedule.on_since:
+        why_not = f"the schedule was switched on after {name}: it starts the next night"
+    elif busy:
+        why_not = f"a detection is running: {busy[0].owner}"
+    else:
+        why_not = f"the schedule may still start the night of {name}" if now < due + LATE_S else ""
+    if why_not:
+        return dg.SkipReason(why_not)
     # Once an hour until one completes: the share may still not be mounted.
     late_h = int((now - due) // 3600)
     return dg.RunRequest(run_key=f"night of {name}, {late_h} h late", tags={"bg_pipeline/catches_up": name})
@@ -149,8 +155,8 @@ def missed_night(pipeline: PipelineResource) -> dg.RunRequest | dg.SkipReason:
 )
 def lost_runs(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Mark runs that look dead at two ticks in a row: between two steps, a live run holds no lease either."""
-    with pipeline.open() as services:
-        records = find_dead_runs(context.instance, services)
+    with pipeline.monitor() as monitor:
+        records = find_dead_runs(context.instance, monitor)
     suspects = {record.dagster_run.run_id: record.dagster_run for record in records}
     dead = sorted(set(suspects) & set(json.loads(context.cursor or "[]")))
     for run_id in dead:
@@ -180,12 +186,17 @@ def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sends alerts: once when something begins, daily while it lasts, once when it is over.",
 )
-def alerts(pipeline: PipelineResource) -> dg.SkipReason:
-    """Send alerts in a tick of their own: a target that hangs delays no run and no other sensor."""
-    with pipeline.open() as services:
-        planned = notify(services)
-        sent = deliver(services.alerting.outbox, services.alerting.sink, services.run.now)
-    refused = f"; refused by {', '.join(sent.refused_by)}" if sent.refused_by else ""
+def alerts(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SkipReason:
+    """
+    Send alerts in a tick of their own: a target that hangs delays no run and no other sensor.
+
+    It needs only the manifest and the alert settings, so it also reports that another setting is wrong.
+    """
+    with pipeline.monitor() as monitor:
+        due_at = nights_due(LOADED.settings, schedule_state(context), monitor.now())
+        planned = notify(monitor, pipeline.check_alerts(monitor, due_at))
+        sent = deliver(monitor.alerting.outbox, monitor.alerting.sink, monitor.now)
+    refused = "".join(f"; {refusal}" for refusal in sent.refusals)
     return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}")
 
 
@@ -195,46 +206,54 @@ def alerts(pipeline: PipelineResource) -> dg.SkipReason:
 )
 def failed_runs(context: dg.RunFailureSensorContext, pipeline: PipelineResource) -> None:
     """Record the message that the step failed with, if there is one: it names the cause in one line."""
-    error = _error(context)
-    if error == ForeignStore.__name__:  # `alerts` sees it for itself, once for all runs
+    failed_in = list(context.get_step_failure_events())
+    kind = kind_of(_error(failed_in)) if failed_in else FailureKind.PROCESS
+    if kind is None:
         return
     run = context.dagster_run
     key = context.partition_key
-    with pipeline.open() as services:
+    with pipeline.monitor() as monitor:
         note_failure(
-            services.catalogue,
-            services.run,
-            _cause(context),
-            _stage_of(run.job_name, context),
+            monitor,
+            RunName(run.run_id, run.job_name),
+            kind,
+            _cause(failed_in, context.failure_event.message),
+            _stage_of(context),
             collection=decode_partition(key) if key else None,
-            failed=RunName(run.run_id, run.job_name),
-            kind=FailureKind.GUARD if error == GuardStopped.__name__ else FailureKind.ERROR,
         )
 
 
-def _error(context: dg.RunFailureSensorContext) -> str:
-    """Return the class name of the error that a step failed with; empty for errors of other packages."""
-    for event in context.get_step_failure_events():
+def _error(failed_in: Sequence[dg.DagsterEvent]) -> type[BgPipelineError] | None:
+    """Return the class of the error that a step failed with; None for errors of other packages."""
+    for event in failed_in:
         failure = event.step_failure_data.user_failure_data
         if failure is not None and ERROR in failure.metadata:
-            return str(failure.metadata[ERROR].value)
-    return ""
+            error = getattr(errors, str(failure.metadata[ERROR].value), None)
+            return error if isinstance(error, type) else None
+    return None
 
 
-def _stage_of(job: str, context: dg.RunFailureSensorContext) -> Stage:
-    steps = {event.step_key for event in context.get_step_failure_events()}
-    if job in {process_pending.name, process_delta.name} or steps & _PROCESSING_STEPS:
-        return Stage.PROCESSING
-    return Stage.DETECTION if job == detect_delta.name or steps & _DETECTION_STEPS else Stage.OTHER
+def _stage_of(context: dg.RunFailureSensorContext) -> Stage:
+    """Return the stage of the first step that did not succeed: a killed process leaves no failure of its step."""
+    run = context.dagster_run
+    ended = {each.step_key: each.status for each in context.instance.get_run_step_stats(run.run_id)}
+    succeeded = {step for step, status in ended.items() if status is not None and status.value in _SUCCEEDED}
+    planned = {asset.to_user_string() for asset in run.asset_selection or ()}
+    steps = (ended.keys() - succeeded) or (planned - succeeded)
+    if run.job_name == detect_delta.name or steps & _DETECTION_STEPS:
+        return Stage.DETECTION
+    processes = run.job_name in {process_pending.name, process_delta.name} or steps & _PROCESSING_STEPS
+    return Stage.PROCESSING if processes else Stage.OTHER
 
 
+_SUCCEEDED = frozenset({"SUCCESS", "SKIPPED"})
 _PROCESSING_STEPS = frozenset({"cutouts", "nightly_cutouts"})
 _DETECTION_STEPS = frozenset({"source_images", "manifest", "image_delta"})
 
 
-def _cause(context: dg.RunFailureSensorContext) -> str:
-    for event in context.get_step_failure_events():
+def _cause(failed_in: Sequence[dg.DagsterEvent], message: str | None) -> str:
+    for event in failed_in:
         failure = event.step_failure_data.user_failure_data
         if failure is not None and failure.description:
             return str(failure.description)
-    return context.failure_event.message or "it failed without a message"
+    return message or "it failed without a message"

@@ -44,6 +44,10 @@ class AlertSink(Protocol):
     @property
     def targets(self) -> Sequence[Target]: ...
 
-    def send(self, target: Target, notification: Notification) -> bool:
-        """Return True if the target says that it accepted it. Raise nothing, and return within seconds."""
+    def send(self, target: Target, notification: Notification) -> str:
+        """
+        Return why the target refused it, without a secret; empty if the target says that it accepted it.
+
+        Raise nothing, and return within seconds.
+        """
         ...

@@ -190,6 +190,17 @@ class Alerting:
 
 
 @dataclass(frozen=True, slots=True)
+class Monitor:
+    """The part that reports failures: it needs the manifest and the alert settings, but no store and no vendor."""
+
+    run_log: RunLog
+    queue: WorkQueue
+    leases: Leases
+    alerting: Alerting
+    now: Now
+
+
+@dataclass(frozen=True, slots=True)
 class MarkedStore:
     """A store that belongs to one manifest, and carries its mark: see `core.ownership`."""
 
@@ -228,6 +239,12 @@ class Pipeline:
     def context(self) -> tuple[Catalogue, Accounts, Policy, Run]:
         """Return the arguments of most use cases, in their order."""
         return self.catalogue, self.accounts, self.policy, self.run
+
+    @property
+    def monitor(self) -> Monitor:
+        """Return the part that reports failures."""
+        catalogue = self.catalogue
+        return Monitor(catalogue.run_log, catalogue.queue, catalogue.leases, self.alerting, self.run.now)
 
 
 @contextmanager

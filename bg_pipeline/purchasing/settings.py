@@ -12,14 +12,19 @@ from bg_pipeline.settings.part import Part, SecretLocation
 Credits = Annotated[Decimal, Field(ge=0, le=MOST_CREDITS)]
 
 
-class PurchasingSettings(Part):
-    """Settings for all accounts together. All catalogues share the purchases, so no table has these settings."""
+class StateSettings(Part):
+    """The location of the manifest. Alerts need it alone, whatever else is wrong."""
 
     state: SecretLocation = Field(
         SecretStr("sqlite:///./.bg_pipeline/manifest.db"),
         validate_default=True,
         description="manifest, ledger and gate: `sqlite:///FILE` or `postgresql+psycopg://…`",
     )
+
+
+class PurchasingSettings(StateSettings):
+    """Settings for all accounts together. All catalogues share the purchases, so no table has these settings."""
+
     concurrency: int = Field(8, ge=1, le=64, description="requests in flight, for each account")
     max_pixels_sent: int = Field(2500, ge=64, le=10_000, description="longest side that is sent, px")
     low_credits: Credits = Field(

@@ -3,13 +3,15 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 from bg_pipeline.alerts.apprise import AppriseSink
-from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.alerts.settings import AlertSettings
+from bg_pipeline.core.alerts import AlertCheck
+from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
 from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
@@ -27,6 +29,8 @@ from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
+from bg_pipeline.pipeline.alerting.find import find_alerts
+from bg_pipeline.pipeline.alerting.runs import find_alerts_despite
 from bg_pipeline.ports.context import (
     BYTES_PER_DECODER,
     Accounts,
@@ -35,6 +39,7 @@ from bg_pipeline.ports.context import (
     Catalogue,
     Identity,
     MarkedStore,
+    Monitor,
     Pipeline,
     Policy,
     Run,
@@ -45,10 +50,11 @@ from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
+from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
-from bg_pipeline.wiring.settings import Settings
+from bg_pipeline.wiring.settings import CATALOGUE, Settings, settings_of
 
 
 @contextmanager
@@ -90,18 +96,54 @@ def open_pipeline(
                 accounts=accounts,
                 policy=_policy(settings),
                 run=run,
-                alerting=Alerting(
-                    SqlOutbox(database, run.now),
-                    AppriseSink(settings.alerts.urls),
-                    settings.alerts.alert_failure_rate,
-                    settings.alerts.dagster_url,
-                ),
+                alerting=_alerting(settings.alerts, database, run.now),
                 identity=_identity(settings, database, catalogue, accounts),
                 back_up=lambda: backup(database, run.now()),
                 clock_ahead=lambda: clock.ahead_s,
             )
     finally:
         database.close()
+
+
+@contextmanager
+def open_monitor(raw: RawSettings) -> Iterator[Monitor]:
+    """
+    Open the part that reports failures, whatever else is wrong with the settings, and close it at the end.
+
+    Raises:
+        ConfigurationError, StateError: a setting of the alerts or BG_STATE is wrong, or the manifest cannot be used.
+    """
+    alerts, state = raw.part(AlertSettings), raw.part(StateSettings).state
+    database = Database(state.get_secret_value())
+    try:
+        clock = DatabaseClock(database, time.time)
+        # With two catalogues, the settings are wrong; the first one is still the one to report about.
+        catalogue = catalogue_id(database, next(iter(raw.tables.get("catalogue", {})), CATALOGUE))
+        yield Monitor(
+            run_log=SqlRunLog(database, catalogue, clock),
+            queue=SqlWorkQueue(database, catalogue, clock),
+            leases=SqlLeases(database, catalogue, clock),
+            alerting=_alerting(alerts, database, clock),
+            now=clock,
+        )
+    finally:
+        database.close()
+
+
+def check_alerts(raw: RawSettings, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
+    """Find all alerts; if the settings are wrong, those that can be found without them. See `find_alerts`."""
+    with ExitStack() as stack:
+        try:
+            pipeline = stack.enter_context(open_pipeline(settings_of(raw)))
+        except ConfigurationError as error:
+            return find_alerts_despite(error, monitor, due_at)
+        return find_alerts(pipeline, due_at)
+
+
+def _alerting(settings: AlertSettings, database: Database, now: Now) -> Alerting:
+    return Alerting(
+        SqlOutbox(database, now), AppriseSink(settings.urls), settings.alert_failure_rate, settings.dagster_url
+    )
 
 
 def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:

@@ -92,13 +92,17 @@ class Settings:
 
 
 def load_settings() -> Settings:
+    """Load the current settings; see `settings_of`."""
+    return settings_of(read())
+
+
+def settings_of(raw: RawSettings) -> Settings:
     """
-    Load the current settings. A name that is no setting is an error in a file, and a warning in the environment.
+    Return the settings. A name that is no setting is an error in a file, and a warning in the environment.
 
     Raises:
         ConfigurationError: a setting is wrong, or a name is none; the text quotes no secret.
     """
-    raw = read()
     unknown = find_unknown(raw)
     if errors := [str(each) for each in unknown if each.is_error]:
         raise ConfigurationError("; ".join(errors))

@@ -16,8 +16,9 @@ import requests
 from click.testing import CliRunner
 
 from bg_pipeline.alerts.apprise import AppriseSink
+from bg_pipeline.alerts.refusals import refusal
 from bg_pipeline.cli.main import main
-from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, Event, Kind, notification, plan_notifications
+from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, AlertCheck, Event, Kind, notification, plan_notifications
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.outbox import SqlOutbox
@@ -28,6 +29,12 @@ from bg_pipeline_tests.fakes import FakeClock
 
 CANARY = "canary-5ecr3t-path"
 TIMEOUT_S = 0.5
+REFUSALS = {
+    "500": "HTTP 500 Internal Server Error: the server failed",
+    "redirect": "HTTP 307 Temporary Redirect: check its URL",
+    "hang": f"it did not answer within {TIMEOUT_S:g} seconds",
+    "drip": f"it did not answer within {TIMEOUT_S:g} seconds",
+}
 
 
 class Webhook:
@@ -118,11 +125,11 @@ class Post:
 
     def look(self, *alerts: Alert) -> None:
         targets = [target.digest for target in self.sink.targets]
-        self.outbox.note(lambda incidents: plan_notifications(alerts, incidents, self.clock.now), targets)
+        self.outbox.note(lambda incidents: plan_notifications(AlertCheck(alerts), incidents, self.clock.now), targets)
 
     def deliver(self, for_s: float = 0.0) -> tuple[str, ...]:
         self.clock.now += for_s
-        return deliver(self.outbox, self.sink, self.clock).refused_by
+        return deliver(self.outbox, self.sink, self.clock).refusals
 
 
 LOW = Alert(Kind.CREDITS, "bgeraser", "credits are low", ("<!channel> &lt;!channel&gt;\nof two lines",))
@@ -151,7 +158,8 @@ def test_a_bad_target_loses_nothing_delays_nobody_and_gets_all_in_order_later(
 ) -> None:
     hook.mode = mode
     post.look(LOW)
-    assert post.deliver() == ("target 1 (json)",)
+    (said,) = post.deliver()
+    assert said == f"target 1 (json) did not accept an alert: {REFUSALS[mode]}"
     post.clock.now += REPEAT_S
     post.look(LOW)
     post.deliver()
@@ -176,7 +184,8 @@ def test_a_target_that_nobody_serves_is_one_that_did_not_take_it(tmp_path: Path,
     post = Post(tmp_path / "manifest.db", clock, gone)
     post.look(LOW)
 
-    assert post.deliver() == ("target 1 (json)",)
+    (said,) = post.deliver()
+    assert "the connection was refused" in said
     post.database.close()
 
 
@@ -184,11 +193,14 @@ def test_a_target_that_nobody_serves_is_one_that_did_not_take_it(tmp_path: Path,
 def test_a_url_that_apprise_cannot_use_is_one_that_did_not_take_it(url: str) -> None:
     sink = AppriseSink([url])
 
-    assert sink.send(sink.targets[0], notification(Event.TEST, "a test", [])) is False
+    assert "Apprise knows no service" in sink.send(sink.targets[0], notification(Event.TEST, "a test", []))
 
 
 class Raises:
     """A service that breaks, and quotes its URL in doing so."""
+
+    def __len__(self) -> int:
+        return 1
 
     def notify(self, **_: object) -> bool:
         raise ValueError(f"cannot post to json://{CANARY}")
@@ -200,7 +212,7 @@ def test_a_service_that_breaks_did_not_take_it_and_says_nothing(
     sink = AppriseSink([hook.url])
     sink._services[sink.targets[0].digest] = Raises()  # type: ignore[assignment]
 
-    assert sink.send(sink.targets[0], notification(Event.TEST, "a test", [])) is False
+    assert "(ValueError)" in sink.send(sink.targets[0], notification(Event.TEST, "a test", []))
     assert "".join(capfd.readouterr()) == ""
 
 
@@ -218,7 +230,7 @@ def test_a_chat_gets_no_mention_and_no_link_out_of_a_key(monkeypatch: pytest.Mon
     sink = AppriseSink(["slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts"])
     key = "<!channel> &lt;!here&gt; <@U1> <https://example.org|click>"
 
-    assert sink.send(sink.targets[0], notification(Event.BEGAN, "a title", [key]))
+    assert sink.send(sink.targets[0], notification(Event.BEGAN, "a title", [key])) == ""
     (data,) = posted
     assert "&amp;lt;!here&amp;gt;" in data
     assert not set("<>@") & set(data.replace("https:", ""))
@@ -262,7 +274,7 @@ def test_the_process_ends_although_a_target_never_stops_answering(hook: Webhook,
         [sys.executable, "-c", code, hook.url], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert (done.stdout, done.stderr) == ("False\n", "")
+    assert (done.stdout, done.stderr) == (f"it did not answer within {TIMEOUT_S:g} seconds\n", "")
     assert (hook.calls, hook.let_go.is_set()) == (1, False)
 
 
@@ -278,11 +290,13 @@ def test_alert_test_reaches_every_target_and_says_which_took_it(
 ) -> None:
     monkeypatch.setenv("BG_ALERT_URLS", f"{hook.url},\n{other.url}")
     assert json.loads(alert_test(0, "--json")) == [
-        {"target": f"target {n} (json)", "took_it": True, "waiting": 0, "given_up": 0} for n in (1, 2)
+        {"target": f"target {n} (json)", "took_it": True, "refusal": "", "waiting": 0, "given_up": 0} for n in (1, 2)
     ]
     other.mode = "500"
 
-    assert [line.split() for line in alert_test(1).splitlines()[1:3]] == [
+    said = alert_test(1).splitlines()
+    assert said[-1] == f"target 2 (json) did not accept it: {REFUSALS['500']}"
+    assert [line.split() for line in said[1:3]] == [
         ["target", "1", "(json)", "yes", "0", "0"],
         ["target", "2", "(json)", "no", "0", "0"],
     ]
@@ -333,3 +347,33 @@ def test_a_wrong_url_is_named_by_its_place_and_not_quoted(
 
 def test_the_urls_are_not_in_the_settings_as_they_are_shown() -> None:
     assert CANARY not in repr(compose(RawSettings({"bg_alert_urls": f"json://h/{CANARY}"})))
+
+
+def test_a_sync_that_a_missing_key_stops_alerts_with_the_setting(
+    hook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By cron, with no reader of its output."""
+    monkeypatch.setenv("BG_PROVIDER", "bgeraser")
+    assert CliRunner().invoke(main, ["sync"]).exit_code == 2
+    assert not (tmp_path / ".bg_pipeline").exists()
+
+    monkeypatch.setenv("BG_ALERT_URLS", hook.url)
+    for _ in range(2):
+        assert CliRunner().invoke(main, ["sync"]).exit_code == 2
+    (title,) = hook.titles()
+    assert title.startswith("bg_pipeline: a setting is wrong: BG_PROVIDER=bgeraser needs BGERASER_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("logged", "said"),
+    [
+        ("Failed to send: Not Found, error=404.", "HTTP 404 Not Found"),
+        ("Socket Exception: Failed to resolve 'h' ([Errno -2] Name or service not known)", "DNS"),
+        (f"Socket Exception: (535, b'5.7.8 {CANARY}')", "user or password"),
+        (f"SSLError: certificate verify failed: {CANARY}", "TLS"),
+        (f"Response Details: {CANARY}", "no reason"),
+    ],
+)
+def test_a_refusal_is_told_in_words_of_our_own(logged: str, said: str) -> None:
+    assert said in refusal([logged])
+    assert CANARY not in refusal([logged])

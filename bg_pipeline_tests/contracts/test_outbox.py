@@ -6,7 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bg_pipeline.core.alerts import Alert, Delivery, Event, Incident, Kind, NotificationPlan, plan_notifications
+from bg_pipeline.core.alerts import (
+    Alert,
+    AlertCheck,
+    Delivery,
+    Event,
+    Incident,
+    Kind,
+    NotificationPlan,
+    plan_notifications,
+)
 from bg_pipeline.ports.alerts import Outbox
 from bg_pipeline_tests.contracts.manifest import Manifest
 from bg_pipeline_tests.fakes import FakeClock
@@ -21,7 +30,7 @@ def note(outbox: Outbox, clock: FakeClock, *titles: str, targets: Sequence[str] 
     """Have these be wrong: the title is the subject."""
     kinds = list(Kind)
     alerts = [Alert(kinds[n], title, title, ("a line",)) for n, title in enumerate(titles)]
-    return outbox.note(lambda incidents: plan_notifications(alerts, incidents, clock.now), targets)
+    return outbox.note(lambda incidents: plan_notifications(AlertCheck(tuple(alerts)), incidents, clock.now), targets)
 
 
 def claimed(outbox: Outbox, target: str = "t1") -> Delivery:

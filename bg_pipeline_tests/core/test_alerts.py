@@ -10,13 +10,14 @@ from bg_pipeline.core.alerts import (
     HOLD_S,
     REPEAT_S,
     Alert,
+    AlertCheck,
     Event,
     Incident,
     Kind,
     Notification,
     NotificationPlan,
-    inert,
     is_over,
+    missed_night,
     notification,
     plan_notifications,
     retry_in_s,
@@ -47,7 +48,7 @@ class Watch:
 
     def look(self, *alerts: Alert, after_s: float = 60.0) -> list[tuple[Event, str]]:
         self.now += after_s
-        made: NotificationPlan = plan_notifications(alerts, self.incidents, self.now)
+        made: NotificationPlan = plan_notifications(AlertCheck(alerts), self.incidents, self.now)
         self.incidents = made.incidents
         return [(n.event, n.title) for n in made.notifications]
 
@@ -93,12 +94,55 @@ def test_any_number_of_incidents_is_told(watch: Watch) -> None:
         assert watch.events(after_s=HOLD_S) == [Event.OVER]
 
 
-def test_several_of_a_kind_found_at_once_are_one_notification(watch: Watch) -> None:
+def test_several_of_a_kind_at_s_once_are_one_notification(watch: Watch) -> None:
     failed = [Alert(Kind.RUN_FAILED, name, f"run failed: {name}: the disk is full") for name in ("a", "b", "c")]
     title = "bg_pipeline: run failed: a: the disk is full (and 2 more)"
 
     assert watch.look(*failed, LOW) == [(Event.BEGAN, title), (Event.BEGAN, "bg_pipeline: bgeraser: credits are low")]
     assert watch.look(after_s=HOLD_S)[0] == (Event.OVER, title.replace("line:", "line, recovered:"))
+
+
+def test_a_second_and_a_third_incident_of_a_kind_are_told_at_once(watch: Watch) -> None:
+    failed = [Alert(Kind.RUN_FAILED, name, f"run failed: {name}") for name in ("a", "b", "c")]
+
+    assert [watch.look(*failed[:n]) for n in (1, 2, 3)] == [
+        [(Event.BEGAN, f"bg_pipeline: run failed: {name}")] for name in ("a", "b", "c")
+    ]
+
+
+def test_what_could_not_be_checked_is_neither_over_nor_told_again(watch: Watch) -> None:
+    watch.look(LOW)
+    blind = AlertCheck((), frozenset({Kind.CREDITS}))
+    for _ in range(3):
+        watch.now += REPEAT_S
+        made = plan_notifications(blind, watch.incidents, watch.now)
+        assert (made.notifications, made.incidents) == ((), watch.incidents)
+
+    assert watch.events() == [Event.OVER]
+
+
+@pytest.mark.parametrize(
+    ("due_h", "detected_h", "now_h", "running", "missed"),
+    [
+        # A weekly shop, six days after its night.
+        ([0], 1, 6 * 24, False, None),
+        ([0, 168], 1, 168 + 1.9, False, None),
+        ([0, 168], 1, 168 + 2.1, False, 168),
+        # A long night of a weekly shop.
+        ([0, 168], 1, 168 + 20, True, None),
+        ([0, 168], 1, 168 + 27, True, 168),
+        # A daily shop whose last two nights were missed.
+        ([0, 24, 48], 1, 51, False, 48),
+        # The schedule is switched off.
+        ([], 1, 9_000, False, None),
+    ],
+)
+def test_a_night_is_missed_by_the_times_of_its_schedule(
+    due_h: list[float], detected_h: float, now_h: float, running: bool, missed: float | None
+) -> None:
+    at_s = missed_night([h * 3600.0 for h in due_h], detected_h * 3600.0, now_h * 3600.0, running=running)
+
+    assert at_s == (None if missed is None else missed * 3600.0)
 
 
 def test_a_storm_of_one_kind_is_told_in_bundles(watch: Watch) -> None:
@@ -107,7 +151,7 @@ def test_a_storm_of_one_kind_is_told_in_bundles(watch: Watch) -> None:
     told += watch.events(*failed, after_s=HOLD_S)
 
     assert len(watch.incidents) == 300
-    assert len(told) <= 3000 / HOLD_S + 2
+    assert len(told) <= 3 * (3000 / HOLD_S + 1)
 
 
 def test_what_changes_in_the_text_begins_nothing_new(watch: Watch) -> None:
@@ -140,12 +184,16 @@ def test_a_notification_always_has_a_body() -> None:
     assert notification(Event.BEGAN, "a title", []).body == "a title"
 
 
-def test_a_notification_is_short_enough_for_a_chat() -> None:
-    told = notification(Event.BEGAN, "x" * 10_000, ["\n" * 10_000] * 300)
+def test_a_notification_fits_into_the_smallest_target_and_keeps_its_advice() -> None:
+    """Pushover takes a title of 250 characters and a body of 1,024."""
+    advice = f"{'the reason, ' * 100}then mount the source"
+    told = notification(Event.STILL, f"run failed: {'x' * 10_000}: no space left", [advice, *["\n" * 10_000] * 300])
 
-    assert len(inert("x" * 10_000)) == 300
-    assert told.body.endswith("… and 288 more")
-    assert len(told.body.splitlines()) == 13
+    assert len(told.title) <= 250
+    assert told.title.endswith("x: no space left")
+    assert len(told.body) <= 1_024
+    assert "then mount the source\n" in told.body
+    assert told.body.endswith("… and 298 more")
 
 
 @pytest.mark.parametrize(

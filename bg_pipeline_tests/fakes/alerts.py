@@ -58,8 +58,8 @@ class FakeSink:
         self.dead: set[str] = set()
         self.got: list[tuple[str, Notification]] = []
 
-    def send(self, target: Target, notification: Notification) -> bool:
+    def send(self, target: Target, notification: Notification) -> str:
         if target.name in self.dead:
-            return False
+            return "it is dead"
         self.got.append((target.name, notification))
-        return True
+        return ""

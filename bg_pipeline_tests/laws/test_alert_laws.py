@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, Event, Incident, Kind, inert, plan_notifications
+from bg_pipeline.core.alerts import (
+    HOLD_S,
+    REPEAT_S,
+    Alert,
+    AlertCheck,
+    Event,
+    Incident,
+    Kind,
+    inert,
+    plan_notifications,
+)
 
 looks = st.lists(
     st.tuples(st.floats(1.0, 3 * REPEAT_S) | st.floats(1.0, 2 * HOLD_S), st.sets(st.sampled_from(list(Kind)))),
@@ -21,7 +31,7 @@ def test_notifications_are_bounded_by_incidents_and_days_and_come_in_order(
     troubles = dict.fromkeys(Kind, 0)
     for after_s, wrong in looks:
         now += after_s
-        made = plan_notifications([Alert(kind, "", kind) for kind in sorted(wrong)], incidents, now)
+        made = plan_notifications(AlertCheck(tuple(Alert(kind, "", kind) for kind in sorted(wrong))), incidents, now)
         incidents = made.incidents
         for notification in made.notifications:
             told[Kind(notification.title.rpartition(": ")[2])].append(notification.event)

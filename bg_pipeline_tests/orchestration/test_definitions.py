@@ -199,7 +199,7 @@ def test_a_missed_night_is_caught_up_by_one_run(
 
     # An hour later by the cron, and no detection since.
     due = datetime.now(UTC) + timedelta(hours=1)
-    monkeypatch.setattr("bg_pipeline.orchestration.sensors.get_latest_completed_cron_tick", lambda *_: due)
+    monkeypatch.setattr("bg_pipeline.orchestration.schedule.get_latest_completed_cron_tick", lambda *_: due)
     assert "the schedule may still start" in tick()[1]
     monkeypatch.setattr("bg_pipeline.orchestration.sensors.LATE_S", -7200.0)
     (key,), _ = tick()

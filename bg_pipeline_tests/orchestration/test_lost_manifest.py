@@ -31,10 +31,10 @@ def notice(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> s
     return str(next(event for event in result.all_events if event.is_step_failure).step_failure_data.user_failure_data)
 
 
-def found() -> tuple[list[Alert], int]:
+def found() -> tuple[tuple[Alert, ...], int]:
     """Alerts, and the records of failures."""
     with open_pipeline(load_settings()) as pipeline:
-        return find_alerts(pipeline), len(pipeline.catalogue.run_log.read(FailureRecord, limit=9))
+        return find_alerts(pipeline).alerts, len(pipeline.catalogue.run_log.read(FailureRecord, limit=9))
 
 
 def test_a_lost_manifest_fails_the_detection_in_one_sentence_and_buys_nothing(
@@ -74,5 +74,5 @@ def test_beside_the_stores_of_another_manifest_no_run_is_dispatched_and_there_is
     assert not shop.vendor.ledger.charges()
 
     masters.set_owner(ours)
-    assert found() == ([], 0)
+    assert found() == ((), 0)
     assert dispatched(instance)[0] == 1

@@ -1,4 +1,6 @@
-"""Record that a run failed, and in which stage."""
+"""Record that a run failed, in which stage, and what failed in it."""
+
+from collections.abc import Mapping
 
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureKind, FailureRecord, Record, Stage
@@ -12,12 +14,30 @@ from bg_pipeline.errors import (
     GateClosed,
     GuardStopped,
     LeaseHeld,
+    SourceUnreadable,
+    StoreError,
 )
-from bg_pipeline.pipeline.alerting.find import MOST_ROWS, WINDOW_S
-from bg_pipeline.ports.context import Catalogue, Pipeline, Run, RunName
+from bg_pipeline.pipeline.alerting.runs import MOST_ROWS, WINDOW_S
+from bg_pipeline.ports.context import Monitor, Pipeline, RunName
 
-_NO_FAILURE = (AccountError, BudgetReached, ConfigurationError, Deferred, ForeignStore, GateClosed, LeaseHeld)
-"""Errors that have an alert of their own, or that the person who started the run sees at once."""
+_NO_FAILURE = (AccountError, BudgetReached, Deferred, ForeignStore, GateClosed, LeaseHeld)
+"""Errors that have an alert of their own, or that end by themselves."""
+
+_KINDS: Mapping[type[BgPipelineError], FailureKind] = {
+    ConfigurationError: FailureKind.SETTINGS,
+    GuardStopped: FailureKind.GUARD,
+    SourceUnreadable: FailureKind.SOURCE,
+    StoreError: FailureKind.STORE,
+}
+
+
+def kind_of(error: type[BgPipelineError] | None) -> FailureKind | None:
+    """Return what failed, by the class of the error; None if it is no failure that needs an alert."""
+    if error is None:
+        return FailureKind.ERROR
+    if issubclass(error, _NO_FAILURE):
+        return None
+    return next((kind for known, kind in _KINDS.items() if issubclass(error, known)), FailureKind.ERROR)
 
 
 def failed_stage(pipeline: Pipeline, *, everything: bool) -> Stage:
@@ -36,38 +56,27 @@ def failed_stage(pipeline: Pipeline, *, everything: bool) -> Stage:
 
 
 def note_failure(
-    catalogue: Catalogue,
-    run: Run,
-    cause: BgPipelineError | str,
-    stage: Stage,
-    *,
-    collection: str | None = None,
-    failed: RunName | None = None,
-    kind: FailureKind = FailureKind.ERROR,
+    monitor: Monitor, failed: RunName, kind: FailureKind, cause: str, stage: Stage, *, collection: str | None = None
 ) -> None:
     """
     Record that a run failed; `notify` alerts about it until `core.alerts.is_over`.
 
     Args:
-        catalogue: owner of the run log.
-        run: the run that writes the record.
-        cause: the error, or its text; only the first line is used.
+        monitor: owner of the run log.
+        failed: the run.
+        kind: what failed in it; see `kind_of`.
+        cause: the error's text; only the first line is used.
         stage: the part of the run that failed.
         collection: the collection that it worked on; None for the whole catalogue.
-        failed: the run that failed, if it is not `run`.
-        kind: the kind of a text cause; for an error, its class gives the kind.
     """
-    if isinstance(cause, _NO_FAILURE):
-        return
-    name = failed or run.name
-    catalogue.run_log.write(
+    monitor.run_log.write(
         FailureRecord(
-            run_id=name.run_id,
-            job=name.job,
+            run_id=failed.run_id,
+            job=failed.job,
             collections=None if collection is None else (encode_partition(collection),),
-            started_at=run.now(),
+            started_at=monitor.now(),
             stage=stage,
-            failure=FailureKind.GUARD if isinstance(cause, GuardStopped) else kind,
-            cause=(str(cause).strip() or type(cause).__name__).partition("\n")[0],
+            failure=kind,
+            cause=(cause.strip() or "no message").partition("\n")[0],
         )
     )

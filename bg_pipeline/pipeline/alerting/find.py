@@ -1,11 +1,10 @@
 """Find current problems in the records of the manifest and the marks of the stores, without asking a vendor."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from uuid import UUID
 
-from bg_pipeline.core.alerts import Alert, Kind, is_over, moment, too_many_failed
+from bg_pipeline.core.alerts import Alert, AlertCheck, Kind, moment, too_many_failed
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateReason
 from bg_pipeline.core.keys import encode_partition
@@ -15,28 +14,18 @@ from bg_pipeline.core.runlog import (
     BalanceRecord,
     ClearOutRecord,
     DetectRecord,
-    FailureKind,
-    FailureRecord,
     ProcessRecord,
     Record,
-    RetryRecord,
     Stage,
 )
+from bg_pipeline.pipeline.alerting.runs import MOST_ROWS, STAGES, WINDOW_S, find_run_alerts, link
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, standing
 
-NIGHT_S = 26 * 3600.0
-"""A day, plus two hours for a night that takes longer than the one before."""
-
-WINDOW_S = 48 * 3600.0
-"""Age limit of the runs to read: it includes the last one even after a long night."""
-
-_FAILURES_S = 7 * 86_400.0
-"""Age from which a failure is ignored if it did not happen again."""
-
-MOST_ROWS = 1_000
+_IDLE_S = 26 * 3600.0
+"""A day, plus two hours: seconds for which detected work may wait until a run has worked on it."""
 
 _MOST_READINGS = 50
 
@@ -60,23 +49,25 @@ _GATE_TITLES: Mapping[Kind, str] = {
     Kind.PAUSED: "{} is paused",
 }
 
-_STAGES: Mapping[Stage, str] = {
-    Stage.DETECTION: "detection",
-    Stage.CLEAR_OUT: "clearing out",
-    Stage.PROCESSING: "processing",
-    Stage.OTHER: "job",
-}
 
+def find_alerts(pipeline: Pipeline, due_at: Sequence[float] | None = None) -> AlertCheck:
+    """
+    Return all current problems in the records of the manifest and the marks of the stores; ask no vendor.
 
-def find_alerts(pipeline: Pipeline) -> list[Alert]:
-    """Return all current problems in the records of the manifest and the marks of the stores; ask no vendor."""
-    return list(_AlertFinder(pipeline).alerts())
+    Args:
+        pipeline: the records and marks.
+        due_at: times at which a night was due, for `core.alerts.missed_night`; None if nights are not checked.
+    """
+    return AlertCheck(
+        tuple(_AlertFinder(pipeline, due_at).alerts()), frozenset({Kind.NO_NIGHT} if due_at is None else ())
+    )
 
 
 class _AlertFinder:
     """Finds alerts in records that it reads once."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, due_at: Sequence[float] | None) -> None:
+        self.due_at = due_at
         self.pipeline = pipeline
         self.now = pipeline.run.now()
         self.gates = gates_of(pipeline.accounts, pipeline.policy)
@@ -92,8 +83,8 @@ class _AlertFinder:
             if (not gate.is_open or gate.half_open) and gate.reason not in _NOT_ALERTED:
                 yield self._gate(gate)
         yield from self._foreign_store()
-        yield from self._night()
-        yield from self._failed_runs()
+        yield from find_run_alerts(self.pipeline.monitor, self.due_at, trash=self.pipeline.policy.deletes.trash)
+        yield from self._not_processed()
         yield from self._stopped_clear_out()
         yield from self._spend_cap()
         yield from self._failure_rate()
@@ -108,7 +99,7 @@ class _AlertFinder:
         lines = [why_closed(gate, self.pipeline.policy.thresholds, left), self._waiting()]
         if kind is Kind.CREDITS:
             page = self.pipeline.policy.vendors[gate.account].top_up
-            lines += [*self._balance(gate), f"top up: {page or 'on the website of the vendor'}"]
+            lines = [f"top up: {page or 'on the website of the vendor'}", *self._balance(gate), *lines]
         lines += self._link(next(paused, None))
         return Alert(kind, gate.account, _GATE_TITLES[kind].format(gate.account), tuple(lines))
 
@@ -130,72 +121,26 @@ class _AlertFinder:
         return f"pending: {items} items, at most {cost['credits']:g} credits{usd} ({names}{more})"
 
     def _link(self, record: Record | None = None) -> list[str]:
-        """Link to the run's page in Dagster's UI, or to the UI itself if Dagster did not start the run."""
-        base = self.pipeline.alerting.ui_url
-        if not base:
-            return []
-        return [f"{base}/runs/{record.run_id}" if record is not None and _is_dagster_run(record.run_id) else base]
+        return link(self.pipeline.alerting.ui_url, "" if record is None else record.run_id)
 
-    def _night(self) -> Iterator[Alert]:
-        """Alert if no new detection ends, or if pending work is not processed although a gate allows requests."""
-        detected_at = max((record.ended_at for record in self.run_log.read(DetectRecord)), default=self.now)
-        if self.now - detected_at > NIGHT_S:
-            yield Alert(
-                Kind.NO_NIGHT,
-                "",
-                "no complete night in 26 hours",
-                (
-                    f"the last detection ended at {moment(detected_at)}",
-                    "check that the daemon runs and the schedule is on; `bg-pipeline doctor` helps",
-                    *self._link(),
-                ),
-            )
-            return
+    def _not_processed(self) -> Iterator[Alert]:
+        """Alert if pending work is not processed although a gate allows requests."""
         if not self.pending or not any(gate.is_open for gate in self.gates):
             return
         worked_at = max((record.ended_at for record in self.run_log.read(ProcessRecord)), default=0.0)
         detections = [r for r in self.run_log.read(DetectRecord, worked_at, MOST_ROWS) if r.work]
-        if detections and self.now - detections[-1].ended_at > NIGHT_S:
+        if detections and self.now - detections[-1].ended_at > _IDLE_S:
             yield Alert(
-                Kind.NO_NIGHT,
+                Kind.NOT_PROCESSED,
                 "",
                 "work is pending but nothing is processing it",
                 (
+                    "check that the daemon runs and the sensors are on; `bg-pipeline doctor` helps",
                     self._waiting(),
-                    f"detected at {moment(detections[-1].ended_at)}; check that the sensors are on",
+                    f"detected at {moment(detections[-1].ended_at)}",
                     *self._link(),
                 ),
             )
-
-    def _failed_runs(self) -> Iterator[Alert]:
-        failures = self.run_log.read(FailureRecord, self.now - _FAILURES_S, MOST_ROWS)
-        if not failures:
-            return
-        records: list[Record] = []
-        for kind in (DetectRecord, ClearOutRecord, ProcessRecord, RetryRecord):
-            records += self.run_log.read(kind, failures[-1].ended_at, MOST_ROWS)
-        seen: set[str] = set()
-        for failure in failures:
-            subject = _subject(failure)
-            if subject not in seen and not self._is_over(failure, records):
-                yield self._failed_run(failure)
-            seen.add(subject)
-
-    def _is_over(self, failure: FailureRecord, records: Iterable[Record]) -> bool:
-        if failure.stage is Stage.CLEAR_OUT and not self.pipeline.policy.deletes.trash:
-            return True
-        return is_over(failure, records, self.pending, self.now)
-
-    def _failed_run(self, failure: FailureRecord) -> Alert:
-        is_guard = failure.failure is FailureKind.GUARD
-        title = "a guard stopped {}: {}" if is_guard else "run failed: {}: {}"
-        by = f" in {failure.job}" if failure.job else ""
-        return Alert(
-            Kind.GUARD if is_guard else Kind.RUN_FAILED,
-            _subject(failure),
-            title.format(_task(failure), failure.cause),
-            (f"at {moment(failure.ended_at)}{by}", *self._link(failure)),
-        )
 
     def _foreign_store(self) -> Iterator[Alert]:
         if foreign := find_foreign_store(self.pipeline):
@@ -207,7 +152,7 @@ class _AlertFinder:
             return
         for record in self.run_log.read(ClearOutRecord):
             if record.stopped:
-                title = f"a guard stopped {_STAGES[Stage.CLEAR_OUT]}: {record.stopped}"
+                title = f"a guard stopped {STAGES[Stage.CLEAR_OUT]}: {record.stopped}"
                 yield Alert(Kind.GUARD, Stage.CLEAR_OUT, title, (f"at {moment(record.ended_at)}", *self._link(record)))
 
     def _spend_cap(self) -> Iterator[Alert]:
@@ -216,7 +161,7 @@ class _AlertFinder:
             left = set(self.pending) if record.collections is None else set(self.pending) & set(record.collections)
             if record.summary.budget_reached and left - covered:
                 advice = "the next run continues from here; raise BG_MAX_CREDITS_PER_RUN or _PER_DAY to let it buy more"
-                lines = (self._waiting(), advice, *self._link(record))
+                lines = (advice, self._waiting(), *self._link(record))
                 yield Alert(Kind.SPEND_CAP, "", "a spend cap stopped the buying", lines)
                 return
             if record.everything:
@@ -226,16 +171,20 @@ class _AlertFinder:
     def _failure_rate(self) -> Iterator[Alert]:
         published, failed = 0, 0
         causes: Counter[str] = Counter()
+        examples: dict[str, str] = {}
         for record in self.processed:
             published += record.summary.published
             failed += record.summary.failed + record.summary.quarantined
-            causes.update(f.detail for f in record.summary.failures if f.state is not State.PENDING)
+            failures = [failure for failure in record.summary.failures if failure.state is not State.PENDING]
+            causes.update(failure.detail for failure in failures)
+            examples |= {failure.detail: failure.key for failure in failures}
         if not too_many_failed(failed, published, self.pipeline.alerting.failure_rate):
             return
         share = f"{failed} of {failed + published} items failed in two days"
-        reasons = [f"{count} × {cause}" for cause, count in causes.most_common(3)]
+        reasons = [f"{count} × {cause}, such as {examples[cause]}" for cause, count in causes.most_common(3)]
         worst = max(self.processed, key=lambda record: record.summary.failed + record.summary.quarantined)
-        lines = (*reasons, "all of them: bg-pipeline failures", *self._link(worst))
+        advice = "`bg-pipeline failures` lists all of them, `bg-pipeline retry` tries them again"
+        lines = (advice, *reasons, *self._link(worst))
         yield Alert(Kind.FAILURE_RATE, "", share, lines)
 
     def _drift(self) -> Iterator[Alert]:
@@ -244,28 +193,9 @@ class _AlertFinder:
             compared = (r for r in readings if r.account == account and r.drift is not None)
             if (last := next(compared, None)) is not None and not last.sound:
                 title = f"{account}: balance and ledger differ by {last.drift:g} credits"
-                yield Alert(Kind.DRIFT, account, title, (last.because, "see bg-pipeline ledger"))
-
-
-def _is_dagster_run(run_id: str) -> bool:
-    """Return True for a UUID, which is how Dagster names its runs; a run of the command line has no page."""
-    try:
-        return str(UUID(run_id)) == run_id
-    except ValueError:
-        return False
-
-
-def _name(failure: FailureRecord) -> str:
-    """Return the collection or job that failed; empty for detection and clearing out, which cover everything."""
-    if failure.stage is Stage.PROCESSING:
-        return ", ".join(failure.collections or ())
-    return failure.job if failure.stage is Stage.OTHER else ""
-
-
-def _subject(failure: FailureRecord) -> str:
-    return ", ".join(filter(None, (failure.stage, _name(failure))))
-
-
-def _task(failure: FailureRecord) -> str:
-    """Return the work that failed, in words."""
-    return f"{_STAGES[failure.stage]} {_name(failure)}".strip()
+                yield Alert(
+                    Kind.DRIFT,
+                    account,
+                    title,
+                    ("compare `bg-pipeline ledger` with the vendor's own list", last.because),
+                )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.alerts import (
     GIVE_UP_S,
+    AlertCheck,
     Event,
     Notification,
     Target,
@@ -13,11 +14,13 @@ from bg_pipeline.core.alerts import (
     plan_notifications,
     retry_in_s,
 )
+from bg_pipeline.core.runlog import FailureKind, Stage
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
-from bg_pipeline.pipeline.alerting.failures import failed_stage, note_failure
+from bg_pipeline.pipeline.alerting.failures import failed_stage, kind_of, note_failure
 from bg_pipeline.pipeline.alerting.find import find_alerts
+from bg_pipeline.pipeline.alerting.runs import find_alerts_despite
 from bg_pipeline.ports.alerts import AlertSink, Outbox
-from bg_pipeline.ports.context import Alerting, Pipeline, Run
+from bg_pipeline.ports.context import Alerting, Monitor, Pipeline, RunName
 from bg_pipeline.ports.running import Now
 
 _CLAIM_S = 120.0
@@ -32,8 +35,8 @@ class DeliveryResult:
     """Deliveries that were sent, and those that were not."""
 
     sent: int = 0
-    refused_by: tuple[str, ...] = ()
-    """Names of the targets that refused a delivery, which is tried again later."""
+    refusals: tuple[str, ...] = ()
+    """A sentence for each target that refused a delivery, which is tried again later."""
     given_up: int = 0
 
 
@@ -56,25 +59,47 @@ def after_sync(
     Returns:
         Sentences about problems of the alerts themselves.
     """
+    run, monitor = pipeline.run, pipeline.monitor
     try:
-        if failure is not None:
+        kind = None if failure is None else kind_of(type(failure))
+        # A wrong argument, such as an unknown collection, is a mistake that its author sees at once.
+        if kind not in {None, FailureKind.SETTINGS}:
             stage = failed_stage(pipeline, everything=everything)
-            note_failure(pipeline.catalogue, pipeline.run, failure, stage, collection=collection)
-        notify(pipeline)
-        delivered = deliver(pipeline.alerting.outbox, pipeline.alerting.sink, pipeline.run.now)
+            note_failure(monitor, run.name, kind, str(failure), stage, collection=collection)
+        return _notify_and_deliver(monitor, find_alerts(pipeline))
     except BgPipelineError as error:
         return [f"alerts: {error}"]
-    return [f"{name} did not accept an alert; the next sync retries" for name in delivered.refused_by]
 
 
-def notify(pipeline: Pipeline) -> tuple[Notification, ...]:
+def after_no_sync(monitor: Monitor, name: RunName, error: ConfigurationError) -> list[str]:
+    """
+    Record that a sync could not start, alert and deliver; otherwise like `after_sync`.
+
+    Args:
+        monitor: the part that works without the other settings.
+        name: the run that could not start.
+        error: the wrong setting.
+    """
+    try:
+        note_failure(monitor, name, FailureKind.SETTINGS, str(error), Stage.DETECTION)
+        return _notify_and_deliver(monitor, find_alerts_despite(error, monitor, None))
+    except BgPipelineError as another:
+        return [f"alerts: {another}"]
+
+
+def _notify_and_deliver(monitor: Monitor, check: AlertCheck) -> list[str]:
+    notify(monitor, check)
+    delivered = deliver(monitor.alerting.outbox, monitor.alerting.sink, monitor.now)
+    return [f"{refusal}; the next sync retries" for refusal in delivered.refusals]
+
+
+def notify(monitor: Monitor, check: AlertCheck) -> tuple[Notification, ...]:
     """Plan notifications, store them for `deliver` and return them. Do nothing if there is no target."""
-    targets = [target.digest for target in pipeline.alerting.sink.targets]
+    targets = [target.digest for target in monitor.alerting.sink.targets]
     if not targets:
         return ()
-    alerts = find_alerts(pipeline)
-    return pipeline.alerting.outbox.note(
-        lambda incidents: plan_notifications(alerts, incidents, pipeline.run.now()), targets
+    return monitor.alerting.outbox.note(
+        lambda incidents: plan_notifications(check, incidents, monitor.now()), targets
     ).notifications
 
 
@@ -84,27 +109,29 @@ def deliver(outbox: Outbox, sink: AlertSink, now: Now) -> DeliveryResult:
         return DeliveryResult()
     with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
         results = list(pool.map(lambda target: _deliver_to(outbox, sink, target, now), sink.targets))
-    refused_by = tuple(
-        target.name for target, (_, accepted_all) in zip(sink.targets, results, strict=True) if not accepted_all
+    refusals = tuple(
+        f"{target.name} did not accept an alert: {refusal}"
+        for target, (_, refusal) in zip(sink.targets, results, strict=True)
+        if refusal
     )
-    return DeliveryResult(sum(sent for sent, _ in results), refused_by, outbox.give_up(now() - GIVE_UP_S))
+    return DeliveryResult(sum(sent for sent, _ in results), refusals, outbox.give_up(now() - GIVE_UP_S))
 
 
-def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tuple[int, bool]:
-    """Return the number of deliveries that the target accepted, and True if it accepted all."""
+def _deliver_to(outbox: Outbox, sink: AlertSink, target: Target, now: Now) -> tuple[int, str]:
+    """Return the number of deliveries that the target accepted, and why it refused one; empty if it accepted all."""
     sent, ends_at = 0, now() + _DELIVERY_S
     while now() < ends_at and (delivery := outbox.claim(target.digest, _CLAIM_S)):
-        accepted = sink.send(target, delivery.notification)
-        outbox.close(delivery, accepted, retry_in_s(delivery.tries), f"{target.name} did not accept it")
-        if not accepted:
-            return sent, False
+        refusal = sink.send(target, delivery.notification)
+        outbox.close(delivery, not refusal, retry_in_s(delivery.tries), refusal)
+        if refusal:
+            return sent, refusal
         sent += 1
-    return sent, True
+    return sent, ""
 
 
-def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
+def try_targets(alerting: Alerting, now: Now) -> list[tuple[Target, str]]:
     """
-    Send a test notification to every target at once; return each target, with True if it accepted.
+    Send a test notification to every target at once; return each target with its refusal, empty if it accepted.
 
     Raises:
         ConfigurationError: there is no target.
@@ -115,6 +142,6 @@ def try_targets(alerting: Alerting, run: Run) -> list[tuple[Target, bool]]:
             "BG_ALERT_URLS is empty, so no alert is sent: set it to Apprise URLs (github.com/caronc/apprise/wiki), "
             "such as mailto://… or slack://…"
         )
-    test = notification(Event.TEST, "a test", [f"sent at {moment(run.now())}; alerts will come this way"])
+    test = notification(Event.TEST, "a test", [f"sent at {moment(now())}; alerts will come this way"])
     with ThreadPoolExecutor(len(sink.targets), thread_name_prefix="alert") as pool:
         return list(zip(sink.targets, pool.map(lambda target: sink.send(target, test), sink.targets), strict=True))

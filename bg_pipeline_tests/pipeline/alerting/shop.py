@@ -3,12 +3,12 @@
 import uuid
 from dataclasses import replace
 
-from bg_pipeline.core.alerts import Kind
+from bg_pipeline.core.alerts import Kind, Notification
 from bg_pipeline.core.claims import Selection
 from bg_pipeline.core.gate import Gate
-from bg_pipeline.core.runlog import Stage
+from bg_pipeline.core.runlog import FailureKind, Stage
 from bg_pipeline.errors import BgPipelineError
-from bg_pipeline.pipeline.alerting.failures import note_failure
+from bg_pipeline.pipeline.alerting.failures import kind_of, note_failure
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.alerting.notify import notify
 from bg_pipeline.pipeline.detect import detect, scan
@@ -22,16 +22,21 @@ def put(graph: Graph, gate: Gate) -> None:
 
 
 def kinds(graph: Graph) -> list[Kind]:
-    return [alert.kind for alert in find_alerts(graph.pipeline)]
+    return [alert.kind for alert in find_alerts(graph.pipeline).alerts]
+
+
+def notify_about(graph: Graph) -> tuple[Notification, ...]:
+    """What a look at everything sends."""
+    return notify(graph.pipeline.monitor, find_alerts(graph.pipeline))
 
 
 def told(graph: Graph) -> list[str]:
     """What is news now, by title without its opening."""
-    return [notification.title.partition(": ")[2] for notification in notify(graph.pipeline)]
+    return [notification.title.partition(": ")[2] for notification in notify_about(graph)]
 
 
 def lines(graph: Graph, kind: Kind) -> str:
-    (alert,) = [alert for alert in find_alerts(graph.pipeline) if alert.kind is kind]
+    (alert,) = [alert for alert in find_alerts(graph.pipeline).alerts if alert.kind is kind]
     return "\n".join((alert.title, *alert.lines))
 
 
@@ -43,7 +48,10 @@ def fail(
     failed: RunName | None = None,
 ) -> None:
     """A run fails, and a second later something else may happen."""
-    note_failure(graph.catalogue, graph.run, cause, stage, collection=collection, failed=failed)
+    kind = FailureKind.ERROR if isinstance(cause, str) else kind_of(type(cause))
+    if kind is not None:
+        name = failed or graph.run.name
+        note_failure(graph.pipeline.monitor, name, kind, str(cause), stage, collection=collection)
     graph.clock.now += 1.0
 
 

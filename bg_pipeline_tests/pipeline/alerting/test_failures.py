@@ -31,9 +31,11 @@ from bg_pipeline_tests.pipeline.alerting.shop import backfill, dagster_id, fail,
 def test_a_failed_run_is_told_with_stage_collection_job_cause_and_link(pending: Graph) -> None:
     failed = RunName(dagster_id(7), "process_delta")
     fail(pending, StoreError("the disk is full\nand more"), Stage.PROCESSING, "shoes", failed=failed)
-    title, when, link = lines(pending, Kind.RUN_FAILED).splitlines()
+    title, advice, when, link = lines(pending, Kind.RUN_FAILED).splitlines()
 
-    assert title == "run failed: processing shoes: the disk is full"
+    assert title == "a store failed in processing shoes: the disk is full"
+    assert advice.startswith("make the store writable")
+    assert "Dagster starts another run" in advice
     assert when.startswith("at 1970-")
     assert when.endswith(" in process_delta")
     assert link == f"http://dagster.test/runs/{dagster_id(7)}"
@@ -42,7 +44,7 @@ def test_a_failed_run_is_told_with_stage_collection_job_cause_and_link(pending: 
 def test_a_failed_night_is_told_as_what_it_is_and_over_when_its_repeat_succeeded(pending: Graph) -> None:
     """It was told as a failed detection, which no repetition ended."""
     fail(pending, StoreError("the disk is full"), Stage.PROCESSING)
-    assert lines(pending, Kind.RUN_FAILED).startswith("run failed: processing: the disk is full")
+    assert lines(pending, Kind.RUN_FAILED).startswith("a store failed in processing: the disk is full")
     only_detect(pending)
     assert kinds(pending) == [Kind.RUN_FAILED]
 
@@ -117,7 +119,7 @@ def test_a_guard_is_told_as_such_by_error_or_by_kind(pending: Graph) -> None:
     assert lines(pending, Kind.GUARD).startswith("a guard stopped detection: the source is empty")
 
     only_detect(pending)
-    note_failure(pending.catalogue, pending.run, "the source is empty", Stage.DETECTION, kind=FailureKind.GUARD)
+    note_failure(pending.pipeline.monitor, pending.run.name, FailureKind.GUARD, "the source is empty", Stage.DETECTION)
     assert kinds(pending) == [Kind.GUARD]
 
 
@@ -150,7 +152,7 @@ def test_a_failed_clearing_out_is_over_only_after_one_that_no_guard_stopped(shop
     stopped_by_a_guard(shop)
     fail(shop, SourceUnreadable("not mounted"), Stage.CLEAR_OUT)
     stopped_by_a_guard(shop)
-    assert lines(shop, Kind.RUN_FAILED).startswith("run failed: clearing out: not mounted")
+    assert lines(shop, Kind.RUN_FAILED).startswith("the source failed in clearing out: not mounted")
 
     only_detect(shop)
     clear_out(shop.catalogue, shop.policy, shop.run)
@@ -222,7 +224,7 @@ def test_after_a_sync_the_stage_that_failed_is_on_record(
     shop.source.put("shoes/new.png", product(30))
     note = failing_sync(shop, where(shop), name, StoreError("not mounted"), monkeypatch)
 
-    assert (note.stage, note.failure, note.cause) == (stage, FailureKind.ERROR, "not mounted")
+    assert (note.stage, note.failure, note.cause) == (stage, FailureKind.STORE, "not mounted")
     assert (note.run_id, note.job, note.collections) == ("run 2", "sync", None)
 
 

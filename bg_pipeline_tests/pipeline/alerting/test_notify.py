@@ -5,18 +5,18 @@ import pytest
 from bg_pipeline.core.alerts import GIVE_UP_S, REPEAT_S, Event
 from bg_pipeline.core.runlog import Stage
 from bg_pipeline.errors import StateError, StoreError
-from bg_pipeline.pipeline.alerting.notify import after_sync, deliver, notify, try_targets
+from bg_pipeline.pipeline.alerting.notify import after_sync, deliver, try_targets
 from bg_pipeline_tests.fakes import FakeSink
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.pipeline.alerting.shop import fail, only_detect
+from bg_pipeline_tests.pipeline.alerting.shop import fail, notify_about, only_detect
 
 
 def test_without_a_target_nothing_is_decided(shop: Graph) -> None:
     shop.sink = FakeSink(())
     fail(shop)
 
-    assert (notify(shop.pipeline), after_sync(shop.pipeline)) == ((), [])
+    assert (notify_about(shop), after_sync(shop.pipeline)) == ((), [])
     assert shop.database.incidents == ()
 
 
@@ -25,9 +25,9 @@ def test_a_dead_target_loses_nothing_and_repeats_none_of_the_others(shop: Graph)
     shop.sink.dead = {"dead"}
     fail(shop)
     for day in range(3):
-        notify(shop.pipeline)
+        notify_about(shop)
         done = deliver(shop.outbox, shop.sink, shop.clock)
-        assert (done.sent, done.refused_by) == (1, ("dead",)), day
+        assert (done.sent, done.refusals) == (1, ("dead did not accept an alert: it is dead",)), day
         shop.clock.now += REPEAT_S
     shop.sink.dead = set()
     deliver(shop.outbox, shop.sink, shop.clock)
@@ -40,10 +40,10 @@ def test_a_dead_target_loses_nothing_and_repeats_none_of_the_others(shop: Graph)
 def test_a_dead_target_is_left_alone_between_two_tries(shop: Graph) -> None:
     shop.sink.dead = {"a chat"}
     fail(shop)
-    notify(shop.pipeline)
+    notify_about(shop)
     tries = 0
     for _ in range(24 * 60):
-        tries += len(deliver(shop.outbox, shop.sink, shop.clock).refused_by)
+        tries += len(deliver(shop.outbox, shop.sink, shop.clock).refusals)
         shop.clock.now += 60.0
 
     assert 24 < tries < 35
@@ -52,7 +52,7 @@ def test_a_dead_target_is_left_alone_between_two_tries(shop: Graph) -> None:
 def test_what_a_target_did_not_take_for_a_week_is_given_up(shop: Graph) -> None:
     shop.sink.dead = {"a chat"}
     fail(shop)
-    notify(shop.pipeline)
+    notify_about(shop)
     shop.clock.now += GIVE_UP_S - 1.0
     assert deliver(shop.outbox, shop.sink, shop.clock).given_up == 0
     shop.clock.now += 3600.0
@@ -64,14 +64,16 @@ def test_what_a_target_did_not_take_for_a_week_is_given_up(shop: Graph) -> None:
 def test_a_test_notification_goes_to_every_target_and_says_who_took_it(shop: Graph) -> None:
     shop.sink = FakeSink(("good", "dead"))
     shop.sink.dead = {"dead"}
-    results = try_targets(shop.pipeline.alerting, shop.run)
+    results = try_targets(shop.pipeline.alerting, shop.clock)
 
-    assert [(target.name, took_it) for target, took_it in results] == [("good", True), ("dead", False)]
+    assert [(target.name, refusal) for target, refusal in results] == [("good", ""), ("dead", "it is dead")]
 
 
 def test_after_a_sync_a_target_that_takes_nothing_is_named_and_fails_nothing(shop: Graph) -> None:
     shop.sink.dead = {"a chat"}
-    assert after_sync(shop.pipeline, StoreError("full")) == ["a chat did not accept an alert; the next sync retries"]
+    (said,) = after_sync(shop.pipeline, StoreError("full"))
+
+    assert said == "a chat did not accept an alert: it is dead; the next sync retries"
 
 
 def test_a_database_that_fails_after_a_sync_is_a_sentence_and_fails_nothing(
@@ -88,7 +90,7 @@ def test_keys_from_the_catalogue_call_no_person(shop: Graph) -> None:
     shop.source.put("<@U1>\x1b[31m/1.png", product(3))
     only_detect(shop)
     fail(shop, "cannot read <!channel>\n@everyone", Stage.PROCESSING, "<@U1>\x1b[31m")
-    (notification,) = notify(shop.pipeline)
+    (notification,) = notify_about(shop)
 
     assert "cannot read" in notification.title
     assert not set(notification.title + notification.body) & set("<>@\x1b")

@@ -1,0 +1,81 @@
+"""Signals at random instants of the first seconds of a sync, to one process or to its group."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+
+import pytest
+
+from bg_pipeline_tests.e2e.shop import COMMAND, Shop
+from bg_pipeline_tests.pictures import product
+
+INSTANTS = random.Random(14)
+
+
+@pytest.fixture
+def busy(shop: Shop) -> Shop:
+    """A night that takes longer than the signal waits."""
+    shop.vendor.latency_s = 0.3
+    shop.env["BG_CONCURRENCY"] = "2"
+    for n in range(40):
+        shop.put(f"hats/{n}.png", product(100 + n))
+    return shop
+
+
+def start(shop: Shop) -> "subprocess.Popen[str]":
+    """A sync as the head of a process group, like a job of a shell."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [COMMAND, "sync"], cwd=shop.home, env=shop.env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+
+
+def held_leases(shop: Shop) -> list[str]:
+    manifest = shop.home / ".bg_pipeline" / "manifest.db"
+    if not manifest.exists():
+        return []
+    with closing(sqlite3.connect(manifest)) as conn:
+        if not conn.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone():
+            return []
+        return [name for (name,) in conn.execute("SELECT name FROM leases WHERE ends_at > ?", (time.time(),))]
+
+
+def members_of(session: int) -> list[int]:
+    """Processes of a session that still run, those of the workers too."""
+    listed = subprocess.run(["ps", "-eo", "pid=,sid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split() for line in listed.splitlines())
+    return [int(pid) for pid, sid, state in rows if int(sid) == session and not state.startswith("Z")]
+
+
+# Not before 0.3 s: until Python has started, no code of this package can handle a signal.
+@pytest.mark.parametrize("after_s", [round(INSTANTS.uniform(0.3, 5.0), 2) for _ in range(10)])
+def test_a_signal_in_the_first_seconds_ends_a_sync_quietly_with_code_3_and_no_lease(busy: Shop, after_s: float) -> None:
+    number = INSTANTS.choice([signal.SIGINT, signal.SIGTERM])
+    send = INSTANTS.choice([os.kill, os.killpg])
+    process = start(busy)
+    time.sleep(after_s)
+    send(process.pid, number)
+    # A sync that does not end in time fails here.
+    _, err = process.communicate(timeout=15)
+
+    assert process.returncode == 3, err
+    assert "Traceback" not in err
+    assert held_leases(busy) == []
+
+
+def test_a_killed_sync_takes_its_workers_with_it(busy: Shop) -> None:
+    process = start(busy)
+    while not busy.vendor.ledger.charges():
+        time.sleep(0.05)
+    assert len(members_of(process.pid)) > 2
+    process.kill()
+    process.communicate(timeout=15)
+
+    deadline = time.monotonic() + 15
+    while members_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert members_of(process.pid) == []
