@@ -232,9 +232,8 @@ def failed(state: Limits, token: str) -> Limits:
     """Record a failure or an unknown end; after an outage the width grows again from one."""
     if token not in state.slots:
         return state
-    failures = state.failures + 1
-    state = replace(state, slots=_without(state.slots, token), failures=failures)
-    return replace(state, width=1, streak=0, streak_s=0.0) if failures >= OUTAGE else state
+    state = replace(state, slots=_without(state.slots, token), failures=state.failures + 1)
+    return replace(state, width=1, streak=0, streak_s=0.0) if state.failures >= OUTAGE else state
 
 
 def released(state: Limits, token: str) -> Limits:

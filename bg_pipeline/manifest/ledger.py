@@ -28,7 +28,7 @@ from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost, RefusedForNow
 from bg_pipeline.manifest.gates import read_gate, write_gate
 from bg_pipeline.manifest.repeated import Repeated
-from bg_pipeline.manifest.rows import CHUNK, are_live
+from bg_pipeline.manifest.rows import are_live
 from bg_pipeline.manifest.schema import attempts, claims, items, purchases
 from bg_pipeline.ports.purchasing import CutRequest
 
@@ -129,8 +129,7 @@ class SqlLedger(Repeated):
         query = select(attempts).where(attempts.c.started_at >= since)
         if run is not None:
             query = query.where(attempts.c.run == run)
-        with self._db.read() as conn:
-            yield from map(_attempt, conn.execution_options(yield_per=CHUNK).execute(query.order_by(attempts.c.id)))
+        yield from map(_attempt, self._stream(query.order_by(attempts.c.id)))
 
     def _spent_so_far(self, conn: Connection, request: CutRequest, gate: Gate, rules: Rules) -> Spent:
         """Return only the sums that the decision needs: each costs time, and every purchase waits for this."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from bg_pipeline.core.records import Observation, State
-from bg_pipeline.manifest import rows
+from bg_pipeline.manifest import repeated
 from bg_pipeline.manifest.rows import BATCH, OfCatalogue, near_to
 from bg_pipeline.manifest.schema import Key, Prose, items
 from bg_pipeline.manifest.staging import analyze, staged
@@ -55,7 +55,7 @@ class SqlObservations(OfCatalogue):
             "SELECT key, fingerprint, collection FROM items "
             "WHERE catalogue_id = :catalogue AND key > :after AND NOT absent ORDER BY key LIMIT :most"
         )
-        after, most = b"", rows.CHUNK
+        after, most = b"", repeated.CHUNK
 
         def read() -> Sequence[Any]:
             with self._db.read() as conn:

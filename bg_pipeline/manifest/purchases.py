@@ -10,7 +10,6 @@ from sqlalchemy import Row, delete, insert, select, update
 from bg_pipeline.core.records import AttemptState, Master
 from bg_pipeline.manifest.ledger import closing
 from bg_pipeline.manifest.repeated import Repeated
-from bg_pipeline.manifest.rows import CHUNK
 from bg_pipeline.manifest.schema import purchases
 
 
@@ -52,9 +51,7 @@ class SqlPurchases(Repeated):
             conn.execute(delete(purchases).where(purchases.c.purchase_id == purchase_id))
 
     def masters(self) -> Iterator[Master]:
-        query = select(purchases).order_by(purchases.c.purchase_id)
-        with self._db.read() as conn:
-            yield from map(_master, conn.execution_options(yield_per=CHUNK).execute(query))
+        yield from map(_master, self._stream(select(purchases).order_by(purchases.c.purchase_id)))
 
     def adopt(self, master: Master) -> bool:
         c = purchases.c

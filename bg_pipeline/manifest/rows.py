@@ -1,10 +1,10 @@
 """Rows of a catalogue as values, and the parts that all queries share."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, Select, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, or_, select
 
 from bg_pipeline.core.claims import is_live
 from bg_pipeline.core.keys import key_bytes
@@ -13,9 +13,6 @@ from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import claims, items, publications
 from bg_pipeline.ports.running import Now
-
-CHUNK = 5_000
-"""Rows fetched at once while streaming."""
 
 BATCH = 5_000
 """Rows written between two commits: many, because each commit waits for the disk; few, because others wait too."""
@@ -57,10 +54,6 @@ class OfCatalogue(Repeated):
     def _entries(self, query: Select[Any]) -> list[Entry]:
         with self._db.read() as conn:
             return [entry_of(row) for row in conn.execute(query)]
-
-    def _stream(self, query: Executable) -> Iterator[Row[Any]]:
-        with self._db.read() as conn:
-            yield from conn.execution_options(yield_per=CHUNK).execute(query)
 
 
 def are_live(now: float) -> ColumnElement[bool]:

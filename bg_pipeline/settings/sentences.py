@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from bg_pipeline.settings.part import Part
 
-_LONGEST_VALUE = 60
-"""Characters of a value that a message quotes."""
+_LONGEST_VALUE = 16
+"""Most characters of a value that a message quotes: a longer one may be a key that was pasted into the wrong line."""
 
 _KINDS: Mapping[type, str] = {
     bool: "`true` or `false`",
@@ -40,8 +40,9 @@ def explain(error: ErrorDetails, model: type[Part], shown: Mapping[str, str]) ->
     setting = model.model_fields[str(where[0])]
     by_validator = error["type"] == "value_error"
     message = error["msg"] if by_validator else f"must be {allowed(setting)}"
-    value = "" if is_secret(setting) else f" (it is {_quoted(error['input'])})"
-    return sentence(where, message, shown) + value
+    value = str(error["input"])
+    quoted = f" (it is {error['input']!r})" if len(value) <= _LONGEST_VALUE and not is_secret(setting) else ""
+    return sentence(where, message, shown) + quoted
 
 
 def sentence(where: tuple[int | str, ...], message: str, shown: Mapping[str, str]) -> str:
@@ -107,8 +108,3 @@ def _bounds(metadata: list[Any]) -> str:
     if low is None or high is None:
         return "" if low is None else f" of at least {low}"
     return f" from {low:,} to {high:,}"
-
-
-def _quoted(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

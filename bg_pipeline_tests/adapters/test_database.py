@@ -18,6 +18,7 @@ from bg_pipeline.manifest.database import REPEATS_S, Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
+from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.queue import SqlWorkQueue
 
@@ -119,6 +120,30 @@ def test_a_delta_whose_server_crashed_between_two_batches_is_complete(
     SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "") for key in keys])
 
     assert SqlWorkQueue(database, number).pending() == {"c": 4}
+    database.close()
+
+
+def test_a_stream_whose_connection_is_lost_goes_on_after_the_rows_that_it_has_given(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the batch that was on its way when the server went down."""
+    monkeypatch.setattr("bg_pipeline.manifest.repeated.CHUNK", 2)
+    database = Database(postgres_url, sleep=lambda _seconds: None)
+    number = catalogue_id(database)
+    keys = [f"c/{n}\udcff.jpg" for n in range(7)]
+    SqlObservations(database, number).observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys])
+    given = []
+    for entry in SqlItems(database, number).entries():
+        given.append(entry.key)
+        if len(given) in {2, 3, 5}:
+            with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    assert given == keys
+    assert database.losses
     database.close()
 
 

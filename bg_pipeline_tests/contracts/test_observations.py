@@ -93,7 +93,7 @@ def test_a_hash_that_was_invalidated_is_looked_at_again(manifest: Manifest) -> N
 
 
 def test_the_listing_is_in_order_over_many_pages(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bg_pipeline.manifest.rows.CHUNK", 3)
+    monkeypatch.setattr("bg_pipeline.manifest.repeated.CHUNK", 3)
     keys = [f"c/{n}.jpg" for n in range(9)]
     manifest.see(*keys)
 
