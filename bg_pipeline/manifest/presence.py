@@ -20,5 +20,5 @@ def is_missing(url: str) -> bool:
             return not inspect(engine).has_table(items.name)
         finally:
             engine.dispose()
-    except (SQLAlchemyError, ImportError):
+    except (SQLAlchemyError, ImportError, ValueError):  # a wrong port is a ValueError
         return False

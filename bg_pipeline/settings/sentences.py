@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from bg_pipeline.settings.part import Part
 
-_LONGEST_VALUE = 16
+_LONGEST_VALUE = 10
 """Most characters of a value that a message quotes: a longer one may be a key that was pasted into the wrong line."""
 
 _KINDS: Mapping[type, str] = {

@@ -11,6 +11,7 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
+from bg_pipeline.redaction import redacted, secrets_in
 from bg_pipeline.settings.names import UnknownName, unknown_names
 from bg_pipeline.settings.part import Part, is_location
 from bg_pipeline.settings.reader import FILE, RawSettings
@@ -21,6 +22,9 @@ from bg_pipeline.vendors.registry import usable as usable_vendors
 
 _TABLES: Mapping[str, type[Part]] = {"catalogue": CatalogueSettings, "rendition": RenditionSettings}
 _OTHERS: tuple[type[Part], ...] = (MastersLocation, PurchasingSettings, ScheduleSettings, AlertSettings)
+
+_NOT_SHOWN = "set"
+"""What is shown of a value that was not validated: it may be a key in the wrong line."""
 
 DEFAULT = "default"
 """Origin of a value that is not written anywhere."""
@@ -62,9 +66,11 @@ def values(raw: RawSettings) -> Iterator[Value]:
             yield from _of_part(raw, model)
     for plugin in usable_vendors():
         model = plugin.settings
+        part = _valid(raw, model)
         variables = {each: variable for each, variable in model.short_names().items() if variable in raw.short}
         for each, variable in variables.items():
-            yield Value(variable.upper(), _text(model, each, raw.short[variable]), raw.origins[variable])
+            text = _text(model, each, raw.short[variable]) if part is not None else _NOT_SHOWN
+            yield Value(variable.upper(), text, raw.origins[variable])
         for name, table in raw.tables.get("account", {}).items():
             if table.get("vendor", name) == plugin.vendor.name:
                 for each in table.keys() & model.model_fields.keys():
@@ -72,18 +78,24 @@ def values(raw: RawSettings) -> Iterator[Value]:
 
 
 def _of_part(raw: RawSettings, model: type[Part], kind: str = "", name: str = "") -> Iterator[Value]:
-    try:
-        part: Part | None = raw.part(model, kind, name)
-    except ConfigurationError:
-        part = None
+    part = _valid(raw, model, kind, name)
     table = raw.tables.get(kind, {}).get(name, {})
     shown, variables = raw.shown(model, kind, name), model.short_names()
     for each, setting in model.model_fields.items():
         written = table.get(each, raw.short.get(variables[each]))
         origin = _file(raw) if each in table else raw.origins.get(variables[each], "") if written else DEFAULT
-        if part is not None:
-            written = getattr(part, each)
-        yield Value(shown[each], _text(model, each, setting.default if written is None else written), origin)
+        if part is None and written is not None and not is_secret(setting):
+            yield Value(shown[each], _NOT_SHOWN, origin)
+            continue
+        valid = written if part is None else getattr(part, each)
+        yield Value(shown[each], _text(model, each, setting.default if valid is None else valid), origin)
+
+
+def _valid(raw: RawSettings, model: type[Part], kind: str = "", name: str = "") -> Part | None:
+    try:
+        return raw.part(model, kind, name)
+    except ConfigurationError:
+        return None
 
 
 def _text(model: type[Part], name: str, value: Any) -> str:
@@ -93,11 +105,12 @@ def _text(model: type[Part], name: str, value: Any) -> str:
         plain = ",".join(plain)
     text = "–" if plain in (None, "") else str(plain)
     if not is_secret(setting) or text == "–":
-        return text
+        return redacted(text, *secrets_in(text))
     if not is_location(setting):
         return "set (secret)"
     scheme, colon, _ = text.partition("://")
-    return text if not colon or scheme.startswith(("sqlite", "s3", "file")) else f"{scheme}://… (secret)"
+    is_open = not colon or scheme.startswith(("sqlite", "s3", "file"))
+    return redacted(text, *secrets_in(text)) if is_open else f"{scheme}://… (secret)"
 
 
 def _file(raw: RawSettings) -> str:

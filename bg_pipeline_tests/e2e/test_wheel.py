@@ -43,7 +43,7 @@ def test_the_wheel_holds_all_that_runs_and_none_of_the_tests(installed: Path) ->
     assert (installed / "bg_pipeline/py.typed").exists()
     assert not (installed / "bg_pipeline_tests").exists()
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "bg-pipeline = bg_pipeline.cli.main:main" in entry_points.read_text()
+    assert "bg-pipeline = bg_pipeline.cli.start:run" in entry_points.read_text()
 
 
 def test_the_installed_command_makes_its_database_and_plans(installed: Path, tmp_path: Path) -> None:

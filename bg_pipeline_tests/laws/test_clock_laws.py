@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_pipeline.core import limits
-from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, Incident, Kind, is_due, plan_notifications
+from bg_pipeline.core.alerts import HOLD_S, REPEAT_S, Alert, AlertCheck, Incident, Kind, is_due, plan_notifications
 from bg_pipeline.core.alerts import LONGEST_WAIT_S as LONGEST_DELIVERY_S
 from bg_pipeline.core.claims import LEASE_S, is_live
 from bg_pipeline.core.credits import day_of
@@ -59,7 +59,7 @@ class Records:
                 Attempt(1, "p", "bgeraser", state, Decimal(1), Decimal(0), now, ended_at=now, kind=kind)
             )
         elif what == "alert":
-            plan = plan_notifications([Alert(Kind.OUTAGE, "", "down")], self.incidents, now)
+            plan = plan_notifications(AlertCheck((Alert(Kind.OUTAGE, "", "down"),)), self.incidents, now)
             self.incidents, self.due_at = plan.incidents, now + 3600.0
         else:
             self.claim_ends_at = now + LEASE_S
@@ -81,9 +81,9 @@ def test_when_the_clock_is_right_again_no_wait_is_longer_than_the_longest(happen
     assert within(LONGEST_REFUSAL_S, lambda now: refused_lately(records.attempts, 0.0, now) is None)
     assert within(LONGEST_DELIVERY_S, lambda now: is_due(records.due_at, now))
     assert within(LEASE_S, lambda now: not is_live(records.claim_ends_at, now))
-    alert = [Alert(Kind.OUTAGE, "", "down")]
+    alert = AlertCheck((Alert(Kind.OUTAGE, "", "down"),))
     assert within(REPEAT_S, lambda now: bool(plan_notifications(alert, records.incidents, now).notifications))
-    assert within(HOLD_S, lambda now: not plan_notifications([], records.incidents, now).incidents)
+    assert within(HOLD_S, lambda now: not plan_notifications(AlertCheck(()), records.incidents, now).incidents)
 
 
 @given(jumps.filter(lambda off_s: off_s > 60))

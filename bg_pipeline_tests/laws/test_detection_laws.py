@@ -1,6 +1,7 @@
 """Laws of names, slices and deletes, and of the manifest's own view of what is up to date."""
 
 import random
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -142,6 +143,7 @@ def test_a_plain_stem_is_kept_where_nothing_speaks_against_it(key: str) -> None:
         not part.startswith(".") and not part.lower().endswith((".png", ".jpg", ".webp"))
         for part in key.split("/")[:-1]
     ) and not plain_stem(key).rpartition("/")[2].startswith(".")
+    fits = fits and not any(unicodedata.category(character) == "Cc" for character in key)
 
     assert fits <= (preferred_stem(key) == plain_stem(key))
 

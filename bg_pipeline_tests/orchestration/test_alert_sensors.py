@@ -19,7 +19,7 @@ from bg_pipeline.core.alerts import Notification, Target
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, FailureRecord, Stage
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.schedule import SCHEDULE, nights_due, schedule_state
+from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, nights_due, schedule_state
 from bg_pipeline.orchestration.sensors import alerts, failed_runs, missed_night
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read
@@ -193,11 +193,12 @@ def test_while_the_schedule_is_off_no_night_is_requested_or_missed(
 def test_a_missed_night_is_told_by_the_schedule(
     shop: Shop, run: Run, stored: dg.DagsterInstance, got: list[Notification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BG_NIGHTLY_CRON", "0 2 * * 1")
+    weekly = LoadedSchedule(ScheduleSettings(nightly_cron="0 2 * * 1"))
+    monkeypatch.setattr("bg_pipeline.orchestration.sensors.LOADED", weekly)
     run("detect_delta")
     with open_monitor(read()) as monitor:
         (detected,) = monitor.run_log.read(DetectRecord)
-    due = max(nights_due(ScheduleSettings(nightly_cron="0 2 * * 1"), schedule_state(context(stored)), time.time()))
+    due = max(nights_due(weekly.settings, schedule_state(context(stored)), time.time()))
     next_due = due + 7 * 86_400
     assert next_due > detected.ended_at
     nights = []

@@ -158,7 +158,11 @@ def test_a_night_is_the_same_in_its_stages_charges_rows_outputs_and_records(both
     ]
 
 
-def test_a_pause_stops_both_at_the_same_point_and_both_go_on_after_a_top_up(both: Both) -> None:
+def test_a_pause_stops_both_at_the_same_point_and_both_go_on_after_a_top_up(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_LOW_CREDITS", "50")
+
     def story(side: Side) -> Any:
         side.vendor.ledger.set_balance("bgeraser", Decimal(60))
         side.night()
