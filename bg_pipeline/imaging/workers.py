@@ -44,7 +44,7 @@ class Workers:
     def __init__(self, count: int | None = None) -> None:
         _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["bg_pipeline.imaging.pictures"])
+        context.set_forkserver_preload(["bg_pipeline.imaging.pictures", "bg_pipeline.imaging.forked"])
         _start_forkserver()
         self.count = count or os.cpu_count() or 1
         self._turns = _Turns()
@@ -186,16 +186,7 @@ def _start_forkserver() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _leave_group() -> None:
-    """Leave the process group, discard a signal that was sent to it, and let the pool end this worker by SIGTERM."""
-    os.setpgrp()
-    ended_by_pool = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, ended_by_pool)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
-
 def _confine() -> None:
-    _leave_group()
     # The forkserver ends with the main process, however that ends; this worker then ends with the forkserver.
     with contextlib.suppress(AttributeError, OSError):  # other systems have no prctl
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

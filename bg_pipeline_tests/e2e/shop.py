@@ -46,7 +46,7 @@ class Shop:
         process = self.start(*words)
         out, err = process.communicate(timeout=120)
         assert process.returncode == code, (process.returncode, out, err)
-        assert "Traceback" not in err
+        assert "Traceback" not in err, err
         assert "canary-key" not in out + err
         self.err = err
         return out

@@ -122,6 +122,7 @@ def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
     (first,), _ = requests(instance)
     with monkeypatch.context() as broken:
         broken.setenv("BG_OUTPUT", "/proc/nowhere")
+        broken.setattr("bg_pipeline.orchestration.resources.RETRY", dg.RetryPolicy(max_retries=0))
         assert not run("process_pending", tags=first.tags).success
     asked, said = requests(instance)
     assert (asked, "next run in" in said) == ([], True)
@@ -147,6 +148,7 @@ def test_no_key_comes_again_when_a_dead_run_of_another_delta_is_cleared_away(
     instance.report_run_failed(zombie)
     with monkeypatch.context() as broken:
         broken.setenv("BG_OUTPUT", "/proc/nowhere")
+        broken.setattr("bg_pipeline.orchestration.resources.RETRY", dg.RetryPolicy(max_retries=0))
         run("process_pending", tags=first.tags)
     (again,), _ = requests(instance)
 
