@@ -8,7 +8,7 @@ help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
 	@echo "make test    lint, types, layers and tests"
-	@echo "make test-processes Dagster's own processes, and the UI in a browser; five minutes"
+	@echo "make test-processes real processes: killed, stopped, and Dagster's UI in a browser; a quarter of an hour"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"

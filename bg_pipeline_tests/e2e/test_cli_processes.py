@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from bg_pipeline.core.claims import LEASE_S, Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.manifest.catalogues import catalogue_id
@@ -15,6 +17,8 @@ from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.sandbox.faults import Fault
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import product
+
+pytestmark = pytest.mark.processes
 
 
 @contextmanager

@@ -117,6 +117,7 @@ def test_a_result_host_that_is_down_for_a_whole_run_costs_nothing(shop: Shop, ve
     assert (published(shop), vendor.bought_twice) == (PICTURES, [])
 
 
+@pytest.mark.processes
 def test_a_killed_run_pays_at_most_once_more_for_each_request_in_flight(shop: Shop, vendor: StubVendor) -> None:
     """Large pictures: looking at an answer takes longer than the vendor does."""
     for n in range(16):

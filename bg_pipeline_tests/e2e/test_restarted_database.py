@@ -59,6 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
         made.close()
 
 
+@pytest.mark.processes
 def test_a_server_that_is_killed_and_comes_back_ends_no_sync_and_costs_nothing(shop: Shop, server: OwnServer) -> None:
     kill_under_a_sync(shop, server, server.url)
 

@@ -97,6 +97,7 @@ def everything_from(home: Path, env: dict[str, str], *commands: str) -> str:
     return "\n".join(texts)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("env", CASES.values(), ids=CASES)
 def test_a_secret_in_a_setting_is_never_shown(tmp_path: Path, env: dict[str, str]) -> None:
     (tmp_path / "images").mkdir()

@@ -15,6 +15,8 @@ from bg_pipeline_tests.pictures import product
 
 INSTANTS = random.Random(14)
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def busy(shop: Shop) -> Shop:
