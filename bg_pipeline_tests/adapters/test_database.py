@@ -94,6 +94,17 @@ def test_a_commit_whose_answer_is_lost_counts_once(
     database.close()
 
 
+def sever_all(postgres_url: str, *first: str) -> None:
+    """End all other connections to the database, as a server that restarts does, after these statements."""
+    with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
+        for statement in first:
+            other.execute(statement)
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 def test_a_delta_whose_server_crashed_between_two_batches_is_complete(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,12 +118,7 @@ def test_a_delta_whose_server_crashed_between_two_batches_is_complete(
     @contextmanager
     def crash_before_the_second(**options: bool) -> Iterator[Connection]:
         if next(writes) == 1:
-            with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
-                other.execute("UPDATE items SET state = 'failed', revision = 0")
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
+            sever_all(postgres_url, "UPDATE items SET state = 'failed', revision = 0")
         with write(**options) as conn:
             yield conn
 
@@ -136,11 +142,7 @@ def test_a_stream_whose_connection_is_lost_goes_on_after_the_rows_that_it_has_gi
     for entry in SqlItems(database, number).entries():
         given.append(entry.key)
         if len(given) in {2, 3, 5}:
-            with closing(psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True)) as other:
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
+            sever_all(postgres_url)
 
     assert given == keys
     assert database.losses

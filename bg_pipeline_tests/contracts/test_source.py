@@ -151,7 +151,7 @@ def _sql(url: str) -> Catalogue:
 
 
 def _parquet(file: Path) -> Catalogue:
-    """A file of rows, written anew after each change."""
+    """A file of rows, written again after each change."""
     rows: dict[str, tuple[bytes | None, int]] = {}
 
     def write() -> None:

