@@ -144,7 +144,7 @@ def test_a_picture_that_changed_since_it_was_published_gets_no_cutout_of_the_old
 
 def test_a_sync_that_was_stopped_can_be_adopted_for(graph: Graph) -> None:
     graph.sync(cap=2)
-    files = cutouts(**{f"shoes__{n}": cutout_of(product(n)) for n in range(4)})
+    files = cutouts(**{f"shoes__{n}": cutout_of(product(n)) for n in range(4)}, bags__9=cutout_of(product(9)))
     found = taken(graph, files)
 
     assert len(found.adopted) == 3
