@@ -1,0 +1,73 @@
+"""A large picture and its smaller copy in tiles, so that arithmetic on them needs little memory."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Floats = NDArray[np.float32]
+"""Planes x height x width, or height x width; 0 to 1."""
+
+_SIDE_PX = 100
+"""Side of a tile in the smaller copy. Tiles without an edge cost nothing, so they should not be large."""
+
+Box = tuple[int, int, int, int]
+
+
+class Tile(NamedTuple):
+    """One tile; all boxes are left, upper, right, lower, in px."""
+
+    full: Box
+    """The tile in the large picture."""
+    around: Box
+    """The tile in the smaller copy, with a margin."""
+    box: tuple[float, float, float, float]
+    """The tile within `around`."""
+
+
+def tiles(small: tuple[int, int], large: tuple[int, int], margin_px: int) -> Iterator[Tile]:
+    """
+    Yield all tiles, row by row.
+
+    Args:
+        small: size of the smaller copy.
+        large: size of the large picture.
+        margin_px: pixels around a tile, as far as the smaller copy goes.
+    """
+    across, down = small[0] / large[0], small[1] / large[1]
+    for top, bottom in _steps(large[1], down):
+        for left, right in _steps(large[0], across):
+            exact = left * across, top * down, right * across, bottom * down
+            around = (
+                max(0, int(exact[0]) - margin_px),
+                max(0, int(exact[1]) - margin_px),
+                min(small[0], int(exact[2]) + 1 + margin_px),
+                min(small[1], int(exact[3]) + 1 + margin_px),
+            )
+            box = exact[0] - around[0], exact[1] - around[1], exact[2] - around[0], exact[3] - around[1]
+            yield Tile((left, top, right, bottom), around, box)
+
+
+def _steps(length: int, scale: float) -> Iterator[tuple[int, int]]:
+    step = max(1, int(_SIDE_PX / scale))
+    for start in range(0, length, step):
+        yield start, min(start + step, length)
+
+
+def planes(image: Image.Image) -> Floats:
+    """Return the channels of a picture, each contiguous: arithmetic on them is several times faster so."""
+    return np.stack([np.asarray(channel, np.float32) for channel in image.split()]) * np.float32(1 / 255)
+
+
+def picture(values: Floats) -> Image.Image:
+    """Return three planes as RGB."""
+    channels = (values * 255 + np.float32(0.5)).astype(np.uint8)
+    return Image.merge("RGB", [Image.fromarray(channel) for channel in channels])
+
+
+def between(value: Floats, low: float, high: float) -> Any:
+    """Return 0 up to `low`, 1 from `high` on, and a smooth curve between them."""
+    share = ((value - np.float32(low)) * np.float32(1 / (high - low))).clip(0, 1)
+    return share * share * (3 - 2 * share)

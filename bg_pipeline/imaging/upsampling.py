@@ -1,0 +1,100 @@
+"""
+The alpha of a small answer at the size of its original, whose edges it follows.
+
+Where a few colours mix, as along an edge, through hair and in glass, alpha is a linear function of the colour. That
+function is the same at every size. It is fitted to the small picture and applied to the large one: a guided filter
+(He, Sun, Tang, "Guided image filtering", 2013; He, Sun, "Fast guided filter", 2015).
+"""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bg_pipeline.imaging.tiles import Floats, Tile, between, planes, tiles
+
+_RADIUS = 2
+_WINDOW = np.float32((2 * _RADIUS + 1) ** 2)
+_SMOOTHNESS = 1e-4
+"""Variance of a colour, of 1, below which it is noise: that of about 2.5 of 255."""
+_MARGIN_PX = 2 * _RADIUS + 2
+"""Pixels around a tile that it depends on: those of a fit, those of the mean over fits, and those between pixels."""
+_GOOD, _BAD = 0.05, 0.35
+"""Share of alpha's variance that colour leaves unexplained: up to the first the fit is used alone, from the second on
+bicubic interpolation is."""
+_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+
+
+def upsample(alpha: Image.Image, guide: Image.Image) -> Image.Image:
+    """
+    Return the alpha in the size of the guide.
+
+    Args:
+        alpha: L, smaller than the guide and of the same shape.
+        guide: RGB, the original as it was sent.
+    """
+    full = alpha.resize(guide.size, Image.Resampling.BICUBIC)
+    small = guide.resize(alpha.size, Image.Resampling.BOX, reducing_gap=2.0)
+    for tile in tiles(alpha.size, guide.size, _MARGIN_PX):
+        known = alpha.crop(tile.around)
+        lowest, highest = known.getextrema()
+        if lowest != highest:
+            line = _fit(planes(small.crop(tile.around)), planes(known)[0])
+            full.paste(_apply(line, full.crop(tile.full), guide.crop(tile.full), tile), tile.full[:2])
+    return full
+
+
+def _fit(guide: Floats, alpha: Floats) -> Floats:
+    """Return five planes: alpha is R, G, B times the first three plus the fourth; the fifth is the trust in it."""
+    mean = np.stack([_mean(each) for each in (*guide, alpha)])
+    spread = [_mean(guide[i] * guide[j]) - mean[i] * mean[j] for i, j in _PAIRS]
+    shared = [_mean(each * alpha) - mean[i] * mean[3] for i, each in enumerate(guide)]
+    variance = _mean(alpha * alpha) - mean[3] ** 2
+    slope = _solve(spread, shared)
+    explained = slope[0] * shared[0] + slope[1] * shared[1] + slope[2] * shared[2]
+    # Four values were fitted to the pixels of the window.
+    left = np.maximum(variance - explained, 0) * (_WINDOW / (_WINDOW - 4)) + np.float32(1e-6)
+    offset = mean[3] - slope[0] * mean[0] - slope[1] * mean[1] - slope[2] * mean[2]
+    trust = 1 - between(left / (variance + np.float32(1e-5)), _GOOD, _BAD)
+    # A pixel is in many windows: the better one explains alpha, the more it counts.
+    weight = 1 / left
+    total = _mean(weight)
+    return np.stack([_mean(each * weight) / total for each in (*slope, offset, trust)])
+
+
+def _solve(spread: list[Floats], shared: list[Floats]) -> list[Floats]:
+    """Solve a symmetric system of three for each pixel, by its adjugate matrix."""
+    a, b, c, d, e, f = spread
+    a, d, f = (each + np.float32(_SMOOTHNESS) for each in (a, d, f))
+    aa, bb, cc = d * f - e * e, c * e - b * f, b * e - c * d
+    dd, ee, ff = a * f - c * c, b * c - a * e, a * d - b * b
+    scale = 1 / np.maximum(a * aa + b * bb + c * cc, np.float32(1e-14))
+    x, y, z = (each * scale for each in shared)
+    return [aa * x + bb * y + cc * z, bb * x + dd * y + ee * z, cc * x + ee * y + ff * z]
+
+
+def _mean(plane: Floats) -> Floats:
+    """Return the mean over each window."""
+    height, width = plane.shape
+    padded = np.pad(plane, _RADIUS, mode="symmetric")
+    rows = padded[:height].copy()
+    for n in range(1, 2 * _RADIUS + 1):
+        rows += padded[n : n + height]
+    total: Floats = rows[:, :width].copy()
+    for n in range(1, 2 * _RADIUS + 1):
+        total += rows[:, n : n + width]
+    total *= 1 / _WINDOW
+    return total
+
+
+def _apply(line: Floats, smooth: Image.Image, guide: Image.Image, tile: Tile) -> Image.Image:
+    def enlarged(plane: Floats) -> Any:
+        return np.asarray(Image.fromarray(plane).resize(guide.size, Image.Resampling.BILINEAR, box=tile.box))
+
+    alpha = enlarged(line[3]) * np.float32(255)
+    for slope, channel in zip(line[:3], guide.split(), strict=True):
+        alpha += enlarged(slope) * np.asarray(channel)
+    alpha = alpha.clip(0, 255)
+    bicubic = np.asarray(smooth)
+    alpha = bicubic + (alpha - bicubic) * enlarged(line[4])
+    return Image.fromarray((alpha + np.float32(0.5)).astype(np.uint8))

@@ -1,0 +1,114 @@
+"""Alpha at full size follows the original, and half transparent pixels lose the backdrop's colour."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from bg_pipeline.imaging.foreground import own_colours
+from bg_pipeline.imaging.tiles import tiles
+from bg_pipeline.imaging.upsampling import upsample
+
+SIZE, SENT = (1200, 800), (500, 333)
+BROWN = (80, 50, 35)
+
+
+def strands(seed: int = 3) -> Image.Image:
+    """The alpha of hair, drawn at twice the size."""
+    rng = np.random.default_rng(seed)
+    alpha = Image.new("L", (2 * SIZE[0], 2 * SIZE[1]), 0)
+    draw = ImageDraw.Draw(alpha)
+    for _ in range(120):
+        end = rng.uniform((200, 100), (2200, 1500))
+        draw.line((1200, 800, *end), fill=255, width=int(rng.integers(2, 9)))
+    return alpha.resize(SIZE, Image.Resampling.BOX)
+
+
+def backdrop(kind: str) -> Image.Image:
+    if kind == "green":
+        return Image.new("RGB", SIZE, (20, 175, 70))
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 255, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    return Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.2))
+
+
+def shot(alpha: Image.Image, kind: str) -> Image.Image:
+    image = backdrop(kind)
+    image.paste(BROWN, mask=alpha)
+    grain = np.random.default_rng(5).normal(0, 1.5, (SIZE[1], SIZE[0], 1))
+    return Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8))
+
+
+def errors(alpha: Image.Image, guide: Image.Image) -> tuple[float, float]:
+    """Mean error in the soft band, of 255: ours, and bicubic interpolation's."""
+    small = alpha.resize(SENT, Image.Resampling.BOX)
+    truth, ours, bicubic = (
+        np.asarray(each, np.float64)
+        for each in (alpha, upsample(small, guide), small.resize(SIZE, Image.Resampling.BICUBIC))
+    )
+    band = ((truth > 0) & (truth < 255)) | ((bicubic > 0) & (bicubic < 255))
+    return np.abs(ours - truth)[band].mean(), np.abs(bicubic - truth)[band].mean()
+
+
+def test_hair_at_full_size_follows_the_original() -> None:
+    ours, bicubic = errors(strands(), shot(strands(), "green"))
+
+    assert ours <= 8
+    assert ours < bicubic / 3
+
+
+def test_where_the_original_explains_nothing_bicubic_interpolation_is_used() -> None:
+    """A picture whose colours have nothing to do with the alpha, as where a subject has the colours of its backdrop."""
+    ours, bicubic = errors(strands(), shot(Image.new("L", SIZE, 0), "noise"))
+
+    assert ours <= 1.05 * bicubic
+
+
+def test_what_is_solid_or_clear_in_the_answer_stays_so() -> None:
+    for level in (0, 255):
+        small = Image.new("L", SENT, level)
+
+        assert upsample(small, shot(strands(), "noise")).getextrema() == (level, level)
+
+
+def test_the_backdrop_s_colour_is_taken_out_of_the_soft_edge() -> None:
+    alpha = strands()
+    picture = shot(alpha, "green")
+    levels, before = np.asarray(alpha), np.asarray(picture).astype(float)
+    after = np.asarray(own_colours(picture, alpha)).astype(float)
+    soft, solid = (levels > 100) & (levels < 156), (levels == 0) | (levels == 255)
+
+    assert np.abs(after - BROWN)[soft].mean() < np.abs(before - BROWN)[soft].mean() / 4
+    assert (after == before)[solid].all()
+
+
+def test_a_pixel_that_is_no_mixture_of_both_sides_stays() -> None:
+    """A wrong alpha must not repaint the subject."""
+    alpha = Image.new("L", SIZE, 0)
+    alpha.paste(255, (300, 200, 900, 600))
+    alpha.paste(128, (590, 390, 610, 410))
+    picture = Image.new("RGB", SIZE, (230, 230, 230))
+    picture.paste((200, 40, 40), (300, 200, 900, 600))
+    picture.putpixel((600, 400), (20, 220, 20))
+
+    assert own_colours(picture, alpha).getpixel((600, 400)) == (20, 220, 20)
+
+
+@pytest.mark.parametrize(("small", "large"), [((500, 333), (1200, 800)), ((1, 1), (3, 3)), ((97, 400), (101, 417))])
+def test_tiles_cover_every_pixel_once(small: tuple[int, int], large: tuple[int, int]) -> None:
+    count = np.zeros((large[1], large[0]), int)
+    for tile in tiles(small, large, 6):
+        left, top, right, bottom = tile.full
+        count[top:bottom, left:right] += 1
+        assert 0 <= tile.around[0] <= tile.around[2] <= small[0]
+        assert 0 <= tile.around[1] <= tile.around[3] <= small[1]
+
+    assert (count == 1).all()
+
+
+def test_no_seam_shows_between_tiles() -> None:
+    """A tile with a margin has the values that one large tile would have."""
+    ramp = Image.linear_gradient("L").resize(SIZE)
+    guide = Image.merge("RGB", [ramp] * 3)
+    alpha = np.asarray(upsample(ramp.resize(SENT, Image.Resampling.BOX), guide)).astype(int)
+
+    assert np.abs(alpha - np.asarray(ramp)).max() <= 3
