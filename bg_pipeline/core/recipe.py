@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from bg_pipeline.core import identity
 from bg_pipeline.core.formats import Format
 
-RENDERER = 2
+RENDERER = 3
 """
 Version of the renderer, which makes a rendition from a master.
 

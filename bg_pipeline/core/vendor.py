@@ -5,7 +5,7 @@ Each vendor's own folder provides them. The modules that use them (`prices`, `pa
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -55,6 +55,13 @@ class Variant:
     refused: Mapping[str, str] | None = None
     """Parameters that may not be passed through, with the reason. A name stands for its whole group: `background` for
     `background.color` too. None: it accepts no parameters at all."""
+    keeping: Collection[str] = ()
+    """
+    Parameters with which an answer keeps the frame and the colours of the picture sent, such as the size tier.
+
+    A name stands for its whole group, as in `refused`. With any other parameter that is switched on, such as a shadow,
+    the answer's own colours are published.
+    """
     max_pixels: int = 0
     """Most pixels of an answer in any size tier; 0: no limit."""
 

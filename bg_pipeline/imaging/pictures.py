@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, ImageStat
 
+from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.media import MAX_PIXELS
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
+from bg_pipeline.imaging.compositing import compose
 from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
@@ -151,30 +153,28 @@ def validate_answer(answer: bytes, prepared: PreparedImage) -> ValidatedAnswer:
     return checked
 
 
-def render(source: bytes, master: bytes, rendition: Rendition, reshaped: bool = False) -> bytes:
+def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> bytes:
     """
     Render the published bytes of an item.
 
-    If the master is smaller than the source, only its alpha is used, and the colours come from the source. A master
-    that further tools reshaped is used whole, since its frame or colours differ from the source's.
+    Args:
+        source: bytes of the source.
+        master: bytes of its master.
+        rendition: the wanted output.
+        use: the part of the master that is published.
 
     Raises:
         ItemUnreadable: the source cannot be decoded, or the format cannot hold a picture of this size.
     """
     # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
-    cutout = _as(_open(master, _MASTER_FORMATS), "RGBA")
-    alpha = cutout.getchannel("A")
-    if not reshaped:
-        original = _as(_open_source(source, None), "RGB")
-        if original.width > cutout.width and _same_shape(original.size, cutout.size):
-            cutout = original
-        del original
+    original = None if use is Use.WHOLE else _open_source(source, None)
+    cutout, alpha = compose(_as(_open(master, _MASTER_FORMATS), "RGBA"), original, use)
+    del original
     if rendition.canvas:
         cutout = _on_canvas(_with_alpha(cutout, alpha), rendition.canvas, rendition.padding)
         alpha = cutout.getchannel("A")
     if rendition.background:
-        see_through = _fitted(ImageChops.invert(alpha), cutout.size)
-        cutout.paste(ImageColor.getrgb(rendition.background)[:3], mask=see_through)
+        cutout.paste(ImageColor.getrgb(rendition.background)[:3], mask=ImageChops.invert(alpha))
         cutout = _as(cutout, "RGB")
     else:
         cutout = _with_alpha(cutout, alpha)
@@ -286,14 +286,9 @@ def _as(image: Image.Image, mode: str) -> Image.Image:
 
 def _with_alpha(cutout: Image.Image, alpha: Image.Image) -> Image.Image:
     """Add alpha and clear the colour under full transparency: it is invisible and takes a third of the file."""
-    alpha = _fitted(alpha, cutout.size)
     cutout.putalpha(alpha)
     cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0))
     return cutout
-
-
-def _fitted(alpha: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return alpha if alpha.size == size else alpha.resize(size, Image.Resampling.BICUBIC)
 
 
 def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
@@ -306,10 +301,6 @@ def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
     if alpha:
         converted.putalpha(alpha)
     return converted
-
-
-def _same_shape(large: tuple[int, int], small: tuple[int, int]) -> bool:
-    return abs(large[0] * small[1] / large[1] - small[0]) <= 2
 
 
 def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from bg_pipeline.core.colours import Use, use_by_digest
 from bg_pipeline.core.credits import MAX_CHARGES, charges_of
 from bg_pipeline.core.delta import Goal
-from bg_pipeline.core.recipe import digest_of, purchase_id
+from bg_pipeline.core.recipe import AS_IT_IS, digest_of, purchase_id
 from bg_pipeline.core.records import Entry, Published, State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import (
@@ -73,7 +74,7 @@ class Publisher:
         if cutout.master.suspicion:
             self.end(task, entries, State.QUARANTINED, cutout.master.suspicion, Cause.SUSPICIOUS)
             return
-        rendered = self._run.call(render, source, cutout.image, self._policy.recipe.rendition, cutout.reshaped)
+        rendered = self._run.call(render, source, cutout.image, self._policy.recipe.rendition, self._use(cutout))
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price)
         for entry in entries:
@@ -81,6 +82,10 @@ class Publisher:
                 self._write(task, entry, cutout, rendered)
             except ItemError as error:
                 self.give_up(task, [entry], error)
+
+    def _use(self, cutout: ObtainedMaster) -> Use:
+        cuts = (*self._policy.recipe.cuts, AS_IT_IS)
+        return use_by_digest(cutout.cut_digest, cuts, self._policy.vendors.values()).use
 
     def _write(self, task: Task, entry: Entry, cutout: ObtainedMaster, rendered: bytes) -> None:
         name, rendition = self._output_name(entry), self._policy.recipe.rendition

@@ -62,8 +62,6 @@ class ObtainedMaster:
     cut_digest: str
     master: Master
     image: bytes
-    reshaped: bool = False
-    """True if further tools followed the cut, so that its frame and colours are its own."""
     paid: bool = False
     """True if it was bought just now."""
 
@@ -140,8 +138,7 @@ class Buyer:
         return next((master for master in masters if master is not None), None)
 
     def _find(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
-        master = self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
-        return replace(master, reshaped=bool(cut.tools)) if master else None
+        return self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
 
     def _find_stored(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
         """Return a master that is in the store and not on record: it need not be bought."""
@@ -152,7 +149,7 @@ class Buyer:
                 _LOG.warning("the master %s in the store is damaged, and is bought again: %s", name, error)
             else:
                 if stored is not None:
-                    return ObtainedMaster(cut.digest, stored.master, stored.image, reshaped=bool(cut.tools))
+                    return ObtainedMaster(cut.digest, stored.master, stored.image)
         return None
 
     def _read(self, master: Master | None, cut_digest: str) -> ObtainedMaster | None:
@@ -190,7 +187,7 @@ class Buyer:
         with one_blob(self._accounts.masters, len(image)):
             self._accounts.masters.write(master_name(master.purchase_id), image)
         self._accounts.purchases.keep(master, None, Decimal(0))
-        return ObtainedMaster(cut.digest, master, image, bool(cut.tools))
+        return ObtainedMaster(cut.digest, master, image)
 
     def _buy(self, entry: Entry, account: str, cut: Cut, prepared: PreparedImage, claim: Claim) -> ObtainedMaster:
         """Buy each stage as a purchase of its own, so that its result is not bought again for the next stage."""
@@ -241,12 +238,12 @@ class Buyer:
                     self._accounts.answers.resume(error.attempt)
                     raise BeingBought("an earlier run bought the same picture under another name") from error
                 finished = self._accounts.answers.resume(error.attempt, request)
-            return ObtainedMaster(stage.digest, finished.master, finished.image, reshaped=bool(stage.tools))
+            return ObtainedMaster(stage.digest, finished.master, finished.image)
         if master.width_px:
             self._run.useless.end(account)
         else:
             self._count_useless(account, UnusableAnswer(master.suspicion))
-        return ObtainedMaster(stage.digest, master, image, reshaped=bool(stage.tools), paid=True)
+        return ObtainedMaster(stage.digest, master, image, paid=True)
 
     def _order(self, account: str, request: CutRequest) -> tuple[Master, bytes]:
         """Buy a cutout; return its master and its picture."""

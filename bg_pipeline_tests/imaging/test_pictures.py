@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
+from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.demo.products import COLOURS, STYLES, shoot
@@ -123,7 +124,7 @@ def test_a_picture_that_its_output_cannot_hold_is_refused_before_it_is_bought(ki
     small = cutout_of(prepare(too_long, side_px // 4).image)
 
     assert prepare(fits, 100, 0, rendition).width_px == 100
-    for each in (lambda: prepare(too_long, 100, 0, rendition), lambda: render(too_long, small, rendition)):
+    for each in (lambda: prepare(too_long, 100, 0, rendition), lambda: render(too_long, small, rendition, Use.ALPHA)):
         with pytest.raises(ItemUnreadable, match=f"{side_px + 1}×40 px, and a {kind.upper()} has .* BG_FORMAT"):
             each()
     assert prepare(too_long, 100, 0, Rendition(kind, "white", (50, 50))).width_px == 100
@@ -234,7 +235,7 @@ def test_a_cutout_of_another_product_is_told_apart() -> None:
 def rendered(rendition: Rendition, source: bytes | None = None, master: bytes | None = None) -> Image.Image:
     source = source or encoded(corners())
     master = master or cutout_of(prepare(source, 2500).image)
-    return opened(render(source, master, rendition))
+    return opened(render(source, master, rendition, Use.ALPHA))
 
 
 def test_a_cutout_is_transparent_and_as_large_as_its_source() -> None:
@@ -282,7 +283,7 @@ def test_rendering_is_the_same_every_time() -> None:
     source = product(3)
     master = cutout_of(prepare(source, 2500).image)
 
-    assert render(source, master, Rendition()) == render(source, master, Rendition())
+    assert render(source, master, Rendition(), Use.ALPHA) == render(source, master, Rendition(), Use.ALPHA)
 
 
 def test_a_thumbnail_is_small_and_upright() -> None:
@@ -290,7 +291,7 @@ def test_a_thumbnail_is_small_and_upright() -> None:
 
 
 def test_reading_a_cutout_back_loses_nothing() -> None:
-    data = render(encoded(corners()), cutout_of(prepared_corners().image), Rendition())
+    data = render(encoded(corners()), cutout_of(prepared_corners().image), Rendition(), Use.ALPHA)
     with Image.open(io.BytesIO(data)) as image:
         assert image.getexif() == {}
         assert "icc_profile" not in image.info

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.imaging.page import sheet_html
@@ -85,7 +86,7 @@ def test_no_metadata_of_a_source_leaves_in_any_way(kind: str) -> None:
     leaving = [prepare(source, size).image for size in (2500, 20)]
     # A smaller master lends its alpha to the source; one of the same size is used whole.
     for each in (master, cutout_of(prepare(source, 24).image)):
-        leaving += [render(source, each, rendition) for rendition in renditions]
+        leaving += [render(source, each, rendition, Use.ALPHA) for rendition in renditions]
 
     assert [left_in(data) for data in (*leaving, as_master(source), shown)] == [[]] * (len(leaving) + 2)
 
@@ -97,4 +98,4 @@ def test_no_metadata_of_a_vendor_reaches_the_shop() -> None:
     answer = encoded(opened(cutout_of(prepare(source, 2500).image)), "PNG", pnginfo=info, exif=exif())
 
     renditions = (Rendition(), Rendition(Format.WEBP), Rendition(Format.JPG, "white"))
-    assert [left_in(render(source, answer, each)) for each in renditions] == [[]] * 3
+    assert [left_in(render(source, answer, each, Use.ALPHA)) for each in renditions] == [[]] * 3

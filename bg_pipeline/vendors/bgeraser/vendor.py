@@ -107,6 +107,7 @@ VENDOR = Vendor(
             ),
             own_url="https://bgeraser.ink",
             refused=dict.fromkeys(("image_file", "image", "file"), BY_CLIENT),
+            keeping=("format",),
         ),
         "v1": Variant(
             Price(
@@ -120,6 +121,7 @@ VENDOR = Vendor(
                 **dict.fromkeys(("channels", "bg_color", "bg_image_url", "bg_image_file"), ALPHA),
                 **dict.fromkeys(("crop", "crop_margin", "scale", "position"), FRAME),
             },
+            keeping=("size", "format", "type", "type_level", "roi", "semitransparency"),
             max_pixels=10_000_000,
         ),
     },

@@ -58,6 +58,7 @@ _BASIC = Variant(
         **dict.fromkeys(("channels", "bg_color"), ALPHA),
         "crop": FRAME,
     },
+    keeping=("size", "format"),
 )
 
 _PLUS = Variant(
@@ -71,6 +72,7 @@ _PLUS = Variant(
         **dict.fromkeys(("ignorePaddingAndSnapOnCroppedSides", "upscale", "expand", "uncrop", "templateId"), FRAME),
         **dict.fromkeys(("lighting", "beautify", "flatLay", "ghostMannequin", "virtualModel", "editWithAI"), COLOURS),
     },
+    keeping=("segmentation", "export"),
 )
 
 

@@ -63,6 +63,7 @@ VENDOR = Vendor(
                 **dict.fromkeys(("crop", "crop_margin", "scale", "position"), FRAME),
                 "size": "REMOVEBG_SIZE sets it",
             },
+            keeping=("size", "format", "type", "type_level", "roi", "semitransparency"),
         )
     },
     tiers={
