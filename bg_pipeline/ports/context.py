@@ -16,7 +16,7 @@ from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.vendor import Vendor
-from bg_pipeline.errors import BgPipelineError, LeaseLost
+from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
@@ -175,6 +175,19 @@ class Run:
     wait: Callable[[float], bool]
     """Waits so many seconds, or until `stop` is set; returns True if it is."""
     useless: UselessInARow = field(default_factory=UselessInARow)
+
+    def end_if_asked(self, so_far: str) -> None:
+        """
+        Do nothing while the run may go on.
+
+        Args:
+            so_far: what was and was not done, for the message.
+
+        Raises:
+            Stopped: the run was asked to end.
+        """
+        if self.stop.is_set():
+            raise Stopped(f"stopped on request: {so_far}")
 
 
 @dataclass(frozen=True, slots=True)
