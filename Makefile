@@ -8,7 +8,7 @@ help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
 	@echo "make test    lint, types, layers and tests"
-	@echo "make test-processes real processes: killed, stopped, and Dagster's UI in a browser; a quarter of an hour"
+	@echo "make test-processes real processes: killed, stopped, for many nights, and Dagster's UI in a browser; 20 minutes"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
