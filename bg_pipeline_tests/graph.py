@@ -47,6 +47,7 @@ from bg_pipeline_tests.fakes import (
     FakeSink,
     MemoryDatabase,
     MemoryDeltas,
+    MemoryErasures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -54,6 +55,7 @@ from bg_pipeline_tests.fakes import (
     MemoryObservations,
     MemoryOutbox,
     MemoryPurchases,
+    MemoryRetention,
     MemoryRunLog,
     MemorySource,
     MemoryStore,
@@ -104,6 +106,7 @@ class Graph:
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
+    keep_masters_days: int = 0
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
     identity: str = ""
@@ -121,6 +124,8 @@ class Graph:
         self.purchases = MemoryPurchases(self.database)
         self.ledger = MemoryLedger(self.database)
         self.gates = MemoryGates(self.database)
+        self.retention = MemoryRetention(self.database)
+        self.erasures = MemoryErasures(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
@@ -135,6 +140,7 @@ class Graph:
             self.trash,
             self.leases,
             self.run_log,
+            self.erasures,
         )
 
     @property
@@ -153,7 +159,8 @@ class Graph:
             slots=self.concurrency,
         )
         removers = {account: self._purchasing(account, client, answers) for account, client in clients.items()}
-        return Accounts(removers, answers, self.spool, self.masters, self.purchases, self.ledger, self.gates)
+        stores = (self.spool, self.masters)
+        return Accounts(removers, answers, *stores, self.purchases, self.ledger, self.gates, self.retention)
 
     @property
     def policy(self) -> Policy:
@@ -167,6 +174,7 @@ class Graph:
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
             filter=self.filter,
+            keep_masters_days=self.keep_masters_days,
         )
 
     @property

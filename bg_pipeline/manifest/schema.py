@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.keys import key_bytes
 
-VERSION = "0006"
+VERSION = "0010"
 """Number of the newest file in `migrations/versions`."""
 
 
@@ -191,7 +191,21 @@ purchases = Table(
     Column("stored_at", Float, nullable=False),
     _text("sent_digest", 64),
     _text("cut_digest", 64),
+    # the picture that it was cut from, and since when no item has that picture
+    _text("content_hash", 64),
+    Column("unused_since", Float),
     Index("purchases_by_payload", "sent_digest", "cut_digest"),
+    Index("purchases_by_content", "content_hash"),
+)
+
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("purchase_id", String(64), primary_key=True),
+    _text("content_hash", 64),
+    Column("pruned_at", Float, nullable=False),
+    # false while the bytes may still be in the store
+    Column("removed", Boolean, nullable=False, server_default=text("false")),
 )
 
 attempts = Table(
