@@ -21,6 +21,7 @@ from bg_pipeline.imaging.workers import for_one_picture
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
 from bg_pipeline.ports.context import (
     Accounts,
@@ -78,6 +79,7 @@ class Synced:
     summary: Summary
     published: Sequence[str]
     trash: TrashResult
+    pruned: PruneResult
 
 
 @dataclass
@@ -236,7 +238,8 @@ class Graph:
         if collection is not None:
             chosen["collections"] = frozenset({collection})
         done = sync(self.pipeline, budget, Choice(**chosen), **options)
-        return Synced(done.look.scan, done.decision.delta, done.work.summary, done.work.published, done.decision.trash)
+        decision, summary = done.decision, done.work.summary
+        return Synced(done.look.scan, decision.delta, summary, done.work.published, decision.trash, decision.pruned)
 
     def process(self, cap: int | None = None, scope: Scope | None = None) -> WorkResult:
         """Another run over what is pending; looks at no source."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.delta import Goal, cut_of
-from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.keys import damaged_name, master_name
 from bg_pipeline.core.prices import credits_for_stage
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
 from bg_pipeline.core.records import Entry, Master
@@ -171,7 +171,7 @@ class Buyer:
         if digest_of(data) == master.digest:
             return ObtainedMaster(cut_digest, master, data)
         # Out of the way, or it would be taken for a master whose record was lost.
-        self._accounts.masters.write(f".damaged/{name}", data)
+        self._accounts.masters.write(damaged_name(master.purchase_id), data)
         with suppress(StoreError):  # a store without the right to delete is allowed
             self._accounts.masters.remove(name)
         self._accounts.purchases.forget(master.purchase_id)

@@ -95,13 +95,23 @@ def test_the_time_of_disuse_is_the_first_that_was_marked_and_use_ends_it(gone: M
     assert (gone.retention.unused(gone.clock.now - 1), gone.retention.unused(gone.clock.now)) == ([], ["w"])
 
 
+def test_a_picture_that_is_seen_again_between_two_nights_has_all_its_days_again(gone: Manifest) -> None:
+    """`plan`, or a sync of another part, saw it: no night has marked it as used."""
+    gone.trash.unpublish("c/a.jpg")
+    gone.retention.mark_unused()
+    gone.clock.now += 100
+    gone.see("c/a.jpg")
+    gone.observations.mark_absent(["c/a.jpg"])
+
+    assert (gone.retention.unused(), gone.retention.unused(gone.clock.now)) == (["w"], [])
+
+
 def test_a_retired_master_is_off_record_until_its_bytes_are_gone_and_its_time_stays_known(gone: Manifest) -> None:
     gone.trash.unpublish("c/a.jpg")
     gone.purchases.adopt(master("x", "another"))
     gone.retention.mark_unused()
     marked = gone.clock.now
     gone.clock.now += 100
-    gone.see("d/another.jpg")
     gone.observations.observe([seen("d/another.jpg", content="another")])
 
     assert gone.retention.count() == 2

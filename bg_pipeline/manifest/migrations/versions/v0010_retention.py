@@ -16,6 +16,13 @@ def upgrade() -> None:
         " WHERE publications.purchase_id = purchases.purchase_id"
     )
     op.create_index("purchases_by_content", "purchases", ["content_hash"])
+    op.create_index(
+        "purchases_unused",
+        "purchases",
+        ["content_hash"],
+        sqlite_where=sa.text("unused_since IS NOT NULL"),
+        postgresql_where=sa.text("unused_since IS NOT NULL"),
+    )
     op.create_table(
         "pruned",
         sa.Column("purchase_id", sa.String(64), primary_key=True),
