@@ -42,8 +42,9 @@ def forget(keys: tuple[str, ...], yes: bool, although_listed: bool, allow_again:
         ownership.check(pipeline)
         if not although_listed:
             erase.refuse_listed(pipeline.catalogue, keys)
-        if not yes:
-            _ask(pipeline, pages, keys)
+        if not (yes or _is_wanted(pipeline, pages, keys)):
+            say("nothing was erased")
+            return
         erased = erase.forget(pipeline, pages, keys)
     if as_json:
         print_json([asdict(each) for each in erased.values()])
@@ -53,7 +54,8 @@ def forget(keys: tuple[str, ...], yes: bool, although_listed: bool, allow_again:
         _say_shared(each)
 
 
-def _ask(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> None:
+def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> bool:
+    """Show all that would go, and ask."""
     out = Terminal()
     for key in keys:
         erasure = erase.find(pipeline, pages, key)
@@ -68,7 +70,16 @@ def _ask(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> None:
             out.print(render.grid(("file", "of"), rows))
         _say_shared(erasure)
     out.print("The rows of the ledger stay, with the keys in them; so do backups of the manifest and of the stores.")
-    click.confirm("Erase this for good?", abort=True)
+    return _confirm("Erase this for good?")
+
+
+def _confirm(question: str) -> bool:
+    try:
+        return click.confirm(question)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            raise click.UsageError("there is no terminal to ask at: --yes does not ask") from None
+        raise KeyboardInterrupt from None
 
 
 def _counts(erasure: erase.Erasure) -> str:
@@ -115,8 +126,9 @@ def prune(dry_run: bool, yes: bool, as_json: bool) -> None:
             if as_json:
                 print_json({"due": due, "unused": len(unused), "bytes": size and size.size_bytes, "removed": []})
             return
-        if due and not yes:
-            click.confirm("Delete them for good?", abort=True)
+        if due and not (yes or _confirm("Delete them for good?")):
+            say("nothing was deleted")
+            return
         result = run_prune(catalogue, accounts, policy, run, allow=len(due))
     if result.stopped:
         raise GuardStopped(result.stopped)

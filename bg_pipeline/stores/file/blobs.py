@@ -114,11 +114,13 @@ class FolderStore:
             yield from self._walk(self._root, "")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        with _errors(self._root, "listed"):
+        try:
             for folder, _, names in os.walk(self._root, onerror=_raise):
                 for path in (Path(folder, name) for name in names if not name.startswith(_TEMPORARY)):
                     with contextlib.suppress(FileNotFoundError):  # another run may have removed it meanwhile
                         yield path.relative_to(self._root).as_posix(), path.lstat().st_size
+        except OSError as error:
+            raise StoreError(f"{error.filename or self._root} cannot be listed: {error.strerror}") from error
 
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         name = f"{_TEMPORARY}probe-{secrets.token_hex(4)}"
