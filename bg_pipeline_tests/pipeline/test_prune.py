@@ -14,6 +14,7 @@ from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.states import state_of
+from bg_pipeline_tests.pipeline.test_erase import killed
 
 DAY_S = 86_400.0
 
@@ -187,3 +188,33 @@ def test_bytes_that_a_killed_run_left_are_used_if_the_picture_comes_back(graph: 
     assert state_of(graph, "shoes/0.png") is State.PUBLISHED
     assert len(graph.remover.requests) == requests + 1
     assert graph.retention.leftovers() == []
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
+def test_wherever_pruning_is_killed_nothing_is_bought_for_it_and_the_next_night_ends_it(after: bool) -> None:
+    """The picture comes back at once: bytes that are left of its master are used, and no record is without its bytes."""
+    kills, bought_again = 0, set()
+    while True:
+        graph = Graph(deletes=DeletePolicy(trash=True), keep_masters_days=1)
+        first = product(0, size=(48, 32))
+        for picture in (first, product(1, size=(48, 32))):
+            graph.source.put("shoes/0.png", picture)
+            graph.sync()
+        graph.retention.mark_unused()
+        graph.clock.now += 2 * DAY_S
+        if not killed(graph, MemoryStore(), lambda graph, _: pruned(graph, allow=9), kills + 1, after):
+            break
+        kills += 1
+        stored, requests = len(graph.masters.blobs), len(graph.remover.requests)
+        graph.source.put("shoes/0.png", first)
+        graph.sync()
+        nights(graph, 1)
+
+        where = f"killed at call {kills}"
+        assert state_of(graph, "shoes/0.png") is State.PUBLISHED, where
+        assert len(graph.remover.requests) - requests == 2 - stored, where  # only if its bytes were gone
+        assert {master_name(each.purchase_id) for each in graph.purchases.masters()} <= set(graph.masters.blobs), where
+        assert graph.retention.leftovers() == [], where
+        bought_again.add(2 - stored)
+    assert kills > 8
+    assert bought_again == {0, 1}
