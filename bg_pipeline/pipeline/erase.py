@@ -109,7 +109,7 @@ def forget(pipeline: Pipeline, pages: BlobStore, keys: tuple[str, ...]) -> Mappi
     """
     guard(pipeline)
     catalogue, accounts, policy, run = pipeline.context
-    # Answers of killed runs become masters first: they would do so later, after all masters were erased.
+    # An answer of a killed run proves a charge: it is recorded as such before the answer goes.
     recover(catalogue, accounts, policy, run)
     erased = {}
     with leased(catalogue.leases, DETECTION, run.name.owner):

@@ -25,6 +25,7 @@ def reasons(*entries: Entry) -> dict[str, tuple[Reason, State | None]]:
 
 def test_a_forgotten_item_is_skipped_and_stays_forgotten() -> None:
     assert reasons(FORGOTTEN) == {"a.jpg": (Reason.SKIPPED, None)}
+    assert [change.because for change in delta(FORGOTTEN).changes] == ["erased on request"]
     assert reasons(replace(FORGOTTEN, absent=True)) == {}
 
 

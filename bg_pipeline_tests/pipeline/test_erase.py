@@ -196,8 +196,8 @@ def test_a_paid_answer_in_the_spool_goes_and_its_charge_stays(pages: MemoryStore
     assert (graph.masters.blobs, len(graph.remover.requests)) == ({}, 1)
 
 
-def test_the_answer_of_a_killed_run_goes_too(pages: MemoryStore) -> None:
-    """Its attempt is still open, and a later recovery would make a master of its answer."""
+def test_the_answer_of_a_killed_run_goes_too_and_its_charge_is_no_doubt(pages: MemoryStore) -> None:
+    """Its attempt is still open, and only its answer shows that it was charged."""
     graph = Graph()
     graph.source.put(KEY, product(0))
 
@@ -215,6 +215,7 @@ def test_the_answer_of_a_killed_run_goes_too(pages: MemoryStore) -> None:
     graph.sync()
 
     assert (graph.spool.blobs, graph.masters.blobs, graph.remover.requests) == ({}, {}, [])
+    assert [a.state for a in graph.ledger.log(0.0)] == [AttemptState.CHARGED]
 
 
 def test_an_item_in_the_hands_of_another_run_is_refused_and_stays_as_it_is(graph: Graph, pages: MemoryStore) -> None:
