@@ -29,6 +29,7 @@ from bg_pipeline.ports.catalogue import (
     WorkQueue,
 )
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
+from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.stores import BlobStore
 
@@ -52,6 +53,7 @@ class Catalogue:
     trash: Trash
     leases: Leases
     run_log: RunLog
+    erasures: Erasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Accounts:
     purchases: Purchases
     ledger: Ledger
     gates: Gates
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Policy:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
+    keep_masters_days: int = 0
+    """Days for which a master that no item uses is kept; 0 keeps all."""
 
     @property
     def account(self) -> str:
