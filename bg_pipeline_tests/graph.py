@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
@@ -104,6 +105,7 @@ class Graph:
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
+    order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
     identity: str = ""
@@ -167,6 +169,7 @@ class Graph:
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
             filter=self.filter,
+            order=self.order,
         )
 
     @property

@@ -8,7 +8,7 @@ from decimal import Decimal
 import click
 
 from bg_pipeline.alerts.settings import AlertSettings
-from bg_pipeline.cli import render
+from bg_pipeline.cli import order, render
 from bg_pipeline.cli.options import Credits, as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.cli.start import stop_on_signal
@@ -53,6 +53,7 @@ def plan(as_json: bool) -> None:
             for offer in settings.offers()
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
+        purchases = order.plan_order(settings, pipeline, delta, balances)
         copies = count_copies_to_buy(catalogue.observations, delta)
         rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
     if as_json:
@@ -61,6 +62,7 @@ def plan(as_json: bool) -> None:
                 "counts": delta.counts,
                 "purchases": delta.purchases,
                 "credits": float(delta.credits),
+                "order": order.as_json(purchases),
                 "providers": offers,
                 "collections": pending,
                 "rerender": {"writes": rendered_before},
@@ -74,6 +76,7 @@ def plan(as_json: bool) -> None:
     out = Terminal()
     render.show_scan(out, scanned, settings.catalogue.source_name)
     render.show_delta(out, delta)
+    order.show(out, purchases)
     render.show_offers(out, offers)
     if delta.purchases:
         out.print(

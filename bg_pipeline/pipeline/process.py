@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from queue import SimpleQueue
+from typing import TypeVar
 
+from bg_pipeline.core.buying import position_of, sort_key
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claimed, Selection
 from bg_pipeline.core.credits import counted, why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, State
+from bg_pipeline.core.records import Change, Entry, State
 from bg_pipeline.core.report import Cause, Summary
 from bg_pipeline.errors import (
     AccountError,
@@ -38,6 +40,8 @@ from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
+
+_Item = TypeVar("_Item", Entry, Change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +149,18 @@ class Processing:
     # selection
 
     def _split_by_cost(self) -> tuple[list[str], list[str]]:
-        """Return the requested keys with a master, and those to buy. Keys that share a purchase are adjacent."""
+        """
+        Return the requested keys with a master, and those to buy, in the order of purchases.
+
+        Keys that share a purchase follow the first of them.
+        """
         keys = self._scope.keys or ()
         entries = [e for e in self._catalogue.deltas.get_many(sorted(set(keys))) if e.state is self._scope.state]
         names = {
             e.key: {purchase_id(e.content_hash, cut) for cut in self._goal.cuts} | {e.purchase_id} for e in entries
         }
         bought = self._accounts.purchases.bought(sorted(set().union(*names.values())))
-        entries.sort(key=lambda e: e.purchase_id)
+        entries = _in_order(entries)
         free = [e.key for e in entries if names[e.key] & bought]
         return free, [e.key for e in entries if not names[e.key] & bought]
 
@@ -169,7 +177,7 @@ class Processing:
         else:
             yield from self._feed.items(keys, self._scope.state)
         if not bought:
-            yield from self._feed.requested(self._scope.requested)
+            yield from self._feed.requested(_in_order(self._scope.requested))
 
     def _is_left(self, to_buy: Sequence[str]) -> bool:
         return bool(self._scope.requested or to_buy) or self._is_pending()
@@ -313,3 +321,12 @@ class Processing:
                 return None
         self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.ELSEWHERE)
         return True
+
+
+def _in_order(items: Iterable[_Item]) -> list[_Item]:
+    """Return items in the order of purchases; those that share a purchase follow the first of them."""
+    first: dict[str, int] = {}
+    in_order = sorted(items, key=lambda item: sort_key(position_of(item)))
+    for number, item in enumerate(in_order):
+        first.setdefault(item.purchase_id, number)
+    return sorted(in_order, key=lambda item: first[item.purchase_id])

@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.settings.part import Location, Part
+from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
 
 
@@ -38,6 +40,13 @@ class CatalogueSettings(CatalogueLocations):
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
     )
 
+    buy_first: tuple[str, ...] = Field(
+        (),
+        description="collections or gitignore patterns whose pictures are bought first, in this order, separated by"
+        " commas: `shoes, bags`; in a table: a list. New pictures come before changed ones in any case. A change counts"
+        " from the next sync on",
+    )
+
     @classmethod
     def short_names(cls) -> dict[str, str]:
         return {**super().short_names(), "accounts": "bg_provider"}
@@ -53,6 +62,21 @@ class CatalogueSettings(CatalogueLocations):
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("buy_first", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: object) -> object:
+        return split_patterns(value)
+
+    @field_validator("buy_first")
+    @classmethod
+    def _are_patterns_of_an_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        BuyOrder(value)
+        return value
+
+    @property
+    def order(self) -> BuyOrder:
+        return BuyOrder(self.buy_first)
 
     @property
     def deletes(self) -> DeletePolicy:

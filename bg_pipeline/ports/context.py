@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.filters import Filter
@@ -86,6 +87,8 @@ class Policy:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
+    order: BuyOrder = field(default_factory=BuyOrder)
+    """The order of purchases."""
 
     @property
     def account(self) -> str:

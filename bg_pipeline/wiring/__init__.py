@@ -232,6 +232,7 @@ def _policy(settings: Settings) -> Policy:
         rehash_nights=settings.catalogue.rehash_nights,
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
+        order=settings.catalogue.order,
     )
 
 
