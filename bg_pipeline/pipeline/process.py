@@ -33,6 +33,7 @@ from bg_pipeline.errors import (
     Stopped,
     TransientError,
     UnusableAnswer,
+    WindowEnded,
 )
 from bg_pipeline.pipeline.feed import Feed, Task
 from bg_pipeline.pipeline.publish import Publisher
@@ -92,6 +93,7 @@ class Processing:
         self._accounts = accounts
         self._policy = policy
         self._run = run
+        self._ask = ask
         self._scope = scope
         # More workers than slots: while one worker prepares or renders a picture, another uses the slot.
         self._workers = 2 * policy.concurrency
@@ -129,7 +131,7 @@ class Processing:
             try:
                 # Free items come first, so that neither a closing gate nor a reached cap delays them.
                 yield from self._work(self._claim(free, bought=True))
-                if not self._halted and self._is_left(to_buy) and not self._are_all_closed(self._balances()):
+                if not self._halted and self._is_left(to_buy) and not self._is_closed():
                     yield from self._work(self._claim(to_buy, bought=False))
                 # Another worker of this run may have bought the same picture meanwhile.
                 postponed, self._postponed = self._postponed, None
@@ -190,6 +192,17 @@ class Processing:
     def _recover(self) -> None:
         self.summary.count_lost(recover(self._catalogue, self._accounts, self._policy, self._run))
 
+    def _is_closed(self) -> bool:
+        """Return True if nothing may be bought now; the summary then gives the reason."""
+        if self._ask.budget.is_over(self._run.now()):
+            self._end_window()
+            return True
+        return self._are_all_closed(self._balances())
+
+    def _end_window(self) -> None:
+        with self._lock:
+            self.summary.window_ended = True
+
     def _balances(self) -> list[Gate]:
         return read_balances(self._accounts, self._policy, self._run)
 
@@ -214,7 +227,7 @@ class Processing:
 
     def _report_other_runs(self) -> None:
         """Report that other runs hold items, if that is why items are left."""
-        if self._halted or self.summary.paused:
+        if self._halted or self.summary.paused or self.summary.window_ended:
             return
         others = list(self._feed.other_owners) or [claim.owner for claim in self._catalogue.queue.claims()]
         if self._feed.missed or (others and self._is_pending()):
@@ -296,7 +309,7 @@ class Processing:
             self._publisher.end(task, task.rest, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
-        except (BudgetReached, Stopped) as error:
+        except (BudgetReached, Stopped, WindowEnded) as error:
             return self._stop(error)
         except (GateClosed, AccountError, Deferred) as error:
             if self._are_all_closed(gates_of(self._accounts, self._policy)):
@@ -310,6 +323,8 @@ class Processing:
         if isinstance(error, BudgetReached):
             with self._lock:
                 self.summary.budget_reached = True
+        elif isinstance(error, WindowEnded):
+            self._end_window()
         else:
             self._pause(str(error))
         return False

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.night_window import ends_at, parse_time
 from bg_pipeline.settings.part import Location, Part
 from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
@@ -87,10 +88,26 @@ class ScheduleSettings(Part):
     """Settings that Dagster needs outside of runs: when the nightly sync starts, and how long runs are kept."""
 
     nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
-    timezone: str = Field("UTC", description="time zone of the start")
+    timezone: str = Field("UTC", description="time zone of the start, and of the end")
+    night_until: str = Field(
+        "",
+        description="time of day, such as `06:00`, from which runs that Dagster starts by itself buy nothing until the"
+        " next night; default: no end. `bg-pipeline sync` has `--until`",
+    )
     run_days: int = Field(
         180, ge=1, le=36_500, description="days that Dagster keeps a run; the newest of each collection stays"
     )
+
+    @field_validator("night_until")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        if value:
+            parse_time(value)
+        return value
+
+    def window_ends_at(self, began_at: float) -> float | None:
+        """Return the end of the window of a night, both in epoch seconds; None if it has none."""
+        return ends_at(began_at, parse_time(self.night_until), self.timezone) if self.night_until else None
 
     @field_validator("timezone")
     @classmethod
