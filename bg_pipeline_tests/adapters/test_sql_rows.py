@@ -190,13 +190,13 @@ def test_a_url_without_a_host_is_named_as_one(address: str, database: Database) 
 
 def test_a_priority_is_a_number_of_any_type_and_anything_else_comes_last(database: Database) -> None:
     url = database(*items(*map(_picture, (9, 10))))
-    by_number = source_of(url, "SELECT key, url, number AS priority FROM items", str.encode)
-    by_text = source_of(url, "SELECT key, url, '2.5' AS PRIORITY FROM items", str.encode)
+    by_number = source_of(url, "SELECT number AS key, url, number AS priority FROM items", str.encode)
+    by_text = source_of(url, "SELECT number AS key, url, '2.5' AS PRIORITY FROM items", str.encode)
 
     assert {row.key: row.priority for row in by_number.list()} == {"9": 9.0, "10": 10.0}
     assert {row.priority for row in by_text.list()} == {2.5}
     for text_ in ("'high'", "NULL", "'nan'", "'1e999'"):
-        source = source_of(url, f"SELECT key, url, {text_} AS priority FROM items", str.encode)
+        source = source_of(url, f"SELECT number AS key, url, {text_} AS priority FROM items", str.encode)
         assert {row.priority for row in source.list()} == {NO_PRIORITY}
 
 
