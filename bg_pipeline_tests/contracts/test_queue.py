@@ -108,14 +108,14 @@ def test_a_claim_finds_work_over_many_pages(manifest: Manifest, monkeypatch: pyt
 
 
 def see_in_steps(manifest: Manifest) -> None:
-    """Six items in two collections; step, priority and then key put them into the order 1 to 6."""
+    """Six items in two collections; step, priority and then key put them into the order 6 to 1."""
     places = {
-        "d/6": (1, 0.0),
-        "c/5": (1, -1.5),
-        "d/4": (0, NO_PRIORITY),
-        "c/3": (0, 2.0),
-        "d/2": (0, 1.0),
-        "c/1": (0, 1.0),
+        "d/1": (1, 0.0),
+        "c/2": (1, -1.5),
+        "d/3": (0, NO_PRIORITY),
+        "c/4": (0, 2.0),
+        "d/5": (0, 1.0),
+        "c/6": (0, 1.0),
     }
     keys = {f"{key}.jpg": place for key, place in places.items()}
     manifest.see(*keys)
@@ -123,7 +123,7 @@ def see_in_steps(manifest: Manifest) -> None:
     manifest.record(*(work(key, purchase_id=key, step=step) for key, (step, _) in keys.items()))
 
 
-IN_STEPS = ["c/1.jpg", "d/2.jpg", "c/3.jpg", "d/4.jpg", "c/5.jpg", "d/6.jpg"]
+IN_STEPS = ["c/6.jpg", "d/5.jpg", "c/4.jpg", "d/3.jpg", "c/2.jpg", "d/1.jpg"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 6])
@@ -153,16 +153,16 @@ def test_a_claim_goes_on_behind_any_place_of_the_order(
 def test_the_free_keys_of_a_collection_are_the_first_of_its_order(manifest: Manifest) -> None:
     see_in_steps(manifest)
 
-    assert manifest.queue.pending_keys(EVERYTHING, 1) == ["c/1.jpg", "d/2.jpg"]
-    assert manifest.queue.pending_keys(EVERYTHING, 2) == ["c/1.jpg", "c/3.jpg", "d/2.jpg", "d/4.jpg"]
+    assert manifest.queue.pending_keys(EVERYTHING, 1) == ["c/6.jpg", "d/5.jpg"]
+    assert manifest.queue.pending_keys(EVERYTHING, 2) == ["c/4.jpg", "c/6.jpg", "d/3.jpg", "d/5.jpg"]
 
 
 def test_the_next_delta_gives_items_their_step_again(manifest: Manifest) -> None:
     see_in_steps(manifest)
-    manifest.record(*(work(key, purchase_id=key, step=9 if key == "c/1.jpg" else 0) for key in IN_STEPS))
+    manifest.record(*(work(key, purchase_id=key, step=9 if key == "c/6.jpg" else 0) for key in IN_STEPS))
 
-    assert keys_of(manifest.claim_pending(limit=1)) == ["c/5.jpg"]
-    assert manifest.entry("c/1.jpg").step == 9
+    assert keys_of(manifest.claim_pending(limit=1)) == ["c/2.jpg"]
+    assert manifest.entry("c/6.jpg").step == 9
 
 
 def test_only_items_whose_purchase_has_a_master_are_claimed_where_nothing_may_be_bought(manifest: Manifest) -> None:
