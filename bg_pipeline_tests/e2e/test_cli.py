@@ -60,6 +60,8 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "wasted": 0,
         "awaited": 0,
         "bought_from": {"bgeraser": 5},
+        "window_ended": False,
+        "left_before": None,
         "not_looked": {},
     }
     assert opened((shop.home / "cutouts/shoes/0.png").read_bytes()).mode == "RGBA"
