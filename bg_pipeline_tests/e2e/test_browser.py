@@ -91,7 +91,7 @@ def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
     deployment.until("it pauses", lambda: any("credits are left" in str(r["tags"]) for r in deployment.runs()))
     run = next(r["runId"] for r in deployment.runs() if "credits are left" in str(r["tags"]))
     page.goto(f"{deployment.url}/runs/{run}")
-    expect(page.get_by_text("paused, resumes by itself").first).to_be_visible()
+    expect(page.get_by_text("waits for an open gate, and goes on by itself").first).to_be_visible()
     page.screenshot(animations="disabled", path=album / "paused.png")
     page.goto(f"{deployment.url}/deployment/concurrency")
     expect(page.get_by_text("cutouts", exact=True).first).to_be_visible()
