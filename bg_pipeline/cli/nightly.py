@@ -54,6 +54,7 @@ def plan(as_json: bool) -> None:
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
         copies = count_copies_to_buy(catalogue.observations, delta)
+        pruned = accounts.retention.pruned_at([change.purchase_id for change in delta.work if change.purchase])
         rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
     if as_json:
         print_json(
@@ -68,6 +69,7 @@ def plan(as_json: bool) -> None:
                 "left_out": scanned.left_out,
                 "still_written": scanned.still_written,
                 "copies": copies,
+                "pruned": len(pruned),
             }
         )
         return
@@ -80,6 +82,11 @@ def plan(as_json: bool) -> None:
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"
         )
     render.show_copies(out, copies)
+    if pruned:
+        out.print(
+            f"{len(pruned):,} of these were bought before; their masters were pruned by BG_MASTERS_KEEP_DAYS, the last "
+            f"on {render.iso(max(pruned.values()))}"
+        )
     if rendered_before:
         out.print(
             f"{rendered_before:,} cutouts were made by an older version of the renderer, and stay unchanged. "
@@ -139,15 +146,15 @@ def sync(
     ):
         cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
         result = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
-    trash = result.decision.trash
     if not as_json:
         out = Terminal()
         render.show_scan(out, result.look.scan, settings.catalogue.source_name)
         render.show_delta(out, result.decision.delta)
-        render.show_trashed(out, trash)
-    if trash.stopped:
+        render.show_trashed(out, result.decision.trash)
+        render.show_pruned(out, result.decision.pruned)
+    if result.decision.stopped:
         _show_summary(result.work.summary, as_json)
-        raise GuardStopped(trash.stopped)
+        raise GuardStopped(result.decision.stopped)
     _end_with(result.work.summary, as_json)
 
 

@@ -31,6 +31,8 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
     SKIPPED = "skipped"
     DELETED = "deleted"
+    FORGOTTEN = "forgotten"
+    """Erased on a person's request: nothing is made of these bytes again. See `core.erasure`."""
 
 
 class Listed(NamedTuple):
@@ -209,6 +211,8 @@ class Master:
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent for it: the same picture saved again is the same purchase."""
     cut_digest: str = ""
+    content_hash: str = ""
+    """Hash of the picture that it was cut from; empty if that is not known, and then it is never pruned."""
 
 
 @dataclass(frozen=True, slots=True)

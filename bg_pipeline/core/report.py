@@ -34,6 +34,7 @@ _BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
     errors.ConfigurationError: Exit.SETTINGS,
     errors.AccountError: Exit.PAUSED,
     errors.GateClosed: Exit.PAUSED,
+    errors.Stopped: Exit.PAUSED,
     errors.BudgetReached: Exit.BUDGET,
     errors.GuardStopped: Exit.GUARD,
     errors.LeaseHeld: Exit.LEASE,

@@ -26,8 +26,9 @@ from bg_pipeline.core.keys import fold
 from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.errors import ConnectionLost
 from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free, near_to
-from bg_pipeline.manifest.schema import Key, Prose, catalogues, items, publications
+from bg_pipeline.manifest.schema import catalogues, items, publications
 from bg_pipeline.manifest.staging import analyze, staged
+from bg_pipeline.manifest.types import Key, Prose
 from bg_pipeline.net.prefetch import prefetch
 
 _staged = Table(

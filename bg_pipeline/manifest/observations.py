@@ -21,8 +21,9 @@ from sqlalchemy import (
 from bg_pipeline.core.records import Observation, State
 from bg_pipeline.manifest import repeated
 from bg_pipeline.manifest.rows import BATCH, OfCatalogue, near_to
-from bg_pipeline.manifest.schema import Key, Prose, items
+from bg_pipeline.manifest.schema import items, purchases
 from bg_pipeline.manifest.staging import analyze, staged
+from bg_pipeline.manifest.types import Key, Prose
 
 _staged = Table(
     "staged_observations",
@@ -43,6 +44,10 @@ _moved = Table(
     Column("collection", Key),
     prefixes=["TEMPORARY"],
 )
+
+
+_UNUSED = text("purchases.unused_since IS NOT NULL")
+"""Condition for the few masters that are marked as unused, written out so that their partial index is used."""
 
 
 class SqlObservations(OfCatalogue):
@@ -97,11 +102,15 @@ class SqlObservations(OfCatalogue):
                 "revision": c.revision + case((differs, 1), else_=0),
             },
         )
+        # A master is used from the moment at which its picture is seen, whichever run looks.
+        pictures = select(_staged.c.content_hash)
+        used = update(purchases).where(_UNUSED, purchases.c.content_hash.in_(pictures)).values(unused_since=None)
         for part in self._db.batches(batch, BATCH):
             rows = ((o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type) for o in part)
             # Hashes lost in a power cut are computed again.
             with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
                 conn.execute(remember)
+                conn.execute(used)
 
     def set_collections(self, collections: Mapping[str, str]) -> None:
         move = update(items).where(self._mine(), items.c.key == _moved.c.key).values(collection=_moved.c.collection)

@@ -126,6 +126,9 @@ class SqlWorkQueue(OfCatalogue):
         with self._db.write() as conn:
             self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
             conn.execute(insert_.values(row | values).on_conflict_do_update(index_elements=list(row), set_=values))
+            # A master that was taken in says nothing about the picture that it was cut from.
+            unknown = (purchases.c.purchase_id == published.purchase_id) & (purchases.c.content_hash == "")
+            conn.execute(update(purchases).where(unknown).values(content_hash=published.content_hash))
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
         with self._db.write() as conn:

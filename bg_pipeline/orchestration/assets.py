@@ -112,8 +112,8 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         except LeaseHeld as error:
             context.log.warning("skipped: another detection is running (%s)", error)
             return
-        if decision.trash.stopped:
-            context.log.warning("%s", decision.trash.stopped)
+        if decision.stopped:
+            context.log.warning("%s", decision.stopped)
         pending = services.catalogue.queue.pending()
         present = services.catalogue.items.collections()
         delta = decision.delta
@@ -133,6 +133,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         {
             **metadata.of_delta(delta, pending),
             **metadata.of_trash(decision.trash),
+            **metadata.of_pruned(decision.pruned),
             "collections_without_partition": dg.MetadataValue.int(hidden),
         }
     )

@@ -104,9 +104,10 @@ class ItemsToHash:
             ) from error
 
     def _items(self) -> Iterator[Listed]:
-        """Yield the rows of the source that are not left out; count the others."""
+        """Yield the rows of the source that are not left out; count the others. End with the run."""
         sentinel, leaves_out = self._policy.deletes.sentinel, self._policy.filter.leaves_out
         for listed in self._catalogue.source.list(self._catalogue.observations.split_points):
+            self._run.end_if_asked("the source was not listed to its end, so nothing was changed or deleted")
             if listed.key == sentinel:
                 self._result.sentinel_seen = True
             if pattern := leaves_out(listed.key):

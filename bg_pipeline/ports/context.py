@@ -16,7 +16,7 @@ from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.vendor import Vendor
-from bg_pipeline.errors import BgPipelineError, LeaseLost
+from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
@@ -29,6 +29,7 @@ from bg_pipeline.ports.catalogue import (
     WorkQueue,
 )
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
+from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.stores import BlobStore
 
@@ -52,6 +53,7 @@ class Catalogue:
     trash: Trash
     leases: Leases
     run_log: RunLog
+    erasures: Erasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Accounts:
     purchases: Purchases
     ledger: Ledger
     gates: Gates
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Policy:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
+    keep_masters_days: int = 0
+    """Days for which a master that no item uses is kept; 0 keeps all."""
 
     @property
     def account(self) -> str:
@@ -175,6 +180,19 @@ class Run:
     wait: Callable[[float], bool]
     """Waits so many seconds, or until `stop` is set; returns True if it is."""
     useless: UselessInARow = field(default_factory=UselessInARow)
+
+    def end_if_asked(self, so_far: str) -> None:
+        """
+        Do nothing while the run may go on.
+
+        Args:
+            so_far: what was and was not done, for the message.
+
+        Raises:
+            Stopped: the run was asked to end.
+        """
+        if self.stop.is_set():
+            raise Stopped(f"stopped on request: {so_far}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bg_pipeline.core.records import Change, Entry, Observation, Published, Reas
 from bg_pipeline.ports.alerts import Outbox
 from bg_pipeline.ports.catalogue import Deltas, Items, Leases, Observations, RunLog, Trash, WorkQueue
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
+from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
@@ -33,6 +34,8 @@ class Manifest:
     purchases: Purchases
     ledger: Ledger
     gates: Gates
+    retention: Retention
+    erasures: Erasures
     outbox: Outbox
     clock: FakeClock
     batch: Callable[[int], object]

@@ -19,6 +19,7 @@ from bg_pipeline.core.runlog import (
     FailureKind,
     FailureRecord,
     ProcessRecord,
+    PruneRecord,
     Record,
     RehashRecord,
     RetryRecord,
@@ -80,6 +81,13 @@ GOLDEN: list[tuple[Record, str]] = [
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
          "moved": 4, "purged": 1, "stopped": "too many would go"}
+        """,
+    ),
+    (
+        PruneRecord(unused=7, removed=2, stopped="too many would go", **BY),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "unused": 7, "removed": 2, "stopped": "too many would go"}
         """,
     ),
     (

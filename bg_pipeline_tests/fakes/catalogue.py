@@ -34,6 +34,9 @@ class MemoryObservations(Port):
                 revision=known.revision + (known.absent or known.content_hash != o.content_hash),
             )
             self._db.fingerprint[o.key] = o.fingerprint
+            for master in self._db.masters.values():
+                if master.content_hash == o.content_hash:
+                    self._db.unused_since.pop(master.purchase_id, None)
             self._db.changed_at.setdefault(o.key, self._db.now())
 
     def set_collections(self, collections: Mapping[str, str]) -> None:

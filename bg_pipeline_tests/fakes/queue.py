@@ -68,6 +68,9 @@ class MemoryWorkQueue(Port):
             published=published,
             published_at=self._db.now(),
         )
+        master = self._db.masters.get(published.purchase_id)
+        if master is not None and not master.content_hash:
+            self._db.masters[master.purchase_id] = replace(master, content_hash=published.content_hash)
         del self._db.claim_of[key]
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:

@@ -92,6 +92,9 @@ class MemoryStore:
         hidden = (name for name in self.blobs if not any(part.startswith(".") for part in name.split("/")))
         yield from sorted(hidden, key=key_bytes)
 
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        yield from ((name, len(data)) for name, data in self.blobs.items())
+
     def remove(self, name: str) -> None:
         self.blobs.pop(name, None)
 
