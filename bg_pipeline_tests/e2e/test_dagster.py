@@ -196,7 +196,12 @@ def test_a_backfill_that_runs_out_of_credits_keeps_its_place(deployment: Deploym
     deployment.until(
         "it pauses",
         lambda: (
-            any("credits are left" in t["value"] for r in deployment.runs() for t in r["tags"] if "waits_for" in t["key"])
+            any(
+                "credits are left" in t["value"]
+                for r in deployment.runs()
+                for t in r["tags"]
+                if "waits_for" in t["key"]
+            )
             and "credits are left" in deployment.last_tick("low_credit_sensor")
         ),
     )
