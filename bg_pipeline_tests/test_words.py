@@ -106,6 +106,26 @@ def test_every_kind_of_alert_and_every_exit_code_is_explained() -> None:
     assert [code for code in Exit if f"\n| {code.value} | " not in operating] == []
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_alert_has_a_row_that_says_what_it_means_and_what_to_do(kind: Kind) -> None:
+    alerts = (ROOT / "docs" / "operating.md").read_text().partition("## Alerts")[2]
+    rows = [line for line in alerts.splitlines() if line.startswith("|") and TITLES[kind] in line.split("|")[1]]
+
+    assert rows
+    assert all(
+        len(row.strip("|").split(" | ")) == 3 and all(cell.strip() for cell in row.strip("|").split(" | "))
+        for row in rows
+    )
+
+
+@pytest.mark.parametrize("code", Exit)
+def test_every_exit_code_has_a_row_that_says_what_it_means_and_what_to_do(code: Exit) -> None:
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    (row,) = re.findall(rf"^\| {code.value} \| (.+) \| (.+) \|$", operating, re.MULTILINE)
+
+    assert all(cell.strip() for cell in row)
+
+
 def test_the_titles_of_alerts_are_those_that_are_sent() -> None:
     sent = "".join((PACKAGE / "pipeline" / "alerting" / name).read_text() for name in ("find.py", "runs.py"))
 

@@ -20,6 +20,9 @@ from bg_pipeline.pipeline.trash import TrashResult
 Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
 
+OWNERS = ["team:catalogue"]
+"""Owners of every asset, shown on its page."""
+
 _MOST_ROWS = 40
 """Most rows of a table: metadata is stored in the event log. The command line lists the rest."""
 
@@ -62,7 +65,7 @@ def of_money(lost: Sequence[Attempt], drift: Mapping[str, Reconciliation]) -> Me
         "balance_and_ledger": table(
             [
                 {
-                    "provider": account,
+                    "account": account,
                     "fell_by": _number(compared.fell_by),
                     "charged": _number(compared.charged),
                     "drift": _number(compared.drift),
@@ -92,7 +95,7 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
         "pending": dg.MetadataValue.int(sum(pending.values())),
         "held_for_recipe_change": dg.MetadataValue.int(len(delta.held)),
         "pending_by_collection": table(rows),
-        "why": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
+        "changes": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
     }
 
 

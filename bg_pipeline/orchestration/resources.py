@@ -24,11 +24,12 @@ from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
-"""Tags of a run: the detection whose delta it processes, and the number of pauses when it was requested."""
+DELTA, PAUSES = "bg_pipeline/delta", "bg_pipeline/pauses_so_far"
+"""Tags of a run: when the delta was recorded that it processes, and how often the gates had closed when it was
+requested. A run spends under the first."""
 
-PAUSED = "bg_pipeline/paused"
-"""Tag with the reason why a run waits or ended early."""
+LEFT_UNDONE = "bg_pipeline/left_undone"
+"""Tag with the number of items that a run left, and why."""
 
 UNTIL = "bg_pipeline/until"
 """Tag with the epoch second from which a run that Dagster started by itself buys nothing."""
