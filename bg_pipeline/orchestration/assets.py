@@ -199,8 +199,6 @@ def nightly_cutouts(
             context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
         if total.paused:
             pause_pool(context.instance)
-        if total.backlog:
-            context.log.warning("%s", total.backlog)
         failed = [f.key for f in total.failures[:2]]
         sheet = make_pairs(*services.context, _spread(result.published, INLINE_PAIRS - len(failed)) + failed, 140)
         for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:

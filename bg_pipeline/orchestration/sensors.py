@@ -100,7 +100,7 @@ def request_run(
             DELTA: delta,
             PAUSES: str(pause),
             "bg_pipeline/asked_because": f"{pending} items are pending: {decision.why}",
-            **({UNTIL: str(night.ends_at)} if night else {}),
+            **({UNTIL: datetime.fromtimestamp(night.ends_at, UTC).isoformat()} if night else {}),
         },
     )
 
