@@ -139,7 +139,8 @@ def sync(
     ):
         cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
         result = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
-    trash = result.decision.trash
+    trash, table = result.decision.trash, result.work.table
+    _warn([f"the table beside the cutouts is not up to date: {table.problem}"] if table and table.problem else [])
     if not as_json:
         out = Terminal()
         render.show_scan(out, result.look.scan, settings.catalogue.source_name)

@@ -1,6 +1,7 @@
 """Times on record, as a clock sees them that may have jumped since."""
 
 import math
+from datetime import UTC, datetime
 
 TOLERANCE_S = 5.0
 """Seconds by which a time on record may be ahead of the clock: two clocks that are right still differ a little."""
@@ -19,3 +20,8 @@ def age_s(moment: float, now: float) -> float:
     """
     age = now - moment
     return math.inf if age < -TOLERANCE_S else max(0.0, age)
+
+
+def iso(epoch_s: float) -> str:
+    """Format a time in UTC, to the second: `2026-11-24T02:05:00Z`."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -109,6 +109,8 @@ class Entry:
     trashed_at: float | None = None
     revision: int = 0
     """Version of its row; grows with every write of state, name or publication."""
+    changed_at: float = 0.0
+    """Epoch second of the last write that alters its row in an export (`core.export`)."""
 
 
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.

@@ -94,6 +94,7 @@ class SqlObservations(OfCatalogue):
                 **{column.name: seen[column.name] for column in _staged.c if column.name != c.key.name},
                 "absent": False,
                 "absent_since": None,
+                "changed_at": case((c.collection != seen.collection, seen.changed_at), else_=c.changed_at),
                 "revision": c.revision + case((differs, 1), else_=0),
             },
         )
@@ -104,7 +105,8 @@ class SqlObservations(OfCatalogue):
                 conn.execute(remember)
 
     def set_collections(self, collections: Mapping[str, str]) -> None:
-        move = update(items).where(self._mine(), items.c.key == _moved.c.key).values(collection=_moved.c.collection)
+        moved = {"collection": _moved.c.collection, "changed_at": self._now()}
+        move = update(items).where(self._mine(), items.c.key == _moved.c.key).values(moved)
         for part in self._db.batches(list(collections.items()), BATCH):
             with self._db.write() as conn, staged(conn, _moved, part):
                 analyze(conn, _moved)

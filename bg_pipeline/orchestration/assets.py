@@ -169,6 +169,7 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
 
         result = night.work(services, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
         total = result.summary
+        events.warn_of_table(context, result.table)
         if total.paused:
             context.log.warning("paused with %s items pending: %s", total.pending, total.paused)
             context.instance.add_run_tags(context.run.run_id, {PAUSED: total.paused})
@@ -179,7 +180,7 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
             events.log_page(context, name, *events.write_page(context, services, name))
         events.report_state(context, services, total)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
-    context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
+    context.add_asset_metadata({**metadata.of_summary(total, sheet), **metadata.of_table(result.table), "pages": pages})
     return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
 
 

@@ -17,6 +17,7 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
@@ -53,6 +54,8 @@ class WorkResult:
     summary: Summary
     published: Sequence[str]
     """Keys of the published items."""
+    table: TableResult | None = None
+    """The table beside the outputs; None if it was not looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def work(
     on_result: Callable[[CollectionResult], object] = lambda _result: None,
 ) -> WorkResult:
     """
-    Do pending work, and record its summary.
+    Do pending work, record its summary, and bring the table beside the outputs up to date.
 
     Args:
         pipeline: after `decide`, in this process or another.
@@ -183,7 +186,7 @@ def work(
             summary=total,
         )
     )
-    return WorkResult(total, published)
+    return WorkResult(total, published, update_table(pipeline))
 
 
 def sync(

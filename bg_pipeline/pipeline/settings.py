@@ -6,8 +6,11 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.export import FOLDER, TableFormat
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Location, Part
 from bg_pipeline.stores.locations import CatalogueLocations
+from bg_pipeline.tables.parquet import require_duckdb
 
 
 class CatalogueSettings(CatalogueLocations):
@@ -38,6 +41,12 @@ class CatalogueSettings(CatalogueLocations):
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
     )
 
+    export: Literal["", "csv", "jsonl", "parquet"] = Field(
+        "",
+        description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"
+        f" sync that changed it, as `{FOLDER}/cutouts.csv`, with the rights of a cutout; default: no table",
+    )
+
     @classmethod
     def short_names(cls) -> dict[str, str]:
         return {**super().short_names(), "accounts": "bg_provider"}
@@ -49,10 +58,24 @@ class CatalogueSettings(CatalogueLocations):
             raise ValueError("must be a folder")
         return value
 
+    @field_validator("export")
+    @classmethod
+    def _can_be_made(cls, value: str) -> str:
+        if value == TableFormat.PARQUET:
+            try:
+                require_duckdb()
+            except ConfigurationError as error:
+                raise ValueError(f"cannot be {value}: {error}") from error
+        return value
+
     @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @property
+    def table_format(self) -> TableFormat | None:
+        return TableFormat(self.export) if self.export else None
 
     @property
     def deletes(self) -> DeletePolicy:
