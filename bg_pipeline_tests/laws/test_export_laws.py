@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bg_pipeline.core.deletes import DeletePolicy
@@ -112,7 +112,8 @@ def test_a_parquet_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert list(read(tmp_path / "table.parquet")) == rows
 
 
-@given(raw=st.binary())
+@given(raw=st.binary() | st.lists(st.sampled_from([b"\\", b"x5c", b"xff", b"\xff", b"a"])).map(b"".join))
+@example(raw=b"\\xff")
 def test_every_name_survives_as_text(raw: bytes) -> None:
     name = raw.decode("utf-8", "surrogateescape")
     as_text(name).encode()
