@@ -111,7 +111,7 @@ def row_of(entry: Entry, naming: Naming) -> Row:
     """Return the row of an item."""
     shown = entry.published
     output = shown.output_name if shown else ""
-    gone = not output and entry.state in {State.DELETED, State.PUBLISHED}
+    gone = not output and entry.state in {State.DELETED, State.PUBLISHED, State.FORGOTTEN}
     return Row(
         catalogue=naming.catalogue,
         key=as_text(entry.key),

@@ -3,7 +3,8 @@
 import pytest
 
 from bg_pipeline.core.alerts import Kind
-from bg_pipeline.core.export import FOLDER, Chosen, Naming, Row, TableFormat, as_cell, from_cell
+from bg_pipeline.core.export import FOLDER, REMOVED, Chosen, Naming, Row, TableFormat, as_cell, from_cell
+from bg_pipeline.core.records import State
 from bg_pipeline.core.runlog import ExportRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.alerting.find import find_alerts
@@ -90,6 +91,14 @@ def test_a_row_that_leaves_the_chosen_states_is_told(graph: Graph) -> None:
     changes = rows(graph, Request(Chosen(frozenset({"published"})), Earlier("t", before)))
 
     assert [(row.key, row.state) for row in changes] == [("b/2.png", "skipped")]
+
+
+def test_a_forgotten_item_is_removed_for_a_reader(graph: Graph) -> None:
+    before = rows(graph)
+    graph.database.change_state("b/2.png", state=State.FORGOTTEN, detail="", published=None)
+    (row,) = rows(graph, Request(since=Earlier("t", before)))
+
+    assert (row.key, row.state, row.output, row.sha256) == ("b/2.png", REMOVED, "", "")
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "＝1"])
