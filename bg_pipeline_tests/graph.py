@@ -13,6 +13,7 @@ from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.export import TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
@@ -29,6 +30,7 @@ from bg_pipeline.ports.context import (
     Alerting,
     ByteBudget,
     Catalogue,
+    Export,
     Identity,
     MarkedStore,
     Pipeline,
@@ -113,6 +115,8 @@ class Graph:
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
+    table: TableFormat | None = None
+    """Format of the table beside the outputs."""
     identity: str = ""
     """Identity of the manifest; empty if its stores carry no mark."""
 
@@ -193,7 +197,9 @@ class Graph:
         stores = {"BG_OUTPUT": self.outputs, "BG_MASTERS": self.masters, "BG_SPOOL": self.spool}
         marked = (MarkedStore(setting, "in memory", store) for setting, store in stores.items() if self.identity)
         identity = Identity(self.identity, "a manifest", tuple(marked))
-        return Pipeline(self.catalogue, self.accounts, self.policy, self.run, alerting, identity)
+        return Pipeline(
+            self.catalogue, self.accounts, self.policy, self.run, alerting, identity, Export(format=self.table)
+        )
 
     @property
     def thresholds(self) -> Thresholds:

@@ -44,6 +44,7 @@ TITLES = {
     Kind.DRIFT: "balance and ledger differ",
     Kind.RUN_FAILED: "run failed: ",
     Kind.SETTINGS: "a setting is wrong",
+    Kind.EXPORT: "the table beside the cutouts is not up to date",
 }
 """Of each kind of alert, words of its title."""
 

@@ -1,6 +1,7 @@
 """Times on record, as a clock sees them that may have jumped since."""
 
 import math
+from datetime import UTC, datetime
 
 TOLERANCE_S = 5.0
 """Seconds by which a time on record may be ahead of the clock: two clocks that are right still differ a little."""
@@ -32,3 +33,8 @@ def ago(moment: float, now: float) -> str:
     unit, length_s = next(((unit, length_s) for unit, length_s, most_s in _UNITS if age < most_s), ("day", 86_400))
     count = int(age // length_s)
     return f"{count} {unit}{'' if count == 1 else 's'} ago"
+
+
+def iso(epoch_s: float) -> str:
+    """Format a time in UTC, to the second: `2026-11-24T02:05:00Z`."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

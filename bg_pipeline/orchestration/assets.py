@@ -197,6 +197,7 @@ def nightly_cutouts(
         if total.pending and (why := total.paused or total.left_because):
             context.log.warning("ends with %s items pending: %s", total.pending, why)
             context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
+        events.warn_of_table(context, result.table)
         if total.paused:
             pause_pool(context.instance)
         failed = [f.key for f in total.failures[:2]]
@@ -207,7 +208,7 @@ def nightly_cutouts(
         events.report_state(context, services)
         events.report_balance(context, services)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
-    context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
+    context.add_asset_metadata({**metadata.of_summary(total, sheet), **metadata.of_table(result.table), "pages": pages})
     return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
 
 

@@ -104,6 +104,7 @@ def cutouts(
             ended = result.by_collection.values()
             _log_finished(context, services, [each for each in ended if each.published and not each.summary.pending])
             raise
+        events.warn_of_table(context, result.table)
         results = _results(services, names, result)
         unfinished = find_unfinished(services.catalogue, results, result.total.left_because)
         if unfinished:

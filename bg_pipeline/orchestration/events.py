@@ -15,6 +15,7 @@ from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.orchestration import balance, metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
 from bg_pipeline.pipeline import verify
+from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -109,6 +110,12 @@ def write_page(context: dg.AssetExecutionContext, pipeline: Pipeline, collection
     except (ItemError, StoreError) as error:
         context.log.warning("a page of the gallery: %s", error)
     return gallery / name, sheet
+
+
+def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) -> None:
+    """Log why the table beside the outputs is not up to date."""
+    if table and table.problem:
+        context.log.warning("the table beside the cutouts is not up to date: %s", table.problem)
 
 
 def of_page(page: Path, sheet: Sequence[Pair]) -> metadata.Metadata:

@@ -13,6 +13,7 @@ from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
+from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
@@ -120,6 +121,14 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     if sheet:
         metadata["contact_sheet"] = picture(sheet)
     return metadata
+
+
+def of_table(table: TableResult | None) -> Metadata:
+    """Return the location of the table beside the outputs, or why it is not up to date; nothing without a table."""
+    if table is None:
+        return {}
+    problem = f"not up to date: {table.problem}"
+    return {"table": dg.MetadataValue.text(problem if table.problem else table.location)}
 
 
 def of_part(summary: Summary) -> Metadata:

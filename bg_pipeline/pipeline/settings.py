@@ -7,10 +7,13 @@ from pydantic import Field, field_validator
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.export import FOLDER, TableFormat
 from bg_pipeline.core.night_window import ends_at, parse_time
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Location, Part
 from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
+from bg_pipeline.tables.parquet import require_duckdb
 
 
 class CatalogueSettings(CatalogueLocations):
@@ -41,6 +44,11 @@ class CatalogueSettings(CatalogueLocations):
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
     )
 
+    export: Literal["", "csv", "jsonl", "parquet"] = Field(
+        "",
+        description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"
+        f" sync that changed it, as `{FOLDER}/cutouts.csv`, with the rights of a cutout; default: no table",
+    )
     buy_first: tuple[str, ...] = Field(
         (),
         description="collections or gitignore patterns whose pictures are bought first, in this order, separated by"
@@ -57,6 +65,16 @@ class CatalogueSettings(CatalogueLocations):
     def _a_folder(cls, value: str) -> str:
         if "://" in value:
             raise ValueError("must be a folder")
+        return value
+
+    @field_validator("export")
+    @classmethod
+    def _can_be_made(cls, value: str) -> str:
+        if value == TableFormat.PARQUET:
+            try:
+                require_duckdb()
+            except ConfigurationError as error:
+                raise ValueError(f"cannot be {value}: {error}") from error
         return value
 
     @field_validator("accounts", mode="before")
@@ -78,6 +96,10 @@ class CatalogueSettings(CatalogueLocations):
     @property
     def order(self) -> BuyOrder:
         return BuyOrder(self.buy_first)
+
+    @property
+    def table_format(self) -> TableFormat | None:
+        return TableFormat(self.export) if self.export else None
 
     @property
     def deletes(self) -> DeletePolicy:
