@@ -7,11 +7,16 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bg_pipeline.core import keys
+from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures, is_forgotten
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
 
 WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.DELETED}
 """Classes that end in a published cutout."""
+
+_ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
+"""Classes of items whose bytes come to the catalogue, or to this key, for the first time."""
 
 _AWAY = frozenset({State.DELETED, State.SKIPPED})
 """States of items that may still have their cutout."""
@@ -185,6 +190,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     Return class and reason of one entry, as far as they are known without the others.
 
         source    published from   state        result
+        there     -                forgotten    SKIPPED: these bytes were erased on request
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
@@ -193,12 +199,15 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         there     -                in a delta   UNFINISHED
         there     the same         deleted      RETURNED, or NEW if its output is missing
         there     the same         skipped      RETURNED, or CHANGED if its output is missing
+        there     other bytes      forgotten    NEW
         there     other bytes      deleted      NEW: it came back
         there     other bytes      skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
         there     other bytes      -            CHANGED
         there     other recipe     -            RECIPE_CHANGED
     """
+    if is_forgotten(entry):
+        return Reason.SKIPPED, "erased on request"
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:
@@ -210,6 +219,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.UNCHANGED, "source, recipe and output are as published"
     if why := _unfit(entry):
         return Reason.SKIPPED, why
+    if entry.state is State.FORGOTTEN:
+        return Reason.NEW, "it was erased, and is another picture now"
     if entry.state in {State.FAILED, State.QUARANTINED}:
         if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
@@ -246,6 +257,7 @@ def survey(
     *,
     rerender: bool = False,
     leaves_out: Callable[[str], str] = lambda _key: "",
+    order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
 ) -> Survey:
     """
     Classify every entry by itself.
@@ -257,18 +269,23 @@ def survey(
         up_to_date: number of further entries that are up to date and have their output.
         rerender: render outputs of an older renderer again.
         leaves_out: see `core.filters.Filter.leaves_out`.
+        order: order of the purchases.
     """
     goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
     unchanged = up_to_date
+    entries = list(entries)
+    erased = forgotten_pictures(entries)
     for entry in entries:
-        if entry.absent and entry.state is State.DELETED:
+        if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
             continue
-        left_out = leaves_out(entry.key)
-        reason, because = classify(entry, goal, output_missing=entry.key in missing_outputs, left_out=left_out)
+        left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
+        reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
             continue
+        if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
+            reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
         wanted = _wanted(entry, goal, accepted) if accepted or reason is Reason.RETURNED else entry.purchase_id
         change = Change(
@@ -279,6 +296,8 @@ def survey(
             _becomes(entry, reason, left_out),
             purchase_id=wanted,
             revision=entry.revision,
+            step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
+            priority=entry.priority,
         )
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem))
@@ -301,6 +320,8 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
 def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
+    if entry.state is State.FORGOTTEN and reason is Reason.SKIPPED:
+        return None
     if left_out:
         return None if entry.state is State.PUBLISHED else State.SKIPPED
     if reason is Reason.RETURNED:

@@ -17,9 +17,11 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
+from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
 from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
@@ -44,6 +46,12 @@ class DecideResult:
 
     delta: Delta
     trash: TrashResult
+    pruned: PruneResult
+
+    @property
+    def stopped(self) -> str:
+        """The reason of a guard that stopped the clearing out; empty if none did."""
+        return "; ".join(filter(None, (self.trash.stopped, self.pruned.stopped)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class WorkResult:
     summary: Summary
     published: Sequence[str]
     """Keys of the published items."""
+    table: TableResult | None = None
+    """The table beside the outputs; None if it was not looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ def decide(
     """
     Put back the cutouts of pictures that are back, and record the delta.
 
-    If the whole work is requested, also clear out the cutouts of vanished pictures.
+    If the whole work is requested, also clear out the cutouts of vanished pictures, and masters that no item uses.
 
     A guard that stops the clearing out stops nothing else; the result gives its reason.
 
@@ -132,13 +142,14 @@ def decide(
         recipe_change_limit=choice.recipe_change_limit,
         rerender=rerender,
     )
-    trash = TrashResult()
+    trash, pruned = TrashResult(), PruneResult()
     if choice.is_everything and not run.stop.is_set():
         try:
             trash = clear_out(catalogue, policy, run, allow=allow_deletes)
         except GuardStopped as error:
             trash.stopped = str(error)
-    return DecideResult(delta, trash)
+        pruned = prune(catalogue, accounts, policy, run)
+    return DecideResult(delta, trash, pruned)
 
 
 def work(
@@ -148,7 +159,7 @@ def work(
     on_result: Callable[[CollectionResult], object] = lambda _result: None,
 ) -> WorkResult:
     """
-    Do pending work, and record its summary.
+    Do pending work, record its summary, and bring the table beside the outputs up to date.
 
     Args:
         pipeline: after `decide`, in this process or another.
@@ -162,7 +173,7 @@ def work(
     """
     guard(pipeline)
     catalogue, accounts, policy, run = pipeline.context
-    started_at = run.now()
+    started_at, chosen = run.now(), scope.selection.collections
     total, published = Summary(), list[str]()
     processing = Processing(catalogue, accounts, policy, run, ask, scope)
     for result in processing.results():
@@ -172,18 +183,21 @@ def work(
     total.add(processing.summary)
     total.pending = sum(catalogue.queue.pending().values())
     total.seconds = run.now() - started_at
+    if total.window_ended:
+        before = next((record.summary for record in catalogue.run_log.read(ProcessRecord)), Summary())
+        total.left_before = before.pending if before.window_ended else None
     catalogue.run_log.write(
         ProcessRecord(
             run_id=run.name.run_id,
             job=run.name.job,
-            collections=_collections_of(scope),
+            collections=None if chosen is None else tuple(sorted(map(encode_partition, chosen))),
             started_at=started_at,
             asked_by=ask.asked_by,
             everything=scope.is_everything,
             summary=total,
         )
     )
-    return WorkResult(total, published)
+    return WorkResult(total, published, update_table(pipeline))
 
 
 def sync(
@@ -332,8 +346,3 @@ def _validate_collections(catalogue: Catalogue, collections: frozenset[str] | No
         if name not in known:
             names = ", ".join(encode_partition(each) for each in list(known)[:20])
             raise ConfigurationError(f"there is no collection {name!r}; there are: {names or 'none'}")
-
-
-def _collections_of(scope: Scope) -> tuple[str, ...] | None:
-    chosen = scope.selection.collections
-    return None if chosen is None else tuple(sorted(map(encode_partition, chosen)))
