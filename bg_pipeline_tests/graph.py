@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
@@ -109,6 +110,7 @@ class Graph:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     keep_masters_days: int = 0
+    order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
     identity: str = ""
@@ -177,6 +179,7 @@ class Graph:
             deletes=self.deletes,
             filter=self.filter,
             keep_masters_days=self.keep_masters_days,
+            order=self.order,
         )
 
     @property

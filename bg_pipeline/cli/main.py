@@ -92,7 +92,7 @@ def main(verbose: bool) -> None:
     Keep background-removed cutouts in step with a catalogue of product pictures.
 
     Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
-    2 settings, 3 paused, 4 budget reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
+    2 settings, 3 paused, 4 limit reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
     """
     sys.excepthook = _print_fault
     lines = logging.StreamHandler()

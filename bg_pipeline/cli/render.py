@@ -178,6 +178,8 @@ def show_summary(out: Terminal, summary: Summary) -> None:
         out.print(f"paused: {summary.paused}")
     if summary.budget_reached:
         out.print("stopped at the credit limit; pending items wait for the next sync")
+    if summary.backlog:
+        out.print(f"stopped: {summary.backlog}")
     if summary.busy:
         out.print(f"skipped: {summary.busy}")
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bg_pipeline.core import keys
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures, is_forgotten
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
@@ -256,6 +257,7 @@ def survey(
     *,
     rerender: bool = False,
     leaves_out: Callable[[str], str] = lambda _key: "",
+    order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
 ) -> Survey:
     """
     Classify every entry by itself.
@@ -267,6 +269,7 @@ def survey(
         up_to_date: number of further entries that are up to date and have their output.
         rerender: render outputs of an older renderer again.
         leaves_out: see `core.filters.Filter.leaves_out`.
+        order: order of the purchases.
     """
     goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
@@ -276,8 +279,8 @@ def survey(
     for entry in entries:
         if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
             continue
-        left_out = leaves_out(entry.key)
-        reason, because = classify(entry, goal, output_missing=entry.key in missing_outputs, left_out=left_out)
+        left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
+        reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
             continue
@@ -293,6 +296,8 @@ def survey(
             _becomes(entry, reason, left_out),
             purchase_id=wanted,
             revision=entry.revision,
+            step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
+            priority=entry.priority,
         )
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem))

@@ -35,6 +35,10 @@ class State(StrEnum):
     """Erased on a person's request: nothing is made of these bytes again. See `core.erasure`."""
 
 
+NO_PRIORITY = 1e300
+"""Priority of an item whose source gives none: it comes after all others."""
+
+
 class Listed(NamedTuple):
     """One line of a listing. A tuple, because a frozen dataclass takes three times as long to make a million of."""
 
@@ -46,6 +50,8 @@ class Listed(NamedTuple):
     """Seconds for which it must stay as it is before it is taken: it is so young that a copy of it may go on."""
     modified_at: float | None = None
     """Epoch second of its last change by the source's clock; None where its fingerprint cannot go stale in a tick."""
+    priority: float = NO_PRIORITY
+    """Its place among the purchases, by the source: lower ones are bought first."""
     problem: str = ""
     """
     Reason why the source could not look here; empty for an item.
@@ -66,6 +72,7 @@ class Observation:
     size_bytes: int
     media_type: str
     """Media type by the first bytes, never by the name. Empty: not a readable picture."""
+    priority: float = NO_PRIORITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,9 @@ class Entry:
     trashed_at: float | None = None
     revision: int = 0
     """Version of its row; grows with every write of state, name or publication."""
+    step: int = 0
+    """Its step in the order of purchases, by the last delta that it was part of; see `core.buying`."""
+    priority: float = NO_PRIORITY
 
 
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
@@ -137,6 +147,9 @@ class Change:
     renamed_from: str = ""
     revision: int = 0
     """Version of the item's row that this decision used; a newer row is left unchanged."""
+    step: int = 0
+    """As in `Entry`."""
+    priority: float = NO_PRIORITY
 
 
 class AttemptState(StrEnum):

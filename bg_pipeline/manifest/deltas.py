@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Integer,
     MetaData,
     String,
     Table,
@@ -44,6 +45,7 @@ _staged = Table(
     Column("stem_fold", Key),
     Column("renamed_from", Key),
     Column("old_detail", Prose),
+    Column("step", Integer),
     prefixes=["TEMPORARY"],
 )
 """Temporary table for changes that are recorded together."""
@@ -139,6 +141,7 @@ class SqlDeltas(OfCatalogue):
                     reason=new.reason,
                     detail=new.detail,
                     purchase_id=new.purchase_id,
+                    step=new.step,
                     stem=func.coalesce(new.stem, c.stem),
                     stem_fold=func.coalesce(new.stem_fold, c.stem_fold),
                     changed_at=now,
@@ -198,6 +201,7 @@ def _rows(batch: Sequence[Change]) -> list[tuple[Any, ...]]:
             *(change.key, change.revision, change.becomes, change.reason, change.because, change.purchase_id),
             *((change.stem, fold(change.stem)) if change.stem else (None, None)),
             *((change.renamed_from, f"renamed to {change.key}") if change.renamed_from else (None, None)),
+            change.step,
         )
         for change in batch
     ]

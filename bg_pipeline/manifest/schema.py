@@ -76,6 +76,9 @@ items = Table(
     Column("delta", BigInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("claim_id", BigInteger),
+    # its place in the order of purchases
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("priority", Float, nullable=False, server_default="1e300"),
     # its name in the output
     Column("stem", Key),
     Column("stem_fold", Key),
@@ -89,6 +92,21 @@ items = Table(
         postgresql_where=text("stem_fold IS NOT NULL"),
     ),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
+    # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
+    *(
+        Index(
+            name,
+            "catalogue_id",
+            *columns,
+            "key",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        )
+        for name, columns in (
+            ("items_to_buy", ("step", "priority")),
+            ("items_to_buy_of_collection", ("collection", "step", "priority")),
+        )
+    ),
     # few items are absent: queries for the others exclude these keys
     Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
     # items that wait for the same purchase; a query must spell out the condition

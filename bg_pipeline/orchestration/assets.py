@@ -15,7 +15,7 @@ from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
 from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, collections, register
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import LEFT_UNDONE, PipelineResource
+from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
 from bg_pipeline.orchestration.schedule import LOADED
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import find_unfinished
@@ -154,6 +154,12 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     )
 
 
+class NightConfig(dg.Config):
+    """Limits of a run that a person launches."""
+
+    until: str = UNTIL_FIELD
+
+
 @dg.asset(
     deps=[image_delta],
     group_name="catalogue",
@@ -162,7 +168,9 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     pool=POOL,
     check_specs=[dg.AssetCheckSpec("spend", asset="nightly_cutouts", description=SPEND)],
 )
-def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
+def nightly_cutouts(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: NightConfig
+) -> dg.MaterializeResult:
     """
     Cut out and publish all pending items of the catalogue in one run, several collections at once.
 
@@ -183,7 +191,8 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
             else:
                 events.log_cutouts(context, result, version)
 
-        result = night.work(services, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
+        budget = pipeline.budget(context.run, until=launch_ends_at(context, config.until))
+        result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
         total = result.summary
         if total.pending and (why := total.paused or total.left_because):
             context.log.warning("ends with %s items pending: %s", total.pending, why)

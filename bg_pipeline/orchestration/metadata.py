@@ -115,6 +115,8 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     }
     if summary.paused:
         metadata["paused"] = dg.MetadataValue.text(summary.paused)
+    if summary.backlog:
+        metadata["stopped"] = dg.MetadataValue.text(summary.backlog)
     if sheet:
         metadata["contact_sheet"] = picture(sheet)
     return metadata

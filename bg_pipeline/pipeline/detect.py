@@ -85,7 +85,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
                 f"BG_SENTINEL ({policy.deletes.sentinel}) is not in the source. Nothing was deleted. Check that "
                 "BG_SOURCE is right and mounted"
             )
-        catalogue.observations.set_collections(to_hash.moved)
+        catalogue.observations.set_places(to_hash.moved)
         catalogue.observations.mark_absent(result.absent)
     run.progress.done()
     return result
@@ -138,7 +138,9 @@ def plan(
     entries, lost = _entries(catalogue.deltas, goal, missing)
     up_to_date = catalogue.deltas.up_to_date(goal) - lost
     leaves_out = policy.filter.leaves_out
-    findings = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender, leaves_out=leaves_out)
+    findings = survey(
+        entries, policy.recipe, missing, up_to_date, rerender=rerender, leaves_out=leaves_out, order=policy.order
+    )
     purchase_ids, item_price = findings.purchase_ids, policy.price
     return price(
         findings,
@@ -205,7 +207,7 @@ def count_copies_to_buy(observations: Observations, delta: Delta) -> dict[str, i
     marked = marked_copies(change.key for change in delta.work if change.purchase)
     if not marked:
         return {}
-    return count_copies(marked, (key.decode("utf-8", "surrogateescape") for key, _, _ in observations.listing()))
+    return count_copies(marked, (key.decode("utf-8", "surrogateescape") for key, *_ in observations.listing()))
 
 
 def count_outdated_outputs(deltas: Deltas, recipe: Recipe) -> int:

@@ -180,6 +180,9 @@ def work(
     total.add(processing.summary)
     total.pending = sum(catalogue.queue.pending().values())
     total.seconds = run.now() - started_at
+    if total.window_ended:
+        before = next((record.summary for record in catalogue.run_log.read(ProcessRecord)), Summary())
+        total.left_before = before.pending if before.window_ended else None
     catalogue.run_log.write(
         ProcessRecord(
             run_id=run.name.run_id,

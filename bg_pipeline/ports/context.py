@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.filters import Filter
@@ -91,6 +92,8 @@ class Policy:
     """The keys of the source that are items."""
     keep_masters_days: int = 0
     """Days for which a master that no item uses is kept; 0 keeps all."""
+    order: BuyOrder = field(default_factory=BuyOrder)
+    """The order of purchases."""
 
     @property
     def account(self) -> str:

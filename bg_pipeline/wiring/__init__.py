@@ -237,6 +237,7 @@ def _policy(settings: Settings) -> Policy:
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
         keep_masters_days=settings.purchasing.masters_keep_days,
+        order=settings.catalogue.order,
     )
 
 

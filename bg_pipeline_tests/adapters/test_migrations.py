@@ -267,14 +267,14 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
             plans.append((statement, str(raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())))
 
     deltas.record([Change("b", "c", Reason.CHANGED, "", purchase_id="w", revision=1)])
-    SqlObservations(database, number).set_collections({"a": "d", "b": "d"})
+    SqlObservations(database, number).set_places({"a": ("d", 1.0), "b": ("d", 1.0)})
     deltas.publishing_keys(["w"])
     deltas.taken_stems(["a"])
     deltas.get_many(["a"])
     SqlTrash(database, number).is_published("a.png")
     SqlTrash(database, number).copies(["w"])
     SqlTrash(database, number).returned()
-    claimed = queue.claim_pending(ask, "me", EVERYTHING, limit=1, bought=False, after=("c", "a"))
+    claimed = queue.claim_pending(ask, "me", EVERYTHING, limit=1, bought=False, after=(0, 1.0, "a"))
     only = Selection(frozenset({"d"}))
     queue.claim_pending(ask, "me", only, limit=1, bought=True, after=None)
     assert claimed.claim is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Thresholds
@@ -74,7 +75,7 @@ class Manifest:
         *,
         limit: int = 100,
         bought: bool = False,
-        after: tuple[str, str] | None = None,
+        after: Position | None = None,
         owner: str = "a test",
         ask: Ask = ASK,
     ) -> Claimed:

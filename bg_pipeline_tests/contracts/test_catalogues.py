@@ -39,7 +39,7 @@ def test_items_of_another_catalogue_are_not_seen(shops: tuple[Manifest, Manifest
     one, two = shops
     one.observations.mark_absent(["c/b.jpg"])
 
-    assert [key for key, _, _ in two.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
+    assert [key for key, *_ in two.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
     assert [e.state for e in two.items.entries()] == [State.PENDING, State.PENDING]
     assert (two.entry("c/a.jpg").published, two.entry("c/b.jpg").absent) == (None, False)
     assert (two.items.states()["pending"], one.items.states()["pending"]) == (2, 1)
