@@ -61,7 +61,8 @@ def test_the_request_in_flight_is_finished_and_the_rest_waits() -> None:
 def test_after_the_end_nothing_is_bought_and_what_is_free_is_still_done() -> None:
     graph = shop(3)
     graph.process(cap=1)
-    graph.source.put("c/copy.png", product(0))
+    (bought,) = graph.outputs.blobs
+    graph.source.put("c/copy.png", graph.source.files[bought])
     graph.outputs.blobs.clear()
     scan(graph.catalogue, graph.policy, graph.run)
     detect(*graph.pipeline.context)
