@@ -99,7 +99,7 @@ def test_a_planned_end_is_no_alert() -> None:
 
 
 class Quiet:
-    """A watcher that nobody reads."""
+    """A watcher that shows nothing."""
 
     def paused(self, why: str) -> None: ...
 
