@@ -22,7 +22,7 @@ def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
 
     assert set(plan) == {
         *("counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"),
-        *("left_out", "still_written", "copies", "order"),
+        *("left_out", "still_written", "copies", "order", "pruned"),
     }
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
@@ -110,6 +110,7 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "quarantined": 0,
         "skipped": 0,
         "deleted": 0,
+        "forgotten": 0,
     }
     assert status["gate"]["bgeraser"] == {
         "state": "open",

@@ -38,9 +38,10 @@ def _has_master(graph: Graph, entry: Entry) -> bool:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("how", ["sync", "process", "sample"])
-def test_with_one_in_flight_a_cap_buys_exactly_the_first_of_the_order(seed: int, how: str) -> None:
+def test_with_one_in_flight_a_cap_buys_the_first_of_the_order_but_for_one_that_waits_for_the_slot(
+    seed: int, how: str
+) -> None:
     graph, order = shop(seed, concurrency=1)
-    # One worker: a second one prepares the next picture while the first is answered.
     cap = random.Random(seed).randrange(1, len(order))
     {
         "sync": lambda: graph.sync(cap),
@@ -50,9 +51,9 @@ def test_with_one_in_flight_a_cap_buys_exactly_the_first_of_the_order(seed: int,
 
     bought = graph.purchases.bought(order)
     assert len(bought) == cap
-    # A worker waits for the slot while another has it, and either of the two may be next.
+    # There are two workers, so that one prepares a picture while the other's is answered.
     assert bought <= set(order[: cap + 1])
-    assert set(order[: cap - 1]) <= bought
+    assert len(set(order[:cap]) - bought) <= 1
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -68,22 +69,22 @@ def test_with_many_in_flight_nothing_is_bought_before_what_is_earlier_by_more_th
 
 def test_a_changed_list_counts_for_all_that_is_pending_from_the_next_detection_on() -> None:
     graph = Graph()
-    for key in ("a/1.png", "b/1.png", "c/1.png"):
-        graph.source.put(key, product(ord(key[0])))
+    for n, key in enumerate(("a/1.png", "a/2.png", "c/1.png", "c/2.png")):
+        graph.source.put(key, product(n))
     graph.sync(cap=0)
     graph.order = BuyOrder(("c",))
     graph.sync(cap=1)
 
-    assert [e.key for e in graph.items.entries() if e.published] == ["c/1.png"]
+    assert [e.collection for e in graph.items.entries() if e.published] == ["c"]
 
 
 def test_a_priority_that_changes_without_the_picture_is_seen_and_hashes_nothing() -> None:
     graph = Graph()
-    for key in ("a/1.png", "b/1.png"):
-        graph.source.put(key, product(ord(key[0])))
+    for n, key in enumerate(("a/1.png", "a/2.png", "b/1.png", "b/2.png")):
+        graph.source.put(key, product(n))
     graph.sync(cap=0)
-    graph.source.priorities["b/1.png"] = -1.0
+    graph.source.priorities |= {"b/1.png": -1.0, "b/2.png": -1.0}
     again = graph.sync(cap=1)
 
     assert again.scan.hashed == 0
-    assert [e.key for e in graph.items.entries() if e.published] == ["b/1.png"]
+    assert [e.collection for e in graph.items.entries() if e.published] == ["b"]

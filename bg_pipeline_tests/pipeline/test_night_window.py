@@ -30,7 +30,7 @@ class Slow(FakeRemover):
     def cut(self, request: CutRequest) -> CutReply:
         reply = super().cut(request)
         graph = self.graph  # type: ignore[attr-defined]
-        graph.clock.now += 100.0
+        graph.clock.now += 10.0  # less than a slot lives without a beat
         return reply
 
 
@@ -51,7 +51,7 @@ def work_until(graph: Graph, until: float) -> WorkResult:
 
 def test_the_request_in_flight_is_finished_and_the_rest_waits() -> None:
     graph = shop(5)
-    summary = work_until(graph, graph.clock.now + 150.0).summary
+    summary = work_until(graph, graph.clock.now + 15.0).summary
 
     assert (summary.purchases, summary.published, summary.pending) == (2, 2, 3)
     assert (summary.window_ended, summary.paused, summary.busy, summary.left_before) == (True, "", "", None)
@@ -61,7 +61,8 @@ def test_the_request_in_flight_is_finished_and_the_rest_waits() -> None:
 def test_after_the_end_nothing_is_bought_and_what_is_free_is_still_done() -> None:
     graph = shop(3)
     graph.process(cap=1)
-    graph.source.put("c/copy.png", product(0))
+    (bought,) = graph.outputs.blobs
+    graph.source.put("c/copy.png", graph.source.files[bought])
     graph.outputs.blobs.clear()
     scan(graph.catalogue, graph.policy, graph.run)
     detect(*graph.pipeline.context)
@@ -98,7 +99,7 @@ def test_a_planned_end_is_no_alert() -> None:
 
 
 class Quiet:
-    """A watcher that nobody reads."""
+    """A watcher that shows nothing."""
 
     def paused(self, why: str) -> None: ...
 
