@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bg_pipeline.core import keys
+from bg_pipeline.core.media import why_no_picture
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
 
-WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.DELETED}
+_NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.FAILED, Reason.DELETED})
+
+WORK_REASONS = frozenset(Reason) - _NO_WORK
 """Classes that end in a published cutout."""
 
 _AWAY = frozenset({State.DELETED, State.SKIPPED})
@@ -188,7 +191,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
-        no image  -                -            SKIPPED
+        no image  -                -            SKIPPED, or FAILED if it is named like one
         there     -                failed here  SKIPPED until the image, the recipe or a retry changes that
         there     -                in a delta   UNFINISHED
         there     the same         deleted      RETURNED, or NEW if its output is missing
@@ -208,10 +211,14 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         if output_missing:
             return Reason.OUTPUT_MISSING, f"{shown.output_name if shown else ''} is not in the output"
         return Reason.UNCHANGED, "source, recipe and output are as published"
+    if entry.content_hash and (why := why_no_picture(entry.key, entry.media_type, entry.size_bytes)):
+        return Reason.FAILED, why
     if why := _unfit(entry):
         return Reason.SKIPPED, why
+    if was_skipped_at_work(entry) and _is_for(entry, goal):
+        return Reason.SKIPPED, entry.detail
     if entry.state in {State.FAILED, State.QUARANTINED}:
-        if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
+        if _is_for(entry, goal):
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
         return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
@@ -230,6 +237,16 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     if shown.cut_digest not in goal.cuts:
         return Reason.RECIPE_CHANGED, "the same picture, but the recipe has another cut"
     return Reason.RECIPE_CHANGED, "the same cut, but the recipe has another rendition"
+
+
+def was_skipped_at_work(entry: Entry) -> bool:
+    """Return True if a run skipped it by a setting: a rule of the delta would have left its class behind."""
+    return entry.state is State.SKIPPED and entry.reason in WORK_REASONS
+
+
+def _is_for(entry: Entry, goal: Goal) -> bool:
+    """Return True if the state of an entry is that of its present bytes and of an accepted cut."""
+    return entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}
 
 
 def _unfit(entry: Entry) -> str:
@@ -270,13 +287,16 @@ def survey(
             unchanged += 1
             continue
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
-        wanted = _wanted(entry, goal, accepted) if accepted or reason is Reason.RETURNED else entry.purchase_id
+        becomes = _becomes(entry, reason, because, left_out)
+        wanted = "" if becomes is State.FAILED else entry.purchase_id
+        if accepted or reason is Reason.RETURNED:
+            wanted = _wanted(entry, goal, accepted)
         change = Change(
             entry.key,
             entry.collection,
             reason,
             because,
-            _becomes(entry, reason, left_out),
+            becomes,
             purchase_id=wanted,
             revision=entry.revision,
         )
@@ -298,14 +318,17 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
     return accepted[0]
 
 
-def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
+def _becomes(entry: Entry, reason: Reason, because: str, left_out: str) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
     if left_out:
         return None if entry.state is State.PUBLISHED else State.SKIPPED
     if reason is Reason.RETURNED:
         return State.PUBLISHED
+    if reason is Reason.FAILED:
+        is_known = entry.state is State.FAILED and entry.detail == because
+        return None if is_known or entry.state is State.PUBLISHED else State.FAILED
     if reason is Reason.SKIPPED:
         refused_before = entry.state in {State.FAILED, State.QUARANTINED} and entry.media_type
-        return None if refused_before else State.SKIPPED
+        return None if refused_before or was_skipped_at_work(entry) else State.SKIPPED
     return State.PENDING

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.media import Animated
 from bg_pipeline.settings.part import Location, Part
 from bg_pipeline.stores.locations import CatalogueLocations
 
@@ -36,6 +37,12 @@ class CatalogueSettings(CatalogueLocations):
     already_cut: Literal["keep", "cut"] = Field(
         "keep",
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
+    )
+
+    animated: Animated = Field(
+        Animated.FAIL,
+        description="animations, and TIFFs of several pages: `first_frame` takes the first picture, `skip` leaves the"
+        " file out, `fail` lists it as a failure. After a change: `bg-pipeline retry`",
     )
 
     @classmethod

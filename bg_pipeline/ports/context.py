@@ -12,6 +12,7 @@ from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
+from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Lease
@@ -86,6 +87,8 @@ class Policy:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
+    animated: Animated = Animated.FAIL
+    """What to do with a file of several pictures."""
 
     @property
     def account(self) -> str:

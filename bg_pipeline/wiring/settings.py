@@ -12,7 +12,7 @@ from bg_pipeline.core.params import refusal
 from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import RenditionSettings
+from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
@@ -55,6 +55,7 @@ class Settings:
     catalogue_name: str
     catalogue: CatalogueSettings
     rendition: RenditionSettings
+    decoder: DecoderSettings
     accounts: tuple[Account, ...]
     """In the order of trial."""
     masters: MastersLocation
@@ -138,6 +139,7 @@ def compose(raw: RawSettings) -> Settings:
         catalogue_name=name,
         catalogue=catalogue,
         rendition=raw.part(RenditionSettings, "rendition", raw.only("rendition", RENDITION)),
+        decoder=raw.part(DecoderSettings),
         accounts=accounts.select(catalogue.accounts, raw.shown(CatalogueSettings, "catalogue", name)["accounts"]),
         masters=masters,
         purchasing=purchasing,

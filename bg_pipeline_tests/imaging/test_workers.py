@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from bg_pipeline.errors import ItemBlocked, ItemUnreadable
-from bg_pipeline.imaging import workers
 from bg_pipeline.imaging.pictures import prepare
-from bg_pipeline.imaging.workers import Workers, _Turns
+from bg_pipeline.imaging.workers import Limits, Workers, _Turns
 from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import product
 
@@ -35,7 +34,7 @@ def be_killed(unless: str = "") -> int:
 
 
 def hoard() -> None:
-    bytearray(workers.MEMORY_BYTES * 2)
+    bytearray(Limits().memory_bytes * 2)
 
 
 def dawdle() -> None:
@@ -122,7 +121,7 @@ def test_the_second_try_has_no_others_beside_it() -> None:
 
 
 def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(Limits, "timeout_s", 0.2)
     with Workers(1) as pool, pytest.raises(ItemUnreadable, match="more than"):
         pool.call(dawdle)
 
@@ -136,4 +135,4 @@ def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch)
     """A picture that takes over its decoder finds no key there."""
     monkeypatch.setenv("BGERASER_API_KEY", "canary")
     with Workers(1) as made:
-        assert made.call(environment) == {}
+        assert made.call(environment) == {"OPENBLAS_NUM_THREADS": "1"}
