@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
@@ -21,6 +22,7 @@ from bg_pipeline.imaging.workers import for_one_picture
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
 from bg_pipeline.ports.context import (
     Accounts,
@@ -47,6 +49,7 @@ from bg_pipeline_tests.fakes import (
     FakeSink,
     MemoryDatabase,
     MemoryDeltas,
+    MemoryErasures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -54,6 +57,7 @@ from bg_pipeline_tests.fakes import (
     MemoryObservations,
     MemoryOutbox,
     MemoryPurchases,
+    MemoryRetention,
     MemoryRunLog,
     MemorySource,
     MemoryStore,
@@ -76,6 +80,7 @@ class Synced:
     summary: Summary
     published: Sequence[str]
     trash: TrashResult
+    pruned: PruneResult
 
 
 @dataclass
@@ -104,6 +109,8 @@ class Graph:
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
+    keep_masters_days: int = 0
+    order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
     identity: str = ""
@@ -121,6 +128,8 @@ class Graph:
         self.purchases = MemoryPurchases(self.database)
         self.ledger = MemoryLedger(self.database)
         self.gates = MemoryGates(self.database)
+        self.retention = MemoryRetention(self.database)
+        self.erasures = MemoryErasures(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
@@ -135,6 +144,7 @@ class Graph:
             self.trash,
             self.leases,
             self.run_log,
+            self.erasures,
         )
 
     @property
@@ -153,7 +163,8 @@ class Graph:
             slots=self.concurrency,
         )
         removers = {account: self._purchasing(account, client, answers) for account, client in clients.items()}
-        return Accounts(removers, answers, self.spool, self.masters, self.purchases, self.ledger, self.gates)
+        stores = (self.spool, self.masters)
+        return Accounts(removers, answers, *stores, self.purchases, self.ledger, self.gates, self.retention)
 
     @property
     def policy(self) -> Policy:
@@ -167,6 +178,8 @@ class Graph:
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
             filter=self.filter,
+            keep_masters_days=self.keep_masters_days,
+            order=self.order,
         )
 
     @property
@@ -228,7 +241,8 @@ class Graph:
         if collection is not None:
             chosen["collections"] = frozenset({collection})
         done = sync(self.pipeline, budget, Choice(**chosen), **options)
-        return Synced(done.look.scan, done.decision.delta, done.work.summary, done.work.published, done.decision.trash)
+        decision, summary = done.decision, done.work.summary
+        return Synced(done.look.scan, decision.delta, summary, done.work.published, decision.trash, decision.pruned)
 
     def process(self, cap: int | None = None, scope: Scope | None = None) -> WorkResult:
         """Another run over what is pending; looks at no source."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,8 @@ from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
 from bg_pipeline.pipeline.listing import ScanResult
+from bg_pipeline.pipeline.prune import PruneResult
+from bg_pipeline.pipeline.sizes import Size
 from bg_pipeline.pipeline.trash import TrashResult
 
 MOST_ROWS = 40
@@ -120,6 +123,21 @@ def show_trashed(out: Terminal, trashed: TrashResult) -> None:
         out.print(f"kept the cutout of {key}, which is no longer listed: {why}")
 
 
+def show_sizes(out: Terminal, sizes: Mapping[str, Size | None]) -> None:
+    rows = [
+        (name, *(("–", "–") if each is None else (f"{each.files:,}", decimal(each.size_bytes))))
+        for name, each in sizes.items()
+    ]
+    out.print(grid(("stored", "files", "size"), rows, numbers=(1, 2)))
+
+
+def show_pruned(out: Terminal, pruned: PruneResult) -> None:
+    if pruned.removed:
+        out.print(f"masters that no item used: {len(pruned.removed):,} were deleted, {pruned.unused:,} wait")
+    for name, why in pruned.left.items():
+        out.print(f"kept the master {name}, which no item uses: {why}")
+
+
 def show_trash(out: Terminal, entries: Sequence[Entry], days: int) -> None:
     if not entries:
         out.print("the trash is empty")
@@ -160,6 +178,8 @@ def show_summary(out: Terminal, summary: Summary) -> None:
         out.print(f"paused: {summary.paused}")
     if summary.budget_reached:
         out.print("stopped at the credit limit; pending items wait for the next sync")
+    if summary.backlog:
+        out.print(f"stopped: {summary.backlog}")
     if summary.busy:
         out.print(f"skipped: {summary.busy}")
 

@@ -1,6 +1,7 @@
 """Commands that report the state of items."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.core.runlog import ProcessRecord, ScanRecord
 from bg_pipeline.pipeline.ownership import find_foreign_store
+from bg_pipeline.pipeline.sizes import measure
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -27,8 +29,9 @@ _GATE_FACTS = ("state", "reason", "balance", "reading", "drift")
 
 
 @click.command()
+@click.option("--sizes", is_flag=True, help="List the stores, and show how much is in them.")
 @as_json
-def status(as_json: bool) -> None:
+def status(sizes: bool, as_json: bool) -> None:
     """Show the items by state, the gates and the spending."""
     settings = load_settings()
     with open_pipeline(settings) as pipeline:
@@ -52,6 +55,9 @@ def status(as_json: bool) -> None:
             gate.account: render.limits(limits_of(accounts, gate, run.now())) for gate in gates_of(accounts, policy)
         }
         facts["limits"] = limits
+        measured = measure(catalogue, accounts) if sizes else {}
+        if sizes:
+            facts["sizes"] = {name: each and asdict(each) for name, each in measured.items()}
         pending = catalogue.queue.pending()
     if as_json:
         print_json(facts)
@@ -68,6 +74,8 @@ def status(as_json: bool) -> None:
     )
     if foreign:
         out.print(f"stopped by a guard: {foreign}")
+    if measured:
+        render.show_sizes(out, measured)
     if pending:
         out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in pending.items()))
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bg_pipeline.core import keys
+from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures, is_forgotten
 from bg_pipeline.core.media import why_no_picture
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
@@ -15,6 +17,9 @@ _NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.
 
 WORK_REASONS = frozenset(Reason) - _NO_WORK
 """Classes that end in a published cutout."""
+
+_ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
+"""Classes of items whose bytes come to the catalogue, or to this key, for the first time."""
 
 _AWAY = frozenset({State.DELETED, State.SKIPPED})
 """States of items that may still have their cutout."""
@@ -188,6 +193,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     Return class and reason of one entry, as far as they are known without the others.
 
         source    published from   state        result
+        there     -                forgotten    SKIPPED: these bytes were erased on request
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
@@ -196,12 +202,15 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         there     -                in a delta   UNFINISHED
         there     the same         deleted      RETURNED, or NEW if its output is missing
         there     the same         skipped      RETURNED, or CHANGED if its output is missing
+        there     other bytes      forgotten    NEW
         there     other bytes      deleted      NEW: it came back
         there     other bytes      skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
         there     other bytes      -            CHANGED
         there     other recipe     -            RECIPE_CHANGED
     """
+    if is_forgotten(entry):
+        return Reason.SKIPPED, "erased on request"
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:
@@ -217,6 +226,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.SKIPPED, why
     if was_skipped_at_work(entry) and _is_for(entry, goal):
         return Reason.SKIPPED, entry.detail
+    if entry.state is State.FORGOTTEN:
+        return Reason.NEW, "it was erased, and is another picture now"
     if entry.state in {State.FAILED, State.QUARANTINED}:
         if _is_for(entry, goal):
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
@@ -263,6 +274,7 @@ def survey(
     *,
     rerender: bool = False,
     leaves_out: Callable[[str], str] = lambda _key: "",
+    order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
 ) -> Survey:
     """
     Classify every entry by itself.
@@ -274,18 +286,23 @@ def survey(
         up_to_date: number of further entries that are up to date and have their output.
         rerender: render outputs of an older renderer again.
         leaves_out: see `core.filters.Filter.leaves_out`.
+        order: order of the purchases.
     """
     goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
     unchanged = up_to_date
+    entries = list(entries)
+    erased = forgotten_pictures(entries)
     for entry in entries:
-        if entry.absent and entry.state is State.DELETED:
+        if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
             continue
-        left_out = leaves_out(entry.key)
-        reason, because = classify(entry, goal, output_missing=entry.key in missing_outputs, left_out=left_out)
+        left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
+        reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
             continue
+        if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
+            reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
         becomes = _becomes(entry, reason, because, left_out)
         wanted = "" if becomes is State.FAILED else entry.purchase_id
@@ -299,6 +316,8 @@ def survey(
             becomes,
             purchase_id=wanted,
             revision=entry.revision,
+            step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
+            priority=entry.priority,
         )
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem))
@@ -318,9 +337,13 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
     return accepted[0]
 
 
-def _becomes(entry: Entry, reason: Reason, because: str, left_out: str) -> State | None:
+def _becomes(  # noqa: PLR0911  one return for each class
+    entry: Entry, reason: Reason, because: str, left_out: str
+) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
+    if entry.state is State.FORGOTTEN and reason in {Reason.SKIPPED, Reason.FAILED}:
+        return None
     if left_out:
         return None if entry.state is State.PUBLISHED else State.SKIPPED
     if reason is Reason.RETURNED:

@@ -54,6 +54,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
         none                           request
         one is alive                   no
         spent its budget               no: the cap would have no effect
+        its window ended               no: the rest waits for the next night
         none since the last pause      request
         the last was cancelled         no: a person wanted that
         the last was lost              request, after a wait
@@ -72,6 +73,8 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
         return RunDecision(False, f"run {live.run} works on it")
     if last is not None and last.budget_reached:
         return RunDecision(False, "the last run reached its credit limit; the rest waits for the next night")
+    if last is not None and last.window_ended:
+        return RunDecision(False, "the last run reached the end of its night; the rest waits for the next")
     since_pause = [run for run in runs if run.pause == pause]
     if not since_pause:
         return RunDecision(True, "new work" if not runs else "the gate is open again")

@@ -59,8 +59,8 @@ def price(
                 if held and (restored := _restored(item, survey, bought)):
                     item.change = replace(restored, stem=stem)
                     continue
-                # An item without a cutout of its own cannot stay unchanged: it is pending like any other.
-                on_request = recut and change.purchase_id in asked and item.entry.published is not None
+                # A renamed item has no cutout of its own that could stay: it is pending like any other.
+                on_request = recut and change.purchase_id in asked and item.before is None
                 change = replace(
                     change,
                     stem=stem,

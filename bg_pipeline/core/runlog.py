@@ -103,6 +103,18 @@ class ClearOutRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRecord(Record):
+    """One look for masters that no item uses."""
+
+    kind: ClassVar[str] = "prune"
+    unused: int
+    """Masters that no item uses, and that stay for now."""
+    removed: int
+    stopped: str = ""
+    """Reason why a guard stopped the removal; empty if none did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRecord(Record):
     """One completed run over pending work."""
 
@@ -152,6 +164,7 @@ RECORDS: Mapping[str, type[Record]] = {
         RehashRecord,
         DetectRecord,
         ClearOutRecord,
+        PruneRecord,
         ProcessRecord,
         RetryRecord,
         FailureRecord,

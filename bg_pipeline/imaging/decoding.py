@@ -29,6 +29,7 @@ TiffImagePlugin.OPEN_INFO |= {
 """Kinds of grey in a TIFF that Pillow 13 can unpack but does not list: byte order, photometric interpretation, sample
 format, fill order, bits, extra samples; then mode and raw mode."""
 
+_WIDTH, _HEIGHT = 256, 257
 _SUBFILE, _OLD_SUBFILE, _PHOTOMETRIC, _PLANAR, _DNG_VERSION = 254, 255, 262, 284, 50706
 _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType: TIFF 6.0, section 8."""
@@ -168,14 +169,17 @@ def _has_several(image: Image.Image) -> bool:
 
 def _has_pages(tiff: TiffImagePlugin.TiffImageFile) -> bool:
     """Return True if a further directory holds another picture: not a mask, and not a smaller copy of the first."""
-    width, height = tiff.size
+    width, height = tiff.tag_v2[_WIDTH], tiff.tag_v2[_HEIGHT]
     for number in range(1, _MOST_DIRECTORIES):
         try:
             tiff.seek(number)
         except EOFError:
             return False
+        except SyntaxError:
+            pass  # of a kind that Pillow cannot decode, such as a mask; its tags are read
         is_marked = tiff.tag_v2.get(_SUBFILE, 0) & (_REDUCED | _MASK) or tiff.tag_v2.get(_OLD_SUBFILE) == 2
-        is_smaller = tiff.width < width and abs(tiff.width * height / width - tiff.height) <= 1
+        across, down = tiff.tag_v2.get(_WIDTH, 0), tiff.tag_v2.get(_HEIGHT, 0)
+        is_smaller = across < width and abs(across * height / width - down) <= 1
         if not is_marked and not is_smaller:
             return True
     return False

@@ -1,6 +1,5 @@
 """The present tables; `migrations/versions` has their history."""
 
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -8,67 +7,19 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
-    Text,
-    TypeDecorator,
     text,
 )
 
-from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0006"
+VERSION = "0010"
 """Number of the newest file in `migrations/versions`."""
-
-
-class Key(LargeBinary):
-    """
-    A name as its source spells it, in bytes.
-
-    Text columns cannot hold names that are not UTF-8, and sort by the server's locale; bytes sort the same way
-    everywhere, which the merge of listing and manifest relies on.
-    """
-
-    def coerce_compared_value(self, op: Any, value: object) -> "Key":  # noqa: ARG002
-        return self
-
-    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
-        return lambda value: None if value is None else key_bytes(value)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
-        return lambda value: None if value is None else value.decode("utf-8", "surrogateescape")
-
-
-class Credits(TypeDecorator[Decimal]):
-    """Credits in thousandths, so that sums are exact in every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else round(value * 1000)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        return None if value is None else Decimal(value) / 1000
-
-
-class Prose(TypeDecorator[str]):
-    """Text for people, which may quote a name that is not UTF-8."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-
 
 metadata = MetaData()
 
@@ -125,6 +76,9 @@ items = Table(
     Column("delta", BigInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("claim_id", BigInteger),
+    # its place in the order of purchases
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("priority", Float, nullable=False, server_default="1e300"),
     # its name in the output
     Column("stem", Key),
     Column("stem_fold", Key),
@@ -138,6 +92,21 @@ items = Table(
         postgresql_where=text("stem_fold IS NOT NULL"),
     ),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
+    # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
+    *(
+        Index(
+            name,
+            "catalogue_id",
+            *columns,
+            "key",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        )
+        for name, columns in (
+            ("items_to_buy", ("step", "priority")),
+            ("items_to_buy_of_collection", ("collection", "step", "priority")),
+        )
+    ),
     # few items are absent: queries for the others exclude these keys
     Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
     # items that wait for the same purchase; a query must spell out the condition
@@ -191,7 +160,28 @@ purchases = Table(
     Column("stored_at", Float, nullable=False),
     _text("sent_digest", 64),
     _text("cut_digest", 64),
+    # the picture that it was cut from, and since when no item has that picture
+    _text("content_hash", 64),
+    Column("unused_since", Float),
     Index("purchases_by_payload", "sent_digest", "cut_digest"),
+    Index("purchases_by_content", "content_hash"),
+    # a query must spell out the condition
+    Index(
+        "purchases_unused",
+        "content_hash",
+        sqlite_where=text("unused_since IS NOT NULL"),
+        postgresql_where=text("unused_since IS NOT NULL"),
+    ),
+)
+
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("purchase_id", String(64), primary_key=True),
+    _text("content_hash", 64),
+    Column("pruned_at", Float, nullable=False),
+    # false while the bytes may still be in the store
+    Column("removed", Boolean, nullable=False, server_default=text("false")),
 )
 
 attempts = Table(

@@ -15,7 +15,7 @@ from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
 from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, register
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import PAUSED, PipelineResource
+from bg_pipeline.orchestration.resources import PAUSED, UNTIL_FIELD, PipelineResource, launch_ends_at
 from bg_pipeline.orchestration.schedule import LOADED
 from bg_pipeline.pipeline import night, verify
 from bg_pipeline.pipeline.backfill import find_unfinished
@@ -105,8 +105,8 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         except LeaseHeld as error:
             context.log.warning("skipped: another detection is running (%s)", error)
             return
-        if decision.trash.stopped:
-            context.log.warning("%s", decision.trash.stopped)
+        if decision.stopped:
+            context.log.warning("%s", decision.stopped)
         pending = services.catalogue.queue.pending()
         present = services.catalogue.items.collections()
     delta = decision.delta
@@ -123,6 +123,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         {
             **metadata.of_delta(delta, pending),
             **metadata.of_trash(decision.trash),
+            **metadata.of_pruned(decision.pruned),
             "collections_without_partition": dg.MetadataValue.int(hidden),
         }
     )
@@ -143,6 +144,12 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     )
 
 
+class NightConfig(dg.Config):
+    """Limits of a run that a person launches."""
+
+    until: str = UNTIL_FIELD
+
+
 @dg.asset(
     deps=[image_delta],
     group_name="catalogue",
@@ -151,7 +158,9 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     pool=POOL,
     check_specs=[dg.AssetCheckSpec("spend", asset="nightly_cutouts", description=SPEND)],
 )
-def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
+def nightly_cutouts(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: NightConfig
+) -> dg.MaterializeResult:
     """
     Cut out and publish all pending items of the catalogue in one run, several collections at once.
 
@@ -167,12 +176,15 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
             if result.published or not find_unfinished(services.catalogue, {result.collection: result}):
                 events.log_cutouts(context, result, version)
 
-        result = night.work(services, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
+        budget = pipeline.budget(context.run, until=launch_ends_at(context, config.until))
+        result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
         total = result.summary
         if total.paused:
             context.log.warning("paused with %s items pending: %s", total.pending, total.paused)
             context.instance.add_run_tags(context.run.run_id, {PAUSED: total.paused})
             pause_pool(context.instance)
+        if total.backlog:
+            context.log.warning("%s", total.backlog)
         failed = [f.key for f in total.failures[:2]]
         sheet = make_pairs(*services.context, _spread(result.published, INLINE_PAIRS - len(failed)) + failed, 140)
         for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:

@@ -17,7 +17,7 @@ from bg_pipeline.orchestration.assets import OWNERS, image_delta
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
 from bg_pipeline.orchestration.partitions import collections
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import PAUSED, PipelineResource
+from bg_pipeline.orchestration.resources import PAUSED, UNTIL_FIELD, PipelineResource, launch_ends_at
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
 from bg_pipeline.pipeline.gallery import make_pairs
@@ -58,6 +58,7 @@ class CutoutsConfig(dg.Config):
         "and each buys this many",
     )
     sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
+    until: str = UNTIL_FIELD
 
 
 @dg.asset(
@@ -92,7 +93,8 @@ def cutouts(
     )
     result = BackfillResult()
     with pipeline.open(context) as services:
-        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits))
+        ends_at = launch_ends_at(context, config.until)
+        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits, ends_at))
         try:
             backfill(services, ask, choice, _Watcher(context), result)
         except BaseException:
@@ -111,9 +113,9 @@ def cutouts(
         return
     yield spend
     why = "; ".join(f"{encode_partition(name)}: {reason}" for name, reason in islice(unfinished.items(), _MOST_REASONS))
-    if not result.total.budget_reached:
+    if not (result.total.budget_reached or result.total.window_ended):
         raise dg.Failure(f"{len(unfinished)} of {len(names)} collections are not done. {why}", allow_retries=False)
-    context.log.warning("the credit limit is reached; %s collections are not done. %s", len(unfinished), why)
+    context.log.warning("%s collections are not done. %s", len(unfinished), why)
 
 
 def _describe(context: dg.AssetExecutionContext, pipeline: Pipeline, results: Mapping[str, CollectionResult]) -> None:

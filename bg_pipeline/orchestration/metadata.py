@@ -14,6 +14,7 @@ from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
 from bg_pipeline.pipeline.listing import ScanResult
+from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
 
 Metadata = dict[str, dg.MetadataValue]
@@ -33,6 +34,15 @@ def of_scan(scan: ScanResult) -> Metadata:
         "still_written": reasons(scan.still_written),
         "unreadable": reasons(scan.unreadable),
         "not_looked_at": reasons(scan.not_looked),
+    }
+
+
+def of_pruned(pruned: PruneResult) -> Metadata:
+    """Return the counts of masters that no item uses."""
+    return {
+        "masters_pruned": dg.MetadataValue.int(len(pruned.removed)),
+        "masters_unused": dg.MetadataValue.int(pruned.unused),
+        "pruning_stopped": dg.MetadataValue.text(pruned.stopped or "no"),
     }
 
 
@@ -102,6 +112,8 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     }
     if summary.paused:
         metadata["paused"] = dg.MetadataValue.text(summary.paused)
+    if summary.backlog:
+        metadata["stopped"] = dg.MetadataValue.text(summary.backlog)
     if sheet:
         metadata["contact_sheet"] = picture(sheet)
     return metadata

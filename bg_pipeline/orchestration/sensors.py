@@ -11,12 +11,13 @@ from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.dispatch import should_request_run
 from bg_pipeline.core.gate import Gate, Thresholds, first_open
 from bg_pipeline.core.keys import decode_partition
+from bg_pipeline.core.night_window import Night, why_not_now
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, StoreError
 from bg_pipeline.orchestration.balance import LastReported, changes_since
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
 from bg_pipeline.orchestration.pool import pause_pool, resume_pool
-from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSE, PipelineResource
+from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSE, UNTIL, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
 from bg_pipeline.orchestration.schedule import LOADED, SCHEDULE, last_due, nights_due, schedule_state, valid_schedule
@@ -47,11 +48,28 @@ def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResour
         gates = gates_of(services.accounts, services.policy)
         if not first_open(gates).is_open:
             return dg.SkipReason(_status(services.accounts, services.policy.thresholds, gates))
-        return request_run(context.instance, services)
+        return request_run(context.instance, services, _night(services.run.now()))
 
 
-def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
-    """Return a run request if pending items need a run, else the reason why not."""
+def _night(now: float) -> Night | None:
+    """Return the last night that was due and its end, by the settings of now; None if nights have no end."""
+    schedule = valid_schedule()
+    due_at = last_due(schedule, now)
+    ends = schedule.window_ends_at(due_at)
+    return None if ends is None else Night(due_at, ends)
+
+
+def request_run(
+    instance: dg.DagsterInstance, pipeline: Pipeline, night: Night | None = None
+) -> dg.RunRequest | dg.SkipReason:
+    """
+    Return a run request if pending items need a run, else the reason why not.
+
+    Args:
+        instance: where the earlier runs are.
+        pipeline: the whole pipeline.
+        night: the night in which it runs; None if it may buy at any time.
+    """
     catalogue, accounts, policy, run = pipeline.context
     pending = sum(catalogue.queue.pending().values())
     if not pending:
@@ -61,6 +79,8 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     pause = sum(gate.pause for gate in gates_of(accounts, policy))
     records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
     since = max((record.ended_at for record in records), default=0.0)
+    if night and (why := why_not_now(night, since, run.now())):
+        return dg.SkipReason(f"{pending} items are pending: {why}")
     delta = f"{since:.3f}"
     ended = catalogue.run_log.read(ProcessRecord, since, _MOST_ROWS)
     last = next((record.summary for record in ended if record.everything), None)
@@ -79,6 +99,7 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
             PAUSE: str(pause),
             "bg_pipeline/pending": str(pending),
             "bg_pipeline/asked_because": decision.why,
+            **({UNTIL: str(night.ends_at)} if night else {}),
         },
     )
 

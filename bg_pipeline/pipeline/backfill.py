@@ -82,7 +82,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, res
             result.total.paused = paused
             return
         scope = _rest(scope, work_result)
-        _wait(pipeline, paused, watcher)
+        _wait(pipeline, ask, paused, watcher)
 
 
 def find_unfinished(
@@ -105,13 +105,18 @@ def _rest(scope: Scope, work_result: WorkResult) -> Scope:
     return replace(scope, requested=tuple(change for change in scope.requested if change.key not in ended))
 
 
-def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
+def _wait(pipeline: Pipeline, ask: Ask, why: str, watcher: Watcher) -> None:
     _, accounts, policy, run = pipeline.context
     watcher.paused(why)
     notified_at = run.now()
-    while not run.stop.is_set() and not first_open(read_balances(accounts, policy, run)).is_open:
+    # After the end of its window it works once more, which buys nothing and says so.
+    while (
+        not (run.stop.is_set() or ask.budget.is_over(run.now()))
+        and not first_open(read_balances(accounts, policy, run)).is_open
+    ):
         if run.now() - notified_at > _REMIND_S:
             notified_at = run.now()
             watcher.waiting(why)
         run.wait(_POLL_S)
-    watcher.resumed()
+    if not ask.budget.is_over(run.now()):
+        watcher.resumed()

@@ -20,6 +20,7 @@ from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
+from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
 from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
@@ -44,6 +45,12 @@ class DecideResult:
 
     delta: Delta
     trash: TrashResult
+    pruned: PruneResult
+
+    @property
+    def stopped(self) -> str:
+        """The reason of a guard that stopped the clearing out; empty if none did."""
+        return "; ".join(filter(None, (self.trash.stopped, self.pruned.stopped)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def decide(
     """
     Put back the cutouts of pictures that are back, and record the delta.
 
-    If the whole work is requested, also clear out the cutouts of vanished pictures.
+    If the whole work is requested, also clear out the cutouts of vanished pictures, and masters that no item uses.
 
     A guard that stops the clearing out stops nothing else; the result gives its reason.
 
@@ -132,13 +139,14 @@ def decide(
         recipe_change_limit=choice.recipe_change_limit,
         rerender=rerender,
     )
-    trash = TrashResult()
+    trash, pruned = TrashResult(), PruneResult()
     if choice.is_everything and not run.stop.is_set():
         try:
             trash = clear_out(catalogue, policy, run, allow=allow_deletes)
         except GuardStopped as error:
             trash.stopped = str(error)
-    return DecideResult(delta, trash)
+        pruned = prune(catalogue, accounts, policy, run)
+    return DecideResult(delta, trash, pruned)
 
 
 def work(
@@ -172,6 +180,9 @@ def work(
     total.add(processing.summary)
     total.pending = sum(catalogue.queue.pending().values())
     total.seconds = run.now() - started_at
+    if total.window_ended:
+        before = next((record.summary for record in catalogue.run_log.read(ProcessRecord)), Summary())
+        total.left_before = before.pending if before.window_ended else None
     catalogue.run_log.write(
         ProcessRecord(
             run_id=run.name.run_id,

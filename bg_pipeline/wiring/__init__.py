@@ -18,6 +18,7 @@ from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_a
 from bg_pipeline.manifest.clock import DatabaseClock
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.erasures import SqlErasures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.items import SqlItems
@@ -27,6 +28,7 @@ from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
@@ -158,6 +160,7 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
         trash=SqlTrash(database, catalogue, now),
         leases=SqlLeases(database, catalogue, now),
         run_log=SqlRunLog(database, catalogue, now),
+        erasures=SqlErasures(database, catalogue, now),
     )
 
 
@@ -205,7 +208,8 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         )
         for account in settings.accounts
     }
-    return Accounts(removers, answers, spool, masters, purchases, ledger, gates)
+    retention = SqlRetention(database, run.now)
+    return Accounts(removers, answers, spool, masters, purchases, ledger, gates, retention)
 
 
 def _identity(settings: Settings, database: Database, catalogue: Catalogue, accounts: Accounts) -> Identity:
@@ -233,6 +237,8 @@ def _policy(settings: Settings) -> Policy:
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
         animated=settings.catalogue.animated,
+        keep_masters_days=settings.purchasing.masters_keep_days,
+        order=settings.catalogue.order,
     )
 
 

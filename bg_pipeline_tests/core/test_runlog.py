@@ -19,6 +19,7 @@ from bg_pipeline.core.runlog import (
     FailureKind,
     FailureRecord,
     ProcessRecord,
+    PruneRecord,
     Record,
     RehashRecord,
     RetryRecord,
@@ -83,6 +84,13 @@ GOLDEN: list[tuple[Record, str]] = [
         """,
     ),
     (
+        PruneRecord(unused=7, removed=2, stopped="too many would go", **BY),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "unused": 7, "removed": 2, "stopped": "too many would go"}
+        """,
+    ),
+    (
         ProcessRecord(
             asked_by=AskedBy.NIGHT,
             everything=True,
@@ -118,7 +126,8 @@ GOLDEN: list[tuple[Record, str]] = [
                      "credits_in_doubt": "0.25", "wasted": 1, "awaited": 2,
                      "bought_from": {"bgeraser": 3}, "duplicates": 1,
                      "renamed": 1, "failed": 1, "quarantined": 1, "pending": 2, "paused": "no credits are left",
-                     "budget_reached": true, "busy": "pid 7 holds some of the items", "seconds": 12.5,
+                     "budget_reached": true, "window_ended": false, "left_before": null,
+                     "busy": "pid 7 holds some of the items", "seconds": 12.5,
                      "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]],
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
                                    "cause": "picture"}]}}

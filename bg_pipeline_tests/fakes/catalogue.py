@@ -13,9 +13,9 @@ from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 class MemoryObservations(Port):
     """`ports.catalogue.Observations` in dictionaries."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
+    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
         for e in self._db.where(_is_listed):
-            yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection)
+            yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection), e.priority
 
     def split_points(self, every: int) -> Sequence[str]:
         return [e.key for e in self._db.where(_is_listed)][every - 1 :: every]
@@ -29,16 +29,20 @@ class MemoryObservations(Port):
                 content_hash=o.content_hash,
                 size_bytes=o.size_bytes,
                 media_type=o.media_type,
+                priority=o.priority,
                 absent=False,
                 absent_since=None,
                 revision=known.revision + (known.absent or known.content_hash != o.content_hash),
             )
             self._db.fingerprint[o.key] = o.fingerprint
+            for master in self._db.masters.values():
+                if master.content_hash == o.content_hash:
+                    self._db.unused_since.pop(master.purchase_id, None)
             self._db.changed_at.setdefault(o.key, self._db.now())
 
-    def set_collections(self, collections: Mapping[str, str]) -> None:
-        for key, collection in collections.items():
-            self._db.entries[key] = replace(self._db.entries[key], collection=collection)
+    def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
+        for key, (collection, priority) in places.items():
+            self._db.entries[key] = replace(self._db.entries[key], collection=collection, priority=priority)
 
     def mark_absent(self, keys: Sequence[str]) -> None:
         for key in keys:
@@ -114,7 +118,13 @@ class MemoryDeltas(Port):
         for c in batch:
             stem = c.stem or self._db.entries[c.key].stem
             self._db.change_state(
-                c.key, state=c.becomes, reason=c.reason, detail=c.because, purchase_id=c.purchase_id, stem=stem
+                c.key,
+                state=c.becomes,
+                reason=c.reason,
+                detail=c.because,
+                purchase_id=c.purchase_id,
+                stem=stem,
+                step=c.step,
             )
             self._db.recorded_in[c.key] = number
             if c.renamed_from and self._db.is_free(c.renamed_from):

@@ -43,6 +43,9 @@ class MemoryDatabase:
         self.claims: dict[int, Claim] = {}
         self.claim_of: dict[str, int] = {}
         self.masters: dict[str, Master] = {}
+        self.unused_since: dict[str, float] = {}
+        self.pruned: dict[str, tuple[str, float, bool]] = {}
+        """By purchase: its picture, the time, and whether its bytes are gone."""
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[int, CutRequest] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}

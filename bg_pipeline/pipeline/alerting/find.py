@@ -15,6 +15,7 @@ from bg_pipeline.core.runlog import (
     ClearOutRecord,
     DetectRecord,
     ProcessRecord,
+    PruneRecord,
     Record,
     Stage,
 )
@@ -148,12 +149,16 @@ class _AlertFinder:
             yield Alert(Kind.GUARD, "stores", title, (foreign.advice, *self._link()))
 
     def _stopped_clear_out(self) -> Iterator[Alert]:
-        if not self.pipeline.policy.deletes.trash:
-            return
-        for record in self.run_log.read(ClearOutRecord):
+        policy = self.pipeline.policy
+        last: list[tuple[ClearOutRecord | PruneRecord, str, str]] = []
+        if policy.deletes.trash:
+            last += [(each, Stage.CLEAR_OUT, STAGES[Stage.CLEAR_OUT]) for each in self.run_log.read(ClearOutRecord)]
+        if policy.keep_masters_days:
+            last += [(each, "masters", "the pruning of masters") for each in self.run_log.read(PruneRecord)]
+        for record, subject, task in last:
             if record.stopped:
-                title = f"a guard stopped {STAGES[Stage.CLEAR_OUT]}: {record.stopped}"
-                yield Alert(Kind.GUARD, Stage.CLEAR_OUT, title, (f"at {moment(record.ended_at)}", *self._link(record)))
+                title = f"a guard stopped {task}: {record.stopped}"
+                yield Alert(Kind.GUARD, subject, title, (f"at {moment(record.ended_at)}", *self._link(record)))
 
     def _spend_cap(self) -> Iterator[Alert]:
         covered: set[str] = set()
