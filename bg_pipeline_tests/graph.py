@@ -15,6 +15,7 @@ from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
+from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
@@ -112,6 +113,7 @@ class Graph:
     keep_masters_days: int = 0
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
+    animated: Animated = Animated.FAIL
     progress: Progress = field(default_factory=Silent)
     identity: str = ""
     """Identity of the manifest; empty if its stores carry no mark."""
@@ -178,6 +180,7 @@ class Graph:
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
             filter=self.filter,
+            animated=self.animated,
             keep_masters_days=self.keep_masters_days,
             order=self.order,
         )
