@@ -1,6 +1,7 @@
 """Child processes that decode, and what becomes of those that do not come back."""
 
 import os
+import resource
 import signal
 import struct
 import threading
@@ -11,12 +12,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bg_pipeline.errors import ItemBlocked, ItemUnreadable
 from bg_pipeline.imaging.pictures import prepare
 from bg_pipeline.imaging.workers import Limits, Workers, _Turns
 from bg_pipeline_tests.graph import call_here
-from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.pictures import encoded, product
 
 
 def crash() -> None:
@@ -136,3 +138,13 @@ def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("BGERASER_API_KEY", "canary")
     with Workers(1) as made:
         assert made.call(environment) == {"OPENBLAS_NUM_THREADS": "1"}
+
+
+def test_the_largest_picture_decides_what_a_worker_may_use() -> None:
+    with Workers(1, Limits(max_pixels=2_000_000)) as made:
+        assert made.call(prepare, encoded(Image.new("L", (2000, 1000))), 100).width_px == 100
+        with pytest.raises(ItemUnreadable, match="3 megapixels, and BG_MAX_MEGAPIXELS is 2"):
+            made.call(prepare, encoded(Image.new("L", (2000, 1500))), 100)
+        assert made.call(resource.getrlimit, resource.RLIMIT_AS)[0] == Limits(2_000_000).memory_bytes
+    small, large = Limits(2_000_000), Limits(102_000_000)
+    assert (large.memory_bytes > 2 * 1.33e9, large.timeout_s > small.timeout_s) == (True, True)
