@@ -13,6 +13,7 @@ from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.export import TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
@@ -30,6 +31,7 @@ from bg_pipeline.ports.context import (
     Alerting,
     ByteBudget,
     Catalogue,
+    Export,
     Identity,
     MarkedStore,
     Pipeline,
@@ -115,6 +117,8 @@ class Graph:
     bytes: ByteBudget = field(default_factory=ByteBudget)
     animated: Animated = Animated.FAIL
     progress: Progress = field(default_factory=Silent)
+    table: TableFormat | None = None
+    """Format of the table beside the outputs."""
     identity: str = ""
     """Identity of the manifest; empty if its stores carry no mark."""
 
@@ -196,7 +200,9 @@ class Graph:
         stores = {"BG_OUTPUT": self.outputs, "BG_MASTERS": self.masters, "BG_SPOOL": self.spool}
         marked = (MarkedStore(setting, "in memory", store) for setting, store in stores.items() if self.identity)
         identity = Identity(self.identity, "a manifest", tuple(marked))
-        return Pipeline(self.catalogue, self.accounts, self.policy, self.run, alerting, identity)
+        return Pipeline(
+            self.catalogue, self.accounts, self.policy, self.run, alerting, identity, Export(format=self.table)
+        )
 
     @property
     def thresholds(self) -> Thresholds:

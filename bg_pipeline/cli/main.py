@@ -19,6 +19,7 @@ _COMMANDS = {
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
+    "export": ("cli.export", "Write the state of all items as a table for programs."),
     "failures": ("cli.reports", "List the items that failed or are in quarantine, and why."),
     "forget": ("cli.erase", "Erase items for good: cutouts, masters, answers and pages."),
     "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),

@@ -17,6 +17,7 @@ from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.night_window import ends_at
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.report import Summary
@@ -91,7 +92,7 @@ def plan(as_json: bool) -> None:
     if pruned:
         out.print(
             f"{len(pruned):,} of these were bought before; their masters were pruned by BG_MASTERS_KEEP_DAYS, the last "
-            f"on {render.iso(max(pruned.values()))}"
+            f"on {iso(max(pruned.values()))}"
         )
     if rendered_before:
         out.print(
@@ -159,6 +160,8 @@ def sync(
         result = night.sync(
             pipeline, Budget(name.run_id, cap, ends), choice, allow_deletes=allow_deletes, rerender=rerender
         )
+    table = result.work.table
+    _warn([f"the table beside the cutouts is not up to date: {table.problem}"] if table and table.problem else [])
     if not as_json:
         out = Terminal()
         render.show_scan(out, result.look.scan, settings.catalogue.source_name)

@@ -1,7 +1,6 @@
 """Formatting of results for the terminal."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +12,7 @@ from bg_pipeline.cli.terminal import Terminal, printable
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.limits import Learned
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
@@ -230,8 +230,3 @@ def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
         out.print(grid(("attempt", "account", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
     else:
         out.print("no purchase was attempted for these bytes and this recipe")
-
-
-def iso(epoch_s: float) -> str:
-    """Format a time in UTC, to the second."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

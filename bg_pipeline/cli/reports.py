@@ -12,6 +12,7 @@ from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.report import Cause
@@ -41,7 +42,7 @@ def status(sizes: bool, as_json: bool) -> None:
         facts: dict[str, Any] = {
             "items": catalogue.items.states(),
             "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
-            "last_sync": render.iso(last[0].ended_at) if last else None,
+            "last_sync": iso(last[0].ended_at) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
             "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
@@ -133,7 +134,7 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
             return
         entries = pipeline.catalogue.trash.in_trash()
     if as_json:
-        print_json([{"key": e.key, "trash": e.trash_name, "since": render.iso(e.trashed_at or 0.0)} for e in entries])
+        print_json([{"key": e.key, "trash": e.trash_name, "since": iso(e.trashed_at or 0.0)} for e in entries])
     else:
         render.show_trash(Terminal(), entries, settings.catalogue.trash_days)
 

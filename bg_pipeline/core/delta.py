@@ -224,12 +224,12 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.FAILED, why
     if why := _unfit(entry):
         return Reason.SKIPPED, why
-    if was_skipped_at_work(entry) and _is_for(entry, goal):
+    if was_skipped_at_work(entry) and entry.purchase_id in _accepted(entry, goal):
         return Reason.SKIPPED, entry.detail
     if entry.state is State.FORGOTTEN:
         return Reason.NEW, "it was erased, and is another picture now"
     if entry.state in {State.FAILED, State.QUARANTINED}:
-        if _is_for(entry, goal):
+        if entry.purchase_id in _accepted(entry, goal):
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
         return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
@@ -253,11 +253,6 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
 def was_skipped_at_work(entry: Entry) -> bool:
     """Return True if a run skipped it by a setting: a rule of the delta would have left its class behind."""
     return entry.state is State.SKIPPED and entry.reason in WORK_REASONS
-
-
-def _is_for(entry: Entry, goal: Goal) -> bool:
-    """Return True if the state of an entry is that of its present bytes and of an accepted cut."""
-    return entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}
 
 
 def _unfit(entry: Entry) -> str:
@@ -337,9 +332,7 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
     return accepted[0]
 
 
-def _becomes(  # noqa: PLR0911  one return for each class
-    entry: Entry, reason: Reason, because: str, left_out: str
-) -> State | None:
+def _becomes(entry: Entry, reason: Reason, because: str, left_out: str) -> State | None:  # noqa: PLR0911
     if reason is Reason.DELETED:
         return State.DELETED
     if entry.state is State.FORGOTTEN and reason in {Reason.SKIPPED, Reason.FAILED}:

@@ -1,4 +1,4 @@
-"""Decide if another run is requested for work that is left."""
+"""Decide if another run is requested for work that is left, and what a run waits for that does not start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,3 +96,28 @@ def _another_run_helps(last: Summary | None) -> bool:
     if last is None or last.paused or last.busy:
         return True
     return any(failure.cause in {Cause.ELSEWHERE, Cause.AWAITED, Cause.STORE} for failure in last.failures)
+
+
+def why_it_waits(closed: str, pool: str, limit: int | None, holders: Sequence[str]) -> str:
+    """
+    Return what a run waits for that needs a slot of a pool; empty if nothing holds it up.
+
+        gate     slots of the pool   it waits for
+        closed   -                   the gate
+        open     none at all         a person, who set the limit to 0
+        open     all taken           a slot
+        open     free                nothing: it is about to start
+
+    Args:
+        closed: why no account allows requests; empty if one does.
+        pool: name of the pool.
+        limit: number of its slots; None for no limit.
+        holders: the runs that hold them.
+    """
+    if closed:
+        return f"an open gate: {closed}"
+    if limit is None or len(holders) < limit:
+        return ""
+    if not limit:
+        return f"a higher limit of the pool {pool}: a person set it to 0, in the UI under Deployment > Concurrency"
+    return f"a slot of the pool {pool}: {', '.join(holders)} hold{'s' if limit == 1 else ''} all {limit}"

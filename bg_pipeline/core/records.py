@@ -121,6 +121,8 @@ class Entry:
     trashed_at: float | None = None
     revision: int = 0
     """Version of its row; grows with every write of state, name or publication."""
+    changed_at: float = 0.0
+    """Epoch second of the last write that alters its row in an export (`core.export`)."""
     step: int = 0
     """Its step in the order of purchases, by the last delta that it was part of; see `core.buying`."""
     priority: float = NO_PRIORITY

@@ -134,6 +134,19 @@ class RetryRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRecord(Record):
+    """One write of the table beside the outputs, or one that failed."""
+
+    kind: ClassVar[str] = "export"
+    location: str
+    """Path or URL of the table."""
+    digest: str
+    """SHA-256 of the table; empty if it was not written."""
+    problem: str = ""
+    """Why it was not written; empty if it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRecord(Record):
     """The end of a run with an error."""
 
@@ -167,6 +180,7 @@ RECORDS: Mapping[str, type[Record]] = {
         PruneRecord,
         ProcessRecord,
         RetryRecord,
+        ExportRecord,
         FailureRecord,
         BalanceRecord,
     )

@@ -168,7 +168,7 @@ class SqlDeltas(OfCatalogue):
         for these in self._db.among(publications.c.key, former_holders):
             conn.execute(update(publications).where(self._mine(publications), these).values(output_name=None))
         for these in self._db.among(c.key, former_holders):
-            no_stem = {"stem": None, "stem_fold": None, "revision": c.revision + 1}
+            no_stem = {"stem": None, "stem_fold": None, "changed_at": now, "revision": c.revision + 1}
             conn.execute(update(items).where(self._mine(), these).values(no_stem))
 
     def _mark_renamed(self, conn: Connection, number: int, now: float) -> None:

@@ -102,6 +102,7 @@ class SqlObservations(OfCatalogue):
                 **{column.name: seen[column.name] for column in _staged.c if column.name != c.key.name},
                 "absent": False,
                 "absent_since": None,
+                "changed_at": case((c.collection != seen.collection, seen.changed_at), else_=c.changed_at),
                 "revision": c.revision + case((differs, 1), else_=0),
             },
         )
@@ -119,8 +120,13 @@ class SqlObservations(OfCatalogue):
                 conn.execute(used)
 
     def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
-        place = {"collection": _moved.c.collection, "priority": _moved.c.priority}
-        move = update(items).where(self._mine(), items.c.key == _moved.c.key).values(place)
+        c = items.c
+        move = update(items).where(self._mine(), c.key == _moved.c.key)
+        move = move.values(
+            collection=_moved.c.collection,
+            priority=_moved.c.priority,
+            changed_at=case((c.collection != _moved.c.collection, self._now()), else_=c.changed_at),
+        )
         rows = [(key, collection, priority) for key, (collection, priority) in places.items()]
         for part in self._db.batches(rows, BATCH):
             with self._db.write() as conn, staged(conn, _moved, part):

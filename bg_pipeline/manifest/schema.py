@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0010"
+VERSION = "0008"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()

@@ -24,14 +24,15 @@ from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
-"""Tags of a run: the detection whose delta it processes, and the number of pauses when it was requested."""
+DELTA, PAUSES = "bg_pipeline/delta", "bg_pipeline/pauses_so_far"
+"""Tags of a run: when the delta was recorded that it processes, and how often the gates had closed when it was
+requested. A run spends under the first."""
 
-PAUSED = "bg_pipeline/paused"
-"""Tag with the reason why a run waits or ended early."""
+LEFT_UNDONE = "bg_pipeline/left_undone"
+"""Tag with the number of items that a run left, and why."""
 
 UNTIL = "bg_pipeline/until"
-"""Tag with the epoch second from which a run that Dagster started by itself buys nothing."""
+"""Tag with the time, by ISO 8601, from which a run that Dagster started by itself buys nothing."""
 
 ERROR = "error"
 """Metadata entry of a failure: the class of the error, for decisions."""
@@ -133,7 +134,7 @@ class PipelineResource(dg.ConfigurableResource):
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
         caps = [load_settings().purchasing.max_credits_per_run, None if cap is None else Decimal(str(cap))]
-        ends = [until, float(run.tags[UNTIL]) if UNTIL in run.tags else None]
+        ends = [until, datetime.fromisoformat(run.tags[UNTIL]).timestamp() if UNTIL in run.tags else None]
         lowest = min((each for each in caps if each is not None), default=None)
         return Budget(name, lowest, min((each for each in ends if each is not None), default=None))
 

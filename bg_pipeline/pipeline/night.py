@@ -17,6 +17,7 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
@@ -60,6 +61,8 @@ class WorkResult:
     summary: Summary
     published: Sequence[str]
     """Keys of the published items."""
+    table: TableResult | None = None
+    """The table beside the outputs; None if it was not looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def work(
     on_result: Callable[[CollectionResult], object] = lambda _result: None,
 ) -> WorkResult:
     """
-    Do pending work, and record its summary.
+    Do pending work, record its summary, and bring the table beside the outputs up to date.
 
     Args:
         pipeline: after `decide`, in this process or another.
@@ -170,7 +173,7 @@ def work(
     """
     guard(pipeline)
     catalogue, accounts, policy, run = pipeline.context
-    started_at = run.now()
+    started_at, chosen = run.now(), scope.selection.collections
     total, published = Summary(), list[str]()
     processing = Processing(catalogue, accounts, policy, run, ask, scope)
     for result in processing.results():
@@ -187,14 +190,14 @@ def work(
         ProcessRecord(
             run_id=run.name.run_id,
             job=run.name.job,
-            collections=_collections_of(scope),
+            collections=None if chosen is None else tuple(sorted(map(encode_partition, chosen))),
             started_at=started_at,
             asked_by=ask.asked_by,
             everything=scope.is_everything,
             summary=total,
         )
     )
-    return WorkResult(total, published)
+    return WorkResult(total, published, update_table(pipeline))
 
 
 def sync(
@@ -343,8 +346,3 @@ def _validate_collections(catalogue: Catalogue, collections: frozenset[str] | No
         if name not in known:
             names = ", ".join(encode_partition(each) for each in list(known)[:20])
             raise ConfigurationError(f"there is no collection {name!r}; there are: {names or 'none'}")
-
-
-def _collections_of(scope: Scope) -> tuple[str, ...] | None:
-    chosen = scope.selection.collections
-    return None if chosen is None else tuple(sorted(map(encode_partition, chosen)))

@@ -7,11 +7,14 @@ from pydantic import Field, field_validator
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.export import FOLDER, TableFormat
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.night_window import ends_at, parse_time
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Location, Part
 from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
+from bg_pipeline.tables.parquet import require_duckdb
 
 
 class CatalogueSettings(CatalogueLocations):
@@ -47,6 +50,11 @@ class CatalogueSettings(CatalogueLocations):
         description="animations, and TIFFs of several pages: `first_frame` takes the first picture, `skip` leaves the"
         " file out, `fail` lists it as a failure. After a change: `bg-pipeline retry`",
     )
+    export: Literal["", "csv", "jsonl", "parquet"] = Field(
+        "",
+        description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"
+        f" sync that changed it, as `{FOLDER}/cutouts.csv`, with the rights of a cutout; default: no table",
+    )
     buy_first: tuple[str, ...] = Field(
         (),
         description="collections or gitignore patterns whose pictures are bought first, in this order, separated by"
@@ -63,6 +71,16 @@ class CatalogueSettings(CatalogueLocations):
     def _a_folder(cls, value: str) -> str:
         if "://" in value:
             raise ValueError("must be a folder")
+        return value
+
+    @field_validator("export")
+    @classmethod
+    def _can_be_made(cls, value: str) -> str:
+        if value == TableFormat.PARQUET:
+            try:
+                require_duckdb()
+            except ConfigurationError as error:
+                raise ValueError(f"cannot be {value}: {error}") from error
         return value
 
     @field_validator("accounts", mode="before")
@@ -84,6 +102,10 @@ class CatalogueSettings(CatalogueLocations):
     @property
     def order(self) -> BuyOrder:
         return BuyOrder(self.buy_first)
+
+    @property
+    def table_format(self) -> TableFormat | None:
+        return TableFormat(self.export) if self.export else None
 
     @property
     def deletes(self) -> DeletePolicy:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.export import Naming, TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
@@ -245,6 +246,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """The table of the cutouts."""
+
+    naming: Naming = field(default_factory=Naming)
+    format: TableFormat | None = None
+    """Format of the table beside the outputs; None for no such table."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Everything, as `wiring` chose it: for whole nights. A use case takes only the records that it needs."""
 
@@ -254,6 +264,7 @@ class Pipeline:
     run: Run
     alerting: Alerting
     identity: Identity = field(default_factory=Identity)
+    export: Export = field(default_factory=Export)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
     clock_ahead: Callable[[], float] = lambda: 0.0

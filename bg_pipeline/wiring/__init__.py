@@ -11,6 +11,7 @@ from pathlib import Path
 from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.alerts import AlertCheck
+from bg_pipeline.core.export import Naming
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
@@ -39,6 +40,7 @@ from bg_pipeline.ports.context import (
     Alerting,
     ByteBudget,
     Catalogue,
+    Export,
     Identity,
     MarkedStore,
     Monitor,
@@ -54,7 +56,7 @@ from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
 from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
-from bg_pipeline.stores.locations import open_blobs
+from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
 from bg_pipeline.wiring.settings import CATALOGUE, Settings, settings_of
 
@@ -100,6 +102,7 @@ def open_pipeline(
                 run=run,
                 alerting=_alerting(settings.alerts, database, run.now),
                 identity=_identity(settings, database, catalogue, accounts),
+                export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
                 clock_ahead=lambda: clock.ahead_s,
             )
@@ -219,6 +222,11 @@ def _identity(settings: Settings, database: Database, catalogue: Catalogue, acco
         MarkedStore("BG_SPOOL", settings.spool, accounts.spool),
     )
     return Identity(identity_of(database), database.name, stores)
+
+
+def _export(settings: Settings) -> Export:
+    naming = Naming(settings.catalogue_name, settings.rendition_name, partial(location_of, settings.catalogue.output))
+    return Export(naming, settings.catalogue.table_format)
 
 
 def _key_of(settings: VendorSettings) -> str:

@@ -292,7 +292,7 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
             assert "TEMP B-TREE" not in plan, statement
 
 
-def test_the_picture_of_a_master_before_0010_is_that_of_its_publication_or_not_known(url: str) -> None:
+def test_the_picture_of_a_master_before_0008_is_that_of_its_publication_or_not_known(url: str) -> None:
     """Not known, it is never pruned; a wrong one would let a master go that is used."""
     master: dict[str, object] = {"digest": "d", "width_px": 1, "height_px": 1, "stored_at": 1.0}
     filled(

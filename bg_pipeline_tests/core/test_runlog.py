@@ -16,6 +16,7 @@ from bg_pipeline.core.runlog import (
     BalanceRecord,
     ClearOutRecord,
     DetectRecord,
+    ExportRecord,
     FailureKind,
     FailureRecord,
     ProcessRecord,
@@ -138,6 +139,13 @@ GOLDEN: list[tuple[Record, str]] = [
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
          "items": 6}
+        """,
+    ),
+    (
+        ExportRecord(location="/shop/.bg-pipeline/cutouts.csv", digest="ab", problem="no space", **BY),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "location": "/shop/.bg-pipeline/cutouts.csv", "digest": "ab", "problem": "no space"}
         """,
     ),
     (

@@ -22,7 +22,8 @@ class MemoryObservations(Port):
 
     def observe(self, batch: Sequence[Observation]) -> None:
         for o in batch:
-            known = self._db.entries.get(o.key) or Entry(o.key, o.collection, "", "", State.PENDING)
+            new = Entry(o.key, o.collection, "", "", State.PENDING, changed_at=self._db.now())
+            known = self._db.entries.get(o.key, new)
             self._db.entries[o.key] = replace(
                 known,
                 collection=o.collection,
@@ -33,16 +34,18 @@ class MemoryObservations(Port):
                 absent=False,
                 absent_since=None,
                 revision=known.revision + (known.absent or known.content_hash != o.content_hash),
+                changed_at=known.changed_at if known.collection == o.collection else new.changed_at,
             )
             self._db.fingerprint[o.key] = o.fingerprint
             for master in self._db.masters.values():
                 if master.content_hash == o.content_hash:
                     self._db.unused_since.pop(master.purchase_id, None)
-            self._db.changed_at.setdefault(o.key, self._db.now())
 
     def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
         for key, (collection, priority) in places.items():
-            self._db.entries[key] = replace(self._db.entries[key], collection=collection, priority=priority)
+            known = self._db.entries[key]
+            changed_at = known.changed_at if known.collection == collection else self._db.now()
+            self._db.entries[key] = replace(known, collection=collection, priority=priority, changed_at=changed_at)
 
     def mark_absent(self, keys: Sequence[str]) -> None:
         for key in keys:
@@ -156,7 +159,7 @@ class MemoryItems(Port):
     def recent(self, collection: str, limit: int) -> list[Entry]:
         ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
         found = self._db.where(lambda e: e.collection == collection and e.state in ended)
-        return sorted(found, key=lambda e: -self._db.changed_at[e.key])[:limit]
+        return sorted(found, key=lambda e: -e.changed_at)[:limit]
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         failed = self._db.where(

@@ -42,7 +42,7 @@ def test_a_run_in_the_window_has_its_end(
     request = tick(instance)
 
     assert isinstance(request, dg.RunRequest)
-    assert 3600 < float(request.tags[UNTIL]) - time.time() <= 7200
+    assert 3600 < datetime.fromisoformat(request.tags[UNTIL]).timestamp() - time.time() <= 7200
 
 
 def test_a_run_that_starts_after_its_window_buys_nothing_and_no_other_is_requested(
@@ -53,7 +53,7 @@ def test_a_run_that_starts_after_its_window_buys_nothing_and_no_other_is_request
     run("detect_delta")
     request = tick(instance)
     assert isinstance(request, dg.RunRequest)
-    late = run("process_pending", tags=request.tags | {UNTIL: str(time.time() - 1)})
+    late = run("process_pending", tags=request.tags | {UNTIL: datetime.now(UTC).isoformat()})
 
     assert late.success
     assert summary_of_last() == (0, 3, True)

@@ -14,6 +14,7 @@ from bg_pipeline.core.runlog import (
     BalanceRecord,
     ClearOutRecord,
     DetectRecord,
+    ExportRecord,
     ProcessRecord,
     PruneRecord,
     Record,
@@ -87,6 +88,7 @@ class _AlertFinder:
         yield from find_run_alerts(self.pipeline.monitor, self.due_at, trash=self.pipeline.policy.deletes.trash)
         yield from self._not_processed()
         yield from self._stopped_clear_out()
+        yield from self._stale_table()
         yield from self._spend_cap()
         yield from self._failure_rate()
         yield from self._drift()
@@ -159,6 +161,14 @@ class _AlertFinder:
             if record.stopped:
                 title = f"a guard stopped {task}: {record.stopped}"
                 yield Alert(Kind.GUARD, subject, title, (f"at {moment(record.ended_at)}", *self._link(record)))
+
+    def _stale_table(self) -> Iterator[Alert]:
+        if self.pipeline.export.format is None:
+            return
+        for record in self.run_log.read(ExportRecord):
+            if record.problem:
+                lines = (record.problem, record.location, f"at {moment(record.ended_at)}", *self._link(record))
+                yield Alert(Kind.EXPORT, "", "the table beside the cutouts is not up to date", lines)
 
     def _spend_cap(self) -> Iterator[Alert]:
         covered: set[str] = set()
