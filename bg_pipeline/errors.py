@@ -20,6 +20,7 @@ All errors of this package, grouped by the reaction to them.
     │   └── FetchRefused        policy forbids the request
     ├── ItemError               record, go on with the next image
     │   ├── ItemUnreadable      corrupt, too large, not a single picture
+    │   ├── ItemSkipped         a setting leaves out pictures like this one
     │   ├── ItemBlocked         a store, a source or this machine works, but not for this item; back to pending
     │   ├── ItemRejected        the vendor refuses it and would again
     │   └── ItemChanged         differs from the hashed bytes; back to pending
@@ -152,6 +153,10 @@ class ItemError(BgPipelineError):
 
 class ItemUnreadable(ItemError):
     """The source bytes are no picture that can be cut out."""
+
+
+class ItemSkipped(ItemError):
+    """A setting leaves this picture out; that is no failure."""
 
 
 class ItemBlocked(ItemError):

@@ -16,6 +16,7 @@ from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.export import TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
+from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
@@ -114,6 +115,7 @@ class Graph:
     keep_masters_days: int = 0
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
+    animated: Animated = Animated.FAIL
     progress: Progress = field(default_factory=Silent)
     table: TableFormat | None = None
     """Format of the table beside the outputs."""
@@ -182,6 +184,7 @@ class Graph:
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
             filter=self.filter,
+            animated=self.animated,
             keep_masters_days=self.keep_masters_days,
             order=self.order,
         )

@@ -13,6 +13,16 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return out.getvalue()
 
 
+def heic(image: Image.Image, **options: object) -> bytes:
+    """The bytes of a HEIC file; needs its extra."""
+    from pillow_heif import from_pillow, register_heif_opener
+
+    register_heif_opener(thumbnails=False)  # so that a test can open it again
+    out = io.BytesIO()
+    from_pillow(image).save(out, quality=95, **options)
+    return out.getvalue()
+
+
 @cache
 def product(shade: int = 0, size: tuple[int, int] = (48, 32), kind: str = "PNG") -> bytes:
     """A dark box on a light backdrop; another shade is another picture, also after JPEG has blurred it."""

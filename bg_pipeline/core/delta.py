@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 from bg_pipeline.core import keys
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures, is_forgotten
+from bg_pipeline.core.media import why_no_picture
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
 
-WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.DELETED}
+_NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.FAILED, Reason.DELETED})
+
+WORK_REASONS = frozenset(Reason) - _NO_WORK
 """Classes that end in a published cutout."""
 
 _ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
@@ -194,7 +197,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
-        no image  -                -            SKIPPED
+        no image  -                -            SKIPPED, or FAILED if it is named like one
         there     -                failed here  SKIPPED until the image, the recipe or a retry changes that
         there     -                in a delta   UNFINISHED
         there     the same         deleted      RETURNED, or NEW if its output is missing
@@ -217,12 +220,16 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         if output_missing:
             return Reason.OUTPUT_MISSING, f"{shown.output_name if shown else ''} is not in the output"
         return Reason.UNCHANGED, "source, recipe and output are as published"
+    if entry.content_hash and (why := why_no_picture(entry.key, entry.media_type, entry.size_bytes)):
+        return Reason.FAILED, why
     if why := _unfit(entry):
         return Reason.SKIPPED, why
+    if was_skipped_at_work(entry) and entry.purchase_id in _accepted(entry, goal):
+        return Reason.SKIPPED, entry.detail
     if entry.state is State.FORGOTTEN:
         return Reason.NEW, "it was erased, and is another picture now"
     if entry.state in {State.FAILED, State.QUARANTINED}:
-        if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
+        if entry.purchase_id in _accepted(entry, goal):
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
         return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
@@ -241,6 +248,11 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     if shown.cut_digest not in goal.cuts:
         return Reason.RECIPE_CHANGED, "the same picture, but the recipe has another cut"
     return Reason.RECIPE_CHANGED, "the same cut, but the recipe has another rendition"
+
+
+def was_skipped_at_work(entry: Entry) -> bool:
+    """Return True if a run skipped it by a setting: a rule of the delta would have left its class behind."""
+    return entry.state is State.SKIPPED and entry.reason in WORK_REASONS
 
 
 def _unfit(entry: Entry) -> str:
@@ -287,13 +299,16 @@ def survey(
         if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
             reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
-        wanted = _wanted(entry, goal, accepted) if accepted or reason is Reason.RETURNED else entry.purchase_id
+        becomes = _becomes(entry, reason, because, left_out)
+        wanted = "" if becomes is State.FAILED else entry.purchase_id
+        if accepted or reason is Reason.RETURNED:
+            wanted = _wanted(entry, goal, accepted)
         change = Change(
             entry.key,
             entry.collection,
             reason,
             because,
-            _becomes(entry, reason, left_out),
+            becomes,
             purchase_id=wanted,
             revision=entry.revision,
             step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
@@ -317,16 +332,19 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
     return accepted[0]
 
 
-def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
+def _becomes(entry: Entry, reason: Reason, because: str, left_out: str) -> State | None:  # noqa: PLR0911
     if reason is Reason.DELETED:
         return State.DELETED
-    if entry.state is State.FORGOTTEN and reason is Reason.SKIPPED:
+    if entry.state is State.FORGOTTEN and reason in {Reason.SKIPPED, Reason.FAILED}:
         return None
     if left_out:
         return None if entry.state is State.PUBLISHED else State.SKIPPED
     if reason is Reason.RETURNED:
         return State.PUBLISHED
+    if reason is Reason.FAILED:
+        is_known = entry.state is State.FAILED and entry.detail == because
+        return None if is_known or entry.state is State.PUBLISHED else State.FAILED
     if reason is Reason.SKIPPED:
         refused_before = entry.state in {State.FAILED, State.QUARANTINED} and entry.media_type
-        return None if refused_before else State.SKIPPED
+        return None if refused_before or was_skipped_at_work(entry) else State.SKIPPED
     return State.PENDING

@@ -29,8 +29,8 @@ browser would trim the rest. `.` alone is the name of the root collection."""
 _OF_PICTURES = frozenset(
     {
         *("jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png", "apng", "gif", "bmp", "dib", "tif", "tiff", "webp"),
-        *("avif", "avifs", "heic", "heif", "hif", "jxl", "jp2", "psd", "svg", "ico"),
-        *("arw", "cr2", "cr3", "dng", "nef", "orf", "raf", "raw", "rw2"),
+        *("avif", "avifs", "heic", "heif", "hif", "jxl", "jp2", "j2k", "jpx", "mpo", "psd", "svg", "ico"),
+        *("3fr", "arw", "cr2", "cr3", "dng", "iiq", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f"),
     }
 )
 """Extensions of pictures, whether or not this package can read them."""
@@ -105,9 +105,18 @@ def plain_stem(key: str) -> str:
 
     Only what a picture file ends with is an extension: `10.250.01` is an article number.
     """
-    folder, slash, name = key.rpartition("/")
-    stem, _, extension = name.rpartition(".")
-    return folder + slash + (stem if stem and extension.lower() in _OF_PICTURES else name)
+    return key[: -len(extension_of(key)) - 1] if is_named_like_a_picture(key) else key
+
+
+def extension_of(key: str) -> str:
+    """Return what follows the last dot of a name, in lower case; empty if nothing is before that dot."""
+    stem, _, extension = key.rpartition("/")[2].rpartition(".")
+    return extension.lower() if stem else ""
+
+
+def is_named_like_a_picture(key: str) -> bool:
+    """Return True if a key has the extension of a picture, whether or not this package can read that format."""
+    return extension_of(key) in _OF_PICTURES
 
 
 def preferred_stem(key: str) -> str:

@@ -20,6 +20,9 @@ class Reason(StrEnum):
     DELETED = "deleted"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
+    """Left out by a rule: no picture, or excluded."""
+    FAILED = "failed"
+    """It cannot be read, or failed before and nothing has changed since."""
 
 
 class State(StrEnum):

@@ -5,8 +5,8 @@ import zipfile
 
 from PIL import Image
 
-from bg_pipeline.core.media import MAX_PIXELS
-from bg_pipeline.errors import UnusableAnswer
+from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
+from bg_pipeline.imaging.decoding import open_limited
 from bg_pipeline.imaging.encoding import encode
 
 COLOURS, ALPHA = "color.jpg", "alpha.png"
@@ -40,6 +40,8 @@ def compose(archive: bytes) -> bytes:
         return encode(colours, format="PNG", compress_level=1)
     except UnusableAnswer:
         raise
+    except ItemUnreadable as error:
+        raise UnusableAnswer(f"the ZIP holds a picture that is too large: {error}") from error
     except Exception as error:  # zipfile and decoders may raise any exception
         raise UnusableAnswer(f"the ZIP cannot be read: {type(error).__name__}") from error
 
@@ -60,8 +62,6 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _picture(data: bytes, kind: str) -> Image.Image:
-    picture = Image.open(io.BytesIO(data), formats=(kind,))
-    if picture.width * picture.height > MAX_PIXELS:
-        raise UnusableAnswer(f"the ZIP holds a picture of {picture.width}×{picture.height}: too large")
+    picture = open_limited(data, (kind,))
     picture.load()
     return picture

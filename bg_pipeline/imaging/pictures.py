@@ -2,33 +2,24 @@
 
 import io
 import math
-import re
-import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, ImageCms, ImageColor, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageColor, ImageOps, ImageStat
 
 from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
-from bg_pipeline.core.media import MAX_PIXELS
+from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
-from bg_pipeline.errors import ItemUnreadable, QualityDropped, UnusableAnswer
+from bg_pipeline.errors import QualityDropped, UnusableAnswer
+from bg_pipeline.imaging.colour import as_mode
 from bg_pipeline.imaging.compositing import compose
+from bg_pipeline.imaging.decoding import admit, decode, open_limited
 from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
-"""Accepted formats. Pillow opens some forty; each additional one is attack surface."""
-
-MAX_SCANS = 100
-"""Most scans of a JPEG: each costs the decoder a pass over the whole picture, and twenty bytes can ask for one.
-Encoders make about ten."""
 
 _SENT_QUALITY = 95
 _UNLIKE = 24
 """Mean difference per channel under the alpha, of 255, from which the answer shows another picture. The right one
 differs by a few: `test_a_cutout_of_another_product_is_told_apart` checks both sides with pictures of products."""
-
-_SRGB = ImageCms.createProfile("sRGB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,13 @@ def unseen(error: Exception) -> ValidatedAnswer:
     return ValidatedAnswer(0, 0, f"the answer could not be checked: {error}")
 
 
-def prepare(source: bytes, max_side_px: int, max_pixels: int = 0, rendition: Rendition | None = None) -> PreparedImage:
+def prepare(
+    source: bytes,
+    max_side_px: int,
+    max_pixels: int = 0,
+    rendition: Rendition | None = None,
+    animated: Animated = Animated.FAIL,
+) -> PreparedImage:
     """
     Make the picture to send: no longer than `max_side_px` on any side, no more than `max_pixels` (0: no such limit).
 
@@ -66,11 +63,14 @@ def prepare(source: bytes, max_side_px: int, max_pixels: int = 0, rendition: Ren
         max_side_px: longest side to send.
         max_pixels: most pixels to send; 0 for no such limit.
         rendition: the wanted output, so that nothing is bought for a picture that its format cannot hold.
+        animated: what to do with a file of several pictures.
 
     Raises:
-        ItemUnreadable: corrupt, too large, or more than one picture.
+        ItemSkipped, ItemUnreadable: see `decoding.admit`.
     """
-    image = _open_source(source, max_side_px, rendition)
+    # A canvas has its own size.
+    admit(source, animated, rendition.format if rendition and not rendition.canvas else None)
+    image = decode(source, max_side_px)
     width, height = _fitting(image.size, max_side_px, max_pixels)
     image.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
     is_cutout = False
@@ -98,7 +98,7 @@ def as_master(source: bytes) -> bytes:
     Raises:
         ItemUnreadable: it cannot be decoded.
     """
-    return encode(_open_source(source, None).convert("RGBA"), **ENCODERS[Format.PNG])
+    return encode(decode(source).convert("RGBA"), **ENCODERS[Format.PNG])
 
 
 def _is_cutout(alpha: Image.Image) -> bool:
@@ -167,15 +167,15 @@ def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> byte
         ItemUnreadable: the source cannot be decoded, or the format cannot hold a picture of this size.
     """
     # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
-    original = None if use is Use.WHOLE else _open_source(source, None)
-    cutout, alpha = compose(_as(_open(master, _MASTER_FORMATS), "RGBA"), original, use)
+    original = None if use is Use.WHOLE else decode(source)
+    cutout, alpha = compose(as_mode(open_limited(master, _MASTER_FORMATS), "RGBA"), original, use)
     del original
     if rendition.canvas:
         cutout = _on_canvas(_with_alpha(cutout, alpha), rendition.canvas, rendition.padding)
         alpha = cutout.getchannel("A")
     if rendition.background:
         cutout.paste(ImageColor.getrgb(rendition.background)[:3], mask=ImageChops.invert(alpha))
-        cutout = _as(cutout, "RGB")
+        cutout = as_mode(cutout, "RGB")
     else:
         cutout = _with_alpha(cutout, alpha)
     require_fitting(cutout.size, rendition.format)
@@ -189,7 +189,7 @@ def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
     Raises:
         ItemUnreadable: it cannot be decoded.
     """
-    image = _open_source(data, max_side_px)
+    image = decode(data, max_side_px)
     image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return image
 
@@ -197,22 +197,9 @@ def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
 _MASTER_FORMATS = tuple(ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
 
 
-def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
-    with warnings.catch_warnings():
-        # MAX_PIXELS is the limit; Pillow's own limit only warns.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(io.BytesIO(data), formats=formats)
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"far more than {MAX_PIXELS / 1e6:.0f} megapixels") from error
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width * image.height / 1e6:.0f} megapixels, at most {MAX_PIXELS / 1e6:.0f}")
-    return image
-
-
 def _cutout(answer: bytes) -> Image.Image:
     try:
-        cutout = _open(answer, _MASTER_FORMATS)
+        cutout = open_limited(answer, _MASTER_FORMATS)
         cutout.load()
     except MemoryError:  # says nothing of the answer
         raise
@@ -223,84 +210,11 @@ def _cutout(answer: bytes) -> Image.Image:
     return cutout.convert("RGBA")
 
 
-def _open_source(data: bytes, max_side_px: int | None, rendition: Rendition | None = None) -> Image.Image:
-    """Decode a whole picture: upright, sRGB, 8 bits, RGB or RGBA, without metadata."""
-    try:
-        image = _open(data, FORMATS)
-        # Not the number of pictures: to count them, Pillow reads each one.
-        if getattr(image, "is_animated", False) and image.format != "MPO":
-            raise ItemUnreadable("the file holds more than one picture; only single pictures can be cut out")
-        if image.format in {"JPEG", "MPO"} and _has_too_many_scans(data):
-            raise ItemUnreadable(f"the JPEG has more than {MAX_SCANS} scans: save it again")
-        if rendition is not None and not rendition.canvas:  # a canvas has its own size
-            require_fitting(image.size, rendition.format)
-        if max_side_px is not None:
-            # JPEG takes down to an eighth of the work to decode when a smaller picture is needed.
-            image.draft(None, (2 * max_side_px, 2 * max_side_px))
-        profile = image.info.get("icc_profile")
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        image = _to_srgb(image, profile if isinstance(profile, bytes) else None)  # a text chunk can have this name
-    except ItemUnreadable:
-        raise
-    except Exception as error:  # damaged files make decoders raise any exception, struct.error and TypeError too
-        why = str(error).partition("<_io")[0].strip() or type(error).__name__
-        raise ItemUnreadable(f"cannot be read as a picture: {why}") from error
-    image.info = {}
-    return image
-
-
-_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-"""A marker of a JPEG, other than the ones inside its coded data: ITU-T T.81, B.1.1.3."""
-
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-
-
-def _has_too_many_scans(jpeg: bytes) -> bool:
-    """Count up to the end of the first picture: phones append films, which have any bytes."""
-    scans, at = 0, 2
-    while scans <= MAX_SCANS and (marker := _MARKER.search(jpeg, at)) and marker[1][0] != _END_OF_IMAGE:
-        scans += marker[1][0] == _START_OF_SCAN
-        at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2], "big")
-    return scans > MAX_SCANS
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits per pixel: Pillow would clip instead of scaling
-        image = image.point(lambda v: v / 257).convert("L")
-    transparent = image.has_transparency_data
-    if transparent or image.mode == "P":
-        image = _as(image, "RGBA" if transparent else "RGB")
-    if profile and image.mode in {"RGB", "RGBA", "CMYK", "L"}:
-        try:
-            return _through_profile(image, profile)
-        except (ImageCms.PyCMSError, OSError):
-            pass  # damaged profiles are common and no reason to refuse the picture
-    return image if transparent else _as(image, "RGB")
-
-
-def _as(image: Image.Image, mode: str) -> Image.Image:
-    """Convert only if the mode differs: `convert` would copy in any case."""
-    return image if image.mode == mode and "transparency" not in image.info else image.convert(mode)
-
-
 def _with_alpha(cutout: Image.Image, alpha: Image.Image) -> Image.Image:
     """Add alpha and clear the colour under full transparency: it is invisible and takes a third of the file."""
     cutout.putalpha(alpha)
     cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0))
     return cutout
-
-
-def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colours = image.convert("RGB") if alpha else image
-    converted = ImageCms.profileToProfile(
-        colours, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, outputMode="RGB"
-    )
-    assert converted is not None
-    if alpha:
-        converted.putalpha(alpha)
-    return converted
 
 
 def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:

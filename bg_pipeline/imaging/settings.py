@@ -1,4 +1,4 @@
-"""Settings of a rendition."""
+"""Settings of the decoders, and of a rendition."""
 
 import re
 
@@ -6,9 +6,27 @@ from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
 from bg_pipeline.core.formats import Format
-from bg_pipeline.core.media import MAX_PIXELS
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.imaging.workers import Limits
 from bg_pipeline.settings.part import Part
+
+_MAX_CANVAS_PIXELS = 50_000_000
+
+
+class DecoderSettings(Part):
+    """Settings of the processes that decode pictures."""
+
+    max_megapixels: int = Field(
+        Limits().max_pixels // 10**6,
+        ge=1,
+        le=1000,
+        description="largest picture that is decoded, in megapixels: a larger one fails. Memory and time that a decoder"
+        " may take grow with it: 24 MB and 2.4 s a megapixel",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.max_megapixels * 10**6)
 
 
 class RenditionSettings(Part):
@@ -41,8 +59,10 @@ class RenditionSettings(Part):
         if not self.format.has_alpha and not self.background:
             raise ValueError(f"{{format}}={self.format} cannot be transparent: set {{background}}, such as white")
         width, height = self.rendition.canvas or (0, 0)
-        if width * height > MAX_PIXELS:
-            raise ValueError(f"{{canvas}}={self.canvas}: a canvas has at most {MAX_PIXELS / 1e6:.0f} megapixels")
+        if width * height > _MAX_CANVAS_PIXELS:
+            raise ValueError(
+                f"{{canvas}}={self.canvas}: a canvas has at most {_MAX_CANVAS_PIXELS / 1e6:.0f} megapixels"
+            )
         limit_px = self.format.max_side_px
         if any(side > limit_px for side in self.rendition.canvas or ()):
             raise ValueError(f"{{canvas}}={self.canvas}: a {self.format} has at most {limit_px:,} pixels a side")

@@ -9,20 +9,17 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
+from PIL import Image
 
 from bg_pipeline.errors import BgPipelineError, ItemBlocked, ItemUnreadable
 
 T = TypeVar("T")
-
-MEMORY_BYTES = 3 * 2**30
-"""Address space of one worker; a 50 megapixel picture needs about a third of it."""
-
-TIMEOUT_S = 120.0
 
 _LONGEST_REASON = 200
 """Most characters of a library's error text: some quote the bytes of the picture."""
@@ -34,21 +31,46 @@ _PR_SET_PDEATHSIG = 1
 """Number of PR_SET_PDEATHSIG in linux/prctl.h: the signal that a process gets when its parent ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one worker. They follow from the largest picture that it has to decode."""
+
+    max_pixels: int = 120_000_000
+    """More than the largest picture of the usual medium format cameras, 102 megapixels."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """
+        Return its address space.
+
+        At 102 megapixels, preparing and rendering took 5 to 11 bytes a pixel, most for grey of 16 bits.
+        """
+        return 2**30 + 24 * self.max_pixels
+
+    @property
+    def timeout_s(self) -> float:
+        """Return the time for one call. At 102 megapixels the slowest took 0.7 s a megapixel, on two busy cores."""
+        return 30 + 2.4 * self.max_pixels / 1e6
+
+
 class Workers:
     """
     A pool that calls functions of `imaging` in separate processes.
 
-    They get no environment and at most `MEMORY_BYTES`, and are ended after `TIMEOUT_S`.
+    They get no environment. The limits are those of each worker.
     """
 
-    def __init__(self, count: int | None = None) -> None:
+    def __init__(self, count: int | None = None, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["bg_pipeline.imaging.pictures", "bg_pipeline.imaging.forked"])
         _start_forkserver()
         self.count = count or os.cpu_count() or 1
         self._turns = _Turns()
-        self._pool = ProcessPool(max_workers=self.count, context=context, initializer=_confine)
+        self._pool = ProcessPool(
+            max_workers=self.count, context=context, initializer=_confine, initargs=(self._limits,)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -83,14 +105,15 @@ class Workers:
             ) from error
 
     def _call(self, function: Callable[..., T], *args: Any) -> T:
+        timeout_s = self._limits.timeout_s
         try:
-            result: T = self._pool.schedule(for_one_picture, args=(function, *args), timeout=TIMEOUT_S).result()
+            result: T = self._pool.schedule(for_one_picture, args=(function, *args), timeout=timeout_s).result()
         except ProcessExpired as error:
             if error.exitcode == -signal.SIGKILL:
                 raise _Killed from error
             raise ItemUnreadable("the picture crashed its decoder") from error
         except FutureTimeout as error:
-            raise ItemUnreadable(f"the picture took its decoder more than {TIMEOUT_S:.0f} s") from error
+            raise ItemUnreadable(f"the picture took its decoder more than {timeout_s:.0f} s") from error
         return result
 
 
@@ -149,7 +172,8 @@ def for_one_picture(function: Callable[..., T], *args: Any) -> T:
     except BgPipelineError:
         raise
     except MemoryError as error:
-        raise ItemUnreadable(f"the picture needs more than {MEMORY_BYTES >> 20} MiB") from error
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        raise ItemUnreadable(f"the picture needs more than {most >> 20} MiB to be decoded") from error
     except Exception as error:  # a damaged picture makes libraries raise any exception
         raise ItemUnreadable(f"the picture cannot be processed: {_in_words(error)}") from error
 
@@ -186,10 +210,12 @@ def _start_forkserver() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _confine() -> None:
+def _confine(limits: Limits) -> None:
     # The forkserver ends with the main process, however that ends; this worker then ends with the forkserver.
     with contextlib.suppress(AttributeError, OSError):  # other systems have no prctl
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _give_back_large_buffers()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
     os.environ.clear()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread for each core, and each takes address space

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import bindparam, exists, func, select, update
 
+from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, OfCatalogue, entry_of
@@ -44,7 +45,8 @@ class SqlItems(OfCatalogue):
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         c = items.c
-        failed = update(items).where(self._mine(), c.state == State.FAILED, ~c.absent)
+        skipped_at_work = (c.state == State.SKIPPED) & c.reason.in_(WORK_REASONS)
+        failed = update(items).where(self._mine(), (c.state == State.FAILED) | skipped_at_work, ~c.absent)
         if collections is not None:
             failed = failed.where(c.collection.in_(collections))
         retry = failed.values(

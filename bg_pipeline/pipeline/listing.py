@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from bg_pipeline.core.keys import collection_of, key_bytes
-from bg_pipeline.core.media import ends_in_zeros, may_end_in_zeros, sniff
+from bg_pipeline.core.keys import collection_of, is_named_like_a_picture, key_bytes
+from bg_pipeline.core.media import is_unfinished, may_be_unfinished, sniff
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Listed, Observation
@@ -164,11 +164,11 @@ def observe_item(
         result.unreadable[listed.key] = str(error)
         return Observation(listed.key, collection, "", "", listed.size_bytes, "", listed.priority)
     media_type = sniff(data)
-    if media_type and ends_in_zeros(data, media_type):
+    if (media_type or is_named_like_a_picture(listed.key)) and may_be_unfinished(data, media_type):
         if listed.modified_at is not None and listed.modified_at > started_at - _COPYING_S:
             result.still_written[listed.key] = _ZEROS
             return None  # its record stays as it was
-        if not may_end_in_zeros(media_type):
+        if is_unfinished(data, media_type):
             result.unreadable[listed.key] = f"{_ZEROS}: copy it again"
             return Observation(listed.key, collection, "", "", listed.size_bytes, "", listed.priority)
     racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S

@@ -13,6 +13,7 @@ from bg_pipeline.errors import (
     ItemBlocked,
     ItemChanged,
     ItemError,
+    ItemSkipped,
     ItemUnreadable,
     OutcomeUnknown,
     PurchaseDeferred,
@@ -144,6 +145,11 @@ class Publisher:
             if isinstance(error, kind):
                 self.put_back(task, entries, f"{error}; {outlook}", cause)
                 return
+        if isinstance(error, ItemSkipped):
+            for entry in entries:
+                self._catalogue.queue.set_state(entry.key, State.SKIPPED, str(error), task.purchase_id, task.claim)
+                task.ended[entry.key] = State.SKIPPED
+            return
         self.end(task, entries, State.FAILED, str(error), Cause.PICTURE)
 
     def put_back(self, task: Task, entries: Iterable[Entry], why: str, cause: Cause) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import FOLDER, TableFormat
+from bg_pipeline.core.media import Animated
 from bg_pipeline.core.night_window import ends_at, parse_time
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Location, Part
@@ -44,6 +45,11 @@ class CatalogueSettings(CatalogueLocations):
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
     )
 
+    animated: Animated = Field(
+        Animated.FAIL,
+        description="animations, and TIFFs of several pages: `first_frame` takes the first picture, `skip` leaves the"
+        " file out, `fail` lists it as a failure. After a change: `bg-pipeline retry`",
+    )
     export: Literal["", "csv", "jsonl", "parquet"] = Field(
         "",
         description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"

@@ -14,6 +14,7 @@ from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import Naming, TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
+from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Lease
@@ -91,6 +92,8 @@ class Policy:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
+    animated: Animated = Animated.FAIL
+    """What to do with a file of several pictures."""
     keep_masters_days: int = 0
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)

@@ -83,7 +83,7 @@ def open_pipeline(
     database = Database(settings.purchasing.state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
-        with Workers() as workers:
+        with Workers(limits=settings.decoder.limits) as workers:
             stop = stop or threading.Event()
             run = Run(
                 name=name or RunName(),
@@ -244,6 +244,7 @@ def _policy(settings: Settings) -> Policy:
         rehash_nights=settings.catalogue.rehash_nights,
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
+        animated=settings.catalogue.animated,
         keep_masters_days=settings.purchasing.masters_keep_days,
         order=settings.catalogue.order,
     )

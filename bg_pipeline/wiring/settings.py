@@ -12,7 +12,7 @@ from bg_pipeline.core.params import refusal
 from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import RenditionSettings
+from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
@@ -56,6 +56,7 @@ class Settings:
     catalogue: CatalogueSettings
     rendition_name: str
     rendition: RenditionSettings
+    decoder: DecoderSettings
     accounts: tuple[Account, ...]
     """In the order of trial."""
     masters: MastersLocation
@@ -138,6 +139,7 @@ def compose(raw: RawSettings) -> Settings:
     return Settings(
         catalogue_name=name,
         catalogue=catalogue,
+        decoder=raw.part(DecoderSettings),
         rendition_name=rendition,
         rendition=raw.part(RenditionSettings, "rendition", rendition),
         accounts=accounts.select(catalogue.accounts, raw.shown(CatalogueSettings, "catalogue", name)["accounts"]),

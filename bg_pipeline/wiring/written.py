@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import RenditionSettings
+from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.redaction import redacted, secrets_in
@@ -21,7 +21,13 @@ from bg_pipeline.stores.registry import usable as usable_stores
 from bg_pipeline.vendors.registry import usable as usable_vendors
 
 _TABLES: Mapping[str, type[Part]] = {"catalogue": CatalogueSettings, "rendition": RenditionSettings}
-_OTHERS: tuple[type[Part], ...] = (MastersLocation, PurchasingSettings, ScheduleSettings, AlertSettings)
+_OTHERS: tuple[type[Part], ...] = (
+    DecoderSettings,
+    MastersLocation,
+    PurchasingSettings,
+    ScheduleSettings,
+    AlertSettings,
+)
 
 _NOT_SHOWN = "set"
 """What is shown of a value that was not validated: it may be a key in the wrong line."""

@@ -4,14 +4,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
-from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.core.media import Animated
+from bg_pipeline.errors import ConfigurationError, ItemUnreadable
+from bg_pipeline.imaging.pictures import prepare
 from bg_pipeline.orchestration.backfills import CutoutsConfig
 from bg_pipeline.settings.part import absolute
 from bg_pipeline.settings.reader import read
+from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_schedule, load_settings
 from bg_pipeline_tests.adapters.made_settings import BGERASER, REMOVEBG, settings_of
+from bg_pipeline_tests.pictures import encoded
 
 
 def write(text: str) -> None:
@@ -364,3 +369,21 @@ def test_the_schedule_needs_neither_key_nor_folder(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("BG_NIGHTLY_CRON", "30 1 * * *")
 
     assert load_schedule().nightly_cron == "30 1 * * *"
+
+
+def test_the_intake_of_pictures_follows_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().decoder.limits.max_pixels == 120_000_000
+    Path("images").mkdir()
+    for name, value in {"SOURCE": "images", "OUTPUT": "out", "ANIMATED": "skip", "MAX_MEGAPIXELS": "1"}.items():
+        monkeypatch.setenv(f"BG_{name}", value)
+    with open_pipeline(load_settings()) as pipeline:
+        assert pipeline.policy.animated is Animated.SKIP
+        with pytest.raises(ItemUnreadable, match="BG_MAX_MEGAPIXELS is 1"):
+            pipeline.run.call(prepare, encoded(Image.new("L", (2000, 1000))), 100)
+
+
+@pytest.mark.parametrize("value", ["0", "1001", "many"])
+def test_a_wrong_limit_of_pixels_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("BG_MAX_MEGAPIXELS", value)
+    with pytest.raises(ConfigurationError, match="BG_MAX_MEGAPIXELS"):
+        load_settings()

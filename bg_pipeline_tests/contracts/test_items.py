@@ -1,5 +1,7 @@
 """One suite for items, as people and upkeep see them: in memory, in SQLite, in PostgreSQL."""
 
+from dataclasses import replace
+
 from bg_pipeline.core.records import Reason, State
 from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, seen, shown, work
 
@@ -27,6 +29,15 @@ def test_failed_items_become_pending_again_by_collection_or_key(manifest: Manife
     assert manifest.items.retry(["c", "e"]) == ["c/b.jpg", "e/d.jpg"]
     assert manifest.items.retry() == ["d/c.jpg"]
     assert manifest.items.retry() == []
+
+
+def test_what_was_skipped_by_a_setting_can_be_tried_again_and_what_is_no_picture_cannot(manifest: Manifest) -> None:
+    manifest.see_work("c/film.gif")
+    manifest.set_state("c/film.gif", State.SKIPPED, "more than one picture")
+    manifest.see("c/notes.txt")
+    manifest.record(replace(work("c/notes.txt"), reason=Reason.SKIPPED, becomes=State.SKIPPED))
+
+    assert manifest.items.retry() == ["c/film.gif"]
 
 
 def test_failed_items_that_are_gone_stay_as_they_are(manifest: Manifest) -> None:

@@ -56,7 +56,12 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
         pytest.param(
             entry(state=State.SKIPPED, published=published()), RECIPE, False, Reason.RETURNED, id="readable again"
         ),
-        pytest.param(entry(state=State.PENDING, media_type=""), RECIPE, False, Reason.SKIPPED, id="no picture"),
+        pytest.param(
+            entry("a.txt", state=State.PENDING, media_type=""), RECIPE, False, Reason.SKIPPED, id="no picture"
+        ),
+        pytest.param(
+            entry(state=State.PENDING, media_type=""), RECIPE, False, Reason.FAILED, id="a picture by name only"
+        ),
         pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="unreadable"),
         pytest.param(entry("../a.jpg", state=State.PENDING), RECIPE, False, Reason.SKIPPED, id="climbs out"),
         pytest.param(entry(state=State.SKIPPED), RECIPE, False, Reason.CHANGED, id="became a picture"),

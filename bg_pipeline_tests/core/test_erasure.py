@@ -34,7 +34,7 @@ def test_other_bytes_under_its_key_are_new() -> None:
 
 
 def test_what_is_no_picture_for_a_moment_does_not_end_it() -> None:
-    assert reasons(replace(FORGOTTEN, content_hash="h2", media_type="")) == {"a.jpg": (Reason.SKIPPED, None)}
+    assert reasons(replace(FORGOTTEN, content_hash="h2", media_type="")) == {"a.jpg": (Reason.FAILED, None)}
 
 
 @pytest.mark.parametrize("absent", [False, True])

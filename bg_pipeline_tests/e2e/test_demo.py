@@ -21,7 +21,7 @@ FRAGMENTS = [
     r"duplicate +3 +0 +0 ",
     r"skipped +1 +0 +0 ",
     r"published 52, bought 49 for 49 credits, failed 1,",
-    r"home/vase-upload-interrupted\.jpg +failed +cannot be read",
+    r"home/vase-upload-interrupted\.jpg +failed +the JPEG is damaged",
     r"nothing was paid for",
     r"4 pictures added, 2 shot again, 1 renamed, 1 deleted, 1 touched",
     r"new +4 +4 +4 ",

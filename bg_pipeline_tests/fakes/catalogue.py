@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bg_pipeline.core.delta import Goal, is_up_to_date
+from bg_pipeline.core.delta import Goal, is_up_to_date, was_skipped_at_work
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import Change, Entry, Observation, Reason, State
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
@@ -164,7 +164,7 @@ class MemoryItems(Port):
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         failed = self._db.where(
             lambda e: (
-                e.state is State.FAILED
+                (e.state is State.FAILED or was_skipped_at_work(e))
                 and not e.absent
                 and (collections is None or e.collection in collections)
                 and (not keys or e.key in keys)

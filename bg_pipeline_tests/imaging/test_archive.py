@@ -93,7 +93,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "colours as PNG": (lambda: zipped(CUTOUT, color_jpg=product(1)), "UnidentifiedImageError"),
     "a picture cut short": (lambda: zipped(CUTOUT, color_jpg=product(1, kind="JPEG")[:-200]), "OSError"),
     "a page": (lambda: zipped(CUTOUT, color_jpg=b"<html>"), "UnidentifiedImageError"),
-    "too many pixels": (lambda: zipped(CUTOUT, alpha_png=grey((8000, 8000))), "8000×8000"),
+    "too many pixels": (lambda: zipped(CUTOUT, alpha_png=grey((10_000, 10_000))), "100 megapixels"),
 }
 
 

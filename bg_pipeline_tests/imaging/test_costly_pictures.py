@@ -3,12 +3,14 @@
 import io
 import struct
 import time
+from contextlib import suppress
 
 import pytest
 from PIL import Image
 
 from bg_pipeline.errors import ItemUnreadable
-from bg_pipeline.imaging.pictures import MAX_SCANS, prepare, thumbnail
+from bg_pipeline.imaging.jpeg import MAX_SCANS
+from bg_pipeline.imaging.pictures import prepare, thumbnail
 from bg_pipeline_tests.pictures import product
 
 
@@ -52,11 +54,12 @@ def frames(kind: str, count: int) -> bytes:
         pytest.param(frames("WEBP", 5_000), "more than one picture", id="WebP of 5,000 frames"),
     ],
 )
-@pytest.mark.parametrize("look", [lambda data: prepare(data, 2500), lambda data: thumbnail(data, 320)])
-def test_it_is_refused_without_the_work(source: bytes, said: str, look: object) -> None:
+def test_it_is_refused_without_the_work(source: bytes, said: str) -> None:
     before = time.process_time()
     with pytest.raises(ItemUnreadable, match=said):
-        look(source)  # type: ignore[operator]
+        prepare(source, 2500)
+    with suppress(ItemUnreadable):  # of many pictures, a page shows the first
+        thumbnail(source, 320)
 
     # The processor's time, not the wall's: all of these took many seconds to be read to their end.
     assert time.process_time() - before < 2

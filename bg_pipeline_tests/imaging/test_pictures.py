@@ -154,7 +154,7 @@ def huge_header() -> bytes:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        pytest.param(encoded(corners((600, 400)), "JPEG")[:4000], "truncated", id="truncated JPEG"),
+        pytest.param(encoded(corners((600, 400)), "JPEG")[:4000], "damaged: Premature end", id="truncated JPEG"),
         pytest.param(encoded(corners())[:-40], "truncated|Truncated", id="truncated PNG"),
         pytest.param(b"<html>", "cannot identify", id="a page"),
         pytest.param(b"", "cannot identify", id="nothing"),
@@ -176,7 +176,8 @@ def test_whatever_a_decoder_raises_concerns_its_picture_only(monkeypatch: pytest
         raise RuntimeError("failed to decode")
 
     sound = prepared_corners()
-    monkeypatch.setattr("bg_pipeline.imaging.pictures._open", surprise)
+    for module in ("decoding", "pictures"):
+        monkeypatch.setattr(f"bg_pipeline.imaging.{module}.open_limited", surprise)
     with pytest.raises(ItemUnreadable, match="failed to decode"):
         prepare(encoded(corners()), 2500)
     with pytest.raises(UnusableAnswer, match="failed to decode"):

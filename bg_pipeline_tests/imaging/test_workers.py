@@ -1,6 +1,7 @@
 """Child processes that decode, and what becomes of those that do not come back."""
 
 import os
+import resource
 import signal
 import struct
 import threading
@@ -11,13 +12,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bg_pipeline.errors import ItemBlocked, ItemUnreadable
-from bg_pipeline.imaging import workers
 from bg_pipeline.imaging.pictures import prepare
-from bg_pipeline.imaging.workers import Workers, _Turns
+from bg_pipeline.imaging.workers import Limits, Workers, _Turns
 from bg_pipeline_tests.graph import call_here
-from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.pictures import encoded, product
 
 
 def crash() -> None:
@@ -35,7 +36,7 @@ def be_killed(unless: str = "") -> int:
 
 
 def hoard() -> None:
-    bytearray(workers.MEMORY_BYTES * 2)
+    bytearray(Limits().memory_bytes * 2)
 
 
 def dawdle() -> None:
@@ -122,7 +123,7 @@ def test_the_second_try_has_no_others_beside_it() -> None:
 
 
 def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(Limits, "timeout_s", 0.2)
     with Workers(1) as pool, pytest.raises(ItemUnreadable, match="more than"):
         pool.call(dawdle)
 
@@ -136,4 +137,14 @@ def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch)
     """A picture that takes over its decoder finds no key there."""
     monkeypatch.setenv("BGERASER_API_KEY", "canary")
     with Workers(1) as made:
-        assert made.call(environment) == {}
+        assert made.call(environment) == {"OPENBLAS_NUM_THREADS": "1"}
+
+
+def test_the_largest_picture_decides_what_a_worker_may_use() -> None:
+    with Workers(1, Limits(max_pixels=2_000_000)) as made:
+        assert made.call(prepare, encoded(Image.new("L", (2000, 1000))), 100).width_px == 100
+        with pytest.raises(ItemUnreadable, match="3 megapixels, and BG_MAX_MEGAPIXELS is 2"):
+            made.call(prepare, encoded(Image.new("L", (2000, 1500))), 100)
+        assert made.call(resource.getrlimit, resource.RLIMIT_AS)[0] == Limits(2_000_000).memory_bytes
+    small, large = Limits(2_000_000), Limits(102_000_000)
+    assert (large.memory_bytes > 2 * 1.33e9, large.timeout_s > small.timeout_s) == (True, True)

@@ -15,7 +15,7 @@ from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.pictures import as_master, prepare, render, thumbnail
 from bg_pipeline.imaging.sheet import Pair
-from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
+from bg_pipeline_tests.pictures import cutout_of, encoded, heic, opened, product
 
 CANARY = "canary of a customer; "
 LONG = CANARY * 3500
@@ -63,6 +63,10 @@ SOURCES: Mapping[str, Callable[[], bytes]] = {
     "WebP": lambda: encoded(picture(), "WEBP", exif=exif(), xmp=XMP),
     "TIFF": lambda: encoded(picture(), "TIFF", description=LONG, tiffinfo={315: CANARY}),
     "AVIF": lambda: encoded(picture(), "AVIF", exif=exif(), xmp=XMP),
+    "HEIC": lambda: heic(picture(), exif=exif().tobytes(), xmp=XMP),
+    "JPEG 2000": lambda: encoded(picture(), "JPEG2000", comment=LONG[:60_000]),
+    "CMYK JPEG": lambda: encoded(picture("CMYK"), "JPEG", comment=LONG[:65_000], exif=exif()),
+    "MPO": lambda: encoded(picture(), "MPO", save_all=True, append_images=[picture()], exif=exif()),
 }
 
 

@@ -46,7 +46,7 @@ def test_no_listing_takes_the_table_for_a_cutout(graph: Graph) -> None:
 
 
 def test_a_table_that_cannot_be_written_ends_no_night_and_is_written_by_the_next(graph: Graph) -> None:
-    graph.source.put("b/2.png", b"broken")
+    graph.source.put("b/notes.txt", b"words")
     graph.outputs.full = True
     graph.sync()
     (record,) = graph.run_log.read(ExportRecord)
@@ -86,11 +86,11 @@ def test_an_earlier_table_of_another_catalogue_or_in_another_order_is_refused(gr
 
 def test_a_row_that_leaves_the_chosen_states_is_told(graph: Graph) -> None:
     before = rows(graph)
-    graph.source.put("b/2.png", b"broken")
+    graph.source.put("b/2.png", product(3)[:60])
     graph.sync()
     changes = rows(graph, Request(Chosen(frozenset({"published"})), Earlier("t", before)))
 
-    assert [(row.key, row.state) for row in changes] == [("b/2.png", "skipped")]
+    assert [(row.key, row.state) for row in changes] == [("b/2.png", "failed")]
 
 
 def test_a_forgotten_item_is_removed_for_a_reader(graph: Graph) -> None:

@@ -118,13 +118,13 @@ def test_a_failed_picture_is_not_tried_again_by_itself_but_by_retry(graph: Graph
 
 
 def test_what_is_no_picture_is_skipped_without_a_call(graph: Graph) -> None:
-    graph.source.put("shoes/page.jpg", b"<html></html>")
-    graph.source.put("shoes/empty.jpg", b"")
+    graph.source.put("shoes/page.html", b"<html></html>")
+    graph.source.put("shoes/empty.txt", b"")
     done = graph.sync()
 
     assert done.delta.counts["skipped"] == 2
     assert len(graph.remover.requests) == 4
-    assert state_of(graph, "shoes/page.jpg") is State.SKIPPED
+    assert state_of(graph, "shoes/page.html") is State.SKIPPED
 
 
 def test_an_unreadable_file_stops_no_other_and_is_read_when_it_can_be(graph: Graph) -> None:
