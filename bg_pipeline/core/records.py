@@ -171,6 +171,19 @@ class AttemptState(StrEnum):
     """Charged, and no store took the answer. It does not count against the picture."""
 
 
+class Use(StrEnum):
+    """The part of a master that is published; `core.colours` decides it."""
+
+    ALPHA = "alpha"
+    """Its alpha; the colours are the source's, at every size."""
+    PICTURE = "picture"
+    """Its alpha and its colours, in the frame of the source."""
+    WHOLE = "whole"
+    """Its alpha and its colours in a frame of its own."""
+    UNDECLARED = "undeclared"
+    """Unknown: its colours where it is as large as the source; otherwise only its alpha, so as to lose no detail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One POST, recorded before it is sent."""
@@ -197,6 +210,8 @@ class Attempt:
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent."""
     cut_digest: str = ""
+    use: Use | None = None
+    """What it buys; None if that is not on record."""
     kind: str = ""
     """`core.responses.ResponseKind` of its error; empty after a success."""
 
@@ -231,6 +246,8 @@ class Master:
     cut_digest: str = ""
     content_hash: str = ""
     """Hash of the picture that it was cut from; empty if that is not known, and then it is never pruned."""
+    use: Use | None = None
+    """What was bought; None if that is not on record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageColor, ImageOps, ImageStat
 
-from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
 from bg_pipeline.errors import QualityDropped, UnusableAnswer
 from bg_pipeline.imaging.colour import as_mode
 from bg_pipeline.imaging.compositing import compose

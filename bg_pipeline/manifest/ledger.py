@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_of
 from bg_pipeline.core.gate import Gate
-from bg_pipeline.core.records import Attempt, AttemptState, Totals
+from bg_pipeline.core.records import Attempt, AttemptState, Totals, Use
 from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost, RefusedForNow
 from bg_pipeline.manifest.gates import read_gate, write_gate
@@ -61,6 +61,7 @@ class SqlLedger(Repeated):
                     "purchase_id": request.purchase_id,
                     "sent_digest": request.sent_digest,
                     "cut_digest": request.cut_digests[0],
+                    "use": request.use,
                     "state": AttemptState.INTENT,
                     "credits_expected": price,
                     "started_at": now,
@@ -284,5 +285,6 @@ def _attempt(row: Row[Any]) -> Attempt:
         waived=row.waived,
         sent_digest=row.sent_digest,
         cut_digest=row.cut_digest,
+        use=row.use and Use(row.use),
         kind=row.kind,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from bg_pipeline.core.records import AttemptState, Master
+from bg_pipeline.core.records import AttemptState, Master, Use
 from bg_pipeline.manifest.ledger import closing
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import purchases
@@ -69,4 +69,4 @@ class SqlPurchases(Repeated):
 
 
 def _master(row: Row[Any]) -> Master:
-    return Master(**{name: getattr(row, name) for name in _FIELDS})
+    return Master(**{name: getattr(row, name) for name in _FIELDS} | {"use": row.use and Use(row.use)})

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0008"
+VERSION = "0010"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -163,6 +163,8 @@ purchases = Table(
     # the picture that it was cut from, and since when no item has that picture
     _text("content_hash", 64),
     Column("unused_since", Float),
+    # the part of it that was bought, as in core.records.Use; null if not known
+    Column("use", String(20)),
     Index("purchases_by_payload", "sent_digest", "cut_digest"),
     Index("purchases_by_content", "content_hash"),
     # a query must spell out the condition
@@ -209,6 +211,8 @@ attempts = Table(
     _text("request_id", 200),
     # no longer counted towards the limit of charges
     Column("waived", Boolean, nullable=False, server_default=text("false")),
+    # the part of its answer that is bought, as in core.records.Use; null if not known
+    Column("use", String(20)),
     # how the vendor refused it, as in core.responses.ResponseKind
     _text("kind", 20),
     Index("attempts_by_purchase", "purchase_id"),

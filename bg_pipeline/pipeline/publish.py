@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from bg_pipeline.core.colours import Use, use_by_digest
+from bg_pipeline.core.colours import use_of_master
 from bg_pipeline.core.credits import MAX_CHARGES, charges_of
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.recipe import AS_IT_IS, digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.core.records import Entry, Published, State, Use
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -86,7 +86,7 @@ class Publisher:
 
     def _use(self, cutout: ObtainedMaster) -> Use:
         cuts = (*self._policy.recipe.cuts, AS_IT_IS)
-        return use_by_digest(cutout.cut_digest, cuts, self._policy.vendors.values()).use
+        return use_of_master(cutout.master, cutout.cut_digest, cuts, self._policy.vendors.values()).use
 
     def _write(self, task: Task, entry: Entry, cutout: ObtainedMaster, rendered: bytes) -> None:
         name, rendition = self._output_name(entry), self._policy.recipe.rendition

@@ -69,7 +69,7 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
         return False
     size = (answer.width_px, answer.height_px)
     sent = (attempt.sent_digest, attempt.cut_digest)
-    master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
+    master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent, use=attempt.use)
     accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
     return True
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.gate import Gate
-from bg_pipeline.core.records import Attempt, AttemptState, Master, RateFacts, Totals
+from bg_pipeline.core.records import Attempt, AttemptState, Master, RateFacts, Totals, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class CutRequest:
     """The vendor's further tool to apply; empty for the cut itself."""
     content_hash: str = ""
     """Hash of the item's picture, from which `image` was made."""
+    use: Use | None = None
+    """The part of the answer that is bought."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,7 @@ class SpooledAnswers:
             request_id=reply.request_id,
             sent_digest=request.sent_digest,
             cut_digest=request.cut_digests[0],
+            use=request.use,
         )
         try:
             return self._finish(attempt, reply.answer, request, spooled=reply.spooled, wait=True)
@@ -166,7 +167,7 @@ class SpooledAnswers:
         sizes = (checked.width_px, checked.height_px)
         sent = (attempt.sent_digest, attempt.cut_digest)
         picture = request.content_hash if request else ""
-        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent, picture)
+        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent, picture, attempt.use)
         try:
             self._masters.write(master_name(master.purchase_id), image)
         except (StoreError, ItemError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bg_pipeline.core.claims import Claim
+from bg_pipeline.core.colours import use_of
 from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import damaged_name, master_name
 from bg_pipeline.core.prices import credits_for_stage
@@ -180,7 +181,8 @@ class Buyer:
         image = self._run.call(as_master, source)
         answer = self._run.call(inspect, image)
         size = (answer.width_px, answer.height_px)
-        master = Master("", digest_of(image), *size, answer.suspicion, digest_of(source), AS_IT_IS.digest)
+        use = use_of(AS_IT_IS, ()).use
+        master = Master("", digest_of(image), *size, answer.suspicion, digest_of(source), AS_IT_IS.digest, use=use)
         return self._store_free(entry, AS_IT_IS, image, master)
 
     def _store_free(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> ObtainedMaster:
@@ -233,6 +235,7 @@ class Buyer:
             sent_digest=sent_digest,
             tool=tool.name if tool else "",
             content_hash=entry.content_hash,
+            use=use_of(stage, self._policy.vendors.values()).use,
         )
         try:
             master, image = self._order(account, request)

@@ -18,7 +18,7 @@ from sqlalchemy import event, text
 from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, Observation, Published, Reason, State
+from bg_pipeline.core.records import Change, Observation, Published, Reason, State, Use
 from bg_pipeline.errors import ConfigurationError, StateError
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
@@ -308,3 +308,21 @@ def test_the_picture_of_a_master_before_0008_is_that_of_its_publication_or_not_k
     database.close()
 
     assert masters == {"published": "h", "replaced": ""}
+
+
+def test_of_the_masters_before_0010_those_that_were_adopted_keep_their_own_colours(url: str) -> None:
+    """The others were sent, or attempted before the digest of what is sent was on record."""
+    master: dict[str, object] = {"digest": "d", "width_px": 1, "height_px": 1, "stored_at": 1.0}
+    names = {"adopted": "", "attempted": "", "sent": "s"}
+    attempt = {"account": "a", "catalogue_id": 1, "collection": b"c", "purchase_id": "attempted", "state": "charged"}
+    filled(
+        url,
+        "0008",
+        purchases=[{**master, "purchase_id": name, "sent_digest": sent} for name, sent in names.items()],
+        attempts=[{**attempt, "id": 1, "credits_expected": 10000, "started_at": 1.0}],
+    )
+    database = Database(url)
+    uses = {master.purchase_id: master.use for master in SqlPurchases(database).masters()}
+    database.close()
+
+    assert uses == {"adopted": Use.UNDECLARED, "attempted": None, "sent": None}

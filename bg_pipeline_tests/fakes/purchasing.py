@@ -110,6 +110,7 @@ class MemoryLedger(Port):
             run=budget.run,
             sent_digest=request.sent_digest,
             cut_digest=request.cut_digests[0],
+            use=request.use,
         )
         return number
 

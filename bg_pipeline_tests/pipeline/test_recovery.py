@@ -9,7 +9,7 @@ from bg_pipeline.core.claims import LEASE_S, Claim
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, purchase_id
-from bg_pipeline.core.records import Attempt, AttemptState, State
+from bg_pipeline.core.records import Attempt, AttemptState, State, Use
 from bg_pipeline.errors import BeingBought
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.recovery import recover
@@ -39,7 +39,7 @@ def graph(request: pytest.FixtureRequest) -> Graph:
 def begin(graph: Graph, claim: Claim) -> None:
     """An attempt to buy the picture."""
     bought = purchase_id(digest_of(product(1)), graph.recipe.cut.digest)
-    request = CutRequest(bought, KEY, b"", "image/jpeg", 1, 1, {}, Decimal(1), claim)
+    request = CutRequest(bought, KEY, b"", "image/jpeg", 1, 1, {}, Decimal(1), claim, use=Use.PICTURE)
     graph.ledger.open_attempt(request, "bgeraser", Rules(graph.thresholds))
 
 
@@ -72,7 +72,19 @@ def test_with_a_stored_master_nothing_was_lost(graph: Graph) -> None:
 
     assert recovered(graph) == []
     assert (states(graph), state(graph)) == ([AttemptState.CHARGED], State.PENDING)
-    assert graph.purchases.bought([attempt.purchase_id]) == {attempt.purchase_id}
+    master = graph.purchases.find([attempt.purchase_id])
+    assert master is not None
+    assert master.use is Use.PICTURE
+
+
+def test_an_answer_that_waits_becomes_a_master_of_what_its_attempt_bought(graph: Graph) -> None:
+    (attempt,) = graph.ledger.abandoned()
+    graph.spool.write(attempt.purchase_id, cutout_of(product(1)))
+
+    assert recovered(graph) == []
+    master = graph.purchases.find([attempt.purchase_id])
+    assert master is not None
+    assert master.use is Use.PICTURE
 
 
 def test_a_stored_master_that_is_broken_counts_as_none(graph: Graph) -> None:
