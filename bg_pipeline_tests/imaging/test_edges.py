@@ -109,6 +109,6 @@ def test_no_seam_shows_between_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """With its margin, a tile has the values that one tile over the whole picture has."""
     small, guide = strands().resize(SENT, Image.Resampling.BOX), shot(strands(), "green")
     tiled = np.asarray(upsample(small, guide)).astype(int)
-    monkeypatch.setattr("bg_pipeline.imaging.tiles._SIDE_PX", 2 * SENT[0])
+    monkeypatch.setattr("bg_pipeline.imaging.tiles._SIDE_PX", 2 * SIZE[0])
 
     assert np.abs(np.asarray(upsample(small, guide)).astype(int) - tiled).max() <= 1
