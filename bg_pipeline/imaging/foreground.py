@@ -1,8 +1,9 @@
 """
 The subject's own colours along its soft edge, where a picture shows them mixed with the backdrop.
 
-Both colours of the mixture are smooth. They are estimated from coarse to fine on a small copy (Germer, Uelwer, Conrad,
-Harmeling, "Fast multi-level foreground estimation", 2020). The large picture then says how each pixel differs.
+Both colours of the mixture are smooth, the backdrop's more than the subject's. They are estimated from coarse to fine
+on a small copy (Germer, Uelwer, Conrad, Harmeling, "Fast multi-level foreground estimation", 2020). The large picture
+then says how each pixel differs.
 """
 
 from typing import Any
@@ -17,6 +18,8 @@ _WORK_PX = 250
 """Longest side of the small copy: colours vary less than alpha does."""
 _SMOOTH, _SMOOTH_AT_EDGES = 5e-4, 1e-1
 """Weight of smoothness, and of more of it where alpha changes: ω in the article, and its factor."""
+_PLAINER = 30
+"""Smoothness of a backdrop to that of a subject, by which black in a shadow is the subject's, not white made darker."""
 _ROUNDS = 15
 """Rounds at each size. Colours that lie deep in glass need this many to come there from its edge."""
 _RIGHT, _WRONG = 0.04, 0.16
@@ -88,10 +91,13 @@ def _estimate(mixed: Floats, alpha: Floats) -> Floats:
 
 def _relax(mixed: Floats, alpha: Floats, colours: Floats) -> Floats:
     """Move both colours of each pixel towards the mixture that it shows, and towards those of its neighbours."""
-    weights = [np.abs(near - alpha) * np.float32(_SMOOTH_AT_EDGES) + np.float32(_SMOOTH) for near in _neighbours(alpha)]
-    rest = 1 - alpha
-    smooth = weights[0] + weights[1] + weights[2] + weights[3]
-    one, both, other = alpha * alpha + smooth, alpha * rest, rest * rest + smooth
+    of_both = np.array([1 / _PLAINER, 1], np.float32)[:, None, None, None]
+    weights = [
+        of_both * (np.abs(near - alpha) * np.float32(_SMOOTH_AT_EDGES) + np.float32(_SMOOTH))
+        for near in _neighbours(alpha)
+    ]
+    rest, smooth = 1 - alpha, sum(weights)[:, 0]
+    one, both, other = alpha * alpha + smooth[0], alpha * rest, rest * rest + smooth[1]
     scale = 1 / (one * other - both * both)
     one, both, other = one * scale, both * scale, other * scale
     shown = np.stack([alpha * mixed, rest * mixed])
