@@ -73,8 +73,9 @@ VENDOR = Vendor(
             "Weights that rembg downloaded are used; missing ones are downloaded at the first cut, into "
             "`~/.rembg/models`."
         ),
-        *(f"`BG_REMBG_MODEL={name}`: {model.about}; {model.licence}." for name, model in models.MODELS.items()),
+        "CUDA was tried with a stand-in only.",
     ),
+    facts=tuple(f"`BG_REMBG_MODEL={name}`: {model.about}; {model.licence}" for name, model in models.MODELS.items()),
     sources=("github.com/danielgatis/rembg 2.0.86, README and sessions, read 2026-11",),
 )
 
