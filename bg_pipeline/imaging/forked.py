@@ -17,6 +17,6 @@ def leave_group() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-# Else numpy starts a thread for each core: they make a fork unsafe, and each takes address space.
+# Else numpy starts a thread for each core, and each takes 40 MB of address space.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.register_at_fork(after_in_child=leave_group)

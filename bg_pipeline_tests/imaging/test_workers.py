@@ -1,5 +1,6 @@
 """Child processes that decode, and what becomes of those that do not come back."""
 
+import ctypes
 import os
 import resource
 import signal
@@ -53,6 +54,12 @@ def unpicklable() -> None:
         pass
 
     raise Local(threading.Lock())
+
+
+def threads_of_numpy() -> int:
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    library = next(line.split()[-1] for line in lines if "openblas" in line)
+    return int(ctypes.CDLL(library).scipy_openblas_get_num_threads64_())
 
 
 def environment() -> dict[str, str]:
@@ -142,9 +149,9 @@ def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_workers_are_forked_from_a_process_of_one_thread(pool: Workers) -> None:
-    """Else a fork may take over a lock that no thread is left to free."""
-    assert len(pool.call(os.listdir, f"/proc/{pool.call(os.getppid)}/task")) == 1
+def test_numpy_starts_no_threads_in_a_worker(pool: Workers) -> None:
+    """Each takes 40 MB of address space, and there would be one for each core."""
+    assert pool.call(threads_of_numpy) == 1
 
 
 def test_the_largest_picture_decides_what_a_worker_may_use() -> None:
