@@ -47,6 +47,7 @@ from bg_pipeline_tests.fakes import (
     FakeSink,
     MemoryDatabase,
     MemoryDeltas,
+    MemoryFailures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -115,6 +116,7 @@ class Graph:
         self.deltas = MemoryDeltas(self.database)
         self.queue = MemoryWorkQueue(self.database)
         self.items = MemoryItems(self.database)
+        self.failures = MemoryFailures(self.database)
         self.trash = MemoryTrash(self.database)
         self.leases = MemoryLeases(self.database)
         self.run_log = MemoryRunLog(self.database)
@@ -132,6 +134,7 @@ class Graph:
             self.deltas,
             self.queue,
             self.items,
+            self.failures,
             self.trash,
             self.leases,
             self.run_log,

@@ -19,7 +19,7 @@ _COMMANDS = {
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
-    "failures": ("cli.reports", "List the items that failed or are in quarantine, and why."),
+    "failures": ("cli.failures", "List the items that failed or are in quarantine, and why; accept failures."),
     "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),
     "ledger": ("cli.money", "List every purchase attempt and its cost."),
     "plan": ("cli.nightly", "Show what the next sync would do and cost."),
@@ -68,13 +68,26 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            _end(STOPPED, "stopped on request")
             ctx.exit(STOPPED)
+        except click.UsageError as error:
+            _end(error.exit_code, error.format_message())
+            raise
         except BgPipelineError as error:
             from bg_pipeline.cli.terminal import say  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415
 
             say(f"bg-pipeline: {error}", err=True)
-            ctx.exit(exit_code_of(error))
+            code = exit_code_of(error)
+            _end(code, str(error))
+            ctx.exit(code)
+
+
+def _end(code: int, reason: str) -> None:
+    from bg_pipeline.cli.options import print_end  # noqa: PLC0415  as above
+    from bg_pipeline.core.report import Exit  # noqa: PLC0415
+
+    print_end(Exit(code), reason)
 
 
 def _print_fault(_kind: object, error: BaseException, _trace: object) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 
 import click
@@ -17,7 +18,7 @@ from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.prices import quote
-from bg_pipeline.core.report import Summary
+from bg_pipeline.core.report import Exit, Summary
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped
 from bg_pipeline.pipeline import night, ownership
 from bg_pipeline.pipeline.alerting.notify import after_no_sync, after_sync
@@ -34,7 +35,10 @@ from bg_pipeline.wiring.settings import Settings, load_settings
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
     *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited", "bought_from", "not_looked"),
+    *("hosts_down", "standing", "failures"),
 )
+
+_NOTHING_TO_RETRY = "no failed item can be tried again; the next sync reads by itself what could not be read"
 
 
 @click.command()
@@ -65,6 +69,8 @@ def plan(as_json: bool) -> None:
                 "collections": pending,
                 "rerender": {"writes": rendered_before},
                 "not_looked": scanned.not_looked,
+                "unreadable": scanned.unreadable,
+                "hosts_down": [asdict(each) for each in scanned.hosts_down],
                 "left_out": scanned.left_out,
                 "still_written": scanned.still_written,
                 "copies": copies,
@@ -146,7 +152,7 @@ def sync(
         render.show_delta(out, result.decision.delta)
         render.show_trashed(out, trash)
     if trash.stopped:
-        _show_summary(result.work.summary, as_json)
+        _show_summary(result.work.summary, as_json, Exit.GUARD, trash.stopped)
         raise GuardStopped(trash.stopped)
     _end_with(result.work.summary, as_json)
 
@@ -177,24 +183,26 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
         else:
             retried_keys = night.retry(pipeline, collections=collections, keys=keys)
         if not retried_keys:
-            if not as_json:
-                say("no failed item can be tried again")
+            if as_json:
+                print_json({}, Exit.DONE, _NOTHING_TO_RETRY)
+            else:
+                say(_NOTHING_TO_RETRY)
             return
         ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.purchasing.max_credits_per_run))
         result = night.work(pipeline, ask, Scope(Selection(collections), retried_keys))
     _end_with(result.summary, as_json)
 
 
-def _show_summary(summary: Summary, as_json: bool) -> None:
+def _show_summary(summary: Summary, as_json: bool, code: Exit, reason: str) -> None:
     if as_json:
         facts = summary.as_dict()
-        print_json({name: facts[name] for name in _SYNC_FACTS})
+        print_json({name: facts[name] for name in _SYNC_FACTS}, code, reason)
     else:
         render.show_summary(Terminal(), summary)
 
 
 def _end_with(summary: Summary, as_json: bool) -> None:
-    _show_summary(summary, as_json)
+    _show_summary(summary, as_json, summary.exit_code, summary.exit_reason)
     click.get_current_context().exit(summary.exit_code)
 
 

@@ -12,10 +12,23 @@ import click
 
 from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.records import Entry
+from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.context import Catalogue, RunName
+from bg_pipeline.redaction import redacted
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+_NO_JSON_YET = "bg_pipeline.no_json_yet"
+"""Key in click's context: true while a command that was asked for JSON has printed none."""
+
+
+def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    ctx.meta[_NO_JSON_YET] = value
+    return value
+
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print JSON for programs."
+)
 
 
 class Credits(click.ParamType[Decimal]):
@@ -33,8 +46,25 @@ class Credits(click.ParamType[Decimal]):
         return credits_
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, code: Exit = Exit.DONE, reason: str = "done") -> None:
+    """
+    Print the one JSON value of a command.
+
+    Args:
+        value: a list, or an object, which gets the exit code as `exit`.
+        code: the code with which the command ends.
+        reason: why, in a sentence.
+    """
+    if isinstance(value, dict):
+        value = value | {"exit": {"code": code.value, "name": code.name.lower(), "reason": redacted(reason)}}
+    click.get_current_context().meta[_NO_JSON_YET] = False
     click.echo(json.dumps(value))
+
+
+def print_end(code: Exit, reason: str) -> None:
+    """Print how a command ended that was asked for JSON and has printed none."""
+    if click.get_current_context().meta.get(_NO_JSON_YET):
+        print_json({}, code, reason)
 
 
 def run_name(command: str) -> RunName:

@@ -10,11 +10,12 @@ from bg_pipeline.core import keys
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
 
-WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.DELETED}
+_NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.FAILED, Reason.DELETED})
+
+WORK_REASONS = frozenset(Reason) - _NO_WORK
 """Classes that end in a published cutout."""
 
-_AWAY = frozenset({State.DELETED, State.SKIPPED})
-"""States of items that may still have their cutout."""
+_REFUSED = frozenset({State.FAILED, State.QUARANTINED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ def is_up_to_date(entry: Entry, goal: Goal) -> bool:
 
     `manifest.items` has the same rule in SQL, so that a million such rows never become objects.
     """
-    return not entry.absent and entry.state is State.PUBLISHED and _is_as_published(entry, goal)
+    listed = not entry.absent and not entry.problem
+    return listed and entry.state is State.PUBLISHED and _is_as_published(entry, goal)
 
 
 def _is_as_published(entry: Entry, goal: Goal) -> bool:
@@ -188,13 +190,14 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
+        locked    -                -            FAILED until it can be read; a cutout that it has stays published
         no image  -                -            SKIPPED
-        there     -                failed here  SKIPPED until the image, the recipe or a retry changes that
+        there     the same         away         RETURNED, if its output is there
+        there     -                failed here  FAILED until the image, the recipe or a retry changes that
+        there     -                locked then  NEW or CHANGED: it can be read now
         there     -                in a delta   UNFINISHED
-        there     the same         deleted      RETURNED, or NEW if its output is missing
-        there     the same         skipped      RETURNED, or CHANGED if its output is missing
-        there     other bytes      deleted      NEW: it came back
-        there     other bytes      skipped      CHANGED: it is a picture now
+        there     -                deleted      NEW: it came back
+        there     -                skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
         there     other bytes      -            CHANGED
         there     other recipe     -            RECIPE_CHANGED
@@ -208,17 +211,21 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         if output_missing:
             return Reason.OUTPUT_MISSING, f"{shown.output_name if shown else ''} is not in the output"
         return Reason.UNCHANGED, "source, recipe and output are as published"
+    if entry.problem:
+        return Reason.FAILED, entry.problem
     if why := _unfit(entry):
         return Reason.SKIPPED, why
-    if entry.state in {State.FAILED, State.QUARANTINED}:
+    there = shown is not None and shown.output_name != "" and not output_missing
+    if _is_away(entry) and there and _is_as_published(entry, goal):
+        return Reason.RETURNED, "it is back as it was published, and its output is there"
+    if entry.state in _REFUSED:
         if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
-            return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
+            return Reason.FAILED, f"{entry.state} before: {entry.detail}"
+        if not entry.purchase_id:
+            return Reason.CHANGED if shown else Reason.NEW, "it could not be read before, and can be read now"
         return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
         return Reason.UNFINISHED, "an earlier run did not finish it"
-    there = shown is not None and shown.output_name != "" and not output_missing
-    if entry.state in _AWAY and there and _is_as_published(entry, goal):
-        return Reason.RETURNED, "it is back as it was published, and its output is there"
     if entry.state is State.DELETED:
         return Reason.NEW, "its source is back"
     if entry.state is State.SKIPPED:
@@ -232,9 +239,15 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     return Reason.RECIPE_CHANGED, "the same cut, but the recipe has another rendition"
 
 
+def _is_away(entry: Entry) -> bool:
+    """Return True for an item that may still have its cutout although it is not published."""
+    could_not_be_read = entry.state is State.FAILED and not entry.purchase_id
+    return could_not_be_read or entry.state in {State.DELETED, State.SKIPPED}
+
+
 def _unfit(entry: Entry) -> str:
     if not entry.content_hash:
-        return "it cannot be read, or is too large"
+        return "too large, and not a picture by its name"
     return keys.unsafe(entry.key) or ("" if entry.media_type else "not a picture, by its first bytes")
 
 
@@ -270,13 +283,16 @@ def survey(
             unchanged += 1
             continue
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
-        wanted = _wanted(entry, goal, accepted) if accepted or reason is Reason.RETURNED else entry.purchase_id
+        becomes = _becomes(entry, reason, left_out, output_missing=entry.key in missing_outputs)
+        wanted = "" if becomes is State.FAILED else entry.purchase_id
+        if accepted or reason is Reason.RETURNED:
+            wanted = _wanted(entry, goal, accepted)
         change = Change(
             entry.key,
             entry.collection,
             reason,
             because,
-            _becomes(entry, reason, left_out),
+            becomes,
             purchase_id=wanted,
             revision=entry.revision,
         )
@@ -298,7 +314,7 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
     return accepted[0]
 
 
-def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
+def _becomes(entry: Entry, reason: Reason, left_out: str, *, output_missing: bool) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
     if left_out:
@@ -306,6 +322,10 @@ def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
     if reason is Reason.RETURNED:
         return State.PUBLISHED
     if reason is Reason.SKIPPED:
-        refused_before = entry.state in {State.FAILED, State.QUARANTINED} and entry.media_type
-        return None if refused_before else State.SKIPPED
+        return State.SKIPPED
+    if reason is Reason.FAILED:
+        stays = entry.state is State.PUBLISHED and not output_missing
+        # An unchanged row keeps its revision, and so the acceptance of a person.
+        known = entry.state in _REFUSED and (entry.purchase_id != "" or entry.detail == entry.problem)
+        return None if stays or known else State.FAILED
     return State.PENDING

@@ -33,6 +33,7 @@ _staged = Table(
     Column("content_hash", String),
     Column("size_bytes", BigInteger),
     Column("media_type", String),
+    Column("problem", Prose),
     prefixes=["TEMPORARY"],
 )
 
@@ -86,19 +87,28 @@ class SqlObservations(OfCatalogue):
         # `where true`, because SQLite would read the ON of the conflict as that of a join.
         insert = self._db.insert(items).from_select([*_staged.c.keys(), *constant], row.where(true()))
         seen = insert.excluded
+        # What could not be read may still have the bytes that were read last.
+        bytes_of = {
+            name: case((seen.problem != "", c[name]), else_=seen[name])
+            for name in ("content_hash", "size_bytes", "media_type")
+        }
         # A plan made from other bytes, or without the item, is out of date.
-        differs = or_(c.content_hash != seen.content_hash, c.absent)
+        differs = or_(c.content_hash != bytes_of["content_hash"], c.problem != seen.problem, c.absent)
         remember = insert.on_conflict_do_update(
             index_elements=[c.catalogue_id, c.key],
             set_={
-                **{column.name: seen[column.name] for column in _staged.c if column.name != c.key.name},
+                **{name: seen[name] for name in ("collection", "fingerprint", "problem")},
+                **bytes_of,
                 "absent": False,
                 "absent_since": None,
                 "revision": c.revision + case((differs, 1), else_=0),
             },
         )
         for part in self._db.batches(batch, BATCH):
-            rows = ((o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type) for o in part)
+            rows = (
+                (o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type, o.problem)
+                for o in part
+            )
             # Hashes lost in a power cut are computed again.
             with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
                 conn.execute(remember)

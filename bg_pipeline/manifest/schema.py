@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.keys import key_bytes
 
-VERSION = "0006"
+VERSION = "0007"
 """Number of the newest file in `migrations/versions`."""
 
 
@@ -114,6 +114,8 @@ items = Table(
     _text("content_hash", 64),
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     _text("media_type", 40),
+    # why it could not be read; the three before it are then those of an earlier scan
+    Column("problem", Prose, nullable=False, server_default=""),
     Column("absent", Boolean, nullable=False, server_default=text("false")),
     Column("absent_since", Float),
     # state of the work
@@ -138,6 +140,14 @@ items = Table(
         postgresql_where=text("stem_fold IS NOT NULL"),
     ),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
+    # a query must spell out the condition
+    Index(
+        "items_by_problem",
+        "catalogue_id",
+        "key",
+        sqlite_where=text("problem <> ''"),
+        postgresql_where=text("problem <> ''"),
+    ),
     # few items are absent: queries for the others exclude these keys
     Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
     # items that wait for the same purchase; a query must spell out the condition
@@ -154,6 +164,18 @@ items = Table(
         sqlite_where=text("claim_id IS NOT NULL"),
         postgresql_where=text("claim_id IS NOT NULL"),
     ),
+    sqlite_with_rowid=False,
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
+    # it holds while the item has this revision: every change of its bytes, its state or its problem ends it
+    Column("revision", BigInteger, nullable=False),
+    Column("reason", Prose, nullable=False),
+    Column("accepted_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -14,6 +14,7 @@ from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.orchestration import metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.tally import CollectionResult
@@ -85,22 +86,25 @@ def report_state(context: dg.AssetExecutionContext, pipeline: Pipeline, spent: S
 def of_manifest(pipeline: Pipeline) -> tuple[metadata.Metadata, dg.AssetCheckResult]:
     """Return the items of the manifest by state, and the check that every picture has its cutout."""
     states = pipeline.catalogue.items.states()
-    failed = pipeline.catalogue.items.in_state(State.FAILED)
+    standing = [each for each in standing_failures(pipeline.catalogue, pipeline.policy) if not each.accepted]
     scans = pipeline.catalogue.run_log.read(ScanRecord)
     not_looked = {key: why for scan in scans for key, why in scan.not_looked.items()}
-    open_items = states[State.PENDING] + states[State.FAILED] + states[State.QUARANTINED]
+    hosts_down = {each.host: f"{each.items} items: {each.why}" for scan in scans for each in scan.hosts_down}
+    open_items = states[State.PENDING] + sum(each.state is not State.PUBLISHED for each in standing)
     counts = {state: dg.MetadataValue.int(count) for state, count in states.items()}
     coverage = dg.AssetCheckResult(
         check_name="coverage",
-        passed=not open_items and not not_looked,
+        passed=not (open_items or standing or not_looked or hosts_down),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "published": states[State.PUBLISHED],
             "without_cutout": open_items,
+            "failures": len(standing),
             "not_looked_at": metadata.reasons(not_looked),
+            "hosts_down": metadata.reasons(hosts_down),
         },
     )
-    return {**counts, "still_failed": metadata.reasons({e.key: e.detail for e in failed})}, coverage
+    return {**counts, "still_failed": metadata.reasons({each.key: each.why for each in standing})}, coverage
 
 
 def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:

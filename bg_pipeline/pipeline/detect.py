@@ -17,7 +17,7 @@ from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.errors import GuardStopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
-from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, observe_item, observe_settled
+from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -69,7 +69,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
             if len(batch) == _BATCH:
                 catalogue.observations.observe(batch)
                 batch = []
-        catalogue.observations.observe(batch)
+        catalogue.observations.observe(batch + judge_hosts(policy, result))
         if result.absent and not result.listed:
             raise GuardStopped(
                 f"the source is empty, and held {len(result.absent)} items before. Nothing was deleted. Check that "
@@ -223,8 +223,10 @@ def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice 
                 complete=complete,
                 listed=result.listed,
                 sentinel_seen=result.sentinel_seen,
-                not_looked=_to_record(result.not_looked),
+                not_looked=(recorded := _to_record(result.not_looked)),
+                more_not_looked=len(result.not_looked) - len(recorded),
                 left_out=result.left_out,
+                hosts_down=result.hosts_down,
             )
         )
     if rehash:

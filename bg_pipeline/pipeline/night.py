@@ -17,6 +17,7 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.failures import count_standing
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
@@ -215,7 +216,7 @@ def sync(
     scope = scope_of(pipeline.catalogue, choice, decision.delta.requested)
     work_result = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
     work_result.summary.count_lost(look_result.lost)
-    work_result.summary.not_looked = look_result.scan.not_looked
+    count_standing(pipeline.catalogue, pipeline.policy, look_result.scan, work_result.summary, choice.collections)
     return SyncResult(look_result, decision, work_result)
 
 
@@ -234,7 +235,7 @@ def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] =
     state = State.PENDING
     if choice.only is Only.FAILED:
         state = State.FAILED
-        failed = (e for e in catalogue.items.in_state(state) if not e.absent)
+        failed = (e for e in catalogue.items.in_state(state) if e.purchase_id and not e.absent)
         keys = [e.key for e in failed if choice.collections is None or e.collection in choice.collections]
     if choice.sample is not None:
         keys, changes = _take_sample(catalogue, selection, choice.sample, keys, changes)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
@@ -27,6 +28,7 @@ from bg_pipeline_tests.fakes import (
     FakeClock,
     MemoryDatabase,
     MemoryDeltas,
+    MemoryFailures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -111,6 +113,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         deltas,
         MemoryWorkQueue(shared),
         MemoryItems(shared),
+        MemoryFailures(shared),
         MemoryTrash(shared),
         MemoryLeases(shared),
         MemoryRunLog(shared),
@@ -151,6 +154,7 @@ def in_database(
         SqlDeltas(*mine),
         SqlWorkQueue(*mine),
         SqlItems(*mine),
+        SqlFailures(*mine),
         SqlTrash(*mine),
         SqlLeases(*mine),
         SqlRunLog(*mine),

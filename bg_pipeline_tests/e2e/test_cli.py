@@ -22,11 +22,11 @@ def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
 
     assert set(plan) == {
         *("counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"),
-        *("left_out", "still_written", "copies"),
+        *("left_out", "still_written", "copies", "unreadable", "hosts_down", "exit"),
     }
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
-        *("returned", "deleted", "unchanged", "skipped", "collision"),
+        *("returned", "deleted", "unchanged", "skipped", "failed", "collision"),
     }
     assert (plan["counts"]["new"], plan["purchases"], plan["credits"]) == (5, 5, 5.0)
     assert plan["collections"] == {".": {"pending": 1}, "bags": {"pending": 1}, "shoes": {"pending": 3}}
@@ -61,6 +61,10 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "awaited": 0,
         "bought_from": {"bgeraser": 5},
         "not_looked": {},
+        "hosts_down": [],
+        "standing": 0,
+        "failures": [],
+        "exit": {"code": 0, "name": "done", "reason": "done, and no failure stands"},
     }
     assert opened((shop.home / "cutouts/shoes/0.png").read_bytes()).mode == "RGBA"
     assert shop.json("sync")["published"] == 0
