@@ -60,7 +60,13 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
         pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="a film"),
         pytest.param(entry(state=State.PENDING, problem="locked"), RECIPE, False, Reason.FAILED, id="unreadable"),
         pytest.param(entry(problem="locked"), RECIPE, False, Reason.FAILED, id="published, and unreadable now"),
-        pytest.param(entry(state=State.FAILED), RECIPE, False, Reason.RETURNED, id="readable again, as published"),
+        pytest.param(
+            entry(state=State.FAILED, published=published()),
+            RECIPE,
+            False,
+            Reason.RETURNED,
+            id="readable again, as published",
+        ),
         pytest.param(
             entry(state=State.FAILED, published=None), RECIPE, False, Reason.NEW, id="readable for the first time"
         ),
