@@ -32,9 +32,9 @@ def failures(
     action: str, keys: tuple[str, ...], reason: str, everything: bool, accepted: bool, skipped: bool, as_json: bool
 ) -> None:
     """
-    List the items that failed or are in quarantine, and why; accept failures.
+    List the items that failed, and why; accept failures.
 
-    Also lists what could not be read, written or looked at. An accepted failure no longer counts, until the item or
+    Also lists what is in quarantine, or could not be read, written or looked at. An accepted failure no longer counts, until the item or
     its failure changes.
     """
     accepting = action == "accept"

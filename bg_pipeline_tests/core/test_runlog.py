@@ -122,7 +122,8 @@ GOLDEN: list[tuple[Record, str]] = [
                      "bought_from": {"bgeraser": 3}, "duplicates": 1,
                      "renamed": 1, "failed": 1, "quarantined": 1, "pending": 2, "paused": "no credits are left",
                      "budget_reached": true, "busy": "pid 7 holds some of the items", "seconds": 12.5,
-                     "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]], "hosts_down": [], "standing": 0,
+                     "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]],
+                     "hosts_down": [], "standing": 0,
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
                                    "cause": "picture"}]}}
         """,
