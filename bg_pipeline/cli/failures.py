@@ -32,10 +32,10 @@ def failures(
     action: str, keys: tuple[str, ...], reason: str, everything: bool, accepted: bool, skipped: bool, as_json: bool
 ) -> None:
     """
-    List the items that failed, and why; accept failures.
+    List items that failed, and why; accept them.
 
-    Also lists what is in quarantine, or could not be read, written or looked at. An accepted failure no longer counts, until the item or
-    its failure changes.
+    Also lists what is in quarantine, or could not be read, written or looked at. An accepted failure no longer counts,
+    until the item or its failure changes.
     """
     accepting = action == "accept"
     if accepting and bool(keys) == everything:

@@ -19,7 +19,7 @@ _COMMANDS = {
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
-    "failures": ("cli.failures", "List the items that failed, and why; accept failures."),
+    "failures": ("cli.failures", "List items that failed, and why; accept them."),
     "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),
     "ledger": ("cli.money", "List every purchase attempt and its cost."),
     "plan": ("cli.nightly", "Show what the next sync would do and cost."),
