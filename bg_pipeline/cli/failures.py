@@ -31,12 +31,7 @@ _Row = tuple[str, str, str]
 def failures(
     action: str, keys: tuple[str, ...], reason: str, everything: bool, accepted: bool, skipped: bool, as_json: bool
 ) -> None:
-    """
-    List items that failed, and why; accept them.
-
-    Also lists what is in quarantine, or could not be read, written or looked at. An accepted failure no longer counts,
-    until the item or its failure changes.
-    """
+    """List items that failed, and why; accept them. Also lists what is in quarantine or could not be looked at."""
     accepting = action == "accept"
     if accepting and bool(keys) == everything:
         raise click.UsageError("name the failures to accept, or --all: bg-pipeline failures accept KEY --reason TEXT")
