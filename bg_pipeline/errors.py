@@ -39,7 +39,8 @@ All errors of this package, grouped by the reaction to them.
     │   └── QualityDropped      less was delivered than ordered; pause this account until a person has looked
     ├── AccountError            pause this account: it is refused
     │   └── NoCredits           pause this account until a top-up
-    └── BudgetReached           not a failure: the rest waits for the next run
+    ├── BudgetReached           not a failure: the rest waits for the next run
+    └── WindowEnded             not a failure: the time for buying is over; the rest waits for the next night
 """
 
 from decimal import Decimal
@@ -264,3 +265,7 @@ class NoCredits(AccountError):
 
 class BudgetReached(BgPipelineError):
     """The next purchase would exceed the cap of the run or of the day."""
+
+
+class WindowEnded(BgPipelineError):
+    """The time in which the run may buy is over."""

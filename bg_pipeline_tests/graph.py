@@ -8,10 +8,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.export import TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
@@ -21,12 +23,14 @@ from bg_pipeline.imaging.workers import for_one_picture
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
 from bg_pipeline.ports.context import (
     Accounts,
     Alerting,
     ByteBudget,
     Catalogue,
+    Export,
     Identity,
     MarkedStore,
     Pipeline,
@@ -47,6 +51,7 @@ from bg_pipeline_tests.fakes import (
     FakeSink,
     MemoryDatabase,
     MemoryDeltas,
+    MemoryErasures,
     MemoryFailures,
     MemoryGates,
     MemoryItems,
@@ -55,6 +60,7 @@ from bg_pipeline_tests.fakes import (
     MemoryObservations,
     MemoryOutbox,
     MemoryPurchases,
+    MemoryRetention,
     MemoryRunLog,
     MemorySource,
     MemoryStore,
@@ -77,6 +83,7 @@ class Synced:
     summary: Summary
     published: Sequence[str]
     trash: TrashResult
+    pruned: PruneResult
 
 
 @dataclass
@@ -105,8 +112,12 @@ class Graph:
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
+    keep_masters_days: int = 0
+    order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     progress: Progress = field(default_factory=Silent)
+    table: TableFormat | None = None
+    """Format of the table beside the outputs."""
     identity: str = ""
     """Identity of the manifest; empty if its stores carry no mark."""
 
@@ -123,6 +134,8 @@ class Graph:
         self.purchases = MemoryPurchases(self.database)
         self.ledger = MemoryLedger(self.database)
         self.gates = MemoryGates(self.database)
+        self.retention = MemoryRetention(self.database)
+        self.erasures = MemoryErasures(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
@@ -138,6 +151,7 @@ class Graph:
             self.trash,
             self.leases,
             self.run_log,
+            self.erasures,
         )
 
     @property
@@ -156,7 +170,8 @@ class Graph:
             slots=self.concurrency,
         )
         removers = {account: self._purchasing(account, client, answers) for account, client in clients.items()}
-        return Accounts(removers, answers, self.spool, self.masters, self.purchases, self.ledger, self.gates)
+        stores = (self.spool, self.masters)
+        return Accounts(removers, answers, *stores, self.purchases, self.ledger, self.gates, self.retention)
 
     @property
     def policy(self) -> Policy:
@@ -170,6 +185,8 @@ class Graph:
             rehash_nights=self.rehash_nights,
             deletes=self.deletes,
             filter=self.filter,
+            keep_masters_days=self.keep_masters_days,
+            order=self.order,
         )
 
     @property
@@ -183,7 +200,9 @@ class Graph:
         stores = {"BG_OUTPUT": self.outputs, "BG_MASTERS": self.masters, "BG_SPOOL": self.spool}
         marked = (MarkedStore(setting, "in memory", store) for setting, store in stores.items() if self.identity)
         identity = Identity(self.identity, "a manifest", tuple(marked))
-        return Pipeline(self.catalogue, self.accounts, self.policy, self.run, alerting, identity)
+        return Pipeline(
+            self.catalogue, self.accounts, self.policy, self.run, alerting, identity, Export(format=self.table)
+        )
 
     @property
     def thresholds(self) -> Thresholds:
@@ -231,7 +250,8 @@ class Graph:
         if collection is not None:
             chosen["collections"] = frozenset({collection})
         done = sync(self.pipeline, budget, Choice(**chosen), **options)
-        return Synced(done.look.scan, done.decision.delta, done.work.summary, done.work.published, done.decision.trash)
+        decision, summary = done.decision, done.work.summary
+        return Synced(done.look.scan, decision.delta, summary, done.work.published, decision.trash, decision.pruned)
 
     def process(self, cap: int | None = None, scope: Scope | None = None) -> WorkResult:
         """Another run over what is pending; looks at no source."""

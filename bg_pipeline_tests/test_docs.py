@@ -21,7 +21,14 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTS = [
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
-    *("docs/decisions.md", "docs/operating.md", "docs/settings.md", "docs/sources.md", "docs/vendors.md"),
+    *(
+        "docs/decisions.md",
+        "docs/export.md",
+        "docs/operating.md",
+        "docs/settings.md",
+        "docs/sources.md",
+        "docs/vendors.md",
+    ),
 ]
 
 

@@ -46,6 +46,7 @@ TITLES = {
     Kind.DRIFT: "balance and ledger differ",
     Kind.RUN_FAILED: "run failed: ",
     Kind.SETTINGS: "a setting is wrong",
+    Kind.EXPORT: "the table beside the cutouts is not up to date",
 }
 """Of each kind of alert, words of its title."""
 
@@ -106,6 +107,23 @@ def test_every_kind_of_alert_and_every_exit_code_is_explained() -> None:
     assert set(TITLES) == set(Kind)
     assert [title for title in TITLES.values() if title not in alerts] == []
     assert [code for code in Exit if f"\n| {code.value} | " not in operating] == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_alert_has_a_row_that_says_what_it_means_and_what_to_do(kind: Kind) -> None:
+    alerts = (ROOT / "docs" / "operating.md").read_text().partition("## Alerts")[2]
+    rows = [line for line in alerts.splitlines() if line.startswith("|") and TITLES[kind] in line.split("|")[1]]
+
+    assert rows
+    assert [row for row in rows if [bool(cell.strip()) for cell in row.split("|")[1:-1]] != [True] * 3] == []
+
+
+@pytest.mark.parametrize("code", Exit)
+def test_every_exit_code_has_a_row_that_says_what_it_means_and_what_to_do(code: Exit) -> None:
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    (row,) = re.findall(rf"^\| {code.value} \| (.+) \| (.+) \|$", operating, re.MULTILINE)
+
+    assert all(cell.strip() for cell in row)
 
 
 def test_the_titles_of_alerts_are_those_that_are_sent() -> None:

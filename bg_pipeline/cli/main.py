@@ -19,10 +19,13 @@ _COMMANDS = {
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
+    "export": ("cli.export", "Write the state of all items as a table for programs."),
     "failures": ("cli.failures", "List items that failed, and why; accept them."),
+    "forget": ("cli.erase", "Erase items for good: cutouts, masters, answers and pages."),
     "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),
     "ledger": ("cli.money", "List every purchase attempt and its cost."),
     "plan": ("cli.nightly", "Show what the next sync would do and cost."),
+    "prune": ("cli.erase", "Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."),
     "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
     "retry": ("cli.nightly", "Try failed items again: the named ones, or all."),
     "review": ("cli.maintenance", "List suspicious results; approve or reject them."),
@@ -103,7 +106,7 @@ def main(verbose: bool) -> None:
     Keep background-removed cutouts in step with a catalogue of product pictures.
 
     Settings come from the environment, .env and bg_pipeline.toml. Exit codes: 0 done, 1 some items failed,
-    2 settings, 3 paused, 4 budget reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
+    2 settings, 3 paused, 4 limit reached, 5 stopped by a guard, 6 another run is active, 7 fatal.
     """
     sys.excepthook = _print_fault
     lines = logging.StreamHandler()

@@ -12,8 +12,10 @@ from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal, printable
 from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.export import FORMULA
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -36,8 +38,6 @@ _COLUMNS = (
     ),
 )
 _SHOWN = ("when (UTC)", "account", "item", "became", "credits", "s", "why")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that a spreadsheet reads as a formula; item names come from outside."""
 
 
 @click.command()
@@ -104,7 +104,7 @@ def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
             "state": gate.state.value,
             "reason": gate.reason.value or None,
             "forced_open": gate.forced_open,
-            "since": render.iso(gate.since) if gate.since else "–",
+            "since": iso(gate.since) if gate.since else "–",
             "pause": gate.pause,
             "balance": render.number(left),
             **render.limits(limits_of(accounts, gate, now)),
@@ -123,7 +123,7 @@ def _why_open(gate: Gate, thresholds: Thresholds) -> str:
 def _row(attempt: Attempt) -> dict[str, Any]:
     ended = attempt.ended_at
     return {
-        "at": render.iso(attempt.started_at),
+        "at": iso(attempt.started_at),
         "provider": attempt.account,
         "item": printable(attempt.item_key),
         "collection": printable(encode_partition(attempt.collection)),
@@ -150,7 +150,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved: float, days: int) -> None:

@@ -4,19 +4,22 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import time
 from decimal import Decimal
 
 import click
 
 from bg_pipeline.alerts.settings import AlertSettings
-from bg_pipeline.cli import render
-from bg_pipeline.cli.options import Credits, as_json, print_json, require_entry, run_name
+from bg_pipeline.cli import order, render
+from bg_pipeline.cli.options import Credits, TimeOfDay, as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.cli.start import stop_on_signal
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection
 from bg_pipeline.core.credits import MAX_CHARGES, Budget
 from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.moments import iso
+from bg_pipeline.core.night_window import ends_at
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.report import Exit, Summary
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped
@@ -25,6 +28,7 @@ from bg_pipeline.pipeline.alerting.notify import after_no_sync, after_sync
 from bg_pipeline.pipeline.detect import count_copies_to_buy, count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.retry import buy_again, try_again
 from bg_pipeline.ports.context import Pipeline, RunName
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.purchasing.money import left_of
@@ -35,7 +39,7 @@ from bg_pipeline.wiring.settings import Settings, load_settings
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
     *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited", "bought_from", "not_looked"),
-    *("hosts_down", "standing", "failures"),
+    *("window_ended", "left_before", "hosts_down", "standing", "failures"),
 )
 
 _NOTHING_TO_RETRY = "no failed item can be tried again; the next sync reads by itself what could not be read"
@@ -57,7 +61,9 @@ def plan(as_json: bool) -> None:
             for offer in settings.offers()
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
+        purchases = order.plan_order(settings, pipeline, delta, balances)
         copies = count_copies_to_buy(catalogue.observations, delta)
+        pruned = accounts.retention.pruned_at([change.purchase_id for change in delta.work if change.purchase])
         rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
     if as_json:
         print_json(
@@ -65,6 +71,7 @@ def plan(as_json: bool) -> None:
                 "counts": delta.counts,
                 "purchases": delta.purchases,
                 "credits": float(delta.credits),
+                "order": order.as_json(purchases),
                 "providers": offers,
                 "collections": pending,
                 "rerender": {"writes": rendered_before},
@@ -74,18 +81,25 @@ def plan(as_json: bool) -> None:
                 "left_out": scanned.left_out,
                 "still_written": scanned.still_written,
                 "copies": copies,
+                "pruned": len(pruned),
             }
         )
         return
     out = Terminal()
     render.show_scan(out, scanned, settings.catalogue.source_name)
     render.show_delta(out, delta)
+    order.show(out, purchases)
     render.show_offers(out, offers)
     if delta.purchases:
         out.print(
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"
         )
     render.show_copies(out, copies)
+    if pruned:
+        out.print(
+            f"{len(pruned):,} of these were bought before; their masters were pruned by BG_MASTERS_KEEP_DAYS, the last "
+            f"on {iso(max(pruned.values()))}"
+        )
     if rendered_before:
         out.print(
             f"{rendered_before:,} cutouts were made by an older version of the renderer, and stay unchanged. "
@@ -99,6 +113,7 @@ def plan(as_json: bool) -> None:
 @click.command()
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
 @click.option("--max-credits", type=Credits(), metavar="N", help="Stop before spending more.")
+@click.option("--until", type=TimeOfDay(), metavar="HH:MM", help="Buy nothing from this time of BG_TIMEZONE on.")
 @click.option("--only", type=click.Choice([o.value for o in Only]), default="all", help="Only this part of the delta.")
 @click.option("--apply-recipe-change", is_flag=True, help="Buy again the items that were cut by another recipe.")
 @click.option(
@@ -119,8 +134,10 @@ def plan(as_json: bool) -> None:
 )
 @as_json
 def sync(
+    *,
     collection: str | None,
     max_credits: Decimal | None,
+    until: time | None,
     only: str,
     apply_recipe_change: bool,
     recipe_change_share: int | None,
@@ -143,17 +160,23 @@ def sync(
         _opened(name, stop, bars) as (settings, pipeline),
         _alerting(pipeline, chosen, everything=choice.is_everything),
     ):
+        began_at = pipeline.run.now()
         cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
-        result = night.sync(pipeline, Budget(name.run_id, cap), choice, allow_deletes=allow_deletes, rerender=rerender)
-    trash = result.decision.trash
+        ends = None if until is None else ends_at(began_at, until, settings.schedule.timezone)
+        result = night.sync(
+            pipeline, Budget(name.run_id, cap, ends), choice, allow_deletes=allow_deletes, rerender=rerender
+        )
+    table = result.work.table
+    _warn([f"the table beside the cutouts is not up to date: {table.problem}"] if table and table.problem else [])
     if not as_json:
         out = Terminal()
         render.show_scan(out, result.look.scan, settings.catalogue.source_name)
         render.show_delta(out, result.decision.delta)
-        render.show_trashed(out, trash)
-    if trash.stopped:
-        _show_summary(result.work.summary, as_json, Exit.GUARD, trash.stopped)
-        raise GuardStopped(trash.stopped)
+        render.show_trashed(out, result.decision.trash)
+        render.show_pruned(out, result.decision.pruned)
+    if stopped := result.decision.stopped:
+        _show_summary(result.work.summary, as_json, Exit.GUARD, stopped)
+        raise GuardStopped(stopped)
     _end_with(result.work.summary, as_json)
 
 
@@ -173,7 +196,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
         for key in keys:
             require_entry(pipeline.catalogue, key)
         if again:
-            retried_keys = night.buy_again(pipeline, keys)
+            retried_keys = buy_again(pipeline, keys)
             price = pipeline.policy.price * len(retried_keys)
             say(
                 f"buys {len(retried_keys)} items again: {price} credits, or up to {price * MAX_CHARGES} if answers are "
@@ -181,7 +204,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
                 err=True,
             )
         else:
-            retried_keys = night.retry(pipeline, collections=collections, keys=keys)
+            retried_keys = try_again(pipeline, collections=collections, keys=keys)
         if not retried_keys:
             if as_json:
                 print_json({}, Exit.DONE, _NOTHING_TO_RETRY)

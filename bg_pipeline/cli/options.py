@@ -4,13 +4,14 @@ import getpass
 import json
 import os
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
 import click
 
 from bg_pipeline.core.credits import MOST_CREDITS
+from bg_pipeline.core.night_window import parse_time
 from bg_pipeline.core.records import Entry
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ConfigurationError
@@ -44,6 +45,18 @@ class Credits(click.ParamType[Decimal]):
         if not credits_.is_finite() or not 0 <= credits_ <= MOST_CREDITS:
             self.fail(f"{value!r} is not a number of credits from 0 to {MOST_CREDITS:,}", param, ctx)
         return credits_
+
+
+class TimeOfDay(click.ParamType[time]):
+    """A time of day, such as `06:00`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        try:
+            return value if isinstance(value, time) else parse_time(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
 
 
 def print_json(value: Any, code: Exit = Exit.DONE, reason: str = "done") -> None:

@@ -1,10 +1,10 @@
 """Formatting of results for the terminal."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -14,10 +14,13 @@ from bg_pipeline.core.failures import StandingFailure
 from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.limits import Learned
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
 from bg_pipeline.pipeline.listing import ScanResult
+from bg_pipeline.pipeline.prune import PruneResult
+from bg_pipeline.pipeline.sizes import Size
 from bg_pipeline.pipeline.trash import TrashResult
 
 
@@ -129,6 +132,21 @@ def show_trashed(out: Terminal, trashed: TrashResult) -> None:
         out.print(f"kept the cutout of {key}, which is no longer listed: {why}")
 
 
+def show_sizes(out: Terminal, sizes: Mapping[str, Size | None]) -> None:
+    rows = [
+        (name, *(("–", "–") if each is None else (f"{each.files:,}", decimal(each.size_bytes))))
+        for name, each in sizes.items()
+    ]
+    out.print(grid(("stored", "files", "size"), rows, numbers=(1, 2)))
+
+
+def show_pruned(out: Terminal, pruned: PruneResult) -> None:
+    if pruned.removed:
+        out.print(f"masters that no item used: {len(pruned.removed):,} were deleted, {pruned.unused:,} wait")
+    for name, why in pruned.left.items():
+        out.print(f"kept the master {name}, which no item uses: {why}")
+
+
 def show_trash(out: Terminal, entries: Sequence[Entry], days: int) -> None:
     if not entries:
         out.print("the trash is empty")
@@ -171,6 +189,8 @@ def show_summary(out: Terminal, summary: Summary) -> None:
         out.print(f"paused: {summary.paused}")
     if summary.budget_reached:
         out.print("stopped at the credit limit; pending items wait for the next sync")
+    if summary.backlog:
+        out.print(f"stopped: {summary.backlog}")
     if summary.busy:
         out.print(f"skipped: {summary.busy}")
 
@@ -231,8 +251,3 @@ def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
         out.print(grid(("attempt", "account", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
     else:
         out.print("no purchase was attempted for these bytes and this recipe")
-
-
-def iso(epoch_s: float) -> str:
-    """Format a time in UTC, to the second."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,5 +1,6 @@
 """Commands that report the state of items."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -10,10 +11,12 @@ from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry
 from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.pipeline.ownership import find_foreign_store
+from bg_pipeline.pipeline.sizes import measure
 from bg_pipeline.pipeline.trash import restore
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -25,8 +28,9 @@ _GATE_FACTS = ("state", "reason", "balance", "reading", "drift")
 
 
 @click.command()
+@click.option("--sizes", is_flag=True, help="List the stores, and show how much is in them.")
 @as_json
-def status(as_json: bool) -> None:
+def status(sizes: bool, as_json: bool) -> None:
     """Show the items by state, the gates and the spending."""
     settings = load_settings()
     with open_pipeline(settings) as pipeline:
@@ -36,7 +40,7 @@ def status(as_json: bool) -> None:
         facts: dict[str, Any] = {
             "items": catalogue.items.states(),
             "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
-            "last_sync": render.iso(last[0].ended_at) if last else None,
+            "last_sync": iso(last[0].ended_at) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
             "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
@@ -50,6 +54,9 @@ def status(as_json: bool) -> None:
             gate.account: render.limits(limits_of(accounts, gate, run.now())) for gate in gates_of(accounts, policy)
         }
         facts["limits"] = limits
+        measured = measure(catalogue, accounts) if sizes else {}
+        if sizes:
+            facts["sizes"] = {name: each and asdict(each) for name, each in measured.items()}
         pending = catalogue.queue.pending()
     if as_json:
         print_json(facts)
@@ -66,6 +73,8 @@ def status(as_json: bool) -> None:
     )
     if foreign:
         out.print(f"stopped by a guard: {foreign}")
+    if measured:
+        render.show_sizes(out, measured)
     if pending:
         out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in pending.items()))
 
@@ -90,7 +99,7 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
             return
         entries = pipeline.catalogue.trash.in_trash()
     if as_json:
-        print_json([{"key": e.key, "trash": e.trash_name, "since": render.iso(e.trashed_at or 0.0)} for e in entries])
+        print_json([{"key": e.key, "trash": e.trash_name, "since": iso(e.trashed_at or 0.0)} for e in entries])
     else:
         render.show_trash(Terminal(), entries, settings.catalogue.trash_days)
 

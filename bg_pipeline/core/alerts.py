@@ -53,6 +53,7 @@ class Kind(StrEnum):
     NOT_PROCESSED = "not_processed"
     RUN_FAILED = "run_failed"
     SETTINGS = "settings"
+    EXPORT = "export"
 
 
 class Event(StrEnum):

@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 from bg_pipeline.core.gate import Gate, GateReason, Thresholds, on_balance, resume_above
 from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.core.retry import moment
-from bg_pipeline.errors import BgPipelineError, BudgetReached, ChargedTooOften, GateClosed, PurchaseDeferred
+from bg_pipeline.errors import (
+    BgPipelineError,
+    BudgetReached,
+    ChargedTooOften,
+    GateClosed,
+    PurchaseDeferred,
+    WindowEnded,
+)
 
 MAX_CHARGES = 3
 """Most charges for one purchase, ever. Without a cap one unlucky picture was charged five times in a soak test
@@ -37,6 +44,12 @@ class Budget:
     run: str
     cap: Decimal | None = None
     """Credits; None for no limit."""
+    until: float | None = None
+    """Epoch second from which it starts no purchase; None for no end."""
+
+    def is_over(self, now: float) -> bool:
+        """Return True if the time for buying is over."""
+        return self.until is not None and now >= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +90,11 @@ def authorize_purchase(
     Requests in flight count as spent: together they may neither exceed a cap nor dip below the threshold.
 
     Returns:
-        The new gate, and the objection to the purchase: GateClosed, ChargedTooOften, PurchaseDeferred, BudgetReached,
-        or None.
+        The new gate, and the objection to the purchase: WindowEnded, GateClosed, ChargedTooOften, PurchaseDeferred,
+        BudgetReached, or None.
     """
+    if budget.is_over(now):
+        return gate, WindowEnded("the time for buying is over")
     left = counted(gate, spent.since_balance)
     if gate.is_open and left is not None and price:
         gate = on_balance(gate, left, rules.thresholds, now)

@@ -1,12 +1,13 @@
 """Compare the observations with the manifest: find the items that need work, each with its reason."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from bg_pipeline.core import keys
+from bg_pipeline.core.erasure import is_forgotten
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
 
@@ -15,7 +16,8 @@ _NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.
 WORK_REASONS = frozenset(Reason) - _NO_WORK
 """Classes that end in a published cutout."""
 
-_REFUSED = frozenset({State.FAILED, State.QUARANTINED})
+REFUSED = frozenset({State.FAILED, State.QUARANTINED})
+"""States of items that wait for a change of the picture or the recipe, or for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +43,6 @@ class Goal:
         cuts = tuple(digest for cut in recipe.accepted for digest in cut.digests)
         rendition = recipe.rendition
         return cls(cuts, rendition.present_digests if rerender else rendition.digests, recipe.cut.digests)
-
-
-class Candidate(NamedTuple):
-    """An entry that is not up to date."""
-
-    entry: Entry
-    change: Change
-    """The change, still without its price and without comparison to other items."""
-    accepted: tuple[str, ...]
-    """Accepted purchases of its bytes, in order of preference; empty where there is nothing to do."""
-    stem: str
-    """Its preferred output name without extension; empty if it has one already or needs none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """The state of each entry, judged without the others."""
-
-    candidates: tuple[Candidate, ...]
-    """Candidates in key order."""
-    unchanged: int
-    goal: Goal
-    missing_outputs: Container[str] = frozenset()
-
-    @property
-    def purchase_ids(self) -> list[str]:
-        """Return every purchase that could serve a candidate, each once."""
-        ids: dict[str, None] = {}
-        for entry, change, accepted, _ in self.candidates:
-            if accepted:
-                ids.update(dict.fromkeys(accepted))
-                ids[change.purchase_id] = None
-                if entry.published:
-                    ids[entry.published.purchase_id] = None
-        return list(ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +154,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     Return class and reason of one entry, as far as they are known without the others.
 
         source    published from   state        result
+        there     -                forgotten    SKIPPED: these bytes were erased on request
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
@@ -196,12 +164,15 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         there     -                failed here  FAILED until the image, the recipe or a retry changes that
         there     -                locked then  NEW or CHANGED: it can be read now
         there     -                in a delta   UNFINISHED
+        there     other bytes      forgotten    NEW
         there     -                deleted      NEW: it came back
         there     -                skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
         there     other bytes      -            CHANGED
         there     other recipe     -            RECIPE_CHANGED
     """
+    if is_forgotten(entry):
+        return Reason.SKIPPED, "erased on request"
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:
@@ -215,10 +186,12 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.FAILED, entry.problem
     if why := _unfit(entry):
         return Reason.SKIPPED, why
+    if entry.state is State.FORGOTTEN:
+        return Reason.NEW, "it was erased, and is another picture now"
     there = shown is not None and shown.output_name != "" and not output_missing
     if _is_away(entry) and there and _is_as_published(entry, goal):
         return Reason.RETURNED, "it is back as it was published, and its output is there"
-    if entry.state in _REFUSED:
+    if entry.state in REFUSED:
         if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
             return Reason.FAILED, f"{entry.state} before: {entry.detail}"
         if not entry.purchase_id:
@@ -249,83 +222,3 @@ def _unfit(entry: Entry) -> str:
     if not entry.content_hash:
         return "too large, and not a picture by its name"
     return keys.unsafe(entry.key) or ("" if entry.media_type else "not a picture, by its first bytes")
-
-
-def survey(
-    entries: Iterable[Entry],
-    recipe: Recipe,
-    missing_outputs: Container[str],
-    up_to_date: int = 0,
-    *,
-    rerender: bool = False,
-    leaves_out: Callable[[str], str] = lambda _key: "",
-) -> Survey:
-    """
-    Classify every entry by itself.
-
-    Args:
-        entries: the manifest after a complete scan, in any order.
-        recipe: the wanted recipe.
-        missing_outputs: keys whose published output is missing.
-        up_to_date: number of further entries that are up to date and have their output.
-        rerender: render outputs of an older renderer again.
-        leaves_out: see `core.filters.Filter.leaves_out`.
-    """
-    goal = Goal.of(recipe, rerender=rerender)
-    candidates: list[Candidate] = []
-    unchanged = up_to_date
-    for entry in entries:
-        if entry.absent and entry.state is State.DELETED:
-            continue
-        left_out = leaves_out(entry.key)
-        reason, because = classify(entry, goal, output_missing=entry.key in missing_outputs, left_out=left_out)
-        if reason is Reason.UNCHANGED:
-            unchanged += 1
-            continue
-        accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
-        becomes = _becomes(entry, reason, left_out, output_missing=entry.key in missing_outputs)
-        wanted = "" if becomes is State.FAILED else entry.purchase_id
-        if accepted or reason is Reason.RETURNED:
-            wanted = _wanted(entry, goal, accepted)
-        change = Change(
-            entry.key,
-            entry.collection,
-            reason,
-            because,
-            becomes,
-            purchase_id=wanted,
-            revision=entry.revision,
-        )
-        stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
-        candidates.append(Candidate(entry, change, accepted, stem))
-    candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, goal, missing_outputs)
-
-
-def _accepted(entry: Entry, goal: Goal) -> tuple[str, ...]:
-    return tuple(purchase_id(entry.content_hash, cut) for cut in goal.cuts)
-
-
-def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
-    """Return the purchase to publish an item from: its present one if accepted, else the preferred one."""
-    shown = entry.published
-    if shown is not None and shown.content_hash == entry.content_hash and shown.cut_digest in goal.cuts:
-        return shown.purchase_id
-    return accepted[0]
-
-
-def _becomes(entry: Entry, reason: Reason, left_out: str, *, output_missing: bool) -> State | None:
-    if reason is Reason.DELETED:
-        return State.DELETED
-    if left_out:
-        return None if entry.state is State.PUBLISHED else State.SKIPPED
-    if reason is Reason.RETURNED:
-        return State.PUBLISHED
-    if reason is Reason.SKIPPED:
-        return State.SKIPPED
-    if reason is Reason.FAILED:
-        stays = entry.state is State.PUBLISHED and not output_missing
-        # An unchanged row keeps its revision, and so the acceptance of a person.
-        known = entry.state in _REFUSED and (entry.purchase_id != "" or entry.detail == entry.problem)
-        return None if stays or known else State.FAILED
-    return State.PENDING

@@ -1,4 +1,4 @@
-"""Decide if another run is requested for work that is left."""
+"""Decide if another run is requested for work that is left, and what a run waits for that does not start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +54,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
         none                           request
         one is alive                   no
         spent its budget               no: the cap would have no effect
+        its window ended               no: the rest waits for the next night
         none since the last pause      request
         the last was cancelled         no: a person wanted that
         the last was lost              request, after a wait
@@ -72,6 +73,8 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
         return RunDecision(False, f"run {live.run} works on it")
     if last is not None and last.budget_reached:
         return RunDecision(False, "the last run reached its credit limit; the rest waits for the next night")
+    if last is not None and last.window_ended:
+        return RunDecision(False, "the last run reached the end of its night; the rest waits for the next")
     since_pause = [run for run in runs if run.pause == pause]
     if not since_pause:
         return RunDecision(True, "new work" if not runs else "the gate is open again")
@@ -93,3 +96,28 @@ def _another_run_helps(last: Summary | None) -> bool:
     if last is None or last.paused or last.busy:
         return True
     return any(failure.cause in {Cause.ELSEWHERE, Cause.AWAITED, Cause.STORE} for failure in last.failures)
+
+
+def why_it_waits(closed: str, pool: str, limit: int | None, holders: Sequence[str]) -> str:
+    """
+    Return what a run waits for that needs a slot of a pool; empty if nothing holds it up.
+
+        gate     slots of the pool   it waits for
+        closed   -                   the gate
+        open     none at all         a person, who set the limit to 0
+        open     all taken           a slot
+        open     free                nothing: it is about to start
+
+    Args:
+        closed: why no account allows requests; empty if one does.
+        pool: name of the pool.
+        limit: number of its slots; None for no limit.
+        holders: the runs that hold them.
+    """
+    if closed:
+        return f"an open gate: {closed}"
+    if limit is None or len(holders) < limit:
+        return ""
+    if not limit:
+        return f"a higher limit of the pool {pool}: a person set it to 0, in the UI under Deployment > Concurrency"
+    return f"a slot of the pool {pool}: {', '.join(holders)} hold{'s' if limit == 1 else ''} all {limit}"

@@ -29,6 +29,9 @@ class StandingFailure:
 
 _FAILED = frozenset({State.FAILED, State.QUARANTINED})
 
+_WANTED = frozenset({State.PUBLISHED, State.PENDING})
+"""States of items that should have a cutout of what is in the source."""
+
 
 def is_standing(entry: Entry) -> bool:
     """
@@ -36,6 +39,5 @@ def is_standing(entry: Entry) -> bool:
 
     `manifest.failures` has the same rule in SQL. An item that is gone, or left out by a rule, has none.
     """
-    if entry.absent or entry.state in {State.DELETED, State.SKIPPED}:
-        return False
-    return entry.state in _FAILED or entry.problem != ""
+    failed = entry.state in _FAILED or (entry.problem != "" and entry.state in _WANTED)
+    return failed and not entry.absent

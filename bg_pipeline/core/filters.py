@@ -1,7 +1,7 @@
 """Choose the keys of a source that are items, by gitignore patterns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
@@ -52,14 +52,30 @@ class Filter:
         return self._patterns[result.index] if result.include and result.index is not None else ""
 
 
+def matcher(pattern: str, number: int) -> Callable[[str], bool]:
+    """
+    Return the test of keys by one gitignore pattern; a pattern of a folder matches everything below.
+
+    Args:
+        pattern: without `!`.
+        number: its place among others, for messages.
+
+    Raises:
+        ValueError: the pattern is wrong.
+    """
+    if pattern.startswith("!"):
+        raise ValueError(f"pattern {number} begins with !, which has no meaning here")
+    return _compile([pattern], number).match_file
+
+
 def _parent(key: str) -> str:
     """Return the folder of a key or of a folder, with its slash; empty at the top."""
     folder, slash, _ = key[:-1].rpartition("/")
     return folder + slash
 
 
-def _compile(patterns: Sequence[str]) -> GitIgnoreSpec:
-    for number, pattern in enumerate(patterns, 1):
+def _compile(patterns: Sequence[str], first: int = 1) -> GitIgnoreSpec:
+    for number, pattern in enumerate(patterns, first):
         if pattern.count("{") != pattern.count("}"):
             raise ValueError(f"pattern {number} has a brace without its partner; write *.jpg, *.png for *.{{jpg,png}}")
         try:

@@ -19,6 +19,9 @@ _MAX_STEM_BYTES = 800
 _EXTENSIONS = tuple(each.extension for each in Format)
 """File name extensions of outputs."""
 
+DAMAGED = ".damaged"
+"""Hidden folder in the store of masters."""
+
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f%,\[\]\ud800-\udfff]|^\s|\s$|(?<=\.)\.|^\.$")
 """Dagster refuses control characters and `...`; its UI reads `,` and `[a...b]` as selections; a storage or a
 browser would trim the rest. `.` alone is the name of the root collection."""
@@ -159,6 +162,11 @@ def allocate_stems(preferred: Mapping[str, str], taken: Callable[[str], bool]) -
 def master_name(purchase_id: str) -> str:
     """Return the name under which the master of a purchase is stored."""
     return f"{purchase_id[:2]}/{purchase_id}"
+
+
+def damaged_name(purchase_id: str) -> str:
+    """Return the hidden name under which bytes are stored that are not those of the recorded master."""
+    return f"{DAMAGED}/{master_name(purchase_id)}"
 
 
 def gallery_page(collection: str) -> str:

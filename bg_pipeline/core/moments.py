@@ -1,9 +1,13 @@
 """Times on record, as a clock sees them that may have jumped since."""
 
 import math
+from datetime import UTC, datetime
 
 TOLERANCE_S = 5.0
 """Seconds by which a time on record may be ahead of the clock: two clocks that are right still differ a little."""
+
+_UNITS = (("second", 1, 90), ("minute", 60, 90 * 60), ("hour", 3600, 36 * 3600))
+"""Units of an age in words: name, length in seconds, and the age from which the next unit is used."""
 
 
 def age_s(moment: float, now: float) -> float:
@@ -19,3 +23,18 @@ def age_s(moment: float, now: float) -> float:
     """
     age = now - moment
     return math.inf if age < -TOLERANCE_S else max(0.0, age)
+
+
+def ago(moment: float, now: float) -> str:
+    """Return the age of a moment on record in words, such as `3 minutes ago`."""
+    age = age_s(moment, now)
+    if math.isinf(age):
+        return "at a time that is ahead of the clock"
+    unit, length_s = next(((unit, length_s) for unit, length_s, most_s in _UNITS if age < most_s), ("day", 86_400))
+    count = int(age // length_s)
+    return f"{count} {unit}{'' if count == 1 else 's'} ago"
+
+
+def iso(epoch_s: float) -> str:
+    """Format a time in UTC, to the second: `2026-11-24T02:05:00Z`."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

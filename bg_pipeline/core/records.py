@@ -34,6 +34,12 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
     SKIPPED = "skipped"
     DELETED = "deleted"
+    FORGOTTEN = "forgotten"
+    """Erased on a person's request: nothing is made of these bytes again. See `core.erasure`."""
+
+
+NO_PRIORITY = 1e300
+"""Priority of an item whose source gives none: it comes after all others."""
 
 
 class Listed(NamedTuple):
@@ -47,6 +53,8 @@ class Listed(NamedTuple):
     """Seconds for which it must stay as it is before it is taken: it is so young that a copy of it may go on."""
     modified_at: float | None = None
     """Epoch second of its last change by the source's clock; None where its fingerprint cannot go stale in a tick."""
+    priority: float = NO_PRIORITY
+    """Its place among the purchases, by the source: lower ones are bought first."""
     problem: str = ""
     """
     Reason why the source could not look here; empty for an item.
@@ -67,6 +75,7 @@ class Observation:
     size_bytes: int
     media_type: str
     """Media type by the first bytes, never by the name. Empty: not a readable picture."""
+    priority: float = NO_PRIORITY
     problem: str = ""
     """Why it could not be read; empty if it was. What was known of its bytes then stays."""
 
@@ -116,6 +125,11 @@ class Entry:
     trashed_at: float | None = None
     revision: int = 0
     """Version of its row; grows with every write of state, name or publication."""
+    changed_at: float = 0.0
+    """Epoch second of the last write that alters its row in an export (`core.export`)."""
+    step: int = 0
+    """Its step in the order of purchases, by the last delta that it was part of; see `core.buying`."""
+    priority: float = NO_PRIORITY
 
 
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
@@ -142,6 +156,9 @@ class Change:
     renamed_from: str = ""
     revision: int = 0
     """Version of the item's row that this decision used; a newer row is left unchanged."""
+    step: int = 0
+    """As in `Entry`."""
+    priority: float = NO_PRIORITY
 
 
 class AttemptState(StrEnum):
@@ -216,6 +233,8 @@ class Master:
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent for it: the same picture saved again is the same purchase."""
     cut_digest: str = ""
+    content_hash: str = ""
+    """Hash of the picture that it was cut from; empty if that is not known, and then it is never pruned."""
 
 
 @dataclass(frozen=True, slots=True)

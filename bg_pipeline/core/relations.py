@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bg_pipeline.core import keys
-from bg_pipeline.core.delta import WORK_REASONS, Candidate, Delta, Goal, Survey
+from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason
+from bg_pipeline.core.survey import Candidate, Survey
 
 _MAYBE_DUPLICATES = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
 
@@ -59,8 +60,8 @@ def price(
                 if held and (restored := _restored(item, survey, bought)):
                     item.change = replace(restored, stem=stem)
                     continue
-                # An item without a cutout of its own cannot stay unchanged: it is pending like any other.
-                on_request = recut and change.purchase_id in asked and item.entry.published is not None
+                # A renamed item has no cutout of its own that could stay: it is pending like any other.
+                on_request = recut and change.purchase_id in asked and item.before is None
                 change = replace(
                     change,
                     stem=stem,

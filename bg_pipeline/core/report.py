@@ -35,7 +35,9 @@ _BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
     errors.ConfigurationError: Exit.SETTINGS,
     errors.AccountError: Exit.PAUSED,
     errors.GateClosed: Exit.PAUSED,
+    errors.Stopped: Exit.PAUSED,
     errors.BudgetReached: Exit.BUDGET,
+    errors.WindowEnded: Exit.BUDGET,
     errors.GuardStopped: Exit.GUARD,
     errors.LeaseHeld: Exit.LEASE,
 }
@@ -109,6 +111,10 @@ class Summary:
     paused: str = ""
     """Reason why the sync stopped early and may continue later; empty if it did not."""
     budget_reached: bool = False
+    window_ended: bool = False
+    """True if the time for buying ended before the work did."""
+    left_before: int | None = None
+    """Items that the end of the window left the time before; None if it left none."""
     busy: str = ""
     """The other run that works on a collection that was left out; empty if none was."""
     seconds: float = 0.0
@@ -154,6 +160,8 @@ class Summary:
         self.paused = self.paused or other.paused
         self.busy = self.busy or other.busy
         self.budget_reached = self.budget_reached or other.budget_reached
+        self.window_ended = self.window_ended or other.window_ended
+        self.left_before = other.left_before if self.left_before is None else self.left_before
         self.failures += other.failures
         self.not_looked = {**self.not_looked, **other.not_looked}
         self.hosts_down += other.hosts_down
@@ -164,7 +172,17 @@ class Summary:
     @property
     def left_because(self) -> str:
         """The reason why items of the request were left to another run; empty if none were."""
-        return self.busy or ("the credit limit is reached" if self.budget_reached else "")
+        if self.busy or self.budget_reached:
+            return self.busy or "the credit limit is reached"
+        return self.backlog
+
+    @property
+    def backlog(self) -> str:
+        """The sentence about what the end of the window left; empty if it ended nothing."""
+        if not self.window_ended:
+            return ""
+        before = "" if self.left_before is None else f" (the time before: {self.left_before})"
+        return f"the time for buying is over: {self.pending} items are left for the next night{before}"
 
     @property
     def images_per_second(self) -> float:
@@ -175,7 +193,7 @@ class Summary:
         """Return the code of the worst problem, in the order of urgency for a person."""
         if self.paused:
             return Exit.PAUSED
-        if self.budget_reached:
+        if self.budget_reached or self.window_ended:
             return Exit.BUDGET
         if self.busy:
             return Exit.LEASE

@@ -108,6 +108,18 @@ class ClearOutRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRecord(Record):
+    """One look for masters that no item uses."""
+
+    kind: ClassVar[str] = "prune"
+    unused: int
+    """Masters that no item uses, and that stay for now."""
+    removed: int
+    stopped: str = ""
+    """Reason why a guard stopped the removal; empty if none did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRecord(Record):
     """One completed run over pending work."""
 
@@ -124,6 +136,19 @@ class RetryRecord(Record):
 
     kind: ClassVar[str] = "retry"
     items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRecord(Record):
+    """One write of the table beside the outputs, or one that failed."""
+
+    kind: ClassVar[str] = "export"
+    location: str
+    """Path or URL of the table."""
+    digest: str
+    """SHA-256 of the table; empty if it was not written."""
+    problem: str = ""
+    """Why it was not written; empty if it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +182,10 @@ RECORDS: Mapping[str, type[Record]] = {
         RehashRecord,
         DetectRecord,
         ClearOutRecord,
+        PruneRecord,
         ProcessRecord,
         RetryRecord,
+        ExportRecord,
         FailureRecord,
         BalanceRecord,
     )

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Integer,
     MetaData,
     String,
     Table,
@@ -26,8 +27,9 @@ from bg_pipeline.core.keys import fold
 from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.errors import ConnectionLost
 from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free, near_to
-from bg_pipeline.manifest.schema import Key, Prose, catalogues, items, publications
+from bg_pipeline.manifest.schema import catalogues, items, publications
 from bg_pipeline.manifest.staging import analyze, staged
+from bg_pipeline.manifest.types import Key, Prose
 from bg_pipeline.net.prefetch import prefetch
 
 _staged = Table(
@@ -43,6 +45,7 @@ _staged = Table(
     Column("stem_fold", Key),
     Column("renamed_from", Key),
     Column("old_detail", Prose),
+    Column("step", Integer),
     prefixes=["TEMPORARY"],
 )
 """Temporary table for changes that are recorded together."""
@@ -138,6 +141,7 @@ class SqlDeltas(OfCatalogue):
                     reason=new.reason,
                     detail=new.detail,
                     purchase_id=new.purchase_id,
+                    step=new.step,
                     stem=func.coalesce(new.stem, c.stem),
                     stem_fold=func.coalesce(new.stem_fold, c.stem_fold),
                     changed_at=now,
@@ -164,7 +168,7 @@ class SqlDeltas(OfCatalogue):
         for these in self._db.among(publications.c.key, former_holders):
             conn.execute(update(publications).where(self._mine(publications), these).values(output_name=None))
         for these in self._db.among(c.key, former_holders):
-            no_stem = {"stem": None, "stem_fold": None, "revision": c.revision + 1}
+            no_stem = {"stem": None, "stem_fold": None, "changed_at": now, "revision": c.revision + 1}
             conn.execute(update(items).where(self._mine(), these).values(no_stem))
 
     def _mark_renamed(self, conn: Connection, number: int, now: float) -> None:
@@ -197,6 +201,7 @@ def _rows(batch: Sequence[Change]) -> list[tuple[Any, ...]]:
             *(change.key, change.revision, change.becomes, change.reason, change.because, change.purchase_id),
             *((change.stem, fold(change.stem)) if change.stem else (None, None)),
             *((change.renamed_from, f"renamed to {change.key}") if change.renamed_from else (None, None)),
+            change.step,
         )
         for change in batch
     ]

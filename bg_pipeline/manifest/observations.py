@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     MetaData,
     String,
     Table,
@@ -21,8 +22,9 @@ from sqlalchemy import (
 from bg_pipeline.core.records import Observation, State
 from bg_pipeline.manifest import repeated
 from bg_pipeline.manifest.rows import BATCH, OfCatalogue, near_to
-from bg_pipeline.manifest.schema import Key, Prose, items
+from bg_pipeline.manifest.schema import items, purchases
 from bg_pipeline.manifest.staging import analyze, staged
+from bg_pipeline.manifest.types import Key, Prose
 
 _staged = Table(
     "staged_observations",
@@ -33,27 +35,33 @@ _staged = Table(
     Column("content_hash", String),
     Column("size_bytes", BigInteger),
     Column("media_type", String),
+    Column("priority", Float),
     Column("problem", Prose),
     prefixes=["TEMPORARY"],
 )
 
 _moved = Table(
-    "staged_collections",
+    "staged_places",
     MetaData(),
     Column("key", Key),
     Column("collection", Key),
+    Column("priority", Float),
     prefixes=["TEMPORARY"],
 )
+
+
+_UNUSED = text("purchases.unused_since IS NOT NULL")
+"""Condition for the few masters that are marked as unused, written out so that their partial index is used."""
 
 
 class SqlObservations(OfCatalogue):
     """`ports.catalogue.Observations` in a database."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
+    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
         # By pages, not in one snapshot: a scan may hash for hours, and an open snapshot keeps both databases from
         # cleaning up. In plain SQL, because this handles a million rows a night.
         page = text(
-            "SELECT key, fingerprint, collection FROM items "
+            "SELECT key, fingerprint, collection, priority FROM items "
             "WHERE catalogue_id = :catalogue AND key > :after AND NOT absent ORDER BY key LIMIT :most"
         )
         after, most = b"", repeated.CHUNK
@@ -97,28 +105,40 @@ class SqlObservations(OfCatalogue):
         remember = insert.on_conflict_do_update(
             index_elements=[c.catalogue_id, c.key],
             set_={
-                **{name: seen[name] for name in ("collection", "fingerprint", "problem")},
+                **{name: seen[name] for name in ("collection", "fingerprint", "priority", "problem")},
                 **bytes_of,
                 "absent": False,
                 "absent_since": None,
+                "changed_at": case((c.collection != seen.collection, seen.changed_at), else_=c.changed_at),
                 "revision": c.revision + case((differs, 1), else_=0),
             },
         )
+        # A master is used from the moment at which its picture is seen, whichever run looks.
+        pictures = select(_staged.c.content_hash)
+        used = update(purchases).where(_UNUSED, purchases.c.content_hash.in_(pictures)).values(unused_since=None)
         for part in self._db.batches(batch, BATCH):
             rows = (
-                (o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type, o.problem)
+                (o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type, o.priority, o.problem)
                 for o in part
             )
             # Hashes lost in a power cut are computed again.
             with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
                 conn.execute(remember)
+                conn.execute(used)
 
-    def set_collections(self, collections: Mapping[str, str]) -> None:
-        move = update(items).where(self._mine(), items.c.key == _moved.c.key).values(collection=_moved.c.collection)
-        for part in self._db.batches(list(collections.items()), BATCH):
+    def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
+        c = items.c
+        move = update(items).where(self._mine(), c.key == _moved.c.key)
+        move = move.values(
+            collection=_moved.c.collection,
+            priority=_moved.c.priority,
+            changed_at=case((c.collection != _moved.c.collection, self._now()), else_=c.changed_at),
+        )
+        rows = [(key, collection, priority) for key, (collection, priority) in places.items()]
+        for part in self._db.batches(rows, BATCH):
             with self._db.write() as conn, staged(conn, _moved, part):
                 analyze(conn, _moved)
-                conn.execute(move.where(near_to([key for key, _ in part])))
+                conn.execute(move.where(near_to([key for key, _, _ in part])))
 
     def mark_absent(self, keys: Sequence[str]) -> None:
         gone = {"absent": True, "absent_since": self._now(), "revision": items.c.revision + 1}

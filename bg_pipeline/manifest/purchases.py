@@ -1,7 +1,7 @@
 """Masters that were bought and stored."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ from bg_pipeline.core.records import AttemptState, Master
 from bg_pipeline.manifest.ledger import closing
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import purchases
+
+_FIELDS = tuple(each.name for each in fields(Master))
 
 
 class SqlPurchases(Repeated):
@@ -67,6 +69,4 @@ class SqlPurchases(Repeated):
 
 
 def _master(row: Row[Any]) -> Master:
-    return Master(
-        row.purchase_id, row.digest, row.width_px, row.height_px, row.suspicion, row.sent_digest, row.cut_digest
-    )
+    return Master(**{name: getattr(row, name) for name in _FIELDS})

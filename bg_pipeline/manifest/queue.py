@@ -1,5 +1,6 @@
 """Pending items, and the claims on them."""
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,9 +20,9 @@ from sqlalchemy import (
     update,
 )
 
+from bg_pipeline.core.buying import Position, position_of, sort_key
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Published, State
 from bg_pipeline.errors import ClaimLost
 from bg_pipeline.manifest.rows import ENTRY, MAIN, OfCatalogue, are_live, entry_of, is_free
@@ -30,6 +31,15 @@ from bg_pipeline.manifest.schema import claims as claim_rows
 
 _PAGE = 500
 """Number of candidates read together."""
+
+_SHORT_PAGE = 50
+"""The same for each of several collections: most of them have none of the first."""
+
+_POSITION = (items.c.step, items.c.priority, items.c.key)
+"""Columns of `core.buying.Position`."""
+
+_PENDING = text("items.state = 'pending'")
+"""Condition for pending items, written out so that their partial indexes are used."""
 
 _WAITS = text("items.state = 'pending' AND items.purchase_id <> ''")
 """Condition for items that wait for a purchase, written out so that their partial index is used."""
@@ -46,7 +56,7 @@ class SqlWorkQueue(OfCatalogue):
 
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
         c = items.c
-        position = func.row_number().over(partition_by=c.collection, order_by=c.key).label("position")
+        position = func.row_number().over(partition_by=c.collection, order_by=_POSITION).label("position")
         ranked = select(c.key, position).where(self._waiting(selection), is_free(self._now())).subquery()
         with self._db.read() as conn:
             return list(conn.scalars(select(ranked.c.key).where(ranked.c.position <= each).order_by(ranked.c.key)))
@@ -59,7 +69,7 @@ class SqlWorkQueue(OfCatalogue):
         *,
         limit: int,
         bought: bool,
-        after: tuple[str, str] | None,
+        after: Position | None,
     ) -> Claimed:
         while True:
             # Searched in a snapshot, so that no writer waits for a long search. Items changed meanwhile are not
@@ -90,7 +100,7 @@ class SqlWorkQueue(OfCatalogue):
             for these in self._db.among(c.key, [row.key for row in rows]):
                 conn.execute(update(items).where(self._mine(), these).values(claim_id=claim.id))
                 entries += map(entry_of, conn.execute(ENTRY.where(self._mine(), these)))
-        entries.sort(key=lambda entry: (key_bytes(entry.collection), key_bytes(entry.key)))
+        entries.sort(key=lambda entry: sort_key(position_of(entry)))
         return Claimed(claim, tuple(entries), taken_over=any(row.claim_id is not None for row in rows))
 
     def heartbeat(self, claims: Sequence[Claim]) -> None:
@@ -126,6 +136,9 @@ class SqlWorkQueue(OfCatalogue):
         with self._db.write() as conn:
             self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
             conn.execute(insert_.values(row | values).on_conflict_do_update(index_elements=list(row), set_=values))
+            # A master that was taken in says nothing about the picture that it was cut from.
+            unknown = (purchases.c.purchase_id == published.purchase_id) & (purchases.c.content_hash == "")
+            conn.execute(update(purchases).where(unknown).values(content_hash=published.content_hash))
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
         with self._db.write() as conn:
@@ -141,12 +154,10 @@ class SqlWorkQueue(OfCatalogue):
         c = items.c
         last_complete = select(catalogues.c.delta).where(catalogues.c.id == self._catalogue).scalar_subquery()
         chosen = true() if selection.collections is None else c.collection.in_(selection.collections)
-        return and_(
-            self._mine(), c.state == State.PENDING, chosen, c.reason.in_(selection.reasons), c.delta <= last_complete
-        )
+        return and_(self._mine(), _PENDING, chosen, c.reason.in_(selection.reasons), c.delta <= last_complete)
 
     def _find(
-        self, conn: Connection, selection: Selection, *, limit: int, bought: bool, after: tuple[str, str] | None
+        self, conn: Connection, selection: Selection, *, limit: int, bought: bool, after: Position | None
     ) -> dict[str, int | None]:
         """Return the revisions, by key, of all items that wait for the first `limit` purchases after `after`."""
         c = items.c
@@ -195,36 +206,28 @@ class SqlWorkQueue(OfCatalogue):
 
 
 def _in_order(
-    conn: Connection,
-    wanted: ColumnElement[bool],
-    collections: frozenset[str] | None,
-    after: tuple[str, str] | None,
-) -> Iterator[Row[Any, Any, Any, Any]]:
-    """Yield the candidates after `after`, by collection and key."""
-    c = items.c
-    position = tuple_(c.collection, c.key)
-    # One collection at a time: both databases would read and sort several completely before the first row.
-    names = [None] if collections is None else sorted(collections, key=key_bytes)
-    for name in names:
-        query = (
-            select(c.collection, c.key, c.purchase_id, c.revision)
-            .where(wanted)
-            .order_by(c.collection, c.key)
-            .limit(_PAGE)
-        )
-        if name is not None:
-            query = query.where(c.collection == name)
-        while True:
-            page = (
-                query
-                if after is None
-                else query.where(position > tuple_(*after, types=[c.collection.type, c.key.type]))
-            )
-            rows = conn.execute(page).all()
-            yield from rows
-            if len(rows) < _PAGE:
-                break
-            after = rows[-1].collection, rows[-1].key
+    conn: Connection, wanted: ColumnElement[bool], collections: frozenset[str] | None, after: Position | None
+) -> Iterator[Row[Any, Any, Any, Any, Any]]:
+    """Yield the candidates after `after`, in the order of purchases."""
+    if collections is None:
+        return _pages(conn, wanted, after, _PAGE)
+    # One query for each collection: both databases would read and sort several completely before the first row.
+    size = _PAGE if len(collections) == 1 else _SHORT_PAGE
+    each = (_pages(conn, and_(wanted, items.c.collection == name), after, size) for name in collections)
+    return heapq.merge(*each, key=lambda row: sort_key((row.step, row.priority, row.key)))
+
+
+def _pages(
+    conn: Connection, wanted: ColumnElement[bool], after: Position | None, size: int
+) -> Iterator[Row[Any, Any, Any, Any, Any]]:
+    query = select(*_POSITION, items.c.purchase_id, items.c.revision).where(wanted).order_by(*_POSITION).limit(size)
+    while True:
+        rest = tuple_(*_POSITION) > tuple_(*after, types=[each.type for each in _POSITION]) if after else true()
+        rows = conn.execute(query.where(rest)).all()
+        yield from rows
+        if len(rows) < size:
+            return
+        after = rows[-1].step, rows[-1].priority, rows[-1].key
 
 
 def _lost(key: str) -> ClaimLost:

@@ -35,6 +35,7 @@ _SHOWN = publications.c
 ENTRY: Select[Any] = select(
     *(_SEEN.key, _SEEN.collection, _SEEN.content_hash, _SEEN.media_type, _SEEN.state, _SEEN.size_bytes, _SEEN.reason),
     *(_SEEN.detail, _SEEN.purchase_id, _SEEN.stem, _SEEN.absent, _SEEN.problem, _SEEN.absent_since, _SEEN.revision),
+    *(_SEEN.changed_at, _SEEN.step, _SEEN.priority),
     *(_SHOWN.purchase_id, _SHOWN.cut_digest, _SHOWN.rendition_digest, _SHOWN.output_name, _SHOWN.output_digest),
     *(_SHOWN.content_hash, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
 ).select_from(SHOWN)
@@ -81,7 +82,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
     """Return a row of `ENTRY` as an entry."""
     # By position: by name, a million rows take twice as long.
     key, collection, content_hash, media_type, state, size_bytes, reason, detail, purchase_id, stem, *more = row
-    absent, problem, absent_since, revision, shown_purchase, *shown, published_at, trash_name, trashed_at = more
+    absent, problem, absent_since, revision, changed_at, step, priority, shown_purchase, *shown = more
+    *shown, published_at, trash_name, trashed_at = shown
     return Entry(
         key=key,
         collection=collection,
@@ -101,6 +103,9 @@ def entry_of(row: Sequence[Any]) -> Entry:
         trash_name=trash_name or "",
         trashed_at=trashed_at,
         revision=revision,
+        changed_at=changed_at,
+        step=step,
+        priority=priority,
     )
 
 

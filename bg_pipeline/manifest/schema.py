@@ -1,6 +1,5 @@
 """The present tables; `migrations/versions` has their history."""
 
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -8,67 +7,19 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
-    Text,
-    TypeDecorator,
     text,
 )
 
-from bg_pipeline.core.keys import key_bytes
+from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0007"
+VERSION = "0009"
 """Number of the newest file in `migrations/versions`."""
-
-
-class Key(LargeBinary):
-    """
-    A name as its source spells it, in bytes.
-
-    Text columns cannot hold names that are not UTF-8, and sort by the server's locale; bytes sort the same way
-    everywhere, which the merge of listing and manifest relies on.
-    """
-
-    def coerce_compared_value(self, op: Any, value: object) -> "Key":  # noqa: ARG002
-        return self
-
-    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
-        return lambda value: None if value is None else key_bytes(value)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
-        return lambda value: None if value is None else value.decode("utf-8", "surrogateescape")
-
-
-class Credits(TypeDecorator[Decimal]):
-    """Credits in thousandths, so that sums are exact in every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else round(value * 1000)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        return None if value is None else Decimal(value) / 1000
-
-
-class Prose(TypeDecorator[str]):
-    """Text for people, which may quote a name that is not UTF-8."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-
 
 metadata = MetaData()
 
@@ -103,6 +54,12 @@ accounts = Table(
     _text("key_digest", 100),
 )
 
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the few rows that satisfy a condition. A query must spell out the condition."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 items = Table(
     "items",
     metadata,
@@ -127,43 +84,30 @@ items = Table(
     Column("delta", BigInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("claim_id", BigInteger),
+    # its place in the order of purchases
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("priority", Float, nullable=False, server_default="1e300"),
     # its name in the output
     Column("stem", Key),
     Column("stem_fold", Key),
     # items get a stem only after the first listing
-    Index(
-        "items_by_stem",
-        "catalogue_id",
-        "stem_fold",
-        unique=True,
-        sqlite_where=text("stem_fold IS NOT NULL"),
-        postgresql_where=text("stem_fold IS NOT NULL"),
-    ),
+    _partial("items_by_stem", "catalogue_id", "stem_fold", unique=True, where="stem_fold IS NOT NULL"),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
     # a query must spell out the condition
-    Index(
-        "items_by_problem",
-        "catalogue_id",
-        "key",
-        sqlite_where=text("problem <> ''"),
-        postgresql_where=text("problem <> ''"),
+    _partial("items_by_problem", "catalogue_id", "key", where="problem <> ''"),
+    # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
+    *(
+        _partial(name, "catalogue_id", *columns, "key", where="state = 'pending'")
+        for name, columns in (
+            ("items_to_buy", ("step", "priority")),
+            ("items_to_buy_of_collection", ("collection", "step", "priority")),
+        )
     ),
     # few items are absent: queries for the others exclude these keys
-    Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
+    _partial("items_by_absence", "catalogue_id", "key", where="absent"),
     # items that wait for the same purchase; a query must spell out the condition
-    Index(
-        "items_by_purchase",
-        "catalogue_id",
-        "purchase_id",
-        sqlite_where=text("state = 'pending' AND purchase_id <> ''"),
-        postgresql_where=text("state = 'pending' AND purchase_id <> ''"),
-    ),
-    Index(
-        "items_by_claim",
-        "claim_id",
-        sqlite_where=text("claim_id IS NOT NULL"),
-        postgresql_where=text("claim_id IS NOT NULL"),
-    ),
+    _partial("items_by_purchase", "catalogue_id", "purchase_id", where="state = 'pending' AND purchase_id <> ''"),
+    _partial("items_by_claim", "claim_id", where="claim_id IS NOT NULL"),
     sqlite_with_rowid=False,
 )
 
@@ -213,7 +157,23 @@ purchases = Table(
     Column("stored_at", Float, nullable=False),
     _text("sent_digest", 64),
     _text("cut_digest", 64),
+    # the picture that it was cut from, and since when no item has that picture
+    _text("content_hash", 64),
+    Column("unused_since", Float),
     Index("purchases_by_payload", "sent_digest", "cut_digest"),
+    Index("purchases_by_content", "content_hash"),
+    # a query must spell out the condition
+    _partial("purchases_unused", "content_hash", where="unused_since IS NOT NULL"),
+)
+
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("purchase_id", String(64), primary_key=True),
+    _text("content_hash", 64),
+    Column("pruned_at", Float, nullable=False),
+    # false while the bytes may still be in the store
+    Column("removed", Boolean, nullable=False, server_default=text("false")),
 )
 
 attempts = Table(
@@ -246,19 +206,8 @@ attempts = Table(
     Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),
-    Index(
-        "attempts_open_once",
-        "purchase_id",
-        unique=True,
-        sqlite_where=text("state = 'intent'"),
-        postgresql_where=text("state = 'intent'"),
-    ),
-    Index(
-        "attempts_answered",
-        "purchase_id",
-        sqlite_where=text("state = 'answered'"),
-        postgresql_where=text("state = 'answered'"),
-    ),
+    _partial("attempts_open_once", "purchase_id", unique=True, where="state = 'intent'"),
+    _partial("attempts_answered", "purchase_id", where="state = 'answered'"),
 )
 
 claims = Table(

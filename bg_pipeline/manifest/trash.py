@@ -70,4 +70,5 @@ class SqlTrash(OfCatalogue):
         shown, c = publications.c, items.c
         row = self._mine(publications), shown.key == key, shown.rendition == MAIN
         conn.execute(update(publications).where(*row).values(values))
-        conn.execute(update(items).where(self._mine(), c.key == key).values(revision=c.revision + 1))
+        changed = {"changed_at": self._now(), "revision": c.revision + 1}
+        conn.execute(update(items).where(self._mine(), c.key == key).values(changed))

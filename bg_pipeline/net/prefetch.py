@@ -15,18 +15,31 @@ def prefetch(work: Callable[[A], B], inputs: Iterable[A], *, threads: int, waiti
 
     Args:
         work: called in several threads at once; its errors are raised here, in order.
-        inputs: taken one after the other, as results are yielded.
+        inputs: taken one after the other, as results are yielded. An error of theirs is raised after the results that
+            were in work or finished by then.
         threads: number of threads.
         waiting: most inputs in work, or finished and not yet yielded.
     """
     futures: deque[Future[B]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
+    source, failure = iter(inputs), None
     try:
-        for each in inputs:
+        while True:
+            try:
+                each = next(source)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001  raised below
+                failure = error
+                pool.shutdown(cancel_futures=True)
+                break
             futures.append(pool.submit(work, each))
             if len(futures) == waiting:
                 yield futures.popleft().result()
         while futures:
-            yield futures.popleft().result()
+            if not (future := futures.popleft()).cancelled():
+                yield future.result()
+        if failure:
+            raise failure
     finally:
         pool.shutdown(cancel_futures=True)

@@ -13,18 +13,17 @@ from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
-from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, register
+from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, collections, register
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import PAUSED, PipelineResource
+from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
 from bg_pipeline.orchestration.schedule import LOADED
-from bg_pipeline.pipeline import night, verify
+from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import find_unfinished
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.purchasing.tally import CollectionResult
 from bg_pipeline.wiring.settings import load_settings
 
-OWNERS = ["team:catalogue"]
 _PAGES = 20
 """Most pages that a night renders again, collections with most failures first; a backfill renders the others."""
 
@@ -32,10 +31,13 @@ _schedule = LOADED.settings
 _interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezone)
 
 
-@dg.asset(group_name="catalogue", kinds={"python"}, owners=OWNERS, output_required=False)
+@dg.asset(group_name="catalogue", kinds={"python"}, owners=metadata.OWNERS, output_required=False)
 def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult]:
     """
     List the whole catalogue, and hash new items and items that look changed.
+
+    `hashed` files were read, `gone` ones are no longer listed. `left_out` counts by pattern what is no picture of the
+    shop. Items that are `still_written`, `unreadable` or `not_looked_at` stay as they were.
 
     A listing that fails, ends early or is suddenly empty fails this asset, and nothing counts as deleted. While another
     detection runs, this asset is skipped.
@@ -45,7 +47,9 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
             result = night.look(services)
         except LeaseHeld as error:
             context.log.warning("skipped: another detection is running (%s)", error)
-            context.instance.add_run_tags(context.run.run_id, {"bg_pipeline/skipped": str(error)})
+            context.instance.add_run_tags(
+                context.run.run_id, {"bg_pipeline/skipped": f"another detection is running: {error}"}
+            )
             return
     yield dg.MaterializeResult(
         metadata={**metadata.of_scan(result.scan), **metadata.of_money(result.lost, result.reconciled)}
@@ -55,7 +59,7 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
 @dg.asset(
     group_name="catalogue",
     kinds={"sql"},
-    owners=OWNERS,
+    owners=metadata.OWNERS,
     metadata={"dagster/column_schema": metadata.columns_of(schema.items)},
     check_specs=[
         dg.AssetCheckSpec("coverage", asset="manifest", description="Every picture that can have a cutout has one."),
@@ -67,21 +71,22 @@ def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource)
     ],
 )
 def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
-    """Count the items of the manifest by state, list the failed ones, and verify a sample of the outputs."""
+    """
+    Count the items of the manifest by state, list the failed ones, and verify a sample of the outputs.
+
+    Every step that changes the manifest reports it here again, so that this page shows the present state. The columns
+    are those of its table of items.
+    """
     with pipeline.open() as services:
-        facts, coverage = events.of_manifest(services)
-        damaged = verify.sample(services.catalogue, 20)
-    integrity = dg.AssetCheckResult(
-        check_name="output_integrity", passed=not damaged, metadata={"damaged": metadata.reasons(damaged)}
-    )
-    return dg.MaterializeResult(metadata=facts, check_results=[coverage, integrity])
+        facts, checks = events.of_manifest(services)
+    return dg.MaterializeResult(metadata=facts, check_results=checks, data_version=dg.DataVersion(versions.KEPT))
 
 
 @dg.asset(
     deps=[source_images, manifest],
     group_name="catalogue",
     kinds={"python"},
-    owners=OWNERS,
+    owners=metadata.OWNERS,
     output_required=False,
     # At each tick of the schedule, the run of the previous tick must have completed.
     freshness_policy=dg.FreshnessPolicy.cron(
@@ -98,6 +103,8 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     Compare the catalogue with the manifest: new, changed, renamed and deleted items, and what they cost.
 
     Every collection becomes a partition of `cutouts`; the sensor `delta_dispatch` requests the run for pending items.
+    The counts are items by class. `purchases` and `credits` are what the run will buy at most; purchases that only a
+    changed setting asks for are held (`held_for_recipe_change`) until a person asks for them.
     """
     with pipeline.open(context) as services:
         try:
@@ -105,29 +112,33 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
         except LeaseHeld as error:
             context.log.warning("skipped: another detection is running (%s)", error)
             return
-        if decision.trash.stopped:
-            context.log.warning("%s", decision.trash.stopped)
+        if decision.stopped:
+            context.log.warning("%s", decision.stopped)
         pending = services.catalogue.queue.pending()
         present = services.catalogue.items.collections()
-    delta = decision.delta
-    # Collections with work come first, in case there are more than can be shown.
-    hidden = register(context.instance, list(map(encode_partition, dict.fromkeys([*pending, *present]))))
-    if hidden:
-        context.log.warning(
-            "%s collections have no partition: Dagster shows at most %s. Their items are published all the same. To "
-            "see all: lower BG_COLLECTION_DEPTH, so that fewer folders name a collection",
-            *(hidden, MOST_COLLECTIONS),
-        )
+        delta = decision.delta
+        # Collections with work come first, in case there are more than can be shown.
+        hidden = register(context.instance, list(map(encode_partition, dict.fromkeys([*pending, *present]))))
+        if hidden:
+            context.log.warning(
+                "%s collections have no partition: Dagster shows at most %s. Their items are published all the same. "
+                "To see all: lower BG_COLLECTION_DEPTH, so that fewer folders name a collection",
+                *(hidden, MOST_COLLECTIONS),
+            )
+        shown = context.instance.get_dynamic_partitions(str(collections.name))
+        events.log_published(context, services, shown, {change.collection for change in delta.held})
+        events.report_state(context, services)
     # As metadata of the result it would be stored twice: Dagster keeps that with the step's output too.
     context.add_asset_metadata(
         {
             **metadata.of_delta(delta, pending),
             **metadata.of_trash(decision.trash),
+            **metadata.of_pruned(decision.pruned),
             "collections_without_partition": dg.MetadataValue.int(hidden),
         }
     )
     yield dg.MaterializeResult(
-        data_version=dg.DataVersion(versions.DELTA),
+        data_version=dg.DataVersion(versions.KEPT),
         check_results=[
             dg.AssetCheckResult(
                 check_name="no_collisions",
@@ -143,20 +154,30 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     )
 
 
+class NightConfig(dg.Config):
+    """Limits of a run that a person launches."""
+
+    until: str = UNTIL_FIELD
+
+
 @dg.asset(
     deps=[image_delta],
     group_name="catalogue",
     kinds={"python"},
-    owners=OWNERS,
+    owners=metadata.OWNERS,
     pool=POOL,
     check_specs=[dg.AssetCheckSpec("spend", asset="nightly_cutouts", description=SPEND)],
 )
-def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
+def nightly_cutouts(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: NightConfig
+) -> dg.MaterializeResult:
     """
     Cut out and publish all pending items of the catalogue in one run, several collections at once.
 
-    Each collection appears on `cutouts` as soon as it is done; the plots here are per night. A pause ends the run, and
-    `delta_dispatch` requests the next one when the gate is open again.
+    Each collection appears on `cutouts` as soon as it is done; the plots here are per night. If credits run low, the
+    run ends, says why in its tags, and `delta_dispatch` requests the next one after a top-up. Requests `in_doubt` may
+    have been charged; items in quarantine wait for `bg-pipeline review`. While all slots of the pool `cutouts` are
+    taken, or its limit is 0, the run waits, and says so in its tags.
     """
     failures: dict[str, int] = {}
     with pipeline.open(context) as services:
@@ -164,22 +185,30 @@ def nightly_cutouts(context: dg.AssetExecutionContext, pipeline: PipelineResourc
 
         def log(result: CollectionResult) -> None:
             failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)
-            if result.published or not find_unfinished(services.catalogue, {result.collection: result}):
+            unfinished = {} if result.published else find_unfinished(services.catalogue, {result.collection: result})
+            if unfinished:
+                events.log_unfinished(context, result, unfinished[result.collection])
+            else:
                 events.log_cutouts(context, result, version)
 
-        result = night.work(services, Ask(AskedBy.NIGHT, pipeline.budget(context.run)), Scope(), log)
+        budget = pipeline.budget(context.run, until=launch_ends_at(context, config.until))
+        result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
         total = result.summary
+        if total.pending and (why := total.paused or total.left_because):
+            context.log.warning("ends with %s items pending: %s", total.pending, why)
+            context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
+        events.warn_of_table(context, result.table)
         if total.paused:
-            context.log.warning("paused with %s items pending: %s", total.pending, total.paused)
-            context.instance.add_run_tags(context.run.run_id, {PAUSED: total.paused})
             pause_pool(context.instance)
         failed = [f.key for f in total.failures[:2]]
         sheet = make_pairs(*services.context, _spread(result.published, INLINE_PAIRS - len(failed)) + failed, 140)
         for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
             events.log_page(context, name, *events.write_page(context, services, name))
-        events.report_state(context, services, total)
+        events.log_spend(context, total)
+        events.report_state(context, services)
+        events.report_balance(context, services)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
-    context.add_asset_metadata({**metadata.of_summary(total, sheet), "pages": pages})
+    context.add_asset_metadata({**metadata.of_summary(total, sheet), **metadata.of_table(result.table), "pages": pages})
     return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
 
 

@@ -13,15 +13,17 @@ from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration import events, metadata, versions
-from bg_pipeline.orchestration.assets import OWNERS, image_delta
+from bg_pipeline.orchestration.assets import image_delta
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
 from bg_pipeline.orchestration.partitions import collections
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import PAUSED, PipelineResource
+from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
+from bg_pipeline.orchestration.waiting import tag_going_on, tag_waiting
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.ports.running import Now
 from bg_pipeline.purchasing.tally import CollectionResult
 
 _MOST_REASONS = 5
@@ -58,6 +60,7 @@ class CutoutsConfig(dg.Config):
         "and each buys this many",
     )
     sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
+    until: str = UNTIL_FIELD
 
 
 @dg.asset(
@@ -65,7 +68,7 @@ class CutoutsConfig(dg.Config):
     partitions_def=collections,
     group_name="catalogue",
     kinds={"python"},
-    owners=OWNERS,
+    owners=metadata.OWNERS,
     pool=POOL,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
     code_version=versions.of_settings(),
@@ -78,8 +81,9 @@ def cutouts(
     """
     Cut out and publish the pending items of the chosen collections.
 
-    Safe to run again at any time: published items are skipped, and a stored master is never bought again. While the
-    gate is closed it waits, and resumes by itself. Every night `nightly_cutouts` does this for all collections.
+    Safe to run again at any time: published items are skipped, and what is paid for is never bought again. While
+    credits are low or the vendor is down it waits, says in its tags for what, and goes on by itself. Every night
+    `nightly_cutouts` does this for all collections. A missing partition has no cutout; its observation says why.
     """
     names = [decode_partition(key) for key in context.partition_keys]
     share = config.recipe_change_share
@@ -92,28 +96,36 @@ def cutouts(
     )
     result = BackfillResult()
     with pipeline.open(context) as services:
-        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits))
+        ends_at = launch_ends_at(context, config.until)
+        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits, ends_at))
         try:
-            backfill(services, ask, choice, _Watcher(context), result)
+            backfill(services, ask, choice, _Watcher(context, services.run.now), result)
         except BaseException:
             ended = result.by_collection.values()
             _log_finished(context, services, [each for each in ended if each.published and not each.summary.pending])
             raise
+        events.warn_of_table(context, result.table)
         results = _results(services, names, result)
         unfinished = find_unfinished(services.catalogue, results, result.total.left_because)
         if unfinished:
             _log_finished(context, services, [each for name, each in results.items() if name not in unfinished])
+            for name, reason in unfinished.items():
+                events.log_unfinished(context, results[name], reason)
         else:
             _describe(context, services, results)
+        events.report_state(context, services)
     spend = metadata.spend_check(result.total)
     if not unfinished:
         yield dg.MaterializeResult(check_results=[spend])
         return
     yield spend
     why = "; ".join(f"{encode_partition(name)}: {reason}" for name, reason in islice(unfinished.items(), _MOST_REASONS))
-    if not result.total.budget_reached:
+    context.instance.add_run_tags(
+        context.run.run_id, {LEFT_UNDONE: f"{len(unfinished)} of {len(names)} collections. {why}"}
+    )
+    if not (result.total.budget_reached or result.total.window_ended):
         raise dg.Failure(f"{len(unfinished)} of {len(names)} collections are not done. {why}", allow_retries=False)
-    context.log.warning("the credit limit is reached; %s collections are not done. %s", len(unfinished), why)
+    context.log.warning("%s collections are not done. %s", len(unfinished), why)
 
 
 def _describe(context: dg.AssetExecutionContext, pipeline: Pipeline, results: Mapping[str, CollectionResult]) -> None:
@@ -142,20 +154,21 @@ def _log_finished(context: dg.AssetExecutionContext, pipeline: Pipeline, results
 class _Watcher:
     """Shows in the tags and the log of the run that a backfill waits."""
 
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, now: Now) -> None:
         self._context = context
+        self._now = now
 
     def paused(self, why: str) -> None:
         pause_pool(self._context.instance)
-        self._context.instance.add_run_tags(self._context.run.run_id, {PAUSED: why})
+        tag_waiting(self._context.instance, self._context.run.run_id, f"an open gate: {why}")
         self.waiting(why)
 
     def waiting(self, why: str) -> None:
-        self._context.log.warning("paused, resumes by itself: %s", why)
+        self._context.log.warning("waits for an open gate, and goes on by itself: %s", why)
 
     def resumed(self) -> None:
-        self._context.instance.add_run_tags(self._context.run.run_id, {PAUSED: "no, resumed"})
-        self._context.log.info("requests are allowed again")
+        tag_going_on(self._context.instance, self._context.run.run_id, self._now())
+        self._context.log.info("no longer waits")
 
 
 @dg.asset(
@@ -163,11 +176,16 @@ class _Watcher:
     partitions_def=collections,
     group_name="catalogue",
     kinds={"html"},
-    owners=OWNERS,
+    owners=metadata.OWNERS,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
 )
 def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
-    """Render one page per collection: sources beside cutouts, and the failed and suspicious items."""
+    """
+    Render one page per collection: sources beside cutouts, and the failed and suspicious items.
+
+    A night renders the pages of the collections that it worked on, at most 20, those with most failures first. For the
+    pages of others, materialize their partitions here: that buys nothing.
+    """
     with pipeline.open() as services:
         for partition_key in context.partition_keys:
             page, sheet = events.write_page(context, services, decode_partition(partition_key))

@@ -29,7 +29,9 @@ nightly_delta_sync = dg.ScheduleDefinition(
     cron_schedule=LOADED.settings.nightly_cron,
     execution_timezone=LOADED.settings.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description=LOADED.problem or "Records the night's delta; `delta_dispatch` requests the run that processes it.",
+    description=LOADED.problem
+    or "Starts the night: `detect_delta` lists the catalogue, then `delta_dispatch` starts the run that buys "
+    "and publishes. While it is switched off no night starts, and none is caught up.",
 )
 
 defs = dg.Definitions(

@@ -1,6 +1,6 @@
 """Events that a run logs for assets other than its own, so that every page shows the state after it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -12,11 +12,14 @@ from bg_pipeline.core.runlog import ScanRecord
 from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.sheet import Pair
-from bg_pipeline.orchestration import metadata, versions
+from bg_pipeline.orchestration import balance, metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
+from bg_pipeline.pipeline import verify
+from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
+from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.tally import CollectionResult
 from bg_pipeline.wiring import folder_of
 from bg_pipeline.wiring.settings import load_settings
@@ -26,28 +29,75 @@ CUTOUTS, GALLERY, MANIFEST = dg.AssetKey("cutouts"), dg.AssetKey("review_gallery
 INLINE_PAIRS = 6
 _PAGE_PAIRS = 60
 
+_SAMPLE = 20
+"""Number of outputs that are read to see if they still have the published bytes."""
+
 SPEND = "Every purchase brought a cutout, and none is in doubt."
 """Description of the check `spend`."""
 
 
-def log_cutouts(context: dg.AssetExecutionContext, result: CollectionResult, version: str) -> None:
-    """Log one collection as a materialization of `cutouts`."""
-    _log(
+def log_cutouts(context: dg.AssetExecutionContext, result: CollectionResult, version: str, how: str = "") -> None:
+    """
+    Log one collection as a materialization of `cutouts`.
+
+    Args:
+        context: the step that logs it.
+        result: its counters.
+        version: code version of its cutouts.
+        how: one line for people; empty for what the cutouts cost.
+    """
+    _log_materialization(
         context,
         dg.AssetMaterialization(
             CUTOUTS,
             partition=encode_partition(result.collection),
-            description=f"{float(result.summary.credits):g} credits",
+            description=how or f"{float(result.summary.credits):g} credits",
             metadata=metadata.of_part(result.summary),
             tags=versions.tags(version, context.run.run_id),
         ),
     )
 
 
+def log_unfinished(context: dg.AssetExecutionContext, result: CollectionResult, why: str) -> None:
+    """Log why a collection does not count as made, as an observation of `cutouts`: its page then tells."""
+    observation = dg.AssetObservation(
+        CUTOUTS,
+        partition=encode_partition(result.collection),
+        description=f"not made: {why}",
+        metadata=metadata.of_part(result.summary),
+    )
+    context.log_event(observation)
+
+
+def log_published(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, partitions: Collection[str], outdated: Collection[str]
+) -> None:
+    """
+    Log the collections that have cutouts and are shown as missing.
+
+    Their events are in another DAGSTER_HOME, or there are none: a command made the cutouts, or a run that was killed.
+
+    Args:
+        context: the step that logs them.
+        pipeline: owner of the cutouts.
+        partitions: partition keys of all collections that can be shown.
+        outdated: collections with cutouts by another recipe.
+    """
+    version = versions.of_recipe(pipeline.policy.recipe)
+    missing = set(partitions) - context.instance.get_materialized_partitions(CUTOUTS)
+    published = pipeline.catalogue.items.collections(State.PUBLISHED)
+    shown = {name: count for name, count in published.items() if encode_partition(name) in missing}
+    for name, count in shown.items():
+        result = CollectionResult(name, Summary(published=count), ())
+        log_cutouts(context, result, "" if name in outdated else version, "the cutouts were there already")
+    if shown:
+        log_spend(context, Summary())
+
+
 def log_page(context: dg.AssetExecutionContext, collection: str, page: Path, sheet: Sequence[Pair]) -> None:
     """Log the page of one collection as a materialization of `review_gallery`."""
     partition, facts = encode_partition(collection), of_page(page, sheet)
-    _log(context, dg.AssetMaterialization(GALLERY, partition=partition, metadata=facts))
+    _log_materialization(context, dg.AssetMaterialization(GALLERY, partition=partition, metadata=facts))
 
 
 def write_page(context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
@@ -63,6 +113,12 @@ def write_page(context: dg.AssetExecutionContext, pipeline: Pipeline, collection
     return gallery / name, sheet
 
 
+def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) -> None:
+    """Log why the table beside the outputs is not up to date."""
+    if table and table.problem:
+        context.log.warning("the table beside the cutouts is not up to date: %s", table.problem)
+
+
 def of_page(page: Path, sheet: Sequence[Pair]) -> metadata.Metadata:
     return {
         "page": dg.MetadataValue.path(page),
@@ -71,27 +127,42 @@ def of_page(page: Path, sheet: Sequence[Pair]) -> metadata.Metadata:
     }
 
 
-def report_state(context: dg.AssetExecutionContext, pipeline: Pipeline, spent: Summary) -> None:
-    """Report the manifest, its coverage, and what `cutouts` cost, as they are after a night."""
-    facts, coverage = of_manifest(pipeline)
-    spend = metadata.spend_check(spent)
-    for event in (
-        dg.AssetMaterialization(MANIFEST, metadata=facts),
-        _evaluation(MANIFEST, coverage),
-        _evaluation(CUTOUTS, spend),
-    ):
+def log_spend(context: dg.AssetExecutionContext, spent: Summary) -> None:
+    """
+    Log the check `spend` of `cutouts`, for a run that logged collections and did not run its step.
+
+    In the same run, because Dagster then counts the check as evaluated for them; times are compared in whole seconds.
+    """
+    evaluation = _evaluation(CUTOUTS, metadata.spend_check(spent))
+    _log(context, dg.DagsterEventType.ASSET_CHECK_EVALUATION, evaluation)
+
+
+def report_state(context: dg.AssetExecutionContext, pipeline: Pipeline) -> None:
+    """Report the manifest and its checks as they are after this step."""
+    facts, checks = of_manifest(pipeline)
+    tags = {"dagster/data_version": versions.KEPT}
+    reported: list[balance.Event] = [dg.AssetMaterialization(MANIFEST, metadata=facts, tags=tags)]
+    reported += [_evaluation(MANIFEST, check) for check in checks]
+    for event in reported:
         context.instance.report_runless_asset_event(event)
 
 
-def of_manifest(pipeline: Pipeline) -> tuple[metadata.Metadata, dg.AssetCheckResult]:
-    """Return the items of the manifest by state, and the check that every picture has its cutout."""
+def report_balance(context: dg.AssetExecutionContext, pipeline: Pipeline) -> None:
+    """Report the balances as this step left them: where only cron starts the nights, no sensor does."""
+    gates = gates_of(pipeline.accounts, pipeline.policy)
+    for event in balance.events_of(balance.balances_of(pipeline.accounts, gates), pipeline.policy.thresholds):
+        context.instance.report_runless_asset_event(event)
+
+
+def of_manifest(pipeline: Pipeline) -> tuple[metadata.Metadata, list[dg.AssetCheckResult]]:
+    """Return the items of the manifest by state, and the results of its checks."""
     states = pipeline.catalogue.items.states()
     standing = [each for each in standing_failures(pipeline.catalogue, pipeline.policy) if not each.accepted]
     scans = pipeline.catalogue.run_log.read(ScanRecord)
     not_looked = {key: why for scan in scans for key, why in scan.not_looked.items()}
     hosts_down = {each.host: f"{each.items} items: {each.why}" for scan in scans for each in scan.hosts_down}
     open_items = states[State.PENDING] + sum(each.state is not State.PUBLISHED for each in standing)
-    counts = {state: dg.MetadataValue.int(count) for state, count in states.items()}
+    damaged = verify.sample(pipeline.catalogue, _SAMPLE)
     coverage = dg.AssetCheckResult(
         check_name="coverage",
         passed=not (open_items or standing or not_looked or hosts_down),
@@ -104,7 +175,12 @@ def of_manifest(pipeline: Pipeline) -> tuple[metadata.Metadata, dg.AssetCheckRes
             "hosts_down": metadata.reasons(hosts_down),
         },
     )
-    return {**counts, "still_failed": metadata.reasons({each.key: each.why for each in standing})}, coverage
+    integrity = dg.AssetCheckResult(
+        check_name="output_integrity", passed=not damaged, metadata={"damaged": metadata.reasons(damaged)}
+    )
+    counts = {state: dg.MetadataValue.int(count) for state, count in states.items()}
+    facts = {**counts, "still_failed": metadata.reasons({each.key: each.why for each in standing})}
+    return facts, [coverage, integrity]
 
 
 def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
@@ -117,12 +193,16 @@ def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetChec
     )
 
 
-def _log(context: dg.AssetExecutionContext, materialization: dg.AssetMaterialization) -> None:
-    """Log a materialization without the 700 bytes that name step and resources."""
+def _log_materialization(context: dg.AssetExecutionContext, materialization: dg.AssetMaterialization) -> None:
+    _log(context, dg.DagsterEventType.ASSET_MATERIALIZATION, StepMaterializationData(materialization, []))
+
+
+def _log(
+    context: dg.AssetExecutionContext,
+    kind: dg.DagsterEventType,
+    content: StepMaterializationData | dg.AssetCheckEvaluation,
+) -> None:
+    """Log an event without the 700 bytes that name step and resources."""
     run = context.run
-    event = dg.DagsterEvent(
-        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-        job_name=run.job_name,
-        event_specific_data=StepMaterializationData(materialization, []),
-    )
+    event = dg.DagsterEvent(event_type_value=kind.value, job_name=run.job_name, event_specific_data=content)
     context.instance.report_dagster_event(event, run.run_id)

@@ -13,11 +13,16 @@ from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
+from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.listing import ScanResult
+from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
 
 Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
+
+OWNERS = ["team:catalogue"]
+"""Owners of every asset, shown on its page."""
 
 _MOST_ROWS = 40
 """Most rows of a table: metadata is stored in the event log. The command line lists the rest."""
@@ -37,6 +42,15 @@ def of_scan(scan: ScanResult) -> Metadata:
     }
 
 
+def of_pruned(pruned: PruneResult) -> Metadata:
+    """Return the counts of masters that no item uses."""
+    return {
+        "masters_pruned": dg.MetadataValue.int(len(pruned.removed)),
+        "masters_unused": dg.MetadataValue.int(pruned.unused),
+        "pruning_stopped": dg.MetadataValue.text(pruned.stopped or "no"),
+    }
+
+
 def of_trash(trashed: TrashResult) -> Metadata:
     """Return the counts of trashed and purged cutouts of deleted pictures."""
     return {
@@ -53,7 +67,7 @@ def of_money(lost: Sequence[Attempt], drift: Mapping[str, Reconciliation]) -> Me
         "balance_and_ledger": table(
             [
                 {
-                    "provider": account,
+                    "account": account,
                     "fell_by": _number(compared.fell_by),
                     "charged": _number(compared.charged),
                     "drift": _number(compared.drift),
@@ -83,7 +97,7 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
         "pending": dg.MetadataValue.int(sum(pending.values())),
         "held_for_recipe_change": dg.MetadataValue.int(len(delta.held)),
         "pending_by_collection": table(rows),
-        "why": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
+        "changes": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
     }
 
 
@@ -103,9 +117,19 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     }
     if summary.paused:
         metadata["paused"] = dg.MetadataValue.text(summary.paused)
+    if summary.backlog:
+        metadata["stopped"] = dg.MetadataValue.text(summary.backlog)
     if sheet:
         metadata["contact_sheet"] = picture(sheet)
     return metadata
+
+
+def of_table(table: TableResult | None) -> Metadata:
+    """Return the location of the table beside the outputs, or why it is not up to date; nothing without a table."""
+    if table is None:
+        return {}
+    problem = f"not up to date: {table.problem}"
+    return {"table": dg.MetadataValue.text(problem if table.problem else table.location)}
 
 
 def of_part(summary: Summary) -> Metadata:

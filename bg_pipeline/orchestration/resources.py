@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import dagster as dg
+from pydantic import Field
 
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.night_window import ends_at, parse_time
 from bg_pipeline.errors import BgPipelineError, PaidResultLost, StateError, StoreError
 from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.ports.catalogue import Leases
@@ -22,14 +24,25 @@ from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
-DELTA, PAUSE = "bg_pipeline/delta", "bg_pipeline/pause"
-"""Tags of a run: the detection whose delta it processes, and the number of pauses when it was requested."""
+DELTA, PAUSES = "bg_pipeline/delta", "bg_pipeline/pauses_so_far"
+"""Tags of a run: when the delta was recorded that it processes, and how often the gates had closed when it was
+requested. A run spends under the first."""
 
-PAUSED = "bg_pipeline/paused"
-"""Tag with the reason why a run waits or ended early."""
+LEFT_UNDONE = "bg_pipeline/left_undone"
+"""Tag with the number of items that a run left, and why."""
+
+UNTIL = "bg_pipeline/until"
+"""Tag with the time, by ISO 8601, from which a run that Dagster started by itself buys nothing."""
 
 ERROR = "error"
 """Metadata entry of a failure: the class of the error, for decisions."""
+
+UNTIL_FIELD = Field(
+    default="",
+    pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+    description="time of day in BG_TIMEZONE, such as `06:00`, from which this run buys nothing",
+)
+"""Field of a launch for `PipelineResource.budget`."""
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 """
@@ -110,17 +123,28 @@ class PipelineResource(dg.ConfigurableResource):
         """Find all current alerts."""
         return check_alerts(read(), monitor, due_at)
 
-    def budget(self, run: dg.DagsterRun, cap: float | None = None) -> Budget:
+    def budget(self, run: dg.DagsterRun, cap: float | None = None, until: float | None = None) -> Budget:
         """
         Return the budget of a run, shared by all runs that spend under the same name.
 
         Args:
             run: the runs of one night, or of one backfill, share one name and so one cap.
             cap: can lower BG_MAX_CREDITS_PER_RUN, not raise it.
+            until: epoch second from which it buys nothing, if before that of its tag; see `launch_ends_at`.
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
         caps = [load_settings().purchasing.max_credits_per_run, None if cap is None else Decimal(str(cap))]
-        return Budget(name, min((each for each in caps if each is not None), default=None))
+        ends = [until, datetime.fromisoformat(run.tags[UNTIL]).timestamp() if UNTIL in run.tags else None]
+        lowest = min((each for each in caps if each is not None), default=None)
+        return Budget(name, lowest, min((each for each in ends if each is not None), default=None))
+
+
+def launch_ends_at(step: dg.AssetExecutionContext, until: str) -> float | None:
+    """Return the first moment of this time of day after a run's launch, also for a repeated step; None if empty."""
+    record = step.instance.get_run_record_by_id(step.run.run_id) if until else None
+    if record is None:
+        return None
+    return ends_at(record.create_timestamp.timestamp(), parse_time(until), valid_schedule().timezone)
 
 
 def _may_be_temporary(error: BgPipelineError) -> bool:

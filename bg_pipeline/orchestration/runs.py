@@ -5,7 +5,7 @@ import dagster as dg
 from bg_pipeline.core.dispatch import GRACE_S, PreviousRun, RunOutcome
 from bg_pipeline.core.moments import age_s
 from bg_pipeline.orchestration.pool import POOL
-from bg_pipeline.orchestration.resources import DELTA, PAUSE, lease_name
+from bg_pipeline.orchestration.resources import DELTA, PAUSES, lease_name
 from bg_pipeline.ports.context import Monitor, Pipeline
 
 JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__ASSET_JOB")
@@ -52,4 +52,4 @@ def _previous(record: dg.RunRecord, dead: set[str]) -> PreviousRun:
     lost = run.run_id in dead or run.status is dg.DagsterRunStatus.FAILURE
     outcome = RunOutcome.LOST if lost else _OUTCOMES.get(run.status, RunOutcome.LIVE)
     ended_at = record.end_time or record.update_timestamp.timestamp()
-    return PreviousRun(run.run_id[:8], outcome, ended_at, int(run.tags.get(PAUSE, "-1")))
+    return PreviousRun(run.run_id[:8], outcome, ended_at, int(run.tags.get(PAUSES, "-1")))

@@ -9,24 +9,25 @@ import dagster as dg
 from bg_pipeline import errors
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.dispatch import should_request_run
-from bg_pipeline.core.gate import Gate, Thresholds, first_open
+from bg_pipeline.core.gate import first_open
 from bg_pipeline.core.keys import decode_partition
+from bg_pipeline.core.night_window import Night, why_not_now
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, ProcessRecord, RetryRecord, Stage
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, StoreError
-from bg_pipeline.orchestration.balance import LastReported, changes_since
+from bg_pipeline.orchestration.balance import LastReported, balances_of, changes_since, in_words
 from bg_pipeline.orchestration.jobs import detect_delta, process_delta, process_pending
 from bg_pipeline.orchestration.pool import pause_pool, resume_pool
-from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSE, PipelineResource
+from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSES, UNTIL, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
 from bg_pipeline.orchestration.schedule import LOADED, SCHEDULE, last_due, nights_due, schedule_state, valid_schedule
+from bg_pipeline.orchestration.waiting import show_waiting_runs
 from bg_pipeline.pipeline.alerting.failures import kind_of, note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.process import probe_stores
-from bg_pipeline.ports.context import DETECTION, Accounts, Pipeline, RunName
+from bg_pipeline.ports.context import DETECTION, Pipeline, RunName
 from bg_pipeline.purchasing.gate import gates_of, read_balances
-from bg_pipeline.purchasing.money import left_of
 
 _MOST_ROWS = 1_000
 """Most records since the last detection to search for the last run that processed everything."""
@@ -46,12 +47,30 @@ def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResour
     with pipeline.open() as services:
         gates = gates_of(services.accounts, services.policy)
         if not first_open(gates).is_open:
-            return dg.SkipReason(_status(services.accounts, services.policy.thresholds, gates))
-        return request_run(context.instance, services)
+            balances = balances_of(services.accounts, gates)
+            return dg.SkipReason(in_words(balances, services.policy.thresholds, services.run.now()))
+        return request_run(context.instance, services, _night(services.run.now()))
 
 
-def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
-    """Return a run request if pending items need a run, else the reason why not."""
+def _night(now: float) -> Night | None:
+    """Return the last night that was due and its end, by the settings of now; None if nights have no end."""
+    schedule = valid_schedule()
+    due_at = last_due(schedule, now)
+    ends = schedule.window_ends_at(due_at)
+    return None if ends is None else Night(due_at, ends)
+
+
+def request_run(
+    instance: dg.DagsterInstance, pipeline: Pipeline, night: Night | None = None
+) -> dg.RunRequest | dg.SkipReason:
+    """
+    Return a run request if pending items need a run, else the reason why not.
+
+    Args:
+        instance: where the earlier runs are.
+        pipeline: the whole pipeline.
+        night: the night in which it runs; None if it may buy at any time.
+    """
     catalogue, accounts, policy, run = pipeline.context
     pending = sum(catalogue.queue.pending().values())
     if not pending:
@@ -61,7 +80,9 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     pause = sum(gate.pause for gate in gates_of(accounts, policy))
     records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
     since = max((record.ended_at for record in records), default=0.0)
-    delta = f"{since:.3f}"
+    if night and (why := why_not_now(night, since, run.now())):
+        return dg.SkipReason(f"{pending} items are pending: {why}")
+    delta = datetime.fromtimestamp(since, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     ended = catalogue.run_log.read(ProcessRecord, since, _MOST_ROWS)
     last = next((record.summary for record in ended if record.everything), None)
     decision = should_request_run(runs_of_delta(instance, pipeline, delta), last, pause, run.now())
@@ -71,14 +92,15 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
         probe_stores(catalogue, accounts)
     except StoreError as error:
         return dg.SkipReason(f"{pending} items are pending, and nothing is bought: {error}")
+    # Counts only runs of this detection: old runs are deleted, and Dagster ignores a `run_key` used before.
+    tries = instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))
     return dg.RunRequest(
-        # Counts only runs of this detection: old runs are deleted, and Dagster ignores a `run_key` used before.
-        run_key=f"{delta}/{pause}/{instance.get_runs_count(dg.RunsFilter(tags={DELTA: delta}))}",
+        run_key=f"delta of {delta}, pause {pause}, try {tries + 1}",
         tags={
             DELTA: delta,
-            PAUSE: str(pause),
-            "bg_pipeline/pending": str(pending),
-            "bg_pipeline/asked_because": decision.why,
+            PAUSES: str(pause),
+            "bg_pipeline/asked_because": f"{pending} items are pending: {decision.why}",
+            **({UNTIL: datetime.fromtimestamp(night.ends_at, UTC).isoformat()} if night else {}),
         },
     )
 
@@ -87,27 +109,21 @@ def request_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> dg.RunReque
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reads the balance. Below the threshold it closes the gate and sets the pool `cutouts` to 0; after a "
-    "top-up it opens the gate and restores the pool.",
+    "top-up it opens the gate and restores the pool. Tags the runs that wait for either with what they wait for.",
 )
 def low_credit_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Read the balances. The tick shows the gates, and `credit_balance` shows them over time."""
     with pipeline.open() as services:
         accounts, policy, run = services.accounts, services.policy, services.run
-        gates = read_balances(accounts, policy, run)
-        reported, events = changes_since(gates, policy.thresholds, LastReported.from_cursor(context.cursor), run.now())
-        status = _status(accounts, policy.thresholds, gates)
-    (resume_pool if first_open(gates).is_open else pause_pool)(context.instance)
+        balances = balances_of(accounts, read_balances(accounts, policy, run))
+        now, thresholds = run.now(), policy.thresholds
+        reported, events = changes_since(balances, thresholds, LastReported.from_cursor(context.cursor), now)
+        status = in_words(balances, thresholds, now)
+    allowed = first_open([balance.gate for balance in balances]).is_open
+    (resume_pool if allowed else pause_pool)(context.instance)
+    closed = "" if allowed else "; ".join(why_closed(each.gate, thresholds, each.left) for each in balances)
+    show_waiting_runs(context.instance, closed, now)
     return dg.SensorResult(skip_reason=status, cursor=reported.cursor(), asset_events=events)
-
-
-def _status(accounts: Accounts, thresholds: Thresholds, gates: Sequence[Gate]) -> str:
-    lines = []
-    for gate in gates:
-        left = left_of(accounts, gate)
-        balance = "counts no credits" if left is None else f"{left} credits"
-        open_one = f"{gate.account}: {balance}, requests are allowed"
-        lines.append(open_one if gate.is_open else why_closed(gate, thresholds, left))
-    return "; ".join(lines)
 
 
 @dg.sensor(
@@ -145,7 +161,9 @@ def missed_night(context: dg.SensorEvaluationContext, pipeline: PipelineResource
         return dg.SkipReason(why_not)
     # Once an hour until one completes: the share may still not be mounted.
     late_h = int((now - due) // 3600)
-    return dg.RunRequest(run_key=f"night of {name}, {late_h} h late", tags={"bg_pipeline/catches_up": name})
+    return dg.RunRequest(
+        run_key=f"night of {name}, {late_h} h late", tags={"bg_pipeline/catches_up": f"the night of {name}"}
+    )
 
 
 @dg.sensor(

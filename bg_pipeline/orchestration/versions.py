@@ -4,9 +4,9 @@ from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.wiring.settings import load_settings
 
-DELTA = "kept"
-"""Data version of the delta, always the same. With a new one every night, Dagster would show every collection as
-unsynced, also those without work."""
+KEPT = "kept"
+"""Data version of manifest and delta, always the same: they are state. With a new one every night, Dagster would show
+as unsynced the delta, whose manifest is counted again after the work, and every collection, also those without work."""
 
 
 def of_recipe(recipe: Recipe) -> str:
@@ -33,6 +33,6 @@ def tags(version: str, run_id: str) -> dict[str, str]:
     return {
         "dagster/code_version": version,
         "dagster/data_version": run_id[:8],
-        "dagster/input_data_version/image_delta": DELTA,
+        "dagster/input_data_version/image_delta": KEPT,
         "dagster/input_event_pointer/image_delta": "NULL",
     }

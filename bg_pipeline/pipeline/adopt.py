@@ -166,7 +166,8 @@ def _as_master(
     answer = run.call(check_similarity, data, source)
     if smallest and (why := run.call(refuse_preview, answer, source, smallest.max_side_px, smallest.max_pixels)):
         raise UnusableAnswer(f"{why}; `--allow-smaller` adopts it all the same")
-    return Master(purchase_id, digest_of(data), answer.width_px, answer.height_px), data
+    size = (answer.width_px, answer.height_px)
+    return Master(purchase_id, digest_of(data), *size, content_hash=entry.content_hash), data
 
 
 def _keep(accounts: Accounts, run: Run, master: Master, data: bytes) -> None:

@@ -9,6 +9,7 @@ from bg_pipeline.core.gate import first_open
 from bg_pipeline.core.records import Change, State
 from bg_pipeline.core.report import Summary, why_unfinished
 from bg_pipeline.pipeline.detect import plan
+from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.night import Choice, WorkResult, scope_of, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Catalogue, Pipeline
@@ -39,6 +40,8 @@ class BackfillResult:
     total: Summary = field(default_factory=Summary)
     by_collection: dict[str, CollectionResult] = field(default_factory=dict)
     """Collections that were worked on."""
+    table: TableResult | None = None
+    """The table beside the outputs."""
 
     def add(self, result: CollectionResult) -> None:
         """Add a result of a collection to its earlier ones."""
@@ -75,6 +78,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, res
     scope = scope_of(catalogue, choice, requested)
     while True:
         work_result = work(pipeline, ask, scope, result.add)
+        result.table = work_result.table
         paused, work_result.summary.paused = work_result.summary.paused, ""
         result.total.pending = 0
         result.total.add(work_result.summary)
@@ -82,7 +86,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, res
             result.total.paused = paused
             return
         scope = _rest(scope, work_result)
-        _wait(pipeline, paused, watcher)
+        _wait(pipeline, ask, paused, watcher)
 
 
 def find_unfinished(
@@ -105,13 +109,18 @@ def _rest(scope: Scope, work_result: WorkResult) -> Scope:
     return replace(scope, requested=tuple(change for change in scope.requested if change.key not in ended))
 
 
-def _wait(pipeline: Pipeline, why: str, watcher: Watcher) -> None:
+def _wait(pipeline: Pipeline, ask: Ask, why: str, watcher: Watcher) -> None:
     _, accounts, policy, run = pipeline.context
     watcher.paused(why)
     notified_at = run.now()
-    while not run.stop.is_set() and not first_open(read_balances(accounts, policy, run)).is_open:
+    # After the end of its window it works once more, which buys nothing and says so.
+    while (
+        not (run.stop.is_set() or ask.budget.is_over(run.now()))
+        and not first_open(read_balances(accounts, policy, run)).is_open
+    ):
         if run.now() - notified_at > _REMIND_S:
             notified_at = run.now()
             watcher.waiting(why)
         run.wait(_POLL_S)
-    watcher.resumed()
+    if not ask.budget.is_over(run.now()):
+        watcher.resumed()

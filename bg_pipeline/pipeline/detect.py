@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain, islice
 
 from bg_pipeline.core.copies import count_copies, marked_copies
-from bg_pipeline.core.delta import Delta, Goal, Survey, survey
+from bg_pipeline.core.delta import Delta, Goal
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipe import Recipe
@@ -15,7 +15,8 @@ from bg_pipeline.core.records import Entry, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
-from bg_pipeline.errors import GuardStopped, StoreError
+from bg_pipeline.core.survey import Survey, survey
+from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.ports.catalogue import Deltas, Observations
@@ -51,6 +52,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         LeaseHeld: another detection is running.
         SourceUnreadable: the listing failed. Hashes made so far are kept; no item counts as absent.
         GuardStopped: the listing is empty and was not before, or lacks its sentinel.
+        Stopped: the run was asked to end; as for SourceUnreadable.
     """
     result = ScanResult()
     run.progress.start("listing and hashing", None)
@@ -61,14 +63,18 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         observe = partial(observe_item, catalogue, policy, result, started_at)
         settled = prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD)
         young = observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
-        for observation in chain(settled, young):
-            if observation is None:
-                continue
-            result.hashed += 1
-            batch.append(observation)
-            if len(batch) == _BATCH:
-                catalogue.observations.observe(batch)
-                batch = []
+        try:
+            for observation in chain(settled, young):
+                if observation is None:
+                    continue
+                result.hashed += 1
+                batch.append(observation)
+                if len(batch) == _BATCH:
+                    catalogue.observations.observe(batch)
+                    batch = []
+        except (SourceUnreadable, Stopped):
+            catalogue.observations.observe(batch)
+            raise
         catalogue.observations.observe(batch + judge_hosts(policy, result))
         if result.absent and not result.listed:
             raise GuardStopped(
@@ -80,7 +86,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
                 f"BG_SENTINEL ({policy.deletes.sentinel}) is not in the source. Nothing was deleted. Check that "
                 "BG_SOURCE is right and mounted"
             )
-        catalogue.observations.set_collections(to_hash.moved)
+        catalogue.observations.set_places(to_hash.moved)
         catalogue.observations.mark_absent(result.absent)
     run.progress.done()
     return result
@@ -133,7 +139,9 @@ def plan(
     entries, lost = _entries(catalogue.deltas, goal, missing)
     up_to_date = catalogue.deltas.up_to_date(goal) - lost
     leaves_out = policy.filter.leaves_out
-    findings = survey(entries, policy.recipe, missing, up_to_date, rerender=rerender, leaves_out=leaves_out)
+    findings = survey(
+        entries, policy.recipe, missing, up_to_date, rerender=rerender, leaves_out=leaves_out, order=policy.order
+    )
     purchase_ids, item_price = findings.purchase_ids, policy.price
     return price(
         findings,
@@ -163,8 +171,10 @@ def detect(
     Raises:
         LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
+        Stopped: the run was asked to end; nothing was recorded.
     """
     started_at = run.now()
+    run.end_if_asked("the work was not planned, so nothing was changed")
     with leased(catalogue.leases, DETECTION, run.name.owner):
         for store in (catalogue.outputs, accounts.masters):
             store.sweep(older_than=started_at - _LEFTOVER_S)
@@ -198,7 +208,7 @@ def count_copies_to_buy(observations: Observations, delta: Delta) -> dict[str, i
     marked = marked_copies(change.key for change in delta.work if change.purchase)
     if not marked:
         return {}
-    return count_copies(marked, (key.decode("utf-8", "surrogateescape") for key, _, _ in observations.listing()))
+    return count_copies(marked, (key.decode("utf-8", "surrogateescape") for key, *_ in observations.listing()))
 
 
 def count_outdated_outputs(deltas: Deltas, recipe: Recipe) -> int:

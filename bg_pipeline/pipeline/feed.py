@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from bg_pipeline.core.buying import Position, position_of, sort_key
 from bg_pipeline.core.claims import Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal, cut_of
-from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Change, Entry, State
 from bg_pipeline.ports.catalogue import WorkQueue
 
@@ -73,8 +73,8 @@ class Feed:
             self._claims = claims
 
     def pending(self, selection: Selection, *, bought: bool) -> Iterator[Claimed]:
-        """Claim all pending items of a selection, in one pass in (collection, key) order."""
-        after: tuple[str, str] | None = None
+        """Claim all pending items of a selection, in one pass in the order of purchases."""
+        after: Position | None = None
         while True:
             # Read before claiming: another owner may release its items right after this claim skipped them.
             self.other_owners |= {
@@ -165,20 +165,16 @@ class Feed:
         self._tasks.extend(Task(purchase, tuple(entries), claimed.claim) for purchase, entries in by_purchase.items())
 
 
-def _last_position(entries: Sequence[Entry], after: tuple[str, str] | None) -> tuple[str, str] | None:
+def _last_position(entries: Sequence[Entry], after: Position | None) -> Position | None:
     """
-    Return the position in (collection, key) order at which the claim of these entries stopped.
+    Return the position in the order of purchases at which the claim of these entries stopped.
 
     The claim went through the items after `after` until it had enough purchases, and also took all other items that
     wait for the same purchases. So it stopped at the first item after `after` of the last purchase that it met. The
     position never moves back: items that became free before `after` are left to the next run.
     """
-    firsts: dict[str, tuple[str, str]] = {}
-    for entry in sorted(entries, key=lambda e: _sort_key((e.collection, e.key))):
-        if after is None or _sort_key((entry.collection, entry.key)) > _sort_key(after):
-            firsts.setdefault(entry.purchase_id, (entry.collection, entry.key))
-    return max(firsts.values(), key=_sort_key, default=after)
-
-
-def _sort_key(position: tuple[str, str]) -> tuple[bytes, bytes]:
-    return key_bytes(position[0]), key_bytes(position[1])
+    firsts: dict[str, Position] = {}
+    for position, entry in sorted(((position_of(e), e) for e in entries), key=lambda each: sort_key(each[0])):
+        if after is None or sort_key(position) > sort_key(after):
+            firsts.setdefault(entry.purchase_id, position)
+    return max(firsts.values(), key=sort_key, default=after)

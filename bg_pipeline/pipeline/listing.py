@@ -37,6 +37,9 @@ _ZEROS = "its end holds only zeros, as in a copy that is not finished"
 
 _PROGRESS_EVERY = 100
 
+_Known = tuple[bytes, str, bytes, float]
+"""A row of `Observations.listing`."""
+
 
 @dataclass(slots=True)
 class ScanResult:
@@ -79,7 +82,8 @@ class ItemsToHash:
         self._run = run
         self._result = result
         self._rehash = rehash
-        self.moved: dict[str, str] = {}
+        self.moved: dict[str, tuple[str, float]] = {}
+        """Collection and priority of keys that have other ones on record."""
         self.young: list[Listed] = []
 
     def __iter__(self) -> Iterator[Listed]:
@@ -102,9 +106,9 @@ class ItemsToHash:
                     self._run.progress.advance(_PROGRESS_EVERY)
                 if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
                     folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
-                if known is not None and known[2] != collection:
-                    self.moved[listed.key] = collection.decode("utf-8", "surrogateescape")
-                    result.moved += 1
+                if known is not None and (known[2] != collection or known[3] != listed.priority):
+                    self.moved[listed.key] = collection.decode("utf-8", "surrogateescape"), listed.priority
+                    result.moved += known[2] != collection
                 if self._looks_unchanged(listed, known):
                     continue
                 if listed.settles_in_s:
@@ -117,9 +121,10 @@ class ItemsToHash:
             ) from error
 
     def _items(self) -> Iterator[Listed]:
-        """Yield the rows of the source that are not left out; count the others."""
+        """Yield the rows of the source that are not left out; count the others. End with the run."""
         sentinel, leaves_out = self._policy.deletes.sentinel, self._policy.filter.leaves_out
         for listed in self._catalogue.source.list(self._catalogue.observations.split_points):
+            self._run.end_if_asked("the source was not listed to its end, so nothing was changed or deleted")
             if listed.key == sentinel:
                 self._result.sentinel_seen = True
             if pattern := leaves_out(listed.key):
@@ -127,12 +132,12 @@ class ItemsToHash:
             else:
                 yield listed
 
-    def _looks_unchanged(self, listed: Listed, known: tuple[bytes, str, bytes] | None) -> bool:
+    def _looks_unchanged(self, listed: Listed, known: _Known | None) -> bool:
         if known is None or not known[1] or known[1] != listed.fingerprint:
             return False
         return not (self._rehash and self._rehash.holds(known[0]))
 
-    def _without_item(self, listed: Listed | None, known: tuple[bytes, str, bytes] | None, hidden: bytes) -> bytes:
+    def _without_item(self, listed: Listed | None, known: _Known | None, hidden: bytes) -> bytes:
         """
         Count a known item that is not listed, or a part that could not be looked at.
 
@@ -174,7 +179,7 @@ def observe_item(
             return _unreadable(result, listed, collection, f"{_ZEROS}: copy it again")
     racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S
     fingerprint = "" if racy else listed.fingerprint
-    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), media_type)
+    return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), media_type, listed.priority)
 
 
 def _without_bytes(result: ScanResult, listed: Listed, collection: str, error: ItemError) -> Observation | None:
@@ -188,14 +193,14 @@ def _without_bytes(result: ScanResult, listed: Listed, collection: str, error: I
         result.not_looked[listed.key] = str(error)
         return None  # the next scan reads it again
     if isinstance(error, ItemTooLarge) and not is_named_like_a_picture(listed.key):
-        return Observation(listed.key, collection, listed.fingerprint, "", listed.size_bytes, "")
+        return Observation(listed.key, collection, listed.fingerprint, "", listed.size_bytes, "", listed.priority)
     return _unreadable(result, listed, collection, str(error))
 
 
 def _unreadable(result: ScanResult, listed: Listed, collection: str, why: str) -> Observation:
     result.unreadable[listed.key] = why
     # Without a fingerprint, the next scan tries again.
-    return Observation(listed.key, collection, "", "", listed.size_bytes, "", problem=why)
+    return Observation(listed.key, collection, "", "", listed.size_bytes, "", listed.priority, why)
 
 
 def judge_hosts(policy: Policy, result: ScanResult) -> list[Observation]:

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
-from bg_pipeline.core.keys import encode_partition, key_bytes
-from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Attempt, Change, Entry, State
+from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.records import Attempt, Change, State
 from bg_pipeline.core.report import Summary
-from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
+from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
+from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.failures import count_standing
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
+from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
-from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
+from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
@@ -45,6 +46,12 @@ class DecideResult:
 
     delta: Delta
     trash: TrashResult
+    pruned: PruneResult
+
+    @property
+    def stopped(self) -> str:
+        """The reason of a guard that stopped the clearing out; empty if none did."""
+        return "; ".join(filter(None, (self.trash.stopped, self.pruned.stopped)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,8 @@ class WorkResult:
     summary: Summary
     published: Sequence[str]
     """Keys of the published items."""
+    table: TableResult | None = None
+    """The table beside the outputs; None if it was not looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ def decide(
     """
     Put back the cutouts of pictures that are back, and record the delta.
 
-    If the whole work is requested, also clear out the cutouts of vanished pictures.
+    If the whole work is requested, also clear out the cutouts of vanished pictures, and masters that no item uses.
 
     A guard that stops the clearing out stops nothing else; the result gives its reason.
 
@@ -133,13 +142,14 @@ def decide(
         recipe_change_limit=choice.recipe_change_limit,
         rerender=rerender,
     )
-    trash = TrashResult()
+    trash, pruned = TrashResult(), PruneResult()
     if choice.is_everything and not run.stop.is_set():
         try:
             trash = clear_out(catalogue, policy, run, allow=allow_deletes)
         except GuardStopped as error:
             trash.stopped = str(error)
-    return DecideResult(delta, trash)
+        pruned = prune(catalogue, accounts, policy, run)
+    return DecideResult(delta, trash, pruned)
 
 
 def work(
@@ -149,7 +159,7 @@ def work(
     on_result: Callable[[CollectionResult], object] = lambda _result: None,
 ) -> WorkResult:
     """
-    Do pending work, and record its summary.
+    Do pending work, record its summary, and bring the table beside the outputs up to date.
 
     Args:
         pipeline: after `decide`, in this process or another.
@@ -163,7 +173,7 @@ def work(
     """
     guard(pipeline)
     catalogue, accounts, policy, run = pipeline.context
-    started_at = run.now()
+    started_at, chosen = run.now(), scope.selection.collections
     total, published = Summary(), list[str]()
     processing = Processing(catalogue, accounts, policy, run, ask, scope)
     for result in processing.results():
@@ -173,18 +183,21 @@ def work(
     total.add(processing.summary)
     total.pending = sum(catalogue.queue.pending().values())
     total.seconds = run.now() - started_at
+    if total.window_ended:
+        before = next((record.summary for record in catalogue.run_log.read(ProcessRecord)), Summary())
+        total.left_before = before.pending if before.window_ended else None
     catalogue.run_log.write(
         ProcessRecord(
             run_id=run.name.run_id,
             job=run.name.job,
-            collections=_collections_of(scope),
+            collections=None if chosen is None else tuple(sorted(map(encode_partition, chosen))),
             started_at=started_at,
             asked_by=ask.asked_by,
             everything=scope.is_everything,
             summary=total,
         )
     )
-    return WorkResult(total, published)
+    return WorkResult(total, published, update_table(pipeline))
 
 
 def sync(
@@ -242,74 +255,6 @@ def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] =
     return Scope(selection, keys, state, tuple(changes))
 
 
-def retry(pipeline: Pipeline, *, collections: frozenset[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
-    """
-    Make failed items pending again, all or those of these collections or keys; return their keys.
-
-    Raises:
-        ForeignStore: see `ownership.guard`.
-    """
-    guard(pipeline)
-    catalogue, run = pipeline.catalogue, pipeline.run
-    started_at = run.now()
-    chosen = None if collections is None else sorted(collections)
-    retried = catalogue.items.retry(chosen, keys)
-    _log_retry(catalogue, run, started_at, chosen, retried)
-    return retried
-
-
-def buy_again(pipeline: Pipeline, keys: Sequence[str]) -> list[str]:
-    """
-    Make items pending that reached the limit of charges, and waive these charges; return their keys.
-
-    Raises:
-        ConfigurationError: an item is in another state, or has a master; nothing was changed.
-        ForeignStore: see `ownership.guard`.
-    """
-    guard(pipeline)
-    catalogue, accounts, policy, run = pipeline.context
-    started_at = run.now()
-    entries = [_without_master(catalogue, accounts, policy, key) for key in keys]
-    again: list[str] = []
-    for entry in entries:
-        accounts.ledger.waive(_names(policy, entry))
-        again += catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "bought again on request")
-    again += catalogue.items.retry(None, [entry.key for entry in entries])
-    again = sorted({*again, *(e.key for e in entries if e.state is State.PENDING)}, key=key_bytes)
-    _log_retry(catalogue, run, started_at, None, again)
-    return again
-
-
-def _without_master(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) -> Entry:
-    entry = catalogue.items.entry(key)
-    if entry is None or entry.state not in {State.PENDING, State.FAILED, State.QUARANTINED}:
-        state = "not in the manifest" if entry is None else entry.state
-        raise ConfigurationError(f"{key} is {state}: only what has no cutout yet can be bought again")
-    if accounts.purchases.bought(_names(policy, entry)):
-        raise ConfigurationError(f"{key} has a master: `bg-pipeline review approve` publishes it, `reject` does not")
-    return entry
-
-
-def _names(policy: Policy, entry: Entry) -> list[str]:
-    """Return the ids of an item's purchases at all accounts."""
-    stages = (stage for cut in policy.recipe.cuts for stage in cut.stages)
-    return [purchase_id(entry.content_hash, digest) for stage in stages for digest in stage.digests]
-
-
-def _log_retry(
-    catalogue: Catalogue, run: Run, started_at: float, chosen: Sequence[str] | None, keys: Sequence[str]
-) -> None:
-    catalogue.run_log.write(
-        RetryRecord(
-            run_id=run.name.run_id,
-            job=run.name.job,
-            collections=None if chosen is None else tuple(map(encode_partition, chosen)),
-            started_at=started_at,
-            items=len(keys),
-        )
-    )
-
-
 def _take_sample(
     catalogue: Catalogue, selection: Selection, count: int, keys: Sequence[str] | None, changes: Sequence[Change]
 ) -> tuple[Sequence[str], list[Change]]:
@@ -333,8 +278,3 @@ def _validate_collections(catalogue: Catalogue, collections: frozenset[str] | No
         if name not in known:
             names = ", ".join(encode_partition(each) for each in list(known)[:20])
             raise ConfigurationError(f"there is no collection {name!r}; there are: {names or 'none'}")
-
-
-def _collections_of(scope: Scope) -> tuple[str, ...] | None:
-    chosen = scope.selection.collections
-    return None if chosen is None else tuple(sorted(map(encode_partition, chosen)))

@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from queue import SimpleQueue
+from typing import TypeVar
 
+from bg_pipeline.core.buying import position_of, sort_key
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claimed, Selection
 from bg_pipeline.core.credits import counted, why_closed
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, State
+from bg_pipeline.core.records import Change, Entry, State
 from bg_pipeline.core.report import Cause, Summary
 from bg_pipeline.errors import (
     AccountError,
@@ -31,6 +33,7 @@ from bg_pipeline.errors import (
     Stopped,
     TransientError,
     UnusableAnswer,
+    WindowEnded,
 )
 from bg_pipeline.pipeline.feed import Feed, Task
 from bg_pipeline.pipeline.publish import Publisher
@@ -38,6 +41,8 @@ from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
+
+_Item = TypeVar("_Item", Entry, Change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Processing:
         self._accounts = accounts
         self._policy = policy
         self._run = run
+        self._ask = ask
         self._scope = scope
         # More workers than slots: while one worker prepares or renders a picture, another uses the slot.
         self._workers = 2 * policy.concurrency
@@ -125,7 +131,7 @@ class Processing:
             try:
                 # Free items come first, so that neither a closing gate nor a reached cap delays them.
                 yield from self._work(self._claim(free, bought=True))
-                if not self._halted and self._is_left(to_buy) and not self._are_all_closed(self._balances()):
+                if not self._halted and self._is_left(to_buy) and not self._is_closed():
                     yield from self._work(self._claim(to_buy, bought=False))
                 # Another worker of this run may have bought the same picture meanwhile.
                 postponed, self._postponed = self._postponed, None
@@ -145,14 +151,18 @@ class Processing:
     # selection
 
     def _split_by_cost(self) -> tuple[list[str], list[str]]:
-        """Return the requested keys with a master, and those to buy. Keys that share a purchase are adjacent."""
+        """
+        Return the requested keys with a master, and those to buy, in the order of purchases.
+
+        Keys that share a purchase follow the first of them.
+        """
         keys = self._scope.keys or ()
         entries = [e for e in self._catalogue.deltas.get_many(sorted(set(keys))) if e.state is self._scope.state]
         names = {
             e.key: {purchase_id(e.content_hash, cut) for cut in self._goal.cuts} | {e.purchase_id} for e in entries
         }
         bought = self._accounts.purchases.bought(sorted(set().union(*names.values())))
-        entries.sort(key=lambda e: e.purchase_id)
+        entries = _in_order(entries)
         free = [e.key for e in entries if names[e.key] & bought]
         return free, [e.key for e in entries if not names[e.key] & bought]
 
@@ -169,7 +179,7 @@ class Processing:
         else:
             yield from self._feed.items(keys, self._scope.state)
         if not bought:
-            yield from self._feed.requested(self._scope.requested)
+            yield from self._feed.requested(_in_order(self._scope.requested))
 
     def _is_left(self, to_buy: Sequence[str]) -> bool:
         return bool(self._scope.requested or to_buy) or self._is_pending()
@@ -181,6 +191,17 @@ class Processing:
 
     def _recover(self) -> None:
         self.summary.count_lost(recover(self._catalogue, self._accounts, self._policy, self._run))
+
+    def _is_closed(self) -> bool:
+        """Return True if nothing may be bought now; the summary then gives the reason."""
+        if self._ask.budget.is_over(self._run.now()):
+            self._end_window()
+            return True
+        return self._are_all_closed(self._balances())
+
+    def _end_window(self) -> None:
+        with self._lock:
+            self.summary.window_ended = True
 
     def _balances(self) -> list[Gate]:
         return read_balances(self._accounts, self._policy, self._run)
@@ -206,7 +227,7 @@ class Processing:
 
     def _report_other_runs(self) -> None:
         """Report that other runs hold items, if that is why items are left."""
-        if self._halted or self.summary.paused:
+        if self._halted or self.summary.paused or self.summary.window_ended:
             return
         others = list(self._feed.other_owners) or [claim.owner for claim in self._catalogue.queue.claims()]
         if self._feed.missed or (others and self._is_pending()):
@@ -288,7 +309,7 @@ class Processing:
             self._publisher.end(task, task.rest, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
-        except (BudgetReached, Stopped) as error:
+        except (BudgetReached, Stopped, WindowEnded) as error:
             return self._stop(error)
         except (GateClosed, AccountError, Deferred) as error:
             if self._are_all_closed(gates_of(self._accounts, self._policy)):
@@ -302,6 +323,8 @@ class Processing:
         if isinstance(error, BudgetReached):
             with self._lock:
                 self.summary.budget_reached = True
+        elif isinstance(error, WindowEnded):
+            self._end_window()
         else:
             self._pause(str(error))
         return False
@@ -313,3 +336,12 @@ class Processing:
                 return None
         self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.ELSEWHERE)
         return True
+
+
+def _in_order(items: Iterable[_Item]) -> list[_Item]:
+    """Return items in the order of purchases; those that share a purchase follow the first of them."""
+    first: dict[str, int] = {}
+    in_order = sorted(items, key=lambda item: sort_key(position_of(item)))
+    for number, item in enumerate(in_order):
+        first.setdefault(item.purchase_id, number)
+    return sorted(in_order, key=lambda item: first[item.purchase_id])

@@ -5,9 +5,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.export import FOLDER, TableFormat
+from bg_pipeline.core.night_window import ends_at, parse_time
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.part import Location, Part
+from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
+from bg_pipeline.tables.parquet import require_duckdb
 
 
 class CatalogueSettings(CatalogueLocations):
@@ -38,6 +44,18 @@ class CatalogueSettings(CatalogueLocations):
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
     )
 
+    export: Literal["", "csv", "jsonl", "parquet"] = Field(
+        "",
+        description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"
+        f" sync that changed it, as `{FOLDER}/cutouts.csv`, with the rights of a cutout; default: no table",
+    )
+    buy_first: tuple[str, ...] = Field(
+        (),
+        description="collections or gitignore patterns whose pictures are bought first, in this order, separated by"
+        " commas: `shoes, bags`; in a table: a list. New pictures come before changed ones in any case. A change counts"
+        " from the next sync on",
+    )
+
     @classmethod
     def short_names(cls) -> dict[str, str]:
         return {**super().short_names(), "accounts": "bg_provider"}
@@ -49,10 +67,39 @@ class CatalogueSettings(CatalogueLocations):
             raise ValueError("must be a folder")
         return value
 
+    @field_validator("export")
+    @classmethod
+    def _can_be_made(cls, value: str) -> str:
+        if value == TableFormat.PARQUET:
+            try:
+                require_duckdb()
+            except ConfigurationError as error:
+                raise ValueError(f"cannot be {value}: {error}") from error
+        return value
+
     @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("buy_first", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: object) -> object:
+        return split_patterns(value)
+
+    @field_validator("buy_first")
+    @classmethod
+    def _are_patterns_of_an_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        BuyOrder(value)
+        return value
+
+    @property
+    def order(self) -> BuyOrder:
+        return BuyOrder(self.buy_first)
+
+    @property
+    def table_format(self) -> TableFormat | None:
+        return TableFormat(self.export) if self.export else None
 
     @property
     def deletes(self) -> DeletePolicy:
@@ -63,10 +110,26 @@ class ScheduleSettings(Part):
     """Settings that Dagster needs outside of runs: when the nightly sync starts, and how long runs are kept."""
 
     nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
-    timezone: str = Field("UTC", description="time zone of the start")
+    timezone: str = Field("UTC", description="time zone of the start, and of the end")
+    night_until: str = Field(
+        "",
+        description="time of day, such as `06:00`, from which runs that Dagster starts by itself buy nothing until the"
+        " next night; default: no end. `bg-pipeline sync` has `--until`",
+    )
     run_days: int = Field(
         180, ge=1, le=36_500, description="days that Dagster keeps a run; the newest of each collection stays"
     )
+
+    @field_validator("night_until")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        if value:
+            parse_time(value)
+        return value
+
+    def window_ends_at(self, began_at: float) -> float | None:
+        """Return the end of the window of a night, both in epoch seconds; None if it has none."""
+        return ends_at(began_at, parse_time(self.night_until), self.timezone) if self.night_until else None
 
     @field_validator("timezone")
     @classmethod

@@ -1,11 +1,10 @@
 """Move the cutouts of vanished pictures to the trash, put them back, and empty it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed
-from bg_pipeline.core.credits import Budget
+from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.deletes import (
     APART_S,
     Action,
@@ -22,15 +21,14 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.runlog import ClearOutRecord, ScanRecord
 from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, ItemError, LeaseHeld
-from bg_pipeline.ports.context import DETECTION, Catalogue, Policy, Run, kept_alive, leased
+from bg_pipeline.pipeline.claimed import ELSEWHERE, claimed_items
+from bg_pipeline.ports.context import DETECTION, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.single import one_blob, one_picture
 
 _DAY_S = 86_400.0
 
 _GROUP = 20
 """Items claimed together: few, so that other runs do not wait long for them."""
-
-_ELSEWHERE = "another run has claimed it"
 
 
 @dataclass(slots=True)
@@ -93,9 +91,9 @@ def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
             entry = catalogue.items.entry(key)
             if entry is None or not entry.trash_name:
                 raise ConfigurationError(f"{key} is not in the trash; `bg-pipeline trash list` shows what is")
-            with _claimed(catalogue, run, [key]) as claimed:
+            with claimed_items(catalogue, run, [key]) as claimed:
                 if claimed.claim is None:
-                    raise LeaseHeld(f"{key}: {_ELSEWHERE}")
+                    raise LeaseHeld(f"{key}: {ELSEWHERE}")
                 restored.append(_put_back(catalogue, entry))
     return restored
 
@@ -113,28 +111,15 @@ def bring_back(catalogue: Catalogue, run: Run) -> list[str]:
     restored = []
     with leased(catalogue.leases, DETECTION, run.name.owner):
         for entry in catalogue.trash.returned():
-            with _claimed(catalogue, run, [entry.key]) as claimed, suppress(ItemError, ConfigurationError):
+            with (
+                claimed_items(catalogue, run, [entry.key]) as claimed,
+                suppress(ItemError, ConfigurationError),
+            ):
                 if claimed.claim is not None:
                     with one_blob(catalogue.outputs):
                         _put_back(catalogue, entry)
                     restored.append(entry.key)
     return restored
-
-
-@contextmanager
-def _claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
-    """Claim those items that no other run has, so that no two runs write their outputs at the same time."""
-    ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
-    claimed = catalogue.queue.claim_items(ask, run.name.owner, dict.fromkeys(keys))
-    claim = claimed.claim
-    if claim is None:
-        yield claimed
-        return
-    try:
-        with kept_alive("trash", lambda: catalogue.queue.heartbeat([claim])):
-            yield claimed
-    finally:
-        catalogue.queue.release(claim)
 
 
 def _put_back(catalogue: Catalogue, entry: Entry) -> str:
@@ -153,7 +138,7 @@ def _put_back(catalogue: Catalogue, entry: Entry) -> str:
 
 def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
     """Return the keys whose cutouts are due; raise GuardStopped if a guard stops it."""
-    listing = _last_listing(catalogue)
+    listing = last_listing(catalogue)
     if why := refusal(policy.deletes, listing):
         raise GuardStopped(f"no cutout was moved to the trash: {why}")
     assert listing is not None
@@ -167,7 +152,8 @@ def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
     return [entry.key for entry in due]
 
 
-def _last_listing(catalogue: Catalogue) -> Listing | None:
+def last_listing(catalogue: Catalogue) -> Listing | None:
+    """Return the last listing of the source; None before the first."""
     for scan in catalogue.run_log.read(ScanRecord):
         return Listing(scan.ended_at, scan.complete, scan.listed, scan.sentinel_seen, tuple(scan.not_looked))
     return None
@@ -176,9 +162,9 @@ def _last_listing(catalogue: Catalogue) -> Listing | None:
 def _move(catalogue: Catalogue, run: Run, keys: Sequence[str], result: TrashResult) -> None:
     for at in range(0, len(keys), _GROUP):
         group = keys[at : at + _GROUP]
-        with _claimed(catalogue, run, group) as claimed:
+        with claimed_items(catalogue, run, group) as claimed:
             claimed_keys = {entry.key for entry in claimed.entries}
-            result.left |= {key: _ELSEWHERE for key in group if key not in claimed_keys}
+            result.left |= {key: ELSEWHERE for key in group if key not in claimed_keys}
             for entry in claimed.entries:
                 if run.stop.is_set():
                     return
@@ -213,7 +199,7 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
             # A run that took over the item may be publishing it right now.
             catalogue.queue.verify(claim, entry.key)
         except ClaimLost:
-            result.left[entry.key] = _ELSEWHERE
+            result.left[entry.key] = ELSEWHERE
             return
         catalogue.outputs.remove(name)
         result.moved.append(entry.key)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.failures import StandingFailure
@@ -61,9 +62,9 @@ class ImageSource(Protocol):
 class Observations(Protocol):
     """The results of the last scans."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
+    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
         """
-        Yield key, fingerprint and collection of each item in the last complete scan, in ascending key order.
+        Yield key, fingerprint, collection and priority of each item in the last complete scan, in ascending key order.
 
         Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
         """
@@ -81,8 +82,8 @@ class Observations(Protocol):
         """
         ...
 
-    def set_collections(self, collections: Mapping[str, str]) -> None:
-        """Give keys another collection; change nothing else."""
+    def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
+        """Give keys this collection and priority; change nothing else."""
         ...
 
     def mark_absent(self, keys: Sequence[str]) -> None:
@@ -140,7 +141,7 @@ class WorkQueue(Protocol):
         ...
 
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
-        """Return keys of pending items that no live claim holds, in key order, at most `each` of every collection."""
+        """Return keys of pending items that no live claim holds, in key order: the first `each` of every collection."""
         ...
 
     def claim_pending(
@@ -151,10 +152,12 @@ class WorkQueue(Protocol):
         *,
         limit: int,
         bought: bool,
-        after: tuple[str, str] | None,
+        after: Position | None,
     ) -> Claimed:
         """
         Claim pending items that no live claim holds, with all items of the selection that wait for the same purchase.
+
+        The first purchases are those whose first item comes first in the order of `core.buying`.
 
         Args:
             ask: origin and amount of the request.
@@ -162,7 +165,7 @@ class WorkQueue(Protocol):
             selection: items to choose from.
             limit: most purchases at once.
             bought: only items whose purchase has a master already.
-            after: continue after this (collection, key); None begins at the first.
+            after: continue after this position; None begins at the first.
         """
         ...
 

@@ -8,15 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import BEATS, LEASE_S
 from bg_pipeline.core.deletes import DeletePolicy
+from bg_pipeline.core.export import Naming, TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.vendor import Vendor
-from bg_pipeline.errors import BgPipelineError, LeaseLost
+from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
@@ -30,6 +32,7 @@ from bg_pipeline.ports.catalogue import (
     WorkQueue,
 )
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
+from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.stores import BlobStore
 
@@ -54,6 +57,7 @@ class Catalogue:
     trash: Trash
     leases: Leases
     run_log: RunLog
+    erasures: Erasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Accounts:
     purchases: Purchases
     ledger: Ledger
     gates: Gates
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,10 @@ class Policy:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
+    keep_masters_days: int = 0
+    """Days for which a master that no item uses is kept; 0 keeps all."""
+    order: BuyOrder = field(default_factory=BuyOrder)
+    """The order of purchases."""
 
     @property
     def account(self) -> str:
@@ -178,6 +187,19 @@ class Run:
     """Waits so many seconds, or until `stop` is set; returns True if it is."""
     useless: UselessInARow = field(default_factory=UselessInARow)
 
+    def end_if_asked(self, so_far: str) -> None:
+        """
+        Do nothing while the run may go on.
+
+        Args:
+            so_far: what was and was not done, for the message.
+
+        Raises:
+            Stopped: the run was asked to end.
+        """
+        if self.stop.is_set():
+            raise Stopped(f"stopped on request: {so_far}")
+
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
@@ -223,6 +245,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """The table of the cutouts."""
+
+    naming: Naming = field(default_factory=Naming)
+    format: TableFormat | None = None
+    """Format of the table beside the outputs; None for no such table."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Everything, as `wiring` chose it: for whole nights. A use case takes only the records that it needs."""
 
@@ -232,6 +263,7 @@ class Pipeline:
     run: Run
     alerting: Alerting
     identity: Identity = field(default_factory=Identity)
+    export: Export = field(default_factory=Export)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
     clock_ahead: Callable[[], float] = lambda: 0.0

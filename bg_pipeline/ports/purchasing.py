@@ -35,6 +35,8 @@ class CutRequest:
     """SHA-256 of `image`."""
     tool: str = ""
     """The vendor's further tool to apply; empty for the cut itself."""
+    content_hash: str = ""
+    """Hash of the item's picture, from which `image` was made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.settings.part import Part
@@ -100,6 +100,20 @@ class BlobStore(Protocol):
 
     def sweep(self, older_than: float) -> int:
         """Remove half-written files that killed runs left before this epoch second; return their number."""
+        ...
+
+
+@runtime_checkable
+class SizedStore(Protocol):
+    """A store that can also tell the sizes of what it has. Stores of other packages need not."""
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """
+        Yield name and size in bytes of everything, in any order, also of what `BlobStore.list` hides.
+
+        Raises:
+            StoreError: the listing is incomplete.
+        """
         ...
 
 

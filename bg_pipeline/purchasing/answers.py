@@ -165,7 +165,8 @@ class SpooledAnswers:
             raise
         sizes = (checked.width_px, checked.height_px)
         sent = (attempt.sent_digest, attempt.cut_digest)
-        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent)
+        picture = request.content_hash if request else ""
+        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent, picture)
         try:
             self._masters.write(master_name(master.purchase_id), image)
         except (StoreError, ItemError) as error:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.delta import Goal, cut_of
-from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.keys import damaged_name, master_name
 from bg_pipeline.core.prices import credits_for_stage
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
 from bg_pipeline.core.records import Entry, Master
@@ -147,7 +147,7 @@ class Buyer:
         """Return a master that is in the store and not on record: it need not be bought."""
         for name in _ids(entry, cut):
             try:
-                stored = record_stored(self._accounts, self._run, name)
+                stored = record_stored(self._accounts, self._run, name, entry.content_hash)
             except UnusableAnswer as error:
                 _LOG.warning("the master %s in the store is damaged, and is bought again: %s", name, error)
             else:
@@ -171,7 +171,7 @@ class Buyer:
         if digest_of(data) == master.digest:
             return ObtainedMaster(cut_digest, master, data)
         # Out of the way, or it would be taken for a master whose record was lost.
-        self._accounts.masters.write(f".damaged/{name}", data)
+        self._accounts.masters.write(damaged_name(master.purchase_id), data)
         with suppress(StoreError):  # a store without the right to delete is allowed
             self._accounts.masters.remove(name)
         self._accounts.purchases.forget(master.purchase_id)
@@ -186,7 +186,8 @@ class Buyer:
 
     def _store_free(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> ObtainedMaster:
         """Store a free master under the purchase id of this cut; the rest of its record comes from `like`."""
-        master = replace(like, purchase_id=purchase_id(entry.content_hash, cut.digest))
+        name = purchase_id(entry.content_hash, cut.digest)
+        master = replace(like, purchase_id=name, content_hash=entry.content_hash)
         with one_blob(self._accounts.masters, len(image)):
             self._accounts.masters.write(master_name(master.purchase_id), image)
         self._accounts.purchases.keep(master, None, Decimal(0))
@@ -232,6 +233,7 @@ class Buyer:
             cut_digests=stage.digests,
             sent_digest=sent_digest,
             tool=tool.name if tool else "",
+            content_hash=entry.content_hash,
         )
         try:
             master, image = self._order(account, request)

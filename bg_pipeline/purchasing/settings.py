@@ -48,6 +48,14 @@ class PurchasingSettings(StateSettings):
         description="after an answer is lost that may have been charged: `retry`, or `hold` the item for a person",
     )
 
+    masters_keep_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="days for which a paid result is kept after its picture is gone or has changed, and its cutout left"
+        " the trash; 0 keeps all. A picture that comes back later is bought again",
+    )
+
     @model_validator(mode="after")
     def _does_not_flap(self) -> "PurchasingSettings":
         if self.thresholds.resume < self.thresholds.low:

@@ -9,7 +9,7 @@ from bg_pipeline.ports.context import Accounts, Run
 from bg_pipeline.ports.purchasing import Finished
 
 
-def record_stored(accounts: Accounts, run: Run, purchase_id: str) -> Finished | None:
+def record_stored(accounts: Accounts, run: Run, purchase_id: str, content_hash: str = "") -> Finished | None:
     """
     Record the master of a purchase if the store has it; return None if not.
 
@@ -17,6 +17,7 @@ def record_stored(accounts: Accounts, run: Run, purchase_id: str) -> Finished | 
         accounts: the store, and the records.
         run: decodes the master.
         purchase_id: a purchase without a recorded master.
+        content_hash: hash of the picture that it was cut from; empty if that is not known.
 
     Raises:
         UnusableAnswer: the master is damaged.
@@ -29,6 +30,7 @@ def record_stored(accounts: Accounts, run: Run, purchase_id: str) -> Finished | 
         answer = run.call(inspect, data)
     except ItemError as error:  # its decoder died; as for an answer, a person has to look
         answer = unseen(error)
-    master = Master(purchase_id, digest_of(data), answer.width_px, answer.height_px, answer.suspicion)
+    size = (answer.width_px, answer.height_px)
+    master = Master(purchase_id, digest_of(data), *size, answer.suspicion, content_hash=content_hash)
     accounts.purchases.adopt(master)
     return Finished(master, data)

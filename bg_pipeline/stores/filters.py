@@ -17,6 +17,13 @@ _SYSTEM = (
 """Hidden names; folders of Synology, QNAP, Windows, macOS and ext4; thumbnails of Windows; unfinished downloads."""
 
 
+def split_patterns(value: object) -> object:
+    """Return the patterns of a text, separated by commas or lines; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return [each for part in re.split(r"[,\n]", value) if (each := part.strip())]
+
+
 class FilterSettings(Part):
     """The keys of a source that are items, by gitignore patterns."""
 
@@ -36,9 +43,7 @@ class FilterSettings(Part):
     @field_validator("include", "exclude", "exclude_system", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return [each for part in re.split(r"[,\n]", value) if (each := part.strip())]
+        return split_patterns(value)
 
     @field_validator("include", "exclude", "exclude_system")
     @classmethod

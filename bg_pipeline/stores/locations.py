@@ -118,6 +118,13 @@ def open_blobs(location: str, raw: RawSettings, *, masters: bool = False) -> Blo
     return kind.open_blobs(location, raw.part(kind.settings), masters)
 
 
+def location_of(store: str, name: str) -> str:
+    """Return the path or URL of what has this name in the store at a valid location."""
+    if scheme_of(store) == "file":
+        return str(folder_of(store) / name)
+    return f"{store.rstrip('/')}/{name}"
+
+
 def missing_folder(location: str) -> Path | None:
     """Return the folder that the first write to a valid location would create; None if there is nothing to create."""
     folder = folder_of(location) if scheme_of(location) == "file" else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.alerts import AlertCheck
+from bg_pipeline.core.export import Naming
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
@@ -18,6 +19,7 @@ from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_a
 from bg_pipeline.manifest.clock import DatabaseClock
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.erasures import SqlErasures
 from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
@@ -28,6 +30,7 @@ from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
@@ -38,6 +41,7 @@ from bg_pipeline.ports.context import (
     Alerting,
     ByteBudget,
     Catalogue,
+    Export,
     Identity,
     MarkedStore,
     Monitor,
@@ -53,7 +57,7 @@ from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
 from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
-from bg_pipeline.stores.locations import open_blobs
+from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
 from bg_pipeline.wiring.settings import CATALOGUE, Settings, settings_of
 
@@ -99,6 +103,7 @@ def open_pipeline(
                 run=run,
                 alerting=_alerting(settings.alerts, database, run.now),
                 identity=_identity(settings, database, catalogue, accounts),
+                export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
                 clock_ahead=lambda: clock.ahead_s,
             )
@@ -160,6 +165,7 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
         trash=SqlTrash(database, catalogue, now),
         leases=SqlLeases(database, catalogue, now),
         run_log=SqlRunLog(database, catalogue, now),
+        erasures=SqlErasures(database, catalogue, now),
     )
 
 
@@ -207,7 +213,8 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         )
         for account in settings.accounts
     }
-    return Accounts(removers, answers, spool, masters, purchases, ledger, gates)
+    retention = SqlRetention(database, run.now)
+    return Accounts(removers, answers, spool, masters, purchases, ledger, gates, retention)
 
 
 def _identity(settings: Settings, database: Database, catalogue: Catalogue, accounts: Accounts) -> Identity:
@@ -217,6 +224,11 @@ def _identity(settings: Settings, database: Database, catalogue: Catalogue, acco
         MarkedStore("BG_SPOOL", settings.spool, accounts.spool),
     )
     return Identity(identity_of(database), database.name, stores)
+
+
+def _export(settings: Settings) -> Export:
+    naming = Naming(settings.catalogue_name, settings.rendition_name, partial(location_of, settings.catalogue.output))
+    return Export(naming, settings.catalogue.table_format)
 
 
 def _key_of(settings: VendorSettings) -> str:
@@ -234,6 +246,8 @@ def _policy(settings: Settings) -> Policy:
         rehash_nights=settings.catalogue.rehash_nights,
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
+        keep_masters_days=settings.purchasing.masters_keep_days,
+        order=settings.catalogue.order,
     )
 
 

@@ -54,6 +54,7 @@ class Settings:
 
     catalogue_name: str
     catalogue: CatalogueSettings
+    rendition_name: str
     rendition: RenditionSettings
     accounts: tuple[Account, ...]
     """In the order of trial."""
@@ -129,7 +130,7 @@ def compose(raw: RawSettings) -> Settings:
     Raises:
         ConfigurationError: a setting is wrong; the text quotes no secret.
     """
-    name = raw.only("catalogue", CATALOGUE)
+    name, rendition = raw.only("catalogue", CATALOGUE), raw.only("rendition", RENDITION)
     catalogue = raw.part(CatalogueSettings, "catalogue", name)
     masters, purchasing = raw.part(MastersLocation), raw.part(PurchasingSettings)
     require_separate(catalogue, masters, masters.spool_location(purchasing.state.get_secret_value(), raw.folder))
@@ -137,7 +138,8 @@ def compose(raw: RawSettings) -> Settings:
     return Settings(
         catalogue_name=name,
         catalogue=catalogue,
-        rendition=raw.part(RenditionSettings, "rendition", raw.only("rendition", RENDITION)),
+        rendition_name=rendition,
+        rendition=raw.part(RenditionSettings, "rendition", rendition),
         accounts=accounts.select(catalogue.accounts, raw.shown(CatalogueSettings, "catalogue", name)["accounts"]),
         masters=masters,
         purchasing=purchasing,

@@ -56,7 +56,7 @@ def test_between_two_batches_every_other_writer_gets_a_chance(tmp_path: Path, mo
     keys = [f"c/{number}.jpg" for number in range(5)]
     for write in (
         lambda: observations.observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys]),
-        lambda: observations.set_collections(dict.fromkeys(keys, "d")),
+        lambda: observations.set_places(dict.fromkeys(keys, ("d", 1.0))),
         lambda: deltas.record([Change(key, "d", Reason.NEW, "") for key in keys]),
         lambda: observations.mark_absent(keys),
     ):

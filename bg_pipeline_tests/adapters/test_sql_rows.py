@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from bg_pipeline.core.records import NO_PRIORITY
 from bg_pipeline.errors import ConfigurationError, ItemBlocked, ItemUnreadable, SourceUnreadable
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import CatalogueLocations
@@ -187,11 +188,23 @@ def test_a_url_without_a_host_is_named_as_one(address: str, database: Database) 
         source.read("a")
 
 
+def test_a_priority_is_a_number_of_any_type_and_anything_else_comes_last(database: Database) -> None:
+    url = database(*items(*map(_picture, (9, 10))))
+    by_number = source_of(url, "SELECT number AS key, url, number AS priority FROM items", str.encode)
+    by_text = source_of(url, "SELECT number AS key, url, '2.5' AS PRIORITY FROM items", str.encode)
+
+    assert {row.key: row.priority for row in by_number.list()} == {"9": 9.0, "10": 10.0}
+    assert {row.priority for row in by_text.list()} == {2.5}
+    for text_ in ("'high'", "NULL", "'nan'", "'1e999'"):
+        source = source_of(url, f"SELECT number AS key, url, {text_} AS priority FROM items", str.encode)
+        assert {row.priority for row in source.list()} == {NO_PRIORITY}
+
+
 def test_a_disk_without_room_for_the_listing_is_named() -> None:
     rows = listing.SortedRows()
     rows._file.execute("PRAGMA max_page_count = 3")
     with rows, pytest.raises(SourceUnreadable, match=r"cannot be sorted in .* full.* make room there, or set TMPDIR"):
-        rows.add((f"{number}", 0, "v" * 100) for number in range(1000))
+        rows.add((f"{number}", 0, "v" * 100, None) for number in range(1000))
 
 
 def test_whatever_a_driver_raises_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.erasures import SqlErasures
 from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.items import SqlItems
@@ -19,6 +20,7 @@ from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.ports.context import Catalogue, Pipeline
@@ -71,12 +73,14 @@ def pipeline_over(url: str, images: Path, cutouts: Path) -> Pipeline:
             trash=SqlTrash(database, number),
             leases=SqlLeases(database, number),
             run_log=SqlRunLog(database, number),
+            erasures=SqlErasures(database, number),
         ),
         accounts=replace(
             graph.accounts,
             purchases=SqlPurchases(database),
             ledger=SqlLedger(database),
             gates=SqlGates(database),
+            retention=SqlRetention(database),
         ),
         run=replace(graph.run, now=time.time),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.erasures import SqlErasures
 from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.items import SqlItems
@@ -20,6 +21,7 @@ from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
+from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.schema import metadata
 from bg_pipeline.manifest.trash import SqlTrash
@@ -28,6 +30,7 @@ from bg_pipeline_tests.fakes import (
     FakeClock,
     MemoryDatabase,
     MemoryDeltas,
+    MemoryErasures,
     MemoryFailures,
     MemoryGates,
     MemoryItems,
@@ -36,6 +39,7 @@ from bg_pipeline_tests.fakes import (
     MemoryObservations,
     MemoryOutbox,
     MemoryPurchases,
+    MemoryRetention,
     MemoryRunLog,
     MemoryTrash,
     MemoryWorkQueue,
@@ -120,6 +124,8 @@ def _in_memory(clock: FakeClock) -> Manifest:
         MemoryPurchases(shared),
         MemoryLedger(shared),
         MemoryGates(shared),
+        MemoryRetention(shared),
+        MemoryErasures(shared),
         MemoryOutbox(shared),
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
@@ -161,6 +167,8 @@ def in_database(
         SqlPurchases(database, clock),
         SqlLedger(database, clock),
         SqlGates(database, clock),
+        SqlRetention(database, clock),
+        SqlErasures(*mine),
         SqlOutbox(database, clock),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Thresholds
@@ -13,6 +14,7 @@ from bg_pipeline.core.records import Change, Entry, Observation, Published, Reas
 from bg_pipeline.ports.alerts import Outbox
 from bg_pipeline.ports.catalogue import Deltas, Failures, Items, Leases, Observations, RunLog, Trash, WorkQueue
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
+from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
@@ -34,6 +36,8 @@ class Manifest:
     purchases: Purchases
     ledger: Ledger
     gates: Gates
+    retention: Retention
+    erasures: Erasures
     outbox: Outbox
     clock: FakeClock
     batch: Callable[[int], object]
@@ -72,7 +76,7 @@ class Manifest:
         *,
         limit: int = 100,
         bought: bool = False,
-        after: tuple[str, str] | None = None,
+        after: Position | None = None,
         owner: str = "a test",
         ask: Ask = ASK,
     ) -> Claimed:

@@ -39,7 +39,7 @@ def test_items_of_another_catalogue_are_not_seen(shops: tuple[Manifest, Manifest
     one, two = shops
     one.observations.mark_absent(["c/b.jpg"])
 
-    assert [key for key, _, _ in two.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
+    assert [key for key, *_ in two.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
     assert [e.state for e in two.items.entries()] == [State.PENDING, State.PENDING]
     assert (two.entry("c/a.jpg").published, two.entry("c/b.jpg").absent) == (None, False)
     assert (two.items.states()["pending"], one.items.states()["pending"]) == (2, 1)
@@ -134,3 +134,18 @@ def test_an_account_with_a_new_key_starts_afresh_and_the_key_itself_is_not_kept(
         ("local", "local", False),
     ]
     assert "canary" not in str(rows)
+
+
+def test_a_master_that_another_catalogue_uses_is_neither_unused_nor_the_items_own(
+    shops: tuple[Manifest, Manifest],
+) -> None:
+    one, two = shops
+    one.purchases.adopt(Master("w", "digest", 2, 1, content_hash="h"))
+    one.observations.mark_absent(["c/a.jpg", "c/b.jpg"])
+    one.trash.unpublish("c/a.jpg")
+    assert one.retention.unused() == []
+    assert one.erasures.traces("c/a.jpg", []).own == ()
+
+    two.observations.mark_absent(["c/a.jpg", "c/b.jpg"])
+    assert one.retention.unused() == ["w"]
+    assert one.erasures.traces("c/a.jpg", []).own == ("w",)

@@ -38,6 +38,7 @@ def test_a_delta_makes_items_pending_skipped_or_deleted(manifest: Manifest) -> N
         "quarantined": 0,
         "skipped": 1,
         "deleted": 1,
+        "forgotten": 0,
     }
 
 

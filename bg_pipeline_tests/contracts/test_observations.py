@@ -3,7 +3,7 @@
 import pytest
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import State
+from bg_pipeline.core.records import NO_PRIORITY, State
 from bg_pipeline_tests.contracts.manifest import Manifest, seen, shown, work
 
 NASTY = [
@@ -22,7 +22,7 @@ def test_keys_of_any_bytes_come_back_in_byte_order(manifest: Manifest) -> None:
     manifest.see(*NASTY)
     in_order = sorted(NASTY, key=lambda key: key.encode("utf-8", "surrogateescape"))
 
-    assert [key for key, _, _ in manifest.observations.listing()] == [key_bytes(key) for key in in_order]
+    assert [key for key, *_ in manifest.observations.listing()] == [key_bytes(key) for key in in_order]
     assert [e.key for e in manifest.items.entries()] == in_order
     assert manifest.items.entry("c/a\udcff.jpg") is not None
 
@@ -34,7 +34,7 @@ def test_an_observation_replaces_the_last_and_leaves_state_and_output_alone(mani
 
     entry = manifest.entry("c/a.jpg")
     assert (entry.content_hash, entry.state, entry.published) == ("h2", State.PUBLISHED, shown("c/a.png"))
-    assert [fingerprint for _, fingerprint, _ in manifest.observations.listing()] == ["e2"]
+    assert [fingerprint for _, fingerprint, *_ in manifest.observations.listing()] == ["e2"]
 
 
 def test_other_bytes_are_a_new_revision_of_an_item_and_another_fingerprint_is_none(manifest: Manifest) -> None:
@@ -70,10 +70,10 @@ def test_an_absent_item_is_not_listed_until_it_is_seen_again(manifest: Manifest)
     manifest.see("c/a.jpg", "c/b.jpg")
     manifest.observations.mark_absent(["c/a.jpg"])
     manifest.observations.mark_absent([])
-    assert [key for key, _, _ in manifest.observations.listing()] == [b"c/b.jpg"]
+    assert [key for key, *_ in manifest.observations.listing()] == [b"c/b.jpg"]
 
     manifest.see("c/a.jpg")
-    assert [key for key, _, _ in manifest.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
+    assert [key for key, *_ in manifest.observations.listing()] == [b"c/a.jpg", b"c/b.jpg"]
 
 
 def test_since_when_an_item_is_gone_is_kept_until_it_is_back(manifest: Manifest) -> None:
@@ -89,7 +89,7 @@ def test_a_hash_that_was_invalidated_is_looked_at_again(manifest: Manifest) -> N
     manifest.see("c/a.jpg", "c/b.jpg")
     manifest.observations.invalidate_hash("c/a.jpg")
 
-    assert [fingerprint for _, fingerprint, _ in manifest.observations.listing()] == ["", "e1"]
+    assert [fingerprint for _, fingerprint, *_ in manifest.observations.listing()] == ["", "e1"]
 
 
 def test_the_listing_is_in_order_over_many_pages(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,23 +97,27 @@ def test_the_listing_is_in_order_over_many_pages(manifest: Manifest, monkeypatch
     keys = [f"c/{n}.jpg" for n in range(9)]
     manifest.see(*keys)
 
-    assert list(manifest.observations.listing()) == [(key.encode(), "e1", b"c") for key in keys]
+    assert list(manifest.observations.listing()) == [(key.encode(), "e1", b"c", NO_PRIORITY) for key in keys]
 
 
 def test_the_listing_may_be_written_to_while_it_is_read(manifest: Manifest) -> None:
     """As a scan does: it remembers what it hashed while it goes on."""
     keys = [f"c/{n}.jpg" for n in range(9)]
     manifest.see(*keys)
-    for key, _, _ in manifest.observations.listing():
+    for key, *_ in manifest.observations.listing():
         manifest.observations.observe([seen(key.decode(), "h2", "e2")])
 
-    assert [fingerprint for _, fingerprint, _ in manifest.observations.listing()] == ["e2"] * 9
+    assert [fingerprint for _, fingerprint, *_ in manifest.observations.listing()] == ["e2"] * 9
 
 
-def test_items_can_be_moved_to_another_collection(manifest: Manifest) -> None:
+def test_items_can_be_moved_to_another_collection_and_priority(manifest: Manifest) -> None:
     manifest.see_work("c/a.jpg", "c/b.jpg")
-    manifest.observations.set_collections({"c/b.jpg": "c/d\udcff"})
-    manifest.observations.set_collections({})
+    revision = manifest.entry("c/b.jpg").revision
+    manifest.observations.set_places({"c/b.jpg": ("c/d\udcff", -0.5)})
+    manifest.observations.set_places({})
+
+    assert [row[3] for row in manifest.observations.listing()] == [NO_PRIORITY, -0.5]
+    assert (manifest.entry("c/b.jpg").priority, manifest.entry("c/b.jpg").revision) == (-0.5, revision)
 
     assert manifest.items.collections() == {"c": 1, "c/d\udcff": 1}
     assert manifest.queue.pending() == {"c": 1, "c/d\udcff": 1}

@@ -5,11 +5,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from bg_pipeline.ports import alerts, catalogue, purchasing, running, stores
+from bg_pipeline.ports import alerts, catalogue, purchasing, retention, running, stores
 
 PORTS = [
     port
-    for module in (alerts, catalogue, purchasing, running, stores)
+    for module in (alerts, catalogue, purchasing, retention, running, stores)
     for _, port in inspect.getmembers(module, inspect.isclass)
     if Protocol in port.__bases__ and port.__module__ == module.__name__
 ]
@@ -25,4 +25,14 @@ def test_a_port_has_at_most_ten_methods(port: type[Any]) -> None:
 def test_the_ports_of_the_manifest_are_among_them() -> None:
     names = {port.__name__ for port in PORTS}
 
-    assert names >= {"Observations", "Deltas", "WorkQueue", "Items", "Trash", "Purchases", "Ledger", "Gates", "RunLog"}
+    assert names >= {
+        "Observations",
+        "Deltas",
+        "WorkQueue",
+        "Items",
+        "Trash",
+        "Purchases",
+        "Ledger",
+        "Gates",
+        "Erasures",
+    }

@@ -8,9 +8,10 @@ from itertools import takewhile
 
 import pytest
 
+from bg_pipeline.core.buying import Position, position_of
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Selection
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.records import Master, Reason, State
+from bg_pipeline.core.records import NO_PRIORITY, Master, Reason, State
 from bg_pipeline.errors import ClaimLost
 from bg_pipeline_tests.contracts.manifest import ASK, Manifest, keys_of, seen, shown, work
 
@@ -19,6 +20,11 @@ CHANGED = Selection(reasons=frozenset({Reason.CHANGED}))
 
 def only(*collections: str) -> Selection:
     return Selection(frozenset(collections))
+
+
+def at(key: str) -> Position:
+    """The place of an item without a step or priority of its own."""
+    return 0, NO_PRIORITY, key
 
 
 def see_twins(manifest: Manifest) -> None:
@@ -37,7 +43,7 @@ def test_pending_work_is_counted_by_collection_and_can_be_selected(manifest: Man
     assert manifest.queue.pending(only("", "c")) == {"": 1, "c": 1}
     assert manifest.queue.pending(Selection(frozenset({"c"}), CHANGED.reasons)) == {}
     assert keys_of(manifest.claim_pending(CHANGED)) == ["d/b.jpg"]
-    assert keys_of(manifest.claim_pending(only("", "c"))) == ["top.jpg", "c/a.jpg"]
+    assert keys_of(manifest.claim_pending(only("", "c"))) == ["c/a.jpg", "top.jpg"]
     assert keys_of(manifest.claim_pending(only())) == []
 
 
@@ -85,9 +91,9 @@ def test_items_of_a_purchase_that_are_not_selected_are_left(manifest: Manifest) 
 def test_a_claim_goes_on_behind_a_place_and_still_takes_what_waits_with_it(manifest: Manifest) -> None:
     see_twins(manifest)
 
-    assert keys_of(manifest.claim_pending(limit=1, after=("c", "c/2.jpg"))) == ["c/3.jpg"]
-    assert sorted(keys_of(manifest.claim_pending(limit=1, after=("d", "d/1.jpg")))) == ["c/1.jpg", "d/2.jpg"]
-    assert manifest.claim_pending(after=("d", "d/3.jpg")).claim is None
+    assert keys_of(manifest.claim_pending(limit=1, after=at("c/2.jpg"))) == ["c/3.jpg"]
+    assert sorted(keys_of(manifest.claim_pending(limit=1, after=at("d/1.jpg")))) == ["c/1.jpg", "d/2.jpg"]
+    assert manifest.claim_pending(after=at("d/3.jpg")).claim is None
 
 
 def test_a_claim_finds_work_over_many_pages(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,8 +103,66 @@ def test_a_claim_finds_work_over_many_pages(manifest: Manifest, monkeypatch: pyt
     manifest.claim(*keys[3:6])
 
     assert keys_of(manifest.claim_pending(only("d", "c"), limit=5)) == [*keys[:3], *keys[6:8]]
-    assert keys_of(manifest.claim_pending(limit=3, after=("d", "d/3.jpg"))) == keys[9:12]
+    assert keys_of(manifest.claim_pending(limit=3, after=at("d/3.jpg"))) == keys[9:12]
     assert keys_of(manifest.claim_pending()) == [keys[8], *keys[12:]]
+
+
+def see_in_steps(manifest: Manifest) -> None:
+    """Six items in two collections; step, priority and then key put them into the order 6 to 1."""
+    places = {
+        "d/1": (1, 0.0),
+        "c/2": (1, -1.5),
+        "d/3": (0, NO_PRIORITY),
+        "c/4": (0, 2.0),
+        "d/5": (0, 1.0),
+        "c/6": (0, 1.0),
+    }
+    keys = {f"{key}.jpg": place for key, place in places.items()}
+    manifest.see(*keys)
+    manifest.observations.set_places({key: (key[0], priority) for key, (_, priority) in keys.items()})
+    manifest.record(*(work(key, purchase_id=key, step=step) for key, (step, _) in keys.items()))
+
+
+IN_STEPS = ["c/6.jpg", "d/5.jpg", "c/4.jpg", "d/3.jpg", "c/2.jpg", "d/1.jpg"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 6])
+@pytest.mark.parametrize("selection", [EVERYTHING, only("c", "d"), only("c"), only("e", "d")])
+def test_claims_go_through_the_order_of_purchases(manifest: Manifest, selection: Selection, limit: int) -> None:
+    see_in_steps(manifest)
+    claims = (manifest.claim_pending(selection, limit=limit) for _ in IN_STEPS)
+
+    wanted = [key for key in IN_STEPS if selection.collections is None or key[0] in selection.collections]
+    assert [key for claimed in claims for key in keys_of(claimed)] == wanted
+
+
+@pytest.mark.parametrize("selection", [EVERYTHING, only("c", "d")])
+def test_a_claim_goes_on_behind_any_place_of_the_order(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch, selection: Selection
+) -> None:
+    monkeypatch.setattr("bg_pipeline.manifest.queue._PAGE", 2)
+    monkeypatch.setattr("bg_pipeline.manifest.queue._SHORT_PAGE", 1)
+    see_in_steps(manifest)
+    for number, key in enumerate(IN_STEPS, 1):
+        claimed = manifest.claim_pending(selection, after=position_of(manifest.entry(key)))
+        assert keys_of(claimed) == IN_STEPS[number:]
+        if claimed.claim is not None:
+            manifest.queue.release(claimed.claim)
+
+
+def test_the_free_keys_of_a_collection_are_the_first_of_its_order(manifest: Manifest) -> None:
+    see_in_steps(manifest)
+
+    assert manifest.queue.pending_keys(EVERYTHING, 1) == ["c/6.jpg", "d/5.jpg"]
+    assert manifest.queue.pending_keys(EVERYTHING, 2) == ["c/4.jpg", "c/6.jpg", "d/3.jpg", "d/5.jpg"]
+
+
+def test_the_next_delta_gives_items_their_step_again(manifest: Manifest) -> None:
+    see_in_steps(manifest)
+    manifest.record(*(work(key, purchase_id=key, step=9 if key == "c/6.jpg" else 0) for key in IN_STEPS))
+
+    assert keys_of(manifest.claim_pending(limit=1)) == ["c/2.jpg"]
+    assert manifest.entry("c/6.jpg").step == 9
 
 
 def test_only_items_whose_purchase_has_a_master_are_claimed_where_nothing_may_be_bought(manifest: Manifest) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Goal, cut_of, is_up_to_date, survey
+from bg_pipeline.core.delta import Goal, cut_of, is_up_to_date
 from bg_pipeline.core.recipe import RENDERER, Cut, Recipe, Rendition, purchase_id, rendition_digests
 from bg_pipeline.core.records import Reason, State
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, delta_of, entry, published
 
 FALLBACK = Recipe((Cut("removebg", 2500), RECIPE.cut), Rendition())

@@ -17,9 +17,11 @@ from bg_pipeline.core.runlog import (
     BalanceRecord,
     ClearOutRecord,
     DetectRecord,
+    ExportRecord,
     FailureKind,
     FailureRecord,
     ProcessRecord,
+    PruneRecord,
     Record,
     RehashRecord,
     RetryRecord,
@@ -86,6 +88,13 @@ GOLDEN: list[tuple[Record, str]] = [
         """,
     ),
     (
+        PruneRecord(unused=7, removed=2, stopped="too many would go", **BY),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "unused": 7, "removed": 2, "stopped": "too many would go"}
+        """,
+    ),
+    (
         ProcessRecord(
             asked_by=AskedBy.NIGHT,
             everything=True,
@@ -121,7 +130,8 @@ GOLDEN: list[tuple[Record, str]] = [
                      "credits_in_doubt": "0.25", "wasted": 1, "awaited": 2,
                      "bought_from": {"bgeraser": 3}, "duplicates": 1,
                      "renamed": 1, "failed": 1, "quarantined": 1, "pending": 2, "paused": "no credits are left",
-                     "budget_reached": true, "busy": "pid 7 holds some of the items", "seconds": 12.5,
+                     "budget_reached": true, "window_ended": false, "left_before": null,
+                     "busy": "pid 7 holds some of the items", "seconds": 12.5,
                      "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]],
                      "hosts_down": [], "standing": 0,
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
@@ -133,6 +143,13 @@ GOLDEN: list[tuple[Record, str]] = [
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
          "items": 6}
+        """,
+    ),
+    (
+        ExportRecord(location="/shop/.bg-pipeline/cutouts.csv", digest="ab", problem="no space", **BY),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "location": "/shop/.bg-pipeline/cutouts.csv", "digest": "ab", "problem": "no space"}
         """,
     ),
     (

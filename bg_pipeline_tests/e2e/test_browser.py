@@ -6,6 +6,7 @@ Screenshots are kept in the folder that SCREENSHOTS names, or in pytest's.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,7 +92,11 @@ def test_an_operator_sees_a_backfill_pause_pays_and_sees_the_pictures(
     deployment.until("it pauses", lambda: any("credits are left" in str(r["tags"]) for r in deployment.runs()))
     run = next(r["runId"] for r in deployment.runs() if "credits are left" in str(r["tags"]))
     page.goto(f"{deployment.url}/runs/{run}")
-    expect(page.get_by_text("paused, resumes by itself").first).to_be_visible()
+    expect(page.get_by_text("waits for an open gate, and goes on by itself").first).to_be_visible()
+    page.get_by_role("button", name="View tags and config").click()
+    expect(page.get_by_text("waits_for: an open gate: bgeraser").first).to_be_visible()
+    page.screenshot(animations="disabled", path=album / "tags.png")
+    page.keyboard.press("Escape")
     page.screenshot(animations="disabled", path=album / "paused.png")
     page.goto(f"{deployment.url}/deployment/concurrency")
     expect(page.get_by_text("cutouts", exact=True).first).to_be_visible()
@@ -127,6 +132,68 @@ def test_a_backfill_keeps_to_its_own_limits(deployment: Deployment) -> None:
         backfill = deployment.backfill("pens", config={"ops": {"cutouts": {"config": limit}}})
         deployment.until("it is over", lambda of=backfill: deployment.ended(of))  # type: ignore[misc]
         assert deployment.charges() - before == bought, limit
+
+
+def test_the_pages_show_what_is_so_after_a_night_a_command_and_a_terminated_backfill(
+    tmp_path: Path, page: Page, album: Path
+) -> None:
+    vendor = SandboxState(latency_s=0.5)
+    with deployed(tmp_path, vendor=vendor, settings={"BG_CONCURRENCY": "1"}, fast=True) as made:
+        for n in range(4):
+            made.put(f"{('bags', 'shoes')[n % 2]}/{n}.png", product(700 + n))
+        made.put("torn/1.png", product(710)[:-25])
+        made.launch("detect_delta")
+        made.until(
+            "a night", lambda: ("process_pending", "SUCCESS") in {(r["jobName"], r["status"]) for r in made.runs()}
+        )
+        made.switch_off("delta_dispatch")
+
+        page.goto(f"{made.url}/locations/bg_pipeline/asset-groups/catalogue/lineage")
+        expect(page.get_by_text("2 / 2 Passed").or_(page.get_by_text("1 / 2 Passed")).first).to_be_visible()
+        page.screenshot(animations="disabled", path=album / "graph-after-a-night.png")
+        expect(page.get_by_text("Unsynced")).to_have_count(0)
+        page.goto(f"{made.url}/assets/cutouts?view=partitions&partition=torn")
+        expect(page.get_by_text("Missing (1)")).to_be_visible()
+        page.screenshot(animations="disabled", path=album / "torn.png")
+        page.goto(f"{made.url}/assets/cutouts?view=events")
+        page.get_by_text("torn", exact=True).first.click()
+        expect(page.get_by_text("torn/1.png").first).to_be_visible()
+        page.screenshot(animations="disabled", path=album / "torn-events.png")
+        page.goto(f"{made.url}/assets/review_gallery?view=partitions")
+        expect(page.get_by_text("Missing (0)")).to_be_visible()
+        for asset in ("manifest", "image_delta", "cutouts", "nightly_cutouts", "credit_balance"):
+            page.goto(f"{made.url}/assets/{asset}?view=checks")
+            expect(page.get_by_text("Succeeded").or_(page.get_by_text("Failed")).first).to_be_visible()
+            expect(page.get_by_text("Not Evaluated")).to_have_count(0)
+            page.screenshot(animations="disabled", path=album / f"checks-of-{asset}.png")
+        page.goto(f"{made.url}/assets/credit_balance?view=overview")
+        (left,) = re.findall(r"bgeraser: (\d+) credits", made.last_tick("low_credit_sensor"))
+        expect(page.get_by_text(left, exact=True).first).to_be_visible()
+        page.screenshot(animations="disabled", path=album / "balance.png")
+
+        made.put("caps/1.png", product(720))
+        subprocess.run([BIN / "bg-pipeline", "sync"], cwd=made.home, env=made.env, check=False, capture_output=True)
+        for n in range(8):
+            made.put(f"pens/{n}.png", product(730 + n))
+        detected = made.launch("detect_delta")
+        made.until("the delta is found", lambda: made.status(detected) == "SUCCESS")
+        before = made.charges()
+        backfill = made.backfill("pens")
+        made.until("it buys", lambda: made.charges() >= before + 2)
+        (run,) = [r["runId"] for r in made.runs() if backfill in {tag["value"] for tag in r["tags"]}]
+        made.terminate(run)
+        made.until("it has ended", lambda: made.status(run) == "CANCELED")
+        again = made.reexecute_from_failure(run)
+        made.until("the rest is made", lambda: made.status(again) == "SUCCESS")
+        assert made.charges() == before + 8
+
+        page.goto(f"{made.url}/assets/cutouts?view=partitions")
+        expect(page.get_by_text("Materialized (4)")).to_be_visible()
+        expect(page.get_by_text("Missing (1)")).to_be_visible()
+        page.screenshot(animations="disabled", path=album / "partitions.png")
+        page.goto(f"{made.url}/assets/manifest?view=overview")
+        expect(page.get_by_text("13", exact=True).first).to_be_visible()
+        page.screenshot(animations="disabled", path=album / "manifest.png")
 
 
 def test_a_night_without_a_daemon_appears_under_its_jobs(deployment: Deployment, page: Page, album: Path) -> None:

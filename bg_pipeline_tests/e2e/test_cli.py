@@ -22,7 +22,7 @@ def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
 
     assert set(plan) == {
         *("counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"),
-        *("left_out", "still_written", "copies", "unreadable", "hosts_down", "exit"),
+        *("left_out", "still_written", "copies", "order", "pruned", "unreadable", "hosts_down", "exit"),
     }
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
@@ -60,6 +60,8 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "wasted": 0,
         "awaited": 0,
         "bought_from": {"bgeraser": 5},
+        "window_ended": False,
+        "left_before": None,
         "not_looked": {},
         "hosts_down": [],
         "standing": 0,
@@ -112,6 +114,7 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "quarantined": 0,
         "skipped": 0,
         "deleted": 0,
+        "forgotten": 0,
     }
     assert status["gate"]["bgeraser"] == {
         "state": "open",

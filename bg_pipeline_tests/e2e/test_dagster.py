@@ -171,6 +171,10 @@ def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(
     detect(deployment)
     deployment.backfill("hats", "caps")
     deployment.until("the backfill waits", lambda: "QUEUED" in {r["status"] for r in deployment.runs()})
+    deployment.until(
+        "its run says what it waits for",
+        lambda: any("credits are left" in t["value"] for r in deployment.runs() for t in r["tags"]),
+    )
     deployment.until("no run is asked for", lambda: "top up" in deployment.last_tick("delta_dispatch"))
     deployment.until("somebody is told", lambda: any("top up" in text for text in webhook[1]))
     time.sleep(6)
@@ -192,7 +196,12 @@ def test_a_backfill_that_runs_out_of_credits_keeps_its_place(deployment: Deploym
     deployment.until(
         "it pauses",
         lambda: (
-            any("credits are left" in t["value"] for r in deployment.runs() for t in r["tags"] if "paused" in t["key"])
+            any(
+                "credits are left" in t["value"]
+                for r in deployment.runs()
+                for t in r["tags"]
+                if "waits_for" in t["key"]
+            )
             and "credits are left" in deployment.last_tick("low_credit_sensor")
         ),
     )

@@ -12,6 +12,8 @@ from PIL import Image
 from bg_pipeline.demo.run import _prepare_folder
 from bg_pipeline.errors import ConfigurationError
 
+pytestmark = pytest.mark.processes
+
 BIN = Path(sys.executable).parent
 FRAGMENTS = [
     r"54 files in ",

@@ -12,6 +12,8 @@ from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import cutout_of, product
 from bg_pipeline_tests.stub_vendor import StubVendor
 
+pytestmark = pytest.mark.processes
+
 PICTURES = 20
 
 

@@ -93,6 +93,7 @@ def test_one_refused_picture_stops_neither_the_vendor_nor_the_others(
     assert len(vendor.charges) == 30
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "headers",
     [

@@ -129,6 +129,7 @@ def test_an_auto_size_that_drops_to_previews_stops_before_one_is_published(tmp_p
         assert paid(shop) == on_our_ledger(shop) == {"removebg": 2.25}
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", ["bgeraser", "removebg", "photoroom"])
 def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_no_account(name: Vendor, tmp_path: Path) -> None:
     vendor = SandboxState(chance=Chance(rate=0.1, seed=SEED))

@@ -13,6 +13,7 @@ from bg_pipeline_tests.fakes.database import MemoryDatabase
 from bg_pipeline_tests.fakes.purchasing import MemoryGates, MemoryLedger, MemoryPurchases
 from bg_pipeline_tests.fakes.queue import MemoryWorkQueue
 from bg_pipeline_tests.fakes.remover import FakeRemover
+from bg_pipeline_tests.fakes.retention import MemoryErasures, MemoryRetention
 from bg_pipeline_tests.fakes.running import MemoryLeases, MemoryRunLog
 from bg_pipeline_tests.fakes.stores import MemorySource, MemoryStore
 
@@ -22,6 +23,7 @@ __all__ = [
     "FakeSink",
     "MemoryDatabase",
     "MemoryDeltas",
+    "MemoryErasures",
     "MemoryFailures",
     "MemoryGates",
     "MemoryItems",
@@ -30,6 +32,7 @@ __all__ = [
     "MemoryObservations",
     "MemoryOutbox",
     "MemoryPurchases",
+    "MemoryRetention",
     "MemoryRunLog",
     "MemorySource",
     "MemoryStore",

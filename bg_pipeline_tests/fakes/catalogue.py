@@ -14,16 +14,17 @@ from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 class MemoryObservations(Port):
     """`ports.catalogue.Observations` in dictionaries."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes]]:
+    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
         for e in self._db.where(_is_listed):
-            yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection)
+            yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection), e.priority
 
     def split_points(self, every: int) -> Sequence[str]:
         return [e.key for e in self._db.where(_is_listed)][every - 1 :: every]
 
     def observe(self, batch: Sequence[Observation]) -> None:
         for o in batch:
-            known = self._db.entries.get(o.key) or Entry(o.key, o.collection, "", "", State.PENDING)
+            new = Entry(o.key, o.collection, "", "", State.PENDING, changed_at=self._db.now())
+            known = self._db.entries.get(o.key, new)
             last = known if o.problem else o
             differs = (known.absent, known.content_hash, known.problem) != (False, last.content_hash, o.problem)
             self._db.entries[o.key] = replace(
@@ -32,17 +33,23 @@ class MemoryObservations(Port):
                 content_hash=last.content_hash,
                 size_bytes=last.size_bytes,
                 media_type=last.media_type,
+                priority=o.priority,
                 problem=o.problem,
                 absent=False,
                 absent_since=None,
                 revision=known.revision + differs,
+                changed_at=known.changed_at if known.collection == o.collection else new.changed_at,
             )
             self._db.fingerprint[o.key] = o.fingerprint
-            self._db.changed_at.setdefault(o.key, self._db.now())
+            for master in self._db.masters.values():
+                if master.content_hash == o.content_hash:
+                    self._db.unused_since.pop(master.purchase_id, None)
 
-    def set_collections(self, collections: Mapping[str, str]) -> None:
-        for key, collection in collections.items():
-            self._db.entries[key] = replace(self._db.entries[key], collection=collection)
+    def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
+        for key, (collection, priority) in places.items():
+            known = self._db.entries[key]
+            changed_at = known.changed_at if known.collection == collection else self._db.now()
+            self._db.entries[key] = replace(known, collection=collection, priority=priority, changed_at=changed_at)
 
     def mark_absent(self, keys: Sequence[str]) -> None:
         for key in keys:
@@ -118,7 +125,13 @@ class MemoryDeltas(Port):
         for c in batch:
             stem = c.stem or self._db.entries[c.key].stem
             self._db.change_state(
-                c.key, state=c.becomes, reason=c.reason, detail=c.because, purchase_id=c.purchase_id, stem=stem
+                c.key,
+                state=c.becomes,
+                reason=c.reason,
+                detail=c.because,
+                purchase_id=c.purchase_id,
+                stem=stem,
+                step=c.step,
             )
             self._db.recorded_in[c.key] = number
             if c.renamed_from and self._db.is_free(c.renamed_from):
@@ -150,7 +163,7 @@ class MemoryItems(Port):
     def recent(self, collection: str, limit: int) -> list[Entry]:
         ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
         found = self._db.where(lambda e: e.collection == collection and e.state in ended)
-        return sorted(found, key=lambda e: -self._db.changed_at[e.key])[:limit]
+        return sorted(found, key=lambda e: -e.changed_at)[:limit]
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         failed = self._db.where(

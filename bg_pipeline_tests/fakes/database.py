@@ -35,7 +35,6 @@ class MemoryDatabase:
         self.now = now
         self.entries: dict[str, Entry] = {}
         self.fingerprint: dict[str, str] = {}
-        self.changed_at: dict[str, float] = {}
         self.recorded_in: dict[str, int] = {}
         """By key, the number of the delta that it was last recorded in."""
         self.accepted: dict[str, tuple[int, str, float]] = {}
@@ -45,6 +44,9 @@ class MemoryDatabase:
         self.claims: dict[int, Claim] = {}
         self.claim_of: dict[str, int] = {}
         self.masters: dict[str, Master] = {}
+        self.unused_since: dict[str, float] = {}
+        self.pruned: dict[str, tuple[str, float, bool]] = {}
+        """By purchase: its picture, the time, and whether its bytes are gone."""
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[int, CutRequest] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
@@ -66,13 +68,12 @@ class MemoryDatabase:
         self.entries[key] = replace(self.entries[key], revision=self.entries[key].revision + 1, **values)
 
     def change_state(self, key: str, **values: Any) -> None:
-        """The same for a state, which has a time."""
-        self.update(key, **values)
-        self.changed_at[key] = self.now()
+        """The same for what an export shows, which has a time."""
+        self.update(key, changed_at=self.now(), **values)
 
     def rename_output(self, key: str, output_name: str) -> None:
         if published := self.entries[key].published:
-            self.update(key, published=replace(published, output_name=output_name))
+            self.change_state(key, published=replace(published, output_name=output_name))
 
     def is_alive(self, claim_id: int) -> bool:
         return claim_id in self.claims and is_live(self.claims[claim_id].ends_at, self.now())

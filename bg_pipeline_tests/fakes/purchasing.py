@@ -29,6 +29,7 @@ class MemoryPurchases(Port):
 
     def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
         self._db.masters[master.purchase_id] = master
+        self._db.unused_since.pop(master.purchase_id, None)
         if attempt_id is not None:
             _close(
                 self._db,
@@ -40,6 +41,7 @@ class MemoryPurchases(Port):
 
     def forget(self, purchase_id: str) -> None:
         self._db.masters.pop(purchase_id, None)
+        self._db.unused_since.pop(purchase_id, None)
 
     def masters(self) -> Iterator[Master]:
         for _, master in sorted(self._db.masters.items()):

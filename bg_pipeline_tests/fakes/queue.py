@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bg_pipeline.core.buying import Position, position_of, sort_key
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Published, State
@@ -15,11 +16,13 @@ class MemoryWorkQueue(Port):
     """`ports.catalogue.WorkQueue` in dictionaries."""
 
     def pending(self, selection: Selection = EVERYTHING) -> dict[str, int]:
-        return dict(Counter(e.collection for e in self._pending(selection)))
+        counts = Counter(e.collection for e in self._pending(selection))
+        return dict(sorted(counts.items(), key=lambda each: key_bytes(each[0])))
 
     def pending_keys(self, selection: Selection, each: int) -> list[str]:
         free = [e for e in self._pending(selection) if self._db.is_free(e.key)]
-        some = (list(group)[:each] for _, group in itertools.groupby(free, lambda e: e.collection))
+        by_collection = sorted(free, key=lambda e: e.collection)
+        some = (list(group)[:each] for _, group in itertools.groupby(by_collection, lambda e: e.collection))
         return sorted((e.key for group in some for e in group), key=key_bytes)
 
     def claim_pending(
@@ -30,12 +33,12 @@ class MemoryWorkQueue(Port):
         *,
         limit: int,
         bought: bool,
-        after: tuple[str, str] | None,
+        after: Position | None,
     ) -> Claimed:
         free = [e for e in self._pending(selection) if self._db.is_free(e.key)]
         if bought:
             free = [e for e in free if e.purchase_id in self._db.masters]
-        start = None if after is None else (key_bytes(after[0]), key_bytes(after[1]))
+        start = None if after is None else sort_key(after)
         next_up = (_purchase(e) for e in free if start is None or _place(e) > start)
         purchases = set(itertools.islice(dict.fromkeys(next_up), limit))
         return self._claim(ask, owner, [e for e in free if _purchase(e) in purchases])
@@ -68,6 +71,9 @@ class MemoryWorkQueue(Port):
             published=published,
             published_at=self._db.now(),
         )
+        master = self._db.masters.get(published.purchase_id)
+        if master is not None and not master.content_hash:
+            self._db.masters[master.purchase_id] = replace(master, content_hash=published.content_hash)
         del self._db.claim_of[key]
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
@@ -108,5 +114,5 @@ def _purchase(entry: Entry) -> tuple[str, str]:
     return entry.purchase_id, "" if entry.purchase_id else entry.key
 
 
-def _place(entry: Entry) -> tuple[bytes, bytes]:
-    return key_bytes(entry.collection), key_bytes(entry.key)
+def _place(entry: Entry) -> tuple[int, float, bytes]:
+    return sort_key(position_of(entry))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Listed
+from bg_pipeline.core.records import NO_PRIORITY, Listed
 from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
 from bg_pipeline.ports.stores import PROBE_BYTES
@@ -26,6 +26,7 @@ class MemorySource:
         self.fail_after: int | None = None
         self.reads: list[str] = []
         self.versions: dict[str, int] = {}
+        self.priorities: dict[str, float] = {}
 
     def put(self, key: str, data: bytes) -> None:
         self.files[key] = data
@@ -45,6 +46,7 @@ class MemorySource:
                 len(self.files[key]),
                 settles_in_s=5.0 if key in self.unsettled else 0.0,
                 modified_at=self.modified_at.get(key),
+                priority=self.priorities.get(key, NO_PRIORITY),
             )
 
     def exists(self, key: str) -> bool:
@@ -91,6 +93,9 @@ class MemoryStore:
     def list(self) -> Iterator[str]:
         hidden = (name for name in self.blobs if not any(part.startswith(".") for part in name.split("/")))
         yield from sorted(hidden, key=key_bytes)
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        yield from ((name, len(data)) for name, data in self.blobs.items())
 
     def remove(self, name: str) -> None:
         self.blobs.pop(name, None)

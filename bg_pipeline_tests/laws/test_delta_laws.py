@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.delta import WORK_REASONS, Delta, survey
+from bg_pipeline.core.delta import WORK_REASONS, Delta
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.recipe import Recipe, purchase_id
-from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.records import Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.laws.strategies import CUTS, RENDITIONS, entries, published, recipes
 
 
@@ -140,7 +141,22 @@ def test_every_change_says_why(known: list[Entry], recipe: Recipe) -> None:
     assert all(change.because for change in planned(known, recipe).changes)
 
 
+def of_one(key: str, state: State, content: str, shown: Published, *, absent: bool) -> Entry:
+    return Entry(key, "", content, "image/png", state, purchase_id=shown.purchase_id, absent=absent, published=shown)
+
+
+BY_1000, BY_2500 = (Recipe((cut,), RENDITIONS[0]) for cut in CUTS[:2])
+
+
 @given(known=entries(), recipe=recipes)
+# A key that was deleted is back with the bytes of another key that vanished.
+@example(
+    known=[
+        of_one("a", State.DELETED, "2" * 64, published("1" * 64, BY_2500, "a"), absent=False),
+        of_one("b", State.PUBLISHED, "2" * 64, published("2" * 64, BY_1000, "b"), absent=True),
+    ],
+    recipe=BY_2500,
+)
 def test_a_changed_recipe_makes_nothing_pending_that_it_alone_asks_to_buy(known: list[Entry], recipe: Recipe) -> None:
     before = {e.key: e for e in known}
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from bg_pipeline.core import deletes
-from bg_pipeline.core.delta import Goal, is_up_to_date, survey
+from bg_pipeline.core.delta import Goal, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes, plain_stem, preferred_stem, stems_for, unsafe
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.rehash import Slice
+from bg_pipeline.core.survey import survey
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas

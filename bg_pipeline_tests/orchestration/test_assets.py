@@ -95,7 +95,7 @@ def test_an_empty_account_pauses_the_run_and_says_so(shop: Shop, run: Run, insta
     assert result.success
     assert (told["failed"], told["pending"]) == (0, 1)
     assert "402" in str(told["paused"])
-    assert "402" in instance.get_run_by_id(result.run_id).tags["bg_pipeline/paused"]  # type: ignore[union-attr]
+    assert "402" in instance.get_run_by_id(result.run_id).tags["bg_pipeline/left_undone"]  # type: ignore[union-attr]
     assert [pool.limit for pool in instance.event_log_storage.get_pool_limits()] == [0]
 
 
@@ -119,7 +119,7 @@ def test_a_backfill_waits_while_the_gate_is_closed_and_goes_on_after_a_top_up(
     assert result.success
     assert looked == [0, 0, 0]
     assert metadata_of(instance, "cutouts")["published"] == 2
-    assert instance.get_run_by_id(result.run_id).tags["bg_pipeline/paused"] == "no, resumed"  # type: ignore[union-attr]
+    assert instance.get_run_by_id(result.run_id).tags["bg_pipeline/waits_for"].startswith("nothing, since ")  # type: ignore[union-attr]
 
 
 def test_a_charge_without_a_cutout_fails_the_spend_check(shop: Shop, run: Run) -> None:

@@ -1,7 +1,6 @@
 """The code location as a whole: its names, its sensors, its schedule."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,8 +11,6 @@ import pytest
 import yaml
 
 import bg_pipeline
-from bg_pipeline.core.gate import Gate, Thresholds
-from bg_pipeline.orchestration.balance import EVERY_S, LastReported, changes_since
 from bg_pipeline.orchestration.definitions import defs, nightly_delta_sync
 from bg_pipeline.orchestration.resources import DELTA, PipelineResource
 from bg_pipeline.orchestration.sensors import delta_dispatch, lost_runs, low_credit_sensor, missed_night
@@ -252,33 +249,6 @@ def test_the_pool_is_at_zero_while_the_gate_is_closed_and_then_what_it_was(
     instance.event_log_storage.set_concurrency_slots("cutouts", 0)
     credit_tick(instance)
     assert limit() == 0, "a person chose that"
-
-
-def test_a_balance_that_only_moved_is_written_down_after_an_hour() -> None:
-    gate, limits = Gate("bgeraser", balance=Decimal(500)), Thresholds(Decimal(50), Decimal(100))
-    told, _ = changes_since([gate], limits, LastReported(), 0.0)
-    moved = replace(gate, balance=Decimal(400))
-
-    assert [len(changes_since([moved], limits, told, now)[1]) for now in (EVERY_S - 1, EVERY_S)] == [0, 1]
-    assert changes_since([gate], limits, told, EVERY_S)[1] == []
-
-
-def test_the_balance_is_written_down_when_the_gate_moves_and_else_once_an_hour(
-    shop: Shop, instance: dg.DagsterInstance
-) -> None:
-    cursor, written = None, []
-    for balance in (500, 499, 498, 10, 9, 500):
-        shop.vendor.ledger.set_balance("bgeraser", Decimal(balance))
-        tick = low_credit_sensor.evaluate_tick(
-            dg.build_sensor_context(
-                instance, cursor=cursor, definitions=defs, resources={"pipeline": PipelineResource()}
-            )
-        )
-        cursor = tick.cursor
-        checks = [e.passed for e in tick.asset_events if isinstance(e, dg.AssetCheckEvaluation)]
-        written.append((len(tick.asset_events), *checks))
-
-    assert written == [(2, True), (0,), (0,), (2, False), (0,), (2, True)]
 
 
 def test_the_gate_stays_closed_between_the_thresholds(shop: Shop, instance: dg.DagsterInstance) -> None:

@@ -58,7 +58,10 @@ class Side:
     def rows(self) -> list[Entry]:
         with open_pipeline(load_settings()) as pipeline:
             entries = list(pipeline.catalogue.items.entries())
-        return [replace(e, published_at=None, absent_since=None, trashed_at=None, revision=0) for e in entries]
+        return [
+            replace(e, published_at=None, changed_at=0.0, absent_since=None, trashed_at=None, revision=0)
+            for e in entries
+        ]
 
     @property
     def states(self) -> Counter[str]:

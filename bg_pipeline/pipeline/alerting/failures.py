@@ -15,13 +15,14 @@ from bg_pipeline.errors import (
     GuardStopped,
     LeaseHeld,
     SourceUnreadable,
+    Stopped,
     StoreError,
 )
 from bg_pipeline.pipeline.alerting.runs import MOST_ROWS, WINDOW_S
 from bg_pipeline.ports.context import Monitor, Pipeline, RunName
 
-_NO_FAILURE = (AccountError, BudgetReached, Deferred, ForeignStore, GateClosed, LeaseHeld)
-"""Errors that have an alert of their own, or that end by themselves."""
+_NO_FAILURE = (AccountError, BudgetReached, Deferred, ForeignStore, GateClosed, LeaseHeld, Stopped)
+"""Errors that have an alert of their own, that end by themselves, or that a person asked for."""
 
 _KINDS: Mapping[type[BgPipelineError], FailureKind] = {
     ConfigurationError: FailureKind.SETTINGS,

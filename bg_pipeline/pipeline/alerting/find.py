@@ -14,7 +14,9 @@ from bg_pipeline.core.runlog import (
     BalanceRecord,
     ClearOutRecord,
     DetectRecord,
+    ExportRecord,
     ProcessRecord,
+    PruneRecord,
     Record,
     ScanRecord,
     Stage,
@@ -88,6 +90,7 @@ class _AlertFinder:
         yield from find_run_alerts(self.pipeline.monitor, self.due_at, trash=self.pipeline.policy.deletes.trash)
         yield from self._not_processed()
         yield from self._stopped_clear_out()
+        yield from self._stale_table()
         yield from self._spend_cap()
         yield from self._failure_rate()
         yield from self._unreadable()
@@ -152,12 +155,24 @@ class _AlertFinder:
             yield Alert(Kind.GUARD, "stores", title, (foreign.advice, *self._link()))
 
     def _stopped_clear_out(self) -> Iterator[Alert]:
-        if not self.pipeline.policy.deletes.trash:
-            return
-        for record in self.run_log.read(ClearOutRecord):
+        policy = self.pipeline.policy
+        last: list[tuple[ClearOutRecord | PruneRecord, str, str]] = []
+        if policy.deletes.trash:
+            last += [(each, Stage.CLEAR_OUT, STAGES[Stage.CLEAR_OUT]) for each in self.run_log.read(ClearOutRecord)]
+        if policy.keep_masters_days:
+            last += [(each, "masters", "the pruning of masters") for each in self.run_log.read(PruneRecord)]
+        for record, subject, task in last:
             if record.stopped:
-                title = f"a guard stopped {STAGES[Stage.CLEAR_OUT]}: {record.stopped}"
-                yield Alert(Kind.GUARD, Stage.CLEAR_OUT, title, (f"at {moment(record.ended_at)}", *self._link(record)))
+                title = f"a guard stopped {task}: {record.stopped}"
+                yield Alert(Kind.GUARD, subject, title, (f"at {moment(record.ended_at)}", *self._link(record)))
+
+    def _stale_table(self) -> Iterator[Alert]:
+        if self.pipeline.export.format is None:
+            return
+        for record in self.run_log.read(ExportRecord):
+            if record.problem:
+                lines = (record.problem, record.location, f"at {moment(record.ended_at)}", *self._link(record))
+                yield Alert(Kind.EXPORT, "", "the table beside the cutouts is not up to date", lines)
 
     def _spend_cap(self) -> Iterator[Alert]:
         covered: set[str] = set()

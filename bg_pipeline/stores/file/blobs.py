@@ -113,6 +113,15 @@ class FolderStore:
         if self._root.exists():
             yield from self._walk(self._root, "")
 
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        try:
+            for folder, _, names in os.walk(self._root, onerror=_raise):
+                for path in (Path(folder, name) for name in names if not name.startswith(_TEMPORARY)):
+                    with contextlib.suppress(FileNotFoundError):  # another run may have removed it meanwhile
+                        yield path.relative_to(self._root).as_posix(), path.lstat().st_size
+        except OSError as error:
+            raise StoreError(f"{error.filename or self._root} cannot be listed: {error.strerror}") from error
+
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         name = f"{_TEMPORARY}probe-{secrets.token_hex(4)}"
         # Not zeros: some file systems store them without taking room.
@@ -210,6 +219,11 @@ def _errors(path: Path, done: str) -> Iterator[None]:
         if error.errno in _OF_THE_NAME:
             raise ItemBlocked(f"{path} cannot be {done}: {error.strerror}; {_ADVICE}") from error
         raise StoreError(f"{path} cannot be {done}: {error.strerror}") from error
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _open_no_link(path: str, flags: int) -> int:

@@ -56,6 +56,10 @@ class S3Store:
                 if not any(part.startswith(".") for part in row.key.split("/")):
                     yield row.key
 
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        with _store_errors():
+            yield from ((row.key, row.size_bytes) for row in self._objects.list())
+
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         with _store_errors():
             self._objects.put(_PROBE, bytes(size_bytes))

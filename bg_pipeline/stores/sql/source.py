@@ -68,7 +68,8 @@ class SqlSource:
     Args:
         url: any URL that SQLAlchemy knows and whose driver is installed.
         query: a SELECT of `key` (text, whole number or UUID; unique) and `image` (bytes) or `url`, and optionally
-            `version`: any value that changes whenever the picture does. Names in upper case are the same.
+            `version`: any value that changes whenever the picture does, and `priority`: a number, lower ones are bought
+            first. Names in upper case are the same.
         fetch_url: returns the bytes at a URL; raises FetchFailed. None for a GET that `hosts` allows.
         hosts: see `allowed_origins` of `net.fetch.fetch`.
         folder: start of relative paths in the query.
@@ -96,7 +97,9 @@ class SqlSource:
         with SortedRows() as rows:
             with self._errors(), self._snapshot() as (conn, columns):
                 size = length(conn, columns["image"]) if "image" in columns else null()
-                statement = select(columns["key"], size, columns.get("version", null()))
+                statement = select(
+                    columns["key"], size, columns.get("version", null()), columns.get("priority", null())
+                )
                 # One statement sees one snapshot. It ends here, before the first picture is read: a server closes the
                 # connection of a client that reads slowly, or keeps the old versions of all rows for it.
                 with conn.execution_options(yield_per=_ROWS).execute(statement) as result:

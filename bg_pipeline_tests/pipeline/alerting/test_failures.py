@@ -15,6 +15,7 @@ from bg_pipeline.errors import (
     NoCredits,
     SourceUnreadable,
     StateError,
+    Stopped,
     StoreError,
 )
 from bg_pipeline.pipeline.alerting.failures import note_failure
@@ -159,8 +160,9 @@ def test_a_failed_clearing_out_is_over_only_after_one_that_no_guard_stopped(shop
     assert kinds(shop) == []
 
 
-def test_an_end_that_is_no_failure_is_not_noted(shop: Graph) -> None:
-    fail(shop, LeaseHeld("another run works on it"))
+@pytest.mark.parametrize("end", [LeaseHeld("another run works on it"), Stopped("stopped on request")])
+def test_an_end_that_is_no_failure_is_not_noted(shop: Graph, end: BgPipelineError) -> None:
+    fail(shop, end)
     fail(shop, NoCredits("empty"))
 
     assert kinds(shop) == []

@@ -1,0 +1,50 @@
+"""
+Items that a person erased: their bytes are not cut out again.
+
+The row of such an item stays with its key and content hash, in the state FORGOTTEN. `forgotten_id` in its
+`purchase_id` says which bytes were meant.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bg_pipeline.core.formats import Format
+from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.records import Entry, State
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """The purchases made of an item's pictures, and the other items that have the same picture."""
+
+    own: tuple[str, ...] = ()
+    """Purchases that no other item uses, in any catalogue."""
+    shared: tuple[str, ...] = ()
+    """Purchases that another item uses too."""
+    same_picture: tuple[str, ...] = ()
+    """Other keys of the catalogue that have, or had last, the same picture."""
+
+
+def forgotten_id(content_hash: str) -> str:
+    """Return the name under which the bytes of a forgotten item are remembered: the purchase that is never made."""
+    return purchase_id(content_hash, "forgotten")
+
+
+def is_forgotten(entry: Entry) -> bool:
+    """Return True if an item was erased and still has the bytes that were meant."""
+    return entry.state is State.FORGOTTEN and entry.purchase_id == forgotten_id(entry.content_hash)
+
+
+def forgotten_pictures(entries: Iterable[Entry]) -> Mapping[str, str]:
+    """Return key by `forgotten_id` of each picture that was erased."""
+    return {entry.purchase_id: entry.key for entry in entries if entry.state is State.FORGOTTEN}
+
+
+def output_names(entry: Entry) -> tuple[str, ...]:
+    """Return the names of all files in the output store that an item has, or had in another format."""
+    names = dict.fromkeys(f"{entry.stem}{each.extension}" for each in Format) if entry.stem else {}
+    if entry.published and entry.published.output_name:
+        names[entry.published.output_name] = None
+    if entry.trash_name:
+        names[entry.trash_name] = None
+    return tuple(names)

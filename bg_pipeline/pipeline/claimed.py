@@ -1,0 +1,26 @@
+"""Claim items for maintenance, so that no two runs write their outputs at the same time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from bg_pipeline.core.claims import Ask, AskedBy, Claimed
+from bg_pipeline.core.credits import Budget
+from bg_pipeline.ports.context import Catalogue, Run, kept_alive
+
+ELSEWHERE = "another run has claimed it"
+
+
+@contextmanager
+def claimed_items(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
+    """Claim those items that no other run has, and release them at the end."""
+    ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
+    claimed = catalogue.queue.claim_items(ask, run.name.owner, dict.fromkeys(keys))
+    claim = claimed.claim
+    if claim is None:
+        yield claimed
+        return
+    try:
+        with kept_alive("maintenance", lambda: catalogue.queue.heartbeat([claim])):
+            yield claimed
+    finally:
+        catalogue.queue.release(claim)

@@ -1,0 +1,1 @@
+"""Tables of `core.export` in files: CSV, JSON lines and Parquet."""
