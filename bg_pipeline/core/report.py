@@ -206,7 +206,9 @@ class Summary:
         """Return why `exit_code` is what it is, in a sentence."""
         reasons = {
             Exit.PAUSED: f"paused: {self.paused}",
-            Exit.BUDGET: f"the credit limit is reached; {self.pending} items are pending",
+            Exit.BUDGET: f"the credit limit is reached; {self.pending} items are pending"
+            if self.budget_reached
+            else self.backlog,
             Exit.LEASE: self.busy,
             Exit.SOME_FAILED: "; ".join(self._problems),
         }
@@ -231,20 +233,21 @@ class Summary:
         return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}
 
 
-def why_unfinished(listed: int, published: int, result: Summary, left_because: str) -> str:
+def why_unfinished(listed: int, published: int, result: Summary, left: int, left_because: str) -> str:
     """
     Return the reason why a collection does not count as done after a run; empty if it does.
 
     Args:
         listed: number of its items in the source.
         published: number of those with a cutout of their present bytes.
-        result: its counters; `pending` counts the items that still wait.
+        result: its counters.
+        left: number of requested items that still have to be done.
         left_because: why the run left items that it was asked for, in a sentence; empty if it left none.
     """
     if not listed:
         return "no item is in it"
-    if left_because and result.pending:
-        return f"{result.pending} items are pending: {left_because}"
+    if left_because and left:
+        return f"{left} items are left: {left_because}"
     if published or not result.failures:
         return ""
     return f"none of its items has a cutout; {result.failures[0].key}: {result.failures[0].detail}"
