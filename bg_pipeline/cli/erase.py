@@ -134,11 +134,16 @@ def prune(dry_run: bool, yes: bool, as_json: bool) -> None:
         result = run_prune(catalogue, accounts, policy, run, allow=len(due))
     if result.stopped:
         raise GuardStopped(result.stopped)
+    code = Exit.SOME_FAILED if result.left else Exit.DONE
     if as_json:
-        print_json({"due": due, "unused": result.unused, "bytes": size and size.size_bytes, "removed": result.removed})
+        print_json(
+            {"due": due, "unused": result.unused, "bytes": size and size.size_bytes, "removed": result.removed},
+            code,
+            f"{len(result.left)} masters could not be removed" if result.left else "done",
+        )
     else:
         render.show_pruned(Terminal(), result)
-    click.get_current_context().exit(Exit.SOME_FAILED if result.left else Exit.DONE)
+    click.get_current_context().exit(code)
 
 
 def _show_due(due: int, unused: int, days: int, size_bytes: int | None) -> None:

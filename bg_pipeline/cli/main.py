@@ -61,6 +61,9 @@ class _Commands(click.Group):
         resolved = super().resolve_command(ctx, args)
         # Its modules are loaded: from here on, it may hold what has to be released.
         ctx.with_resource(interruptible())
+        from bg_pipeline.cli.options import expect_json  # noqa: PLC0415  loaded by the command anyway
+
+        expect_json(ctx, asked="--json" in args)
         return resolved
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -22,14 +22,12 @@ _NO_JSON_YET = "bg_pipeline.no_json_yet"
 """Key in click's context: true while a command that was asked for JSON has printed none."""
 
 
-def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-    ctx.meta[_NO_JSON_YET] = value
-    return value
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-as_json = click.option(
-    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print JSON for programs."
-)
+def expect_json(ctx: click.Context, *, asked: bool) -> None:
+    """Note before a command is parsed if it was asked for JSON: an unknown option ends it without its values."""
+    ctx.meta[_NO_JSON_YET] = asked
 
 
 class Credits(click.ParamType[Decimal]):

@@ -14,7 +14,8 @@ from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry
-from bg_pipeline.core.runlog import ProcessRecord
+from bg_pipeline.core.runlog import ProcessRecord, ScanRecord
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.sizes import measure
 from bg_pipeline.pipeline.trash import restore
@@ -44,6 +45,8 @@ def status(sizes: bool, as_json: bool) -> None:
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
             "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
+            "failures": sum(not each.accepted for each in standing_failures(catalogue, policy)),
+            "hosts_down": [asdict(each) for scan in catalogue.run_log.read(ScanRecord) for each in scan.hosts_down],
         }
         closed = [
             why_closed(gate, policy.thresholds, left_of(accounts, gate))
@@ -71,6 +74,10 @@ def status(sizes: bool, as_json: bool) -> None:
         f"balance: {render.balance(gates[policy.account])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
+    if facts["failures"]:
+        out.print(f"failures that stand: {facts['failures']}; bg-pipeline failures")
+    for each in facts["hosts_down"]:
+        out.print(f"the picture host {each['host']} does not serve its {each['items']} items: {each['why']}")
     if foreign:
         out.print(f"stopped by a guard: {foreign}")
     if measured:

@@ -123,6 +123,7 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "reading": 1000.0,
         "drift": 0.0,
     }
+    assert (status["failures"], status["hosts_down"]) == (0, [])
     assert status["limits"]["bgeraser"]["waits_until"] == "–"
     assert (status["credits_30d"], status["last_sync"][-1]) == (5.0, "Z")
     assert status["runs_out_on"] > "2026"
