@@ -54,6 +54,7 @@ def break_down(host: Vendor, how: str, patch: pytest.MonkeyPatch) -> None:
     for key in KEYS:
         match how:
             case "is silent":
+                patch.setattr(sql_source, "_FETCH_S", 0.3)
                 host.say(f"/{key}", manner="silent")
             case "breaks off":
                 host.say(f"/{key}", body=b"", headers={"Content-Length": "9"})
@@ -72,15 +73,14 @@ def refuse(*_args: object, **_options: object) -> socket.socket:
 def test_a_host_that_serves_nothing_is_one_outage_and_changes_no_item(
     how: str, host: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_source, "_FETCH_S", 0.3)
     graph = shop_of(host, tmp_path)
     assert graph.sync().summary.published == 4
     cutouts = dict(graph.outputs.blobs)
     name = host.base_url.removeprefix("http://")
 
-    graph.source = source_of(tmp_path, host.base_url)
     with monkeypatch.context() as patch:
         break_down(host, how, patch)
+        graph.source = source_of(tmp_path, host.base_url)
         done = graph.sync()
     (outage,) = done.summary.hosts_down
     assert (outage.host, outage.items) == (name, 4)
@@ -131,10 +131,11 @@ def test_all_urls_dead_is_a_failure_of_each_and_every_cutout_stays(host: Vendor,
 def test_one_slow_picture_of_a_host_that_serves_others_is_looked_at_again(
     host: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_source, "_FETCH_S", 0.3)
     graph = shop_of(host, tmp_path)
     graph.sync()
     host.say(f"/{KEYS[0]}", manner="silent")
+    monkeypatch.setattr(sql_source, "_FETCH_S", 1.0)
+    graph.source = source_of(tmp_path, host.base_url)
     done = graph.sync()
 
     assert (done.summary.hosts_down, done.summary.standing, list(done.summary.not_looked)) == ((), 0, [KEYS[0]])
@@ -223,3 +224,18 @@ def test_a_host_that_is_down_keeps_no_other_host_from_being_asked() -> None:
         with pytest.raises(FetchFailed, match="404"):
             pictures.fetch(f"https://up.example/missing/{n}")
     assert pictures.fetch("https://up.example/a.png") == b"a picture"
+
+
+def test_a_host_that_answers_for_other_urls_is_asked_on() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        raise FetchFailed("404", status=404) if "missing" in url else HostFailed("503", status=503)
+
+    pictures = HostedPictures(fetch, lambda: 0.0)
+    for n in range(12):
+        for url in (f"https://cdn.example.com/{n}", f"https://cdn.example.com/missing/{n}"):
+            with pytest.raises((FetchFailed, HostUnavailable)):
+                pictures.fetch(url)
+    assert len(asked) == 24

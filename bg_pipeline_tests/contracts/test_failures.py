@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.records import Observation, Reason, State
 from bg_pipeline_tests.contracts.manifest import Manifest, seen, shown, work
 
@@ -116,3 +117,14 @@ def test_what_could_not_be_read_is_not_retried_by_itself(manifest: Manifest) -> 
     manifest.record(work("c/a.jpg", Reason.FAILED, becomes=State.FAILED, purchase_id=""))
 
     assert manifest.items.retry() == []
+
+
+def test_a_published_item_that_cannot_be_read_is_not_up_to_date(manifest: Manifest) -> None:
+    goal = Goal(("cut",), ("rendition",), ("cut",))
+    manifest.see_work("c/a.jpg")
+    manifest.publish("c/a.jpg", shown("c/a.png"))
+    assert (manifest.deltas.up_to_date(goal), list(manifest.deltas.out_of_date(goal))) == (1, [])
+
+    manifest.observations.observe([locked("c/a.jpg")])
+    assert manifest.deltas.up_to_date(goal) == 0
+    assert [entry.key for entry in manifest.deltas.out_of_date(goal)] == ["c/a.jpg"]
