@@ -140,7 +140,7 @@ def _alerts(settings: Settings) -> str:
 
 def _engine(account: Account) -> str:
     account.plugin.client(account.settings, _never)
-    return "installed"
+    return account.plugin.about(account.settings)
 
 
 def _never(function: Callable[..., T], *args: Any) -> T:

@@ -93,6 +93,8 @@ class Vendor:
     """Suffixes that its own tools append to the name of a cutout."""
     notes: Sequence[str] = ()
     """Sentences for a person who chooses a vendor."""
+    facts: Sequence[str] = ()
+    """Further facts for that person, each a line of a list."""
     sources: Sequence[str] = ()
     """Sources of the facts above, other than prices, with the dates when they were read."""
     former: Callable[[int, str, Mapping[str, str]], tuple[int, int]] = _no_limits
