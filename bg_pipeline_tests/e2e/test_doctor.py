@@ -147,3 +147,13 @@ def test_an_engine_without_its_extra_is_told(home: Path, engine: str, module: st
     told = {each["check"]: each for each in json.loads(done.stdout)}
 
     assert f"pip install 'bg-pipeline[{engine}]'" in told[f"engine {engine}"]["detail"]
+
+
+def test_the_end_of_a_service_is_told_by_the_doctor_and_by_plan(home: Path) -> None:
+    account = {"BG_PROVIDER": "removebg,local", "REMOVEBG_API_KEY": "canary"}
+    command = [str(Path(sys.executable).parent / "bg-pipeline"), "plan", "--json"]
+    env = {"PATH": os.environ["PATH"], **account, "HTTPS_PROXY": "http://127.0.0.1:9"}
+    planned = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
+
+    assert "2026-12-01" in doctor(home, code=2, **account)["end of service"]["detail"]
+    assert "2026-12-01" in json.loads(planned.stdout)["ends_of_service"][0]
