@@ -45,8 +45,9 @@ class SqlItems(OfCatalogue):
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         c = items.c
+        failed_at_work = (c.state == State.FAILED) & (c.purchase_id != "")
         skipped_at_work = (c.state == State.SKIPPED) & c.reason.in_(WORK_REASONS)
-        failed = update(items).where(self._mine(), (c.state == State.FAILED) | skipped_at_work, ~c.absent)
+        failed = update(items).where(self._mine(), failed_at_work | skipped_at_work, ~c.absent)
         if collections is not None:
             failed = failed.where(c.collection.in_(collections))
         retry = failed.values(
