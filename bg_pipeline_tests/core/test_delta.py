@@ -117,3 +117,14 @@ def test_what_failed_before_keeps_its_state() -> None:
 
 def test_a_deleted_entry_is_reported_once() -> None:
     assert delta_of(entry(absent=True, state=State.DELETED)).changes == ()
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.QUARANTINED])
+def test_a_failure_of_other_bytes_does_not_hide_that_they_are_no_picture(state: State) -> None:
+    """An unchanged row would keep the old reason, and a person's acceptance of it."""
+    old = entry(state=state, media_type="", detail="the vendor refuses it", purchase_id="of the old bytes")
+    (change,) = delta_of(old).changes
+    assert (change.reason, change.becomes) == (Reason.FAILED, State.FAILED)
+
+    known = replace(old, state=State.FAILED, purchase_id="", detail=change.because)
+    assert delta_of(known).changes[0].becomes is None
