@@ -50,16 +50,12 @@ _staged = Table(
 )
 """Temporary table for changes that are recorded together."""
 
-_IN_KEY_ORDER = (items, "INDEXED BY sqlite_autoindex_items_1", "sqlite")
-"""A hint to go through the catalogue by its primary key: by the index on states SQLite would look each row up again."""
-
 
 class SqlDeltas(OfCatalogue):
     """`ports.catalogue.Deltas` in a database."""
 
     def up_to_date(self, goal: Goal) -> int:
-        query = select(func.count()).select_from(SHOWN).with_hint(*_IN_KEY_ORDER)
-        query = query.where(self._mine(), _is_up_to_date(goal))
+        query = select(func.count()).select_from(SHOWN).where(self._mine(), _is_up_to_date(goal))
         with self._db.read() as conn:
             return conn.scalar(query) or 0
 
