@@ -1,6 +1,6 @@
 """Read the data that a delta is computed from, and record the delta."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -103,7 +103,7 @@ class SqlDeltas(OfCatalogue):
                 for stem in conn.scalars(select(c.stem_fold).where(self._mine(), these, ~c.absent))
             }.intersection(folded_stems)
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
         wanted = [change for change in changes if change.becomes is not None]
         row = catalogues.c.id == self._catalogue
         with self._db.read() as conn:
@@ -113,6 +113,7 @@ class SqlDeltas(OfCatalogue):
         for gone in (True, False):
             group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
             for rows in prefetch(_rows, self._db.batches(group, BATCH), threads=1, waiting=2):
+                before_batch()
                 # The last write is durable, and makes all writes before it durable.
                 with self._db.write(durable=False) as conn:
                     self._record(conn, number, rows)
