@@ -28,7 +28,7 @@ from bg_pipeline_tests.rows import fill_items
 _AT_ONCE = 16
 """Purchases of a claim: a night claims twice its `BG_CONCURRENCY`."""
 
-MAX_CLAIM_MS = 100.0
+MAX_CLAIM_MS = 200.0
 
 
 def claimed_ms(database: Database, number: int, selection: Selection, count: int) -> list[float]:
