@@ -26,8 +26,8 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.manifest.presence import is_missing
 from bg_pipeline.pipeline.ownership import find_foreign_store
-from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import PROBE_BYTES, BlobStore
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.settings.reader import RawSettings, dagster_home, read
