@@ -81,7 +81,7 @@ items = Table(
         Prose,
         nullable=False,
         server_default="",
-        doc="why the last scan could not read it; the hash, size and kind are then those of an earlier one",
+        doc="why it could not be read; the three before it are then those of an earlier scan",
     ),
     Column(
         "absent", Boolean, nullable=False, server_default=text("false"), doc="true if the last listing did not have it"
