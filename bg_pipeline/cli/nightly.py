@@ -168,6 +168,7 @@ def sync(
         render.show_delta(out, result.decision.delta)
         render.show_trashed(out, result.decision.trash)
         render.show_pruned(out, result.decision.pruned)
+        render.show_withdrawals(out, result.decision.withdrawals)
     if result.decision.stopped:
         _show_summary(result.work.summary, as_json)
         raise GuardStopped(result.decision.stopped)

@@ -11,6 +11,7 @@ from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures, is_forgotten
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.core.review import is_withdrawn, withdrawn_pictures
 
 WORK_REASONS = frozenset(Reason) - {Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.DELETED}
 """Classes that end in a published cutout."""
@@ -191,6 +192,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
 
         source    published from   state        result
         there     -                forgotten    SKIPPED: these bytes were erased on request
+        there     -                withdrawn    SKIPPED: a person keeps it off the shop
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
@@ -200,6 +202,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         there     the same         deleted      RETURNED, or NEW if its output is missing
         there     the same         skipped      RETURNED, or CHANGED if its output is missing
         there     other bytes      forgotten    NEW
+        there     other bytes      withdrawn    CHANGED: the result of other bytes was rejected
         there     other bytes      deleted      NEW: it came back
         there     other bytes      skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
@@ -208,6 +211,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     """
     if is_forgotten(entry):
         return Reason.SKIPPED, "erased on request"
+    if is_withdrawn(entry):
+        return Reason.SKIPPED, entry.detail
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:
@@ -221,6 +226,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.SKIPPED, why
     if entry.state is State.FORGOTTEN:
         return Reason.NEW, "it was erased, and is another picture now"
+    if entry.state is State.WITHDRAWN:
+        return Reason.CHANGED, "its result was rejected, and it is another picture now"
     if entry.state in {State.FAILED, State.QUARANTINED}:
         if entry.purchase_id in {purchase_id(entry.content_hash, cut) for cut in goal.cuts}:
             return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
@@ -275,9 +282,9 @@ def survey(
     candidates: list[Candidate] = []
     unchanged = up_to_date
     entries = list(entries)
-    erased = forgotten_pictures(entries)
+    erased, withdrawn = forgotten_pictures(entries), withdrawn_pictures(entries)
     for entry in entries:
-        if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
+        if entry.absent and (entry.state in {State.DELETED, State.FORGOTTEN} or is_withdrawn(entry)):
             continue
         left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
         reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
@@ -286,6 +293,8 @@ def survey(
             continue
         if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
             reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
+        if reason in _ARRIVED and (key := withdrawn.get(entry.content_hash)):
+            reason, because = Reason.SKIPPED, f"the same picture as {key}, which a person keeps off the shop"
         accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
         wanted = _wanted(entry, goal, accepted) if accepted or reason is Reason.RETURNED else entry.purchase_id
         change = Change(
@@ -320,7 +329,7 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
 def _becomes(entry: Entry, reason: Reason, left_out: str) -> State | None:
     if reason is Reason.DELETED:
         return State.DELETED
-    if entry.state is State.FORGOTTEN and reason is Reason.SKIPPED:
+    if entry.state in {State.FORGOTTEN, State.WITHDRAWN} and reason is Reason.SKIPPED:
         return None
     if left_out:
         return None if entry.state is State.PUBLISHED else State.SKIPPED

@@ -21,6 +21,7 @@ from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
+from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.schema import metadata
 from bg_pipeline.manifest.trash import SqlTrash
@@ -38,6 +39,7 @@ from bg_pipeline_tests.fakes import (
     MemoryOutbox,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReviews,
     MemoryRunLog,
     MemoryTrash,
     MemoryWorkQueue,
@@ -123,6 +125,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         MemoryGates(shared),
         MemoryRetention(shared),
         MemoryErasures(shared),
+        MemoryReviews(shared),
         MemoryOutbox(shared),
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
@@ -165,6 +168,7 @@ def in_database(
         SqlGates(database, clock),
         SqlRetention(database, clock),
         SqlErasures(*mine),
+        SqlReviews(*mine),
         SqlOutbox(database, clock),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),
