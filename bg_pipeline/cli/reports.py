@@ -143,7 +143,7 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
 @click.argument("key")
 @as_json
 def why(key: str, as_json: bool) -> None:
-    """Show the history of one item, with every purchase attempt and every decision of a person."""
+    """Show the history of one item: purchase attempts and decisions."""
     with open_pipeline(load_settings()) as pipeline:
         entry = require_entry(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))

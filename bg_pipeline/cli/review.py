@@ -52,7 +52,7 @@ def review(
     collection: str | None,
     as_json: bool,
 ) -> None:
-    """Look at results in a browser, or list the suspicious ones; decide about them."""
+    """Show results to a person, and carry out what is decided. It buys nothing: redo asks the next sync to."""
     _validate(decision, keys, why, serve=serve, port=port, pages=pages, collection=collection, as_json=as_json)
     settings = load_settings()
     gallery = folder_of(Path(settings.catalogue.gallery).absolute())

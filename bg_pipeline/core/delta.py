@@ -212,7 +212,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     if is_forgotten(entry):
         return Reason.SKIPPED, "erased on request"
     if is_withdrawn(entry):
-        return Reason.SKIPPED, entry.detail
+        return Reason.SKIPPED, f"kept off the shop: {entry.detail}"
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:

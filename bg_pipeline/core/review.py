@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bg_pipeline.core.recipe import AS_IT_IS, Recipe, purchase_id
-from bg_pipeline.core.records import Entry, Master, Published, State
+from bg_pipeline.core.records import Entry, Master, Published, Reason, State
 
 REVIEWED = (State.QUARANTINED, State.FAILED, State.WITHDRAWN, State.PENDING, State.PUBLISHED)
 """States of items that a review shows, those that need a person most first."""
@@ -91,6 +91,11 @@ class DecisionPlan:
     """True if its cutout is put back from the trash."""
     replaces: bool = False
     """True if its masters are set aside, so that the next sync buys new ones."""
+
+    @property
+    def reason(self) -> Reason:
+        """Return the class of the item in the delta."""
+        return Reason.SKIPPED if self.becomes is State.WITHDRAWN else Reason.UNFINISHED
 
 
 def rejected_id(content_hash: str) -> str:

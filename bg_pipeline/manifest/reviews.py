@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import insert, select, update
 
 from bg_pipeline.core.claims import Claim
-from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.review import REVIEWED, DecisionPlan, DecisionRecord, ReviewDecision, Seen
 from bg_pipeline.errors import ClaimLost
 from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, entry_of
@@ -58,7 +58,7 @@ class SqlReviews(OfCatalogue):
                 mine = update(items).where(self._mine(), c.key == key, c.claim_id == claim.id)
                 changed = mine.values(
                     state=plan.becomes,
-                    reason=Reason.UNFINISHED,
+                    reason=plan.reason,
                     detail=plan.detail,
                     purchase_id=plan.purchase_id,
                     changed_at=now,

@@ -42,7 +42,7 @@ class ReviewItem:
     decisions: tuple[DecisionRecord, ...] = ()
     """All decisions about it, oldest first."""
     in_sample: bool = False
-    """True if it is a published item that was chosen by chance, and nobody has decided about this result."""
+    """True if it is a published item that was chosen by chance, and no person has decided about this result."""
 
     @property
     def seen(self) -> Seen:

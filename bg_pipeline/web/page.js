@@ -83,6 +83,7 @@ function options(select, first, field) {
 
 function filter(change) {
   Object.assign(chosen, change);
+  at = 0;
   draw();
 }
 
@@ -179,19 +180,35 @@ function preload(item) {
   }
 }
 
-/* Shows the thumbnail, which the grid has loaded, until the larger picture is there. */
-function fill(layer, item, which, size) {
+const SIZES = ["small", "large", "full"];
+
+/* Shows the thumbnail, which the grid has loaded, until a larger picture is there. */
+function fill(layer, item, which) {
   const digest = item[which];
   layer.replaceChildren();
+  layer.dataset.digest = digest;
   if (!digest) { layer.append(missing(which === "before" ? "no picture" : "no cutout")); return; }
   const small = image(digest, "small", which);
   small.loading = "eager";
   small.onload = fit;
+  layer.dataset.size = "small";
   layer.append(small);
-  if (inFile || !size) return;
-  const large = image(digest, size, which);
-  large.onload = () => { if (small.isConnected) { small.replaceWith(large); large.onload = null; fit(); } };
-  large.onerror = null;
+  if (!inFile) enlarge(layer, digest, which, "large");
+}
+
+function enlarge(layer, digest, which, size, then = () => {}) {
+  const larger = image(digest, size, which);
+  larger.onerror = null;
+  larger.onload = () => {
+    const old = layer.querySelector("img");
+    const isLarger = SIZES.indexOf(size) > SIZES.indexOf(layer.dataset.size);
+    if (!old || layer.dataset.digest !== digest || !isLarger) return;
+    larger.onload = null;
+    layer.dataset.size = size;
+    old.replaceWith(larger);
+    fit();
+    then();
+  };
 }
 
 function show() {
@@ -199,8 +216,8 @@ function show() {
   if (!item) { close(); return; }
   zoomed = false;
   $("stage").classList.remove("zoom");
-  fill($("before"), item, "before", "large");
-  fill($("after"), item, "after", "large");
+  fill($("before"), item, "before");
+  fill($("after"), item, "after");
   $("title").textContent = item.key;
   $("state").className = `name ${item.state}`;
   $("state").replaceChildren(make("i", { className: "dot" }),
@@ -268,10 +285,8 @@ function zoom() {
   centre();
   if (inFile) return;
   for (const which of ["before", "after"]) {
-    const digest = shown[at][which], layer = $(which), old = layer.querySelector("img");
-    if (!digest || !old) continue;
-    const full = image(digest, "full", which);
-    full.onload = () => { if (old.isConnected) { old.replaceWith(full); full.onload = null; fit(); centre(); } };
+    const digest = shown[at][which];
+    if (digest) enlarge($(which), digest, which, "full", () => zoomed && centre());
   }
 }
 
@@ -314,7 +329,7 @@ async function decide(decision) {
     counts();
     const others = answer.items.length - 1;
     const then = { approve: item.state === "pending" ? ": the next sync publishes it" : "",
-      redo: `: the next sync buys it, for at most ${price} credits`, reject: "", take_off: "" }[decision];
+      redo: `: the next sync makes it again, ${cost()}`, reject: "", take_off: "" }[decision];
     say(`${item.key} ${SAID[decision]}${others ? `, and ${others} with the same picture` : ""}${then}`);
     if (isOpen() && shown[at] === item) show();
   } catch (error) {
@@ -353,12 +368,17 @@ const KEYS = {
   1: () => setGround("checks"), 2: () => setGround("white"), 3: () => setGround("black"), 4: () => setGround("colour"),
 };
 
+const cost = () => (price ? `at most ${price} credit${price === 1 ? "" : "s"}` : "free");
 const columns = () => getComputedStyle($("grid")).gridTemplateColumns.split(" ").length;
 
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.matches("input[type=text], input[type=search], select");
   if (typing) {
+    if (event.key === "Escape" && event.target.id === "text") {
+      event.target.value = "";
+      filter({ text: "" });
+    }
     if (event.key === "Escape" || event.key === "Enter") event.target.blur();
     return;
   }
@@ -408,7 +428,7 @@ async function begin() {
   }
   ({ items, pictures = "", price = 0 } = data);
   $("decide").hidden = Boolean(inFile);
-  $("price").textContent = `at most ${price} credits, by the next sync`;
+  $("price").textContent = `next sync, ${cost()}`;
   chosen.collection = new URLSearchParams(location.search).get("collection") || "";
   chosen.state = items.some(STATES.review[1]) ? "review" : "all";
   options($("collection"), "All collections", "collection");
@@ -416,4 +436,5 @@ async function begin() {
   setGround(ground);
   draw();
 }
+addEventListener("hashchange", begin);
 begin();

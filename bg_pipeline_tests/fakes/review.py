@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.review import REVIEWED, DecisionPlan, DecisionRecord
 from bg_pipeline_tests.fakes.database import Port
 
@@ -37,7 +37,7 @@ class MemoryReviews(Port):
         self._db.decisions += [replace(each, decided_at=now) for each in records]
         for key, plan in changes.items():
             self._db.change_state(
-                key, state=plan.becomes, reason=Reason.UNFINISHED, detail=plan.detail, purchase_id=plan.purchase_id
+                key, state=plan.becomes, reason=plan.reason, detail=plan.detail, purchase_id=plan.purchase_id
             )
 
     def decisions(self, keys: Sequence[str]) -> dict[str, list[DecisionRecord]]:
