@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -77,6 +78,7 @@ def diagnose() -> Iterator[Finding]:
     home_is_right, about_home = _home(raw)
     yield Finding("DAGSTER_HOME", home_is_right, about_home)
     yield from (each for each in _dagster() if each.check == "schedule" or (home_is_right and dagster_home()))
+    yield from (Finding("end of service", True, end, True) for end in settings.ends_of_service(time.time()))
     engines = [_finding(f"engine {account.name}", partial(_engine, account)) for account in settings.accounts]
     yield from engines
     if all(engine.ok for engine in engines):
@@ -140,7 +142,7 @@ def _alerts(settings: Settings) -> str:
 
 def _engine(account: Account) -> str:
     account.plugin.client(account.settings, _never)
-    return "installed"
+    return account.plugin.about(account.settings)
 
 
 def _never(function: Callable[..., T], *args: Any) -> T:

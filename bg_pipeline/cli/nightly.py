@@ -61,6 +61,7 @@ def plan(as_json: bool) -> None:
         copies = count_copies_to_buy(catalogue.observations, delta)
         pruned = accounts.retention.pruned_at([change.purchase_id for change in delta.work if change.purchase])
         rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
+        ends = settings.ends_of_service(run.now())
     if as_json:
         print_json(
             {
@@ -76,6 +77,7 @@ def plan(as_json: bool) -> None:
                 "still_written": scanned.still_written,
                 "copies": copies,
                 "pruned": len(pruned),
+                "ends_of_service": ends,
             }
         )
         return
@@ -84,6 +86,8 @@ def plan(as_json: bool) -> None:
     render.show_delta(out, delta)
     order.show(out, purchases)
     render.show_offers(out, offers)
+    for end in ends:
+        out.print(end)
     if delta.purchases:
         out.print(
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"

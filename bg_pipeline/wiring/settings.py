@@ -82,6 +82,11 @@ class Settings:
         """Location of the spool."""
         return self.masters.spool_location(self.purchasing.state.get_secret_value(), self.raw.folder)
 
+    def ends_of_service(self, now: float) -> list[str]:
+        """Return the announced ends of the services that are bought from, in words."""
+        ends = (account.vendor.end_of_service(account.cut, now) for account in self.accounts)
+        return [end for end in ends if end]
+
     def offers(self) -> Iterator[Account]:
         """Return the accounts, then an account at every other usable vendor."""
         yield from self.accounts
@@ -234,6 +239,8 @@ class _Accounts:
         for name in self._vendor_of.keys() - accounts:
             self.build(name)
         for name in OURS:
-            if name not in vendors and any(variable.startswith(f"{name}_") for variable in self._raw.short):
+            if name not in vendors and any(
+                variable.startswith((f"{name}_", f"bg_{name}_")) for variable in self._raw.short
+            ):
                 model = load_plugin(name).settings
                 self._raw.part(model, short_names=model.short_names())
