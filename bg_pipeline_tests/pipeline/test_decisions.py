@@ -335,6 +335,9 @@ def test_a_process_that_dies_before_a_decision_is_on_record_has_changed_nothing(
     assert on_shop(graph) == {KEY, TWIN, OTHER}
     assert (done.delta.purchases, bought(graph)) == (0, 2)
     assert {e.state for e in graph.items.entries()} == {State.PUBLISHED}
+    graph.change_recipe(background="white")
+    assert graph.sync().summary.published == 3
+    assert bought(graph) == 2
 
 
 def test_a_redo_that_dies_before_its_end_uses_the_old_result_and_buys_nothing(
