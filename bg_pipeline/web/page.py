@@ -13,7 +13,7 @@ from typing import Any
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.review import DecisionRecord, reason_of, suspicion
-from bg_pipeline.pipeline.review import ReviewItem
+from bg_pipeline.pipeline.review import MOST_SHOWN, ReviewItem
 
 Row = dict[str, Any]
 
@@ -54,7 +54,8 @@ def data_of(
         price: most credits for one item that is bought again.
         pictures: path of the pictures that are made on request.
     """
-    return {"items": [row_of(item, thumbnails) for item in items], "price": price, "pictures": pictures}
+    rows = [row_of(item, thumbnails) for item in items]
+    return {"items": rows, "most": MOST_SHOWN, "price": price, "pictures": pictures}
 
 
 def row_of(item: ReviewItem, thumbnails: frozenset[str] | None = None) -> Row:
@@ -110,10 +111,11 @@ def _json_in_html(data: Any) -> str:
 @cache
 def _template() -> tuple[str, str]:
     """Return the page without title and data, and the hashes of its style and its program for the policy."""
-    folder = files("bg_pipeline.web")
-    html, style, program = (
-        folder.joinpath(f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    html, style, grid, viewer = (
+        files("bg_pipeline.web").joinpath(name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "page.js", "viewer.js")
     )
+    program = f"{grid}\n{viewer}"
     whole = html.replace("@@STYLE@@", style).replace("@@PROGRAM@@", program)
     return whole, f"style-src {_hash(style)}; script-src {_hash(program)}"
 
