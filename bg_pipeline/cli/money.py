@@ -155,7 +155,7 @@ def _cell(value: Any) -> Any:
 
 def _show(rows: list[dict[str, Any]], accounts: dict[str, dict[str, Any]], saved: float, days: int) -> None:
     out = Terminal()
-    newest = list(islice(reversed(rows), render.MOST_ROWS))
+    newest = list(islice(reversed(rows), out.most_rows))
     out.print(render.grid(_SHOWN, [_line(row) for row in reversed(newest)], numbers=(4, 5)))
     if len(rows) > len(newest):
         out.print(f"and {len(rows) - len(newest)} older ones: bg-pipeline ledger --csv")

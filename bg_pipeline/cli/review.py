@@ -146,11 +146,12 @@ def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(waiting)
         return
-    if waiting:
-        rows = [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting]
-        Terminal().print(render.grid(("item", "why", "picture"), rows[: render.MOST_ROWS]))
-    if len(waiting) > render.MOST_ROWS:
-        say(f"and {len(waiting) - render.MOST_ROWS} more: --json prints all")
+    out = Terminal()
+    shown = [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting[: out.most_rows]]
+    if shown:
+        out.print(render.grid(("item", "why", "picture"), shown))
+    if len(waiting) > len(shown):
+        out.print(f"and {len(waiting) - len(shown)} more: --json prints all")
     decide = f"decide: bg-pipeline review --serve, or bg-pipeline review {'|'.join(_DECISIONS)} KEY"
     say(decide if waiting else "no item waits for a review")
 

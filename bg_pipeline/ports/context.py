@@ -22,6 +22,7 @@ from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
+    Failures,
     ImageSource,
     Items,
     Leases,
@@ -53,6 +54,7 @@ class Catalogue:
     deltas: Deltas
     queue: WorkQueue
     items: Items
+    failures: Failures
     trash: Trash
     leases: Leases
     run_log: RunLog

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Delta, survey
+from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.recipe import AS_IT_IS, purchase_id
 from bg_pipeline.core.records import Entry, Master, Published, Reason, State
 from bg_pipeline.core.relations import price
@@ -21,6 +21,7 @@ from bg_pipeline.core.review import (
     result_of,
     suspicion,
 )
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.graph import RECIPE
 
 CUT = RECIPE.cut.digest

@@ -105,7 +105,7 @@ def test_nothing_is_bought_on_top_of_a_suspicious_result_until_a_person_approves
     assert [request.tool for request in graph.remover.requests] == ["", "upscale"]
 
 
-def test_a_rejected_result_stays_withdrawn_on_shop_until_its_picture_changes(graph: Graph) -> None:
+def test_a_rejected_result_stays_off_the_shop_until_its_picture_changes(graph: Graph) -> None:
     assert reject(graph, TWIN) == [TWIN, ODD]
     assert graph.sync().summary.published == 0
     assert states(graph) == {State.WITHDRAWN}
