@@ -21,6 +21,10 @@ _OF_THIS_PAGE = frozenset({"same-origin", "none"})
 """Values of Sec-Fetch-Site for requests of the page itself, and of addresses that a person types."""
 
 
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
 @dataclass(slots=True)
 class Access:
     """
@@ -33,26 +37,25 @@ class Access:
 
     origins: frozenset[str]
     announce: Callable[[str], object]
-    picture_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    picture_secret: str = field(default_factory=_secret)
     """Part of the path of pictures: an img element sends no header. It shows pictures and decides nothing."""
-    _token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    _link: str = ""
+    _token: str = field(default_factory=_secret)
+    _link: str = field(default_factory=_secret)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_link(self) -> None:
-        """Make a link that works once, and announce it; an earlier one that was not used works no longer."""
+        """Make a link that works once, and announce it; an earlier one works no longer."""
         with self._lock:
-            self._link = secrets.token_urlsafe(32)
-            link = self._link
+            link = self._link = _secret()
         self.announce(link)
 
     def redeem(self, link: str) -> str:
-        """Return the token for the secret of an unused link, and announce the next one; empty for any other text."""
+        """Return the token for the secret of the last link, and announce the next one; empty for any other text."""
         with self._lock:
-            if not self._link or not _same(link, self._link):
+            if not _same(link, self._link):
                 return ""
-            self._link = ""
-        self.new_link()
+            following = self._link = _secret()
+        self.announce(following)
         return self._token
 
     def refuses(self, method: str, headers: Mapping[str, str]) -> str:
