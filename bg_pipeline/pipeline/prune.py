@@ -7,10 +7,8 @@ from bg_pipeline.core.deletes import refusal
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.retention import excess, unused_before
 from bg_pipeline.core.runlog import PruneRecord
-from bg_pipeline.errors import ItemError
-from bg_pipeline.pipeline.trash import last_listing
+from bg_pipeline.pipeline.trash import last_listing, remove_each
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
-from bg_pipeline.ports.single import one_blob
 
 
 @dataclass(slots=True)
@@ -78,17 +76,10 @@ def prune(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, *,
 
 
 def _remove(accounts: Accounts, run: Run, purchase_ids: Sequence[str], result: PruneResult) -> None:
-    for name in purchase_ids:
-        if run.stop.is_set():
-            return
-        try:
-            with one_blob(accounts.masters):
-                accounts.masters.remove(master_name(name))
-        except ItemError as error:
-            result.left[name] = str(error)
-            continue
-        accounts.retention.end(name)
-        result.removed.append(name)
+    names = {each: master_name(each) for each in purchase_ids}
+    for purchase in remove_each(accounts.masters, run, names, result.left):
+        accounts.retention.end(purchase)
+        result.removed.append(purchase)
 
 
 def _log(catalogue: Catalogue, run: Run, started_at: float, result: PruneResult) -> None:

@@ -105,7 +105,7 @@ def _for_meta(policy: str) -> str:
 
 def _json_in_html(data: Any) -> str:
     """Return JSON that ends no script element and starts no comment."""
-    return json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(data).replace("<", "\\u003c")
 
 
 @cache

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.export import Naming
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
@@ -137,14 +138,16 @@ def open_monitor(raw: RawSettings) -> Iterator[Monitor]:
         database.close()
 
 
-def check_alerts(raw: RawSettings, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
+def check_alerts(
+    raw: RawSettings, monitor: Monitor, due_at: Sequence[float], night_of: Callable[[float], Night | None]
+) -> AlertCheck:
     """Find all alerts; if the settings are wrong, those that can be found without them. See `find_alerts`."""
     with ExitStack() as stack:
         try:
             pipeline = stack.enter_context(open_pipeline(settings_of(raw)))
         except ConfigurationError as error:
             return find_alerts_despite(error, monitor, due_at)
-        return find_alerts(pipeline, due_at)
+        return find_alerts(pipeline, due_at, night_of)
 
 
 def _alerting(settings: AlertSettings, database: Database, now: Now) -> Alerting:
