@@ -62,6 +62,7 @@ from bg_pipeline_tests.fakes import (
     MemoryOutbox,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReviews,
     MemoryRunLog,
     MemorySource,
     MemoryStore,
@@ -138,6 +139,7 @@ class Graph:
         self.gates = MemoryGates(self.database)
         self.retention = MemoryRetention(self.database)
         self.erasures = MemoryErasures(self.database)
+        self.reviews = MemoryReviews(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
@@ -154,6 +156,7 @@ class Graph:
             self.leases,
             self.run_log,
             self.erasures,
+            self.reviews,
         )
 
     @property

@@ -25,6 +25,7 @@ DOCUMENTS = [
         "docs/decisions.md",
         "docs/export.md",
         "docs/operating.md",
+        "docs/review.md",
         "docs/settings.md",
         "docs/sources.md",
         "docs/vendors.md",

@@ -66,6 +66,7 @@ def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> boo
             *((name, "master") for name in erasure.masters),
             *((name, "answer in the spool") for name in erasure.answers),
             *([(erasure.page, "page of the gallery")] if erasure.page else []),
+            *((name, "thumbnail in the gallery") for name in erasure.thumbnails),
         ]
         out.print(f"{key}: {_counts(erasure)}")
         if rows:

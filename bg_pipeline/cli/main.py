@@ -28,12 +28,12 @@ _COMMANDS = {
     "prune": ("cli.erase", "Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."),
     "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
     "retry": ("cli.nightly", "Try failed items again: the named ones, or all."),
-    "review": ("cli.maintenance", "List suspicious results; approve or reject them."),
+    "review": ("cli.review", "Show results to a person, and carry out what is decided."),
     "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
     "status": ("cli.reports", "Show the items by state, the gates and the spending."),
     "sync": ("cli.nightly", "Run the nightly job now."),
     "trash": ("cli.reports", "List cutouts of deleted pictures; restore named ones for good."),
-    "why": ("cli.reports", "Show the history of one item, with every purchase attempt."),
+    "why": ("cli.reports", "Show the history of one item: purchase attempts and decisions."),
 }
 """
 Module of each command, and its line in the list.

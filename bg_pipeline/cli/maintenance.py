@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.progress import Bars
-from bg_pipeline.cli.terminal import Terminal, say
-from bg_pipeline.core.keys import encode_partition, gallery_page, master_name
-from bg_pipeline.core.records import Entry
+from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.rehash import Slice
 from bg_pipeline.core.report import Exit
-from bg_pipeline.pipeline import review as reviews
 from bg_pipeline.pipeline.adopt import adopt as run_adopt
 from bg_pipeline.pipeline.detect import plan
 from bg_pipeline.pipeline.ownership import take_possession
@@ -23,7 +19,7 @@ from bg_pipeline.pipeline.verify import Damage, verify
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.vendors.registry import suffixes
 from bg_pipeline.wiring import folder_of, open_pipeline
-from bg_pipeline.wiring.settings import Settings, load_settings
+from bg_pipeline.wiring.settings import load_settings
 
 
 def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Slice | None:
@@ -147,58 +143,6 @@ def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool,
     )
     if next_sync:
         _show_next_sync(next_sync)
-
-
-@click.command()
-@click.argument("decision", type=click.Choice(["list", "approve", "reject"]), default="list")
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
-@as_json
-def review(decision: str, keys: tuple[str, ...], as_json: bool) -> None:
-    """List suspicious results; approve or reject them."""
-    if (decision == "list") == bool(keys):
-        raise click.UsageError("name the items to approve or reject, as `bg-pipeline review` lists them")
-    settings = load_settings()
-    with open_pipeline(settings) as pipeline:
-        if decision == "list":
-            _show_waiting([_case(settings, entry) for entry in reviews.in_quarantine(pipeline.catalogue)], as_json)
-        else:
-            _show_decided(pipeline, decision, keys, as_json)
-
-
-def _case(settings: Settings, entry: Entry) -> dict[str, Any]:
-    page = Path(settings.catalogue.gallery, gallery_page(entry.collection))
-    return {
-        "key": entry.key,
-        "collection": encode_partition(entry.collection),
-        "why": entry.detail,
-        "page": str(page) if page.exists() else None,
-        "master": f"{settings.masters.masters}/{master_name(entry.purchase_id)}",
-    }
-
-
-def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print_json(waiting)
-        return
-    _show_table(("item", "why", "picture"), [(c["key"], c["why"], c["page"] or c["master"]) for c in waiting])
-    say("decide: bg-pipeline review approve|reject KEY" if waiting else "no item waits for a review")
-
-
-def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_json: bool) -> None:
-    catalogue = pipeline.catalogue
-    decided: list[str] = []
-    for key in keys:
-        if key not in decided:  # an earlier item may have the same picture
-            if decision == "approve":
-                decided += reviews.approve(catalogue, pipeline.accounts, pipeline.policy, key)
-            else:
-                decided += reviews.reject(catalogue, key)
-    if as_json:
-        print_json({"decision": decision, "keys": decided})
-        return
-    then = "the next sync publishes it" if decision == "approve" else "failed until its picture or the recipe changes"
-    for key in decided:
-        say(f"{key}: {then}")
 
 
 def _next_sync(pipeline: Pipeline) -> dict[str, float]:

@@ -178,6 +178,7 @@ def sync(
         render.show_delta(out, result.decision.delta)
         render.show_trashed(out, result.decision.trash)
         render.show_pruned(out, result.decision.pruned)
+        render.show_withdrawals(out, result.decision.withdrawals)
     if stopped := result.decision.stopped:
         _show_summary(result.work.summary, as_json, Exit.GUARD, stopped)
         raise GuardStopped(stopped)

@@ -18,8 +18,10 @@ from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
+from bg_pipeline.core.review import DecisionRecord
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.prune import PruneResult
+from bg_pipeline.pipeline.review import Withdrawals
 from bg_pipeline.pipeline.sizes import Size
 from bg_pipeline.pipeline.trash import TrashResult
 
@@ -140,6 +142,11 @@ def show_sizes(out: Terminal, sizes: Mapping[str, Size | None]) -> None:
     out.print(grid(("stored", "files", "size"), rows, numbers=(1, 2)))
 
 
+def show_withdrawals(out: Terminal, withdrawals: Withdrawals) -> None:
+    for key, why in withdrawals.left.items():
+        out.print(f"kept the cutout of {key}, which a person took off the shop: {why}")
+
+
 def show_pruned(out: Terminal, pruned: PruneResult) -> None:
     if pruned.removed:
         out.print(f"masters that no item used: {len(pruned.removed):,} were deleted, {pruned.unused:,} wait")
@@ -211,7 +218,12 @@ def acceptance(failure: StandingFailure) -> str | None:
     return f"{failure.accepted} ({iso(failure.accepted_at or 0.0)})"
 
 
-def history(entry: Entry, attempts: Sequence[Attempt], failure: StandingFailure | None) -> dict[str, Any]:
+def history(
+    entry: Entry,
+    attempts: Sequence[Attempt],
+    failure: StandingFailure | None,
+    decisions: Sequence[DecisionRecord] = (),
+) -> dict[str, Any]:
     """Return the whole history of one item, for JSON."""
     return {
         "key": entry.key,
@@ -237,11 +249,23 @@ def history(entry: Entry, attempts: Sequence[Attempt], failure: StandingFailure 
             }
             for attempt in attempts
         ],
+        "decisions": [
+            {
+                "at": iso(each.decided_at),
+                "decision": each.decision.value,
+                "by": each.decided_by,
+                "reason": each.reason,
+                "content_hash": each.seen.content_hash or None,
+                "result": each.seen.result_digest or None,
+            }
+            for each in decisions
+        ],
     }
 
 
 def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
-    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name != "attempts"]
+    tables = ("attempts", "decisions")
+    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name not in tables]
     table = grid(("", ""), rows)
     table.show_header = False
     out.print(table)
@@ -251,3 +275,6 @@ def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
         out.print(grid(("attempt", "account", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
     else:
         out.print("no purchase was attempted for these bytes and this recipe")
+    if facts["decisions"]:
+        cells = [(d["at"], d["decision"], d["by"], d["reason"], d["result"] or "–") for d in facts["decisions"]]
+        out.print(grid(("decided", "decision", "by", "reason", "cutout that was seen"), cells))

@@ -115,12 +115,13 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
 @click.argument("key")
 @as_json
 def why(key: str, as_json: bool) -> None:
-    """Show the history of one item, with every purchase attempt."""
+    """Show the history of one item: purchase attempts and decisions."""
     with open_pipeline(load_settings()) as pipeline:
         entry = require_entry(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
         failure = next((each for each in pipeline.catalogue.failures.standing() if each.key == key), None)
-        history = render.history(entry, attempts, failure)
+        decisions = pipeline.catalogue.reviews.decisions([key]).get(key, [])
+        history = render.history(entry, attempts, failure, decisions)
     if as_json:
         print_json(history)
     else:

@@ -11,6 +11,7 @@ from bg_pipeline.core.erasure import is_forgotten
 from bg_pipeline.core.media import why_no_picture
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.core.review import is_withdrawn
 
 _NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.FAILED, Reason.DELETED})
 
@@ -156,6 +157,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
 
         source    published from   state        result
         there     -                forgotten    SKIPPED: these bytes were erased on request
+        there     -                withdrawn    SKIPPED: a person keeps it off the shop
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
@@ -167,6 +169,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         there     -                locked then  NEW or CHANGED: it can be read now
         there     -                in a delta   UNFINISHED
         there     other bytes      forgotten    NEW
+        there     other bytes      withdrawn    CHANGED: the result of other bytes was rejected
         there     -                deleted      NEW: it came back
         there     -                skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
@@ -175,6 +178,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     """
     if is_forgotten(entry):
         return Reason.SKIPPED, "erased on request"
+    if is_withdrawn(entry):
+        return Reason.SKIPPED, f"kept off the shop: {entry.detail}"
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:
@@ -194,6 +199,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.SKIPPED, entry.detail
     if entry.state is State.FORGOTTEN:
         return Reason.NEW, "it was erased, and is another picture now"
+    if entry.state is State.WITHDRAWN:
+        return Reason.CHANGED, "its result was rejected, and it is another picture now"
     there = shown is not None and shown.output_name != "" and not output_missing
     if _is_away(entry) and there and _is_as_published(entry, goal):
         return Reason.RETURNED, "it is back as it was published, and its output is there"

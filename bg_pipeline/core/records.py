@@ -36,6 +36,8 @@ class State(StrEnum):
     DELETED = "deleted"
     FORGOTTEN = "forgotten"
     """Erased on a person's request: nothing is made of these bytes again. See `core.erasure`."""
+    WITHDRAWN = "withdrawn"
+    """Kept off the shop by a person; its paid result is kept. See `core.review`."""
 
 
 NO_PRIORITY = 1e300

@@ -10,6 +10,7 @@ from bg_pipeline.core.delta import REFUSED, WORK_REASONS, Goal, accepted_purchas
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.core.review import is_withdrawn, withdrawn_pictures
 
 _ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
 """Classes of items whose bytes come to the catalogue, or to this key, for the first time."""
@@ -76,9 +77,9 @@ def survey(
     candidates: list[Candidate] = []
     unchanged = up_to_date
     entries = list(entries)
-    erased = forgotten_pictures(entries)
+    erased, withdrawn = forgotten_pictures(entries), withdrawn_pictures(entries)
     for entry in entries:
-        if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
+        if entry.absent and (entry.state in {State.DELETED, State.FORGOTTEN} or is_withdrawn(entry)):
             continue
         left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
         reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
@@ -87,6 +88,8 @@ def survey(
             continue
         if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
             reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
+        if reason in _ARRIVED and (key := withdrawn.get(entry.content_hash)):
+            reason, because = Reason.SKIPPED, f"the same picture as {key}, which a person keeps off the shop"
         accepted = accepted_purchases(entry, goal) if reason in WORK_REASONS else ()
         becomes = _becomes(entry, reason, because, goal, left_out, output_missing=missing)
         wanted = "" if becomes is State.FAILED else entry.purchase_id
@@ -120,13 +123,13 @@ def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
 def _becomes(
     entry: Entry, reason: Reason, because: str, goal: Goal, left_out: str, *, output_missing: bool
 ) -> State | None:
-    published, forgotten = entry.state is State.PUBLISHED, entry.state is State.FORGOTTEN
+    published, decided = entry.state is State.PUBLISHED, entry.state in {State.FORGOTTEN, State.WITHDRAWN}
     if reason is Reason.SKIPPED:
-        stays = forgotten or (published if left_out else was_skipped_at_work(entry))
+        stays = decided or (published if left_out else was_skipped_at_work(entry))
         return None if stays else State.SKIPPED
     if reason is Reason.FAILED:
         known = entry.state in REFUSED and _is_known(entry, because, goal)
-        return None if known or forgotten or (published and not output_missing) else State.FAILED
+        return None if known or decided or (published and not output_missing) else State.FAILED
     return {Reason.DELETED: State.DELETED, Reason.RETURNED: State.PUBLISHED}.get(reason, State.PENDING)
 
 

@@ -37,12 +37,6 @@ class SqlItems(OfCatalogue):
         with self._db.read() as conn:
             return {row.collection: row.n for row in conn.execute(query.order_by(c.collection))}
 
-    def recent(self, collection: str, limit: int) -> list[Entry]:
-        c = items.c
-        ended = c.state.in_((State.PUBLISHED, State.FAILED, State.QUARANTINED))
-        query = ENTRY.where(self._mine(), c.collection == collection, ended)
-        return self._entries(query.order_by(c.changed_at.desc(), c.key).limit(limit))
-
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         c = items.c
         failed_at_work = (c.state == State.FAILED) & (c.purchase_id != "")

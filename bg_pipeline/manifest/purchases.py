@@ -34,6 +34,15 @@ class SqlPurchases(Repeated):
             masters = {row.purchase_id: _master(row) for row in rows}
         return next((masters[each] for each in purchase_ids if each in masters), None)
 
+    def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
+        c = purchases.c
+        with self._db.read() as conn:
+            return {
+                row.purchase_id: _master(row)
+                for these in self._db.among(c.purchase_id, sorted(set(purchase_ids)))
+                for row in conn.execute(select(purchases).where(these))
+            }
+
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         c = purchases.c
         query = select(purchases).where(c.sent_digest == sent_digest, c.cut_digest.in_(cut_digests))

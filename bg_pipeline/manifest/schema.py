@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0010"
+VERSION = "0011"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -229,6 +229,22 @@ attempts = Table(
     Index("attempts_by_run", "run"),
     _partial("attempts_open_once", "purchase_id", unique=True, where="state = 'intent'"),
     _partial("attempts_answered", "purchase_id", where="state = 'answered'"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("catalogue_id", Integer, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("decided_at", Float, nullable=False),
+    Column("decided_by", Prose, nullable=False),
+    Column("reason", Prose, nullable=False, server_default=""),
+    # the pictures that the person looked at
+    _text("content_hash", 64),
+    _text("result_digest", 64),
+    Index("decisions_by_key", "catalogue_id", "key", "id"),
 )
 
 claims = Table(

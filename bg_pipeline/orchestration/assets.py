@@ -137,6 +137,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
             **metadata.of_order(delta, order),
             **metadata.of_trash(decision.trash),
             **metadata.of_pruned(decision.pruned),
+            "not_taken_off": metadata.reasons(decision.withdrawals.left),
             "collections_without_partition": dg.MetadataValue.int(hidden),
         }
     )
@@ -205,7 +206,9 @@ def nightly_cutouts(
         events.report_state(context, services)
         events.report_balance(context, services)
     pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
-    context.add_asset_metadata({**metadata.of_summary(total, sheet), **metadata.of_table(result.table), "pages": pages})
+    review = metadata.of_review(load_settings().alerts.review_url)
+    facts = {**metadata.of_summary(total, sheet), **metadata.of_table(result.table), **review, "pages": pages}
+    context.add_asset_metadata(facts)
     return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
 
 

@@ -181,14 +181,15 @@ class _Watcher:
 )
 def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
     """
-    Render one page per collection: sources beside cutouts, and the failed and suspicious items.
+    Render one page per collection: all its sources beside their cutouts, suspicious and failed items first.
 
-    A night renders the pages of the collections that it worked on, at most 20, those with most failures first. For the
-    pages of others, materialize their partitions here: that buys nothing.
+    A night renders the pages of the collections that it worked on, at most 20, those with most failures first, with
+    thumbnails of at most 60 more items each. For the pages of others, and for all thumbnails, materialize their
+    partitions here: that buys nothing. `bg-pipeline review --serve` shows the same page with decisions.
     """
     with pipeline.open() as services:
         for partition_key in context.partition_keys:
-            page, sheet = events.write_page(context, services, decode_partition(partition_key))
-            facts = events.of_page(page, sheet)
+            name = decode_partition(partition_key)
+            facts = events.of_page(name, *events.write_page(context, services, name, most_new=None))
             context.add_asset_metadata(facts, partition_key=partition_key)
     return dg.MaterializeResult()

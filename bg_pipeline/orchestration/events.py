@@ -10,7 +10,6 @@ from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ScanRecord
 from bg_pipeline.errors import ItemError, StoreError
-from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.orchestration import balance, metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
@@ -18,16 +17,19 @@ from bg_pipeline.pipeline import verify
 from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.gallery import make_pairs
+from bg_pipeline.pipeline.review import ReviewItem
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.tally import CollectionResult
+from bg_pipeline.web.static import write_page as write_static_page
 from bg_pipeline.wiring import folder_of
 from bg_pipeline.wiring.settings import load_settings
 
 CUTOUTS, GALLERY, MANIFEST = dg.AssetKey("cutouts"), dg.AssetKey("review_gallery"), dg.AssetKey("manifest")
 
 INLINE_PAIRS = 6
-_PAGE_PAIRS = 60
+_NEW_THUMBNAILS = 60
+"""Most items of a page that get new thumbnails in a night; materialize `review_gallery` for all of them."""
 
 _SAMPLE = 20
 """Number of outputs that are read to see if they still have the published bytes."""
@@ -94,23 +96,31 @@ def log_published(
         log_spend(context, Summary())
 
 
-def log_page(context: dg.AssetExecutionContext, collection: str, page: Path, sheet: Sequence[Pair]) -> None:
+def log_page(context: dg.AssetExecutionContext, collection: str, page: Path, sheet: Sequence[Pair], items: int) -> None:
     """Log the page of one collection as a materialization of `review_gallery`."""
-    partition, facts = encode_partition(collection), of_page(page, sheet)
+    partition, facts = encode_partition(collection), of_page(collection, page, sheet, items)
     _log_materialization(context, dg.AssetMaterialization(GALLERY, partition=partition, metadata=facts))
 
 
-def write_page(context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
-    """Write the page of a collection. One that cannot be written is a warning: the work that it shows is done."""
-    keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _PAGE_PAIRS)]
-    sheet = make_pairs(*pipeline.context, keys, 320)
-    gallery, name = Path(load_settings().catalogue.gallery).absolute(), gallery_page(collection)
-    html = sheet_html(sheet, title=f"Cutouts: {collection or 'top folder'}", facts=[])
+def write_page(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str, *, most_new: int | None = _NEW_THUMBNAILS
+) -> tuple[Path, list[Pair], int]:
+    """
+    Write the page of a collection. One that cannot be written is a warning: the work that it shows is done.
+
+    Returns:
+        The page, some of its items as pairs, and the number of its items.
+    """
+    settings = load_settings()
+    gallery = Path(settings.catalogue.gallery).absolute()
+    items: list[ReviewItem] = []
     try:
-        folder_of(gallery).write(name, html.encode())
+        share = settings.catalogue.review_share
+        items = write_static_page(pipeline, folder_of(gallery), collection, share=share, most_new=most_new)
     except (ItemError, StoreError) as error:
         context.log.warning("a page of the gallery: %s", error)
-    return gallery / name, sheet
+    sheet = make_pairs(*pipeline.context, [item.entry.key for item in items[:INLINE_PAIRS]], 140)
+    return gallery / gallery_page(collection), sheet, len(items)
 
 
 def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) -> None:
@@ -119,11 +129,12 @@ def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) 
         context.log.warning("the table beside the cutouts is not up to date: %s", table.problem)
 
 
-def of_page(page: Path, sheet: Sequence[Pair]) -> metadata.Metadata:
+def of_page(collection: str, page: Path, sheet: Sequence[Pair], items: int) -> metadata.Metadata:
     return {
         "page": dg.MetadataValue.path(page),
-        "pictures": dg.MetadataValue.int(len(sheet)),
-        "contact_sheet": metadata.picture(sheet[:INLINE_PAIRS]),
+        "pictures": dg.MetadataValue.int(items),
+        "contact_sheet": metadata.picture(sheet),
+        **metadata.of_review(load_settings().alerts.review_url, encode_partition(collection)),
     }
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import dagster as dg
 from sqlalchemy import Table
@@ -158,6 +159,14 @@ def of_part(summary: Summary) -> Metadata:
     if summary.paused:
         metadata["paused"] = dg.MetadataValue.text(summary.paused)
     return metadata
+
+
+def of_review(review_url: str, collection: str = "") -> Metadata:
+    """Return the link to the review, of one collection or of all; nothing if no setting gives its address."""
+    if not review_url:
+        return {}
+    chosen = f"/?{urlencode({'collection': collection})}" if collection else ""
+    return {"review": dg.MetadataValue.url(f"{review_url}{chosen}")}
 
 
 def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:

@@ -23,6 +23,7 @@ from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
+from bg_pipeline.pipeline.review import Withdrawals, complete_withdrawals
 from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.money import reconcile_balances
@@ -47,6 +48,7 @@ class DecideResult:
     delta: Delta
     trash: TrashResult
     pruned: PruneResult
+    withdrawals: Withdrawals
 
     @property
     def stopped(self) -> str:
@@ -112,7 +114,7 @@ def decide(
     pipeline: Pipeline, choice: Choice | None = None, *, allow_deletes: int = 0, rerender: bool = False
 ) -> DecideResult:
     """
-    Put back the cutouts of pictures that are back, and record the delta.
+    Put back the cutouts of pictures that are back, complete withdrawals, and record the delta.
 
     If the whole work is requested, also clear out the cutouts of vanished pictures, and masters that no item uses.
 
@@ -133,6 +135,7 @@ def decide(
     choice = choice or Choice()
     catalogue, accounts, policy, run = pipeline.context
     bring_back(catalogue, run)
+    withdrawals = complete_withdrawals(catalogue, run)
     delta = detect(
         catalogue,
         accounts,
@@ -149,7 +152,7 @@ def decide(
         except GuardStopped as error:
             trash.stopped = str(error)
         pruned = prune(catalogue, accounts, policy, run)
-    return DecideResult(delta, trash, pruned)
+    return DecideResult(delta, trash, pruned, withdrawals)
 
 
 def work(

@@ -23,6 +23,12 @@ class CatalogueSettings(CatalogueLocations):
     gallery: Location = Field(
         ".bg_pipeline/gallery", validate_default=True, description="folder for the before-and-after pages"
     )
+    review_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="share of the published cutouts, chosen by chance, that the review asks a person to look at too",
+    )
     accounts: tuple[str, ...] = Field(
         (),
         description="vendor or engine that removes the background, then its fallbacks in order, separated by commas."

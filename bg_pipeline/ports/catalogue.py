@@ -183,10 +183,6 @@ class Items(Protocol):
         """Count the listed items of every collection that has any, all or those in one state."""
         ...
 
-    def recent(self, collection: str, limit: int) -> list[Entry]:
-        """Return the items of a collection that were published, failed or quarantined last, newest first."""
-        ...
-
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         """
         Make failed items of all or these collections, and all or these keys, pending again; return their keys.

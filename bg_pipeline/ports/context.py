@@ -33,6 +33,7 @@ from bg_pipeline.ports.catalogue import (
 )
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.retention import Erasures, Retention
+from bg_pipeline.ports.review import Reviews
 from bg_pipeline.ports.running import Call, Now, Progress
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore
@@ -59,6 +60,7 @@ class Catalogue:
     leases: Leases
     run_log: RunLog
     erasures: Erasures
+    reviews: Reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,8 @@ class Alerting:
     """Share of failed items above which an alert is sent."""
     ui_url: str
     """Dagster's UI, for links; empty where there is none."""
+    review_url: str = ""
+    """Page of the review, for links; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,10 @@ class Purchases(Protocol):
         """Return the master of the first of these that has one."""
         ...
 
+    def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
+        """Return the masters of those of these that have one, by purchase id."""
+        ...
+
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         """Return the master that was bought with exactly these bytes, from any file."""
         ...

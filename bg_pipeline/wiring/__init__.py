@@ -32,6 +32,7 @@ from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
+from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
@@ -151,7 +152,11 @@ def check_alerts(
 
 def _alerting(settings: AlertSettings, database: Database, now: Now) -> Alerting:
     return Alerting(
-        SqlOutbox(database, now), AppriseSink(settings.urls), settings.alert_failure_rate, settings.dagster_url
+        SqlOutbox(database, now),
+        AppriseSink(settings.urls),
+        settings.alert_failure_rate,
+        settings.dagster_url,
+        settings.review_url,
     )
 
 
@@ -169,6 +174,7 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
         leases=SqlLeases(database, catalogue, now),
         run_log=SqlRunLog(database, catalogue, now),
         erasures=SqlErasures(database, catalogue, now),
+        reviews=SqlReviews(database, catalogue, now),
     )
 
 

@@ -22,6 +22,7 @@ from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
+from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.schema import metadata
 from bg_pipeline.manifest.trash import SqlTrash
@@ -40,6 +41,7 @@ from bg_pipeline_tests.fakes import (
     MemoryOutbox,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReviews,
     MemoryRunLog,
     MemoryTrash,
     MemoryWorkQueue,
@@ -126,6 +128,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         MemoryGates(shared),
         MemoryRetention(shared),
         MemoryErasures(shared),
+        MemoryReviews(shared),
         MemoryOutbox(shared),
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
@@ -169,6 +172,7 @@ def in_database(
         SqlGates(database, clock),
         SqlRetention(database, clock),
         SqlErasures(*mine),
+        SqlReviews(*mine),
         SqlOutbox(database, clock),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),

@@ -15,6 +15,7 @@ from bg_pipeline.ports.alerts import Outbox
 from bg_pipeline.ports.catalogue import Deltas, Failures, Items, Leases, Observations, RunLog, Trash, WorkQueue
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
 from bg_pipeline.ports.retention import Erasures, Retention
+from bg_pipeline.ports.review import Reviews
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
@@ -38,6 +39,7 @@ class Manifest:
     gates: Gates
     retention: Retention
     erasures: Erasures
+    reviews: Reviews
     outbox: Outbox
     clock: FakeClock
     batch: Callable[[int], object]

@@ -40,6 +40,7 @@ def test_a_delta_makes_items_pending_skipped_or_deleted(manifest: Manifest) -> N
         "skipped": 1,
         "deleted": 1,
         "forgotten": 0,
+        "withdrawn": 0,
     }
 
 

@@ -116,6 +116,7 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "skipped": 0,
         "deleted": 0,
         "forgotten": 0,
+        "withdrawn": 0,
     }
     assert status["gate"]["bgeraser"] == {
         "state": "open",

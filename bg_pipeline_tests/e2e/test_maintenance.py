@@ -177,11 +177,24 @@ def test_a_person_decides_about_a_suspicious_result(shop: Shop) -> None:
     paid = charges(shop)
     approved = shop.json("review", "approve", "odd/0.png")
     assert (approved["decision"], approved["keys"]) == ("approve", ["odd/0.png"])
-    assert "failed until" in shop.run("review", "reject", second["key"])
+    assert "until its picture changes" in shop.run("review", "reject", second["key"], "--why", "empty")
     assert shop.json("sync")["published"] == 1
     assert (shop.home / "cutouts/odd/0.png").exists()
-    assert [row["key"] for row in shop.json("failures", "--accepted")] == ["odd/1.png"]
+    assert shop.json("failures", "--accepted") == []
+    (made,) = shop.json("why", "odd/1.png")["decisions"]
+    assert (made["decision"], made["reason"]) == ("reject", "empty")
     assert charges(shop) == paid
     assert "no item waits" in shop.run("review")
-    for words in (["approve"], ["list", "odd/0.png"], ["approve", "odd/none.png"]):
+    for words in (
+        ["approve"],
+        ["list", "odd/0.png"],
+        ["approve", "odd/none.png"],
+        ["--serve", "--pages"],
+        ["--serve", "--json"],
+        ["--pages", "approve", "odd/0.png"],
+        ["--port", "1"],
+        ["--collection", "odd"],
+        ["--why", "x"],
+        ["--pages", "--collection", "none"],
+    ):
         shop.run("review", *words, code=2)

@@ -14,6 +14,7 @@ from bg_pipeline_tests.fakes.purchasing import MemoryGates, MemoryLedger, Memory
 from bg_pipeline_tests.fakes.queue import MemoryWorkQueue
 from bg_pipeline_tests.fakes.remover import FakeRemover
 from bg_pipeline_tests.fakes.retention import MemoryErasures, MemoryRetention
+from bg_pipeline_tests.fakes.review import MemoryReviews
 from bg_pipeline_tests.fakes.running import MemoryLeases, MemoryRunLog
 from bg_pipeline_tests.fakes.stores import MemorySource, MemoryStore
 
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryOutbox",
     "MemoryPurchases",
     "MemoryRetention",
+    "MemoryReviews",
     "MemoryRunLog",
     "MemorySource",
     "MemoryStore",

@@ -161,11 +161,6 @@ class MemoryItems(Port):
         found = Counter(e.collection for e in listed if state in {None, e.state})
         return dict(sorted(found.items(), key=lambda each: key_bytes(each[0])))
 
-    def recent(self, collection: str, limit: int) -> list[Entry]:
-        ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
-        found = self._db.where(lambda e: e.collection == collection and e.state in ended)
-        return sorted(found, key=lambda e: -e.changed_at)[:limit]
-
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         failed = self._db.where(
             lambda e: (

@@ -16,6 +16,7 @@ from bg_pipeline.errors import ClaimLost, LeaseLost
 
 if TYPE_CHECKING:
     from bg_pipeline.core.gate import Gate
+    from bg_pipeline.core.review import DecisionRecord
     from bg_pipeline.ports.purchasing import CutRequest
 
 
@@ -49,6 +50,7 @@ class MemoryDatabase:
         """By purchase: its picture, the time, and whether its bytes are gone."""
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[int, CutRequest] = {}
+        self.decisions: list[DecisionRecord] = []
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
         self.limits: dict[str, dict[str, Any]] = {}

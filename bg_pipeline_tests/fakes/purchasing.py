@@ -24,6 +24,9 @@ class MemoryPurchases(Port):
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
         return next((self._db.masters[name] for name in purchase_ids if name in self._db.masters), None)
 
+    def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
+        return {name: self._db.masters[name] for name in purchase_ids if name in self._db.masters}
+
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         return _same_payload(self._db, sent_digest, cut_digests)
 

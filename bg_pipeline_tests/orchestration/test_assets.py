@@ -97,6 +97,19 @@ def test_a_collection_tells_what_happened_with_counts_failures_and_pictures(
     assert str(told["contact_sheet"]).startswith("![before and after](data:image/webp;base64,")
     page = metadata_of(instance, "review_gallery")["page"]
     assert "shoes/0.png" in Path(str(page)).read_text(encoding="utf-8")
+    assert "review" not in told
+
+
+def test_the_pages_link_to_the_review_where_a_setting_gives_its_address(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_REVIEW_URL", "http://127.0.0.1:8786")
+    shop.put("shoes/broken.png", product(7)[:-25])
+    night(run)
+
+    assert metadata_of(instance, "nightly_cutouts")["review"] == "http://127.0.0.1:8786"
+    link = str(metadata_of(instance, "review_gallery")["review"])
+    assert link in {f"http://127.0.0.1:8786/?collection={name}" for name in ("bags", "shoes")}
 
 
 def test_one_event_a_collection_and_none_an_image(shop: Shop, run: Run) -> None:

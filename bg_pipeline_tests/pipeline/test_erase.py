@@ -8,13 +8,14 @@ import pytest
 
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.erasure import is_forgotten
-from bg_pipeline.core.keys import gallery_page, master_name
+from bg_pipeline.core.keys import gallery_page, master_name, thumbnail_name
 from bg_pipeline.core.recipe import Tool, purchase_id
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.errors import ConfigurationError, ForeignStore, ItemBlocked, LeaseHeld, ResultAwaited, SourceUnreadable
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.pipeline.erase import allow_again, find, forget, refuse_listed
 from bg_pipeline.ports.context import DETECTION
+from bg_pipeline.web.static import write_page
 from bg_pipeline_tests.fakes import FakeRemover, MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -367,3 +368,18 @@ def killed(graph: Graph, pages: MemoryStore, act: Callable[[Graph, MemoryStore],
             setattr(graph, name, port)
         graph.clock.now += 1000
     return False
+
+
+def test_the_thumbnails_of_a_forgotten_item_go_with_its_page(graph: Graph) -> None:
+    pages = MemoryStore()
+    write_page(graph.pipeline, pages, "shoes", share=0.0)
+    entry = graph.items.entry(KEY)
+    assert entry is not None
+    assert entry.published is not None
+    own = {thumbnail_name(entry.content_hash), thumbnail_name(entry.published.output_digest)}
+    assert own <= pages.blobs.keys()
+    del graph.source.files[KEY]
+    graph.sync()
+    forget(graph.pipeline, pages, (KEY,))
+
+    assert own & pages.blobs.keys() == set()

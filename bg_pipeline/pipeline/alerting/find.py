@@ -210,7 +210,8 @@ class _AlertFinder:
         reasons = [f"{count} × {cause}, such as {examples[cause]}" for cause, count in causes.most_common(3)]
         worst = max(self.processed, key=lambda record: record.summary.failed + record.summary.quarantined)
         advice = "`bg-pipeline failures` lists all of them, `bg-pipeline retry` tries them again"
-        lines = (advice, *reasons, *self._link(worst))
+        review = self.pipeline.alerting.review_url
+        lines = (advice, *([f"look at them: {review}"] if review else []), *reasons, *self._link(worst))
         yield Alert(Kind.FAILURE_RATE, "", share, lines)
 
     def _unreadable(self) -> Iterator[Alert]:
