@@ -10,7 +10,7 @@ from typing import Any
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
-from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.export import TableFormat
@@ -174,7 +174,7 @@ class Graph:
     def policy(self) -> Policy:
         return Policy(
             recipe=self.recipe,
-            thresholds=self.thresholds,
+            thresholds={cut.provider: self.thresholds for cut in self.recipe.cuts},
             vendors={cut.provider: plugin(cut.provider).vendor for cut in self.recipe.cuts},
             concurrency=self.concurrency,
             collection_depth=self.collection_depth,
@@ -220,7 +220,7 @@ class Graph:
             ledger=self.ledger,
             gates=self.gates,
             spool=spool,
-            rules=Rules(self.thresholds, self.day_cap),
+            rules=Rules(self.thresholds, () if self.day_cap is None else (DayCap(self.day_cap),)),
             ceiling=self.concurrency,
             report=partial(self._report, account),
             time=Time(now, now, self.sleep, lambda: 1.0, self.stop),

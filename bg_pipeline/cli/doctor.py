@@ -34,7 +34,8 @@ from bg_pipeline.stores import registry as stores
 from bg_pipeline.stores.locations import missing_folder
 from bg_pipeline.vendors import registry as vendors
 from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import Account, Settings, load_settings
+from bg_pipeline.wiring.accounts import Account
+from bg_pipeline.wiring.settings import Settings, load_settings
 from bg_pipeline.wiring.written import find_unknown, values
 
 T = TypeVar("T")
@@ -259,7 +260,7 @@ def _balance(pipeline: Pipeline, account: str) -> str:
     balance = accounts.removers[account].balance()
     gate = read_balance(accounts, policy, run, account)
     if not gate.is_open:
-        raise ConfigurationError(why_closed(gate, policy.thresholds))
+        raise ConfigurationError(why_closed(gate, policy.thresholds[account]))
     return f"{account} answers" + ("" if balance is None else f"; {balance} credits")
 
 

@@ -94,10 +94,10 @@ def gate(action: str, account: str | None, why: str, as_json: bool) -> None:
 
 
 def _gates(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    accounts, thresholds = pipeline.accounts, pipeline.policy.thresholds
+    accounts = pipeline.accounts
     now = pipeline.run.now()
     for gate in gates_of(accounts, pipeline.policy):
-        left = left_of(accounts, gate)
+        left, thresholds = left_of(accounts, gate), pipeline.policy.thresholds[gate.account]
         closed = why_closed(gate, thresholds, left)
         yield {
             "provider": gate.account,

@@ -53,7 +53,9 @@ def plan(as_json: bool) -> None:
         delta = plan_delta(catalogue, accounts, policy)
         balances = {name: left_of(accounts, read_balance(accounts, policy, run, name)) for name in policy.accounts}
         offers = {
-            offer.name: quote(offer.vendor, offer.cut, delta.purchases, balances.get(offer.name), policy.thresholds.low)
+            offer.name: quote(
+                offer.vendor, offer.cut, delta.purchases, balances.get(offer.name), offer.limits.thresholds.low
+            )
             for offer in settings.offers()
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
@@ -155,7 +157,7 @@ def sync(
         _alerting(pipeline, chosen, everything=choice.is_everything),
     ):
         began_at = pipeline.run.now()
-        cap = settings.purchasing.max_credits_per_run if max_credits is None else max_credits
+        cap = settings.schedule.max_credits_per_run if max_credits is None else max_credits
         ends = None if until is None else ends_at(began_at, until, settings.schedule.timezone)
         result = night.sync(
             pipeline, Budget(name.run_id, cap, ends), choice, allow_deletes=allow_deletes, rerender=rerender
@@ -203,7 +205,7 @@ def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: b
             if not as_json:
                 say("no failed item can be tried again")
             return
-        ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.purchasing.max_credits_per_run))
+        ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.schedule.max_credits_per_run))
         result = night.work(pipeline, ask, Scope(Selection(collections), retried_keys))
     _end_with(result.summary, as_json)
 

@@ -48,7 +48,7 @@ def status(sizes: bool, as_json: bool) -> None:
             "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
         }
         closed = [
-            why_closed(gate, policy.thresholds, left_of(accounts, gate))
+            why_closed(gate, policy.thresholds[gate.account], left_of(accounts, gate))
             for gate in gates_of(accounts, policy)
             if not gate.is_open
         ]

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_of
+from bg_pipeline.core.credits import DayCap, Rules, Spent, authorize_purchase, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
 from bg_pipeline.core.refusals import refused_lately
@@ -134,15 +134,13 @@ class SqlLedger(Repeated):
     def _spent_so_far(self, conn: Connection, request: CutRequest, gate: Gate, rules: Rules) -> Spent:
         """Return only the sums that the decision needs: each costs time, and every purchase waits for this."""
         if not request.credits_expected:
-            return Spent()
-        began, ends = day_of(self._now(), rules.timezone)
-        today = and_(attempts.c.started_at >= began, attempts.c.started_at < ends)
+            return Spent(by_day=(Decimal(0),) * len(rules.day_caps))
         charges, doubts = _charges(conn, request.limit_ids or _names(request))
         budget = request.claim.ask.budget
         return Spent(
             since_balance=_spent(conn, gate.balance_at, gate.account),
             by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
-            today=Decimal(0) if rules.day_cap is None else _cost(conn, today),
+            by_day=tuple(_cost(conn, _today(cap, self._now())) for cap in rules.day_caps),
             charges=charges,
             doubts=doubts,
         )
@@ -171,6 +169,12 @@ def _of(account: str | None) -> ColumnElement[bool]:
 def _ended(since: float, account: str | None) -> ColumnElement[bool]:
     c = attempts.c
     return (c.started_at >= since - _LONGEST_CALL_S) & (c.ended_at > since) & _of(account)
+
+
+def _today(cap: DayCap, now: float) -> ColumnElement[bool]:
+    began, ends = day_of(now, cap.timezone)
+    c = attempts.c
+    return (c.started_at >= began) & (c.started_at < ends) & _of(cap.account or None)
 
 
 def _in_flight(account: str | None) -> ColumnElement[bool]:

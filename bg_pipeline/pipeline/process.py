@@ -211,7 +211,8 @@ class Processing:
         closed = [gate for gate in gates if not gate.is_open]
         if len(closed) < len(self._policy.accounts):
             return False
-        self._pause("; ".join(why_closed(gate, self._policy.thresholds, self._credits_left(gate)) for gate in closed))
+        thresholds = self._policy.thresholds
+        self._pause("; ".join(why_closed(gate, thresholds[gate.account], self._credits_left(gate)) for gate in closed))
         return True
 
     def _credits_left(self, gate: Gate) -> Decimal | None:

@@ -1,7 +1,6 @@
 """Settings of a catalogue and of the nightly sync."""
 
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
@@ -10,7 +9,8 @@ from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import FOLDER, TableFormat
 from bg_pipeline.core.night_window import ends_at, parse_time
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.settings.part import Location, Part
+from bg_pipeline.purchasing.settings import Credits
+from bg_pipeline.settings.part import Location, Part, TimeZone
 from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.tables.parquet import require_duckdb
@@ -27,6 +27,11 @@ class CatalogueSettings(CatalogueLocations):
         description="vendor or engine that removes the background, then its fallbacks in order, separated by commas."
         " In a table: a list of accounts. Default: all accounts that have a table, in the order of the file, or"
         " `local`",
+    )
+    rendition: str = Field(
+        "",
+        description="name of the table of its rendition; default: the one with the catalogue's own name, then `main`,"
+        " then the only one",
     )
     collection_depth: int = Field(
         1, ge=1, le=10, description="number of leading folders of a key that name its collection"
@@ -107,14 +112,23 @@ class CatalogueSettings(CatalogueLocations):
 
 
 class ScheduleSettings(Part):
-    """Settings that Dagster needs outside of runs: when the nightly sync starts, and how long runs are kept."""
+    """
+    The night of a catalogue: when it starts and ends, what it may spend, and how long Dagster keeps its runs.
+
+    A variable is the default for all catalogues. Dagster needs this part outside of runs.
+    """
+
+    variables_are_defaults = True
 
     nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
-    timezone: str = Field("UTC", description="time zone of the start, and of the end")
+    timezone: TimeZone = Field("UTC", description="time zone of the start, and of the end")
     night_until: str = Field(
         "",
         description="time of day, such as `06:00`, from which runs that Dagster starts by itself buy nothing until the"
         " next night; default: no end. `bg-pipeline sync` has `--until`",
+    )
+    max_credits_per_run: Credits | None = Field(
+        None, description="a sync, or all runs of one night, stop before they spend more"
     )
     run_days: int = Field(
         180, ge=1, le=36_500, description="days that Dagster keeps a run; the newest of each collection stays"
@@ -131,11 +145,10 @@ class ScheduleSettings(Part):
         """Return the end of the window of a night, both in epoch seconds; None if it has none."""
         return ends_at(began_at, parse_time(self.night_until), self.timezone) if self.night_until else None
 
-    @field_validator("timezone")
-    @classmethod
-    def _validate_time_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError("must be a time zone, such as Europe/Berlin") from error
-        return value
+
+class ChoiceSettings(Part):
+    """The catalogue that is meant where a command names none."""
+
+    catalogue: str = Field(
+        "", description="name of the catalogue that commands work on, as `--catalogue`; default: the only one"
+    )

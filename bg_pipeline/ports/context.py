@@ -79,10 +79,12 @@ class Policy:
     """The wanted results and their limits. Values only."""
 
     recipe: Recipe
-    thresholds: Thresholds
+    thresholds: Mapping[str, Thresholds]
+    """Thresholds of the gates by account."""
     vendors: Mapping[str, Vendor]
     """Vendors by account, one for each of the recipe's cuts, in the order of trial."""
     concurrency: int
+    """Requests in flight: the most that any of its accounts allows."""
     collection_depth: int = 1
     hold_in_doubt: bool = False
     """True if purchases that may have been charged are not repeated without a request."""

@@ -295,7 +295,7 @@ class Buyer:
 
     def _read_balance(self, account: str, price: Decimal) -> None:
         gate = read_balance(self._accounts, self._policy, self._run, account)
-        low = self._policy.thresholds.low
+        low = self._policy.thresholds[account].low
         is_near = gate.balance is not None and gate.balance - low <= 2 * BALANCE_EVERY * price
         with self._lock:
             self._reading_at[account] = self._purchases[account] + (BALANCE_EVERY_NEAR if is_near else BALANCE_EVERY)

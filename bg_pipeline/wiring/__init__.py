@@ -58,7 +58,7 @@ from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
-from bg_pipeline.wiring.settings import CATALOGUE, Settings, settings_of
+from bg_pipeline.wiring.settings import Settings, choose, settings_of
 
 
 @contextmanager
@@ -111,23 +111,26 @@ def open_pipeline(
 
 
 @contextmanager
-def open_monitor(raw: RawSettings) -> Iterator[Monitor]:
+def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Monitor]:
     """
     Open the part that reports failures, whatever else is wrong with the settings, and close it at the end.
+
+    Args:
+        raw: the settings as written.
+        catalogue: name of the catalogue; None for the only one.
 
     Raises:
         ConfigurationError, StateError: a setting of the alerts or BG_STATE is wrong, or the manifest cannot be used.
     """
-    alerts, state = raw.part(AlertSettings), raw.part(StateSettings).state
+    alerts, state, name = raw.part(AlertSettings), raw.part(StateSettings).state, choose(raw, catalogue)
     database = Database(state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
-        # With two catalogues, the settings are wrong; the first one is still the one to report about.
-        catalogue = catalogue_id(database, next(iter(raw.tables.get("catalogue", {})), CATALOGUE))
+        number = catalogue_id(database, name)
         yield Monitor(
-            run_log=SqlRunLog(database, catalogue, clock),
-            queue=SqlWorkQueue(database, catalogue, clock),
-            leases=SqlLeases(database, catalogue, clock),
+            run_log=SqlRunLog(database, number, clock),
+            queue=SqlWorkQueue(database, number, clock),
+            leases=SqlLeases(database, number, clock),
             alerting=_alerting(alerts, database, clock),
             now=clock,
         )
@@ -135,11 +138,21 @@ def open_monitor(raw: RawSettings) -> Iterator[Monitor]:
         database.close()
 
 
-def check_alerts(raw: RawSettings, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
-    """Find all alerts; if the settings are wrong, those that can be found without them. See `find_alerts`."""
+def check_alerts(
+    raw: RawSettings, monitor: Monitor, due_at: Sequence[float], catalogue: str | None = None
+) -> AlertCheck:
+    """
+    Find all alerts of one catalogue; if the settings are wrong, those that can be found without them.
+
+    Args:
+        raw: the settings as written.
+        monitor: see `open_monitor`.
+        due_at: see `find_alerts`.
+        catalogue: name of the catalogue; None for the only one.
+    """
     with ExitStack() as stack:
         try:
-            pipeline = stack.enter_context(open_pipeline(settings_of(raw)))
+            pipeline = stack.enter_context(open_pipeline(settings_of(raw, catalogue)))
         except ConfigurationError as error:
             return find_alerts_despite(error, monitor, due_at)
         return find_alerts(pipeline, due_at)
@@ -194,7 +207,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         report=report,
         sleep=run.stop.wait,
         now=run.now,
-        slots=settings.purchasing.concurrency,
+        slots=_concurrency(settings),
     )
     removers = {
         account.name: purchasing(
@@ -204,8 +217,8 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
             ledger=ledger,
             gates=gates,
             spool=answers,
-            rules=settings.rules,
-            ceiling=settings.purchasing.concurrency,
+            rules=settings.rules(account),
+            ceiling=account.limits.concurrency,
             report=partial(report, account.name),
             time=Time(run.now, time.monotonic, run.stop.wait, random.random, run.stop),
         )
@@ -229,6 +242,10 @@ def _export(settings: Settings) -> Export:
     return Export(naming, settings.catalogue.table_format)
 
 
+def _concurrency(settings: Settings) -> int:
+    return max(account.limits.concurrency for account in settings.accounts)
+
+
 def _key_of(settings: VendorSettings) -> str:
     return settings.key if isinstance(settings, KeyedSettings) else ""
 
@@ -236,9 +253,9 @@ def _key_of(settings: VendorSettings) -> str:
 def _policy(settings: Settings) -> Policy:
     return Policy(
         recipe=settings.recipe,
-        thresholds=settings.purchasing.thresholds,
+        thresholds={account.name: account.limits.thresholds for account in settings.accounts},
         vendors={account.name: account.vendor for account in settings.accounts},
-        concurrency=settings.purchasing.concurrency,
+        concurrency=_concurrency(settings),
         collection_depth=settings.catalogue.collection_depth,
         hold_in_doubt=settings.purchasing.in_doubt == "hold",
         rehash_nights=settings.catalogue.rehash_nights,
