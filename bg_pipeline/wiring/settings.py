@@ -124,6 +124,11 @@ def schedule_of(raw: RawSettings, catalogue: str | None = None) -> ScheduleSetti
     return raw.part(ScheduleSettings, "catalogue", choose(raw, catalogue), beside=(CatalogueSettings,))
 
 
+def chosen_by_variable(raw: RawSettings) -> str | None:
+    """Return the catalogue that BG_CATALOGUE names; None if it names none."""
+    return raw.part(ChoiceSettings).catalogue or None
+
+
 def choose(raw: RawSettings, catalogue: str | None = None) -> str:
     """
     Return the name of a catalogue.
@@ -136,7 +141,7 @@ def choose(raw: RawSettings, catalogue: str | None = None) -> str:
         ConfigurationError: there is no such catalogue, or there are several and none is named.
     """
     names = catalogue_names(raw)
-    catalogue = catalogue or raw.part(ChoiceSettings).catalogue or None
+    catalogue = catalogue or chosen_by_variable(raw)
     if catalogue is None and len(names) > 1:
         raise ConfigurationError(f"there are several catalogues; choose one: --catalogue {' or '.join(names)}")
     if catalogue is not None and catalogue not in names:
@@ -204,6 +209,23 @@ def _others_of(raw: RawSettings, name: str) -> Iterator[tuple[str, CatalogueSett
 def _accounts_of_others(raw: RawSettings, name: str) -> frozenset[str]:
     """Return the names of accounts that the tables of other catalogues have."""
     return frozenset(account for _, other in _others_of(raw, name) for account in other.accounts)
+
+
+def accounts_elsewhere(raw: RawSettings, catalogue: str) -> frozenset[str]:
+    """
+    Return the accounts that are not this catalogue's and may be another's; none if it is the only catalogue.
+
+    Where the settings of this catalogue are wrong, all accounts may be another's.
+    """
+    if len(catalogue_names(raw)) == 1:
+        return frozenset()
+    known = _accounts_of_others(raw, catalogue).union(raw.names("account"))
+    try:
+        chosen = catalogue_of(raw, catalogue)
+        resolved = ConfiguredAccounts(raw).names(chosen.accounts, "accounts")
+    except ConfigurationError:
+        return known
+    return known.difference(resolved)
 
 
 def _require_separate(
