@@ -136,6 +136,7 @@ def test_caps_of_a_day_hold_over_both_catalogues_and_the_cap_of_a_run_in_one(sho
     one, two = shops
     at_most = Rules(Thresholds(Decimal(0), Decimal(50)), (DayCap(Decimal(3), account="bgeraser"),))
     run = Budget("the night of 2 o'clock", Decimal(2))
+    one.buy("elsewhere", "another", rules=at_most)
     one.buy("x1", rules=at_most, budget=run)
     one.buy("x2", rules=at_most, budget=run)
     with pytest.raises(BudgetReached, match="of this run"):
