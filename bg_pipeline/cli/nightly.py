@@ -67,6 +67,7 @@ def plan(catalogue: str, as_json: bool) -> None:
         pruned = accounts.retention.pruned_at([change.purchase_id for change in delta.work if change.purchase])
         by_recipe = Counter(policy.recipes.name_of(change.key) or "default" for change in delta.work)
         rendered_before = count_outdated_outputs(pictures.deltas, policy.recipes)
+        ends = settings.ends_of_service(run.now())
     if as_json:
         print_json(
             {
@@ -83,6 +84,7 @@ def plan(catalogue: str, as_json: bool) -> None:
                 "copies": copies,
                 "pruned": len(pruned),
                 "recipes": by_recipe,
+                "ends_of_service": ends,
             }
         )
         return
@@ -93,6 +95,8 @@ def plan(catalogue: str, as_json: bool) -> None:
         out.print(render.grid(("recipe of", "items"), [(name, str(n)) for name, n in by_recipe.items()], numbers=(1,)))
     order.show(out, purchases)
     render.show_offers(out, offers)
+    for end in ends:
+        out.print(end)
     if delta.purchases:
         out.print(
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"

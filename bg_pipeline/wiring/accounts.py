@@ -163,6 +163,8 @@ class ConfiguredAccounts:
         for name in self._vendor_of.keys() - accounts:
             self.build(name)
         for name in OURS:
-            if name not in vendors and any(variable.startswith(f"{name}_") for variable in self._raw.short):
+            if name not in vendors and any(
+                variable.startswith((f"{name}_", f"bg_{name}_")) for variable in self._raw.short
+            ):
                 model = load_plugin(name).settings
                 self._raw.part(model, short_names=model.short_names())

@@ -212,6 +212,9 @@ def _facts(vendor: Vendor) -> Iterator[str]:
         yield f"its rate limit counts a call for every {_megapixels(vendor.rate_unit_px)} megapixels, rounded up"
     if vendor.top_up:
         yield f"{vendor.unit}s are bought at {vendor.top_up}"
+    if vendor.end:
+        yield f"its end is announced for {vendor.end.at:%Y-%m-%d %H:%M} UTC: {vendor.end.what} ({vendor.end.source})"
+    yield from vendor.facts
 
 
 def _megapixels(pixels: int) -> str:

@@ -71,6 +71,11 @@ class Settings:
         """Location of the spool."""
         return self.masters.spool_location(self.purchasing.state.get_secret_value(), self.raw.folder)
 
+    def ends_of_service(self, now: float) -> list[str]:
+        """Return the announced ends of the services that are bought from, in words."""
+        ends = (account.vendor.end_of_service(account.cut, now) for account in self.accounts)
+        return [end for end in ends if end]
+
     def offers(self) -> Iterator[Account]:
         """Return the accounts, then an account at every other usable vendor."""
         yield from self.accounts
