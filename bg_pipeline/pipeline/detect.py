@@ -261,7 +261,7 @@ def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, reren
     up_to_date = deltas.up_to_date(common)
     for entry in deltas.out_of_date(common):
         # By its own recipe it may be: the database knows only what all recipes have in common.
-        if entry.key not in missing and is_up_to_date(entry, goal_of(entry.key)):
+        if is_up_to_date(entry, goal_of(entry.key)):
             up_to_date += 1
         else:
             entries.append(entry)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.recipes import SpecialRecipe
 from bg_pipeline.core.records import State
 from bg_pipeline.pipeline.detect import count_outdated_outputs
@@ -70,6 +71,23 @@ def test_a_changed_cut_of_one_recipe_holds_only_its_items(graph: Graph) -> None:
 
     done = graph.sync(apply_recipe_change=True)
     assert sorted(done.published) == ["cars/1.png", "cars/2.png"]
+    assert graph.sync().delta.counts["unchanged"] == 5
+
+
+def test_a_recipe_that_is_added_holds_or_renders_only_its_items(graph: Graph) -> None:
+    added, graph.special = graph.special, []
+    graph.sync()
+    graph.special = added
+    done = graph.sync()
+
+    assert [change.key for change in done.delta.held] == ["cars/1.png", "cars/2.png"]
+    assert (done.published, done.summary.purchases, done.delta.counts["unchanged"]) == (["bags/1.png"], 0, 2)
+
+
+def test_what_a_pattern_leaves_out_stays_as_published_under_every_recipe(graph: Graph) -> None:
+    graph.sync()
+    graph.filter = Filter(exclude=("bags/", "cars/", "shoes/"))
+
     assert graph.sync().delta.counts["unchanged"] == 5
 
 
