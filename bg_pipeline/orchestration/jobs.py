@@ -12,7 +12,7 @@ from bg_pipeline.orchestration.assets import (
 )
 from bg_pipeline.orchestration.backfills import cutouts, review_gallery
 from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.pipeline.night import retry
+from bg_pipeline.pipeline.retry import try_again
 
 detect_delta = dg.define_asset_job(
     "detect_delta",
@@ -47,7 +47,7 @@ def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResour
     """Make failed items pending again; `delta_dispatch` then requests their run."""
     with pipeline.open(context) as services:
         collections = frozenset({decode_partition(config.collection)}) if config.collection else None
-        count = len(retry(services, collections=collections))
+        count = len(try_again(services, collections=collections))
     context.add_output_metadata({"items": count})
     context.log.info("%s failed items are pending again", count)
 
