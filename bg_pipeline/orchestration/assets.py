@@ -13,9 +13,10 @@ from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
+from bg_pipeline.orchestration.launches import LaunchConfig
 from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, collections, register
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
+from bg_pipeline.orchestration.resources import LEFT_UNDONE, PipelineResource
 from bg_pipeline.orchestration.schedule import LOADED
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import find_unfinished
@@ -103,8 +104,9 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     Compare the catalogue with the manifest: new, changed, renamed and deleted items, and what they cost.
 
     Every collection becomes a partition of `cutouts`; the sensor `delta_dispatch` requests the run for pending items.
-    The counts are items by class. `purchases` and `credits` are what the run will buy at most; purchases that only a
-    changed setting asks for are held (`held_for_recipe_change`) until a person asks for them.
+    The counts are items by class. `purchases` and `credits` are what the run will buy at most, `bought_first` in which
+    order; purchases that only a changed setting asks for are held (`held_for_recipe_change`) until a person asks for
+    them.
     """
     with pipeline.open(context) as services:
         try:
@@ -116,7 +118,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
             context.log.warning("%s", decision.stopped)
         pending = services.catalogue.queue.pending()
         present = services.catalogue.items.collections()
-        delta = decision.delta
+        delta, order = decision.delta, services.policy.order
         # Collections with work come first, in case there are more than can be shown.
         hidden = register(context.instance, list(map(encode_partition, dict.fromkeys([*pending, *present]))))
         if hidden:
@@ -132,6 +134,7 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     context.add_asset_metadata(
         {
             **metadata.of_delta(delta, pending),
+            **metadata.of_order(delta, order),
             **metadata.of_trash(decision.trash),
             **metadata.of_pruned(decision.pruned),
             "collections_without_partition": dg.MetadataValue.int(hidden),
@@ -154,12 +157,6 @@ def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -
     )
 
 
-class NightConfig(dg.Config):
-    """Limits of a run that a person launches."""
-
-    until: str = UNTIL_FIELD
-
-
 @dg.asset(
     deps=[image_delta],
     group_name="catalogue",
@@ -169,7 +166,7 @@ class NightConfig(dg.Config):
     check_specs=[dg.AssetCheckSpec("spend", asset="nightly_cutouts", description=SPEND)],
 )
 def nightly_cutouts(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: NightConfig
+    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: LaunchConfig
 ) -> dg.MaterializeResult:
     """
     Cut out and publish all pending items of the catalogue in one run, several collections at once.
@@ -191,7 +188,7 @@ def nightly_cutouts(
             else:
                 events.log_cutouts(context, result, version)
 
-        budget = pipeline.budget(context.run, until=launch_ends_at(context, config.until))
+        budget = pipeline.budget(context.run, until=config.ends_at(context))
         result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
         total = result.summary
         if total.pending and (why := total.paused or total.left_because):

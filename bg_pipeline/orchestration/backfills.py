@@ -15,9 +15,10 @@ from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.assets import image_delta
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
+from bg_pipeline.orchestration.launches import LaunchConfig
 from bg_pipeline.orchestration.partitions import collections
 from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
+from bg_pipeline.orchestration.resources import LEFT_UNDONE, PipelineResource
 from bg_pipeline.orchestration.waiting import tag_going_on, tag_waiting
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
@@ -38,7 +39,7 @@ class Only(Enum):
     failed = "failed"
 
 
-class CutoutsConfig(dg.Config):
+class CutoutsConfig(LaunchConfig):
     """Scope and limits of a backfill."""
 
     only: Only = Field(
@@ -60,7 +61,6 @@ class CutoutsConfig(dg.Config):
         "and each buys this many",
     )
     sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
-    until: str = UNTIL_FIELD
 
 
 @dg.asset(
@@ -96,8 +96,7 @@ def cutouts(
     )
     result = BackfillResult()
     with pipeline.open(context) as services:
-        ends_at = launch_ends_at(context, config.until)
-        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits, ends_at))
+        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits, config.ends_at(context)))
         try:
             backfill(services, ask, choice, _Watcher(context, services.run.now), result)
         except BaseException:

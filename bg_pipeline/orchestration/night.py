@@ -7,14 +7,14 @@ instance of `DAGSTER_HOME`: for the demo, and for machines that have only cron.
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 import dagster as dg
 
-from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.orchestration.dagster_private import OF_THIS_LOCATION
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.schedule import valid_schedule
+from bg_pipeline.orchestration.schedule import ScheduleState, night_of, valid_schedule
 from bg_pipeline.orchestration.sensors import request_run
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
@@ -25,10 +25,9 @@ def run_night(instance: dg.DagsterInstance) -> bool:
     if not _execute(instance, "detect_delta", {}):
         return False
     with open_pipeline(load_settings()) as pipeline:
-        now = pipeline.run.now()
-        ends = valid_schedule().window_ends_at(now)
-        # It is night when this is called, whenever the schedule would start one; its detection is the last.
-        request = request_run(instance, pipeline, None if ends is None else Night(0.0, ends))
+        # It is night when this is called, whenever the schedule would start one.
+        night = partial(night_of, valid_schedule(), ScheduleState(is_on=False))
+        request = request_run(instance, pipeline, night)
     if isinstance(request, dg.SkipReason):
         return True
     return _execute(instance, "process_pending", request.tags)

@@ -1,8 +1,9 @@
 """Sensors that request runs, move the gate with the balance, handle dead and old runs, and send alerts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -20,7 +21,15 @@ from bg_pipeline.orchestration.pool import pause_pool, resume_pool
 from bg_pipeline.orchestration.resources import DELTA, ERROR, PAUSES, UNTIL, PipelineResource
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs, runs_of_delta
-from bg_pipeline.orchestration.schedule import LOADED, SCHEDULE, last_due, nights_due, schedule_state, valid_schedule
+from bg_pipeline.orchestration.schedule import (
+    LOADED,
+    SCHEDULE,
+    last_due,
+    night_of,
+    nights_due,
+    schedule_state,
+    valid_schedule,
+)
 from bg_pipeline.orchestration.waiting import show_waiting_runs
 from bg_pipeline.pipeline.alerting.failures import kind_of, note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
@@ -49,19 +58,12 @@ def delta_dispatch(context: dg.SensorEvaluationContext, pipeline: PipelineResour
         if not first_open(gates).is_open:
             balances = balances_of(services.accounts, gates)
             return dg.SkipReason(in_words(balances, services.policy.thresholds, services.run.now()))
-        return request_run(context.instance, services, _night(services.run.now()))
-
-
-def _night(now: float) -> Night | None:
-    """Return the last night that was due and its end, by the settings of now; None if nights have no end."""
-    schedule = valid_schedule()
-    due_at = last_due(schedule, now)
-    ends = schedule.window_ends_at(due_at)
-    return None if ends is None else Night(due_at, ends)
+        night = partial(night_of, valid_schedule(), schedule_state(context))
+        return request_run(context.instance, services, night)
 
 
 def request_run(
-    instance: dg.DagsterInstance, pipeline: Pipeline, night: Night | None = None
+    instance: dg.DagsterInstance, pipeline: Pipeline, night_of: Callable[[float, float], Night | None]
 ) -> dg.RunRequest | dg.SkipReason:
     """
     Return a run request if pending items need a run, else the reason why not.
@@ -69,7 +71,7 @@ def request_run(
     Args:
         instance: where the earlier runs are.
         pipeline: the whole pipeline.
-        night: the night in which it runs; None if it may buy at any time.
+        night_of: returns the night of the last detection at a time, as `schedule.night_of`.
     """
     catalogue, accounts, policy, run = pipeline.context
     pending = sum(catalogue.queue.pending().values())
@@ -80,6 +82,7 @@ def request_run(
     pause = sum(gate.pause for gate in gates_of(accounts, policy))
     records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
     since = max((record.ended_at for record in records), default=0.0)
+    night = night_of(since, run.now())
     if night and (why := why_not_now(night, since, run.now())):
         return dg.SkipReason(f"{pending} items are pending: {why}")
     delta = datetime.fromtimestamp(since, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -215,8 +218,10 @@ def alerts(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> d
     It needs only the manifest and the alert settings, so it also reports that another setting is wrong.
     """
     with pipeline.monitor() as monitor:
-        due_at = nights_due(LOADED.settings, schedule_state(context), monitor.now())
-        planned = notify(monitor, pipeline.check_alerts(monitor, due_at))
+        state = schedule_state(context)
+        due_at = nights_due(LOADED.settings, state, monitor.now())
+        check = pipeline.check_alerts(monitor, due_at, lambda at: night_of(LOADED.settings, state, at, at))
+        planned = notify(monitor, check)
         sent = deliver(monitor.alerting.outbox, monitor.alerting.sink, monitor.now)
     refused = "".join(f"; {refusal}" for refusal in sent.refusals)
     return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}")

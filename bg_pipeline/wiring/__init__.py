@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.export import Naming
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
@@ -140,7 +141,11 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
 
 
 def check_alerts(
-    raw: RawSettings, monitor: Monitor, due_at: Sequence[float], catalogue: str | None = None
+    raw: RawSettings,
+    monitor: Monitor,
+    due_at: Sequence[float],
+    night_of: Callable[[float], Night | None],
+    catalogue: str | None = None,
 ) -> AlertCheck:
     """
     Find all alerts of one catalogue; if the settings are wrong, those that can be found without them.
@@ -148,7 +153,7 @@ def check_alerts(
     Args:
         raw: the settings as written.
         monitor: see `open_monitor`.
-        due_at: see `find_alerts`.
+        due_at, night_of: see `find_alerts`.
         catalogue: name of the catalogue; None for the only one.
     """
     with ExitStack() as stack:
@@ -156,7 +161,7 @@ def check_alerts(
             pipeline = stack.enter_context(open_pipeline(settings_of(raw, catalogue)))
         except ConfigurationError as error:
             return find_alerts_despite(error, monitor, due_at)
-        return find_alerts(pipeline, due_at)
+        return find_alerts(pipeline, due_at, night_of)
 
 
 def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) -> Alerting:
