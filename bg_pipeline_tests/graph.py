@@ -10,7 +10,7 @@ from typing import Any
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
-from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.export import TableFormat
@@ -18,6 +18,7 @@ from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
+from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import for_one_picture
@@ -102,6 +103,7 @@ class Graph:
     while_asleep: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     recipe: Recipe = RECIPE
+    special: Sequence[SpecialRecipe] = ()
     concurrency: int = 1
     low: Decimal = Decimal(0)
     day_cap: Decimal | None = None
@@ -145,6 +147,7 @@ class Graph:
     @property
     def catalogue(self) -> Catalogue:
         return Catalogue(
+            "default",
             self.source,
             self.outputs,
             self.observations,
@@ -181,8 +184,8 @@ class Graph:
     @property
     def policy(self) -> Policy:
         return Policy(
-            recipe=self.recipe,
-            thresholds=self.thresholds,
+            recipes=Recipes(self.recipe, self.special),
+            thresholds={cut.provider: self.thresholds for cut in self.recipe.cuts},
             vendors={cut.provider: plugin(cut.provider).vendor for cut in self.recipe.cuts},
             concurrency=self.concurrency,
             collection_depth=self.collection_depth,
@@ -229,7 +232,7 @@ class Graph:
             ledger=self.ledger,
             gates=self.gates,
             spool=spool,
-            rules=Rules(self.thresholds, self.day_cap),
+            rules=Rules(self.thresholds, () if self.day_cap is None else (DayCap(self.day_cap),)),
             ceiling=self.concurrency,
             report=partial(self._report, account),
             time=Time(now, now, self.sleep, lambda: 1.0, self.stop),

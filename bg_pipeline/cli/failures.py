@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import each_catalogue
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.failures import StandingFailure
@@ -21,6 +22,7 @@ _Row = tuple[str, str, str]
 
 
 @click.command()
+@each_catalogue(by_default=True, asks=lambda options: options["action"] == "accept")
 @click.argument("action", type=click.Choice(["list", "accept"]), default="list")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--reason", default="", metavar="TEXT", help="Why these failures are accepted, for others.")
@@ -29,7 +31,15 @@ _Row = tuple[str, str, str]
 @click.option("--skipped", is_flag=True, help="List the skipped items instead: no pictures, or left out.")
 @as_json
 def failures(
-    action: str, keys: tuple[str, ...], reason: str, everything: bool, accepted: bool, skipped: bool, as_json: bool
+    *,
+    catalogue: str,
+    action: str,
+    keys: tuple[str, ...],
+    reason: str,
+    everything: bool,
+    accepted: bool,
+    skipped: bool,
+    as_json: bool,
 ) -> None:
     """List items that failed, and why; accept them. Also lists what is in quarantine or could not be looked at."""
     accepting = action == "accept"
@@ -37,7 +47,7 @@ def failures(
         raise click.UsageError("name the failures to accept, or --all: bg-pipeline failures accept KEY --reason TEXT")
     if not accepting and (keys or reason or everything):
         raise click.UsageError("--reason, --all and keys belong to bg-pipeline failures accept")
-    with open_pipeline(load_settings()) as pipeline:
+    with open_pipeline(load_settings(catalogue)) as pipeline:
         if accepting:
             _show_accepted(accept(pipeline.catalogue, pipeline.policy, keys or None, reason), as_json)
         elif skipped:

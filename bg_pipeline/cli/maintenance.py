@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import each_catalogue, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.cli.terminal import Terminal
@@ -32,12 +33,13 @@ def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
 
 
 @click.command()
+@each_catalogue(by_default=False)
 @click.option("--subset", callback=_slice, metavar="N/M", help="Only the N-th of M parts, such as 1/7.")
 @click.option("--masters", is_flag=True, help="Read the paid results too.")
 @as_json
-def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
+def check(catalogue: str, subset: Slice | None, masters: bool, as_json: bool) -> None:
     """Read the published outputs and compare them with the manifest."""
-    with Bars() as bars, open_pipeline(load_settings(), run_name("check"), progress=bars) as pipeline:
+    with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("check"), progress=bars) as pipeline:
         result = verify(pipeline.catalogue, pipeline.accounts, pipeline.run, subset, masters=masters)
     damaged = result.damaged + result.damaged_masters
     code = Exit.SOME_FAILED if damaged else Exit.DONE
@@ -60,10 +62,11 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
 
 
 @click.command()
+@each_catalogue(by_default=False)
 @as_json
-def rebuild(as_json: bool) -> None:
+def rebuild(catalogue: str, as_json: bool) -> None:
     """Rebuild a lost manifest from masters and outputs."""
-    with Bars() as bars, open_pipeline(load_settings(), run_name("rebuild"), progress=bars) as pipeline:
+    with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("rebuild"), progress=bars) as pipeline:
         result = run_rebuild(*pipeline.context)
         take_possession(pipeline)
         next_sync = _next_sync(pipeline)
@@ -94,6 +97,7 @@ def rebuild(as_json: bool) -> None:
 
 
 @click.command()
+@one_catalogue
 @click.option(
     "--from",
     "folder",
@@ -110,9 +114,11 @@ def rebuild(as_json: bool) -> None:
 @click.option("--allow-smaller", is_flag=True, help="Adopt also cutouts smaller than a bought one would be.")
 @click.option("--dry-run", is_flag=True, help="Only report what would be adopted.")
 @as_json
-def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool, as_json: bool) -> None:
+def adopt(
+    catalogue: str | None, folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool, as_json: bool
+) -> None:
     """Adopt cutouts that another tool made."""
-    with Bars() as bars, open_pipeline(load_settings(), run_name("adopt"), progress=bars) as pipeline:
+    with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("adopt"), progress=bars) as pipeline:
         files = folder_of(folder) if folder else pipeline.catalogue.outputs
         adoption = run_adopt(
             *pipeline.context,

@@ -4,6 +4,9 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -57,9 +60,12 @@ class TimeOfDay(click.ParamType[time]):
             self.fail(f"{value!r} {error}", param, ctx)
 
 
+_COLLECTED: ContextVar[list[Any] | None] = ContextVar("collected_json", default=None)
+
+
 def print_json(value: Any, code: Exit = Exit.DONE, reason: str = "done") -> None:
     """
-    Print the one JSON value of a command.
+    Print the one JSON value of a command, or hand it to `collected_json`.
 
     Args:
         value: a list, or an object, which gets the exit code as `exit`.
@@ -68,8 +74,22 @@ def print_json(value: Any, code: Exit = Exit.DONE, reason: str = "done") -> None
     """
     if isinstance(value, dict):
         value = value | {"exit": {"code": code.value, "name": code.name.lower(), "reason": redacted(reason)}}
+    if (collected := _COLLECTED.get()) is not None:
+        collected.append(value)
+        return
     click.get_current_context().meta[_NO_JSON_YET] = False
     click.echo(json.dumps(value))
+
+
+@contextmanager
+def collected_json() -> Iterator[list[Any]]:
+    """Yield a list that takes what would be printed as JSON in this block."""
+    values: list[Any] = []
+    token = _COLLECTED.set(values)
+    try:
+        yield values
+    finally:
+        _COLLECTED.reset(token)
 
 
 def print_end(code: Exit, reason: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page, master_name
@@ -32,6 +33,7 @@ _THEN = {
 
 
 @click.command()
+@one_catalogue
 @click.argument("decision", type=click.Choice(["list", *_DECISIONS]), default="list")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--why", default="", metavar="TEXT", help="Reason of the decision, kept with it.")
@@ -43,6 +45,7 @@ _THEN = {
 @click.option("--collection", metavar="C", help="Write only the page of this collection; `.` is the top folder.")
 @as_json
 def review(
+    catalogue: str | None,
     decision: str,
     keys: tuple[str, ...],
     why: str,
@@ -54,7 +57,7 @@ def review(
 ) -> None:
     """Show results to a person, and carry out what is decided. It buys nothing: redo asks the next sync to."""
     _validate(decision, keys, why, serve=serve, port=port, pages=pages, collection=collection, as_json=as_json)
-    settings = load_settings()
+    settings = load_settings(catalogue)
     gallery = folder_of(Path(settings.catalogue.gallery).absolute())
     with open_pipeline(settings, run_name("review")) as pipeline:
         if serve:

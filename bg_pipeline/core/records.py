@@ -220,6 +220,8 @@ class Attempt:
     """What it buys; None if that is not on record."""
     kind: str = ""
     """`core.responses.ResponseKind` of its error; empty after a success."""
+    catalogue: str = ""
+    """Name of the catalogue of its item."""
 
     @property
     def credits_wasted(self) -> Decimal:

@@ -8,7 +8,6 @@ from bg_pipeline.core import keys
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.delta import REFUSED, WORK_REASONS, Goal, accepted_purchases, classify, was_skipped_at_work
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures
-from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.core.review import is_withdrawn, withdrawn_pictures
 
@@ -26,6 +25,8 @@ class Candidate(NamedTuple):
     """Accepted purchases of its bytes, in order of preference; empty where there is nothing to do."""
     stem: str
     """Its preferred output name without extension; empty if it has one already or needs none."""
+    goal: Goal
+    """The names that its recipe accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,13 @@ class Survey:
     candidates: tuple[Candidate, ...]
     """Candidates in key order."""
     unchanged: int
-    goal: Goal
     missing_outputs: Container[str] = frozenset()
 
     @property
     def purchase_ids(self) -> list[str]:
         """Return every purchase that could serve a candidate, each once."""
         ids: dict[str, None] = {}
-        for entry, change, accepted, _ in self.candidates:
+        for entry, change, accepted, *_ in self.candidates:
             if accepted:
                 ids.update(dict.fromkeys(accepted))
                 ids[change.purchase_id] = None
@@ -53,11 +53,10 @@ class Survey:
 
 def survey(
     entries: Iterable[Entry],
-    recipe: Recipe,
+    goal_of: Callable[[str], Goal],
     missing_outputs: Container[str],
     up_to_date: int = 0,
     *,
-    rerender: bool = False,
     leaves_out: Callable[[str], str] = lambda _key: "",
     order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
 ) -> Survey:
@@ -66,14 +65,12 @@ def survey(
 
     Args:
         entries: the manifest after a complete scan, in any order.
-        recipe: the wanted recipe.
+        goal_of: returns the names that the recipe of a key accepts.
         missing_outputs: keys whose published output is missing.
         up_to_date: number of further entries that are up to date and have their output.
-        rerender: render outputs of an older renderer again.
         leaves_out: see `core.filters.Filter.leaves_out`.
         order: order of the purchases.
     """
-    goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
     unchanged = up_to_date
     entries = list(entries)
@@ -81,7 +78,7 @@ def survey(
     for entry in entries:
         if entry.absent and (entry.state in {State.DELETED, State.FORGOTTEN} or is_withdrawn(entry)):
             continue
-        left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
+        goal, left_out, missing = goal_of(entry.key), leaves_out(entry.key), entry.key in missing_outputs
         reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
@@ -107,9 +104,9 @@ def survey(
             priority=entry.priority,
         )
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
-        candidates.append(Candidate(entry, change, accepted, stem))
+        candidates.append(Candidate(entry, change, accepted, stem, goal))
     candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, goal, missing_outputs)
+    return Survey(tuple(candidates), unchanged, missing_outputs)
 
 
 def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:

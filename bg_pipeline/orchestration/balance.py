@@ -5,7 +5,7 @@ Tick, asset and check show the same `Balance`: the last reading, counted down by
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
@@ -69,12 +69,12 @@ def balances_of(accounts: Accounts, gates: Sequence[Gate]) -> list[Balance]:
     return [Balance(gate, left_of(accounts, gate)) for gate in gates]
 
 
-def in_words(balances: Sequence[Balance], thresholds: Thresholds, now: float) -> str:
+def in_words(balances: Sequence[Balance], thresholds: Mapping[str, Thresholds], now: float) -> str:
     """Return one line about all accounts: the credits left, how old that reading is, and why a gate is closed."""
     return "; ".join(_sentence(balance, thresholds, now) for balance in balances)
 
 
-def _sentence(balance: Balance, thresholds: Thresholds, now: float) -> str:
+def _sentence(balance: Balance, thresholds: Mapping[str, Thresholds], now: float) -> str:
     gate, left = balance.gate, balance.left
     if left is None:
         known, read = "counts no credits", ""
@@ -82,7 +82,7 @@ def _sentence(balance: Balance, thresholds: Thresholds, now: float) -> str:
         known, read = f"{left} credits", f" (balance read {ago(gate.balance_at, now)})"
     if gate.is_open:
         return f"{gate.account}: {known}{read}, requests are allowed"
-    return f"{why_closed(gate, thresholds, left)}{read}"
+    return f"{why_closed(gate, thresholds[gate.account], left)}{read}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class LastReported:
 
 
 def changes_since(
-    balances: Sequence[Balance], thresholds: Thresholds, before: LastReported, now: float
+    balances: Sequence[Balance], thresholds: Mapping[str, Thresholds], before: LastReported, now: float
 ) -> tuple[LastReported, list[Event]]:
     """
     Return the new cursor and the events to write.
@@ -127,7 +127,7 @@ def changes_since(
     return LastReported(gates, shown, now, shown), events_of(balances, thresholds)
 
 
-def events_of(balances: Sequence[Balance], thresholds: Thresholds) -> list[Event]:
+def events_of(balances: Sequence[Balance], thresholds: Mapping[str, Thresholds]) -> list[Event]:
     """Return both events: Dagster shows a check as not evaluated if its asset has a newer one."""
     facts = _facts(balances, thresholds)
     check = dg.AssetCheckEvaluation(
@@ -140,7 +140,7 @@ def events_of(balances: Sequence[Balance], thresholds: Thresholds) -> list[Event
     return [dg.AssetMaterialization(ASSET, metadata=facts), check]
 
 
-def _facts(balances: Sequence[Balance], thresholds: Thresholds) -> Metadata:
+def _facts(balances: Sequence[Balance], thresholds: Mapping[str, Thresholds]) -> Metadata:
     """Name the first account's balance `balance`, so that its plot continues when a second account is added."""
     facts: Metadata = {}
     for number, (gate, left) in enumerate((balance.gate, balance.left) for balance in balances):
@@ -149,6 +149,6 @@ def _facts(balances: Sequence[Balance], thresholds: Thresholds) -> Metadata:
         if left is not None:
             facts[f"balance{suffix}"] = dg.MetadataValue.float(float(left))
             facts[f"balance_read_at{suffix}"] = dg.MetadataValue.timestamp(gate.balance_at)
-        closed = "" if gate.is_open else why_closed(gate, thresholds, left)
+        closed = "" if gate.is_open else why_closed(gate, thresholds[gate.account], left)
         facts[f"gate{suffix}"] = dg.MetadataValue.text(closed or "open: requests are allowed")
     return facts

@@ -127,7 +127,7 @@ class PipelineResource(dg.ConfigurableResource):
             until: epoch second from which it buys nothing, if before that of its tag.
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
-        caps = [load_settings().purchasing.max_credits_per_run, None if cap is None else Decimal(str(cap))]
+        caps = [load_settings().schedule.max_credits_per_run, None if cap is None else Decimal(str(cap))]
         ends = [until, datetime.fromisoformat(run.tags[UNTIL]).timestamp() if UNTIL in run.tags else None]
         lowest = min((each for each in caps if each is not None), default=None)
         return Budget(name, lowest, min((each for each in ends if each is not None), default=None))

@@ -124,7 +124,11 @@ def low_credit_sensor(context: dg.SensorEvaluationContext, pipeline: PipelineRes
         status = in_words(balances, thresholds, now)
     allowed = first_open([balance.gate for balance in balances]).is_open
     (resume_pool if allowed else pause_pool)(context.instance)
-    closed = "" if allowed else "; ".join(why_closed(each.gate, thresholds, each.left) for each in balances)
+    closed = (
+        ""
+        if allowed
+        else "; ".join(why_closed(each.gate, thresholds[each.gate.account], each.left) for each in balances)
+    )
     show_waiting_runs(context.instance, closed, now)
     return dg.SensorResult(skip_reason=status, cursor=reported.cursor(), asset_events=events)
 

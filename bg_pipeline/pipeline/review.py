@@ -79,7 +79,7 @@ def items_to_review(
     results = _results(accounts, policy, unpublished)
     items = []
     for entry in entries:
-        result = results.get(entry.key) or result_of(entry, policy.recipe, {})
+        result = results.get(entry.key) or result_of(entry, policy.recipes.of(entry.key), {})
         made = tuple(decisions.get(entry.key, ()))
         chosen = entry.state is State.PUBLISHED and is_in_sample(result.digest, share)
         is_decided = bool(made) and made[-1].seen.result_digest == result.digest
@@ -141,7 +141,10 @@ def decide(
         _refuse_if_changed(claimed.entries, results, key, seen)
         if decision is not ReviewDecision.REDO and _undo_redo(accounts, policy, claimed.entries, results):
             results = _results(accounts, policy, claimed.entries)
-        plans = {e.key: plan_decision(decision, e, results[e.key], policy.recipe, by, reason) for e in claimed.entries}
+        plans = {
+            e.key: plan_decision(decision, e, results[e.key], policy.recipes.of(e.key), by, reason)
+            for e in claimed.entries
+        }
         if refused := plans[key].refused:
             raise ConfigurationError(refused)
         entries = [entry for entry in claimed.entries if not plans[entry.key].refused]
@@ -204,10 +207,10 @@ class _Change:
     def prepare(self, decision: ReviewDecision, entry: Entry, plan: DecisionPlan) -> None:
         """Do what comes before the record of the decision: if the process dies in between, nothing is lost."""
         if plan.replaces:
-            keep_replaced(self.accounts, self.policy.recipe, entry)
-            self.accounts.ledger.waive(purchase_ids(entry, self.policy.recipe))
+            keep_replaced(self.accounts, self.policy.recipes.of(entry.key), entry)
+            self.accounts.ledger.waive(purchase_ids(entry, self.policy.recipes.of(entry.key)))
         elif decision is ReviewDecision.APPROVE:
-            names = purchase_ids(entry, self.policy.recipe)
+            names = purchase_ids(entry, self.policy.recipes.of(entry.key))
             for master in self.accounts.purchases.get_many(names).values():
                 if master.suspicion:
                     self.accounts.purchases.approve(master.purchase_id)
@@ -218,7 +221,7 @@ class _Change:
         """Do what the record of the decision promises."""
         if plan.replaces:
             try:
-                drop_replaced(self.accounts, self.policy.recipe, entry)
+                drop_replaced(self.accounts, self.policy.recipes.of(entry.key), entry)
             except StoreError as error:
                 raise StoreError(f"{entry.key}: its old result is used again, and none is bought: {error}") from error
         elif _moves_output(plan, entry) and not plan.returns:
@@ -260,9 +263,9 @@ def _all_claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterato
 
 
 def _results(accounts: Accounts, policy: Policy, entries: Sequence[Entry]) -> dict[str, Result]:
-    names = [name for entry in entries for name in purchase_ids(entry, policy.recipe)]
+    names = [name for entry in entries for name in purchase_ids(entry, policy.recipes.of(entry.key))]
     masters = accounts.purchases.get_many(names)
-    return {entry.key: result_of(entry, policy.recipe, masters) for entry in entries}
+    return {entry.key: result_of(entry, policy.recipes.of(entry.key), masters) for entry in entries}
 
 
 def _refuse_if_changed(entries: Sequence[Entry], results: Mapping[str, Result], key: str, seen: Seen | None) -> None:
@@ -276,7 +279,7 @@ def _refuse_if_changed(entries: Sequence[Entry], results: Mapping[str, Result], 
 def _undo_redo(accounts: Accounts, policy: Policy, entries: Sequence[Entry], results: Mapping[str, Result]) -> bool:
     """Bring back the results that a redo set aside, if no new ones were bought; return True if there were any."""
     waiting = [e for e in entries if e.state is State.PENDING and results[e.key].master is None and e.content_hash]
-    return bool(waiting) and bring_back_replaced(accounts, policy.recipe, waiting[0])
+    return bool(waiting) and bring_back_replaced(accounts, policy.recipes.of(waiting[0].key), waiting[0])
 
 
 def _moves_output(plan: DecisionPlan, entry: Entry) -> bool:

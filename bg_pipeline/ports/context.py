@@ -17,6 +17,7 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
@@ -49,6 +50,7 @@ BYTES_PER_DECODER = 20 * 2**20
 class Catalogue:
     """One catalogue: its pictures, its outputs, and its part of the manifest."""
 
+    name: str
     source: ImageSource
     outputs: BlobStore
     observations: Observations
@@ -83,11 +85,13 @@ class Accounts:
 class Policy:
     """The wanted results and their limits. Values only."""
 
-    recipe: Recipe
-    thresholds: Thresholds
+    recipes: Recipes
+    thresholds: Mapping[str, Thresholds]
+    """Thresholds of the gates by account."""
     vendors: Mapping[str, Vendor]
-    """Vendors by account, one for each of the recipe's cuts, in the order of trial."""
+    """Vendors by account, one for each cut of any recipe, in the order of trial."""
     concurrency: int
+    """Requests in flight: the most that any of its accounts allows."""
     collection_depth: int = 1
     hold_in_doubt: bool = False
     """True if purchases that may have been charged are not repeated without a request."""
@@ -102,6 +106,11 @@ class Policy:
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)
     """The order of purchases."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The default recipe."""
+        return self.recipes.default
 
     @property
     def account(self) -> str:
@@ -120,8 +129,12 @@ class Policy:
 
     @property
     def price(self) -> Decimal:
-        """Upper bound of the credits for the whole purchase of an item of unknown size."""
-        return credits_for(self.vendor, self.recipe.cut, None)
+        """Upper bound of the credits for the whole purchase of an item of unknown size, by the default recipe."""
+        return self.price_with(self.recipe)
+
+    def price_with(self, recipe: Recipe) -> Decimal:
+        """Return the same for another recipe."""
+        return credits_for(self.vendor, recipe.cut, None)
 
 
 class UselessInARow:
@@ -218,6 +231,10 @@ class Alerting:
     """Dagster's UI, for links; empty where there is none."""
     review_url: str = ""
     """Page of the review, for links; empty where there is none."""
+    catalogue: str = ""
+    """Name of the catalogue, for titles; empty if it is the only one."""
+    elsewhere: frozenset[str] = frozenset()
+    """Accounts that only other catalogues use."""
 
 
 @dataclass(frozen=True, slots=True)

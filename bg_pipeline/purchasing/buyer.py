@@ -103,7 +103,7 @@ class Buyer:
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
             ResultAwaited: it was charged, and a later run finishes it.
         """
-        recipe = self._policy.recipe
+        recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
         if (master := self._find_any(entry)) is not None:
             return master
@@ -136,7 +136,7 @@ class Buyer:
 
     def _find_any(self, entry: Entry) -> ObtainedMaster | None:
         """Return a master of any accepted cut: one on record, else one in the store."""
-        cuts = self._policy.recipe.accepted
+        cuts = self._policy.recipes.of(entry.key).accepted
         masters = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
         return next((master for master in masters if master is not None), None)
 
@@ -221,7 +221,7 @@ class Buyer:
         request = CutRequest(
             purchase_id=names[0],
             purchase_ids=tuple(names),
-            limit_ids=tuple(_limit_ids(entry, self._policy.recipe, len(stage.tools))),
+            limit_ids=tuple(_limit_ids(entry, self._policy.recipes.of(entry.key), len(stage.tools))),
             item_key=entry.key,
             collection=entry.collection,
             image=image,
@@ -297,7 +297,7 @@ class Buyer:
 
     def _read_balance(self, account: str, price: Decimal) -> None:
         gate = read_balance(self._accounts, self._policy, self._run, account)
-        low = self._policy.thresholds.low
+        low = self._policy.thresholds[account].low
         is_near = gate.balance is not None and gate.balance - low <= 2 * BALANCE_EVERY * price
         with self._lock:
             self._reading_at[account] = self._purchases[account] + (BALANCE_EVERY_NEAR if is_near else BALANCE_EVERY)

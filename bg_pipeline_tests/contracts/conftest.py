@@ -173,7 +173,7 @@ def in_database(
         SqlRetention(database, clock),
         SqlErasures(*mine),
         SqlReviews(*mine),
-        SqlOutbox(database, clock),
+        SqlOutbox(*mine),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),
         dying_after=dying_after,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from bg_pipeline.core.claims import LEASE_S
-from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals, Use
 from bg_pipeline.core.refusals import FIRST_WAIT_S
@@ -167,7 +167,7 @@ def test_the_cap_of_a_run_counts_what_is_spent_in_flight_and_in_doubt_wherever_i
 
 
 def test_the_cap_of_a_day_holds_for_all_runs_and_ends_at_midnight(manifest: Manifest) -> None:
-    rules = Rules(Thresholds(Decimal(0), Decimal(50)), day_cap=ONE, timezone="Asia/Tokyo")
+    rules = Rules(Thresholds(Decimal(0), Decimal(50)), (DayCap(ONE, "Asia/Tokyo"),))
     manifest.ledger.close_attempt(manifest.buy("a", rules=rules), AttemptState.CHARGED, ONE)
     with pytest.raises(BudgetReached):
         manifest.buy("b", rules=rules, budget=Budget("another run"))

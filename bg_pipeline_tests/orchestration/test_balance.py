@@ -26,7 +26,7 @@ from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.orchestration.runs import metadata_of, night
 
-LIMITS = Thresholds(Decimal(50), Decimal(100))
+LIMITS = {"bgeraser": Thresholds(Decimal(50), Decimal(100))}
 GATE = Gate("bgeraser", balance=Decimal(500), balance_at=1_000.0)
 AT_500 = [Balance(GATE, Decimal(500))]
 AT_400 = [Balance(GATE, Decimal(400))]

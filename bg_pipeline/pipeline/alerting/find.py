@@ -66,7 +66,9 @@ def find_alerts(
         night_of: for `core.alerts.unprocessed_since`.
     """
     return AlertCheck(
-        tuple(_AlertFinder(pipeline, due_at, night_of).alerts()), frozenset({Kind.NO_NIGHT} if due_at is None else ())
+        tuple(_AlertFinder(pipeline, due_at, night_of).alerts()),
+        frozenset({Kind.NO_NIGHT} if due_at is None else ()),
+        pipeline.alerting.elsewhere,
     )
 
 
@@ -109,7 +111,7 @@ class _AlertFinder:
         closed_at = 0.0 if gate.is_open else gate.since
         paused = (record for record in self.processed if record.summary.paused and record.ended_at >= closed_at)
         left = left_of(self.pipeline.accounts, gate)
-        lines = [why_closed(gate, self.pipeline.policy.thresholds, left), self._waiting()]
+        lines = [why_closed(gate, self.pipeline.policy.thresholds[gate.account], left), self._waiting()]
         if kind is Kind.CREDITS:
             page = self.pipeline.policy.vendors[gate.account].top_up
             lines = [f"top up: {page or 'on the website of the vendor'}", *self._balance(gate), *lines]
