@@ -62,9 +62,7 @@ class ConfiguredAccounts:
             setting: the setting that names them.
             elsewhere: accounts of other catalogues, which are validated there.
         """
-        chosen = [self._resolve(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
-        if len(set(chosen)) < len(chosen):
-            raise ConfigurationError(f"{setting}: name each account only once")
+        chosen = self.names(names, setting)
         accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
         for account in accounts:
             if getattr(account.settings, "api_key", ...) is None:
@@ -75,6 +73,13 @@ class ConfiguredAccounts:
                 )
         self._validate_others({account.vendor.name for account in accounts}, {*chosen, *elsewhere})
         return accounts
+
+    def names(self, names: tuple[str, ...], setting: str) -> list[str]:
+        """Return the names of the accounts, which may be given by their vendors; arguments as in `select`."""
+        chosen = [self._resolve(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
+        if len(set(chosen)) < len(chosen):
+            raise ConfigurationError(f"{setting}: name each account only once")
+        return chosen
 
     def build(self, name: str, *, is_first: bool = False) -> Account:
         """Build one account; the variable for parameters belongs to the first account only."""

@@ -124,6 +124,14 @@ def schedule_of(raw: RawSettings, catalogue: str | None = None) -> ScheduleSetti
     return raw.part(ScheduleSettings, "catalogue", choose(raw, catalogue), beside=(CatalogueSettings,))
 
 
+def account_names(raw: RawSettings, catalogue: str | None = None) -> tuple[str, ...]:
+    """Return the names of a catalogue's accounts, in the order of trial; arguments and errors as in `settings_of`."""
+    name = choose(raw, catalogue)
+    setting = raw.shown(CatalogueSettings, "catalogue", name)["accounts"]
+    accounts = ConfiguredAccounts(raw, raw.part(PurchasingSettings).max_pixels_sent)
+    return tuple(accounts.names(catalogue_of(raw, name).accounts, setting))
+
+
 def choose(raw: RawSettings, catalogue: str | None = None) -> str:
     """
     Return the name of a catalogue.
