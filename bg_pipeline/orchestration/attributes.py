@@ -58,6 +58,8 @@ def require_no_secret(attributes: Mapping[str, Any]) -> None:
         ConfigurationError: an attribute holds a secret, or does not name a variable; the text quotes neither.
     """
     for name, value in attributes.items():
+        if name.endswith("api_key"):
+            raise ConfigurationError(f"{name}: must not be here; name its variable in key_env")
         if isinstance(value, Mapping):
             require_no_secret({f"{name}.{each}": inner for each, inner in value.items()})
         elif name.endswith("_env") and not VARIABLE.fullmatch(str(value)):

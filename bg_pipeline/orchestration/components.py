@@ -44,7 +44,7 @@ class _Component(dg.Component, dg.Model, dg.Resolvable):
     own: ClassVar[frozenset[str]]
     """Attributes that are no settings."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=_NAME, description="its name: letters, digits and _; another name is another one")
     _problem: str = PrivateAttr("")
 
     @classmethod
@@ -245,15 +245,15 @@ class _Project:
         """Return the settings with a table for each component, as they are now."""
         raw = self._load()
         components = [each for each in (*self.catalogues, *self._accounts.values()) if not each.problem]
-        variables = {name: each.variables for name, each in ((each.name, each) for each in components)}
         tables: dict[str, dict[str, dict[str, Any]]] = {"account": {}, "catalogue": {}}
         for each in components:
             secrets = {name: raw.short.get(variable.lower()) for name, variable in each.variables.items()}
             own = {**each.table, **{name: value for name, value in secrets.items() if value}}
             if own or each.name not in raw.names(each.kind):
                 tables[each.kind][each.name] = {**own, **self._accounts_of(each)}
-        tables["catalogue"].setdefault(catalogue.name, {})
-        used = {variable.lower() for names in variables.values() for variable in names.values()}
+        if catalogue.name not in raw.names("catalogue"):
+            tables["catalogue"].setdefault(catalogue.name, {})
+        used = {variable.lower() for each in components for variable in each.variables.values()}
         return _without(raw, used).with_tables(tables, "a component")
 
     def _accounts_of(self, component: _Component) -> dict[str, Any]:

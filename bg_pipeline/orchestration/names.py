@@ -1,7 +1,7 @@
 """Every name in Dagster of a catalogue and of its accounts. All other modules ask these."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -96,8 +96,27 @@ class Names:
         if location is not None and location_of(run.tags) not in (None, location):
             return False
         if run.job_name != AD_HOC_JOB:
-            return run.job_name in {self.name(job) for job in _JOBS}
-        return bool(run.asset_selection) and set(run.asset_selection or ()) <= {self.key(asset) for asset in ASSETS}
+            return self._has_job(run)
+        return bool(run.asset_selection) and set(run.asset_selection or ()) <= self._keys()
+
+    def concerned_by(self, run: dg.DagsterRun, failed_steps: Collection[str]) -> bool:
+        """
+        Return True if the failure of a run of this code location is one of this catalogue.
+
+        Args:
+            run: the run that failed.
+            failed_steps: names of the steps that failed; empty if its process died.
+        """
+        if run.job_name != AD_HOC_JOB:
+            return self._has_job(run)
+        own = self._keys().intersection(run.asset_selection or ())
+        return bool(own) and (not failed_steps or any(self.step(key.path[-1]) in failed_steps for key in own))
+
+    def _has_job(self, run: dg.DagsterRun) -> bool:
+        return run.job_name in {self.name(job) for job in _JOBS}
+
+    def _keys(self) -> set[dg.AssetKey]:
+        return {self.key(asset) for asset in ASSETS}
 
 
 def location_of(tags: Mapping[str, str]) -> str | None:
