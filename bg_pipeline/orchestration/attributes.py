@@ -21,7 +21,7 @@ def fields_of(*parts: type[Part], without: Iterable[str] = ()) -> dict[str, Any]
     """
     Return the fields of a component for these settings, as `pydantic.create_model` takes them.
 
-    Each is None while nobody sets it. Beside a setting that may be secret there is one for the name of a variable.
+    Each is None unless it is set. Beside a setting that may be secret there is one for the name of a variable.
     """
     fields: dict[str, Any] = {}
     for part in parts:

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.orchestration import assets, backfills, sensors, upkeep
+from bg_pipeline.orchestration import assets, backfills, failures, sensors
 from bg_pipeline.orchestration.balance import AccountOpener, build_account
 from bg_pipeline.orchestration.jobs import build_jobs
 from bg_pipeline.orchestration.names import DETECT, AccountNames, Names
@@ -25,8 +25,8 @@ def build(*catalogues: str, folder: Path | None = None, start: bool = False) -> 
         catalogues: names of catalogues in the settings, which are the prefix of all names in Dagster; without any, the
             only catalogue, with names that have no prefix.
         folder: where the files of settings are searched; None for the working directory.
-        start: whether schedule and sensor that lead to purchases run until somebody switches them off. Otherwise they
-            are off until somebody switches them on.
+        start: whether the schedule and the sensor that lead to purchases are on until a person switches them off.
+            Otherwise they are off until a person switches them on.
     """
     return build_all(openers(catalogues, partial(read, folder)), start=start)
 
@@ -69,10 +69,10 @@ def build_catalogue(opener: Opener, *, start: bool) -> dg.Definitions:
         sensors=[
             sensors.delta_dispatch(opener, status),
             sensors.missed_night(opener, loaded),
-            upkeep.lost_runs(opener),
-            upkeep.old_runs(opener),
-            upkeep.alerts(opener, loaded),
-            upkeep.failed_runs(opener),
+            failures.lost_runs(opener),
+            failures.old_runs(opener),
+            failures.alerts(opener, loaded),
+            failures.failed_runs(opener),
         ],
     )
     return dg.Definitions.merge(own, build_jobs(opener))

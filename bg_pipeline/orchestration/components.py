@@ -117,7 +117,7 @@ class _CatalogueScaffolder(dg.Scaffolder[_ScaffoldCatalogue]):
 
 class _ScaffoldAccount(BaseModel):
     name: str = Field("main", pattern=_NAME, description="name of the account")
-    vendor: str = Field("removebg", description="name of the vendor")
+    vendor: str = Field(description="name of the vendor")
     key_env: str = Field("", description="name of the variable that holds the key")
 
 
@@ -170,8 +170,8 @@ class _Catalogue(_Component):
     group: str = Field("", description="group of its assets; default: `NAME_catalogue`")
     start: bool = Field(
         False,
-        description="whether the schedule and the sensor that starts purchases are on until somebody switches them off;"
-        " otherwise they are off until somebody switches them on",
+        description="whether the schedule and the sensor that starts purchases are on until a person switches them off;"
+        " otherwise they are off until a person switches them on",
     )
 
     @field_validator("group")
@@ -209,7 +209,7 @@ Catalogue = create_model(
 
 
 class _Project:
-    """All catalogues and accounts of a project: shared accounts, and folders that may not overlap, concern each."""
+    """All catalogues and accounts of a project: they share accounts, and their folders may not overlap."""
 
     def __init__(self, catalogues: Sequence[_Catalogue], accounts: Sequence[_Account], load: Callable[[], RawSettings]):
         self.catalogues = catalogues

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from bg_pipeline.orchestration.dagster_private import AD_HOC_JOB, REPOSITORY_TAG
+from bg_pipeline.wiring.settings import CATALOGUE
 
 DETECT, PROCESS_PENDING, PROCESS_DELTA, RETRY = "detect_delta", "process_pending", "process_delta", "retry_failed"
 """The jobs of a catalogue."""
@@ -55,7 +56,11 @@ class AccountNames:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one catalogue. Without a name, those of an only catalogue."""
+    """
+    The names of one catalogue.
+
+    An only catalogue has names without a prefix, and `default` keeps them beside others.
+    """
 
     catalogue: str | None = None
     account: AccountNames = field(default_factory=AccountNames)
@@ -64,11 +69,11 @@ class Names:
 
     @property
     def group(self) -> str:
-        return self.group_name or _prefixed(self.catalogue, "catalogue")
+        return self.group_name or self.name("catalogue")
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of an asset."""
-        return dg.AssetKey([*([] if self.catalogue is None else [self.catalogue]), asset])
+        return dg.AssetKey([*([] if self._prefix is None else [self._prefix]), asset])
 
     def step(self, asset: str) -> str:
         """Return the name of the step that makes an asset."""
@@ -76,7 +81,11 @@ class Names:
 
     def name(self, name: str) -> str:
         """Return the name of a job, an op, a schedule, a sensor or a set of partitions."""
-        return _prefixed(self.catalogue, name)
+        return _prefixed(self._prefix, name)
+
+    @property
+    def _prefix(self) -> str | None:
+        return None if self.catalogue == CATALOGUE else self.catalogue
 
     def owns(self, run: dg.DagsterRun, location: str | None = None) -> bool:
         """
@@ -99,7 +108,7 @@ class Names:
             return self._has_job(run)
         return bool(run.asset_selection) and set(run.asset_selection or ()) <= self._keys()
 
-    def concerned_by(self, run: dg.DagsterRun, failed_steps: Collection[str]) -> bool:
+    def fails_with(self, run: dg.DagsterRun, failed_steps: Collection[str]) -> bool:
         """
         Return True if the failure of a run of this code location is one of this catalogue.
 

@@ -18,9 +18,9 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from bg_pipeline.core.alerts import Notification, Target
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, FailureRecord, Stage
 from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.failures import alerts
 from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, nights_due, schedule_state
-from bg_pipeline.orchestration.upkeep import alerts
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 from bg_pipeline.components import Account, Catalogue
 from bg_pipeline.errors import ConfigurationError
@@ -121,7 +122,36 @@ def test_a_wrong_value_fails_the_runs_of_its_catalogue_alone_which_keeps_every_n
 
 
 def test_beside_a_wrong_one_a_catalogue_works(brands: Project, instance: dg.DagsterInstance) -> None:
+    # As `dg scaffold` writes it: within the folder that is the default of a catalogue.
+    brands.add("Catalogue", catalogue("brand_a", output="cutouts/brand_a"))
     brands.add("Catalogue", catalogue("brand_b", collection_depth="many"))
+
+    assert run(brands.load(), instance, "brand_a_detect_delta").success
+
+
+def test_a_wrong_attribute_is_an_alert_of_its_catalogue(
+    brands: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_ALERT_URLS", "json://127.0.0.1:9/")
+    told: list[str] = []
+    monkeypatch.setattr(
+        "bg_pipeline.alerts.apprise.AppriseSink.send", lambda _, __, each: told.append(each.title) or ""
+    )
+    brands.add("Catalogue", catalogue("brand_b", collection_depth="many"))
+    defs = brands.load()
+    alerts = defs.get_repository_def().get_sensor_def("brand_b_alerts")
+    alerts.evaluate_tick(dg.build_sensor_context(instance, definitions=defs))
+
+    assert any("the catalogue brand_b: collection_depth: must be" in title for title in told)
+
+
+@pytest.mark.parametrize("variable", ["BGERASER_API_KEY", "BGERASER_KEY_OF_MAIN"])
+def test_a_variable_that_a_component_names_may_be_called_like_a_setting(
+    variable: str, brands: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = yaml.safe_load((brands.defs / "account_main" / "defs.yaml").read_text())["attributes"]
+    brands.add("Account", account | {"key_env": variable})
+    (brands.folder / ".env").write_text(f"{variable}=canary-key\n")
 
     assert run(brands.load(), instance, "brand_a_detect_delta").success
 

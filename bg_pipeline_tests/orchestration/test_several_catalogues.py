@@ -17,6 +17,7 @@ from bg_pipeline.orchestration.names import AccountNames, Names
 from bg_pipeline.orchestration.pool import pause_pool, resume_pool
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.schedule import loaded_schedule
+from bg_pipeline.orchestration.waiting import WAITS_FOR, show_waiting_runs
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read, written_names
 from bg_pipeline.wiring import open_monitor
@@ -111,7 +112,10 @@ def test_definitions_of_other_people_can_be_merged_whatever_their_executor_and_t
     theirs = dg.Definitions(
         assets=[manifest], resources={"pipeline": object()}, executor=dg.multiprocess_executor, sensors=[]
     )
-    dg.Definitions.validate_loadable(dg.Definitions.merge(build("brand_a", "brand_b"), theirs))
+    merged = dg.Definitions.merge(build("brand_a", "brand_b"), theirs)
+    dg.Definitions.validate_loadable(merged)
+    for job in ("brand_a_detect_delta", "brand_b_retry_failed"):
+        assert merged.resolve_job_def(job).executor_def.name == "in_process"
 
 
 def test_a_wrong_schedule_of_one_catalogue_is_the_default_of_that_one_alone(brands: Shop) -> None:
@@ -177,6 +181,23 @@ def test_a_pool_is_closed_and_opened_without_another_one(instance: dg.DagsterIns
     assert limits() == {"bg_one": 0, "bg_two": 5}
     resume_pool(instance, "bg_one")
     assert limits() == {"bg_one": 2, "bg_two": 5}
+
+
+def test_what_waits_for_one_pool_is_not_told_by_the_reader_of_another(instance: dg.DagsterInstance) -> None:
+    for pool in ("bg_one", "bg_two"):
+        instance.event_log_storage.set_concurrency_slots(pool, 1)
+    instance.event_log_storage.claim_concurrency_slot("bg_one", "0123456789", "step")
+    run = instance.create_run_for_job(defs.resolve_job_def("retry_failed"), status=dg.DagsterRunStatus.STARTED)
+    instance.event_log_storage.claim_concurrency_slot("bg_one", run.run_id, "step")
+
+    def said() -> str:
+        found = instance.get_run_by_id(run.run_id)
+        assert found is not None
+        return str(found.tags.get(WAITS_FOR))
+
+    for pool in ("bg_one", "bg_two"):
+        show_waiting_runs(instance, pool, "", 0.0)
+    assert said() == "a slot of the pool bg_one: run 01234567 holds all 1"
 
 
 OURS, THEIRS = dg.AssetKey("cutouts"), dg.AssetKey("web_pages")
@@ -295,9 +316,25 @@ def test_a_run_by_hand_is_one_of_the_catalogue_only_by_its_own_assets(catalogue:
 def test_a_failed_step_of_others_is_no_failure_of_a_catalogue_in_the_same_run() -> None:
     run = dg.DagsterRun("__ASSET_JOB", asset_selection=frozenset({OURS, THEIRS}))
 
-    assert Names().concerned_by(run, ["cutouts"])
-    assert Names().concerned_by(run, [])
-    assert not Names().concerned_by(run, ["web_pages"])
+    assert Names().fails_with(run, ["cutouts"])
+    assert Names().fails_with(run, [])
+    assert not Names().fails_with(run, ["web_pages"])
+
+
+def test_the_catalogue_default_keeps_its_names_when_a_second_one_comes() -> None:
+    Path("bg_pipeline.toml").write_text(TWO.replace("catalogue.brand_a", "catalogue.default"))
+    alone, both = defs.get_repository_def(), build("default", "brand_b").get_repository_def()
+
+    def of_account(name: str) -> bool:
+        return "credit" in name
+
+    for names in (
+        lambda each: set(each.job_names),
+        lambda each: {schedule.name for schedule in each.schedule_defs},
+        lambda each: {sensor.name for sensor in each.sensor_defs if not of_account(sensor.name)},
+        lambda each: {key for key in each.assets_defs_by_key if not of_account(key.path[-1])},
+    ):
+        assert names(alone) < names(both)
 
 
 def test_a_name_that_dagster_does_not_allow_is_written_in_what_it_allows() -> None:

@@ -117,7 +117,7 @@ def failed_runs(opener: Opener) -> dg.SensorDefinition:
         """Record the message that the step failed with, if there is one: it names the cause in one line."""
         run = context.dagster_run
         failed_in = list(context.get_step_failure_events())
-        if not names.concerned_by(run, [str(event.step_key) for event in failed_in]):
+        if not names.fails_with(run, [str(event.step_key) for event in failed_in]):
             return
         kind = kind_of(_error(failed_in)) if failed_in else FailureKind.PROCESS
         if kind is None:
