@@ -139,6 +139,7 @@ class Graph:
     @property
     def catalogue(self) -> Catalogue:
         return Catalogue(
+            "default",
             self.source,
             self.outputs,
             self.observations,

@@ -55,10 +55,11 @@ def test_every_command_has_help_and_all_its_options_are_documented(name: str) ->
     told = CliRunner().invoke(main, [name, "--help"])
     assert told.exit_code == 0
     (line,) = re.findall(rf"^\| `bg-pipeline {name}\b(.*?)` \|", OPERATING, re.MULTILINE)
-    options = set(re.findall(r"--[a-z-]+", told.output)) - {"--help", "--json"}
+    options = set(re.findall(r"--[a-z-]+", told.output)) - {"--help", "--json", "--catalogue"}
 
     assert options == set(re.findall(r"--[a-z-]+", line))
     assert ("--json" in told.output) == (name not in {"demo", "sandbox"})
+    assert ("--catalogue" in told.output) == (name not in {"demo", "sandbox", "alert-test"})
 
 
 def test_the_list_of_commands_says_of_each_what_it_says_of_itself() -> None:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.apprise import unusable
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import named_catalogues, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.credits import why_closed
@@ -35,7 +36,7 @@ from bg_pipeline.stores.locations import missing_folder
 from bg_pipeline.vendors import registry as vendors
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.accounts import Account
-from bg_pipeline.wiring.settings import Settings, load_settings
+from bg_pipeline.wiring.settings import Settings, settings_of
 from bg_pipeline.wiring.written import find_unknown, values
 
 T = TypeVar("T")
@@ -57,27 +58,55 @@ class Finding:
     """True for what is probably a slip, and stops nothing."""
 
 
-def diagnose() -> Iterator[Finding]:
-    """Yield findings in the order in which a person would fix them; stop early where further checks make no sense."""
+def diagnose(catalogue: str | None = None) -> Iterator[Finding]:
+    """
+    Yield findings in the order in which a person would fix them; stop early where further checks make no sense.
+
+    Args:
+        catalogue: name of the catalogue to check; None for all.
+    """
     try:
         raw = read()
         yield from (Finding(each.name, True, f"{each.text} ({each.origin})") for each in values(raw))
         yield from (
             Finding(each.name.upper(), True, str(each), True) for each in find_unknown(raw) if not each.is_error
         )
-        settings = load_settings()
+        names = named_catalogues(raw, catalogue)
     except ConfigurationError as error:
         yield Finding("settings", False, str(error))
         yield Finding("DAGSTER_HOME", *_home(None))
         return
-    yield Finding("settings", True, f"complete; relative paths start at {raw.folder}")
+    complete: list[Settings] = []
+    for name in names:
+        finding, settings = _settings(raw, name, is_one_of_several=len(names) > 1)
+        yield finding
+        complete += [settings] if settings else []
+    if not complete:
+        yield Finding("DAGSTER_HOME", *_home(None))
+        return
     yield Finding("changed settings", True, _WHEN)
     yield _finding("vendors", _vendors)
     yield _finding("stores", _stores)
-    yield _finding("alerts", lambda: _alerts(settings))
+    yield _finding("alerts", lambda: _alerts(complete[0]))
     home_is_right, about_home = _home(raw)
     yield Finding("DAGSTER_HOME", home_is_right, about_home)
     yield from (each for each in _dagster() if each.check == "schedule" or (home_is_right and dagster_home()))
+    for settings in complete:
+        prefix = f"{settings.catalogue_name}: " if len(names) > 1 else ""
+        yield from (replace(each, check=f"{prefix}{each.check}") for each in _of_catalogue(settings))
+
+
+def _settings(raw: RawSettings, name: str, *, is_one_of_several: bool) -> tuple[Finding, Settings | None]:
+    """Check the settings of one catalogue; return None in their place if they are wrong."""
+    check = f"{name}: settings" if is_one_of_several else "settings"
+    try:
+        settings = settings_of(raw, name)
+    except ConfigurationError as error:
+        return Finding(check, False, str(error)), None
+    return Finding(check, True, f"complete; relative paths start at {raw.folder}"), settings
+
+
+def _of_catalogue(settings: Settings) -> Iterator[Finding]:
     engines = [_finding(f"engine {account.name}", partial(_engine, account)) for account in settings.accounts]
     yield from engines
     if all(engine.ok for engine in engines):
@@ -271,10 +300,11 @@ def _at_work(catalogue: Catalogue) -> str:
 
 
 @click.command()
+@one_catalogue
 @as_json
-def doctor(as_json: bool) -> None:
-    """Find problems that would stop a sync."""
-    findings = list(diagnose())
+def doctor(catalogue: str | None, as_json: bool) -> None:
+    """Find problems that would stop a sync. Of all catalogues, or of one."""
+    findings = list(diagnose(catalogue))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

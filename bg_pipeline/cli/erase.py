@@ -8,6 +8,7 @@ import click
 from rich.filesize import decimal
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.report import Exit
@@ -23,14 +24,17 @@ from bg_pipeline.wiring.settings import load_settings
 
 
 @click.command()
+@one_catalogue
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--although-listed", is_flag=True, help="Also what is still in BG_SOURCE; it is not bought again.")
 @click.option("--allow-again", is_flag=True, help="Erase nothing; let the next sync buy these forgotten items.")
 @as_json
-def forget(keys: tuple[str, ...], yes: bool, although_listed: bool, allow_again: bool, as_json: bool) -> None:
+def forget(
+    catalogue: str | None, keys: tuple[str, ...], yes: bool, although_listed: bool, allow_again: bool, as_json: bool
+) -> None:
     """Erase items for good: cutouts, masters, answers and pages. They are not bought again."""
-    settings, keys = load_settings(), tuple(dict.fromkeys(keys))
+    settings, keys = load_settings(catalogue), tuple(dict.fromkeys(keys))
     if as_json and not (yes or allow_again):
         raise click.UsageError("--json cannot ask: it needs --yes")
     with open_pipeline(settings, run_name("forget")) as pipeline:
@@ -106,17 +110,18 @@ def _say_allowed(keys: Sequence[str], as_json: bool) -> None:
 
 
 @click.command()
+@one_catalogue
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
-def prune(dry_run: bool, yes: bool, as_json: bool) -> None:
+def prune(catalogue: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."""
     if as_json and not (yes or dry_run):
         raise click.UsageError("--json cannot ask: it needs --yes or --dry-run")
-    settings = load_settings()
+    settings = load_settings(catalogue)
     days = settings.purchasing.masters_keep_days
     with open_pipeline(settings, run_name("prune")) as pipeline:
-        catalogue, accounts, policy, run = pipeline.context
+        pictures, accounts, policy, run = pipeline.context
         ownership.check(pipeline)
         due, unused = find_due(accounts, policy, run), accounts.retention.unused()
         size = measure_masters(accounts, due)
@@ -129,7 +134,7 @@ def prune(dry_run: bool, yes: bool, as_json: bool) -> None:
         if due and not (yes or _confirm("Delete them for good?")):
             say("nothing was deleted")
             return
-        result = run_prune(catalogue, accounts, policy, run, allow=len(due))
+        result = run_prune(pictures, accounts, policy, run, allow=len(due))
     if result.stopped:
         raise GuardStopped(result.stopped)
     if as_json:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import each_catalogue, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.cli.terminal import Terminal, say
@@ -36,12 +37,13 @@ def _slice(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
 
 
 @click.command()
+@each_catalogue(by_default=False)
 @click.option("--subset", callback=_slice, metavar="N/M", help="Only the N-th of M parts, such as 1/7.")
 @click.option("--masters", is_flag=True, help="Read the paid results too.")
 @as_json
-def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
+def check(catalogue: str, subset: Slice | None, masters: bool, as_json: bool) -> None:
     """Read the published outputs and compare them with the manifest."""
-    with Bars() as bars, open_pipeline(load_settings(), run_name("check"), progress=bars) as pipeline:
+    with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("check"), progress=bars) as pipeline:
         result = verify(pipeline.catalogue, pipeline.accounts, pipeline.run, subset, masters=masters)
     damaged = result.damaged + result.damaged_masters
     if as_json:
@@ -61,10 +63,11 @@ def check(subset: Slice | None, masters: bool, as_json: bool) -> None:
 
 
 @click.command()
+@each_catalogue(by_default=False)
 @as_json
-def rebuild(as_json: bool) -> None:
+def rebuild(catalogue: str, as_json: bool) -> None:
     """Rebuild a lost manifest from masters and outputs."""
-    with Bars() as bars, open_pipeline(load_settings(), run_name("rebuild"), progress=bars) as pipeline:
+    with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("rebuild"), progress=bars) as pipeline:
         result = run_rebuild(*pipeline.context)
         take_possession(pipeline)
         next_sync = _next_sync(pipeline)
@@ -92,6 +95,7 @@ def rebuild(as_json: bool) -> None:
 
 
 @click.command()
+@one_catalogue
 @click.option(
     "--from",
     "folder",
@@ -108,9 +112,11 @@ def rebuild(as_json: bool) -> None:
 @click.option("--allow-smaller", is_flag=True, help="Adopt also cutouts smaller than a bought one would be.")
 @click.option("--dry-run", is_flag=True, help="Only report what would be adopted.")
 @as_json
-def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool, as_json: bool) -> None:
+def adopt(
+    catalogue: str | None, folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool, as_json: bool
+) -> None:
     """Adopt cutouts that another tool made."""
-    with Bars() as bars, open_pipeline(load_settings(), run_name("adopt"), progress=bars) as pipeline:
+    with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("adopt"), progress=bars) as pipeline:
         files = folder_of(folder) if folder else pipeline.catalogue.outputs
         adoption = run_adopt(
             *pipeline.context,
@@ -144,14 +150,15 @@ def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool,
 
 
 @click.command()
+@one_catalogue
 @click.argument("decision", type=click.Choice(["list", "approve", "reject"]), default="list")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @as_json
-def review(decision: str, keys: tuple[str, ...], as_json: bool) -> None:
+def review(catalogue: str | None, decision: str, keys: tuple[str, ...], as_json: bool) -> None:
     """List suspicious results; approve or reject them."""
     if (decision == "list") == bool(keys):
         raise click.UsageError("name the items to approve or reject, as `bg-pipeline review` lists them")
-    settings = load_settings()
+    settings = load_settings(catalogue)
     with open_pipeline(settings) as pipeline:
         if decision == "list":
             _show_waiting([_case(settings, entry) for entry in reviews.in_quarantine(pipeline.catalogue)], as_json)

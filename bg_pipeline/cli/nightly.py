@@ -10,6 +10,7 @@ import click
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.cli import order, render
+from bg_pipeline.cli.catalogues import each_catalogue, ends_all, one_catalogue
 from bg_pipeline.cli.options import Credits, TimeOfDay, as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.cli.start import stop_on_signal
@@ -42,15 +43,16 @@ _SYNC_FACTS = (
 
 
 @click.command()
+@each_catalogue(by_default=False)
 @as_json
-def plan(as_json: bool) -> None:
+def plan(catalogue: str, as_json: bool) -> None:
     """Show what the next sync would do and cost. Spends nothing; stores the hashes that it computed."""
-    settings = load_settings()
+    settings = load_settings(catalogue)
     with Bars() as bars, open_pipeline(settings, run_name("plan"), progress=bars) as pipeline:
         ownership.check(pipeline)
-        catalogue, accounts, policy, run = pipeline.context
-        scanned = scan(catalogue, policy, run)
-        delta = plan_delta(catalogue, accounts, policy)
+        pictures, accounts, policy, run = pipeline.context
+        scanned = scan(pictures, policy, run)
+        delta = plan_delta(pictures, accounts, policy)
         balances = {name: left_of(accounts, read_balance(accounts, policy, run, name)) for name in policy.accounts}
         offers = {
             offer.name: quote(
@@ -60,9 +62,9 @@ def plan(as_json: bool) -> None:
         }
         pending = {encode_partition(name): {"pending": len(work)} for name, work in delta.by_collection().items()}
         purchases = order.plan_order(settings, pipeline, delta, balances)
-        copies = count_copies_to_buy(catalogue.observations, delta)
+        copies = count_copies_to_buy(pictures.observations, delta)
         pruned = accounts.retention.pruned_at([change.purchase_id for change in delta.work if change.purchase])
-        rendered_before = count_outdated_outputs(catalogue.deltas, policy.recipe)
+        rendered_before = count_outdated_outputs(pictures.deltas, policy.recipe)
     if as_json:
         print_json(
             {
@@ -107,6 +109,7 @@ def plan(as_json: bool) -> None:
 
 
 @click.command()
+@each_catalogue(by_default=False)
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
 @click.option("--max-credits", type=Credits(), metavar="N", help="Stop before spending more.")
 @click.option("--until", type=TimeOfDay(), metavar="HH:MM", help="Buy nothing from this time of BG_TIMEZONE on.")
@@ -131,6 +134,7 @@ def plan(as_json: bool) -> None:
 @as_json
 def sync(
     *,
+    catalogue: str,
     collection: str | None,
     max_credits: Decimal | None,
     until: time | None,
@@ -152,8 +156,9 @@ def sync(
     )
     with (
         stop_on_signal() as stop,
+        ends_all(stop),
         Bars() as bars,
-        _opened(name, stop, bars) as (settings, pipeline),
+        _opened(catalogue, name, stop, bars) as (settings, pipeline),
         _alerting(pipeline, chosen, everything=choice.is_everything),
     ):
         began_at = pipeline.run.now()
@@ -177,15 +182,16 @@ def sync(
 
 
 @click.command()
+@one_catalogue
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--collection", metavar="C", help="Only this collection; `.` is the top folder.")
 @click.option("--again", is_flag=True, help="Buy also what reached the limit of charges; name the items.")
 @as_json
-def retry(keys: tuple[str, ...], collection: str | None, again: bool, as_json: bool) -> None:
+def retry(catalogue: str | None, keys: tuple[str, ...], collection: str | None, again: bool, as_json: bool) -> None:
     """Try failed items again: the named ones, or all."""
     if again and not keys:
         raise click.UsageError("--again needs the keys of the items that are bought again")
-    settings = load_settings()
+    settings = load_settings(catalogue)
     name = run_name("retry")
     collections = None if collection is None else frozenset({decode_partition(collection)})
     with stop_on_signal() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
@@ -224,24 +230,24 @@ def _end_with(summary: Summary, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _opened(name: RunName, stop: threading.Event, bars: Bars) -> Iterator[tuple[Settings, Pipeline]]:
+def _opened(catalogue: str, name: RunName, stop: threading.Event, bars: Bars) -> Iterator[tuple[Settings, Pipeline]]:
     """Open the pipeline; alert if a setting is wrong, because a sync by cron has no reader."""
     with contextlib.ExitStack() as stack:
         try:
-            settings = load_settings()
+            settings = load_settings(catalogue)
             pipeline = stack.enter_context(open_pipeline(settings, name, stop, bars))
         except ConfigurationError as error:
-            _warn(_alert_wrong_settings(name, error))
+            _warn(_alert_wrong_settings(catalogue, name, error))
             raise
         yield settings, pipeline
 
 
-def _alert_wrong_settings(name: RunName, error: ConfigurationError) -> list[str]:
+def _alert_wrong_settings(catalogue: str, name: RunName, error: ConfigurationError) -> list[str]:
     with contextlib.suppress(BgPipelineError):  # then alerts cannot be sent either, and `error` is shown
         raw = read()
         # Without a target, a first try with a wrong setting should create no manifest.
         if raw.part(AlertSettings).urls:
-            with open_monitor(raw) as monitor:
+            with open_monitor(raw, catalogue) as monitor:
                 return after_no_sync(monitor, name, error)
     return []
 

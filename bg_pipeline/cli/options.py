@@ -4,6 +4,9 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -46,8 +49,26 @@ class TimeOfDay(click.ParamType[time]):
             self.fail(f"{value!r} {error}", param, ctx)
 
 
+_COLLECTED: ContextVar[list[Any] | None] = ContextVar("collected_json", default=None)
+
+
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value))
+    """Print a value for programs, or hand it to `collected_json`."""
+    if (collected := _COLLECTED.get()) is None:
+        click.echo(json.dumps(value))
+    else:
+        collected.append(value)
+
+
+@contextmanager
+def collected_json() -> Iterator[list[Any]]:
+    """Yield a list that takes what would be printed as JSON in this block."""
+    values: list[Any] = []
+    token = _COLLECTED.set(values)
+    try:
+        yield values
+    finally:
+        _COLLECTED.reset(token)
 
 
 def run_name(command: str) -> RunName:

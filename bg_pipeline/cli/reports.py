@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import each_catalogue, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.credits import why_closed
@@ -30,17 +31,17 @@ _GATE_FACTS = ("state", "reason", "balance", "reading", "drift")
 
 
 @click.command()
+@each_catalogue(by_default=True)
 @click.option("--sizes", is_flag=True, help="List the stores, and show how much is in them.")
 @as_json
-def status(sizes: bool, as_json: bool) -> None:
+def status(catalogue: str, sizes: bool, as_json: bool) -> None:
     """Show the items by state, the gates and the spending."""
-    settings = load_settings()
-    with open_pipeline(settings) as pipeline:
-        catalogue, accounts, policy, run = pipeline.context
-        last = catalogue.run_log.read(ProcessRecord)
+    with open_pipeline(load_settings(catalogue)) as pipeline:
+        pictures, accounts, policy, run = pipeline.context
+        last = pictures.run_log.read(ProcessRecord)
         gates = {account: standing(accounts, run, account) for account in policy.accounts}
         facts: dict[str, Any] = {
-            "items": catalogue.items.states(),
+            "items": pictures.items.states(),
             "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
             "last_sync": iso(last[0].ended_at) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
@@ -56,10 +57,10 @@ def status(sizes: bool, as_json: bool) -> None:
             gate.account: render.limits(limits_of(accounts, gate, run.now())) for gate in gates_of(accounts, policy)
         }
         facts["limits"] = limits
-        measured = measure(catalogue, accounts) if sizes else {}
+        measured = measure(pictures, accounts) if sizes else {}
         if sizes:
             facts["sizes"] = {name: each and asdict(each) for name, each in measured.items()}
-        pending = catalogue.queue.pending()
+        pending = pictures.queue.pending()
     if as_json:
         print_json(facts)
         return
@@ -82,10 +83,11 @@ def status(sizes: bool, as_json: bool) -> None:
 
 
 @click.command()
+@each_catalogue(by_default=True)
 @as_json
-def failures(as_json: bool) -> None:
+def failures(catalogue: str, as_json: bool) -> None:
     """List the items that failed or are in quarantine, and why. Also those that could not be read or written."""
-    with open_pipeline(load_settings()) as pipeline:
+    with open_pipeline(load_settings(catalogue)) as pipeline:
         entries = [e for state in (State.FAILED, State.QUARANTINED) for e in pipeline.catalogue.items.in_state(state)]
         scans = pipeline.catalogue.run_log.read(ScanRecord)
         blocked = list(_blocked(pipeline.catalogue))
@@ -115,14 +117,15 @@ def _blocked(catalogue: Catalogue) -> Iterator[Entry]:
 
 
 @click.command()
+@one_catalogue
 @click.argument("action", type=click.Choice(["list", "restore"]), default="list")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @as_json
-def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
+def trash(catalogue: str | None, action: str, keys: tuple[str, ...], as_json: bool) -> None:
     """List cutouts of deleted pictures; restore named ones for good."""
     if (action == "restore") != bool(keys):
         raise click.UsageError("name the pictures whose cutouts are to be restored: bg-pipeline trash restore KEY ...")
-    settings = load_settings()
+    settings = load_settings(catalogue)
     with open_pipeline(settings, run_name("trash")) as pipeline:
         if action == "restore":
             restored = restore(pipeline.catalogue, pipeline.run, keys)
@@ -140,11 +143,12 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
+@one_catalogue
 @click.argument("key")
 @as_json
-def why(key: str, as_json: bool) -> None:
+def why(catalogue: str | None, key: str, as_json: bool) -> None:
     """Show the history of one item, with every purchase attempt."""
-    with open_pipeline(load_settings()) as pipeline:
+    with open_pipeline(load_settings(catalogue)) as pipeline:
         entry = require_entry(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
         history = render.history(entry, attempts)

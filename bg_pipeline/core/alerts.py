@@ -54,6 +54,10 @@ class Kind(StrEnum):
     EXPORT = "export"
 
 
+OF_ACCOUNTS = frozenset({Kind.CREDITS, Kind.BAD_KEY, Kind.OUTAGE, Kind.PAUSED, Kind.DRIFT})
+"""Kinds whose subject is an account: all catalogues that use it share the incident. Any other is one catalogue's."""
+
+
 class Event(StrEnum):
     """The event in an incident that a notification reports."""
 
@@ -93,6 +97,12 @@ class AlertCheck:
     alerts: tuple[Alert, ...]
     unchecked: frozenset[Kind] = frozenset()
     """Kinds that the check could not see completely: their incidents stay as they are."""
+    elsewhere: frozenset[str] = frozenset()
+    """Accounts that only other catalogues use: their incidents stay too."""
+
+    def sees(self, kind: Kind, subject: str) -> bool:
+        """Return True if this check would have seen such a problem."""
+        return kind not in self.unchecked and not (kind in OF_ACCOUNTS and subject in self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,7 @@ def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: fl
         there      none      it begins, with a notification; in a storm of its kind, later (`_STORM`)
         there      open      another notification, if the last was `REPEAT_S` ago
         gone       open      over, if it was last seen `HOLD_S` ago; until then it may come back without a notification
-        unchecked  open      it stays open
+        not seen   open      it stays open: see `AlertCheck.sees`
     """
     present = {(alert.kind, alert.subject): alert for alert in check.alerts}
     known = {(incident.kind, incident.subject): incident for incident in incidents}
@@ -179,7 +189,7 @@ def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: fl
     for name, incident in known.items():
         if name in present:
             continue
-        if incident.kind in check.unchecked or age_s(incident.seen_at, now) < HOLD_S:
+        if not check.sees(*name) or age_s(incident.seen_at, now) < HOLD_S:
             kept.append(incident)
             continue
         lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"

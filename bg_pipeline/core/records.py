@@ -196,6 +196,8 @@ class Attempt:
     cut_digest: str = ""
     kind: str = ""
     """`core.responses.ResponseKind` of its error; empty after a success."""
+    catalogue: str = ""
+    """Name of the catalogue of its item."""
 
     @property
     def credits_wasted(self) -> Decimal:

@@ -30,6 +30,16 @@ class Exit(IntEnum):
     FATAL = 7
 
 
+_BY_URGENCY = (
+    *(Exit.FATAL, Exit.GUARD, Exit.SETTINGS, Exit.PAUSED, Exit.BUDGET, Exit.LEASE, Exit.SOME_FAILED, Exit.DONE),
+)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """Return the code that is the most urgent for a person; DONE if there is none."""
+    return min(codes, key=_BY_URGENCY.index, default=Exit.DONE)
+
+
 _BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
     errors.ConfigurationError: Exit.SETTINGS,
     errors.AccountError: Exit.PAUSED,

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0008"
+VERSION = "0012"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -300,6 +300,8 @@ run_log = Table(
 incidents = Table(
     "incidents",
     metadata,
+    # 0 for an account's, which all catalogues share
+    Column("catalogue_id", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(20), primary_key=True),
     Column("subject", Key, primary_key=True),
     Column("title", Prose, nullable=False),

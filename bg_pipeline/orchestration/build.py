@@ -32,10 +32,16 @@ def build(*catalogues: str, folder: Path | None = None, start: bool = False) -> 
 
 
 def openers(catalogues: Iterable[str], load: Callable[[], RawSettings]) -> list[Opener]:
-    """Return an opener for each catalogue; without a name, that of the only one."""
-    return [Opener(Names(name, _account_of(load, name)), load) for name in dict.fromkeys(catalogues)] or [
-        Opener(Names(), load)
-    ]
+    """
+    Return an opener for each catalogue; without a name, that of the only one.
+
+    Of two whose names are one in Dagster, only the first has definitions: the settings of both are refused.
+    """
+    unique: dict[str, Names] = {}
+    for each in catalogues:
+        names = Names(each, _account_of(load, each))
+        unique.setdefault(names.name(""), names)
+    return [Opener(names, load) for names in unique.values()] or [Opener(Names(), load)]
 
 
 def build_all(openers: Sequence[Opener], *, start: bool) -> dg.Definitions:

@@ -12,6 +12,9 @@ from bg_pipeline.pipeline.trash import last_listing
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.single import one_blob
 
+_AT_ONCE = 20
+"""Masters that are removed in one step, for which all other writers wait."""
+
 
 @dataclass(slots=True)
 class PruneResult:
@@ -59,7 +62,7 @@ def prune(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, *,
     if not policy.keep_masters_days:
         return result
     started_at = run.now()
-    # Under this lease no picture comes back to the catalogue between the decision and the removal.
+    # Under this lease no picture comes back to this catalogue in between; for others see `Retention.clear`.
     with leased(catalogue.leases, DETECTION, run.name.owner):
         if why := refusal(policy.deletes, last_listing(catalogue)):
             result.stopped = f"no master was pruned: {why}"
@@ -78,17 +81,20 @@ def prune(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, *,
 
 
 def _remove(accounts: Accounts, run: Run, purchase_ids: Sequence[str], result: PruneResult) -> None:
-    for name in purchase_ids:
+    def remove(name: str) -> bool:
         if run.stop.is_set():
-            return
+            return False
         try:
             with one_blob(accounts.masters):
                 accounts.masters.remove(master_name(name))
         except ItemError as error:
             result.left[name] = str(error)
-            continue
-        accounts.retention.end(name)
-        result.removed.append(name)
+            return False
+        return True
+
+    for start in range(0, len(purchase_ids), _AT_ONCE):
+        if not run.stop.is_set():
+            result.removed += accounts.retention.clear(purchase_ids[start : start + _AT_ONCE], remove)
 
 
 def _log(catalogue: Catalogue, run: Run, started_at: float, result: PruneResult) -> None:

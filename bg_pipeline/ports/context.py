@@ -46,6 +46,7 @@ BYTES_PER_DECODER = 20 * 2**20
 class Catalogue:
     """One catalogue: its pictures, its outputs, and its part of the manifest."""
 
+    name: str
     source: ImageSource
     outputs: BlobStore
     observations: Observations
@@ -211,6 +212,10 @@ class Alerting:
     """Share of failed items above which an alert is sent."""
     ui_url: str
     """Dagster's UI, for links; empty where there is none."""
+    catalogue: str = ""
+    """Name of the catalogue, for titles; empty if it is the only one."""
+    elsewhere: frozenset[str] = frozenset()
+    """Accounts that only other catalogues use."""
 
 
 @dataclass(frozen=True, slots=True)

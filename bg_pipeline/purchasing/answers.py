@@ -185,7 +185,9 @@ class SpooledAnswers:
         """Return the picture of an answer; a result that is not ready is asked for until `WAITS_S` is over."""
         client = self._clients.get(attempt.account)
         if client is None:
-            raise ResultAwaited(f"its answer came from {attempt.account}, which the settings do not name any more")
+            raise ResultAwaited(
+                f"its answer came from {attempt.account}, which the settings of this catalogue do not name"
+            )
         for pause_s in (*(WAITS_S if wait else ()), None):
             try:
                 return client.open_answer(answer)

@@ -58,7 +58,7 @@ from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
-from bg_pipeline.wiring.settings import Settings, choose
+from bg_pipeline.wiring.settings import Settings, accounts_elsewhere, catalogue_names, choose
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def open_pipeline(
                 accounts=accounts,
                 policy=_policy(settings),
                 run=run,
-                alerting=_alerting(settings.alerts, database, run.now),
+                alerting=_alerting(settings.raw, settings.catalogue_name, database, run.now),
                 identity=_identity(settings, database, catalogue, accounts),
                 export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
@@ -122,7 +122,7 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
     Raises:
         ConfigurationError, StateError: a setting of the alerts or BG_STATE is wrong, or the manifest cannot be used.
     """
-    alerts, state, name = raw.part(AlertSettings), raw.part(StateSettings).state, choose(raw, catalogue)
+    state, name = raw.part(StateSettings).state, choose(raw, catalogue)
     database = Database(state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
@@ -131,7 +131,7 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
             run_log=SqlRunLog(database, number, clock),
             queue=SqlWorkQueue(database, number, clock),
             leases=SqlLeases(database, number, clock),
-            alerting=_alerting(alerts, database, clock),
+            alerting=_alerting(raw, name, database, clock),
             now=clock,
         )
     finally:
@@ -155,15 +155,22 @@ def check_alerts(load: Callable[[], Settings], monitor: Monitor, due_at: Sequenc
         return find_alerts(pipeline, due_at)
 
 
-def _alerting(settings: AlertSettings, database: Database, now: Now) -> Alerting:
+def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) -> Alerting:
+    settings = raw.part(AlertSettings)
     return Alerting(
-        SqlOutbox(database, now), AppriseSink(settings.urls), settings.alert_failure_rate, settings.dagster_url
+        SqlOutbox(database, catalogue_id(database, catalogue), now),
+        AppriseSink(settings.urls),
+        settings.alert_failure_rate,
+        settings.dagster_url,
+        catalogue if len(catalogue_names(raw)) > 1 else "",
+        accounts_elsewhere(raw, catalogue),
     )
 
 
 def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
     catalogue = catalogue_id(database, settings.catalogue_name)
     return Catalogue(
+        name=settings.catalogue_name,
         source=settings.catalogue.open_source(settings.raw),
         outputs=settings.catalogue.open_output(settings.raw),
         observations=SqlObservations(database, catalogue, now),

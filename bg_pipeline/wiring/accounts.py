@@ -42,14 +42,22 @@ class ConfiguredAccounts:
 
     Args:
         raw: the settings as written.
-        side_px: longest side to buy, px.
+        side_px: longest side to buy, px; 0 if none is built.
+
+    Raises:
+        ConfigurationError: two tables have the same key.
     """
 
-    def __init__(self, raw: RawSettings, side_px: int) -> None:
+    def __init__(self, raw: RawSettings, side_px: int = 0) -> None:
         tables = raw.tables.get("account", {})
         self._vendor_of = {name: str(table.get("vendor", name)) for name, table in tables.items()}
         self._raw = raw
         self._side_px = side_px
+        self._require_own_keys()
+
+    def names(self, names: tuple[str, ...], setting: str) -> list[str]:
+        """Return the names of the accounts that `select` would return."""
+        return [self._resolve(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
 
     def select(
         self, names: tuple[str, ...], setting: str, elsewhere: frozenset[str] = frozenset()
@@ -63,6 +71,8 @@ class ConfiguredAccounts:
             elsewhere: accounts of other catalogues, which are validated there.
         """
         chosen = self.names(names, setting)
+        if len(set(chosen)) < len(chosen):
+            raise ConfigurationError(f"{setting}: name each account only once")
         accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
         for account in accounts:
             if getattr(account.settings, "api_key", ...) is None:
@@ -73,13 +83,6 @@ class ConfiguredAccounts:
                 )
         self._validate_others({account.vendor.name for account in accounts}, {*chosen, *elsewhere})
         return accounts
-
-    def names(self, names: tuple[str, ...], setting: str) -> list[str]:
-        """Return the names of the accounts, which may be given by their vendors; arguments as in `select`."""
-        chosen = [self._resolve(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
-        if len(set(chosen)) < len(chosen):
-            raise ConfigurationError(f"{setting}: name each account only once")
-        return chosen
 
     def build(self, name: str, *, is_first: bool = False) -> Account:
         """Build one account; the variable for parameters belongs to the first account only."""
@@ -95,6 +98,23 @@ class ConfiguredAccounts:
         if why := refusal(plugin.vendor, cut.variant, settings.form):
             raise ConfigurationError(f"{shown['params']}: {why}")
         return Account(name, plugin, settings, cut, limits)
+
+    def _require_own_keys(self) -> None:
+        """
+        Check that no two accounts are one to the vendor: its limits and caps would then hold for each alone.
+
+        Raises:
+            ConfigurationError: two tables have the same key.
+        """
+        owners: dict[tuple[object, ...], str] = {}
+        for name, table in self._raw.tables.get("account", {}).items():
+            if isinstance(key := table.get("api_key"), str):
+                account = (self._vendor_of[name], table.get("base_url"), key.strip())
+                if (other := owners.setdefault(account, name)) != name:
+                    raise ConfigurationError(
+                        f"[account.{other}] and [account.{name}] have the same api_key: one key is one account, so keep"
+                        " one table, and name it in each catalogue that uses it"
+                    )
 
     def _resolve(self, name: str, setting: str) -> str:
         if name in self._vendor_of:

@@ -132,6 +132,11 @@ def account_names(raw: RawSettings, catalogue: str | None = None) -> tuple[str, 
     return tuple(accounts.names(catalogue_of(raw, name).accounts, setting))
 
 
+def chosen_by_variable(raw: RawSettings) -> str | None:
+    """Return the catalogue that BG_CATALOGUE names; None if it names none."""
+    return raw.part(ChoiceSettings).catalogue or None
+
+
 def choose(raw: RawSettings, catalogue: str | None = None) -> str:
     """
     Return the name of a catalogue.
@@ -144,7 +149,7 @@ def choose(raw: RawSettings, catalogue: str | None = None) -> str:
         ConfigurationError: there is no such catalogue, or there are several and none is named.
     """
     names = catalogue_names(raw)
-    catalogue = catalogue or raw.part(ChoiceSettings).catalogue or None
+    catalogue = catalogue or chosen_by_variable(raw)
     if catalogue is None and len(names) > 1:
         raise ConfigurationError(f"there are several catalogues; choose one: --catalogue {' or '.join(names)}")
     if catalogue is not None and catalogue not in names:
@@ -195,10 +200,15 @@ def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:
         raise ConfigurationError(
             f"[catalogue.{name}]: one of several catalogues has a name of at most 60 letters, digits, - and _"
         )
-    if alike := next((each for each in names if each != name and each.lower() == name.lower()), None):
-        raise ConfigurationError(f"[catalogue.{name}] and [catalogue.{alike}]: the names differ only in case")
+    if alike := next((each for each in names if each != name and _folded(each) == _folded(name)), None):
+        raise ConfigurationError(f"[catalogue.{name}] and [catalogue.{alike}]: the names differ only in case, - or _")
     own = "gallery" in catalogue.model_fields_set
     return catalogue if own else catalogue.model_copy(update={"gallery": f"{catalogue.gallery}/{name}"})
+
+
+def _folded(name: str) -> str:
+    """Return a name without what folders and Dagster may not tell apart."""
+    return name.lower().replace("-", "_")
 
 
 def _others_of(raw: RawSettings, name: str) -> Iterator[tuple[str, CatalogueSettings]]:
@@ -212,6 +222,23 @@ def _others_of(raw: RawSettings, name: str) -> Iterator[tuple[str, CatalogueSett
 def _accounts_of_others(raw: RawSettings, name: str) -> frozenset[str]:
     """Return the names of accounts that the tables of other catalogues have."""
     return frozenset(account for _, other in _others_of(raw, name) for account in other.accounts)
+
+
+def accounts_elsewhere(raw: RawSettings, catalogue: str) -> frozenset[str]:
+    """
+    Return the accounts that are not this catalogue's and may be another's; none if it is the only catalogue.
+
+    Where the settings of this catalogue are wrong, all accounts may be another's.
+    """
+    if len(catalogue_names(raw)) == 1:
+        return frozenset()
+    known = _accounts_of_others(raw, catalogue).union(raw.names("account"))
+    try:
+        chosen = catalogue_of(raw, catalogue)
+        resolved = ConfiguredAccounts(raw).names(chosen.accounts, "accounts")
+    except ConfigurationError:
+        return known
+    return known.difference(resolved)
 
 
 def _require_separate(

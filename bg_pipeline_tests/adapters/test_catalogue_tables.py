@@ -8,7 +8,7 @@ import pytest
 from bg_pipeline.core.credits import DayCap
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.reader import read
-from bg_pipeline.wiring.settings import catalogue_names, load_schedule, load_settings, settings_of
+from bg_pipeline.wiring.settings import accounts_elsewhere, catalogue_names, load_schedule, load_settings, settings_of
 
 TWO = """
 bg_low_credits = 7
@@ -207,3 +207,30 @@ def test_one_catalogue_needs_no_name_and_its_night_may_be_in_its_table() -> None
     write("bg_timezone = 'Asia/Tokyo'\n[catalogue.shop]\ntimezone = 'Europe/Paris'\n")
 
     assert (load_settings().catalogue_name, load_schedule().timezone) == ("shop", "Europe/Paris")
+
+
+def test_one_key_is_one_account() -> None:
+    write(TWO.replace('vendor = "bgeraser"', 'vendor = "removebg"').replace('"k2"', '" k1"'))
+
+    with pytest.raises(ConfigurationError, match=r"\[account.main\] and \[account.spare\] have the same api_key"):
+        load_settings("brand_a")
+    write(TWO.replace('"k2"', '"k1"'))
+    assert load_settings("brand_a").accounts[0].name == "main"
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "broken", "elsewhere"),
+    [("brand_a", "", {"spare"}), ("brand_b", "", set()), ("brand_b", "collection_depth = 99", {"main", "spare"})],
+)
+def test_the_accounts_of_others_are_those_that_this_catalogue_does_not_use(
+    catalogue: str, broken: str, elsewhere: set[str]
+) -> None:
+    write(TWO.replace('rendition = "web"', f'rendition = "web"\n{broken}'))
+
+    assert accounts_elsewhere(read(), catalogue) == elsewhere
+
+
+def test_the_only_catalogue_sees_all_accounts() -> None:
+    write("[catalogue.shop]\naccounts = ['main']\n[account.main]\nvendor = 'local'\n[account.old]\nvendor = 'local'")
+
+    assert accounts_elsewhere(read(), "shop") == frozenset()

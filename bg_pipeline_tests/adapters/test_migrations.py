@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
 
+from bg_pipeline.core.alerts import NotificationPlan
 from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipe import purchase_id
@@ -25,6 +26,7 @@ from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.schema import VERSION, metadata
@@ -308,3 +310,24 @@ def test_the_picture_of_a_master_before_0008_is_that_of_its_publication_or_not_k
     database.close()
 
     assert masters == {"published": "h", "replaced": ""}
+
+
+def test_open_incidents_of_before_catalogues_go_on_and_those_of_accounts_are_shared(url: str) -> None:
+    """A person would else be told of each again, and of none that it is over."""
+    incident: dict[str, object] = {"subject": b"s", "title": "t", "began_at": 1.0, "seen_at": 2.0, "notified_at": 2.0}
+    filled(
+        url,
+        "0008",
+        catalogues=[{"id": 3, "name": "shop"}],
+        incidents=[{**incident, "kind": "credits"}, {**incident, "kind": "no_night"}],
+    )
+    database = Database(url)
+    seen: list[list[str]] = []
+    for number in (3, 4):
+        SqlOutbox(database, number).note(
+            lambda known: seen.append([each.kind for each in known]) or NotificationPlan((), tuple(known)),  # type: ignore[func-returns-value]
+            [],
+        )
+    database.close()
+
+    assert [sorted(kinds) for kinds in seen] == [["credits", "no_night"], ["credits"]]

@@ -62,6 +62,7 @@ def pipeline_over(url: str, images: Path, cutouts: Path) -> Pipeline:
     return replace(
         graph.pipeline,
         catalogue=Catalogue(
+            name="default",
             source=FolderSource(images),
             outputs=FolderStore(cutouts),
             observations=SqlObservations(database, number),

@@ -165,7 +165,7 @@ def in_database(
         SqlGates(database, clock),
         SqlRetention(database, clock),
         SqlErasures(*mine),
-        SqlOutbox(database, clock),
+        SqlOutbox(*mine),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),
         dying_after=dying_after,

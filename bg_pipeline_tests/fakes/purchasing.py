@@ -107,6 +107,7 @@ class MemoryLedger(Port):
             item_key=request.item_key,
             collection=request.collection,
             run=budget.run,
+            catalogue="default",
             sent_digest=request.sent_digest,
             cut_digest=request.cut_digests[0],
         )

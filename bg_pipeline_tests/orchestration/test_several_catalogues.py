@@ -162,6 +162,18 @@ def test_a_file_that_cannot_be_read_takes_no_name_of_a_catalogue_away(brands: Sh
     assert names() == complete
 
 
+def test_two_names_that_are_one_in_dagster_take_no_other_catalogue_away(brands: Shop) -> None:
+    twin = '[catalogue.brand-b]\nsource = "c/images"\noutput = "c/cutouts"\n'
+    (brands.home / "bg_pipeline.toml").write_text(f"{TWO}\n{twin}")
+    made = openers(["brand_a", "brand_b", "brand-b"], read)
+    build("brand_a", "brand_b", "brand-b").get_repository_def()
+
+    assert [opener.names.catalogue for opener in made] == ["brand_a", "brand_b"]
+    assert made[0].settings().catalogue_name == "brand_a"
+    with pytest.raises(ConfigurationError, match="differ only in case, - or _"):
+        made[1].settings()
+
+
 def test_the_names_of_tables_are_those_of_catalogues_alone() -> None:
     lines = ['  [catalogue."one"]', "[catalogue. two ] # the second", "[[catalogue.two.recipe]]", "[catalogue.two.x]"]
     Path("bg_pipeline.toml").write_text("\n".join([*lines, "# [catalogue.off]", "[account.main]", "= wrong"]))

@@ -1,5 +1,6 @@
 """Attempts that a killed run left open, ended before anything new is bought."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -129,3 +130,14 @@ def test_an_item_that_waits_for_nothing_any_more_keeps_its_state(graph: Graph) -
 
     assert len(recovered(graph)) == 1
     assert state(graph) is State.SKIPPED
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_the_item_of_another_catalogue_is_held_there_and_not_the_one_with_its_key_here(hold: bool) -> None:
+    graph = abandoned(hold_in_doubt=hold)
+    (number,) = graph.database.attempts
+    graph.database.attempts[number] = replace(graph.database.attempts[number], catalogue="another")
+
+    assert recovered(graph) == []
+    assert states(graph) == [AttemptState.INTENT if hold else AttemptState.IN_DOUBT]
+    assert state(graph) is State.PENDING

@@ -61,7 +61,9 @@ def find_alerts(pipeline: Pipeline, due_at: Sequence[float] | None = None) -> Al
         due_at: times at which a night was due, for `core.alerts.missed_night`; None if nights are not checked.
     """
     return AlertCheck(
-        tuple(_AlertFinder(pipeline, due_at).alerts()), frozenset({Kind.NO_NIGHT} if due_at is None else ())
+        tuple(_AlertFinder(pipeline, due_at).alerts()),
+        frozenset({Kind.NO_NIGHT} if due_at is None else ()),
+        pipeline.alerting.elsewhere,
     )
 
 
