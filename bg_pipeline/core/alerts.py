@@ -1,12 +1,13 @@
 """Alerts: notify once when something goes wrong, daily while it lasts, and once when it is over."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from bg_pipeline.core.moments import age_s
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureRecord, ProcessRecord, Record, Stage
 
 HOLD_S = 600.0
@@ -20,6 +21,12 @@ GIVE_UP_S = 7 * 86_400.0
 
 GRACES_S = (2 * 3600.0, 26 * 3600.0)
 """Seconds that a night may take until it counts as missed: without a running detection, and while one runs."""
+
+IDLE_S = 26 * 3600.0
+"""A day, plus two hours: seconds for which detected work may wait until a run has worked on it."""
+
+START_S = 900.0
+"""Seconds after a detection within which its run starts."""
 
 _LONGEST_TITLE = 200
 _LONGEST_LINE = 300
@@ -276,6 +283,26 @@ def missed_night(due_at: Iterable[float], detected_at: float, now: float, *, run
     """
     grace_s = GRACES_S[running]
     return max((due for due in due_at if detected_at < due <= now - grace_s), default=None)
+
+
+def unprocessed_since(
+    detected_at: Iterable[float], night_of: Callable[[float], Night | None], now: float
+) -> float | None:
+    """
+    Return the end of the oldest detection whose work should have been processed by now; None if there is none.
+
+        window of its night                       its work is processed
+        none, or it stays open for `START_S`      within `IDLE_S`
+        over, or about to be                      after the detection of a later night, which counts by itself
+
+    Args:
+        detected_at: ends of the detections that found work, since the last run that processed any.
+        night_of: returns the night of a detection, None if nights have no end.
+        now: epoch seconds, like all times.
+    """
+    due = (each for each in detected_at if now - each > IDLE_S)
+    nights = ((each, night_of(each)) for each in due)
+    return min((each for each, night in nights if night is None or each + START_S < night.ends_at), default=None)
 
 
 def too_many_failed(failed: int, published: int, rate: float) -> bool:

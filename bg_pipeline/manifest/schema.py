@@ -57,31 +57,43 @@ accounts = Table(
 items = Table(
     "items",
     metadata,
-    Column("catalogue_id", Integer, primary_key=True),
-    Column("key", Key, primary_key=True),
-    Column("collection", Key, nullable=False),
-    # result of the last scan
-    Column("fingerprint", Prose, nullable=False, server_default=""),
-    _text("content_hash", 64),
-    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
-    _text("media_type", 40),
-    Column("absent", Boolean, nullable=False, server_default=text("false")),
-    Column("absent_since", Float),
-    # state of the work
-    Column("state", String(20), nullable=False),
-    _text("reason", 20),
-    Column("detail", Prose, nullable=False, server_default=""),
-    _text("purchase_id", 64),
-    Column("changed_at", Float, nullable=False),
-    Column("delta", BigInteger, nullable=False, server_default="0"),
-    Column("revision", BigInteger, nullable=False, server_default="0"),
-    Column("claim_id", BigInteger),
-    # its place in the order of purchases
-    Column("step", Integer, nullable=False, server_default="0"),
-    Column("priority", Float, nullable=False, server_default="1e300"),
-    # its name in the output
-    Column("stem", Key),
-    Column("stem_fold", Key),
+    Column("catalogue_id", Integer, primary_key=True, doc="number of the catalogue"),
+    Column("key", Key, primary_key=True, doc="path below the source, in bytes"),
+    Column("collection", Key, nullable=False, doc="first folders of the key"),
+    Column(
+        "fingerprint",
+        Prose,
+        nullable=False,
+        server_default="",
+        doc="what the last listing said of its bytes; empty to hash them again",
+    ),
+    _text("content_hash", 64, doc="SHA-256 of its bytes, hexadecimal"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0", doc="size of its bytes"),
+    _text("media_type", 40, doc="kind of picture, such as image/png; empty if it is none"),
+    Column(
+        "absent", Boolean, nullable=False, server_default=text("false"), doc="true if the last listing did not have it"
+    ),
+    Column("absent_since", Float, doc="epoch second of the first listing without it"),
+    Column("state", String(20), nullable=False, doc="state of the work"),
+    _text("reason", 20, doc="class that the last delta gave it"),
+    Column("detail", Prose, nullable=False, server_default="", doc="reason for its state, in words"),
+    _text("purchase_id", 64, doc="purchase that it waits for, or whose result it shows"),
+    Column("changed_at", Float, nullable=False, doc="epoch second of the last change of the row"),
+    Column("delta", BigInteger, nullable=False, server_default="0", doc="number of the delta that gave it work"),
+    Column("revision", BigInteger, nullable=False, server_default="0", doc="number of changes of the row"),
+    Column("claim_id", BigInteger, doc="claim that holds it, if there is one"),
+    Column(
+        "step", Integer, nullable=False, server_default="0", doc="step in the order of purchases; lower ones come first"
+    ),
+    Column(
+        "priority",
+        Float,
+        nullable=False,
+        server_default="1e300",
+        doc="priority within its step; lower values come first",
+    ),
+    Column("stem", Key, doc="name of its output without the ending"),
+    Column("stem_fold", Key, doc="that name as file systems compare it that ignore case"),
     # items get a stem only after the first listing
     Index(
         "items_by_stem",

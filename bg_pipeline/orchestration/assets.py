@@ -12,7 +12,8 @@ from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
-from bg_pipeline.orchestration.opener import LEFT_UNDONE, UNTIL_FIELD, Opener
+from bg_pipeline.orchestration.launches import LaunchConfig
+from bg_pipeline.orchestration.opener import LEFT_UNDONE, Opener
 from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, register
 from bg_pipeline.orchestration.pool import pause_pool
 from bg_pipeline.pipeline import night
@@ -122,8 +123,9 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
         Compare the catalogue with the manifest: new, changed, renamed and deleted items, and what they cost.
 
         Every collection becomes a partition of `cutouts`; the sensor `delta_dispatch` requests the run for pending
-        items. The counts are items by class. `purchases` and `credits` are what the run will buy at most; purchases
-        that only a changed setting asks for are held (`held_for_recipe_change`) until a person asks for them.
+        items. The counts are items by class. `purchases` and `credits` are what the run will buy at most,
+        `bought_first` in which order; purchases that only a changed setting asks for are held
+        (`held_for_recipe_change`) until a person asks for them.
         """
         with opener.open(context) as services:
             try:
@@ -135,7 +137,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
                 context.log.warning("%s", decision.stopped)
             pending = services.catalogue.queue.pending()
             present = services.catalogue.items.collections()
-            delta = decision.delta
+            delta, order = decision.delta, services.policy.order
             # Collections with work come first, in case there are more than can be shown.
             hidden = register(
                 context.instance, partitions, list(map(encode_partition, dict.fromkeys([*pending, *present])))
@@ -153,6 +155,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
         context.add_asset_metadata(
             {
                 **metadata.of_delta(delta, pending),
+                **metadata.of_order(delta, order),
                 **metadata.of_trash(decision.trash),
                 **metadata.of_pruned(decision.pruned),
                 "collections_without_partition": dg.MetadataValue.int(hidden),
@@ -177,12 +180,6 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
     return image_delta
 
 
-class NightConfig(dg.Config):
-    """Limits of a run that a person launches."""
-
-    until: str = UNTIL_FIELD
-
-
 def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
     names = opener.names
     key = names.key("nightly_cutouts")
@@ -196,7 +193,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
         pool=names.account.pool,
         check_specs=[dg.AssetCheckSpec("spend", asset=key, description=SPEND)],
     )
-    def nightly_cutouts(context: dg.AssetExecutionContext, config: NightConfig) -> dg.MaterializeResult:
+    def nightly_cutouts(context: dg.AssetExecutionContext, config: LaunchConfig) -> dg.MaterializeResult:
         """
         Cut out and publish all pending items of the catalogue in one run, several collections at once.
 
@@ -219,7 +216,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
                 else:
                     events.log_cutouts(context, names, result, version)
 
-            budget = opener.budget(context.run, until=opener.launch_ends_at(context, config.until))
+            budget = opener.budget(context.run, until=config.ends_at(context, opener.schedule().timezone))
             result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
             total = result.summary
             if total.pending and (why := total.paused or total.left_because):

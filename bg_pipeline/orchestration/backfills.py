@@ -14,8 +14,9 @@ from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
+from bg_pipeline.orchestration.launches import LaunchConfig
 from bg_pipeline.orchestration.names import Names
-from bg_pipeline.orchestration.opener import LEFT_UNDONE, UNTIL_FIELD, Opener
+from bg_pipeline.orchestration.opener import LEFT_UNDONE, Opener
 from bg_pipeline.orchestration.pool import pause_pool
 from bg_pipeline.orchestration.waiting import tag_going_on, tag_waiting
 from bg_pipeline.pipeline import night
@@ -37,7 +38,7 @@ class Only(Enum):
     failed = "failed"
 
 
-class CutoutsConfig(dg.Config):
+class CutoutsConfig(LaunchConfig):
     """Scope and limits of a backfill."""
 
     only: Only = Field(
@@ -59,7 +60,6 @@ class CutoutsConfig(dg.Config):
         "and each buys this many",
     )
     sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
-    until: str = UNTIL_FIELD
 
 
 def cutouts(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
@@ -100,7 +100,7 @@ def cutouts(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.A
         )
         result = BackfillResult()
         with opener.open(context) as services:
-            ends_at = opener.launch_ends_at(context, config.until)
+            ends_at = config.ends_at(context, opener.schedule().timezone)
             ask = Ask(AskedBy.BACKFILL, opener.budget(context.run, config.max_credits, ends_at))
             try:
                 backfill(services, ask, choice, _Watcher(context, names, services.run.now), result)

@@ -21,7 +21,14 @@ from bg_pipeline.orchestration.names import (
 from bg_pipeline.orchestration.opener import ERROR, Opener
 from bg_pipeline.orchestration.retention import delete_old
 from bg_pipeline.orchestration.runs import find_dead_runs
-from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, location_name, nights_due, schedule_state
+from bg_pipeline.orchestration.schedule import (
+    SCHEDULE,
+    LoadedSchedule,
+    location_name,
+    night_of,
+    nights_due,
+    schedule_state,
+)
 from bg_pipeline.pipeline.alerting.failures import kind_of, note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
 from bg_pipeline.ports.context import RunName
@@ -95,8 +102,10 @@ def alerts(opener: Opener, loaded: LoadedSchedule) -> dg.SensorDefinition:
         It needs only the manifest and the alert settings, so it also reports that another setting is wrong.
         """
         with opener.monitor() as monitor:
-            due_at = nights_due(loaded.settings, schedule_state(context, names.name(SCHEDULE)), monitor.now())
-            planned = notify(monitor, opener.check_alerts(monitor, due_at))
+            state = schedule_state(context, names.name(SCHEDULE))
+            due_at = nights_due(loaded.settings, state, monitor.now())
+            check = opener.check_alerts(monitor, due_at, lambda at: night_of(loaded.settings, state, at, at))
+            planned = notify(monitor, check)
             sent = deliver(monitor.alerting.outbox, monitor.alerting.sink, monitor.now)
         refused = "".join(f"; {refusal}" for refusal in sent.refusals)
         return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}")

@@ -8,6 +8,7 @@ from decimal import Decimal
 import dagster as dg
 from sqlalchemy import Table
 
+from bg_pipeline.core.buying import BuyOrder, plan_purchases
 from bg_pipeline.core.credits import Reconciliation
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
@@ -100,6 +101,16 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
     }
 
 
+def of_order(delta: Delta, order: BuyOrder) -> Metadata:
+    """Return the purchases of a delta by the steps of their order."""
+    steps = plan_purchases(delta.work, order, ()).steps
+    rows: list[Row] = [
+        {"step": each.step, "items": each.items, "purchases": each.purchases, "credits": _number(each.credits)}
+        for each in steps
+    ]
+    return {"bought_first": table(rows)}
+
+
 def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     metadata: Metadata = {
         "published": dg.MetadataValue.int(summary.published),
@@ -170,6 +181,7 @@ def columns_of(described: Table) -> dg.TableSchema:
             dg.TableColumn(
                 column.name,
                 str(column.type),
+                column.doc,
                 constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=column.primary_key),
             )
             for column in described.columns

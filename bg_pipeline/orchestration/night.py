@@ -7,15 +7,16 @@ instance of `DAGSTER_HOME`: for the demo, and for machines that have only cron.
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 import dagster as dg
 
-from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.orchestration.dagster_private import OF_THIS_LOCATION
 from bg_pipeline.orchestration.definitions import OPENERS, defs
 from bg_pipeline.orchestration.names import DETECT, PROCESS_PENDING
 from bg_pipeline.orchestration.opener import Opener
+from bg_pipeline.orchestration.schedule import ScheduleState, night_of
 from bg_pipeline.orchestration.sensors import request_run
 from bg_pipeline.wiring import open_pipeline
 
@@ -26,10 +27,9 @@ def run_night(instance: dg.DagsterInstance, opener: Opener) -> bool:
     if not _execute(instance, names.name(DETECT), {}):
         return False
     with open_pipeline(opener.settings()) as pipeline:
-        now = pipeline.run.now()
-        ends = opener.schedule().window_ends_at(now)
-        # It is night when this is called, whenever the schedule would start one; its detection is the last.
-        request = request_run(instance, pipeline, names, None if ends is None else Night(0.0, ends))
+        # It is night when this is called, whenever the schedule would start one.
+        night = partial(night_of, opener.schedule(), ScheduleState(is_on=False))
+        request = request_run(instance, pipeline, names, night)
     if isinstance(request, dg.SkipReason):
         return True
     return _execute(instance, names.name(PROCESS_PENDING), request.tags)

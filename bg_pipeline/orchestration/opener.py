@@ -12,11 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
 
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.night_window import ends_at, parse_time
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, PaidResultLost, StateError, StoreError
 from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.schedule import valid_schedule
@@ -40,13 +39,6 @@ UNTIL = "bg_pipeline/until"
 
 ERROR = "error"
 """Metadata entry of a failure: the class of the error, for decisions."""
-
-UNTIL_FIELD = Field(
-    default="",
-    pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
-    description="time of day in BG_TIMEZONE, such as `06:00`, from which this run buys nothing",
-)
-"""Field of a launch for `Opener.budget`."""
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 """
@@ -159,9 +151,11 @@ class Opener:
         except BgPipelineError as error:
             raise dg.Failure(str(error), metadata={ERROR: type(error).__name__}, allow_retries=False) from error
 
-    def check_alerts(self, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
-        """Find all current alerts."""
-        return check_alerts(self.settings, monitor, due_at)
+    def check_alerts(
+        self, monitor: Monitor, due_at: Sequence[float], night_of: Callable[[float], Night | None]
+    ) -> AlertCheck:
+        """Find all current alerts; see `find_alerts`."""
+        return check_alerts(self.settings, monitor, due_at, night_of)
 
     def budget(self, run: dg.DagsterRun, cap: float | None = None, until: float | None = None) -> Budget:
         """
@@ -170,20 +164,13 @@ class Opener:
         Args:
             run: the runs of one night, or of one backfill, share one name and so one cap.
             cap: can lower BG_MAX_CREDITS_PER_RUN, not raise it.
-            until: epoch second from which it buys nothing, if before that of its tag; see `launch_ends_at`.
+            until: epoch second from which it buys nothing, if before that of its tag.
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
         caps = [self.schedule().max_credits_per_run, None if cap is None else Decimal(str(cap))]
         ends = [until, datetime.fromisoformat(run.tags[UNTIL]).timestamp() if UNTIL in run.tags else None]
         lowest = min((each for each in caps if each is not None), default=None)
         return Budget(name, lowest, min((each for each in ends if each is not None), default=None))
-
-    def launch_ends_at(self, step: dg.AssetExecutionContext, until: str) -> float | None:
-        """Return the first moment of this time of day after a run's launch, also for a repeated step; None if empty."""
-        record = step.instance.get_run_record_by_id(step.run.run_id) if until else None
-        if record is None:
-            return None
-        return ends_at(record.create_timestamp.timestamp(), parse_time(until), self.schedule().timezone)
 
 
 def _may_be_temporary(error: BgPipelineError) -> bool:

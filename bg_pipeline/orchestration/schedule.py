@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from bg_pipeline.core.alerts import GRACES_S
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.orchestration.dagster_private import (
     InstigatorStatus,
@@ -97,6 +98,25 @@ def last_due(night: ScheduleSettings, now: float) -> float:
     """Return the time of the last night that was due at `now`, both in epoch seconds."""
     tick = get_latest_completed_cron_tick(night.nightly_cron, datetime.fromtimestamp(now, UTC), night.timezone)
     return tick.timestamp()
+
+
+def night_of(night: ScheduleSettings, state: ScheduleState, detected_at: float, now: float) -> Night | None:
+    """
+    Return the night in which detected work is bought at `now`, and the end of its window; None if nights have no end.
+
+        schedule      the night begins
+        switched on   when it is due
+        switched off  with the detection: a person launched it, or another scheduler
+
+    Args:
+        night: the settings of nights.
+        state: of the schedule in Dagster.
+        detected_at: end of the last detection, or of the last request to try items again.
+        now: epoch seconds, like all times.
+    """
+    begins = last_due(night, now) if state.is_on else detected_at
+    ends = night.window_ends_at(begins)
+    return None if ends is None else Night(begins, ends)
 
 
 def nights_due(night: ScheduleSettings, state: ScheduleState, now: float) -> list[float]:

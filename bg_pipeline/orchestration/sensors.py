@@ -1,6 +1,8 @@
 """Sensors that request runs: for pending items, and for a missed night."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
@@ -13,7 +15,14 @@ from bg_pipeline.orchestration.balance import balances_of, in_words
 from bg_pipeline.orchestration.names import DETECT, PROCESS_PENDING, Names
 from bg_pipeline.orchestration.opener import DELTA, PAUSES, UNTIL, Opener
 from bg_pipeline.orchestration.runs import runs_of_delta
-from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, last_due, location_name, schedule_state
+from bg_pipeline.orchestration.schedule import (
+    SCHEDULE,
+    LoadedSchedule,
+    last_due,
+    location_name,
+    night_of,
+    schedule_state,
+)
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.process import probe_stores
 from bg_pipeline.ports.context import DETECTION, Pipeline
@@ -48,23 +57,18 @@ def delta_dispatch(opener: Opener, status: dg.DefaultSensorStatus) -> dg.SensorD
             if not first_open(gates).is_open:
                 balances = balances_of(services.accounts, gates)
                 return dg.SkipReason(in_words(balances, services.policy.thresholds, services.run.now()))
-            return request_run(
-                context.instance, services, names, night_of(opener, services.run.now()), location_name(context)
-            )
+            night = partial(night_of, opener.schedule(), schedule_state(context, names.name(SCHEDULE)))
+            return request_run(context.instance, services, names, night, location_name(context))
 
     return delta_dispatch
 
 
-def night_of(opener: Opener, now: float) -> Night | None:
-    """Return the last night that was due and its end, by the settings of now; None if nights have no end."""
-    schedule = opener.schedule()
-    due_at = last_due(schedule, now)
-    ends = schedule.window_ends_at(due_at)
-    return None if ends is None else Night(due_at, ends)
-
-
 def request_run(
-    instance: dg.DagsterInstance, pipeline: Pipeline, names: Names, night: Night | None, location: str | None = None
+    instance: dg.DagsterInstance,
+    pipeline: Pipeline,
+    names: Names,
+    night_of: Callable[[float, float], Night | None],
+    location: str | None = None,
 ) -> dg.RunRequest | dg.SkipReason:
     """
     Return a run request if pending items need a run, else the reason why not.
@@ -73,7 +77,7 @@ def request_run(
         instance: where the earlier runs are.
         pipeline: the whole pipeline.
         names: of the catalogue.
-        night: the night in which it runs; None if it may buy at any time.
+        night_of: returns the night of the last detection at a time, as `schedule.night_of`.
         location: name of the code location; see `Names.owns`.
     """
     catalogue, accounts, policy, run = pipeline.context
@@ -85,6 +89,7 @@ def request_run(
     pause = sum(gate.pause for gate in gates_of(accounts, policy))
     records = [*catalogue.run_log.read(DetectRecord), *catalogue.run_log.read(RetryRecord)]
     since = max((record.ended_at for record in records), default=0.0)
+    night = night_of(since, run.now())
     if night and (why := why_not_now(night, since, run.now())):
         return dg.SkipReason(f"{pending} items are pending: {why}")
     delta = datetime.fromtimestamp(since, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

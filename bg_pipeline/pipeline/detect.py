@@ -170,7 +170,7 @@ def detect(
     Raises:
         LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
-        Stopped: the run was asked to end; nothing was recorded.
+        Stopped: the run was asked to end; nothing of the delta counts.
     """
     started_at = run.now()
     run.end_if_asked("the work was not planned, so nothing was changed")
@@ -185,7 +185,8 @@ def detect(
             recipe_change_limit=recipe_change_limit,
             rerender=rerender,
         )
-        catalogue.deltas.record(delta.changes)
+        not_recorded = "the work was not recorded to its end, so none of it counts"
+        catalogue.deltas.record(delta.changes, lambda: run.end_if_asked(not_recorded))
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,

@@ -52,7 +52,7 @@ class CatalogueSettings(CatalogueLocations):
     export: Literal["", "csv", "jsonl", "parquet"] = Field(
         "",
         description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"
-        f" sync that changed it, as `{FOLDER}/cutouts.csv`, with the rights of a cutout; default: no table",
+        f" sync that changed it, as `{FOLDER}/cutouts.csv`; default: no table",
     )
     buy_first: tuple[str, ...] = Field(
         (),

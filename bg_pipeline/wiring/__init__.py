@@ -12,6 +12,7 @@ from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.export import Naming
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
@@ -138,7 +139,12 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
         database.close()
 
 
-def check_alerts(load: Callable[[], Settings], monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
+def check_alerts(
+    load: Callable[[], Settings],
+    monitor: Monitor,
+    due_at: Sequence[float],
+    night_of: Callable[[float], Night | None],
+) -> AlertCheck:
     """
     Find all alerts of one catalogue; if its settings are wrong, those that can be found without them.
 
@@ -146,13 +152,14 @@ def check_alerts(load: Callable[[], Settings], monitor: Monitor, due_at: Sequenc
         load: returns the settings of the catalogue.
         monitor: see `open_monitor`.
         due_at: see `find_alerts`.
+        night_of: see `find_alerts`.
     """
     with ExitStack() as stack:
         try:
             pipeline = stack.enter_context(open_pipeline(load()))
         except ConfigurationError as error:
             return find_alerts_despite(error, monitor, due_at)
-        return find_alerts(pipeline, due_at)
+        return find_alerts(pipeline, due_at, night_of)
 
 
 def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) -> Alerting:

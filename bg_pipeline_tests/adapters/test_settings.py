@@ -3,8 +3,8 @@
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
-from pydantic import ValidationError
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.orchestration.backfills import CutoutsConfig
@@ -66,7 +66,7 @@ def test_what_is_no_number_of_credits_is_refused_with_the_name_of_its_setting(na
 
 @pytest.mark.parametrize("credits_", [float("nan"), float("inf"), -1.0, 1e30])
 def test_the_cap_of_a_backfill_is_a_number_of_credits(credits_: float) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(dg.Failure, match="max_credits: must be a number from 0 to 1,000,000,000"):
         CutoutsConfig(max_credits=credits_)
 
 

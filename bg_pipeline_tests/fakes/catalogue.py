@@ -95,11 +95,12 @@ class MemoryDeltas(Port):
     def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
         return {fold(e.stem) for e in self._db.where(lambda e: not e.absent and e.stem)} & set(folded_stems)
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
         holders = {fold(e.stem): e for e in self._db.where(lambda e: bool(e.stem))}
         wanted = [c for c in changes if c.becomes is not None and self._is_as_it_was(c) and self._gets_stem(c, holders)]
         for start in range(0, len(wanted), self.batch_size):
             self.before_batch()
+            before_batch()
             self._record(wanted[start : start + self.batch_size], self._db.delta + 1)
         self._db.delta += 1
 

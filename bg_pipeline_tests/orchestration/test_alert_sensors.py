@@ -1,19 +1,11 @@
 """Sensors that report failures, while settings are wrong, runs are killed, and the schedule is off."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import (
-    ManagedGrpcPythonEnvCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.scheduler.instigation import InstigatorStatus
 
 from bg_pipeline.core.alerts import Notification, Target
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, FailureRecord, Stage
@@ -24,7 +16,7 @@ from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, nights_
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor
-from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.conftest import Run, Shop, switch
 from bg_pipeline_tests.orchestration.location import sensor
 
 MISSING_KEY = "BG_PROVIDER=bgeraser needs BGERASER_API_KEY"
@@ -42,15 +34,6 @@ def got(monkeypatch: pytest.MonkeyPatch) -> list[Notification]:
 
     monkeypatch.setattr("bg_pipeline.alerts.apprise.AppriseSink.send", send)
     return accepted
-
-
-@pytest.fixture
-def stored(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance that has a storage of schedules."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as made:
-        yield made
 
 
 def context(instance: dg.DagsterInstance) -> dg.SensorEvaluationContext:
@@ -72,17 +55,6 @@ def notice(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEv
 def failures() -> list[FailureRecord]:
     with open_monitor(read()) as monitor:
         return list(monitor.run_log.read(FailureRecord, limit=9))
-
-
-def switch(instance: dg.DagsterInstance, status: InstigatorStatus, since: float = 0.0) -> None:
-    """What the switch in the UI does."""
-    target = LoadableTargetOrigin(module_name="bg_pipeline.orchestration.definitions")
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, "bg_pipeline")
-    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), SCHEDULE)
-    data = ScheduleInstigatorData("0 2 * * *", start_timestamp=since)
-    state = InstigatorState(origin, InstigatorType.SCHEDULE, status, data)
-    known = instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
-    (instance.update_instigator_state if known else instance.add_instigator_state)(state)
 
 
 def test_a_missing_key_is_told_once_with_its_setting_and_over_when_it_is_there(
@@ -210,3 +182,21 @@ def test_a_missed_night_is_told_by_the_schedule(
 
     assert [len(titles) for titles in nights] == [0, 1]
     assert nights[1][0].endswith(" is not complete")
+
+
+def test_work_of_a_night_that_was_caught_up_after_its_window_waits_for_the_next_without_an_alert(
+    shop: Shop, run: Run, stored: dg.DagsterInstance, got: list[Notification], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due, ended = (datetime.fromtimestamp(time.time() - 3600 * h, UTC) for h in (3, 1))
+    weekly = ScheduleSettings(
+        nightly_cron=f"{due.minute} {due.hour} * * {due.isoweekday() % 7}", night_until=f"{ended:%H:%M}"
+    )
+    run("detect_delta")
+    now = time.time() + 2 * 86_400
+    monkeypatch.setattr(time, "time", lambda: now)
+    told = []
+    for settings in (weekly, weekly.model_copy(update={"night_until": ""})):
+        alerts(Opener(), LoadedSchedule(settings)).evaluate_tick(context(stored))
+        told.append([n.title.removeprefix("bg_pipeline: ") for n in got])
+
+    assert told == [[], ["work is pending but nothing is processing it"]]

@@ -43,6 +43,37 @@ def test_the_delta_tells_what_it_is_and_what_it_costs(shop: Shop, run: Run, inst
     assert sorted(instance.get_dynamic_partitions("collections")) == ["bags", "shoes"]
 
 
+def test_the_delta_tells_in_which_order_it_is_bought(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_BUY_FIRST", "shoes")
+    run("detect_delta")
+    rows = [record.data for record in metadata_of(instance, "image_delta")["bought_first"].records]  # type: ignore[attr-defined]
+
+    assert rows == [
+        {"step": "new, shoes", "items": 2, "purchases": 2, "credits": 2.0},
+        {"step": "new, others", "items": 1, "purchases": 1, "credits": 1.0},
+    ]
+
+
+def test_a_night_tells_where_its_table_is_or_why_it_is_not_up_to_date(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_EXPORT", "csv")
+    night(run)
+    table = shop.home / "cutouts/.bg-pipeline/cutouts.csv"
+    assert metadata_of(instance, "nightly_cutouts")["table"] == str(table)
+    assert table.read_text().count("published,") == 3
+
+    table.unlink()
+    table.mkdir()
+    shop.put("shoes/7.png", product(7))
+    assert [result.success for result in night(run)] == [True] * 2
+    told = str(metadata_of(instance, "nightly_cutouts")["table"])
+    assert told.startswith("not up to date: ")
+    assert "a folder has this name" in told
+
+
 def test_a_second_night_buys_nothing(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
     night(run)
     night(run)

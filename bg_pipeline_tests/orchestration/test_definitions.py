@@ -35,6 +35,14 @@ def credit_tick(instance: dg.DagsterInstance) -> str:
     return tick.skip_message or ""
 
 
+def test_every_column_on_the_page_of_the_manifest_says_what_it_holds() -> None:
+    spec = defs.resolve_asset_graph().get(dg.AssetKey("manifest"))
+    columns = spec.metadata["dagster/column_schema"].columns
+
+    assert len(columns) > 20
+    assert [column.name for column in columns if not column.description] == []
+
+
 def test_no_run_is_requested_while_a_store_takes_no_writes(
     shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,14 @@
 """Find current problems in the records of the manifest and the marks of the stores, without asking a vendor."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from bg_pipeline.core.alerts import Alert, AlertCheck, Kind, moment, too_many_failed
+from bg_pipeline.core.alerts import Alert, AlertCheck, Kind, moment, too_many_failed, unprocessed_since
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateReason
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import State
 from bg_pipeline.core.runlog import (
@@ -25,9 +26,6 @@ from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, standing
-
-_IDLE_S = 26 * 3600.0
-"""A day, plus two hours: seconds for which detected work may wait until a run has worked on it."""
 
 _MOST_READINGS = 50
 
@@ -52,16 +50,21 @@ _GATE_TITLES: Mapping[Kind, str] = {
 }
 
 
-def find_alerts(pipeline: Pipeline, due_at: Sequence[float] | None = None) -> AlertCheck:
+def find_alerts(
+    pipeline: Pipeline,
+    due_at: Sequence[float] | None = None,
+    night_of: Callable[[float], Night | None] = lambda _detected_at: None,
+) -> AlertCheck:
     """
     Return all current problems in the records of the manifest and the marks of the stores; ask no vendor.
 
     Args:
         pipeline: the records and marks.
         due_at: times at which a night was due, for `core.alerts.missed_night`; None if nights are not checked.
+        night_of: for `core.alerts.unprocessed_since`.
     """
     return AlertCheck(
-        tuple(_AlertFinder(pipeline, due_at).alerts()),
+        tuple(_AlertFinder(pipeline, due_at, night_of).alerts()),
         frozenset({Kind.NO_NIGHT} if due_at is None else ()),
         pipeline.alerting.elsewhere,
     )
@@ -70,8 +73,11 @@ def find_alerts(pipeline: Pipeline, due_at: Sequence[float] | None = None) -> Al
 class _AlertFinder:
     """Finds alerts in records that it reads once."""
 
-    def __init__(self, pipeline: Pipeline, due_at: Sequence[float] | None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, due_at: Sequence[float] | None, night_of: Callable[[float], Night | None]
+    ) -> None:
         self.due_at = due_at
+        self.night_of = night_of
         self.pipeline = pipeline
         self.now = pipeline.run.now()
         self.gates = gates_of(pipeline.accounts, pipeline.policy)
@@ -133,8 +139,9 @@ class _AlertFinder:
         if not self.pending or not any(gate.is_open for gate in self.gates):
             return
         worked_at = max((record.ended_at for record in self.run_log.read(ProcessRecord)), default=0.0)
-        detections = [r for r in self.run_log.read(DetectRecord, worked_at, MOST_ROWS) if r.work]
-        if detections and self.now - detections[-1].ended_at > _IDLE_S:
+        detected = [r.ended_at for r in self.run_log.read(DetectRecord, worked_at, MOST_ROWS) if r.work]
+        since = unprocessed_since(detected, self.night_of, self.now)
+        if since is not None:
             yield Alert(
                 Kind.NOT_PROCESSED,
                 "",
@@ -142,7 +149,7 @@ class _AlertFinder:
                 (
                     "check that the daemon runs and the sensors are on; `bg-pipeline doctor` helps",
                     self._waiting(),
-                    f"detected at {moment(detections[-1].ended_at)}",
+                    f"detected at {moment(since)}",
                     *self._link(),
                 ),
             )
