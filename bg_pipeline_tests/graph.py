@@ -17,6 +17,7 @@ from bg_pipeline.core.export import TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
+from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import for_one_picture
@@ -99,6 +100,7 @@ class Graph:
     while_asleep: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     recipe: Recipe = RECIPE
+    special: Sequence[SpecialRecipe] = ()
     concurrency: int = 1
     low: Decimal = Decimal(0)
     day_cap: Decimal | None = None
@@ -174,7 +176,7 @@ class Graph:
     @property
     def policy(self) -> Policy:
         return Policy(
-            recipe=self.recipe,
+            recipes=Recipes(self.recipe, self.special),
             thresholds={cut.provider: self.thresholds for cut in self.recipe.cuts},
             vendors={cut.provider: plugin(cut.provider).vendor for cut in self.recipe.cuts},
             concurrency=self.concurrency,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -107,6 +108,7 @@ def _settings(raw: RawSettings, name: str, *, is_one_of_several: bool) -> tuple[
 
 
 def _of_catalogue(settings: Settings) -> Iterator[Finding]:
+    yield from (Finding("end of service", True, end, True) for end in settings.ends_of_service(time.time()))
     engines = [_finding(f"engine {account.name}", partial(_engine, account)) for account in settings.accounts]
     yield from engines
     if all(engine.ok for engine in engines):
@@ -170,7 +172,7 @@ def _alerts(settings: Settings) -> str:
 
 def _engine(account: Account) -> str:
     account.plugin.client(account.settings, _never)
-    return "installed"
+    return account.plugin.about(account.settings)
 
 
 def _never(function: Callable[..., T], *args: Any) -> T:

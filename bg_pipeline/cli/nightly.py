@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import time
 from decimal import Decimal
@@ -64,7 +65,9 @@ def plan(catalogue: str, as_json: bool) -> None:
         purchases = order.plan_order(settings, pipeline, delta, balances)
         copies = count_copies_to_buy(pictures.observations, delta)
         pruned = accounts.retention.pruned_at([change.purchase_id for change in delta.work if change.purchase])
-        rendered_before = count_outdated_outputs(pictures.deltas, policy.recipe)
+        by_recipe = Counter(policy.recipes.name_of(change.key) or "default" for change in delta.work)
+        rendered_before = count_outdated_outputs(pictures.deltas, policy.recipes)
+        ends = settings.ends_of_service(run.now())
     if as_json:
         print_json(
             {
@@ -80,14 +83,20 @@ def plan(catalogue: str, as_json: bool) -> None:
                 "still_written": scanned.still_written,
                 "copies": copies,
                 "pruned": len(pruned),
+                "recipes": by_recipe,
+                "ends_of_service": ends,
             }
         )
         return
     out = Terminal()
     render.show_scan(out, scanned, settings.catalogue.source_name)
     render.show_delta(out, delta)
+    if policy.recipes.special:
+        out.print(render.grid(("recipe of", "items"), [(name, str(n)) for name, n in by_recipe.items()], numbers=(1,)))
     order.show(out, purchases)
     render.show_offers(out, offers)
+    for end in ends:
+        out.print(end)
     if delta.purchases:
         out.print(
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"
@@ -199,7 +208,8 @@ def retry(catalogue: str | None, keys: tuple[str, ...], collection: str | None, 
             require_entry(pipeline.catalogue, key)
         if again:
             retried_keys = night.buy_again(pipeline, keys)
-            price = pipeline.policy.price * len(retried_keys)
+            policy = pipeline.policy
+            price = sum((policy.price_with(policy.recipes.of(key)) for key in retried_keys), Decimal(0))
             say(
                 f"buys {len(retried_keys)} items again: {price} credits, or up to {price * MAX_CHARGES} if answers are "
                 "unusable again",

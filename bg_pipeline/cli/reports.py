@@ -152,6 +152,7 @@ def why(catalogue: str | None, key: str, as_json: bool) -> None:
         entry = require_entry(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
         history = render.history(entry, attempts)
+        history["recipe"] = pipeline.policy.recipes.name_of(key) or "default"
     if as_json:
         print_json(history)
     else:
@@ -160,5 +161,5 @@ def why(catalogue: str | None, key: str, as_json: bool) -> None:
 
 def _purchase_ids_of(pipeline: Pipeline, entry: Entry) -> list[str]:
     """Return the ids of the purchases from which this item is, or could be, published."""
-    cuts = Goal.of(pipeline.policy.recipe).cuts if entry.content_hash else ()
+    cuts = Goal.of(pipeline.policy.recipes.of(entry.key)).cuts if entry.content_hash else ()
     return [entry.purchase_id, *(purchase_id(entry.content_hash, cut) for cut in cuts)]

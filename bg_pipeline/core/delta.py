@@ -57,6 +57,8 @@ class Candidate(NamedTuple):
     """Accepted purchases of its bytes, in order of preference; empty where there is nothing to do."""
     stem: str
     """Its preferred output name without extension; empty if it has one already or needs none."""
+    goal: Goal
+    """The names that its recipe accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,13 @@ class Survey:
     candidates: tuple[Candidate, ...]
     """Candidates in key order."""
     unchanged: int
-    goal: Goal
     missing_outputs: Container[str] = frozenset()
 
     @property
     def purchase_ids(self) -> list[str]:
         """Return every purchase that could serve a candidate, each once."""
         ids: dict[str, None] = {}
-        for entry, change, accepted, _ in self.candidates:
+        for entry, change, accepted, *_ in self.candidates:
             if accepted:
                 ids.update(dict.fromkeys(accepted))
                 ids[change.purchase_id] = None
@@ -251,11 +252,10 @@ def _unfit(entry: Entry) -> str:
 
 def survey(
     entries: Iterable[Entry],
-    recipe: Recipe,
+    goal_of: Callable[[str], Goal],
     missing_outputs: Container[str],
     up_to_date: int = 0,
     *,
-    rerender: bool = False,
     leaves_out: Callable[[str], str] = lambda _key: "",
     order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
 ) -> Survey:
@@ -264,14 +264,12 @@ def survey(
 
     Args:
         entries: the manifest after a complete scan, in any order.
-        recipe: the wanted recipe.
+        goal_of: returns the names that the recipe of a key accepts.
         missing_outputs: keys whose published output is missing.
         up_to_date: number of further entries that are up to date and have their output.
-        rerender: render outputs of an older renderer again.
         leaves_out: see `core.filters.Filter.leaves_out`.
         order: order of the purchases.
     """
-    goal = Goal.of(recipe, rerender=rerender)
     candidates: list[Candidate] = []
     unchanged = up_to_date
     entries = list(entries)
@@ -279,7 +277,7 @@ def survey(
     for entry in entries:
         if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
             continue
-        left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
+        goal, left_out, missing = goal_of(entry.key), leaves_out(entry.key), entry.key in missing_outputs
         reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
@@ -300,9 +298,9 @@ def survey(
             priority=entry.priority,
         )
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
-        candidates.append(Candidate(entry, change, accepted, stem))
+        candidates.append(Candidate(entry, change, accepted, stem, goal))
     candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, goal, missing_outputs)
+    return Survey(tuple(candidates), unchanged, missing_outputs)
 
 
 def _accepted(entry: Entry, goal: Goal) -> tuple[str, ...]:

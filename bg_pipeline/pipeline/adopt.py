@@ -110,9 +110,8 @@ def take_over(
         refused=dict(matching.unclear), nameless=len(wanted) - len(matching.pairs) - len(matching.unclear)
     )
 
-    smallest = None if allow_smaller else policy.recipe.cut
-
     def adopt_first(item: tuple[str, list[tuple[Entry, str]]]) -> tuple[Entry, str, str]:
+        smallest = None if allow_smaller else policy.recipes.of(item[1][0][0].key).cut
         return _adopt_first(catalogue, accounts, run, files, *item, smallest=smallest, dry_run=dry_run)
 
     run.progress.start("comparing cutouts", len(candidates))

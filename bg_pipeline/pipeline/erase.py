@@ -180,5 +180,6 @@ def _purchase_ids(policy: Policy, entry: Entry) -> list[str]:
     """Return the purchases of the item's present picture that the recipe names."""
     if not entry.content_hash:
         return []
-    stages = {digest for cut in policy.recipe.cuts for stage in cut.stages for digest in stage.digests}
-    return [purchase_id(entry.content_hash, digest) for digest in sorted({*stages, *Goal.of(policy.recipe).cuts})]
+    recipe = policy.recipes.of(entry.key)
+    stages = {digest for cut in recipe.cuts for stage in cut.stages for digest in stage.digests}
+    return [purchase_id(entry.content_hash, digest) for digest in sorted({*stages, *Goal.of(recipe).cuts})]

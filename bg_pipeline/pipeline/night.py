@@ -305,7 +305,7 @@ def _without_master(catalogue: Catalogue, accounts: Accounts, policy: Policy, ke
 
 def _names(policy: Policy, entry: Entry) -> list[str]:
     """Return the ids of an item's purchases at all accounts."""
-    stages = (stage for cut in policy.recipe.cuts for stage in cut.stages)
+    stages = (stage for cut in policy.recipes.of(entry.key).cuts for stage in cut.stages)
     return [purchase_id(entry.content_hash, digest) for stage in stages for digest in stage.digests]
 
 

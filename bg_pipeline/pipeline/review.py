@@ -22,7 +22,7 @@ def approve(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) 
         ConfigurationError: the item is not in quarantine, or has no suspicious master of the present recipe.
     """
     entry = _quarantined(catalogue, key)
-    cuts = policy.recipe.cuts
+    cuts = policy.recipes.of(key).cuts
     if not any(entry.purchase_id in _purchase_ids(entry, cut) for cut in cuts):
         raise ConfigurationError(
             f"{key}: the picture or the recipe changed since the cut; `bg-pipeline plan` shows what the next sync does"

@@ -1,16 +1,17 @@
 """Settings of a catalogue and of the nightly sync."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import FOLDER, TableFormat
+from bg_pipeline.core.filters import matcher
 from bg_pipeline.core.night_window import ends_at, parse_time
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.purchasing.settings import Credits
-from bg_pipeline.settings.part import Location, Part, TimeZone
+from bg_pipeline.settings.part import Form, Location, Part, TimeZone
 from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.tables.parquet import require_duckdb
@@ -32,6 +33,9 @@ class CatalogueSettings(CatalogueLocations):
         "",
         description="name of the table of its rendition; default: the one with the catalogue's own name, then `main`,"
         " then the only one",
+    )
+    recipe: tuple[dict[str, Any], ...] = Field(
+        (), description="recipes for some of its pictures, each a table `[[catalogue.NAME.recipe]]`"
     )
     collection_depth: int = Field(
         1, ge=1, le=10, description="number of leading folders of a key that name its collection"
@@ -63,7 +67,8 @@ class CatalogueSettings(CatalogueLocations):
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
-        return {**super().short_names(), "accounts": "bg_provider"}
+        names = {**super().short_names(), "accounts": "bg_provider"}
+        return {each: variable for each, variable in names.items() if each != "recipe"}
 
     @field_validator("gallery")
     @classmethod
@@ -109,6 +114,35 @@ class CatalogueSettings(CatalogueLocations):
     @property
     def deletes(self) -> DeletePolicy:
         return DeletePolicy(self.delete_policy == "trash", self.sentinel, self.trash_days)
+
+
+class RecipeSettings(Part):
+    """A recipe for some pictures of a catalogue: what it changes in the catalogue's own."""
+
+    match: tuple[str, ...] = Field(
+        min_length=1,
+        description="collections or gitignore patterns of the pictures; the first table that matches counts",
+    )
+    rendition: str = Field("", description="name of the table of their rendition; default: the catalogue's")
+    params: Form | None = Field(
+        None, description="parameters of the first account for them, in place of those of the account"
+    )
+
+    @classmethod
+    def short_names(cls) -> dict[str, str]:
+        return {}
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: object) -> object:
+        return split_patterns(value)
+
+    @field_validator("match")
+    @classmethod
+    def _are_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, pattern in enumerate(value, 1):
+            matcher(pattern, number)
+        return value
 
 
 class ScheduleSettings(Part):

@@ -16,6 +16,7 @@ from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
@@ -79,11 +80,11 @@ class Accounts:
 class Policy:
     """The wanted results and their limits. Values only."""
 
-    recipe: Recipe
+    recipes: Recipes
     thresholds: Mapping[str, Thresholds]
     """Thresholds of the gates by account."""
     vendors: Mapping[str, Vendor]
-    """Vendors by account, one for each of the recipe's cuts, in the order of trial."""
+    """Vendors by account, one for each cut of any recipe, in the order of trial."""
     concurrency: int
     """Requests in flight: the most that any of its accounts allows."""
     collection_depth: int = 1
@@ -98,6 +99,11 @@ class Policy:
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)
     """The order of purchases."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The default recipe."""
+        return self.recipes.default
 
     @property
     def account(self) -> str:
@@ -116,8 +122,12 @@ class Policy:
 
     @property
     def price(self) -> Decimal:
-        """Upper bound of the credits for the whole purchase of an item of unknown size."""
-        return credits_for(self.vendor, self.recipe.cut, None)
+        """Upper bound of the credits for the whole purchase of an item of unknown size, by the default recipe."""
+        return self.price_with(self.recipe)
+
+    def price_with(self, recipe: Recipe) -> Decimal:
+        """Return the same for another recipe."""
+        return credits_for(self.vendor, recipe.cut, None)
 
 
 class UselessInARow:

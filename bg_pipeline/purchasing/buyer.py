@@ -104,7 +104,7 @@ class Buyer:
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
             ResultAwaited: it was charged, and a later run finishes it.
         """
-        recipe = self._policy.recipe
+        recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
         if (master := self._find_any(entry)) is not None:
             return master
@@ -135,7 +135,7 @@ class Buyer:
 
     def _find_any(self, entry: Entry) -> ObtainedMaster | None:
         """Return a master of any accepted cut: one on record, else one in the store."""
-        cuts = self._policy.recipe.accepted
+        cuts = self._policy.recipes.of(entry.key).accepted
         masters = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
         return next((master for master in masters if master is not None), None)
 
@@ -220,7 +220,7 @@ class Buyer:
         request = CutRequest(
             purchase_id=names[0],
             purchase_ids=tuple(names),
-            limit_ids=tuple(_limit_ids(entry, self._policy.recipe, len(stage.tools))),
+            limit_ids=tuple(_limit_ids(entry, self._policy.recipes.of(entry.key), len(stage.tools))),
             item_key=entry.key,
             collection=entry.collection,
             image=image,

@@ -263,7 +263,7 @@ def _key_of(settings: VendorSettings) -> str:
 
 def _policy(settings: Settings) -> Policy:
     return Policy(
-        recipe=settings.recipe,
+        recipes=settings.recipes,
         thresholds={account.name: account.limits.thresholds for account in settings.accounts},
         vendors={account.name: account.vendor for account in settings.accounts},
         concurrency=_concurrency(settings),

@@ -91,13 +91,26 @@ class ConfiguredAccounts:
         short = self._short_names(plugin, is_first=is_first)
         settings = self._raw.part(plugin.settings, "account", name, short, beside=(AccountSettings,))
         limits = self._raw.part(AccountSettings, "account", name, beside=(plugin.settings,))
+        return Account(name, plugin, settings, self._cut(plugin, settings, shown), limits)
+
+    def cut_with(self, account: Account, params: str, setting: str) -> Cut:
+        """
+        Return the cut that is bought at an account with other parameters.
+
+        Raises:
+            ConfigurationError: the vendor does not take them; the text names the setting.
+        """
+        shown = {**self._shown(account.name, account.plugin), "params": setting}
+        return self._cut(account.plugin, account.settings.model_copy(update={"params": params}), shown)
+
+    def _cut(self, plugin: Plugin[Any], settings: VendorSettings, shown: Mapping[str, str]) -> Cut:
         try:
             cut = plugin.cut(settings, self._side_px)
         except ValueError as error:
             raise ConfigurationError(sentence((), str(error), shown)) from None
         if why := refusal(plugin.vendor, cut.variant, settings.form):
             raise ConfigurationError(f"{shown['params']}: {why}")
-        return Account(name, plugin, settings, cut, limits)
+        return cut
 
     def _require_own_keys(self) -> None:
         """
@@ -150,6 +163,8 @@ class ConfiguredAccounts:
         for name in self._vendor_of.keys() - accounts:
             self.build(name)
         for name in OURS:
-            if name not in vendors and any(variable.startswith(f"{name}_") for variable in self._raw.short):
+            if name not in vendors and any(
+                variable.startswith((f"{name}_", f"bg_{name}_")) for variable in self._raw.short
+            ):
                 model = load_plugin(name).settings
                 self._raw.part(model, short_names=model.short_names())

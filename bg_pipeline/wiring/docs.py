@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.vendor import Variant, Vendor
 from bg_pipeline.imaging.settings import RenditionSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
+from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part
 from bg_pipeline.stores.locations import MastersLocation
@@ -110,6 +110,8 @@ def settings() -> str:
         "## Catalogue: `[catalogue.NAME]`\n",
         *_table([CatalogueSettings]),
         f"`BG_PROVIDER` accepts {names}, and vendors of other packages: [vendors.md](vendors.md).\n",
+        "### Recipes for some pictures: `[[catalogue.NAME.recipe]]`\n",
+        *_fields_in_table(RecipeSettings),
         "### Its night\n",
         "A variable is the default for all catalogues; a table `[catalogue.NAME]` may have another value.\n",
         *_table([ScheduleSettings]),
@@ -210,6 +212,9 @@ def _facts(vendor: Vendor) -> Iterator[str]:
         yield f"its rate limit counts a call for every {_megapixels(vendor.rate_unit_px)} megapixels, rounded up"
     if vendor.top_up:
         yield f"{vendor.unit}s are bought at {vendor.top_up}"
+    if vendor.end:
+        yield f"its end is announced for {vendor.end.at:%Y-%m-%d %H:%M} UTC: {vendor.end.what} ({vendor.end.source})"
+    yield from vendor.facts
 
 
 def _megapixels(pixels: int) -> str:

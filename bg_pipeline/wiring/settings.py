@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +10,7 @@ from functools import cache
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.credits import DayCap, Rules
 from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
@@ -18,6 +19,7 @@ from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.stores.locations import MastersLocation, NamedLocation, require_separate
 from bg_pipeline.vendors.registry import usable
 from bg_pipeline.wiring.accounts import Account, ConfiguredAccounts
+from bg_pipeline.wiring.recipes import special_recipes
 from bg_pipeline.wiring.written import find_unknown
 
 CATALOGUE = "default"
@@ -41,16 +43,19 @@ class Settings:
     purchasing: PurchasingSettings
     schedule: ScheduleSettings
     alerts: AlertSettings
+    special: tuple[SpecialRecipe, ...]
+    """Recipes for some of its pictures."""
     raw: RawSettings = field(repr=False)
     """The settings as written: for stores, and for vendors that nothing is bought from."""
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(
-            tuple(account.cut for account in self.accounts),
-            self.rendition.rendition,
-            keep_cutouts=self.catalogue.already_cut == "keep",
-        )
+        """The default recipe."""
+        return _recipe(self.accounts, self.rendition, self.catalogue)
+
+    @property
+    def recipes(self) -> Recipes:
+        return Recipes(self.recipe, self.special)
 
     def rules(self, account: Account) -> Rules:
         """Return the rules for purchases at one account: the same, whichever catalogue buys."""
@@ -65,6 +70,11 @@ class Settings:
     def spool(self) -> str:
         """Location of the spool."""
         return self.masters.spool_location(self.purchasing.state.get_secret_value(), self.raw.folder)
+
+    def ends_of_service(self, now: float) -> list[str]:
+        """Return the announced ends of the services that are bought from, in words."""
+        ends = (account.vendor.end_of_service(account.cut, now) for account in self.accounts)
+        return [end for end in ends if end]
 
     def offers(self) -> Iterator[Account]:
         """Return the accounts, then an account at every other usable vendor."""
@@ -170,19 +180,27 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
     _require_separate(raw, name, chosen, masters, purchasing)
     shown = raw.shown(CatalogueSettings, "catalogue", name)
     rendition = _rendition_name(raw, name, chosen.rendition, shown["rendition"])
-    accounts = ConfiguredAccounts(raw, purchasing.max_pixels_sent)
+    configured = ConfiguredAccounts(raw, purchasing.max_pixels_sent)
+    accounts = configured.select(chosen.accounts, shown["accounts"], _accounts_of_others(raw, name))
+    rendered = raw.part(RenditionSettings, "rendition", rendition)
     return Settings(
         catalogue_name=name,
         catalogue=chosen,
         rendition_name=rendition,
-        rendition=raw.part(RenditionSettings, "rendition", rendition),
-        accounts=accounts.select(chosen.accounts, shown["accounts"], _accounts_of_others(raw, name)),
+        rendition=rendered,
+        accounts=accounts,
         masters=masters,
         purchasing=purchasing,
         schedule=schedule_of(raw, name),
         alerts=raw.part(AlertSettings),
+        special=special_recipes(raw, name, chosen, _recipe(accounts, rendered, chosen), accounts, configured),
         raw=raw,
     )
+
+
+def _recipe(accounts: Sequence[Account], rendition: RenditionSettings, catalogue: CatalogueSettings) -> Recipe:
+    cuts = tuple(account.cut for account in accounts)
+    return Recipe(cuts, rendition.rendition, keep_cutouts=catalogue.already_cut == "keep")
 
 
 def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:

@@ -98,8 +98,9 @@ def _of_part(
     table = raw.tables.get(kind, {}).get(name, {})
     shown, variables = raw.shown(model, kind, name), model.short_names()
     for each, setting in model.model_fields.items():
-        written = table.get(each, raw.short.get(variables[each]))
-        origin = _file(raw) if each in table else raw.origins.get(variables[each], "") if written else DEFAULT
+        variable = variables.get(each, "")
+        written = table.get(each, raw.short.get(variable))
+        origin = _file(raw) if each in table else raw.origins.get(variable, "") if written else DEFAULT
         if part is None and written is not None and not is_secret(setting):
             yield Value(shown[each], _NOT_SHOWN, origin)
             continue
@@ -120,7 +121,7 @@ def _text(model: type[Part], name: str, value: Any) -> str:
     setting = model.model_fields[name]
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     if isinstance(plain, tuple):
-        plain = ",".join(plain)
+        plain = ",".join(map(str, plain))
     text = "–" if plain in (None, "") else str(plain)
     if not is_secret(setting) or text == "–":
         return redacted(text, *secrets_in(text))

@@ -234,3 +234,67 @@ def test_the_only_catalogue_sees_all_accounts() -> None:
     write("[catalogue.shop]\naccounts = ['main']\n[account.main]\nvendor = 'local'\n[account.old]\nvendor = 'local'")
 
     assert accounts_elsewhere(read(), "shop") == frozenset()
+
+
+RECIPES = """
+[account.main]
+vendor = "removebg"
+api_key = "k"
+params = "type=product"
+
+[catalogue.shop]
+
+[[catalogue.shop.recipe]]
+match = ["cars"]
+params = "type=car&shadow_type=car"
+
+[[catalogue.shop.recipe]]
+match = "rings, *-ring.jpg"
+rendition = "padded"
+
+[rendition.main]
+format = "webp"
+
+[rendition.padded]
+padding = 0.2
+"""
+
+
+def test_a_table_of_a_recipe_changes_cut_or_rendition_for_the_keys_that_it_matches() -> None:
+    write(RECIPES)
+    recipes = load_settings().recipes
+    car, ring, shoe = (recipes.of(key) for key in ("cars/1.jpg", "gold/2-ring.jpg", "shoes/1.jpg"))
+
+    assert car.cut.params == {"size": "full", "type": "car", "shadow_type": "car"}
+    assert ring.cut == shoe.cut == recipes.default.cut
+    assert (car.rendition, ring.rendition.padding) == (shoe.rendition, 0.2)
+    assert [recipes.name_of(key) for key in ("cars/1.jpg", "rings/1.jpg", "shoes/1.jpg")] == [
+        *("cars", "rings, *-ring.jpg", "")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('match = ["cars"]', "", r"\[catalogue.shop.recipe.1\] match: "),
+        ('match = ["cars"]', "match = []", r"\[catalogue.shop.recipe.1\] match: "),
+        ('match = ["cars"]', 'match = ["!cars"]', r"\[catalogue.shop.recipe.1\] match: pattern 1 begins with !"),
+        (
+            'match = ["cars"]',
+            'match = ["cars"]\nformat = "png"',
+            r"\[catalogue.shop.recipe.1\] format: unknown setting",
+        ),
+        (
+            'rendition = "padded"',
+            'rendition = "gone"',
+            r"\[catalogue.shop.recipe.2\] rendition: there is no \[rendition",
+        ),
+        ("type=car&shadow_type=car", "type", r"\[catalogue.shop.recipe.1\] params: must be written as in a URL"),
+        ("type=car&shadow_type=car", "size=huge", r"\[catalogue.shop.recipe.1\] params: "),
+    ],
+)
+def test_a_wrong_table_of_a_recipe_is_named(old: str, new: str, said: str) -> None:
+    write(RECIPES.replace(old, new))
+
+    with pytest.raises(ConfigurationError, match=said):
+        load_settings()

@@ -78,8 +78,8 @@ def test_the_manifest_and_the_delta_agree_on_what_is_up_to_date(
     lost = {e.key for e in known if is_up_to_date(e, goal)} if missing else set()
 
     rest = [*deltas.out_of_date(goal), *deltas.get_many(sorted(lost, key=key_bytes))]
-    piecemeal = survey(rest, recipe, lost, deltas.up_to_date(goal) - len(lost), rerender=rerender)
-    whole = survey(known, recipe, lost, rerender=rerender)
+    piecemeal = survey(rest, lambda _key: goal, lost, deltas.up_to_date(goal) - len(lost))
+    whole = survey(known, lambda _key: goal, lost)
 
     assert {e.key for e in deltas.out_of_date(goal)} == {
         e.key for e in known if not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED)
