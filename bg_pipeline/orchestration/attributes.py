@@ -46,7 +46,7 @@ def _plain(annotation: Any) -> Any:
     if kind is Literal or annotation is SecretStr:
         return str
     if kind is tuple:
-        return list[str]
+        return list[str] if get_args(annotation)[0] is str else list[Any]
     if annotation is Decimal:
         return float
     return annotation if annotation in {str, int, float, bool} else Any
@@ -62,6 +62,8 @@ def require_no_secret(attributes: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{name}: must not be here; name its variable in key_env")
         if isinstance(value, Mapping):
             require_no_secret({f"{name}.{each}": inner for each, inner in value.items()})
+        elif isinstance(value, list):
+            require_no_secret({f"{name}.{number}": inner for number, inner in enumerate(value, 1)})
         elif name.endswith("_env") and not VARIABLE.fullmatch(str(value)):
             raise ConfigurationError(
                 f"{name}: must be the name of a variable in capital letters, such as SHOP_KEY; write the secret into "

@@ -258,6 +258,7 @@ def test_a_catalogue_that_is_wrong_is_as_switched_on_as_before(brands: Project) 
         {"source": "postgresql://shop:canary-key@host/x"},
         {"options": {"base_url": "https://shop:canary-key@host/x"}},
         {"output": "s3://bucket/x?secret=canary-key"},
+        {"recipe": [{"params": "form?token=canary-key"}]},
     ],
 )
 def test_a_secret_is_refused_as_an_attribute_and_not_quoted(attributes: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.orchestration.balance import AccountOpener
-from bg_pipeline.orchestration.build import build, openers
+from bg_pipeline.orchestration.build import build, build_all, openers
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.names import AccountNames, Names
 from bg_pipeline.orchestration.pool import pause_pool, resume_pool
@@ -21,6 +21,7 @@ from bg_pipeline.orchestration.waiting import WAITS_FOR, show_waiting_runs
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read, written_names
 from bg_pipeline.wiring import open_monitor
+from bg_pipeline_tests.deployment import ROOT
 from bg_pipeline_tests.orchestration.conftest import Shop
 from bg_pipeline_tests.orchestration.runs import checks_of
 from bg_pipeline_tests.pictures import product
@@ -85,10 +86,12 @@ def test_two_catalogues_have_their_own_nights_and_share_what_is_paid_for(
 
 def test_every_name_of_a_catalogue_begins_with_its_own(brands: Shop) -> None:
     repository = build("brand_a", "brand_b").get_repository_def()
+    partitioned = [asset for asset in repository.assets_defs_by_key.values() if asset.partitions_def]
     names = [
         *(name for name in repository.job_names if name != "__ASSET_JOB"),
         *(each.name for each in (*repository.schedule_defs, *repository.sensor_defs)),
         *(key.path[0] + "_" for key in repository.assets_defs_by_key),
+        *(str(asset.partitions_def.name) for asset in partitioned),
     ]
 
     assert all(name.startswith(("brand_a_", "brand_b_", "main_")) for name in names), names
@@ -347,6 +350,22 @@ def test_the_catalogue_default_keeps_its_names_when_a_second_one_comes() -> None
         lambda each: {key for key in each.assets_defs_by_key if not of_account(key.path[-1])},
     ):
         assert names(alone) < names(both)
+
+
+@pytest.mark.parametrize(
+    ("file", "language", "catalogues"),
+    [(".env", "ini", ["default"]), ("bg_pipeline.toml", "toml", ["brand_a", "brand_b"])],
+)
+def test_the_settings_on_the_page_of_catalogues_make_definitions(
+    file: str, language: str, catalogues: list[str]
+) -> None:
+    page = (ROOT / "docs" / "catalogues.md").read_text()
+    Path(file).write_text(page.split(f"```{language}\n")[1].split("```")[0])
+    made = openers(catalogues if len(catalogues) > 1 else [], read)
+
+    assert [opener.settings().catalogue_name for opener in made] == catalogues
+    assert {account.name for opener in made for account in opener.settings().accounts} <= {"main", "removebg"}
+    dg.Definitions.validate_loadable(build_all(made, start=False))
 
 
 def test_a_name_that_dagster_does_not_allow_is_written_in_what_it_allows() -> None:
