@@ -53,6 +53,7 @@ from bg_pipeline_tests.fakes import (
     MemoryDatabase,
     MemoryDeltas,
     MemoryErasures,
+    MemoryFailures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -128,6 +129,7 @@ class Graph:
         self.deltas = MemoryDeltas(self.database)
         self.queue = MemoryWorkQueue(self.database)
         self.items = MemoryItems(self.database)
+        self.failures = MemoryFailures(self.database)
         self.trash = MemoryTrash(self.database)
         self.leases = MemoryLeases(self.database)
         self.run_log = MemoryRunLog(self.database)
@@ -148,6 +150,7 @@ class Graph:
             self.deltas,
             self.queue,
             self.items,
+            self.failures,
             self.trash,
             self.leases,
             self.run_log,

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bg_pipeline.cli.options import collected_json, print_json
+from bg_pipeline.cli.options import collected_json, print_end, print_json
 from bg_pipeline.cli.terminal import say
 from bg_pipeline.core.report import Exit, exit_code_of, worst
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
@@ -29,7 +29,9 @@ one_catalogue = click.option(
 """Option of a command that works on one catalogue, for `load_settings`."""
 
 
-def each_catalogue(*, by_default: bool) -> Callable[[Command], Command]:
+def each_catalogue(
+    *, by_default: bool, asks: Callable[[Mapping[str, Any]], bool] = lambda _options: False
+) -> Callable[[Command], Command]:
     """
     Let a command that works on one catalogue work on several, one after the other.
 
@@ -38,12 +40,14 @@ def each_catalogue(*, by_default: bool) -> Callable[[Command], Command]:
     Args:
         by_default: True if the command works on all of them unless one is named; False if that has to be asked for,
             by `--all`.
+        asks: returns True for options with which the command changes something: then one has to be named.
     """
 
     def decorate(function: Command) -> Command:
         @functools.wraps(function)
         def command(*, catalogue: str | None, all_catalogues: bool = by_default, **options: Any) -> None:
-            names = _chosen(catalogue, all_catalogues=all_catalogues, by_default=by_default)
+            takes_all = all_catalogues and not (by_default and asks(options))
+            names = _chosen(catalogue, all_catalogues=takes_all, by_default=by_default)
             if len(names) == 1:
                 function(catalogue=names[0], **options)
             else:
@@ -86,23 +90,25 @@ def _chosen(catalogue: str | None, *, all_catalogues: bool, by_default: bool) ->
 
 def _run_each(function: Command, names: Sequence[str], options: Mapping[str, Any]) -> None:
     context = click.get_current_context()
-    as_json, printed, codes = bool(options.get("as_json")), dict[str, Any](), list[Exit]()
+    as_json, printed, codes = bool(options.get("as_json")), dict[str, Any](), dict[str, Exit]()
     for number, name in enumerate(names):
         if not as_json:
             say(f"catalogue {name}:")
         with collected_json() as values:
-            codes.append(_code_of(function, name, options, values))
+            codes[name] = _code_of(function, name, options)
         printed[name] = values[0] if values else None
         if context.meta.get(_STOPPED):
             for other in names[number + 1 :]:
                 say(f"bg-pipeline: {other}: not begun, because the command was stopped", err=True)
             break
+    code = worst(codes.values())
     if as_json:
-        print_json(printed)
-    context.exit(worst(codes))
+        reason = "; ".join(f"{name}: {each.name.lower()}" for name, each in codes.items() if each)
+        print_json(printed, code, reason or "done")
+    context.exit(code)
 
 
-def _code_of(function: Command, name: str, options: Mapping[str, Any], values: list[Any]) -> Exit:
+def _code_of(function: Command, name: str, options: Mapping[str, Any]) -> Exit:
     """Run a command for one catalogue; return its exit code. An error is printed, and is a value for a program."""
     try:
         function(catalogue=name, **options)
@@ -110,11 +116,12 @@ def _code_of(function: Command, name: str, options: Mapping[str, Any], values: l
         return Exit(ended.exit_code)
     except BgPipelineError as error:
         say(f"bg-pipeline: {name}: {error}", err=True)
-        values.append({"error": str(error)})
-        return exit_code_of(error)
+        code = exit_code_of(error)
+        print_end(code, str(error))
+        return code
     except Exception as error:  # noqa: BLE001  whatever is wrong with one catalogue stops no other
         sys.excepthook(type(error), error, error.__traceback__)
-        values.append({"error": type(error).__name__})
+        print_end(Exit.FATAL, f"a fault of this program: {type(error).__name__}")
         return Exit.FATAL
     return Exit.DONE
 

@@ -22,6 +22,8 @@ from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.wiring import folder_of, open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
+_MOST_NAMES = 40
+
 
 @click.command()
 @one_catalogue
@@ -95,7 +97,7 @@ def _counts(erasure: erase.Erasure) -> str:
 
 def _say_shared(erasure: erase.Erasure) -> None:
     if erasure.same_picture:
-        names = ", ".join(erasure.same_picture[: render.MOST_ROWS])
+        names = ", ".join(erasure.same_picture[:_MOST_NAMES])
         say(f"{erasure.key}: the same picture is, or was last, at {names}: name these too to erase all of it")
     elif erasure.shared:
         say(f"{erasure.key}: another catalogue has the same picture; {len(erasure.shared)} purchases stay for it")
@@ -137,11 +139,16 @@ def prune(catalogue: str | None, dry_run: bool, yes: bool, as_json: bool) -> Non
         result = run_prune(pictures, accounts, policy, run, allow=len(due))
     if result.stopped:
         raise GuardStopped(result.stopped)
+    code = Exit.SOME_FAILED if result.left else Exit.DONE
     if as_json:
-        print_json({"due": due, "unused": result.unused, "bytes": size and size.size_bytes, "removed": result.removed})
+        print_json(
+            {"due": due, "unused": result.unused, "bytes": size and size.size_bytes, "removed": result.removed},
+            code,
+            f"{len(result.left)} masters could not be removed" if result.left else "done",
+        )
     else:
         render.show_pruned(Terminal(), result)
-    click.get_current_context().exit(Exit.SOME_FAILED if result.left else Exit.DONE)
+    click.get_current_context().exit(code)
 
 
 def _show_due(due: int, unused: int, days: int, size_bytes: int | None) -> None:

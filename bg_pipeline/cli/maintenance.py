@@ -46,6 +46,7 @@ def check(catalogue: str, subset: Slice | None, masters: bool, as_json: bool) ->
     with Bars() as bars, open_pipeline(load_settings(catalogue), run_name("check"), progress=bars) as pipeline:
         result = verify(pipeline.catalogue, pipeline.accounts, pipeline.run, subset, masters=masters)
     damaged = result.damaged + result.damaged_masters
+    code = Exit.SOME_FAILED if damaged else Exit.DONE
     if as_json:
         print_json(
             {
@@ -53,13 +54,15 @@ def check(catalogue: str, subset: Slice | None, masters: bool, as_json: bool) ->
                 "masters": result.masters,
                 "damaged": [_damage(d, "key", "output") for d in result.damaged],
                 "damaged_masters": [_damage(d, "purchase_id", "master") for d in result.damaged_masters],
-            }
+            },
+            code,
+            f"{len(damaged)} files are damaged" if damaged else "no file is damaged",
         )
     else:
         _show_table(("file", "problem", "next"), [(d.where, d.problem, d.next_step) for d in damaged])
         read = f"{result.outputs:,} outputs" + (f" and {result.masters:,} masters" if masters else "")
         Terminal().print(f"read {read}; {len(damaged)} damaged")
-    click.get_current_context().exit(Exit.SOME_FAILED if damaged else Exit.DONE)
+    click.get_current_context().exit(code)
 
 
 @click.command()
@@ -71,6 +74,7 @@ def rebuild(catalogue: str, as_json: bool) -> None:
         result = run_rebuild(*pipeline.context)
         take_possession(pipeline)
         next_sync = _next_sync(pipeline)
+    code = Exit.SOME_FAILED if result.damaged else Exit.DONE
     if as_json:
         print_json(
             {
@@ -80,7 +84,9 @@ def rebuild(catalogue: str, as_json: bool) -> None:
                 "adopted": _rows(result.adoption.adopted, "output"),
                 "refused": _rows(result.adoption.refused, "why"),
                 "next_sync": next_sync,
-            }
+            },
+            code,
+            f"{len(result.damaged)} masters are damaged" if result.damaged else "no master is damaged",
         )
     else:
         _show_table(("damaged master", "why"), list(result.damaged.items()))
@@ -91,7 +97,7 @@ def rebuild(catalogue: str, as_json: bool) -> None:
             f"{len(result.adoption.adopted):,} outputs became masters"
         )
         _show_next_sync(next_sync)
-    click.get_current_context().exit(Exit.SOME_FAILED if result.damaged else Exit.DONE)
+    click.get_current_context().exit(code)
 
 
 @click.command()
@@ -224,7 +230,8 @@ def _rows(values: Mapping[str, str], column: str) -> list[dict[str, str]]:
 
 def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     out = Terminal()
-    if rows:
-        out.print(render.grid(columns, rows[: render.MOST_ROWS]))
-    if len(rows) > render.MOST_ROWS:
-        out.print(f"and {len(rows) - render.MOST_ROWS} more: --json prints all")
+    shown = rows[: out.most_rows]
+    if shown:
+        out.print(render.grid(columns, shown))
+    if len(rows) > len(shown):
+        out.print(f"and {len(rows) - len(shown)} more: --json prints all")

@@ -194,7 +194,7 @@ def _cell(value: Any) -> Any:
 
 def _show(report: Mapping[str, Any], days: int) -> None:
     rows, out = report["attempts"], Terminal()
-    newest = list(islice(reversed(rows), render.MOST_ROWS))
+    newest = list(islice(reversed(rows), out.most_rows))
     several = len(report["catalogues"]) > 1
     lines = [(*_line(row), *([row["catalogue"]] if several else [])) for row in reversed(newest)]
     out.print(render.grid((*_SHOWN, *(["catalogue"] if several else [])), lines, numbers=(4, 5)))

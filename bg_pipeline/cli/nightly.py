@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import time
 from decimal import Decimal
 
@@ -22,13 +23,14 @@ from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.night_window import ends_at
 from bg_pipeline.core.prices import quote
-from bg_pipeline.core.report import Summary
+from bg_pipeline.core.report import Exit, Summary
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped
 from bg_pipeline.pipeline import night, ownership
 from bg_pipeline.pipeline.alerting.notify import after_no_sync, after_sync
 from bg_pipeline.pipeline.detect import count_copies_to_buy, count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.retry import buy_again, try_again
 from bg_pipeline.ports.context import Pipeline, RunName
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.purchasing.money import left_of
@@ -39,8 +41,10 @@ from bg_pipeline.wiring.settings import Settings, load_settings
 _SYNC_FACTS = (
     *("published", "purchases", "credits", "duplicates", "renamed", "failed", "quarantined", "pending"),
     *("paused", "seconds", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited", "bought_from", "not_looked"),
-    *("window_ended", "left_before"),
+    *("window_ended", "left_before", "hosts_down", "standing", "failures"),
 )
+
+_NOTHING_TO_RETRY = "no failed item can be tried again; the next sync reads by itself what could not be read"
 
 
 @click.command()
@@ -79,6 +83,8 @@ def plan(catalogue: str, as_json: bool) -> None:
                 "collections": pending,
                 "rerender": {"writes": rendered_before},
                 "not_looked": scanned.not_looked,
+                "unreadable": scanned.unreadable,
+                "hosts_down": [asdict(each) for each in scanned.hosts_down],
                 "left_out": scanned.left_out,
                 "still_written": scanned.still_written,
                 "copies": copies,
@@ -184,9 +190,9 @@ def sync(
         render.show_delta(out, result.decision.delta)
         render.show_trashed(out, result.decision.trash)
         render.show_pruned(out, result.decision.pruned)
-    if result.decision.stopped:
-        _show_summary(result.work.summary, as_json)
-        raise GuardStopped(result.decision.stopped)
+    if stopped := result.decision.stopped:
+        _show_summary(result.work.summary, as_json, Exit.GUARD, stopped)
+        raise GuardStopped(stopped)
     _end_with(result.work.summary, as_json)
 
 
@@ -207,7 +213,7 @@ def retry(catalogue: str | None, keys: tuple[str, ...], collection: str | None, 
         for key in keys:
             require_entry(pipeline.catalogue, key)
         if again:
-            retried_keys = night.buy_again(pipeline, keys)
+            retried_keys = buy_again(pipeline, keys)
             policy = pipeline.policy
             price = sum((policy.price_with(policy.recipes.of(key)) for key in retried_keys), Decimal(0))
             say(
@@ -216,26 +222,28 @@ def retry(catalogue: str | None, keys: tuple[str, ...], collection: str | None, 
                 err=True,
             )
         else:
-            retried_keys = night.retry(pipeline, collections=collections, keys=keys)
+            retried_keys = try_again(pipeline, collections=collections, keys=keys)
         if not retried_keys:
-            if not as_json:
-                say("no failed item can be tried again")
+            if as_json:
+                print_json({}, Exit.DONE, _NOTHING_TO_RETRY)
+            else:
+                say(_NOTHING_TO_RETRY)
             return
         ask = Ask(AskedBy.RETRY, Budget(name.run_id, settings.schedule.max_credits_per_run))
         result = night.work(pipeline, ask, Scope(Selection(collections), retried_keys))
     _end_with(result.summary, as_json)
 
 
-def _show_summary(summary: Summary, as_json: bool) -> None:
+def _show_summary(summary: Summary, as_json: bool, code: Exit, reason: str) -> None:
     if as_json:
         facts = summary.as_dict()
-        print_json({name: facts[name] for name in _SYNC_FACTS})
+        print_json({name: facts[name] for name in _SYNC_FACTS}, code, reason)
     else:
         render.show_summary(Terminal(), summary)
 
 
 def _end_with(summary: Summary, as_json: bool) -> None:
-    _show_summary(summary, as_json)
+    _show_summary(summary, as_json, summary.exit_code, summary.exit_reason)
     click.get_current_context().exit(summary.exit_code)
 
 

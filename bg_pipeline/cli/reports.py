@@ -1,6 +1,5 @@
 """Commands that report the state of items."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -15,13 +14,13 @@ from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Entry, State
-from bg_pipeline.core.report import Cause
+from bg_pipeline.core.records import Entry
 from bg_pipeline.core.runlog import ProcessRecord, ScanRecord
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.sizes import measure
 from bg_pipeline.pipeline.trash import restore
-from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, limits_of, standing
 from bg_pipeline.wiring import open_pipeline
@@ -47,6 +46,8 @@ def status(catalogue: str, sizes: bool, as_json: bool) -> None:
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
             "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
+            "failures": sum(not each.accepted for each in standing_failures(pictures, policy)),
+            "hosts_down": [asdict(each) for scan in pictures.run_log.read(ScanRecord) for each in scan.hosts_down],
         }
         closed = [
             why_closed(gate, policy.thresholds[gate.account], left_of(accounts, gate))
@@ -74,46 +75,16 @@ def status(catalogue: str, sizes: bool, as_json: bool) -> None:
         f"balance: {render.balance(gates[policy.account])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
+    if facts["failures"]:
+        out.print(f"failures that stand: {facts['failures']}; bg-pipeline failures")
+    for each in facts["hosts_down"]:
+        out.print(f"the picture host {each['host']} does not serve its {each['items']} items: {each['why']}")
     if foreign:
         out.print(f"stopped by a guard: {foreign}")
     if measured:
         render.show_sizes(out, measured)
     if pending:
         out.print("pending: " + ", ".join(f"{encode_partition(c)} {n}" for c, n in pending.items()))
-
-
-@click.command()
-@each_catalogue(by_default=True)
-@as_json
-def failures(catalogue: str, as_json: bool) -> None:
-    """List the items that failed or are in quarantine, and why. Also those that could not be read or written."""
-    with open_pipeline(load_settings(catalogue)) as pipeline:
-        entries = [e for state in (State.FAILED, State.QUARANTINED) for e in pipeline.catalogue.items.in_state(state)]
-        scans = pipeline.catalogue.run_log.read(ScanRecord)
-        blocked = list(_blocked(pipeline.catalogue))
-    rows = [(e.key, e.state.value, e.detail) for e in (*entries, *blocked)]
-    rows += [(key, "not looked at", why) for scan in scans for key, why in scan.not_looked.items()]
-    if as_json:
-        print_json([{"key": key, "state": state, "why": why} for key, state, why in rows])
-        return
-    out = Terminal()
-    render.show_failures(out, rows)
-    states = {e.state for e in entries}
-    if State.FAILED in states:
-        out.print("try again: bg-pipeline retry [KEY ...]")
-    if State.QUARANTINED in states:
-        out.print("decide: bg-pipeline review")
-    if not rows:
-        out.print("nothing failed")
-
-
-def _blocked(catalogue: Catalogue) -> Iterator[Entry]:
-    """Yield the items that the last run could not read or write, and that still wait."""
-    for record in catalogue.run_log.read(ProcessRecord):
-        for failure in record.summary.failures:
-            entry = catalogue.items.entry(failure.key) if failure.cause is Cause.STORE else None
-            if entry is not None and entry.state is State.PENDING:
-                yield entry
 
 
 @click.command()
@@ -151,7 +122,8 @@ def why(catalogue: str | None, key: str, as_json: bool) -> None:
     with open_pipeline(load_settings(catalogue)) as pipeline:
         entry = require_entry(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
-        history = render.history(entry, attempts)
+        failure = next((each for each in pipeline.catalogue.failures.standing() if each.key == key), None)
+        history = render.history(entry, attempts, failure)
         history["recipe"] = pipeline.policy.recipes.name_of(key) or "default"
     if as_json:
         print_json(history)

@@ -53,6 +53,8 @@ class Kind(StrEnum):
     GUARD = "guard"
     SPEND_CAP = "spend_cap"
     FAILURE_RATE = "failure_rate"
+    UNREADABLE = "unreadable"
+    HOST_DOWN = "host_down"
     NO_NIGHT = "no_night"
     DRIFT = "drift"
     NOT_PROCESSED = "not_processed"

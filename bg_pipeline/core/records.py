@@ -20,6 +20,9 @@ class Reason(StrEnum):
     DELETED = "deleted"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
+    """Left out by a rule: no picture, or excluded."""
+    FAILED = "failed"
+    """It cannot be read, or failed before and nothing has changed since."""
 
 
 class State(StrEnum):
@@ -73,6 +76,8 @@ class Observation:
     media_type: str
     """Media type by the first bytes, never by the name. Empty: not a readable picture."""
     priority: float = NO_PRIORITY
+    problem: str = ""
+    """Why it could not be read; empty if it was. What was known of its bytes then stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,13 @@ class Entry:
     """Its class in the delta that it was last part of; None before the first."""
     detail: str = ""
     purchase_id: str = ""
-    """The purchase that `state` refers to."""
+    """The purchase that `state` refers to; empty for an item that failed because it could not be read."""
     stem: str = ""
     """Output name without its extension; kept for life once given."""
     absent: bool = False
     """True if the last complete listing did not have it."""
+    problem: str = ""
+    """Why the last scan could not read it; empty if it could."""
     published: Published | None = None
     published_at: float | None = None
     absent_since: float | None = None

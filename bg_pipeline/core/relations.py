@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bg_pipeline.core import keys
-from bg_pipeline.core.delta import WORK_REASONS, Candidate, Delta, Goal, Survey
+from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason
+from bg_pipeline.core.survey import Candidate, Survey
 
 _MAYBE_DUPLICATES = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
 

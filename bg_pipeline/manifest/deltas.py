@@ -210,6 +210,7 @@ def _is_up_to_date(goal: Goal) -> ColumnElement[bool]:
     # Without a publication all its columns are null, and `not` of null would exclude the item from both sides.
     return and_(
         ~c.absent,
+        c.problem == "",
         c.state == State.PUBLISHED,
         c.content_hash != "",
         func.coalesce(shown.purchase_id, "") != "",

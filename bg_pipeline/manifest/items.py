@@ -44,7 +44,7 @@ class SqlItems(OfCatalogue):
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         c = items.c
-        failed = update(items).where(self._mine(), c.state == State.FAILED, ~c.absent)
+        failed = update(items).where(self._mine(), c.state == State.FAILED, c.purchase_id != "", ~c.absent)
         if collections is not None:
             failed = failed.where(c.collection.in_(collections))
         retry = failed.values(

@@ -54,6 +54,12 @@ accounts = Table(
     _text("key_digest", 100),
 )
 
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the few rows that satisfy a condition. A query must spell out the condition."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 items = Table(
     "items",
     metadata,
@@ -70,6 +76,13 @@ items = Table(
     _text("content_hash", 64, doc="SHA-256 of its bytes, hexadecimal"),
     Column("size_bytes", BigInteger, nullable=False, server_default="0", doc="size of its bytes"),
     _text("media_type", 40, doc="kind of picture, such as image/png; empty if it is none"),
+    Column(
+        "problem",
+        Prose,
+        nullable=False,
+        server_default="",
+        doc="why it could not be read; the three before it are then those of an earlier scan",
+    ),
     Column(
         "absent", Boolean, nullable=False, server_default=text("false"), doc="true if the last listing did not have it"
     ),
@@ -95,46 +108,35 @@ items = Table(
     Column("stem", Key, doc="name of its output without the ending"),
     Column("stem_fold", Key, doc="that name as file systems compare it that ignore case"),
     # items get a stem only after the first listing
-    Index(
-        "items_by_stem",
-        "catalogue_id",
-        "stem_fold",
-        unique=True,
-        sqlite_where=text("stem_fold IS NOT NULL"),
-        postgresql_where=text("stem_fold IS NOT NULL"),
-    ),
+    _partial("items_by_stem", "catalogue_id", "stem_fold", unique=True, where="stem_fold IS NOT NULL"),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
+    # a query must spell out the condition
+    _partial("items_by_problem", "catalogue_id", "key", where="problem <> ''"),
     # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
     *(
-        Index(
-            name,
-            "catalogue_id",
-            *columns,
-            "key",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        )
+        _partial(name, "catalogue_id", *columns, "key", where="state = 'pending'")
         for name, columns in (
             ("items_to_buy", ("step", "priority")),
             ("items_to_buy_of_collection", ("collection", "step", "priority")),
         )
     ),
     # few items are absent: queries for the others exclude these keys
-    Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
+    _partial("items_by_absence", "catalogue_id", "key", where="absent"),
     # items that wait for the same purchase; a query must spell out the condition
-    Index(
-        "items_by_purchase",
-        "catalogue_id",
-        "purchase_id",
-        sqlite_where=text("state = 'pending' AND purchase_id <> ''"),
-        postgresql_where=text("state = 'pending' AND purchase_id <> ''"),
-    ),
-    Index(
-        "items_by_claim",
-        "claim_id",
-        sqlite_where=text("claim_id IS NOT NULL"),
-        postgresql_where=text("claim_id IS NOT NULL"),
-    ),
+    _partial("items_by_purchase", "catalogue_id", "purchase_id", where="state = 'pending' AND purchase_id <> ''"),
+    _partial("items_by_claim", "claim_id", where="claim_id IS NOT NULL"),
+    sqlite_with_rowid=False,
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
+    # it holds while the item has this revision: every change of its bytes, its state or its problem ends it
+    Column("revision", BigInteger, nullable=False),
+    Column("reason", Prose, nullable=False),
+    Column("accepted_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -178,12 +180,7 @@ purchases = Table(
     Index("purchases_by_payload", "sent_digest", "cut_digest"),
     Index("purchases_by_content", "content_hash"),
     # a query must spell out the condition
-    Index(
-        "purchases_unused",
-        "content_hash",
-        sqlite_where=text("unused_since IS NOT NULL"),
-        postgresql_where=text("unused_since IS NOT NULL"),
-    ),
+    _partial("purchases_unused", "content_hash", where="unused_since IS NOT NULL"),
 )
 
 pruned = Table(
@@ -226,19 +223,8 @@ attempts = Table(
     Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),
-    Index(
-        "attempts_open_once",
-        "purchase_id",
-        unique=True,
-        sqlite_where=text("state = 'intent'"),
-        postgresql_where=text("state = 'intent'"),
-    ),
-    Index(
-        "attempts_answered",
-        "purchase_id",
-        sqlite_where=text("state = 'answered'"),
-        postgresql_where=text("state = 'answered'"),
-    ),
+    _partial("attempts_open_once", "purchase_id", unique=True, where="state = 'intent'"),
+    _partial("attempts_answered", "purchase_id", where="state = 'answered'"),
 )
 
 claims = Table(

@@ -112,7 +112,8 @@ def cutouts(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.A
                 raise
             events.warn_of_table(context, result.table)
             results = _results(services, chosen, result)
-            unfinished = find_unfinished(services.catalogue, results, result.total.left_because)
+            left_because = result.total.paused or result.total.left_because
+            unfinished = find_unfinished(services.catalogue, results, left_because)
             if unfinished:
                 _log_finished(
                     context, names, services, [each for name, each in results.items() if name not in unfinished]

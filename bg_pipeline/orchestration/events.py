@@ -17,6 +17,7 @@ from bg_pipeline.orchestration.dagster_private import StepMaterializationData
 from bg_pipeline.orchestration.names import Names
 from bg_pipeline.pipeline import verify
 from bg_pipeline.pipeline.export import TableResult
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -169,26 +170,29 @@ def report_balance(context: dg.AssetExecutionContext, names: Names, pipeline: Pi
 def of_manifest(pipeline: Pipeline) -> tuple[metadata.Metadata, list[dg.AssetCheckResult]]:
     """Return the items of the manifest by state, and the results of its checks."""
     states = pipeline.catalogue.items.states()
-    failed = pipeline.catalogue.items.in_state(State.FAILED)
+    standing = [each for each in standing_failures(pipeline.catalogue, pipeline.policy) if not each.accepted]
     scans = pipeline.catalogue.run_log.read(ScanRecord)
     not_looked = {key: why for scan in scans for key, why in scan.not_looked.items()}
-    open_items = states[State.PENDING] + states[State.FAILED] + states[State.QUARANTINED]
+    hosts_down = {each.host: f"{each.items} items: {each.why}" for scan in scans for each in scan.hosts_down}
+    open_items = states[State.PENDING] + sum(each.state is not State.PUBLISHED for each in standing)
     damaged = verify.sample(pipeline.catalogue, _SAMPLE)
     coverage = dg.AssetCheckResult(
         check_name="coverage",
-        passed=not open_items and not not_looked,
+        passed=not (open_items or standing or not_looked or hosts_down),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "published": states[State.PUBLISHED],
             "without_cutout": open_items,
+            "failures": len(standing),
             "not_looked_at": metadata.reasons(not_looked),
+            "hosts_down": metadata.reasons(hosts_down),
         },
     )
     integrity = dg.AssetCheckResult(
         check_name="output_integrity", passed=not damaged, metadata={"damaged": metadata.reasons(damaged)}
     )
     counts = {state: dg.MetadataValue.int(count) for state, count in states.items()}
-    facts = {**counts, "still_failed": metadata.reasons({e.key: e.detail for e in failed})}
+    facts = {**counts, "still_failed": metadata.reasons({each.key: each.why for each in standing})}
     return facts, [coverage, integrity]
 
 

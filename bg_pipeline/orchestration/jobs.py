@@ -6,7 +6,7 @@ from pydantic import Field
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.orchestration.names import DETECT, DETECTION_ASSETS, PROCESS_DELTA, PROCESS_PENDING, RETRY
 from bg_pipeline.orchestration.opener import Opener
-from bg_pipeline.pipeline.night import retry
+from bg_pipeline.pipeline.retry import try_again
 
 _EXECUTOR = dg.in_process_executor
 """Steps mostly wait for the network; a process per step would only add start-up time."""
@@ -51,7 +51,7 @@ def _retry_failed(opener: Opener) -> dg.JobDefinition:
         """Make failed items pending again; `delta_dispatch` then requests their run."""
         with opener.open(context) as services:
             collections = frozenset({decode_partition(config.collection)}) if config.collection else None
-            count = len(retry(services, collections=collections))
+            count = len(try_again(services, collections=collections))
         context.add_output_metadata({"items": count})
         context.log.info("%s failed items are pending again", count)
 

@@ -39,6 +39,7 @@ def of_scan(scan: ScanResult) -> Metadata:
         "still_written": reasons(scan.still_written),
         "unreadable": reasons(scan.unreadable),
         "not_looked_at": reasons(scan.not_looked),
+        "hosts_down": reasons({each.host: f"{each.items} items: {each.why}" for each in scan.hosts_down}),
     }
 
 

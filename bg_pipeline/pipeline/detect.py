@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain, islice
 
 from bg_pipeline.core.copies import count_copies, marked_copies
-from bg_pipeline.core.delta import Delta, Survey, is_up_to_date, survey
+from bg_pipeline.core.delta import Delta, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipes import Recipes
@@ -15,9 +15,10 @@ from bg_pipeline.core.records import Entry, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
+from bg_pipeline.core.survey import Survey, survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
-from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, observe_item, observe_settled
+from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -74,7 +75,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         except (SourceUnreadable, Stopped):
             catalogue.observations.observe(batch)
             raise
-        catalogue.observations.observe(batch)
+        catalogue.observations.observe(batch + judge_hosts(policy, result))
         if result.absent and not result.listed:
             raise GuardStopped(
                 f"the source is empty, and held {len(result.absent)} items before. Nothing was deleted. Check that "
@@ -232,8 +233,10 @@ def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice 
                 complete=complete,
                 listed=result.listed,
                 sentinel_seen=result.sentinel_seen,
-                not_looked=_to_record(result.not_looked),
+                not_looked=(recorded := _to_record(result.not_looked)),
+                more_not_looked=len(result.not_looked) - len(recorded),
                 left_out=result.left_out,
+                hosts_down=result.hosts_down,
             )
         )
     if rehash:
@@ -262,7 +265,7 @@ def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, reren
     up_to_date = deltas.up_to_date(common)
     for entry in deltas.out_of_date(common):
         # By its own recipe it may be: the database knows only what all recipes have in common.
-        if entry.key not in missing and is_up_to_date(entry, goal_of(entry.key)):
+        if is_up_to_date(entry, goal_of(entry.key)):
             up_to_date += 1
         else:
             entries.append(entry)

@@ -49,7 +49,10 @@ def reject(catalogue: Catalogue, key: str) -> list[str]:
         ConfigurationError: the item is not in quarantine.
     """
     entry = _quarantined(catalogue, key)
-    return catalogue.items.end_quarantine(entry.purchase_id, State.FAILED, f"rejected in a review: {entry.detail}")
+    why = f"rejected in a review: {entry.detail}"
+    rejected = catalogue.items.end_quarantine(entry.purchase_id, State.FAILED, why)
+    # The decision is made: it is no failure that waits for a person.
+    return catalogue.failures.accept(rejected, why) and rejected
 
 
 def _quarantined(catalogue: Catalogue, key: str) -> Entry:

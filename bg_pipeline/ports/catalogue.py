@@ -6,6 +6,7 @@ from typing import Protocol
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.failures import StandingFailure
 from bg_pipeline.core.records import Change, Entry, Lease, Listed, Observation, Published, State
 from bg_pipeline.core.runlog import R, Record
 
@@ -43,6 +44,7 @@ class ImageSource(Protocol):
         Raises:
             ItemChanged: it is not there any more.
             ItemUnreadable: it exists but cannot be read.
+            HostUnavailable: the host that it is on does not serve now.
             SourceUnreadable: it cannot be read, and perhaps no other; `ports.single` tells which.
         """
         ...
@@ -73,7 +75,11 @@ class Observations(Protocol):
         ...
 
     def observe(self, batch: Sequence[Observation]) -> None:
-        """Store results of hashing; change neither state nor publication."""
+        """
+        Store results of hashing; change neither state nor publication.
+
+        A problem leaves content hash, size and media type as they were known.
+        """
         ...
 
     def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
@@ -230,7 +236,11 @@ class Items(Protocol):
         ...
 
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
-        """Make failed items of all or these collections, and all or these keys, pending again; return their keys."""
+        """
+        Make failed items of all or these collections, and all or these keys, pending again; return their keys.
+
+        What could not be read is left to the next scan.
+        """
         ...
 
     def end_quarantine(self, purchase_id: str, state: State, detail: str) -> list[str]:
@@ -248,6 +258,22 @@ class Items(Protocol):
 
     def restore_stems(self, stems: Mapping[str, str]) -> None:
         """Give items without an output name the name that they had before the manifest was lost."""
+        ...
+
+
+class Failures(Protocol):
+    """Failures that stand, by `core.failures.is_standing`."""
+
+    def standing(self) -> list[StandingFailure]:
+        """Return all of them in key order, also those that are accepted."""
+        ...
+
+    def accept(self, keys: Sequence[str], reason: str) -> list[str]:
+        """
+        Record a person's reason to accept these failures; return the keys among them that have one, in order.
+
+        It holds until the item's bytes, its state or its problem change.
+        """
         ...
 
 

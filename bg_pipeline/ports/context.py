@@ -23,6 +23,7 @@ from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
+    Failures,
     ImageSource,
     Items,
     Leases,
@@ -54,6 +55,7 @@ class Catalogue:
     deltas: Deltas
     queue: WorkQueue
     items: Items
+    failures: Failures
     trash: Trash
     leases: Leases
     run_log: RunLog

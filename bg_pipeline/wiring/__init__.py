@@ -21,6 +21,7 @@ from bg_pipeline.manifest.clock import DatabaseClock
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.items import SqlItems
@@ -184,6 +185,7 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
         deltas=SqlDeltas(database, catalogue, now),
         queue=SqlWorkQueue(database, catalogue, now),
         items=SqlItems(database, catalogue, now),
+        failures=SqlFailures(database, catalogue, now),
         trash=SqlTrash(database, catalogue, now),
         leases=SqlLeases(database, catalogue, now),
         run_log=SqlRunLog(database, catalogue, now),

@@ -24,6 +24,7 @@ from bg_pipeline.errors import ConfigurationError, StateError
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.outbox import SqlOutbox
@@ -276,6 +277,8 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
     SqlTrash(database, number).is_published("a.png")
     SqlTrash(database, number).copies(["w"])
     SqlTrash(database, number).returned()
+    SqlFailures(database, number).standing()
+    SqlFailures(database, number).accept(["a"], "a reason")
     claimed = queue.claim_pending(ask, "me", EVERYTHING, limit=1, bought=False, after=(0, 1.0, "a"))
     only = Selection(frozenset({"d"}))
     queue.claim_pending(ask, "me", only, limit=1, bought=True, after=None)

@@ -12,6 +12,7 @@ from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
@@ -30,6 +31,7 @@ from bg_pipeline_tests.fakes import (
     MemoryDatabase,
     MemoryDeltas,
     MemoryErasures,
+    MemoryFailures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -115,6 +117,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         deltas,
         MemoryWorkQueue(shared),
         MemoryItems(shared),
+        MemoryFailures(shared),
         MemoryTrash(shared),
         MemoryLeases(shared),
         MemoryRunLog(shared),
@@ -157,6 +160,7 @@ def in_database(
         SqlDeltas(*mine),
         SqlWorkQueue(*mine),
         SqlItems(*mine),
+        SqlFailures(*mine),
         SqlTrash(*mine),
         SqlLeases(*mine),
         SqlRunLog(*mine),

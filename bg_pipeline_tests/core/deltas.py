@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from bg_pipeline.core.delta import Delta, Goal, classify, survey
+from bg_pipeline.core.delta import Delta, Goal, classify
 from bg_pipeline.core.keys import allocate_stems, fold, preferred_stem
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, purchase_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.survey import survey
 
 RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
 OTHER_CUT = Recipe((Cut("bgeraser", 1000),), Rendition())

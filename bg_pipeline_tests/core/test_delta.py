@@ -57,14 +57,26 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
             entry(state=State.SKIPPED, published=published()), RECIPE, False, Reason.RETURNED, id="readable again"
         ),
         pytest.param(entry(state=State.PENDING, media_type=""), RECIPE, False, Reason.SKIPPED, id="no picture"),
-        pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="unreadable"),
+        pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="a film"),
+        pytest.param(entry(state=State.PENDING, problem="locked"), RECIPE, False, Reason.FAILED, id="unreadable"),
+        pytest.param(entry(problem="locked"), RECIPE, False, Reason.FAILED, id="published, and unreadable now"),
+        pytest.param(
+            entry(state=State.FAILED, published=published()),
+            RECIPE,
+            False,
+            Reason.RETURNED,
+            id="readable again, as published",
+        ),
+        pytest.param(
+            entry(state=State.FAILED, published=None), RECIPE, False, Reason.NEW, id="readable for the first time"
+        ),
         pytest.param(entry("../a.jpg", state=State.PENDING), RECIPE, False, Reason.SKIPPED, id="climbs out"),
         pytest.param(entry(state=State.SKIPPED), RECIPE, False, Reason.CHANGED, id="became a picture"),
         pytest.param(
             entry(state=State.FAILED, purchase_id=purchase_id("h", RECIPE.cut.digest)),
             RECIPE,
             False,
-            Reason.SKIPPED,
+            Reason.FAILED,
             id="failed",
         ),
         pytest.param(
@@ -78,7 +90,7 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
             entry(state=State.QUARANTINED, purchase_id=purchase_id("h", RECIPE.cut.digest)),
             RECIPE,
             False,
-            Reason.SKIPPED,
+            Reason.FAILED,
             id="in quarantine",
         ),
     ],

@@ -76,5 +76,5 @@ def test_a_stopped_sync_of_all_begins_no_further_catalogue(shops: TwoShops) -> N
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
 
-    assert (process.returncode, set(json.loads(out.splitlines()[-1]))) == (3, {"brand_a"})
+    assert (process.returncode, set(json.loads(out.splitlines()[-1]))) == (3, {"brand_a", "exit"})
     assert "brand_b: not begun, because the command was stopped" in err

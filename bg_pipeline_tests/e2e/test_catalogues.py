@@ -30,9 +30,12 @@ def test_what_spends_wants_a_name_or_all_and_what_only_tells_tells_all(shops: Tw
     assert "there is no catalogue 'brand_c'; there are: brand_a, brand_b" in shops.err
     shops.run("sync", "--catalogue", "brand_a", "--all", code=2)
 
-    assert set(shops.json("status")) == {"brand_a", "brand_b"}
+    assert set(shops.json("status")) == {"brand_a", "brand_b", "exit"}
     assert "catalogue brand_b:" in shops.run("status")
-    assert shops.json("failures") == {"brand_a": [], "brand_b": []}
+    told = shops.json("failures")
+    assert (told["brand_a"], told["brand_b"], told["exit"]["code"]) == ([], [], 0)
+    shops.run("failures", "accept", "--all", code=2)
+    assert "choose one: --catalogue" in shops.err
     assert [gate["provider"] for gate in shops.json("gate")] == ["main"]
     assert not shops.vendor.ledger.charges()
 
@@ -40,10 +43,8 @@ def test_what_spends_wants_a_name_or_all_and_what_only_tells_tells_all(shops: Tw
 def test_a_picture_that_two_catalogues_have_is_bought_once_and_the_ledger_tells_who_spent_what(shops: TwoShops) -> None:
     done = shops.json("sync", "--all")
 
-    assert {name: (facts["published"], facts["purchases"]) for name, facts in done.items()} == {
-        "brand_a": (2, 2),
-        "brand_b": (2, 1),
-    }
+    assert [(done[name]["published"], done[name]["purchases"]) for name in ("brand_a", "brand_b")] == [(2, 2), (2, 1)]
+    assert done["exit"] == {"code": 0, "name": "done", "reason": "done"}
     assert sorted(str(path.relative_to(shops.home)) for path in shops.home.glob("?/cutouts/**/*.png")) == [
         *("a/cutouts/both.png", "a/cutouts/own/a.png", "b/cutouts/both.png", "b/cutouts/own/b.png")
     ]
@@ -67,14 +68,16 @@ def test_a_variable_names_the_catalogue_of_every_command(shops: TwoShops) -> Non
 def test_what_is_broken_in_one_catalogue_stops_no_other_and_the_exit_code_is_the_worst(shops: TwoShops) -> None:
     shops.write(brand_b="collection_depth = 99")
     done = shops.json("sync", "--all", code=2)
-    assert (done["brand_a"]["published"], "collection_depth" in done["brand_b"]["error"]) == (2, True)
+    assert (done["brand_a"]["published"], done["brand_b"]["exit"]["name"]) == (2, "settings")
+    assert "collection_depth" in done["brand_b"]["exit"]["reason"]
+    assert done["exit"] == {"code": 2, "name": "settings", "reason": "brand_b: settings"}
     assert "brand_b: [catalogue.brand_b] collection_depth: must be a whole number from 1 to 10" in shops.err
     assert len(shops.json("ledger")["attempts"]) == 2
 
     shops.write()
     shutil.rmtree(shops.home / "a" / "images")
     done = shops.json("sync", "--all", code=7)
-    assert ("error" in done["brand_a"], done["brand_b"]["published"]) == (True, 2)
+    assert (done["brand_a"]["exit"]["name"], done["brand_b"]["published"]) == ("fatal", 2)
     assert shops.json("status")["brand_a"]["items"]["published"] == 2
 
 

@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from bg_pipeline.cli.main import main
-from bg_pipeline.manifest.backup import refuse_damaged
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.e2e.shop import Shop
+from bg_pipeline_tests.e2e.shop import ShopInHere
 from bg_pipeline_tests.pictures import product
 
 TABLES = """
@@ -31,7 +27,7 @@ stable_s = 0
 """
 
 
-class TwoShops(Shop):
+class TwoShops(ShopInHere):
     """A folder with two catalogues, with a picture that both have and one of its own each; its vendor."""
 
     def __init__(self, home: Path, vendor: SandboxState, base_url: str, **tables: str) -> None:
@@ -51,11 +47,3 @@ class TwoShops(Shop):
         path = self.home / brand / "images" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(product(number))
-
-    def run(self, *words: str, code: int = 0) -> str:
-        refuse_damaged.cache_clear()
-        done = CliRunner(env=self.env).invoke(main, words)
-        assert done.exit_code == code, (done.exit_code, done.output, done.exception)
-        assert "canary-key" not in done.output
-        self.err = done.stderr
-        return done.stdout

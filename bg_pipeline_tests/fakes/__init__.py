@@ -1,7 +1,13 @@
 """Fakes of every port, typed by the protocols and held to the same contract suites as the real parts."""
 
 from bg_pipeline_tests.fakes.alerts import FakeSink, MemoryOutbox
-from bg_pipeline_tests.fakes.catalogue import MemoryDeltas, MemoryItems, MemoryObservations, MemoryTrash
+from bg_pipeline_tests.fakes.catalogue import (
+    MemoryDeltas,
+    MemoryFailures,
+    MemoryItems,
+    MemoryObservations,
+    MemoryTrash,
+)
 from bg_pipeline_tests.fakes.clock import FakeClock
 from bg_pipeline_tests.fakes.database import MemoryDatabase
 from bg_pipeline_tests.fakes.purchasing import MemoryGates, MemoryLedger, MemoryPurchases
@@ -18,6 +24,7 @@ __all__ = [
     "MemoryDatabase",
     "MemoryDeltas",
     "MemoryErasures",
+    "MemoryFailures",
     "MemoryGates",
     "MemoryItems",
     "MemoryLeases",

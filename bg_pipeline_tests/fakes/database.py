@@ -37,6 +37,8 @@ class MemoryDatabase:
         self.fingerprint: dict[str, str] = {}
         self.recorded_in: dict[str, int] = {}
         """By key, the number of the delta that it was last recorded in."""
+        self.accepted: dict[str, tuple[int, str, float]] = {}
+        """Revision, reason and time of accepted failures."""
         self.delta = 0
         """Number of the last delta that was recorded to its end."""
         self.claims: dict[int, Claim] = {}

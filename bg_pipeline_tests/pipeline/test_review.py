@@ -7,6 +7,7 @@ import pytest
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import Tool, digest_of, purchase_id
 from bg_pipeline.core.records import State
+from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ConfigurationError, SourceUnreadable, StoreError
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.pipeline.gallery import make_pairs
@@ -98,7 +99,9 @@ def test_nothing_is_bought_on_top_of_a_suspicious_result_until_a_person_approves
 
 def test_a_rejected_result_has_failed_until_its_picture_changes(graph: Graph) -> None:
     assert reject(graph.catalogue, TWIN) == [TWIN, ODD]
-    assert graph.sync().summary.published == 0
+    done = graph.sync()
+    assert (done.summary.published, done.summary.exit_code) == (0, Exit.DONE)
+    assert {each.accepted for each in graph.failures.standing()} == {graph.failures.standing()[0].why}
     assert states(graph) == {State.FAILED}
     assert graph.outputs.blobs == {}
 

@@ -19,9 +19,11 @@ from bg_pipeline.core.runlog import (
     ProcessRecord,
     PruneRecord,
     Record,
+    ScanRecord,
     Stage,
 )
 from bg_pipeline.pipeline.alerting.runs import MOST_ROWS, STAGES, WINDOW_S, find_run_alerts, link
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
@@ -99,6 +101,8 @@ class _AlertFinder:
         yield from self._stale_table()
         yield from self._spend_cap()
         yield from self._failure_rate()
+        yield from self._unreadable()
+        yield from self._hosts_down()
         yield from self._drift()
 
     def _gate(self, gate: Gate) -> Alert:
@@ -210,6 +214,27 @@ class _AlertFinder:
         advice = "`bg-pipeline failures` lists all of them, `bg-pipeline retry` tries them again"
         lines = (advice, *reasons, *self._link(worst))
         yield Alert(Kind.FAILURE_RATE, "", share, lines)
+
+    def _unreadable(self) -> Iterator[Alert]:
+        standing = standing_failures(self.pipeline.catalogue, self.pipeline.policy)
+        locked = [each for each in standing if each.unreadable and not each.accepted]
+        scans = self.run_log.read(ScanRecord)
+        reasons = {each.key: each.why for each in locked} | {
+            key: why for s in scans for key, why in s.not_looked.items()
+        }
+        if not reasons:
+            return
+        examples = [f"{key}: {why}" for key, why in list(reasons.items())[:3]]
+        title = f"{len(reasons)} pictures or folders cannot be read"
+        advice = "make them readable, or accept what is right so: `bg-pipeline failures` lists all"
+        yield Alert(Kind.UNREADABLE, "", title, (advice, *examples, *self._link(next(iter(scans), None))))
+
+    def _hosts_down(self) -> Iterator[Alert]:
+        for scan in self.run_log.read(ScanRecord):
+            for each in scan.hosts_down:
+                title = f"the picture host {each.host} does not serve: {each.items} items wait"
+                advice = "their cutouts stay, and the next scan looks again; check the host if it lasts"
+                yield Alert(Kind.HOST_DOWN, each.host, title, (advice, each.why, *self._link(scan)))
 
     def _drift(self) -> Iterator[Alert]:
         readings = self.run_log.read(BalanceRecord, limit=_MOST_READINGS)

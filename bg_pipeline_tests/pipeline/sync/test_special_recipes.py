@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.recipes import SpecialRecipe
 from bg_pipeline.core.records import State
 from bg_pipeline.pipeline.detect import count_outdated_outputs
@@ -70,6 +71,30 @@ def test_a_changed_cut_of_one_recipe_holds_only_its_items(graph: Graph) -> None:
 
     done = graph.sync(apply_recipe_change=True)
     assert sorted(done.published) == ["cars/1.png", "cars/2.png"]
+    assert graph.sync().delta.counts["unchanged"] == 5
+
+
+@pytest.mark.parametrize(
+    ("added", "held", "rendered"),
+    [((0,), ["cars/1.png", "cars/2.png"], []), ((1,), [], ["bags/1.png", "cars/1.png", "cars/2.png"])],
+    ids=["another cut", "another rendition"],
+)
+def test_a_recipe_that_is_added_holds_or_renders_only_its_items(
+    graph: Graph, added: tuple[int, ...], held: list[str], rendered: list[str]
+) -> None:
+    special, graph.special = graph.special, []
+    graph.sync()
+    graph.special = [special[number] for number in added]
+    done = graph.sync()
+
+    assert ([change.key for change in done.delta.held], sorted(done.published)) == (held, rendered)
+    assert (done.summary.purchases, done.delta.counts["unchanged"]) == (0, 5 - len(held) - len(rendered))
+
+
+def test_what_a_pattern_leaves_out_stays_as_published_under_every_recipe(graph: Graph) -> None:
+    graph.sync()
+    graph.filter = Filter(exclude=("bags/", "cars/", "shoes/"))
+
     assert graph.sync().delta.counts["unchanged"] == 5
 
 
