@@ -27,9 +27,9 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.manifest.presence import is_missing
 from bg_pipeline.pipeline.ownership import find_foreign_store
-from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
-from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.ports.source import ImageSource
+from bg_pipeline.ports.stores import PROBE_BYTES, BlobStore
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.settings.reader import RawSettings, dagster_home, read
 from bg_pipeline.stores import registry as stores
@@ -215,8 +215,8 @@ def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Calla
     yield "clock", lambda: _clock(pipeline)
     yield "identity", lambda: _ours(pipeline)
     yield "source", lambda: _first_key(settings, catalogue.source)
-    yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
-    yield "masters", lambda: _writable(accounts.masters.probe, settings.masters.masters)
+    yield "output", lambda: _writable(catalogue.outputs, settings.catalogue.output)
+    yield "masters", lambda: _writable(accounts.masters, settings.masters.masters)
     yield "spool", lambda: _spool(settings, accounts.spool)
     yield "gallery", lambda: settings.catalogue.gallery
     for account in pipeline.policy.accounts:
@@ -256,28 +256,29 @@ def _ours(pipeline: Pipeline) -> str:
     return "no store belongs to another manifest"
 
 
-def _writable(probe: Callable[[], None], location: str) -> str:
-    return _creatable(location) or _probed(probe, location)
-
-
-def _probed(probe: Callable[[], None], location: str) -> str:
-    probe()
+def _writable(store: BlobStore, location: str) -> str:
+    folder = missing_folder(location)
+    if folder is not None:
+        return _creatable(store, folder)
+    store.probe()
     return f"{location} can be written"
 
 
-def _creatable(location: str) -> str:
-    """Describe a folder that does not exist yet; empty for other locations."""
-    folder = missing_folder(location)
-    if folder is None:
-        return ""
+def _creatable(store: BlobStore, folder: Path) -> str:
+    """Check that the folder of a store can be created, and has room, without a trial: the doctor creates nothing."""
     parent = next(each for each in folder.parents if each.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{folder} cannot be created: {parent} cannot be written")
+    free = store.free_bytes()
+    if free is not None and free < PROBE_BYTES:
+        raise ConfigurationError(
+            f"{folder} does not exist yet, and its disk has no room left ({free} bytes): make room"
+        )
     return f"{folder} does not exist yet; the first sync creates it"
 
 
 def _spool(settings: Settings, spool: BlobStore) -> str:
-    said = _writable(spool.probe, settings.spool)
+    said = _writable(spool, settings.spool)
     shared = (
         ""
         if settings.purchasing.state.get_secret_value().startswith("sqlite") or "://" in settings.spool

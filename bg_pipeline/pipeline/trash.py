@@ -1,6 +1,6 @@
 """Move the cutouts of vanished pictures to the trash, put them back, and empty it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, Item
 from bg_pipeline.pipeline.claimed import ELSEWHERE, claimed_items
 from bg_pipeline.ports.context import DETECTION, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.single import one_blob, one_picture
+from bg_pipeline.ports.stores import BlobStore
 
 _DAY_S = 86_400.0
 
@@ -208,17 +209,36 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
 
 def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:
     """Delete old cutouts. They need no claim: the trash changes only under the lease of detection."""
-    for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
+    old = catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S)
+    names = {entry.key: entry.trash_name for entry in old}
+    for key in remove_each(catalogue.outputs, run, names, result.left):
+        catalogue.trash.end_trash(key)
+        result.purged.append(key)
+
+
+def remove_each(store: BlobStore, run: Run, names: Mapping[str, str], left: dict[str, str]) -> Iterator[str]:
+    """
+    Remove blobs until the run is asked to end; yield the key of each that was removed.
+
+    Args:
+        store: owner of the blobs.
+        run: the run that removes them.
+        names: of the blobs, by key.
+        left: gets the reason for each that cannot be removed.
+
+    Raises:
+        StoreError: the store cannot be used at all.
+    """
+    for key, name in names.items():
         if run.stop.is_set():
             return
         try:
-            with one_blob(catalogue.outputs):
-                catalogue.outputs.remove(entry.trash_name)
+            with one_blob(store):
+                store.remove(name)
         except ItemError as error:
-            result.left[entry.key] = str(error)
-            continue
-        catalogue.trash.end_trash(entry.key)
-        result.purged.append(entry.key)
+            left[key] = str(error)
+        else:
+            yield key
 
 
 def _log(catalogue: Catalogue, run: Run, started_at: float, result: TrashResult) -> None:

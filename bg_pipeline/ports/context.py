@@ -24,7 +24,6 @@ from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
     Failures,
-    ImageSource,
     Items,
     Leases,
     Observations,
@@ -35,6 +34,7 @@ from bg_pipeline.ports.catalogue import (
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.running import Call, Now, Progress
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore
 
 DETECTION = "detection"

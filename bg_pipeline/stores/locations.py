@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.settings.part import Location, Part, SecretLocation, absolute
 from bg_pipeline.settings.reader import RawSettings

@@ -16,8 +16,8 @@ from bg_pipeline.pipeline.backfill import BackfillResult, backfill
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline_tests.fakes import FakeRemover, MemorySource
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product

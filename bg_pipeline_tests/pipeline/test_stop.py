@@ -11,7 +11,7 @@ from bg_pipeline.core.report import Exit, exit_code_of
 from bg_pipeline.core.runlog import DetectRecord, ScanRecord
 from bg_pipeline.errors import Stopped
 from bg_pipeline.pipeline.detect import detect, scan
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product

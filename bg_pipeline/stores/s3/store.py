@@ -1,6 +1,6 @@
 """S3 buckets as sources and stores: `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
 
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.stores.s3.location import bucket_of
 from bg_pipeline.stores.s3.settings import S3Settings

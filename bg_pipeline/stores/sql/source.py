@@ -40,7 +40,7 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.net.fetch import fetch
 from bg_pipeline.net.hosts import Fetch, HostedPictures
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.redaction import redacted
 from bg_pipeline.stores.sql.engine import length, open_engine
 from bg_pipeline.stores.sql.keys import KeyKind, kind_of, value_of
