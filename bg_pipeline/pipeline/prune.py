@@ -7,10 +7,8 @@ from bg_pipeline.core.deletes import refusal
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.retention import excess, unused_before
 from bg_pipeline.core.runlog import PruneRecord
-from bg_pipeline.errors import ItemError
-from bg_pipeline.pipeline.trash import last_listing
+from bg_pipeline.pipeline.trash import last_listing, remove_each
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
-from bg_pipeline.ports.single import one_blob
 
 _AT_ONCE = 20
 """Masters that are removed in one step, for which all other writers wait."""
@@ -82,15 +80,7 @@ def prune(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, *,
 
 def _remove(accounts: Accounts, run: Run, purchase_ids: Sequence[str], result: PruneResult) -> None:
     def remove(name: str) -> bool:
-        if run.stop.is_set():
-            return False
-        try:
-            with one_blob(accounts.masters):
-                accounts.masters.remove(master_name(name))
-        except ItemError as error:
-            result.left[name] = str(error)
-            return False
-        return True
+        return bool(list(remove_each(accounts.masters, run, {name: master_name(name)}, result.left)))
 
     for start in range(0, len(purchase_ids), _AT_ONCE):
         if not run.stop.is_set():

@@ -322,6 +322,7 @@ def test_open_incidents_of_before_catalogues_go_on_and_those_of_accounts_are_sha
         url,
         "0008",
         catalogues=[{"id": 3, "name": "shop"}],
+        run_log=[{"kind": "detect", "catalogue_id": 3, "started_at": 1.0, "ended_at": 2.0, "record": {}}],
         incidents=[{**incident, "kind": "credits"}, {**incident, "kind": "no_night"}],
     )
     database = Database(url)

@@ -36,8 +36,8 @@ def sync_both(shops: TwoShops) -> dict[str, tuple[int, dict[str, object]]]:
 
 
 def test_the_cap_of_a_day_and_the_limit_of_requests_at_once_hold_over_both(shops: TwoShops) -> None:
-    shops.write(account="max_credits_per_day = 100")
-    shops.vendor.limits = Limits(concurrent=5)
+    shops.write(account="max_credits_per_day = 100\nconcurrency = 5")
+    shops.vendor.limits, shops.vendor.latency_s = Limits(concurrent=5), 0.5
     for n in range(80):
         for number, brand in enumerate(BRANDS):
             shops.put_in(brand, f"many/{n}.png", 300 * number + 100 + n)

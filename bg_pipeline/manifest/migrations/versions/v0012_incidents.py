@@ -8,7 +8,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Give the open incidents to the first catalogue, apart from those of accounts."""
+    """Give the open incidents to the catalogue of the last run, apart from those of accounts."""
     op.create_table(
         "new_incidents",
         sa.Column("catalogue_id", sa.Integer, primary_key=True, autoincrement=False),
@@ -22,7 +22,8 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO new_incidents (catalogue_id, kind, subject, title, began_at, seen_at, notified_at)"
         " SELECT CASE WHEN kind IN ('credits', 'bad_key', 'outage', 'paused', 'drift') THEN 0"
-        " ELSE COALESCE((SELECT MIN(id) FROM catalogues), 1) END,"
+        " ELSE COALESCE((SELECT catalogue_id FROM run_log WHERE catalogue_id IS NOT NULL ORDER BY id DESC LIMIT 1), 1)"
+        " END,"
         " kind, subject, title, began_at, seen_at, notified_at FROM incidents"
     )
     op.drop_table("incidents")
