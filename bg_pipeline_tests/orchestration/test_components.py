@@ -108,7 +108,7 @@ def test_a_wrong_value_fails_the_runs_of_its_catalogue_alone_which_keeps_every_n
 ) -> None:
     complete = names(brands.load())
     brands.add("Catalogue", {**catalogue("brand_b"), attribute: WRONG[attribute]})
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "bg_pipeline"):
         defs = brands.load()
 
     assert names(defs) == complete
