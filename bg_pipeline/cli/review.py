@@ -48,6 +48,7 @@ def review(
     catalogue: str | None,
     decision: str,
     keys: tuple[str, ...],
+    *,
     why: str,
     serve: bool,
     port: int | None,

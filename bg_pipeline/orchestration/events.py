@@ -1,6 +1,6 @@
 """Events that a run logs for assets other than its own, so that every page shows the state after it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import dagster as dg
@@ -10,9 +10,9 @@ from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ScanRecord
 from bg_pipeline.errors import ItemError, StoreError
-from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.orchestration import balance, metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
+from bg_pipeline.orchestration.names import Names
 from bg_pipeline.pipeline import verify
 from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.failures import standing_failures
@@ -23,9 +23,7 @@ from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.tally import CollectionResult
 from bg_pipeline.web.static import write_page as write_static_page
 from bg_pipeline.wiring import folder_of
-from bg_pipeline.wiring.settings import load_settings
-
-CUTOUTS, GALLERY, MANIFEST = dg.AssetKey("cutouts"), dg.AssetKey("review_gallery"), dg.AssetKey("manifest")
+from bg_pipeline.wiring.settings import Settings
 
 INLINE_PAIRS = 6
 _NEW_THUMBNAILS = 60
@@ -38,12 +36,15 @@ SPEND = "Every purchase brought a cutout, and none is in doubt."
 """Description of the check `spend`."""
 
 
-def log_cutouts(context: dg.AssetExecutionContext, result: CollectionResult, version: str, how: str = "") -> None:
+def log_cutouts(
+    context: dg.AssetExecutionContext, names: Names, result: CollectionResult, version: str, how: str = ""
+) -> None:
     """
     Log one collection as a materialization of `cutouts`.
 
     Args:
         context: the step that logs it.
+        names: of the catalogue.
         result: its counters.
         version: code version of its cutouts.
         how: one line for people; empty for what the cutouts cost.
@@ -51,19 +52,19 @@ def log_cutouts(context: dg.AssetExecutionContext, result: CollectionResult, ver
     _log_materialization(
         context,
         dg.AssetMaterialization(
-            CUTOUTS,
+            names.key("cutouts"),
             partition=encode_partition(result.collection),
             description=how or f"{float(result.summary.credits):g} credits",
             metadata=metadata.of_part(result.summary),
-            tags=versions.tags(version, context.run.run_id),
+            tags=versions.tags(names, version, context.run.run_id),
         ),
     )
 
 
-def log_unfinished(context: dg.AssetExecutionContext, result: CollectionResult, why: str) -> None:
+def log_unfinished(context: dg.AssetExecutionContext, names: Names, result: CollectionResult, why: str) -> None:
     """Log why a collection does not count as made, as an observation of `cutouts`: its page then tells."""
     observation = dg.AssetObservation(
-        CUTOUTS,
+        names.key("cutouts"),
         partition=encode_partition(result.collection),
         description=f"not made: {why}",
         metadata=metadata.of_part(result.summary),
@@ -72,7 +73,11 @@ def log_unfinished(context: dg.AssetExecutionContext, result: CollectionResult, 
 
 
 def log_published(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, partitions: Collection[str], outdated: Collection[str]
+    context: dg.AssetExecutionContext,
+    names: Names,
+    pipeline: Pipeline,
+    partitions: Collection[str],
+    outdated: Collection[str],
 ) -> None:
     """
     Log the collections that have cutouts and are shown as missing.
@@ -81,37 +86,42 @@ def log_published(
 
     Args:
         context: the step that logs them.
+        names: of the catalogue.
         pipeline: owner of the cutouts.
         partitions: partition keys of all collections that can be shown.
         outdated: collections with cutouts by another recipe.
     """
     version = versions.of_recipe(pipeline.policy.recipe)
-    missing = set(partitions) - context.instance.get_materialized_partitions(CUTOUTS)
+    missing = set(partitions) - context.instance.get_materialized_partitions(names.key("cutouts"))
     published = pipeline.catalogue.items.collections(State.PUBLISHED)
     shown = {name: count for name, count in published.items() if encode_partition(name) in missing}
     for name, count in shown.items():
         result = CollectionResult(name, Summary(published=count), ())
-        log_cutouts(context, result, "" if name in outdated else version, "the cutouts were there already")
+        log_cutouts(context, names, result, "" if name in outdated else version, "the cutouts were there already")
     if shown:
-        log_spend(context, Summary())
+        log_spend(context, names, Summary())
 
 
-def log_page(context: dg.AssetExecutionContext, collection: str, page: Path, sheet: Sequence[Pair], items: int) -> None:
+def log_page(context: dg.AssetExecutionContext, names: Names, collection: str, facts: metadata.Metadata) -> None:
     """Log the page of one collection as a materialization of `review_gallery`."""
-    partition, facts = encode_partition(collection), of_page(collection, page, sheet, items)
-    _log_materialization(context, dg.AssetMaterialization(GALLERY, partition=partition, metadata=facts))
+    key, partition = names.key("review_gallery"), encode_partition(collection)
+    _log_materialization(context, dg.AssetMaterialization(key, partition=partition, metadata=facts))
 
 
 def write_page(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str, *, most_new: int | None = _NEW_THUMBNAILS
-) -> tuple[Path, list[Pair], int]:
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    pipeline: Pipeline,
+    collection: str,
+    *,
+    most_new: int | None = _NEW_THUMBNAILS,
+) -> metadata.Metadata:
     """
     Write the page of a collection. One that cannot be written is a warning: the work that it shows is done.
 
     Returns:
-        The page, some of its items as pairs, and the number of its items.
+        What Dagster's page says of it.
     """
-    settings = load_settings()
     gallery = Path(settings.catalogue.gallery).absolute()
     items: list[ReviewItem] = []
     try:
@@ -120,7 +130,12 @@ def write_page(
     except (ItemError, StoreError) as error:
         context.log.warning("a page of the gallery: %s", error)
     sheet = make_pairs(*pipeline.context, [item.entry.key for item in items[:INLINE_PAIRS]], 140)
-    return gallery / gallery_page(collection), sheet, len(items)
+    return {
+        "page": dg.MetadataValue.path(gallery / gallery_page(collection)),
+        "pictures": dg.MetadataValue.int(len(items)),
+        "contact_sheet": metadata.picture(sheet),
+        **metadata.of_review(settings.alerts.review_url, encode_partition(collection)),
+    }
 
 
 def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) -> None:
@@ -129,39 +144,32 @@ def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) 
         context.log.warning("the table beside the cutouts is not up to date: %s", table.problem)
 
 
-def of_page(collection: str, page: Path, sheet: Sequence[Pair], items: int) -> metadata.Metadata:
-    return {
-        "page": dg.MetadataValue.path(page),
-        "pictures": dg.MetadataValue.int(items),
-        "contact_sheet": metadata.picture(sheet),
-        **metadata.of_review(load_settings().alerts.review_url, encode_partition(collection)),
-    }
-
-
-def log_spend(context: dg.AssetExecutionContext, spent: Summary) -> None:
+def log_spend(context: dg.AssetExecutionContext, names: Names, spent: Summary) -> None:
     """
     Log the check `spend` of `cutouts`, for a run that logged collections and did not run its step.
 
     In the same run, because Dagster then counts the check as evaluated for them; times are compared in whole seconds.
     """
-    evaluation = _evaluation(CUTOUTS, metadata.spend_check(spent))
+    evaluation = _evaluation(names.key("cutouts"), metadata.spend_check(spent))
     _log(context, dg.DagsterEventType.ASSET_CHECK_EVALUATION, evaluation)
 
 
-def report_state(context: dg.AssetExecutionContext, pipeline: Pipeline) -> None:
+def report_state(context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline) -> None:
     """Report the manifest and its checks as they are after this step."""
     facts, checks = of_manifest(pipeline)
+    key = names.key("manifest")
     tags = {"dagster/data_version": versions.KEPT}
-    reported: list[balance.Event] = [dg.AssetMaterialization(MANIFEST, metadata=facts, tags=tags)]
-    reported += [_evaluation(MANIFEST, check) for check in checks]
+    reported: list[balance.Event] = [dg.AssetMaterialization(key, metadata=facts, tags=tags)]
+    reported += [_evaluation(key, check) for check in checks]
     for event in reported:
         context.instance.report_runless_asset_event(event)
 
 
-def report_balance(context: dg.AssetExecutionContext, pipeline: Pipeline) -> None:
+def report_balance(context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline) -> None:
     """Report the balances as this step left them: where only cron starts the nights, no sensor does."""
     gates = gates_of(pipeline.accounts, pipeline.policy)
-    for event in balance.events_of(balance.balances_of(pipeline.accounts, gates), pipeline.policy.thresholds):
+    balances = balance.balances_of(pipeline.accounts, gates)
+    for event in balance.events_of(names.account, balances, pipeline.policy.thresholds):
         context.instance.report_runless_asset_event(event)
 
 

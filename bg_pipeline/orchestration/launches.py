@@ -6,7 +6,6 @@ import dagster as dg
 from pydantic import Field, ValidationError, field_validator
 
 from bg_pipeline.core.night_window import ends_at, parse_time
-from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.settings.sentences import explain
 
 
@@ -38,9 +37,15 @@ class LaunchConfig(dg.Config):
             parse_time(value)
         return value
 
-    def ends_at(self, step: dg.AssetExecutionContext) -> float | None:
-        """Return the first moment of `until` after the launch, also for a repeated step; None for no end."""
+    def ends_at(self, step: dg.AssetExecutionContext, timezone: str) -> float | None:
+        """
+        Return the first moment of `until` after the launch, also for a repeated step; None for no end.
+
+        Args:
+            step: a step of the run.
+            timezone: of `until`.
+        """
         record = step.instance.get_run_record_by_id(step.run.run_id) if self.until else None
         if record is None:
             return None
-        return ends_at(record.create_timestamp.timestamp(), parse_time(self.until), valid_schedule().timezone)
+        return ends_at(record.create_timestamp.timestamp(), parse_time(self.until), timezone)

@@ -2,7 +2,8 @@
 
 from bg_pipeline.core.recipe import Recipe, digest_of
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline.orchestration.names import Names
+from bg_pipeline.orchestration.opener import Opener
 
 KEPT = "kept"
 """Data version of manifest and delta, always the same: they are state. With a new one every night, Dagster would show
@@ -16,23 +17,24 @@ def of_recipe(recipe: Recipe) -> str:
     return digest_of("".join(names).encode())[:12]
 
 
-def of_settings() -> str | None:
+def of_settings(opener: Opener) -> str | None:
     """Return the code version for the settings at load time; None where they are incomplete."""
     try:
-        return of_recipe(load_settings().recipe)
+        return of_recipe(opener.settings().recipe)
     except ConfigurationError:
         return None
 
 
-def tags(version: str, run_id: str) -> dict[str, str]:
+def tags(names: Names, version: str, run_id: str) -> dict[str, str]:
     """
     Return the tags that Dagster adds to a materialization of `cutouts`, but not when another asset logs it.
 
     Each is stored twice, hundreds of times a night, so the data version is short.
     """
+    delta = names.key("image_delta").to_user_string()
     return {
         "dagster/code_version": version,
         "dagster/data_version": run_id[:8],
-        "dagster/input_data_version/image_delta": KEPT,
-        "dagster/input_event_pointer/image_delta": "NULL",
+        f"dagster/input_data_version/{delta}": KEPT,
+        f"dagster/input_event_pointer/{delta}": "NULL",
     }

@@ -194,6 +194,15 @@ def read(folder: Path | None = None) -> RawSettings:
     return RawSettings(short, tables, folder, origins)
 
 
+def written_names(kind: str, folder: Path | None = None) -> tuple[str, ...]:
+    """Return the names of the tables of one kind in the file, also where the file cannot be read as a whole."""
+    file = settings_folder(folder or Path()) / FILE
+    text = file.read_text("utf-8", "replace") if file.is_file() else ""
+    return tuple(
+        dict.fromkeys(re.findall(rf"""^\s*\[\s*{kind}\s*\.\s*["']?([^\]"'.]+?)["']?\s*\]""", text, re.MULTILINE))
+    )
+
+
 def note_dotenv(folder: Path | None = None) -> None:
     """
     Record the names in `.env`, so that this process and its children take their values from the file alone.

@@ -61,7 +61,7 @@ from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
-from bg_pipeline.wiring.settings import Settings, accounts_elsewhere, catalogue_names, choose, settings_of
+from bg_pipeline.wiring.settings import Settings, accounts_elsewhere, catalogue_names, choose
 
 
 @contextmanager
@@ -142,24 +142,23 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
 
 
 def check_alerts(
-    raw: RawSettings,
+    load: Callable[[], Settings],
     monitor: Monitor,
     due_at: Sequence[float],
     night_of: Callable[[float], Night | None],
-    catalogue: str | None = None,
 ) -> AlertCheck:
     """
-    Find all alerts of one catalogue; if the settings are wrong, those that can be found without them.
+    Find all alerts of one catalogue; if its settings are wrong, those that can be found without them.
 
     Args:
-        raw: the settings as written.
+        load: returns the settings of the catalogue.
         monitor: see `open_monitor`.
-        due_at, night_of: see `find_alerts`.
-        catalogue: name of the catalogue; None for the only one.
+        due_at: see `find_alerts`.
+        night_of: see `find_alerts`.
     """
     with ExitStack() as stack:
         try:
-            pipeline = stack.enter_context(open_pipeline(settings_of(raw, catalogue)))
+            pipeline = stack.enter_context(open_pipeline(load()))
         except ConfigurationError as error:
             return find_alerts_despite(error, monitor, due_at)
         return find_alerts(pipeline, due_at, night_of)

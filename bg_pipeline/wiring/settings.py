@@ -135,6 +135,14 @@ def schedule_of(raw: RawSettings, catalogue: str | None = None) -> ScheduleSetti
     return raw.part(ScheduleSettings, "catalogue", choose(raw, catalogue), beside=(CatalogueSettings,))
 
 
+def account_names(raw: RawSettings, catalogue: str | None = None) -> tuple[str, ...]:
+    """Return the names of a catalogue's accounts, in the order of trial; arguments and errors as in `settings_of`."""
+    name = choose(raw, catalogue)
+    setting = raw.shown(CatalogueSettings, "catalogue", name)["accounts"]
+    accounts = ConfiguredAccounts(raw, raw.part(PurchasingSettings).max_pixels_sent)
+    return tuple(accounts.names(catalogue_of(raw, name).accounts, setting))
+
+
 def chosen_by_variable(raw: RawSettings) -> str | None:
     """Return the catalogue that BG_CATALOGUE names; None if it names none."""
     return raw.part(ChoiceSettings).catalogue or None
@@ -212,10 +220,15 @@ def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:
         raise ConfigurationError(
             f"[catalogue.{name}]: one of several catalogues has a name of at most 60 letters, digits, - and _"
         )
-    if alike := next((each for each in names if each != name and each.lower() == name.lower()), None):
-        raise ConfigurationError(f"[catalogue.{name}] and [catalogue.{alike}]: the names differ only in case")
+    if alike := next((each for each in names if each != name and _folded(each) == _folded(name)), None):
+        raise ConfigurationError(f"[catalogue.{name}] and [catalogue.{alike}]: the names differ only in case, - or _")
     own = "gallery" in catalogue.model_fields_set
     return catalogue if own else catalogue.model_copy(update={"gallery": f"{catalogue.gallery}/{name}"})
+
+
+def _folded(name: str) -> str:
+    """Return a name without what folders and Dagster may not tell apart."""
+    return name.lower().replace("-", "_")
 
 
 def _others_of(raw: RawSettings, name: str) -> Iterator[tuple[str, CatalogueSettings]]:

@@ -10,13 +10,14 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 from bg_pipeline.core.alerts import Notification, Target
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, FailureRecord, Stage
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.orchestration.failures import alerts
+from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, nights_due, schedule_state
-from bg_pipeline.orchestration.sensors import alerts, failed_runs, missed_night
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor
 from bg_pipeline_tests.orchestration.conftest import Run, Shop, switch
+from bg_pipeline_tests.orchestration.location import sensor
 
 MISSING_KEY = "BG_PROVIDER=bgeraser needs BGERASER_API_KEY"
 
@@ -36,11 +37,11 @@ def got(monkeypatch: pytest.MonkeyPatch) -> list[Notification]:
 
 
 def context(instance: dg.DagsterInstance) -> dg.SensorEvaluationContext:
-    return dg.build_sensor_context(instance, definitions=defs, resources={"pipeline": PipelineResource()})
+    return dg.build_sensor_context(instance, definitions=defs)
 
 
 def tick(instance: dg.DagsterInstance) -> str:
-    return alerts.evaluate_tick(context(instance)).skip_message or ""
+    return sensor("alerts").evaluate_tick(context(instance)).skip_message or ""
 
 
 def notice(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
@@ -48,7 +49,7 @@ def notice(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEv
     status = dg.build_run_status_sensor_context(
         "failed_runs", dagster_instance=instance, dagster_run=run, dagster_event=event
     )
-    failed_runs(status.for_run_failure(), pipeline=PipelineResource())
+    sensor("failed_runs")(status.for_run_failure())
 
 
 def failures() -> list[FailureRecord]:
@@ -146,37 +147,37 @@ def test_while_the_schedule_is_off_no_night_is_requested_or_missed(
     now = time.time() + 3 * 86_400
     monkeypatch.setattr(time, "time", lambda: now)
     every_night = ScheduleSettings()
-    assert missed_night.evaluate_tick(context(stored)).run_requests
-    assert nights_due(every_night, schedule_state(context(stored)), now)
+    assert sensor("missed_night").evaluate_tick(context(stored)).run_requests
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now)
 
     switch(stored, InstigatorStatus.STOPPED)
-    off = missed_night.evaluate_tick(context(stored))
+    off = sensor("missed_night").evaluate_tick(context(stored))
     assert not off.run_requests
     assert f"the schedule {SCHEDULE} is switched off" in (off.skip_message or "")
-    assert nights_due(every_night, schedule_state(context(stored)), now) == []
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now) == []
 
     switch(stored, InstigatorStatus.RUNNING, since=now - 1)
-    on = missed_night.evaluate_tick(context(stored))
+    on = sensor("missed_night").evaluate_tick(context(stored))
     assert not on.run_requests
     assert "it starts the next night" in (on.skip_message or "")
-    assert nights_due(every_night, schedule_state(context(stored)), now) == []
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now) == []
 
 
 def test_a_missed_night_is_told_by_the_schedule(
     shop: Shop, run: Run, stored: dg.DagsterInstance, got: list[Notification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weekly = LoadedSchedule(ScheduleSettings(nightly_cron="0 2 * * 1"))
-    monkeypatch.setattr("bg_pipeline.orchestration.sensors.LOADED", weekly)
+    telling = alerts(Opener(), weekly)
     run("detect_delta")
     with open_monitor(read()) as monitor:
         (detected,) = monitor.run_log.read(DetectRecord)
-    due = max(nights_due(weekly.settings, schedule_state(context(stored)), time.time()))
+    due = max(nights_due(weekly.settings, schedule_state(context(stored), SCHEDULE), time.time()))
     next_due = due + 7 * 86_400
     assert next_due > detected.ended_at
     nights = []
     for now in (next_due + 3600, next_due + 3 * 3600):
         monkeypatch.setattr(time, "time", lambda now=now: now)
-        tick(stored)
+        telling.evaluate_tick(context(stored))
         nights.append([n.title for n in got if "the night of" in n.title])
 
     assert [len(titles) for titles in nights] == [0, 1]
@@ -195,8 +196,7 @@ def test_work_of_a_night_that_was_caught_up_after_its_window_waits_for_the_next_
     monkeypatch.setattr(time, "time", lambda: now)
     told = []
     for settings in (weekly, weekly.model_copy(update={"night_until": ""})):
-        monkeypatch.setattr("bg_pipeline.orchestration.sensors.LOADED", LoadedSchedule(settings))
-        tick(stored)
+        alerts(Opener(), LoadedSchedule(settings)).evaluate_tick(context(stored))
         told.append([n.title.removeprefix("bg_pipeline: ") for n in got])
 
     assert told == [[], ["work is pending but nothing is processing it"]]

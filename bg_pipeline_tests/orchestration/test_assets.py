@@ -8,8 +8,8 @@ import pytest
 
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.opener import owner_of
 from bg_pipeline.orchestration.partitions import register
-from bg_pipeline.orchestration.resources import owner_of
 from bg_pipeline.ports.context import DETECTION, Accounts, Policy, leased
 from bg_pipeline.ports.context import Run as PipelineRun
 from bg_pipeline.purchasing.gate import read_balances
@@ -270,12 +270,12 @@ def test_a_collection_without_new_work_is_not_called_unsynced_after_another_nigh
 def test_every_collection_has_a_partition_up_to_a_limit_and_the_rest_is_counted(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert register(instance, [f"c{n:04}" for n in range(2500)]) == 0
+    assert register(instance, "collections", [f"c{n:04}" for n in range(2500)]) == 0
     assert len(instance.get_dynamic_partitions("collections")) == 2500
 
     monkeypatch.setattr("bg_pipeline.orchestration.partitions.MOST_COLLECTIONS", 2600)
     kept = [f"c{n:04}" for n in range(2450)]
-    assert register(instance, [f"d{n}" for n in range(200)] + kept) == 50
+    assert register(instance, "collections", [f"d{n}" for n in range(200)] + kept) == 50
     known = set(instance.get_dynamic_partitions("collections"))
     assert len(known) == 2600
     assert set(kept) < known

@@ -9,16 +9,16 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 
 from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.resources import UNTIL, PipelineResource
-from bg_pipeline.orchestration.sensors import delta_dispatch
+from bg_pipeline.orchestration.opener import UNTIL
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor
 from bg_pipeline_tests.orchestration.conftest import Run, Shop, switch
+from bg_pipeline_tests.orchestration.location import sensor
 
 
 def tick(instance: dg.DagsterInstance) -> dg.RunRequest | str:
-    context = dg.build_sensor_context(instance, definitions=defs, resources={"pipeline": PipelineResource()})
-    data = delta_dispatch.evaluate_tick(context)
+    context = dg.build_sensor_context(instance, definitions=defs)
+    data = sensor("delta_dispatch").evaluate_tick(context)
     return data.run_requests[0] if data.run_requests else data.skip_message or ""
 
 
