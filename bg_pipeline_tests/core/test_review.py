@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.delta import Delta, Goal
 from bg_pipeline.core.recipe import AS_IT_IS, purchase_id
 from bg_pipeline.core.records import Entry, Master, Published, Reason, State
 from bg_pipeline.core.relations import price
@@ -40,7 +40,7 @@ APPROVE, REJECT, REDO, TAKE_OFF = ReviewDecision
 
 
 def delta(*entries: Entry) -> Delta:
-    found = survey(entries, RECIPE, frozenset())
+    found = survey(entries, lambda _: Goal.of(RECIPE), frozenset())
     return price(found, price=lambda _: 1, bought=(), publishing_keys={}, taken=lambda _: False)  # type: ignore[arg-type,return-value]
 
 
