@@ -206,7 +206,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
         """
         failures: dict[str, int] = {}
         with opener.open(context) as services:
-            version = versions.of_recipe(services.policy.recipe)
+            version = versions.of_recipes(services.policy.recipes)
 
             def log(result: CollectionResult) -> None:
                 failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)

@@ -161,7 +161,7 @@ def _log_finished(
     context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline, results: Iterable[CollectionResult]
 ) -> None:
     """Log the finished collections of a run that cannot report all of its partitions as done."""
-    version = versions.of_recipe(pipeline.policy.recipe)
+    version = versions.of_recipes(pipeline.policy.recipes)
     for each in results:
         events.log_cutouts(context, names, each, version)
 

@@ -91,7 +91,7 @@ def log_published(
         partitions: partition keys of all collections that can be shown.
         outdated: collections with cutouts by another recipe.
     """
-    version = versions.of_recipe(pipeline.policy.recipe)
+    version = versions.of_recipes(pipeline.policy.recipes)
     missing = set(partitions) - context.instance.get_materialized_partitions(names.key("cutouts"))
     published = pipeline.catalogue.items.collections(State.PUBLISHED)
     shown = {name: count for name, count in published.items() if encode_partition(name) in missing}

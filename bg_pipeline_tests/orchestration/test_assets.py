@@ -255,7 +255,7 @@ def test_a_collection_without_new_work_is_not_called_unsynced_after_another_nigh
     graph = defs.resolve_asset_graph()
     # The code may have been loaded under the settings of another test.
     loaded = graph.get(dg.AssetKey("cutouts")).code_version
-    monkeypatch.setattr("bg_pipeline.orchestration.versions.of_recipe", lambda _recipe: loaded)
+    monkeypatch.setattr("bg_pipeline.orchestration.versions.of_recipes", lambda _recipes: loaded)
     night(run)
     shop.put("bags/8.png", product(8))
     night(run)
