@@ -63,7 +63,7 @@ def test_a_key_without_a_failure_is_not_accepted(shop: ShopInHere) -> None:
 
 
 def test_skipped_items_are_listed_with_their_reasons(shop: ShopInHere) -> None:
-    shop.put("shoes/notes.png", b"no picture at all")
+    shop.put("shoes/notes.txt", b"no picture at all")
     (shop.home / "images/shoes/film.mp4").touch()
     os.truncate(shop.home / "images/shoes/film.mp4", 257 * 2**20)
     shop.run("sync")
@@ -71,7 +71,7 @@ def test_skipped_items_are_listed_with_their_reasons(shop: ShopInHere) -> None:
     assert shop.json("failures") == []
     assert shop.json("failures", "--skipped") == [
         {"key": "shoes/film.mp4", "state": "skipped", "why": "too large, and not a picture by its name"},
-        {"key": "shoes/notes.png", "state": "skipped", "why": "not a picture, by its first bytes"},
+        {"key": "shoes/notes.txt", "state": "skipped", "why": "not a picture, by its first bytes"},
     ]
     assert "not a picture, by its first bytes" in shop.run("failures", "--skipped")
 
