@@ -1,17 +1,14 @@
 """The attributes of components: the settings of the package, as the fields of a component."""
 
 import re
-import types
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.redaction import redacted, secrets_in
 from bg_pipeline.settings.part import Part
-from bg_pipeline.settings.sentences import explain
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 """Name of a variable. A key in its place would nearly always have a small letter or begin with a digit."""
@@ -21,35 +18,20 @@ def fields_of(*parts: type[Part], without: Iterable[str] = ()) -> dict[str, Any]
     """
     Return the fields of a component for these settings, as `pydantic.create_model` takes them.
 
-    Each is None unless it is set. Beside a setting that may be secret there is one for the name of a variable.
+    Each is None unless it is set. None has a type: Dagster's schema would refuse a wrong one for the whole code
+    location, and the settings refuse it for its catalogue alone. Beside a setting that may be secret there is one for
+    the name of a variable.
     """
     fields: dict[str, Any] = {}
     for part in parts:
         for name, setting in part.model_fields.items():
             if name in without:
                 continue
-            fields[name] = (_plain(setting.annotation) | None, Field(None, description=setting.description))
+            fields[name] = (Any, Field(None, description=setting.description))
             if setting.annotation is SecretStr:
                 described = f"name of the variable that holds `{name}`, for a location with a password"
                 fields[f"{name}_env"] = (str | None, Field(None, description=described))
     return fields
-
-
-def _plain(annotation: Any) -> Any:
-    """Return the type in YAML of the type of a setting."""
-    kind = get_origin(annotation)
-    if kind in {Union, types.UnionType}:
-        (annotation,) = (each for each in get_args(annotation) if each is not type(None))
-        return _plain(annotation)
-    if hasattr(annotation, "__metadata__"):
-        return _plain(annotation.__origin__)
-    if kind is Literal or annotation is SecretStr:
-        return str
-    if kind is tuple:
-        return list[str] if get_args(annotation)[0] is str else list[Any]
-    if annotation is Decimal:
-        return float
-    return annotation if annotation in {str, int, float, bool} else Any
 
 
 def require_no_secret(attributes: Mapping[str, Any]) -> None:
@@ -76,17 +58,10 @@ def require_no_secret(attributes: Mapping[str, Any]) -> None:
             )
 
 
-def explain_load(error: Exception, parts: Iterable[type[Part]]) -> str:
+def explain_load(error: Exception) -> str:
     """Return in one line why a component cannot be loaded: a value of the wrong type, or a template that fails."""
-    if not isinstance(error, ValidationError):
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return redacted(lines[-1] if lines else type(error).__name__)
-    return "; ".join(_explain(each, parts) for each in error.errors())
-
-
-def _explain(error: Any, parts: Iterable[type[Part]]) -> str:
-    name = str(error["loc"][0]) if error["loc"] else ""
-    part = next((part for part in parts if name in part.model_fields), None)
-    if part is None:
-        return f"{name}: {error['msg']}"
-    return explain(error, part, {each: each for each in part.model_fields})
+    if isinstance(error, ValidationError):
+        wrong = dict.fromkeys(str(each["loc"][0]) for each in error.errors() if each["loc"])
+        return "; ".join(f"{name}: has a value of the wrong type" for name in wrong)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return redacted(lines[-1] if lines else type(error).__name__)

@@ -26,7 +26,6 @@ from bg_pipeline.orchestration.names import AccountNames, Names
 from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings
-from bg_pipeline.settings.part import Part
 from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.wiring.settings import account_names
 
@@ -39,7 +38,6 @@ _NAME = r"^[A-Za-z0-9_]+$"
 class _Component(dg.Component, dg.Model, dg.Resolvable):
     """What both components have: a name, settings as attributes, and what is wrong with them."""
 
-    parts: ClassVar[tuple[type[Part], ...]]
     kind: ClassVar[str]
     own: ClassVar[frozenset[str]]
     """Attributes that are no settings."""
@@ -56,7 +54,7 @@ class _Component(dg.Component, dg.Model, dg.Resolvable):
         except ConfigurationError as error:
             return cls._broken(attributes, str(error))
         except Exception as error:  # noqa: BLE001  one wrong catalogue would unload all others
-            return cls._broken(attributes, explain_load(error, cls.parts))
+            return cls._broken(attributes, explain_load(error))
         return loaded
 
     @classmethod
@@ -134,7 +132,6 @@ class _AccountScaffolder(dg.Scaffolder[_ScaffoldAccount]):
 
 @dg.scaffold_with(_AccountScaffolder)
 class _Account(_Component):
-    parts = (AccountSettings,)
     kind = "account"
     own = frozenset({"name", "fallbacks", "options"})
 
@@ -162,7 +159,6 @@ class _Account(_Component):
 
 @dg.scaffold_with(_CatalogueScaffolder)
 class _Catalogue(_Component):
-    parts = (CatalogueSettings, ScheduleSettings)
     kind = "catalogue"
     own = frozenset({"name", "account", "group", "start"})
 

@@ -93,6 +93,10 @@ def test_a_night_of_a_component_buys_with_the_key_of_the_variable_and_stores_it_
 
 WRONG: dict[str, Any] = {
     "collection_depth": "many",
+    "exclude": 5,
+    "recipe": "padded",
+    "output": ["cutouts"],
+    "start": "maybe",
     "nightly_cron": "every night",
     "timezone": "Mars/Olympus",
     "source": "{{ env('NOT_THERE') }}",
@@ -142,7 +146,7 @@ def test_a_wrong_attribute_is_an_alert_of_its_catalogue(
     alerts = defs.get_repository_def().get_sensor_def("brand_b_alerts")
     alerts.evaluate_tick(dg.build_sensor_context(instance, definitions=defs))
 
-    assert any("the catalogue brand_b: collection_depth: must be" in title for title in told)
+    assert any("[catalogue.brand_b] collection_depth: must be" in title for title in told)
 
 
 @pytest.mark.parametrize("variable", ["BGERASER_API_KEY", "BGERASER_KEY_OF_MAIN"])
@@ -289,4 +293,4 @@ def test_every_attribute_is_described_and_is_a_setting_or_explained_here() -> No
 
 
 def test_a_template_that_fails_is_told_in_one_line() -> None:
-    assert explain_load(RuntimeError("first\n\n  the cause  \n"), ()) == "the cause"
+    assert explain_load(RuntimeError("first\n\n  the cause  \n")) == "the cause"
