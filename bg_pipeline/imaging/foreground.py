@@ -37,6 +37,8 @@ def own_colours(image: Image.Image, alpha: Image.Image) -> Image.Image:
         image: RGB; altered and returned.
         alpha: L, of the same size.
     """
+    if not any(alpha.histogram()[1:255]):
+        return image
     scale = min(1.0, _WORK_PX / max(image.size))
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     reduced = [planes(each.resize(size, Image.Resampling.BOX, reducing_gap=2.0)) for each in (image, alpha)]

@@ -308,6 +308,7 @@ def test_after_a_store_failed_the_same_call_erases_the_rest(graph: Graph, pages:
     assert not mine & set(stored(graph).values())
 
 
+@pytest.mark.every_call
 @pytest.mark.parametrize("listed", [False, True], ids=["deleted", "listed"])
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
 def test_wherever_an_erasure_is_killed_the_same_call_completes_it_and_nothing_is_bought(

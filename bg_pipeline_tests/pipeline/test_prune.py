@@ -214,6 +214,7 @@ def test_bytes_that_a_killed_run_left_are_used_if_the_picture_comes_back(graph: 
     assert graph.retention.leftovers() == []
 
 
+@pytest.mark.every_call
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
 def test_wherever_pruning_is_killed_nothing_is_bought_for_it_and_the_next_night_ends_it(after: bool) -> None:
     """The picture comes back at once: bytes that are left of its master are used, and no record is without bytes."""
