@@ -42,7 +42,7 @@ def shop(folder: Path, urls: dict[str, str], *trusted: str) -> Graph:
 
 
 def source_of(folder: Path, *trusted: str) -> Any:
-    """The source of one more process: each judges the hosts anew."""
+    """The source of one more process: each judges the hosts by itself."""
     return SqlSource(f"sqlite:///{folder / 'shop.db'}", "SELECT key, url FROM pictures", hosts=trusted)
 
 

@@ -48,9 +48,9 @@ def test_the_table_in_a_bucket_names_each_cutout_by_its_url(bucket: str, s3: S3S
         (key, f"s3://{bucket}/out/{key}") for key in ("bags/9.png", "shoes/0.png", "shoes/1.png")
     ]
 
-    s3.client.put_object(Bucket=bucket, Key=TABLE, Body=b"as nobody wrote it")
+    s3.client.put_object(Bucket=bucket, Key=TABLE, Body=b"of another program")
     one_night(2)
-    assert s3.client.get_object(Bucket=bucket, Key=TABLE)["Body"].read() == b"as nobody wrote it"
+    assert s3.client.get_object(Bucket=bucket, Key=TABLE)["Body"].read() == b"of another program"
     shop.put("shoes/2.png", product(2))
     one_night(3)
     assert s3.client.get_object(Bucket=bucket, Key=TABLE)["Body"].read().count(b",published,") == 4

@@ -22,24 +22,12 @@ from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read, written_names
 from bg_pipeline.wiring import open_monitor
 from bg_pipeline_tests.deployment import ROOT
+from bg_pipeline_tests.e2e.two_shops import TABLES
 from bg_pipeline_tests.orchestration.conftest import Shop
 from bg_pipeline_tests.orchestration.runs import checks_of
 from bg_pipeline_tests.pictures import product
 
-TWO = """
-[account.main]
-vendor = "bgeraser"
-
-[catalogue.brand_a]
-source = "a/images"
-output = "a/cutouts"
-stable_s = 0
-
-[catalogue.brand_b]
-source = "b/images"
-output = "b/cutouts"
-stable_s = 0
-"""
+TWO = TABLES.format(settings="", account="", brand_b="")
 
 
 @pytest.fixture

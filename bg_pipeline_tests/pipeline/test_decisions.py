@@ -7,67 +7,37 @@ import pytest
 
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.records import State
 from bg_pipeline.core.review import ReviewDecision, Seen
-from bg_pipeline.errors import ConfigurationError, ForeignStore, LeaseHeld, StoreError
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.pipeline.gallery import pictures_of, read_picture
-from bg_pipeline.pipeline.review import ReviewItem, decide, items_to_review, review_item
+from bg_pipeline.pipeline.review import items_to_review, review_item
 from bg_pipeline.pipeline.trash import restore
-from bg_pipeline.ports.context import DETECTION
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
-
-APPROVE, REJECT, REDO, TAKE_OFF = ReviewDecision
-KEY, TWIN, OTHER = "bags/a.png", "shoes/same.png", "bags/b.png"
+from bg_pipeline_tests.pipeline.decisions import (
+    APPROVE,
+    KEY,
+    OTHER,
+    REDO,
+    REJECT,
+    TAKE_OFF,
+    TWIN,
+    bought,
+    choose,
+    entry_of,
+    in_trash,
+    marked,
+    on_shop,
+    shown,
+    three_published,
+)
 
 
 @pytest.fixture
 def graph() -> Graph:
-    """Three published items; two of them have the same picture."""
-    made = Graph()
-    for key, shade in ((KEY, 1), (TWIN, 1), (OTHER, 2)):
-        made.source.put(key, product(shade))
-    assert made.sync().summary.published == 3
-    return made
-
-
-def choose(graph: Graph, decision: ReviewDecision, key: str = KEY, reason: str = "a halo") -> list[str]:
-    return decide(graph.pipeline, decision, key, "ana", reason)
-
-
-def entry_of(graph: Graph, key: str = KEY) -> Entry:
-    entry = graph.items.entry(key)
-    assert entry is not None
-    return entry
-
-
-def shown(graph: Graph, share: float = 0.0) -> dict[str, ReviewItem]:
-    items = items_to_review(graph.catalogue, graph.accounts, graph.policy, share=share)
-    return {item.entry.key: item for item in items}
-
-
-def marked(column: int) -> Callable[[bytes], bytes]:
-    """Other answers than before: they keep one pixel more."""
-
-    def mark(answer: bytes) -> bytes:
-        image = opened(answer)
-        image.putpixel((column, 0), (9, 9, 9, 255))
-        return encoded(image)
-
-    return mark
-
-
-def in_trash(graph: Graph) -> set[str]:
-    return {name for name in graph.outputs.blobs if name.startswith(".trash/")}
-
-
-def on_shop(graph: Graph) -> set[str]:
-    return set(graph.outputs.list())
-
-
-def bought(graph: Graph) -> int:
-    return len(graph.remover.requests)
+    return three_published()
 
 
 def test_every_decision_is_recorded_with_who_when_why_and_what_was_seen(graph: Graph) -> None:
@@ -245,123 +215,6 @@ def test_a_suspicious_result_that_is_bought_again_is_judged_again() -> None:
 
     assert (done.summary.published, bought(graph)) == (1, 2)
     assert len(graph.masters.blobs) == 2
-
-
-@pytest.mark.parametrize("decision", ReviewDecision)
-def test_a_picture_that_has_changed_since_it_was_shown_is_not_decided_about(
-    graph: Graph, decision: ReviewDecision
-) -> None:
-    seen = shown(graph)[KEY].seen
-    graph.source.put(KEY, product(8))
-    graph.sync()
-    before = dict(graph.database.entries)
-
-    with pytest.raises(ConfigurationError, match=r"the picture of bags/a\.png has changed since it was shown"):
-        decide(graph.pipeline, decision, KEY, "ana", "", seen)
-    with pytest.raises(ConfigurationError, match=r"the cutout of bags/a\.png has changed since it was shown"):
-        decide(graph.pipeline, decision, KEY, "ana", "", Seen(shown(graph)[KEY].seen.content_hash, "another"))
-    assert graph.database.entries == before
-    assert graph.reviews.decisions([KEY]) == {}
-    assert decide(graph.pipeline, decision, KEY, "ana", "", shown(graph)[KEY].seen) == [KEY]
-
-
-@pytest.mark.parametrize("decision", ReviewDecision)
-def test_an_item_that_another_run_works_on_is_not_decided_about(graph: Graph, decision: ReviewDecision) -> None:
-    claim = graph.claim(TWIN if decision is not TAKE_OFF else KEY)
-    with pytest.raises(LeaseHeld, match="another run has claimed it; nothing was changed"):
-        choose(graph, decision)
-    assert graph.reviews.decisions([KEY]) == {}
-    assert entry_of(graph).state is State.PUBLISHED
-
-    graph.queue.release(claim)
-    choose(graph, decision)
-
-
-def test_nothing_leaves_the_shop_while_a_detection_runs(graph: Graph) -> None:
-    lease = graph.leases.acquire(DETECTION, "a night")
-    for decision in (REJECT, TAKE_OFF):
-        with pytest.raises(LeaseHeld, match="a night"):
-            choose(graph, decision)
-    assert on_shop(graph) == {KEY, TWIN, OTHER}
-    assert choose(graph, APPROVE) == [KEY, TWIN]
-
-    graph.leases.release(lease)
-    choose(graph, TAKE_OFF)
-
-
-def test_a_store_that_fails_delays_a_removal_to_the_next_sync(graph: Graph) -> None:
-    graph.outputs.full = True
-    with pytest.raises(StoreError, match=r"taken off the shop by ana: a halo\. The next sync takes its cutout away"):
-        choose(graph, TAKE_OFF)
-    assert KEY in on_shop(graph)
-    assert [each.decision for each in graph.reviews.decisions([KEY])[KEY]] == [TAKE_OFF]
-
-    graph.outputs.full = False
-    graph.sync()
-    assert on_shop(graph) == {TWIN, OTHER}
-    assert len(in_trash(graph)) == 1
-    choose(graph, APPROVE)
-    assert on_shop(graph) == {KEY, TWIN, OTHER}
-
-
-def test_a_file_of_another_program_is_not_taken_away(graph: Graph) -> None:
-    graph.outputs.blobs[KEY] = b"retouched by hand"
-    with pytest.raises(StoreError, match="still in BG_OUTPUT: its cutout is not the one that was published"):
-        choose(graph, TAKE_OFF)
-    done = graph.sync()
-
-    assert graph.outputs.blobs[KEY] == b"retouched by hand"
-    assert done.published == []
-    assert entry_of(graph).state is State.WITHDRAWN
-
-
-class Killed(BaseException):
-    """The end of the process."""
-
-
-@pytest.mark.parametrize("decision", [REDO, TAKE_OFF, REJECT])
-def test_a_process_that_dies_before_a_decision_is_on_record_has_changed_nothing(
-    graph: Graph, decision: ReviewDecision, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(*_: object) -> None:
-        raise Killed
-
-    monkeypatch.setattr(graph.reviews, "record", die)
-    with pytest.raises(Killed):
-        choose(graph, decision)
-    monkeypatch.undo()
-    done = graph.sync()
-
-    assert on_shop(graph) == {KEY, TWIN, OTHER}
-    assert (done.delta.purchases, bought(graph)) == (0, 2)
-    assert {e.state for e in graph.items.entries()} == {State.PUBLISHED}
-    graph.change_recipe(background="white")
-    assert graph.sync().summary.published == 3
-    assert bought(graph) == 2
-
-
-def test_a_redo_that_dies_before_its_end_uses_the_old_result_and_buys_nothing(
-    graph: Graph, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(_name: str) -> None:
-        raise Killed
-
-    monkeypatch.setattr(graph.masters, "remove", die)
-    with pytest.raises(Killed):
-        choose(graph, REDO)
-    monkeypatch.undo()
-    done = graph.sync()
-
-    assert (done.summary.published, bought(graph)) == (2, 2)
-
-
-def test_no_decision_is_carried_out_in_the_stores_of_another_manifest(graph: Graph) -> None:
-    graph.identity = "mine"
-    graph.outputs.set_owner("of another")
-    for decision in ReviewDecision:
-        with pytest.raises(ForeignStore):
-            choose(graph, decision)
-    assert on_shop(graph) == {KEY, TWIN, OTHER}
 
 
 def test_the_trash_gives_nothing_back_that_a_person_took_off(graph: Graph) -> None:
