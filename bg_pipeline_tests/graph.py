@@ -61,8 +61,10 @@ from bg_pipeline_tests.fakes import (
     MemoryLedger,
     MemoryObservations,
     MemoryOutbox,
+    MemoryPreviousOutputs,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReversions,
     MemoryReviews,
     MemoryRunLog,
     MemorySource,
@@ -117,6 +119,7 @@ class Graph:
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     keep_masters_days: int = 0
+    keep_previous_days: int = 7
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     animated: Animated = Animated.FAIL
@@ -142,6 +145,8 @@ class Graph:
         self.retention = MemoryRetention(self.database)
         self.erasures = MemoryErasures(self.database)
         self.reviews = MemoryReviews(self.database)
+        self.previous = MemoryPreviousOutputs(self.database)
+        self.reversions = MemoryReversions(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
@@ -160,6 +165,8 @@ class Graph:
             self.run_log,
             self.erasures,
             self.reviews,
+            self.previous,
+            self.reversions,
         )
 
     @property
@@ -196,6 +203,7 @@ class Graph:
             animated=self.animated,
             keep_masters_days=self.keep_masters_days,
             order=self.order,
+            keep_previous_days=self.keep_previous_days,
         )
 
     @property

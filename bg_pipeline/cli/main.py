@@ -28,6 +28,7 @@ _COMMANDS = {
     "prune": ("cli.erase", "Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."),
     "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
     "retry": ("cli.nightly", "Try failed items again: the named ones, or all."),
+    "revert": ("cli.revert", "Put back the cutouts that a run replaced, or list the runs."),
     "review": ("cli.review", "Show results to a person, and carry out what is decided."),
     "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
     "status": ("cli.reports", "Show the items by state, the gates and the spending."),

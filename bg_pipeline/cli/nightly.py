@@ -90,6 +90,7 @@ def plan(catalogue: str, as_json: bool) -> None:
                 "copies": copies,
                 "pruned": len(pruned),
                 "recipes": by_recipe,
+                "reverted": delta.reverted,
                 "ends_of_service": ends,
             }
         )

@@ -115,6 +115,11 @@ def show_delta(out: Terminal, delta: Delta) -> None:
             f"held: {len(delta.held)} items were cut by another recipe; cutting them again costs {cost} credits. "
             "They stay unchanged until `bg-pipeline sync --apply-recipe-change`"
         )
+    for run, count in delta.reverted.items():
+        out.print(
+            f"held: {count:,} items stay as they are, because the run {run!r} was reverted; "
+            f"`bg-pipeline revert {run!r} --redo` publishes them again, for nothing"
+        )
 
 
 def show_copies(out: Terminal, copies: Mapping[str, int]) -> None:

@@ -15,6 +15,7 @@ from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry
+from bg_pipeline.core.revert import because_reverted
 from bg_pipeline.core.runlog import ProcessRecord, ScanRecord
 from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.ownership import find_foreign_store
@@ -126,6 +127,9 @@ def why(catalogue: str | None, key: str, as_json: bool) -> None:
         decisions = pipeline.catalogue.reviews.decisions([key]).get(key, [])
         history = render.history(entry, attempts, failure, decisions)
         history["recipe"] = pipeline.policy.recipes.name_of(key) or "default"
+        history["run"] = entry.published.run or None if entry.published else None
+        reverted = [each for each in pipeline.catalogue.reversions.all() if each.key == key]
+        history["reverted"] = "; ".join(map(because_reverted, reverted)) or None
     if as_json:
         print_json(history)
     else:

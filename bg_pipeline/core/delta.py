@@ -66,7 +66,7 @@ class Delta:
     @property
     def work(self) -> tuple[Change, ...]:
         """Return the changes that the next sync carries out."""
-        return tuple(c for c in self.changes if c.reason in WORK_REASONS and not c.held)
+        return tuple(c for c in self.changes if c.reason in WORK_REASONS and not c.held and not c.reverted)
 
     @property
     def requested(self) -> tuple[Change, ...]:
@@ -77,6 +77,11 @@ class Delta:
     def held(self) -> tuple[Change, ...]:
         """Return purchases that wait for a person's request."""
         return tuple(c for c in self.changes if c.held)
+
+    @property
+    def reverted(self) -> dict[str, int]:
+        """Return the number of items that each reverted run keeps as they are."""
+        return dict(Counter(c.reverted for c in self.changes if c.reverted))
 
     @property
     def purchases(self) -> int:

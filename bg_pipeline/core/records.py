@@ -94,6 +94,8 @@ class Published:
     output_digest: str
     content_hash: str
     """Hash of the source bytes that were cut out."""
+    run: str = ""
+    """The run that published it; empty if it is not known, or if what it replaced is no longer kept."""
 
 
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
@@ -154,6 +156,8 @@ class Change:
     on_request: bool = False
     """True for a purchase that only a changed recipe needs and a person requested: the requested run claims it,
     nothing is recorded as pending."""
+    reverted: str = ""
+    """The run that published the same before, and that a person reverted; nothing is done until a person asks."""
     stem: str = ""
     renamed_from: str = ""
     revision: int = 0

@@ -46,6 +46,8 @@ def price(
 
     claimed: dict[str, str] = {}
     for item in related:
+        if item.change.reverted:
+            continue
         change, stem = item.change, stems.get(item.change.key, "")
         twin = publishing_keys.get(change.purchase_id) or claimed.get(change.purchase_id)
         if change.reason in _MAYBE_DUPLICATES and twin not in {None, change.key}:
@@ -137,7 +139,8 @@ def _waiting(related: Iterable[_Related], bought: Container[str]) -> dict[str, t
     ages: dict[str, tuple[float, bytes]] = {}
     for item in related:
         wanted = item.change.purchase_id
-        if item.change.reason in WORK_REASONS and wanted not in bought and item.only_the_cut_differs:
+        is_work = item.change.reason in WORK_REASONS and not item.change.reverted
+        if is_work and wanted not in bought and item.only_the_cut_differs:
             age = (item.origin.published_at or 0.0, keys.key_bytes(item.entry.key))
             ages[wanted] = min(age, ages.get(wanted, age))
     return ages

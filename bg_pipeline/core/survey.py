@@ -1,7 +1,8 @@
 """Judge every entry of a manifest by itself: which need work, and what they become."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bg_pipeline.core import keys
@@ -9,10 +10,14 @@ from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.delta import REFUSED, WORK_REASONS, Goal, accepted_purchases, classify, was_skipped_at_work
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures
 from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.core.revert import Reverted, because_reverted, reverted_by
 from bg_pipeline.core.review import is_withdrawn, withdrawn_pictures
 
 _ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
 """Classes of items whose bytes come to the catalogue, or to this key, for the first time."""
+
+_REPLACES = frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED})
+"""Classes of items whose published output would be replaced by another."""
 
 
 class Candidate(NamedTuple):
@@ -58,6 +63,7 @@ def survey(
     up_to_date: int = 0,
     *,
     leaves_out: Callable[[str], str] = lambda _key: "",
+    reverted: Mapping[str, Sequence[Reverted]] = MappingProxyType({}),
     order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
 ) -> Survey:
     """
@@ -69,6 +75,7 @@ def survey(
         missing_outputs: keys whose published output is missing.
         up_to_date: number of further entries that are up to date and have their output.
         leaves_out: see `core.filters.Filter.leaves_out`.
+        reverted: what a person took back, by key.
         order: order of the purchases.
     """
     candidates: list[Candidate] = []
@@ -103,6 +110,11 @@ def survey(
             step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
             priority=entry.priority,
         )
+        # Without an output there is nothing to keep: better what was taken back than no cutout at all.
+        keeps_output = reason in _REPLACES and not missing
+        if keeps_output and (taken_back := reverted_by(entry, goal, reverted.get(entry.key, ()))):
+            change.because, change.becomes, change.reverted = because_reverted(taken_back), None, taken_back.run
+            accepted = ()
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem, goal))
     candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))

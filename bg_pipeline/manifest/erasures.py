@@ -11,7 +11,7 @@ from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import State
 from bg_pipeline.errors import ClaimLost
 from bg_pipeline.manifest.rows import OfCatalogue, is_free
-from bg_pipeline.manifest.schema import attempts, items, publications, purchases
+from bg_pipeline.manifest.schema import attempts, items, previous_outputs, publications, purchases, reversions
 from bg_pipeline.manifest.usage import USES_ITS_PICTURE, WITH_PUBLICATIONS
 
 
@@ -65,7 +65,8 @@ class SqlErasures(OfCatalogue):
     def finish(self, key: str, claim: Claim) -> None:
         with self._db.write() as conn:
             self._set(conn, key, claim, stem=None, stem_fold=None, claim_id=None)
-            conn.execute(delete(publications).where(self._mine(publications), publications.c.key == key))
+            for table in (publications, previous_outputs, reversions):
+                conn.execute(delete(table).where(self._mine(table), table.c.key == key))
 
     def lift(self, key: str) -> bool:
         c, shown = items.c, publications.c

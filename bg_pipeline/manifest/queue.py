@@ -132,6 +132,7 @@ class SqlWorkQueue(OfCatalogue):
             "output_name": published.output_name,
             "output_digest": published.output_digest,
             "published_at": now,
+            "run": published.run,
         }
         row = {"catalogue_id": self._catalogue, "key": key, "rendition": MAIN}
         with self._db.write() as conn:

@@ -37,7 +37,7 @@ ENTRY: Select[Any] = select(
     *(_SEEN.detail, _SEEN.purchase_id, _SEEN.stem, _SEEN.absent, _SEEN.problem, _SEEN.absent_since, _SEEN.revision),
     *(_SEEN.changed_at, _SEEN.step, _SEEN.priority),
     *(_SHOWN.purchase_id, _SHOWN.cut_digest, _SHOWN.rendition_digest, _SHOWN.output_name, _SHOWN.output_digest),
-    *(_SHOWN.content_hash, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
+    *(_SHOWN.content_hash, _SHOWN.run, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
 ).select_from(SHOWN)
 """Query of all columns that `entry_of` needs, in its order."""
 
@@ -110,6 +110,6 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
 
 def _published(
-    purchase_id: str, cut: str, rendition: str, output_name: str | None, output_digest: str, content_hash: str
+    purchase_id: str, cut: str, rendition: str, output_name: str | None, output_digest: str, content_hash: str, run: str
 ) -> Published:
-    return Published(purchase_id, cut, rendition, output_name or "", output_digest, content_hash)
+    return Published(purchase_id, cut, rendition, output_name or "", output_digest, content_hash, run)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0012"
+VERSION = "0014"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -155,12 +155,53 @@ publications = Table(
     Column("output_name", Key),
     _text("output_digest", 64),
     Column("published_at", Float),
+    # the run that published it; empty if what it replaced is no longer kept
+    _text("run", 200),
     # in the trash
     Column("trash_name", Key),
     Column("trashed_at", Float),
     Index("publications_by_purchase", "catalogue_id", "purchase_id"),
     Index("publications_by_output", "catalogue_id", "output_name"),
     sqlite_with_rowid=False,
+)
+
+previous_outputs = Table(
+    "previous_outputs",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("rendition", String(60), primary_key=True),
+    # the run that replaced it
+    Column("run", String(200), primary_key=True),
+    # the whole former row of `publications`; without a purchase, the bytes were no item's
+    _text("purchase_id", 64),
+    _text("cut_digest", 64),
+    _text("rendition_digest", 64),
+    _text("content_hash", 64),
+    Column("output_name", Key),
+    _text("output_digest", 64),
+    Column("published_at", Float),
+    _text("published_by", 200),
+    # its bytes; without a name, they were missing
+    Column("kept_name", Key),
+    _text("kept_digest", 64),
+    Column("replaced_at", Float, nullable=False),
+    Index("previous_outputs_by_time", "catalogue_id", "replaced_at"),
+)
+
+reversions = Table(
+    "reversions",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("rendition", String(60), primary_key=True),
+    # the run whose publication was taken back
+    Column("run", String(200), primary_key=True),
+    _text("cut_digest", 64),
+    _text("rendition_digest", 64),
+    _text("content_hash", 64),
+    Column("reverted_by", Prose, nullable=False),
+    Column("reverted_at", Float, nullable=False),
 )
 
 purchases = Table(

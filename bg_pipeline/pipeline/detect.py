@@ -14,6 +14,7 @@ from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.revert import by_key
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.core.survey import Survey, survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
@@ -137,7 +138,15 @@ def plan(
     missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
     goal_of = policy.recipes.goals(rerender=rerender)
     entries, up_to_date = _entries(catalogue.deltas, policy.recipes, missing, rerender=rerender)
-    findings = survey(entries, goal_of, missing, up_to_date, leaves_out=policy.filter.leaves_out, order=policy.order)
+    findings = survey(
+        entries,
+        goal_of,
+        missing,
+        up_to_date,
+        leaves_out=policy.filter.leaves_out,
+        reverted=by_key(catalogue.reversions.all()),
+        order=policy.order,
+    )
     purchase_ids, recipes = findings.purchase_ids, policy.recipes
     prices = {"": policy.price} | {each.name: policy.price_with(each.recipe) for each in reversed(recipes.special)}
     return price(

@@ -22,7 +22,7 @@ class Erasure:
 
     key: str
     outputs: tuple[str, ...]
-    """Files in the output store, also in the trash."""
+    """Files in the output store, also in the trash and among those that were replaced."""
     masters: tuple[str, ...]
     """Files in the store of masters that no other item uses."""
     answers: tuple[str, ...]
@@ -171,7 +171,8 @@ def _erase(catalogue: Catalogue, accounts: Accounts, pages: BlobStore, erasure: 
 
 def _outputs(catalogue: Catalogue, entry: Entry) -> list[str]:
     """Return the names that are the item's own: a name of its published output can belong to another item by now."""
-    return [name for name in output_names(entry) if not _is_of_another(catalogue, entry, name)]
+    names = [name for name in output_names(entry) if not _is_of_another(catalogue, entry, name)]
+    return [*names, *dict.fromkeys(each.kept_name for each in catalogue.previous.of_item(entry.key) if each.kept_name)]
 
 
 def _is_of_another(catalogue: Catalogue, entry: Entry, name: str) -> bool:

@@ -20,6 +20,7 @@ from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.failures import count_standing
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
+from bg_pipeline.pipeline.previous import clear_previous
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
@@ -116,7 +117,8 @@ def decide(
     """
     Put back the cutouts of pictures that are back, complete withdrawals, and record the delta.
 
-    If the whole work is requested, also clear out the cutouts of vanished pictures, and masters that no item uses.
+    If the whole work is requested, also clear out the cutouts of vanished pictures, replaced outputs whose time is
+    over, and masters that no item uses.
 
     A guard that stops the clearing out stops nothing else; the result gives its reason.
 
@@ -151,6 +153,7 @@ def decide(
             trash = clear_out(catalogue, policy, run, allow=allow_deletes)
         except GuardStopped as error:
             trash.stopped = str(error)
+        clear_previous(catalogue, policy, run)
         pruned = prune(catalogue, accounts, policy, run)
     return DecideResult(delta, trash, pruned, withdrawals)
 

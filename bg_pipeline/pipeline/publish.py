@@ -23,6 +23,7 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.imaging.pictures import render
 from bg_pipeline.pipeline.feed import Task
+from bg_pipeline.pipeline.previous import keep_previous
 from bg_pipeline.pipeline.recovery import HELD
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob, one_picture
@@ -92,10 +93,11 @@ class Publisher:
         name, rendition = self._output_name(entry), self._policy.recipes.of(entry.key).rendition
         # `queue.publish` refuses a lost claim too late: a newer cutout of another run would be overwritten by then.
         self._catalogue.queue.verify(task.claim, entry.key)
-        with one_blob(self._catalogue.outputs, len(rendered)):
-            self._catalogue.outputs.write(name, rendered)
         origin = (cutout.master.purchase_id, cutout.cut_digest, rendition.digest)
         published = Published(*origin, name, digest_of(rendered), entry.content_hash)
+        published = keep_previous(self._catalogue, self._policy, self._run, entry, entry.published, published)
+        with one_blob(self._catalogue.outputs, len(rendered)):
+            self._catalogue.outputs.write(name, rendered)
         self._catalogue.queue.publish(entry.key, published, task.claim)
         task.ended[entry.key] = State.PUBLISHED
         self._tally.published(entry)

@@ -55,6 +55,13 @@ class CatalogueSettings(CatalogueLocations):
     )
     sentinel: str = Field("", description="key that every listing must contain, or the sync stops; default: none")
     trash_days: int = Field(30, ge=1, le=3650, description="days until a cutout in the trash is deleted")
+    keep_previous_days: int = Field(
+        7,
+        ge=0,
+        le=3650,
+        description="days for which a cutout that a run replaced is kept beside the others, so that"
+        " `bg-pipeline revert` can put it back; 0 keeps none",
+    )
     already_cut: Literal["keep", "cut"] = Field(
         "keep",
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.deletes import TRASH
 from bg_pipeline.core.keys import DAMAGED, master_name
+from bg_pipeline.core.revert import PREVIOUS
 from bg_pipeline.ports.context import Accounts, Catalogue
 from bg_pipeline.ports.stores import BlobStore, SizedStore
 
@@ -20,7 +21,7 @@ class Size:
 
 def measure(catalogue: Catalogue, accounts: Accounts) -> dict[str, Size | None]:
     """
-    Return the size of outputs, trash, masters and spool, and the parts of the masters; None where a store cannot tell.
+    Return the size of each store and its parts; None where a store cannot tell.
 
     A bucket takes one request for each thousand objects.
 
@@ -38,6 +39,7 @@ def measure(catalogue: Catalogue, accounts: Accounts) -> dict[str, Size | None]:
     outputs = {
         "outputs": lambda name: not name.startswith("."),
         "trash": lambda name: name.startswith(f"{TRASH}/"),
+        "previous outputs": lambda name: name.startswith(f"{PREVIOUS}/"),
     }
     spool = {"spool": lambda name: not name.startswith(".")}
     return _parts(catalogue.outputs, outputs) | _parts(accounts.masters, masters) | _parts(accounts.spool, spool)

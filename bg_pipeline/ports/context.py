@@ -32,6 +32,7 @@ from bg_pipeline.ports.catalogue import (
     Trash,
     WorkQueue,
 )
+from bg_pipeline.ports.previous import PreviousOutputs, Reversions
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
@@ -63,6 +64,8 @@ class Catalogue:
     run_log: RunLog
     erasures: Erasures
     reviews: Reviews
+    previous: PreviousOutputs
+    reversions: Reversions
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class Policy:
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)
     """The order of purchases."""
+    keep_previous_days: int = 7
+    """Days for which a replaced output is kept, to revert the run that replaced it; 0 keeps none."""
 
     @property
     def recipe(self) -> Recipe:

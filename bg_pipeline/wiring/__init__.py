@@ -29,6 +29,7 @@ from bg_pipeline.manifest.leases import SqlLeases
 from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.outbox import SqlOutbox
+from bg_pipeline.manifest.previous import SqlPreviousOutputs, SqlReversions
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
@@ -193,6 +194,8 @@ def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
         run_log=SqlRunLog(database, catalogue, now),
         erasures=SqlErasures(database, catalogue, now),
         reviews=SqlReviews(database, catalogue, now),
+        previous=SqlPreviousOutputs(database, catalogue, now),
+        reversions=SqlReversions(database, catalogue, now),
     )
 
 
@@ -280,6 +283,7 @@ def _policy(settings: Settings) -> Policy:
         animated=settings.catalogue.animated,
         keep_masters_days=settings.purchasing.masters_keep_days,
         order=settings.catalogue.order,
+        keep_previous_days=settings.catalogue.keep_previous_days,
     )
 
 

@@ -18,9 +18,11 @@ from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
 from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.previous import SqlPreviousOutputs, SqlReversions
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
+from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.ports.context import Catalogue, Pipeline
@@ -75,6 +77,9 @@ def pipeline_over(url: str, images: Path, cutouts: Path) -> Pipeline:
             leases=SqlLeases(database, number),
             run_log=SqlRunLog(database, number),
             erasures=SqlErasures(database, number),
+            reviews=SqlReviews(database, number),
+            previous=SqlPreviousOutputs(database, number),
+            reversions=SqlReversions(database, number),
         ),
         accounts=replace(
             graph.accounts,

@@ -19,6 +19,7 @@ from bg_pipeline.manifest.leases import SqlLeases
 from bg_pipeline.manifest.ledger import SqlLedger
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.outbox import SqlOutbox
+from bg_pipeline.manifest.previous import SqlPreviousOutputs, SqlReversions
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
@@ -39,8 +40,10 @@ from bg_pipeline_tests.fakes import (
     MemoryLedger,
     MemoryObservations,
     MemoryOutbox,
+    MemoryPreviousOutputs,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReversions,
     MemoryReviews,
     MemoryRunLog,
     MemoryTrash,
@@ -129,6 +132,8 @@ def _in_memory(clock: FakeClock) -> Manifest:
         MemoryRetention(shared),
         MemoryErasures(shared),
         MemoryReviews(shared),
+        MemoryPreviousOutputs(shared),
+        MemoryReversions(shared),
         MemoryOutbox(shared),
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
@@ -173,6 +178,8 @@ def in_database(
         SqlRetention(database, clock),
         SqlErasures(*mine),
         SqlReviews(*mine),
+        SqlPreviousOutputs(*mine),
+        SqlReversions(*mine),
         SqlOutbox(*mine),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),

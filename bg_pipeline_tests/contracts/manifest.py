@@ -13,6 +13,7 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.records import Change, Entry, Observation, Published, Reason, State
 from bg_pipeline.ports.alerts import Outbox
 from bg_pipeline.ports.catalogue import Deltas, Failures, Items, Leases, Observations, RunLog, Trash, WorkQueue
+from bg_pipeline.ports.previous import PreviousOutputs, Reversions
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
@@ -40,6 +41,8 @@ class Manifest:
     retention: Retention
     erasures: Erasures
     reviews: Reviews
+    previous: PreviousOutputs
+    reversions: Reversions
     outbox: Outbox
     clock: FakeClock
     batch: Callable[[int], object]

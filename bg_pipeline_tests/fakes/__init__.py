@@ -10,6 +10,7 @@ from bg_pipeline_tests.fakes.catalogue import (
 )
 from bg_pipeline_tests.fakes.clock import FakeClock
 from bg_pipeline_tests.fakes.database import MemoryDatabase
+from bg_pipeline_tests.fakes.previous import MemoryPreviousOutputs, MemoryReversions
 from bg_pipeline_tests.fakes.purchasing import MemoryGates, MemoryLedger, MemoryPurchases
 from bg_pipeline_tests.fakes.queue import MemoryWorkQueue
 from bg_pipeline_tests.fakes.remover import FakeRemover
@@ -32,8 +33,10 @@ __all__ = [
     "MemoryLedger",
     "MemoryObservations",
     "MemoryOutbox",
+    "MemoryPreviousOutputs",
     "MemoryPurchases",
     "MemoryRetention",
+    "MemoryReversions",
     "MemoryReviews",
     "MemoryRunLog",
     "MemorySource",

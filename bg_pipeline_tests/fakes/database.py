@@ -16,6 +16,7 @@ from bg_pipeline.errors import ClaimLost, LeaseLost
 
 if TYPE_CHECKING:
     from bg_pipeline.core.gate import Gate
+    from bg_pipeline.core.revert import Previous, Reverted
     from bg_pipeline.core.review import DecisionRecord
     from bg_pipeline.ports.purchasing import CutRequest
 
@@ -51,6 +52,9 @@ class MemoryDatabase:
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[int, CutRequest] = {}
         self.decisions: list[DecisionRecord] = []
+        self.previous: dict[tuple[str, str], Previous] = {}
+        """By key and run."""
+        self.reversions: dict[tuple[str, str], Reverted] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
         self.limits: dict[str, dict[str, Any]] = {}

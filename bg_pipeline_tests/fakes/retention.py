@@ -108,6 +108,10 @@ class MemoryErasures(Port):
         self._db.change_state(
             key, stem="", published=None, published_at=None, trash_name="", trashed_at=None, detail=""
         )
+        for row in [row for row in self._db.previous if row[0] == key]:
+            del self._db.previous[row]
+        for row in [row for row in self._db.reversions if row[0] == key]:
+            del self._db.reversions[row]
         del self._db.claim_of[key]
 
     def lift(self, key: str) -> bool:

@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_listed_has_no_size(tmp_path: Path) -> None:
 
 def test_each_part_is_counted() -> None:
     graph = Graph()
-    for name, size in {"a.png": 10, ".trash/2026-01-01/b.png": 20, ".bgp-x": 1}.items():
+    for name, size in {"a.png": 10, ".trash/2026-01-01/b.png": 20, ".bg-pipeline/previous/a/b": 30}.items():
         graph.outputs.blobs[name] = bytes(size)
     graph.purchases.adopt(Master("aa", "d", 1, 1, content_hash="h"))
     graph.purchases.adopt(Master("bb", "d", 1, 1, "odd"))
@@ -54,6 +54,7 @@ def test_each_part_is_counted() -> None:
     assert measure(graph.catalogue, graph.accounts) == {
         "outputs": Size(1, 10),
         "trash": Size(1, 20),
+        "previous outputs": Size(1, 30),
         "masters": Size(2, 7),
         "masters in quarantine": Size(1, 4),
         "masters that no item uses": Size(1, 3),

@@ -62,7 +62,7 @@ def test_a_new_export_under_another_extension_takes_over_the_name(graph: Graph) 
     done = graph.sync()
 
     assert done.delta.collisions == {}
-    assert sorted(graph.outputs.blobs) == ["bags/9.png", "shoes/0.png", "shoes/1.png", "shoes/2.png"]
+    assert list(graph.outputs.list()) == ["bags/9.png", "shoes/0.png", "shoes/1.png", "shoes/2.png"]
     assert graph.sync().delta.changes == ()
 
 

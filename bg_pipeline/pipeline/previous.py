@@ -1,0 +1,91 @@
+"""Keep the outputs that runs replace, for some days, so that a run can be reverted."""
+
+from dataclasses import dataclass, field, replace
+
+from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Entry, Published, Reason
+from bg_pipeline.core.revert import Previous, is_the_same, previous_name
+from bg_pipeline.pipeline.trash import remove_each
+from bg_pipeline.ports.context import Catalogue, Policy, Run
+from bg_pipeline.ports.single import one_blob
+
+_DAY_S = 86_400.0
+
+
+@dataclass(slots=True)
+class ClearedPrevious:
+    """Replaced outputs whose time was over."""
+
+    removed: list[str] = field(default_factory=list)
+    """Names in the output store."""
+    left: dict[str, str] = field(default_factory=dict)
+    """The reason for leaving one, by name."""
+
+
+def keep_previous(
+    catalogue: Catalogue, policy: Policy, run: Run, entry: Entry, former: Published | None, published: Published
+) -> Published:
+    """
+    Keep the output that is about to be replaced. Call it before its bytes are overwritten or its name taken away.
+
+    Args:
+        catalogue: owner of the outputs.
+        policy: for how long they are kept.
+        run: the run that replaces it.
+        entry: the item.
+        former: the item's present publication in this rendition.
+        published: the publication that replaces it.
+
+    Returns:
+        The publication with the run by whose name it can be reverted.
+
+    Raises:
+        ItemError, StoreError: the output cannot be kept; nothing was replaced.
+    """
+    if former is not None and not former.output_name:
+        former = None  # it is in the trash, or its name is another item's
+    if is_the_same(former, published):
+        return replace(published, run=former.run if former else "")
+    if not policy.keep_previous_days:
+        return replace(published, run="" if former else run.name.run_id)
+    name = former.output_name if former else published.output_name
+    with one_blob(catalogue.outputs):
+        data = catalogue.outputs.read(name)
+        if former is not None and (data is None or digest_of(data) != former.output_digest):
+            # A run that was killed after it had overwritten the output has kept it.
+            kept = catalogue.outputs.read(previous_name(entry.key, former.output_digest, name))
+            data = kept if kept is not None and digest_of(kept) == former.output_digest else data
+        if former is None and data is not None and digest_of(data) == published.output_digest:
+            # A killed run wrote it; else it was there before, under a lost manifest or for another key.
+            return replace(published, run=run.name.run_id if entry.reason is Reason.UNFINISHED else "")
+        if data is not None or former is not None:
+            _keep(catalogue, run, entry, former, name, data)
+    return replace(published, run=run.name.run_id)
+
+
+def _keep(
+    catalogue: Catalogue, run: Run, entry: Entry, former: Published | None, name: str, data: bytes | None
+) -> None:
+    digest = "" if data is None else digest_of(data)
+    kept_name = previous_name(entry.key, digest, name) if digest else ""
+    published_at = entry.published_at if former else None
+    # On record before it is written: no file is kept that nothing would ever remove.
+    catalogue.previous.begin(Previous(entry.key, run.name.run_id, former, published_at, kept_name, digest))
+    if data is not None:
+        catalogue.outputs.write(kept_name, data)
+
+
+def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPrevious:
+    """
+    Delete replaced outputs that were kept long enough: only those on record.
+
+    Raises:
+        StoreError: the output store cannot be used at all.
+    """
+    result = ClearedPrevious()
+    expired = catalogue.previous.expired(run.now() - policy.keep_previous_days * _DAY_S)
+    files = {each.kept_name: each.kept_name for each in expired if each.kept_name}
+    result.removed += remove_each(catalogue.outputs, run, files, result.left)
+    gone = {"", *result.removed}
+    catalogue.previous.drop([each for each in expired if each.kept_name in gone])
+    return result
