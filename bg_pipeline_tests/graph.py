@@ -120,6 +120,7 @@ class Graph:
     filter: Filter = field(default_factory=Filter)
     keep_masters_days: int = 0
     keep_previous_days: int = 7
+    golden: tuple[str, ...] = ()
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     animated: Animated = Animated.FAIL
@@ -203,6 +204,7 @@ class Graph:
             animated=self.animated,
             keep_masters_days=self.keep_masters_days,
             order=self.order,
+            golden=self.golden,
             keep_previous_days=self.keep_previous_days,
         )
 

@@ -16,6 +16,7 @@ from bg_pipeline.redaction import redacted
 _COMMANDS = {
     "adopt": ("cli.maintenance", "Adopt cutouts that another tool made."),
     "alert-test": ("cli.alerts", "Send a test to every alert target and show which accepted it."),
+    "canary": ("cli.canary", "Try a changed recipe on a few pictures; accept it for all."),
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),

@@ -137,6 +137,7 @@ def plan(catalogue: str, as_json: bool) -> None:
     metavar="N",
     help="Buy only N of those, oldest cutouts first.",
 )
+@click.option("--without-canary", is_flag=True, help="Buy them although no canary of the recipe is accepted.")
 @click.option(
     "--allow-deletes",
     type=click.IntRange(min=0),
@@ -157,6 +158,7 @@ def sync(
     only: str,
     apply_recipe_change: bool,
     recipe_change_share: int | None,
+    without_canary: bool,
     allow_deletes: int,
     rerender: bool,
     as_json: bool,
@@ -169,6 +171,7 @@ def sync(
         only=Only(only),
         apply_recipe_change=apply_recipe_change or recipe_change_share is not None,
         recipe_change_limit=recipe_change_share,
+        without_canary=without_canary,
     )
     with (
         stop_on_signal() as stop,

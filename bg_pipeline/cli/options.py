@@ -101,8 +101,13 @@ def print_end(code: Exit, reason: str) -> None:
 def run_name(command: str) -> RunName:
     """Make the name of a command-line run, under which it spends and holds leases and claims."""
     moment = datetime.now(UTC).isoformat(timespec="seconds")
-    owner = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+    owner = f"{person()}, process {os.getpid()}"
     return RunName(f"command {moment} {os.getpid()}", command, owner)
+
+
+def person() -> str:
+    """Return the name of the person who decides."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def require_entry(catalogue: Catalogue, key: str) -> Entry:
@@ -116,3 +121,13 @@ def require_entry(catalogue: Catalogue, key: str) -> Entry:
     if entry is None:
         raise ConfigurationError(f"{key!r} is not in the manifest: write it as `plan` and `failures` show it")
     return entry
+
+
+def confirm(question: str) -> bool:
+    """Ask a person; an end of input without an answer is an error in one sentence."""
+    try:
+        return click.confirm(question)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            raise click.UsageError("there is no terminal to ask at: --yes does not ask") from None
+        raise KeyboardInterrupt from None

@@ -113,7 +113,8 @@ def show_delta(out: Terminal, delta: Delta) -> None:
         cost = number(sum((c.credits for c in delta.held), Decimal(0)))
         out.print(
             f"held: {len(delta.held)} items were cut by another recipe; cutting them again costs {cost} credits. "
-            "They stay unchanged until `bg-pipeline sync --apply-recipe-change`"
+            "They stay unchanged until `bg-pipeline sync --apply-recipe-change`; `bg-pipeline canary` tries the recipe "
+            "first"
         )
     for run, count in delta.reverted.items():
         out.print(

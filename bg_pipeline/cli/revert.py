@@ -1,14 +1,12 @@
 """`bg-pipeline revert`: take the publications of one run back."""
 
-import getpass
-import socket
 from collections.abc import Sequence
 
 import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.catalogues import one_catalogue
-from bg_pipeline.cli.options import as_json, print_json, run_name
+from bg_pipeline.cli.options import as_json, person, print_json, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.moments import iso
@@ -37,19 +35,18 @@ def revert(
         raise click.UsageError("--collection, --dry-run and --redo need a RUN; --dry-run and --redo exclude each other")
     settings = load_settings(catalogue)
     chosen = None if collection is None else decode_partition(collection)
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
     with open_pipeline(settings, run_name("revert")) as pipeline:
         ownership.check(pipeline)
         if run is None:
             _show_runs(pipeline.catalogue.previous.runs(), as_json)
             return
         if redo:
-            _show_redone(reversion.redo(pipeline, run, by, chosen), as_json)
+            _show_redone(reversion.redo(pipeline, run, person(), chosen), as_json)
             return
         if dry_run:
             result = reversion.preview(pipeline.catalogue, run, chosen)
         else:
-            result = reversion.revert(pipeline, run, by, chosen)
+            result = reversion.revert(pipeline, run, person(), chosen)
     _show(result, as_json, dry_run=dry_run)
 
 

@@ -1,7 +1,5 @@
 """`bg-pipeline review`: look at results, and decide about them."""
 
-import getpass
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import click
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.catalogues import one_catalogue
-from bg_pipeline.cli.options import as_json, print_json, run_name
+from bg_pipeline.cli.options import as_json, person, print_json, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page, master_name
 from bg_pipeline.core.records import Entry
@@ -90,10 +88,6 @@ def _validate(
         raise click.UsageError("--port belongs to --serve, --collection to --pages, and --why to a decision")
 
 
-def _person() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
-
-
 def _serve(settings: Settings, pipeline: Pipeline, gallery: BlobStore, port: int | None) -> None:
     # Loaded here: the server takes a third of a second to load.
     from bg_pipeline.web.serve import port_of, serve  # noqa: PLC0415
@@ -103,7 +97,7 @@ def _serve(settings: Settings, pipeline: Pipeline, gallery: BlobStore, port: int
         gallery,
         _announce,
         port=port_of(settings.alerts.review_url) if port is None else port,
-        by=_person(),
+        by=person(),
         share=settings.catalogue.review_share,
     )
 
@@ -164,7 +158,7 @@ def _decide(pipeline: Pipeline, decision: ReviewDecision, keys: Sequence[str], w
     decided: list[str] = []
     for key in keys:
         if key not in decided:  # an earlier item may have the same picture
-            decided += reviews.decide(pipeline, decision, key, _person(), why)
+            decided += reviews.decide(pipeline, decision, key, person(), why)
     if as_json:
         print_json({"decision": decision.value, "keys": decided})
         return

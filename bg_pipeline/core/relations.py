@@ -1,6 +1,6 @@
 """Relate the changes of a delta to each other: duplicates, renames, purchases with their price, output names."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ def price(
     taken: Callable[[str], bool],
     apply_recipe_change: bool = False,
     recipe_change_limit: int | None = None,
+    on_trial: Collection[str] = (),
 ) -> Delta:
     """
     Find duplicates and renames, give each purchase its price and each item its output name.
@@ -34,6 +35,7 @@ def price(
         taken: returns True if a folded stem belongs to a listed item.
         apply_recipe_change: make purchases that only the recipe needs; otherwise they are held.
         recipe_change_limit: purchases of that kind; the oldest publications come first. None for all.
+        on_trial: cuts of which a canary bought some, and that no person has accepted or requested.
 
     Returns:
         Changes in key order. Each purchase is made for the first key that needs it, and is free for the others.
@@ -53,26 +55,25 @@ def price(
         if change.reason in _MAYBE_DUPLICATES and twin not in {None, change.key}:
             change = replace(change, reason=Reason.DUPLICATE, because=f"the same picture as {twin}")
         if change.reason in WORK_REASONS:
-            if change.purchase_id in bought:
-                change = replace(change, stem=stem)
-            else:
-                first = change.purchase_id not in claimed
-                recut = item.only_the_cut_differs
-                held = recut and first and change.purchase_id not in asked
-                if held and (restored := _restored(item, survey, bought)):
-                    item.change = replace(restored, stem=stem)
-                    continue
-                # A renamed item has no cutout of its own that could stay: it is pending like any other.
-                on_request = recut and change.purchase_id in asked and item.before is None
-                change = replace(
-                    change,
-                    stem=stem,
-                    purchase=first,
-                    credits=price(item.entry) if first else Decimal(0),
-                    held=held,
-                    on_request=on_request,
-                    becomes=None if held or on_request else change.becomes,
-                )
+            is_bought, recut = change.purchase_id in bought, item.only_the_cut_differs
+            first = not is_bought and change.purchase_id not in claimed
+            # What a canary bought is not published before a person accepts it.
+            waits = item.is_on_trial(on_trial) if is_bought else first and change.purchase_id not in asked
+            held = recut and waits
+            if held and (restored := _restored(item, survey, bought)):
+                item.change = replace(restored, stem=stem)
+                continue
+            # A renamed item has no cutout of its own that could stay: it is pending like any other.
+            on_request = recut and change.purchase_id in asked and item.before is None
+            change = replace(
+                change,
+                stem=stem,
+                purchase=first,
+                credits=price(item.entry) if first else Decimal(0),
+                held=held,
+                on_request=on_request,
+                becomes=None if held or on_request else change.becomes,
+            )
             if not change.held:
                 claimed.setdefault(change.purchase_id, change.key)
         item.change = change
@@ -120,6 +121,10 @@ class _Related:
             return False
         shown, cuts = self.origin.published, self.goal.cuts
         return shown is not None and shown.content_hash == self.entry.content_hash and shown.cut_digest not in cuts
+
+    def is_on_trial(self, cuts: Collection[str]) -> bool:
+        """Return True if its purchase is one of these cuts."""
+        return any(self.change.purchase_id == purchase_id(self.entry.content_hash, cut) for cut in cuts)
 
 
 def _find_renames(related: Sequence[_Related]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import TypeAdapter
 
+from bg_pipeline.core.canary import Trial
 from bg_pipeline.core.claims import AskedBy
 from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.report import ByKey, Summary
@@ -152,6 +153,20 @@ class ExportRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryRecord(Record):
+    """A changed recipe that is, or was, tried on a few pictures; or the acceptance of one that was."""
+
+    kind: ClassVar[str] = "canary"
+    cuts: tuple[str, ...]
+    """Digests of the cuts."""
+    trials: tuple[Trial, ...] = ()
+    """Its results; empty while it goes on."""
+    accepted_by: str = ""
+    """The person who allowed the purchase for all pictures; empty without one."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRecord(Record):
     """The end of a run with an error."""
 
@@ -186,6 +201,7 @@ RECORDS: Mapping[str, type[Record]] = {
         ProcessRecord,
         RetryRecord,
         ExportRecord,
+        CanaryRecord,
         FailureRecord,
         BalanceRecord,
     )

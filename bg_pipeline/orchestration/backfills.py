@@ -59,6 +59,9 @@ class CutoutsConfig(LaunchConfig):
         description="buy only this many of those, oldest cutouts first; a backfill has a run for every 50 collections, "
         "and each buys this many",
     )
+    without_canary: bool = Field(
+        default=False, description="buy them although no canary of the recipe is accepted: `bg-pipeline canary`"
+    )
     sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
 
 
@@ -97,6 +100,7 @@ def cutouts(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.A
             config.sample,
             apply_recipe_change=config.apply_recipe_change or share is not None,
             recipe_change_limit=share,
+            without_canary=config.without_canary,
         )
         result = BackfillResult()
         with opener.open(context) as services:

@@ -74,13 +74,21 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, res
 
     Raises:
         ForeignStore: see `ownership.guard`.
+        GuardStopped: see `detect.plan`.
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
     catalogue, accounts, policy, run = pipeline.context
     requested: tuple[Change, ...] = ()
     if choice.apply_recipe_change:
-        limit = choice.recipe_change_limit
-        delta = plan(catalogue, accounts, policy, apply_recipe_change=True, recipe_change_limit=limit)
+        delta = plan(
+            catalogue,
+            accounts,
+            policy,
+            apply_recipe_change=True,
+            recipe_change_limit=choice.recipe_change_limit,
+            collections=choice.collections,
+            without_canary=choice.without_canary,
+        )
         requested = delta.requested
     scope = scope_of(catalogue, choice, requested)
     while True:

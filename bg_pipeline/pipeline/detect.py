@@ -20,6 +20,7 @@ from bg_pipeline.core.survey import Survey, survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
+from bg_pipeline.pipeline.trials import cuts_on_trial, require_canary
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -119,6 +120,8 @@ def plan(
     *,
     apply_recipe_change: bool = False,
     recipe_change_limit: int | None = None,
+    collections: frozenset[str] | None = None,
+    without_canary: bool = False,
     rerender: bool = False,
 ) -> Delta:
     """
@@ -130,9 +133,12 @@ def plan(
         policy: the wanted results, and their prices.
         apply_recipe_change: also plan the purchases that only a changed cut needs.
         recipe_change_limit: largest number of those purchases, oldest first; None for all.
+        collections: those of which these purchases are requested; None for all.
+        without_canary: plan them although no canary of the recipe is accepted.
         rerender: render again the outputs of an older version of the renderer.
 
     Raises:
+        GuardStopped: more than a few of those purchases, and no canary of the recipe is accepted.
         StoreError: the outputs cannot be listed.
     """
     missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
@@ -149,7 +155,7 @@ def plan(
     )
     purchase_ids, recipes = findings.purchase_ids, policy.recipes
     prices = {"": policy.price} | {each.name: policy.price_with(each.recipe) for each in reversed(recipes.special)}
-    return price(
+    delta = price(
         findings,
         price=lambda entry: prices[recipes.name_of(entry.key)],
         bought=accounts.purchases.bought(purchase_ids),
@@ -157,7 +163,11 @@ def plan(
         taken=_taken_stems(catalogue.deltas, findings),
         apply_recipe_change=apply_recipe_change,
         recipe_change_limit=recipe_change_limit,
+        on_trial=() if apply_recipe_change else cuts_on_trial(catalogue.run_log),
     )
+    if not without_canary:
+        require_canary(catalogue.run_log, delta, policy.cut_of, collections)
+    return delta
 
 
 @_without_garbage_collection()
@@ -169,12 +179,15 @@ def detect(
     *,
     apply_recipe_change: bool = False,
     recipe_change_limit: int | None = None,
+    collections: frozenset[str] | None = None,
+    without_canary: bool = False,
     rerender: bool = False,
 ) -> Delta:
     """
     Plan and record the delta: its work becomes pending, except purchases requested of this run only. See `plan`.
 
     Raises:
+        GuardStopped: see `plan`.
         LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
         Stopped: the run was asked to end; nothing of the delta counts.
@@ -190,6 +203,8 @@ def detect(
             policy,
             apply_recipe_change=apply_recipe_change,
             recipe_change_limit=recipe_change_limit,
+            collections=collections,
+            without_canary=without_canary,
             rerender=rerender,
         )
         not_recorded = "the work was not recorded to its end, so none of it counts"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bg_pipeline.core.canary import CANARY_PAGE
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.erasure import output_names
 from bg_pipeline.core.keys import damaged_name, gallery_page, master_name, thumbnail_name
@@ -30,7 +31,7 @@ class Erasure:
     page: str
     """Page of the gallery that may show it; empty if there is none."""
     thumbnails: tuple[str, ...]
-    """Small pictures of it in the gallery."""
+    """Small pictures of it in the gallery, and the page of the last canary, which may show it."""
     purchases: tuple[str, ...]
     """Purchases of its pictures that no other item uses, stored or not."""
     shared: tuple[str, ...]
@@ -63,7 +64,7 @@ def find(pipeline: Pipeline, pages: BlobStore, key: str) -> Erasure:
     shown |= {each.seen.result_digest for each in catalogue.reviews.decisions([key]).get(key, ())}
     if entry.published:
         shown |= {entry.published.content_hash, entry.published.output_digest}
-    thumbnails = (thumbnail_name(digest) for digest in sorted(shown - {""}))
+    thumbnails = (CANARY_PAGE, *(thumbnail_name(digest) for digest in sorted(shown - {""})))
     return Erasure(
         key=key,
         outputs=tuple(name for name in _outputs(catalogue, entry) if catalogue.outputs.read(name) is not None),

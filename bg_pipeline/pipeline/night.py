@@ -88,6 +88,8 @@ class Choice:
     apply_recipe_change: bool = False
     recipe_change_limit: int | None = None
     """Largest number of purchases for a changed recipe, oldest first; None for all."""
+    without_canary: bool = False
+    """Buy them although no canary of the recipe is accepted."""
 
     @property
     def is_everything(self) -> bool:
@@ -130,6 +132,7 @@ def decide(
 
     Raises:
         ForeignStore: see `ownership.guard`.
+        GuardStopped: see `detect.plan`.
         LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
     """
@@ -145,6 +148,8 @@ def decide(
         run,
         apply_recipe_change=choice.apply_recipe_change,
         recipe_change_limit=choice.recipe_change_limit,
+        collections=choice.collections,
+        without_canary=choice.without_canary,
         rerender=rerender,
     )
     trash, pruned = TrashResult(), PruneResult()

@@ -176,8 +176,6 @@ class _Reversion:
         if refused := refusal_to_put_back(shown, previous, _digest(present), _digest(kept)):
             return Step.LEAVE, refused
         is_renamed = former.output_name != shown.output_name
-        if is_renamed and catalogue.trash.is_published(former.output_name):
-            return Step.LEAVE, f"{former.output_name} belongs to another item now"
         assert kept is not None
         catalogue.queue.verify(self.claim, entry.key)
         catalogue.outputs.write(former.output_name, kept)

@@ -55,6 +55,11 @@ class CatalogueSettings(CatalogueLocations):
     )
     sentinel: str = Field("", description="key that every listing must contain, or the sync stops; default: none")
     trash_days: int = Field(30, ge=1, le=3650, description="days until a cutout in the trash is deleted")
+    golden: tuple[str, ...] = Field(
+        (),
+        description="keys or gitignore patterns of the pictures on which `bg-pipeline canary` tries a changed recipe,"
+        " separated by commas; in a table: a list. Default: five, spread over the collections",
+    )
     keep_previous_days: int = Field(
         7,
         ge=0,
@@ -111,7 +116,7 @@ class CatalogueSettings(CatalogueLocations):
     def _split_at_commas(cls, value: object) -> object:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
-    @field_validator("buy_first", mode="before")
+    @field_validator("buy_first", "golden", mode="before")
     @classmethod
     def _split_patterns(cls, value: object) -> object:
         return split_patterns(value)
@@ -120,6 +125,13 @@ class CatalogueSettings(CatalogueLocations):
     @classmethod
     def _are_patterns_of_an_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         BuyOrder(value)
+        return value
+
+    @field_validator("golden")
+    @classmethod
+    def _are_patterns_of_pictures(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, pattern in enumerate(value, 1):
+            matcher(pattern, number)
         return value
 
     @property

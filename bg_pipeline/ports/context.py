@@ -109,6 +109,8 @@ class Policy:
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)
     """The order of purchases."""
+    golden: tuple[str, ...] = ()
+    """Keys or patterns of the pictures on which a changed recipe is tried first; empty for a sample."""
     keep_previous_days: int = 7
     """Days for which a replaced output is kept, to revert the run that replaced it; 0 keeps none."""
 
@@ -136,6 +138,10 @@ class Policy:
     def price(self) -> Decimal:
         """Upper bound of the credits for the whole purchase of an item of unknown size, by the default recipe."""
         return self.price_with(self.recipe)
+
+    def cut_of(self, key: str) -> str:
+        """Return the digest of the cut that a picture is bought with."""
+        return self.recipes.of(key).cut.digest
 
     def price_with(self, recipe: Recipe) -> Decimal:
         """Return the same for another recipe."""

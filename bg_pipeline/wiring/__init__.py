@@ -283,6 +283,7 @@ def _policy(settings: Settings) -> Policy:
         animated=settings.catalogue.animated,
         keep_masters_days=settings.purchasing.masters_keep_days,
         order=settings.catalogue.order,
+        golden=settings.catalogue.golden,
         keep_previous_days=settings.catalogue.keep_previous_days,
     )
 

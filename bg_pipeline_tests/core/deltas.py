@@ -1,6 +1,6 @@
 """Recipes and entries of a small catalogue, and the delta of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from bg_pipeline.core.keys import allocate_stems, fold, preferred_stem
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, purchase_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.revert import Reverted, by_key
 from bg_pipeline.core.survey import survey
 
 RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
@@ -37,9 +38,11 @@ def delta_of(
     lost: set[str] = frozenset(),
     limit: int | None = None,
     rerender: bool = False,
+    reverted: Sequence[Reverted] = (),
+    on_trial: Collection[str] = (),
 ) -> Delta:  # type: ignore[assignment]
     goal = Goal.of(recipe, rerender=rerender)
-    found = survey(entries, lambda _key: goal, missing_outputs=lost)
+    found = survey(entries, lambda _key: goal, missing_outputs=lost, reverted=by_key(reverted))
     unchanged = [e for e in entries if classify(e, goal, output_missing=e.key in lost)[0] is Reason.UNCHANGED]
     publishing_keys = {e.published.purchase_id: e.key for e in reversed(unchanged) if e.published}
     return price(
@@ -50,6 +53,7 @@ def delta_of(
         taken={fold(e.stem) for e in entries if e.stem and not e.absent}.__contains__,
         apply_recipe_change=apply,
         recipe_change_limit=limit,
+        on_trial=on_trial,
     )
 
 

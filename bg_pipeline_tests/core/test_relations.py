@@ -1,11 +1,13 @@
 """Twins, renames, prices and output names."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.revert import Reverted
 from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, change, delta_of, entry, published
 
 
@@ -189,3 +191,42 @@ def test_a_name_that_a_rename_takes_along_is_given_to_nobody_else() -> None:
 
     assert change(delta, "c/a.webp").stem == "c/a"
     assert change(delta, "c/A.png").stem.startswith("c/A~")
+
+
+def test_what_was_reverted_is_neither_bought_nor_made_whatever_was_requested() -> None:
+    taken_back = Reverted.of("c/a.jpg", replace(published(recipe=OTHER_CUT), run="run 2"), "ana")
+    twin = entry("c/b.jpg", state=State.PENDING)
+    for apply in (False, True):
+        delta = delta_of(entry(), twin, recipe=OTHER_CUT, apply=apply, reverted=[taken_back])
+        reverted = change(delta, "c/a.jpg")
+        assert (reverted.reverted, reverted.becomes, reverted.purchase, reverted.credits) == ("run 2", None, False, 0)
+        assert (delta.reverted, delta.held, [c.key for c in delta.work]) == ({"run 2": 1}, (), ["c/b.jpg"])
+        # What a new picture needs is bought for it all the same.
+        assert (change(delta, "c/b.jpg").purchase, delta.purchases) == (True, 1)
+
+
+def test_what_a_canary_bought_is_held_until_it_is_accepted_or_requested() -> None:
+    cut = OTHER_CUT.cut.digest
+    bought = {purchase_id("h", cut)}
+    held = delta_of(entry(), recipe=OTHER_CUT, bought=bought, on_trial={cut})
+    free = delta_of(entry(), recipe=OTHER_CUT, bought=bought)
+
+    assert ([c.credits for c in held.held], held.work, held.held[0].becomes) == ([Decimal(0)], (), None)
+    assert (free.held, len(free.work), free.purchases) == ((), 1, 0)
+
+
+def test_new_pictures_take_a_cut_on_trial_because_it_is_that_of_the_recipe() -> None:
+    cut = OTHER_CUT.cut.digest
+    new = entry("c/n.jpg", "new", state=State.PENDING)
+    delta = delta_of(new, recipe=OTHER_CUT, bought={purchase_id("new", cut)}, on_trial={cut})
+
+    assert (delta.held, len(delta.work)) == ((), 1)
+
+
+def test_a_lost_output_whose_new_cut_is_on_trial_is_restored_from_the_old_one() -> None:
+    cut = OTHER_CUT.cut.digest
+    bought = {purchase_id("h", each.cut.digest) for each in (RECIPE, OTHER_CUT)}
+    delta = delta_of(entry(), recipe=OTHER_CUT, bought=bought, on_trial={cut}, lost={"c/a.jpg"})
+
+    (restored,) = delta.work
+    assert (restored.reason, restored.purchase_id) == (Reason.OUTPUT_MISSING, purchase_id("h", RECIPE.cut.digest))

@@ -161,6 +161,24 @@ def test_a_backfill_of_what_changed_leaves_what_is_new(shop: Shop, run: Run) -> 
     assert not (shop.home / "cutouts/shoes/new.png").exists()
 
 
+def test_a_recipe_change_of_many_pictures_needs_a_canary_or_a_person_who_wants_none(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(20, 25):
+        shop.put(f"shoes/{n}.png", product(n))
+    night(run)
+    monkeypatch.setenv("BG_MAX_PIXELS_SENT", "64")
+    run("detect_delta")
+    refused = backfill(run, "shoes", apply_recipe_change=True)
+    assert not refused.success
+    failure = next(event for event in refused.all_events if event.is_step_failure)
+    assert "no canary of it is accepted" in str(failure.step_failure_data.error)
+    assert len(shop.vendor.ledger.charges()) == 8
+
+    assert backfill(run, "shoes", apply_recipe_change=True, without_canary=True).success
+    assert len(shop.vendor.ledger.charges()) == 8 + 7
+
+
 def test_a_recipe_change_is_bought_in_the_chosen_collections_only(
     shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

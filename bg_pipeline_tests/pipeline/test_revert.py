@@ -65,7 +65,7 @@ def test_the_next_syncs_leave_what_was_reverted_and_say_why(graph: Graph, change
         done = graph.sync(**options)
         held = [c for c in done.delta.changes if c.reverted]
         assert state_of(graph) == before
-        assert (done.summary.published, len(graph.remover.requests)) == (0, bought)
+        assert (done.summary.published, len(graph.remover.requests), done.delta.work) == (0, bought, ())
         assert all("ana reverted the run 'run 2'" in c.because and "--redo" in c.because for c in held)
         assert done.delta.reverted == ({"run 2": len(held)} if held else {})
     assert graph.items.states()[State.PENDING] == 0
@@ -119,7 +119,7 @@ def test_only_the_named_collection_is_reverted(graph: Graph) -> None:
     assert redo(graph.pipeline, "run 2", "ana", "shoes") == list(KEYS[1:])
 
 
-def test_a_run_that_nobody_knows_is_an_error_that_says_where_to_look(graph: Graph) -> None:
+def test_a_run_that_is_not_known_is_an_error_that_says_where_to_look(graph: Graph) -> None:
     for call in (lambda: preview(graph.catalogue, "run 9"), lambda: revert(graph.pipeline, "run 9", "ana")):
         with pytest.raises(ConfigurationError, match=r"no cutout is published by the run 'run 9'.*lists the runs"):
             call()
@@ -248,6 +248,27 @@ def test_items_that_another_run_holds_are_left(graph: Graph) -> None:
     result = taken_back(graph)
 
     assert (result.left, result.put_back) == ({KEYS[0]: "another run has claimed it"}, list(KEYS[1:]))
+
+
+def test_nothing_is_written_for_an_item_that_another_run_took_over(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_picture(graph)
+    graph.sync()
+    after = state_of(graph)
+    (name,) = kept(graph)
+    read = graph.outputs.read
+
+    def take_over(wanted: str) -> bytes | None:
+        if wanted == name:
+            graph.clock.now += 1000
+            graph.claim(KEYS[0], owner="another")
+        return read(wanted)
+
+    monkeypatch.setattr(graph.outputs, "read", take_over)
+
+    assert taken_back(graph).left == {KEYS[0]: "another run has claimed it"}
+    assert state_of(graph) == after
 
 
 def test_nothing_is_reverted_during_a_detection_or_in_foreign_stores(graph: Graph) -> None:
