@@ -112,7 +112,7 @@ class Graph:
     """By account, where it is not `remover`."""
     runs: int = 0
     sink: FakeSink = field(default_factory=FakeSink)
-    rehash_nights: int = 0
+    rehash_nights: int | None = 0
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
