@@ -28,7 +28,7 @@ _COMMANDS = {
     "prune": ("cli.erase", "Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."),
     "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
     "retry": ("cli.nightly", "Try failed items again: the named ones, or all."),
-    "review": ("cli.maintenance", "List suspicious results; approve or reject them."),
+    "review": ("cli.maintenance", "List suspicious results; approve, reject or swap them."),
     "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
     "status": ("cli.reports", "Show the items by state, the gates and the spending."),
     "sync": ("cli.nightly", "Run the nightly job now."),

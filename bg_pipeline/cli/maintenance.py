@@ -144,11 +144,13 @@ def adopt(folder: Path | None, pattern: str, allow_smaller: bool, dry_run: bool,
 
 
 @click.command()
-@click.argument("decision", type=click.Choice(["list", "approve", "reject"]), default="list")
+@click.argument("decision", type=click.Choice(["list", "approve", "reject", "swap"]), default="list")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @as_json
 def review(decision: str, keys: tuple[str, ...], as_json: bool) -> None:
-    """List suspicious results; approve or reject them."""
+    """List suspicious results; approve, reject or swap them."""
+    if decision == "swap" and len(set(keys)) != 2:
+        raise click.UsageError("swap takes the keys of two items: each gets the result of the other")
     if (decision == "list") == bool(keys):
         raise click.UsageError("name the items to approve or reject, as `bg-pipeline review` lists them")
     settings = load_settings()
@@ -181,6 +183,9 @@ def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
 def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_json: bool) -> None:
     catalogue = pipeline.catalogue
     decided: list[str] = []
+    if decision == "swap":
+        decided = reviews.swap(*pipeline.context, (keys[0], keys[1]))
+        keys = ()
     for key in keys:
         if key not in decided:  # an earlier item may have the same picture
             if decision == "approve":
@@ -190,7 +195,7 @@ def _show_decided(pipeline: Pipeline, decision: str, keys: Sequence[str], as_jso
     if as_json:
         print_json({"decision": decision, "keys": decided})
         return
-    then = "the next sync publishes it" if decision == "approve" else "failed until its picture or the recipe changes"
+    then = "the next sync publishes it" if decision != "reject" else "failed until its picture or the recipe changes"
     for key in decided:
         say(f"{key}: {then}")
 

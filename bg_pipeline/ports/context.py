@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import BEATS, LEASE_S
+from bg_pipeline.core.colours import Use, use_by_digest
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import Naming, TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
-from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipe import AS_IT_IS, Recipe
 from bg_pipeline.core.records import Lease
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
@@ -98,6 +100,8 @@ class Policy:
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)
     """The order of purchases."""
+    checks: CheckLimits = field(default_factory=CheckLimits)
+    """The worst results that are published without a person."""
 
     @property
     def account(self) -> str:
@@ -113,6 +117,11 @@ class Policy:
     def vendor(self) -> Vendor:
         """Vendor of the preferred account."""
         return self.vendors[self.account]
+
+    def use(self, cut_digest: str) -> Use:
+        """Return the part of a master of this cut, or of one of its stages, that is published."""
+        stages = (stage for cut in self.recipe.cuts for stage in cut.stages)
+        return use_by_digest(cut_digest, (*stages, AS_IT_IS), self.vendors.values()).use
 
     @property
     def price(self) -> Decimal:

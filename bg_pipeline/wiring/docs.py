@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.vendor import Variant, Vendor
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.part import Part
@@ -122,7 +122,17 @@ def settings() -> str:
         *_table([RenditionSettings]),
         "## For all catalogues and accounts\n",
         "These are variables only; no table has them.\n",
-        *_table([DecoderSettings, MastersLocation, PurchasingSettings, *stores, ScheduleSettings, AlertSettings]),
+        *_table(
+            [
+                DecoderSettings,
+                CheckSettings,
+                MastersLocation,
+                PurchasingSettings,
+                *stores,
+                ScheduleSettings,
+                AlertSettings,
+            ]
+        ),
         _S3,
     ]
     return "\n".join(sections)

@@ -12,7 +12,7 @@ from bg_pipeline.core.params import refusal
 from bg_pipeline.core.recipe import Cut, Recipe
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
@@ -57,6 +57,7 @@ class Settings:
     rendition_name: str
     rendition: RenditionSettings
     decoder: DecoderSettings
+    checks: CheckSettings
     accounts: tuple[Account, ...]
     """In the order of trial."""
     masters: MastersLocation
@@ -140,6 +141,7 @@ def compose(raw: RawSettings) -> Settings:
         catalogue_name=name,
         catalogue=catalogue,
         decoder=raw.part(DecoderSettings),
+        checks=raw.part(CheckSettings),
         rendition_name=rendition,
         rendition=raw.part(RenditionSettings, "rendition", rendition),
         accounts=accounts.select(catalogue.accounts, raw.shown(CatalogueSettings, "catalogue", name)["accounts"]),

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.redaction import redacted, secrets_in
@@ -23,6 +23,7 @@ from bg_pipeline.vendors.registry import usable as usable_vendors
 _TABLES: Mapping[str, type[Part]] = {"catalogue": CatalogueSettings, "rendition": RenditionSettings}
 _OTHERS: tuple[type[Part], ...] = (
     DecoderSettings,
+    CheckSettings,
     MastersLocation,
     PurchasingSettings,
     ScheduleSettings,
