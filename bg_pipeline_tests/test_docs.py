@@ -22,6 +22,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTS = [
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *(
+        "docs/checks.md",
         "docs/decisions.md",
         "docs/export.md",
         "docs/operating.md",

@@ -76,7 +76,7 @@ class CheckLimits:
 
 FAINT = 8.0
 """Contrast below which a picture has no edges to hold an outline against, as white on white: `edges`, `stretch`,
-`pieces` and `frame` then say nothing."""
+`pieces`, `frame` and `backdrop` then say nothing."""
 
 
 def suspicion(measures: Measures, limits: CheckLimits, *, keeps_colours: bool) -> str:
@@ -136,7 +136,7 @@ CHECKS = (
     Check("area", "only {} of the picture was kept", _below("area")),
     Check("opacity", "the subject is see-through: at most {} opaque", _below("opacity")),
     Check("inverted", "it is inverted: of the frame {} more was kept than of the middle", _above("inverted")),
-    Check("backdrop", "{} of the cutout has the colours of the backdrop", _above("backdrop")),
+    Check("backdrop", "{} of the cutout has the colours of the backdrop", _if_visible(_above("backdrop"))),
     Check("plain", "the outline is a plain rectangle or ellipse ({}), and not that of the subject", _is_plain_shape),
     Check("edges", "the picture has an edge along only {} of the outline", _if_visible(_below("edges"))),
     Check("stretch", "a stretch of the outline has no edge in the picture: {} of the subject's diagonal",

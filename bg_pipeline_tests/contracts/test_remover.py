@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 
 import pytest
-from PIL import Image
 
 from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.imaging.pictures import prepare, validate_answer
@@ -17,14 +16,9 @@ from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.adapters import clients
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import call_here
-from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
+from bg_pipeline_tests.pictures import cut_middle, product
 
 PRODUCT = prepare(product(3, size=(240, 160)), 2500)
-
-
-def cut_middle(image: Image.Image) -> Image.Image:
-    """The outline of the box that `product` draws."""
-    return opened(cutout_of(encoded(image))).getchannel("A")
 
 
 def sent(credits_expected: Decimal, params: dict[str, str]) -> CutRequest:

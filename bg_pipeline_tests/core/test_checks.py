@@ -77,7 +77,7 @@ def test_a_cut_that_is_asked_for_other_colours_is_not_held_for_its_colours() -> 
 
 def test_a_picture_without_edges_holds_no_outline_against_them() -> None:
     """White on white: there, the measures of edges are chance."""
-    assert why(contrast=FAINT - 0.1, edges=0.1, stretch=0.9, pieces=0.5, frame=0.5) == ""
+    assert why(contrast=FAINT - 0.1, edges=0.1, stretch=0.9, pieces=0.5, frame=0.5, backdrop=0.9) == ""
     assert why(contrast=FAINT, edges=0.1)
 
 
