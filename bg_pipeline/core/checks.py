@@ -60,7 +60,7 @@ class CheckLimits:
     area: float = 0.002
     opacity: float = 0.8
     edges: float = 0.75
-    stretch: float = 0.06
+    stretch: float = 0.1
     place: float = 0.9
     pieces: float = 0.03
     frame: float = 0.05
