@@ -9,6 +9,9 @@ from bg_pipeline_tests.corpus.faults import FAULTS, differs
 from bg_pipeline_tests.corpus.judging import reason
 from bg_pipeline_tests.corpus.photographed import photographed
 
+BUSY = {"holes in the subject", "pieces of backdrop left", "the floor left"}
+"""Faults that cannot be seen where surface or backdrop has edges everywhere, such as wood."""
+
 SAMPLE = tuple(range(100, 120))
 
 
@@ -53,5 +56,5 @@ def test_a_wrong_cutout_waits_for_a_person(fault: str) -> None:
             passed.append(case.name)
 
     # A part whose border runs along another edge of the picture cannot be seen; nor a hole in a busy surface.
-    unseen = 1 if "missing" in fault or fault in {"holes in the subject", "pieces of backdrop left"} else 0
+    unseen = 1 if "missing" in fault or fault in BUSY else 0
     assert len(passed) <= unseen, passed
