@@ -17,11 +17,14 @@ All errors of this package, grouped by the reaction to them.
     ├── StoreError              the output or master store cannot be used
     │   └── PaidResultLost      no store took a paid result: stop, a repetition would pay again
     ├── FetchFailed             a URL from a vendor or a catalogue was not fetched; the caller decides
-    │   └── FetchRefused        policy forbids the request
+    │   ├── FetchRefused        policy forbids the request
+    │   └── HostFailed          its host does not serve now, whichever the URL
     ├── ItemError               record, go on with the next image
-    │   ├── ItemUnreadable      corrupt, too large, not a single picture
+    │   ├── ItemUnreadable      corrupt, locked, not a single picture
+    │   │   └── ItemTooLarge    larger than any picture that is taken
     │   ├── ItemSkipped         a setting leaves out pictures like this one
     │   ├── ItemBlocked         a store, a source or this machine works, but not for this item; back to pending
+    │   │   └── HostUnavailable its picture host does not answer; the others go on
     │   ├── ItemRejected        the vendor refuses it and would again
     │   └── ItemChanged         differs from the hashed bytes; back to pending
     ├── TransientError          not served, and not charged as far as documented; wait and retry
@@ -147,6 +150,15 @@ class FetchRefused(FetchFailed):
     """The URL must not be requested: not https, or not a public address."""
 
 
+class HostFailed(FetchFailed):
+    """The host does not exist, does not answer, breaks off, or answers that it cannot serve now."""
+
+    def __init__(self, message: str, *, status: int | None = None, unknown: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.unknown = unknown
+        """True if there is no such host: an outage of its name, or a mistake in the URL."""
+
+
 class ItemError(BgPipelineError):
     """One image cannot be processed; the others go on."""
 
@@ -155,12 +167,27 @@ class ItemUnreadable(ItemError):
     """The source bytes are no picture that can be cut out."""
 
 
+class ItemTooLarge(ItemUnreadable):
+    """The source is larger than any picture that is taken."""
+
+
 class ItemSkipped(ItemError):
     """A setting leaves this picture out; that is no failure."""
 
 
 class ItemBlocked(ItemError):
     """A store, a source or a machine that works cannot read, write or decode this one item."""
+
+
+class HostUnavailable(ItemBlocked):
+    """The host of this picture does not serve now."""
+
+    def __init__(self, message: str, *, host: Any, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.host = host
+        """`core.hosts.PictureHost` that the picture is on."""
+        self.unknown = unknown
+        """See `HostFailed.unknown`."""
 
 
 class ItemRejected(ItemError):

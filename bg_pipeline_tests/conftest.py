@@ -21,16 +21,23 @@ hypothesis.settings.load_profile("all")
 
 
 SERVERS = {"postgres_server", "_mariadb", "_moto", "_radosgw"}
+SERVED = {"s3", "radosgw", "postgres", "postgresql", "mariadb"}
+"""Parameters of tests that ask for a server by name."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as `unit` the core, the use cases and the contracts over fakes: no server, no process of its own."""
+    """
+    Marks as `unit` the core, the use cases and the contracts over fakes: no server, no process of its own.
+
+    Not those that kill a run at each of its calls, which take as long as all others together.
+    """
     for item in items:
         assert isinstance(item, pytest.Function)
-        params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        params = {str(each) for each in item.callspec.params.values()} if hasattr(item, "callspec") else set()
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        fake = folder == "contracts" and {"memory", "fake"} & {str(value) for value in params}
-        pure = folder in {"core", "pipeline"} and not SERVERS & set(item.fixturenames)
+        fake = folder == "contracts" and {"memory", "fake"} & params
+        pure = folder in {"core", "pipeline"} and not SERVERS & set(item.fixturenames) and not SERVED & params
+        pure = pure and not item.get_closest_marker("every_call")
         if fake or pure:
             item.add_marker(pytest.mark.unit)
 

@@ -84,6 +84,11 @@ query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "
     repositoryName: "__repository__", sensorName: $name}) { ... on Sensor { id } } }
 """
 
+_START_SENSOR = """
+mutation($name: String!) { startSensor(sensorSelector: {repositoryLocationName: "bg_pipeline",
+    repositoryName: "__repository__", sensorName: $name}) { __typename ... on PythonError { message } } }
+"""
+
 _SCHEDULE = """
 query($name: String!) { scheduleOrError(scheduleSelector: {repositoryLocationName: "bg_pipeline",
     repositoryName: "__repository__", scheduleName: $name}) { ... on Schedule { id } } }
@@ -170,6 +175,10 @@ class Deployment:
         done = self.ask(_STOP_SENSOR, id=found)["stopSensor"]
         assert done["__typename"] == "StopSensorMutationResult", done
 
+    def switch_on(self, sensor: str) -> None:
+        done = self.ask(_START_SENSOR, name=sensor)["startSensor"]
+        assert done["__typename"] == "Sensor", done
+
     def switch_off_schedule(self, schedule: str) -> None:
         found = self.ask(_SCHEDULE, name=schedule)["scheduleOrError"]["id"]
         done = self.ask(_STOP_SCHEDULE, id=found)["stopRunningSchedule"]
@@ -232,8 +241,6 @@ def deployed(
         del instance["event_log_storage"]
         instance["storage"] = {"postgres": {"postgres_url": postgres}}
     (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(instance))
-    (home / "fast").mkdir()
-    (home / "fast" / "sitecustomize.py").write_text(_FAST)
     (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     with running_sandbox(vendor, cut) as sandbox:
         env = {
@@ -245,7 +252,7 @@ def deployed(
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": sandbox.base_url,
             "BG_STABLE_S": "0",
-            **({"PYTHONPATH": str(home / "fast")} if fast else {}),
+            **({"PYTHONPATH": str(fast_python(home))} if fast else {}),
             **(settings or {}),
         }
         port = free_port()
@@ -278,6 +285,13 @@ def developing(clone: Path, *command: str) -> Iterator[Deployment]:
         yield made
     finally:
         made.stop()
+
+
+def fast_python(home: Path) -> Path:
+    """A folder for PYTHONPATH with which sensors and leases take seconds."""
+    (home / "fast").mkdir()
+    (home / "fast" / "sitecustomize.py").write_text(_FAST)
+    return home / "fast"
 
 
 def free_port() -> int:

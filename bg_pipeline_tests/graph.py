@@ -11,7 +11,7 @@ from typing import Any
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
-from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.export import TableFormat
@@ -19,6 +19,7 @@ from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
+from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import for_one_picture
@@ -54,6 +55,7 @@ from bg_pipeline_tests.fakes import (
     MemoryDatabase,
     MemoryDeltas,
     MemoryErasures,
+    MemoryFailures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -62,6 +64,7 @@ from bg_pipeline_tests.fakes import (
     MemoryOutbox,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReviews,
     MemoryRunLog,
     MemorySource,
     MemoryStore,
@@ -101,6 +104,7 @@ class Graph:
     while_asleep: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     recipe: Recipe = RECIPE
+    special: Sequence[SpecialRecipe] = ()
     concurrency: int = 1
     low: Decimal = Decimal(0)
     day_cap: Decimal | None = None
@@ -130,6 +134,7 @@ class Graph:
         self.deltas = MemoryDeltas(self.database)
         self.queue = MemoryWorkQueue(self.database)
         self.items = MemoryItems(self.database)
+        self.failures = MemoryFailures(self.database)
         self.trash = MemoryTrash(self.database)
         self.leases = MemoryLeases(self.database)
         self.run_log = MemoryRunLog(self.database)
@@ -138,21 +143,25 @@ class Graph:
         self.gates = MemoryGates(self.database)
         self.retention = MemoryRetention(self.database)
         self.erasures = MemoryErasures(self.database)
+        self.reviews = MemoryReviews(self.database)
         self.outbox = MemoryOutbox(self.database)
 
     @property
     def catalogue(self) -> Catalogue:
         return Catalogue(
+            "default",
             self.source,
             self.outputs,
             self.observations,
             self.deltas,
             self.queue,
             self.items,
+            self.failures,
             self.trash,
             self.leases,
             self.run_log,
             self.erasures,
+            self.reviews,
         )
 
     @property
@@ -178,8 +187,8 @@ class Graph:
     @property
     def policy(self) -> Policy:
         return Policy(
-            recipe=self.recipe,
-            thresholds=self.thresholds,
+            recipes=Recipes(self.recipe, self.special),
+            thresholds={cut.provider: self.thresholds for cut in self.recipe.cuts},
             vendors={cut.provider: plugin(cut.provider).vendor for cut in self.recipe.cuts},
             concurrency=self.concurrency,
             collection_depth=self.collection_depth,
@@ -227,7 +236,7 @@ class Graph:
             ledger=self.ledger,
             gates=self.gates,
             spool=spool,
-            rules=Rules(self.thresholds, self.day_cap),
+            rules=Rules(self.thresholds, () if self.day_cap is None else (DayCap(self.day_cap),)),
             ceiling=self.concurrency,
             report=partial(self._report, account),
             time=Time(now, now, self.sleep, lambda: 1.0, self.stop),

@@ -39,6 +39,8 @@ TITLES = {
     Kind.GUARD: "a guard stopped",
     Kind.SPEND_CAP: "a spend cap stopped the buying",
     Kind.FAILURE_RATE: "items failed in two days",
+    Kind.UNREADABLE: "cannot be read",
+    Kind.HOST_DOWN: "the picture host ",
     Kind.NO_NIGHT: "is not complete",
     Kind.NOT_PROCESSED: "work is pending but nothing is processing it",
     Kind.DRIFT: "balance and ledger differ",

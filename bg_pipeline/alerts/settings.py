@@ -20,6 +20,12 @@ class AlertSettings(Part):
     alert_failure_rate: float = Field(0.2, ge=0, le=1, description="alert when more than this share of items fails")
     dagster_url: str = Field("", description="address of Dagster's UI, for the links in alerts")
 
+    review_url: str = Field(
+        "",
+        description="address of `bg-pipeline review --serve`, for the links in alerts and in Dagster's UI, such as"
+        " `http://127.0.0.1:8786`. Its port is the one to serve on",
+    )
+
     @field_validator("alert_urls")
     @classmethod
     def _are_urls(cls, value: SecretStr) -> SecretStr:
@@ -29,7 +35,7 @@ class AlertSettings(Part):
                 raise ValueError(f"entry {number} is no Apprise URL, such as slack://… or mailto://…")
         return value
 
-    @field_validator("dagster_url")
+    @field_validator("dagster_url", "review_url")
     @classmethod
     def _a_page(cls, value: str) -> str:
         if value and not re.fullmatch(r"https?://[^\s@?]+", value):

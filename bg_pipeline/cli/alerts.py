@@ -9,13 +9,15 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.pipeline.alerting.notify import try_targets
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor
+from bg_pipeline.wiring.settings import catalogue_names
 
 
 @click.command("alert-test")
 @as_json
 def alert_test(as_json: bool) -> None:
     """Send a test to every alert target and show which accepted it."""
-    with open_monitor(read()) as monitor:
+    raw = read()
+    with open_monitor(raw, catalogue_names(raw)[0]) as monitor:  # the targets are those of all catalogues
         results = try_targets(monitor.alerting, monitor.now)
         backlog = monitor.alerting.outbox.backlog()
     rows = [(target.name, not refusal, refusal, *backlog.get(target.digest, (0, 0))) for target, refusal in results]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.apprise import unusable
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import named_catalogues, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.credits import why_closed
@@ -25,16 +27,17 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.manifest.presence import is_missing
 from bg_pipeline.pipeline.ownership import find_foreign_store
-from bg_pipeline.ports.catalogue import ImageSource
 from bg_pipeline.ports.context import Catalogue, Pipeline
-from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.ports.source import ImageSource
+from bg_pipeline.ports.stores import PROBE_BYTES, BlobStore
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.settings.reader import RawSettings, dagster_home, read
 from bg_pipeline.stores import registry as stores
 from bg_pipeline.stores.locations import missing_folder
 from bg_pipeline.vendors import registry as vendors
 from bg_pipeline.wiring import open_pipeline
-from bg_pipeline.wiring.settings import Account, Settings, load_settings
+from bg_pipeline.wiring.accounts import Account
+from bg_pipeline.wiring.settings import Settings, settings_of
 from bg_pipeline.wiring.written import find_unknown, values
 
 T = TypeVar("T")
@@ -56,27 +59,56 @@ class Finding:
     """True for what is probably a slip, and stops nothing."""
 
 
-def diagnose() -> Iterator[Finding]:
-    """Yield findings in the order in which a person would fix them; stop early where further checks make no sense."""
+def diagnose(catalogue: str | None = None) -> Iterator[Finding]:
+    """
+    Yield findings in the order in which a person would fix them; stop early where further checks make no sense.
+
+    Args:
+        catalogue: name of the catalogue to check; None for all.
+    """
     try:
         raw = read()
         yield from (Finding(each.name, True, f"{each.text} ({each.origin})") for each in values(raw))
         yield from (
             Finding(each.name.upper(), True, str(each), True) for each in find_unknown(raw) if not each.is_error
         )
-        settings = load_settings()
+        names = named_catalogues(raw, catalogue)
     except ConfigurationError as error:
         yield Finding("settings", False, str(error))
         yield Finding("DAGSTER_HOME", *_home(None))
         return
-    yield Finding("settings", True, f"complete; relative paths start at {raw.folder}")
+    complete: list[Settings] = []
+    for name in names:
+        finding, settings = _settings(raw, name, is_one_of_several=len(names) > 1)
+        yield finding
+        complete += [settings] if settings else []
+    if not complete:
+        yield Finding("DAGSTER_HOME", *_home(None))
+        return
     yield Finding("changed settings", True, _WHEN)
     yield _finding("vendors", _vendors)
     yield _finding("stores", _stores)
-    yield _finding("alerts", lambda: _alerts(settings))
+    yield _finding("alerts", lambda: _alerts(complete[0]))
     home_is_right, about_home = _home(raw)
     yield Finding("DAGSTER_HOME", home_is_right, about_home)
     yield from (each for each in _dagster() if each.check == "schedule" or (home_is_right and dagster_home()))
+    for settings in complete:
+        prefix = f"{settings.catalogue_name}: " if len(names) > 1 else ""
+        yield from (replace(each, check=f"{prefix}{each.check}") for each in _of_catalogue(settings))
+
+
+def _settings(raw: RawSettings, name: str, *, is_one_of_several: bool) -> tuple[Finding, Settings | None]:
+    """Check the settings of one catalogue; return None in their place if they are wrong."""
+    check = f"{name}: settings" if is_one_of_several else "settings"
+    try:
+        settings = settings_of(raw, name)
+    except ConfigurationError as error:
+        return Finding(check, False, str(error)), None
+    return Finding(check, True, f"complete; relative paths start at {raw.folder}"), settings
+
+
+def _of_catalogue(settings: Settings) -> Iterator[Finding]:
+    yield from (Finding("end of service", True, end, True) for end in settings.ends_of_service(time.time()))
     engines = [_finding(f"engine {account.name}", partial(_engine, account)) for account in settings.accounts]
     yield from engines
     if all(engine.ok for engine in engines):
@@ -140,7 +172,7 @@ def _alerts(settings: Settings) -> str:
 
 def _engine(account: Account) -> str:
     account.plugin.client(account.settings, _never)
-    return "installed"
+    return account.plugin.about(account.settings)
 
 
 def _never(function: Callable[..., T], *args: Any) -> T:
@@ -183,8 +215,8 @@ def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Calla
     yield "clock", lambda: _clock(pipeline)
     yield "identity", lambda: _ours(pipeline)
     yield "source", lambda: _first_key(settings, catalogue.source)
-    yield "output", lambda: _writable(catalogue.outputs.probe, settings.catalogue.output)
-    yield "masters", lambda: _writable(accounts.masters.probe, settings.masters.masters)
+    yield "output", lambda: _writable(catalogue.outputs, settings.catalogue.output)
+    yield "masters", lambda: _writable(accounts.masters, settings.masters.masters)
     yield "spool", lambda: _spool(settings, accounts.spool)
     yield "gallery", lambda: settings.catalogue.gallery
     for account in pipeline.policy.accounts:
@@ -224,28 +256,29 @@ def _ours(pipeline: Pipeline) -> str:
     return "no store belongs to another manifest"
 
 
-def _writable(probe: Callable[[], None], location: str) -> str:
-    return _creatable(location) or _probed(probe, location)
-
-
-def _probed(probe: Callable[[], None], location: str) -> str:
-    probe()
+def _writable(store: BlobStore, location: str) -> str:
+    folder = missing_folder(location)
+    if folder is not None:
+        return _creatable(store, folder)
+    store.probe()
     return f"{location} can be written"
 
 
-def _creatable(location: str) -> str:
-    """Describe a folder that does not exist yet; empty for other locations."""
-    folder = missing_folder(location)
-    if folder is None:
-        return ""
+def _creatable(store: BlobStore, folder: Path) -> str:
+    """Check that the folder of a store can be created, and has room, without a trial: the doctor creates nothing."""
     parent = next(each for each in folder.parents if each.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{folder} cannot be created: {parent} cannot be written")
+    free = store.free_bytes()
+    if free is not None and free < PROBE_BYTES:
+        raise ConfigurationError(
+            f"{folder} does not exist yet, and its disk has no room left ({free} bytes): make room"
+        )
     return f"{folder} does not exist yet; the first sync creates it"
 
 
 def _spool(settings: Settings, spool: BlobStore) -> str:
-    said = _writable(spool.probe, settings.spool)
+    said = _writable(spool, settings.spool)
     shared = (
         ""
         if settings.purchasing.state.get_secret_value().startswith("sqlite") or "://" in settings.spool
@@ -259,7 +292,7 @@ def _balance(pipeline: Pipeline, account: str) -> str:
     balance = accounts.removers[account].balance()
     gate = read_balance(accounts, policy, run, account)
     if not gate.is_open:
-        raise ConfigurationError(why_closed(gate, policy.thresholds))
+        raise ConfigurationError(why_closed(gate, policy.thresholds[account]))
     return f"{account} answers" + ("" if balance is None else f"; {balance} credits")
 
 
@@ -270,10 +303,11 @@ def _at_work(catalogue: Catalogue) -> str:
 
 
 @click.command()
+@one_catalogue
 @as_json
-def doctor(as_json: bool) -> None:
-    """Find problems that would stop a sync."""
-    findings = list(diagnose())
+def doctor(catalogue: str | None, as_json: bool) -> None:
+    """Find problems that would stop a sync. Of all catalogues, or of one."""
+    findings = list(diagnose(catalogue))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

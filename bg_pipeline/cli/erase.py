@@ -8,6 +8,7 @@ import click
 from rich.filesize import decimal
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.report import Exit
@@ -21,16 +22,21 @@ from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.wiring import folder_of, open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
+_MOST_NAMES = 40
+
 
 @click.command()
+@one_catalogue
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--although-listed", is_flag=True, help="Also what is still in BG_SOURCE; it is not bought again.")
 @click.option("--allow-again", is_flag=True, help="Erase nothing; let the next sync buy these forgotten items.")
 @as_json
-def forget(keys: tuple[str, ...], yes: bool, although_listed: bool, allow_again: bool, as_json: bool) -> None:
+def forget(
+    catalogue: str | None, keys: tuple[str, ...], yes: bool, although_listed: bool, allow_again: bool, as_json: bool
+) -> None:
     """Erase items for good: cutouts, masters, answers and pages. They are not bought again."""
-    settings, keys = load_settings(), tuple(dict.fromkeys(keys))
+    settings, keys = load_settings(catalogue), tuple(dict.fromkeys(keys))
     if as_json and not (yes or allow_again):
         raise click.UsageError("--json cannot ask: it needs --yes")
     with open_pipeline(settings, run_name("forget")) as pipeline:
@@ -64,6 +70,7 @@ def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> boo
             *((name, "master") for name in erasure.masters),
             *((name, "answer in the spool") for name in erasure.answers),
             *([(erasure.page, "page of the gallery")] if erasure.page else []),
+            *((name, "thumbnail in the gallery") for name in erasure.thumbnails),
         ]
         out.print(f"{key}: {_counts(erasure)}")
         if rows:
@@ -91,7 +98,7 @@ def _counts(erasure: erase.Erasure) -> str:
 
 def _say_shared(erasure: erase.Erasure) -> None:
     if erasure.same_picture:
-        names = ", ".join(erasure.same_picture[: render.MOST_ROWS])
+        names = ", ".join(erasure.same_picture[:_MOST_NAMES])
         say(f"{erasure.key}: the same picture is, or was last, at {names}: name these too to erase all of it")
     elif erasure.shared:
         say(f"{erasure.key}: another catalogue has the same picture; {len(erasure.shared)} purchases stay for it")
@@ -106,17 +113,18 @@ def _say_allowed(keys: Sequence[str], as_json: bool) -> None:
 
 
 @click.command()
+@one_catalogue
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
-def prune(dry_run: bool, yes: bool, as_json: bool) -> None:
+def prune(catalogue: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."""
     if as_json and not (yes or dry_run):
         raise click.UsageError("--json cannot ask: it needs --yes or --dry-run")
-    settings = load_settings()
+    settings = load_settings(catalogue)
     days = settings.purchasing.masters_keep_days
     with open_pipeline(settings, run_name("prune")) as pipeline:
-        catalogue, accounts, policy, run = pipeline.context
+        pictures, accounts, policy, run = pipeline.context
         ownership.check(pipeline)
         due, unused = find_due(accounts, policy, run), accounts.retention.unused()
         size = measure_masters(accounts, due)
@@ -129,14 +137,19 @@ def prune(dry_run: bool, yes: bool, as_json: bool) -> None:
         if due and not (yes or _confirm("Delete them for good?")):
             say("nothing was deleted")
             return
-        result = run_prune(catalogue, accounts, policy, run, allow=len(due))
+        result = run_prune(pictures, accounts, policy, run, allow=len(due))
     if result.stopped:
         raise GuardStopped(result.stopped)
+    code = Exit.SOME_FAILED if result.left else Exit.DONE
     if as_json:
-        print_json({"due": due, "unused": result.unused, "bytes": size and size.size_bytes, "removed": result.removed})
+        print_json(
+            {"due": due, "unused": result.unused, "bytes": size and size.size_bytes, "removed": result.removed},
+            code,
+            f"{len(result.left)} masters could not be removed" if result.left else "done",
+        )
     else:
         render.show_pruned(Terminal(), result)
-    click.get_current_context().exit(Exit.SOME_FAILED if result.left else Exit.DONE)
+    click.get_current_context().exit(code)
 
 
 def _show_due(due: int, unused: int, days: int, size_bytes: int | None) -> None:

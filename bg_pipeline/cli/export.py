@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bg_pipeline.cli.catalogues import one_catalogue
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import say
 from bg_pipeline.core.export import STATES, Chosen, TableFormat, time_of
@@ -40,6 +41,7 @@ def _since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> E
 
 
 @click.command()
+@one_catalogue
 @click.option("--to", default=_STDOUT, metavar="FILE", help="The table; `-`, the default, is standard output.")
 @click.option(
     "--format",
@@ -58,6 +60,7 @@ def _since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> E
 @click.option("--collection", "collections", metavar="C", multiple=True, help="Only this collection.")
 @as_json
 def export(
+    catalogue: str | None,
     to: str,
     chosen_format: str | None,
     since: Earlier | float | None,
@@ -69,7 +72,7 @@ def export(
     """Write the state of all items as a table for programs."""
     _require_separate(to, whole, since, as_json=as_json)
     names = frozenset(encode_partition(decode_partition(name)) for name in collections)
-    with open_pipeline(load_settings()) as pipeline:
+    with open_pipeline(load_settings(catalogue)) as pipeline:
         # The items of another manifest are not those of these outputs.
         if foreign := find_foreign_store(pipeline):
             raise foreign

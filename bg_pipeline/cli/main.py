@@ -20,7 +20,7 @@ _COMMANDS = {
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
     "export": ("cli.export", "Write the state of all items as a table for programs."),
-    "failures": ("cli.reports", "List the items that failed or are in quarantine, and why."),
+    "failures": ("cli.failures", "List items that failed, and why; accept them."),
     "forget": ("cli.erase", "Erase items for good: cutouts, masters, answers and pages."),
     "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),
     "ledger": ("cli.money", "List every purchase attempt and its cost."),
@@ -28,12 +28,12 @@ _COMMANDS = {
     "prune": ("cli.erase", "Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."),
     "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
     "retry": ("cli.nightly", "Try failed items again: the named ones, or all."),
-    "review": ("cli.maintenance", "List suspicious results; approve, reject or swap them."),
+    "review": ("cli.review", "Show results to a person, and carry out what is decided."),
     "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
     "status": ("cli.reports", "Show the items by state, the gates and the spending."),
     "sync": ("cli.nightly", "Run the nightly job now."),
     "trash": ("cli.reports", "List cutouts of deleted pictures; restore named ones for good."),
-    "why": ("cli.reports", "Show the history of one item, with every purchase attempt."),
+    "why": ("cli.reports", "Show the history of one item: purchase attempts and decisions."),
 }
 """
 Module of each command, and its line in the list.
@@ -61,6 +61,9 @@ class _Commands(click.Group):
         resolved = super().resolve_command(ctx, args)
         # Its modules are loaded: from here on, it may hold what has to be released.
         ctx.with_resource(interruptible())
+        from bg_pipeline.cli.options import expect_json  # noqa: PLC0415  loaded by the command anyway
+
+        expect_json(ctx, asked="--json" in args)
         return resolved
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -71,13 +74,26 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            _end(STOPPED, "stopped on request")
             ctx.exit(STOPPED)
+        except click.UsageError as error:
+            _end(error.exit_code, error.format_message())
+            raise
         except BgPipelineError as error:
             from bg_pipeline.cli.terminal import say  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415
 
             say(f"bg-pipeline: {error}", err=True)
-            ctx.exit(exit_code_of(error))
+            code = exit_code_of(error)
+            _end(code, str(error))
+            ctx.exit(code)
+
+
+def _end(code: int, reason: str) -> None:
+    from bg_pipeline.cli.options import print_end  # noqa: PLC0415  as above
+    from bg_pipeline.core.report import Exit  # noqa: PLC0415
+
+    print_end(Exit(code), reason)
 
 
 def _print_fault(_kind: object, error: BaseException, _trace: object) -> None:

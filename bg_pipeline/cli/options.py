@@ -4,6 +4,9 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -13,10 +16,21 @@ import click
 from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.night_window import parse_time
 from bg_pipeline.core.records import Entry
+from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.context import Catalogue, RunName
+from bg_pipeline.redaction import redacted
+
+_NO_JSON_YET = "bg_pipeline.no_json_yet"
+"""Key in click's context: true while a command that was asked for JSON has printed none."""
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def expect_json(ctx: click.Context, *, asked: bool) -> None:
+    """Note before a command is parsed if it was asked for JSON: an unknown option ends it without its values."""
+    ctx.meta[_NO_JSON_YET] = asked
 
 
 class Credits(click.ParamType[Decimal]):
@@ -46,8 +60,42 @@ class TimeOfDay(click.ParamType[time]):
             self.fail(f"{value!r} {error}", param, ctx)
 
 
-def print_json(value: Any) -> None:
+_COLLECTED: ContextVar[list[Any] | None] = ContextVar("collected_json", default=None)
+
+
+def print_json(value: Any, code: Exit = Exit.DONE, reason: str = "done") -> None:
+    """
+    Print the one JSON value of a command, or hand it to `collected_json`.
+
+    Args:
+        value: a list, or an object, which gets the exit code as `exit`.
+        code: the code with which the command ends.
+        reason: why, in a sentence.
+    """
+    if isinstance(value, dict):
+        value = value | {"exit": {"code": code.value, "name": code.name.lower(), "reason": redacted(reason)}}
+    if (collected := _COLLECTED.get()) is not None:
+        collected.append(value)
+        return
+    click.get_current_context().meta[_NO_JSON_YET] = False
     click.echo(json.dumps(value))
+
+
+@contextmanager
+def collected_json() -> Iterator[list[Any]]:
+    """Yield a list that takes what would be printed as JSON in this block."""
+    values: list[Any] = []
+    token = _COLLECTED.set(values)
+    try:
+        yield values
+    finally:
+        _COLLECTED.reset(token)
+
+
+def print_end(code: Exit, reason: str) -> None:
+    """Print how a command ended that was asked for JSON and has printed none."""
+    if click.get_current_context().meta.get(_NO_JSON_YET):
+        print_json({}, code, reason)
 
 
 def run_name(command: str) -> RunName:

@@ -20,20 +20,21 @@ def plan_order(settings: Settings, pipeline: Pipeline, delta: Delta, balances: M
 
 def _limits(settings: Settings, pipeline: Pipeline, balances: Mapping[str, Decimal | None]) -> Iterator[Limit]:
     _, accounts, policy, run = pipeline.context
-    purchasing = settings.purchasing
-    if (cap := purchasing.max_credits_per_run) is not None:
+    if (cap := settings.schedule.max_credits_per_run) is not None:
         yield Limit(cap, f"the cap of {render.number(cap)} credits for a run")
-    if (day_cap := purchasing.max_credits_per_day) is not None:
-        spent = accounts.ledger.spent(day_of(run.now(), settings.schedule.timezone)[0])
-        name = f"the cap of {render.number(day_cap)} credits for a day, {render.number(spent)} of them spent,"
-        yield Limit(max(Decimal(0), day_cap - spent), name)
-    counted = [balances.get(account) for account in policy.accounts]
-    known = [balance for balance in counted if balance is not None]
-    if len(known) == len(counted):
+    # A cap of one account ends the buying only if there is no other.
+    caps = settings.rules(settings.accounts[0]).day_caps
+    for each in caps:
+        if not each.account or len(settings.accounts) == 1:
+            spent = accounts.ledger.spent(day_of(run.now(), each.timezone)[0], each.account or None)
+            name = f"the cap of {render.number(each.credits)} credits for a day, {render.number(spent)} of them spent,"
+            yield Limit(max(Decimal(0), each.credits - spent), name)
+    known = {name: balance for name in policy.accounts if (balance := balances.get(name)) is not None}
+    if len(known) == len(policy.accounts):
         # The gate closes after the purchase that goes below the threshold.
-        low = policy.thresholds.low
-        left = sum((balance - low + policy.price for balance in known if balance >= low), Decimal(0))
-        yield Limit(left, f"the balance of {render.number(sum(known, Decimal(0)))} credits")
+        above = [balance - policy.thresholds[name].low for name, balance in known.items()]
+        left = sum((each + policy.price for each in above if each >= 0), Decimal(0))
+        yield Limit(left, f"the balance of {render.number(sum(known.values(), Decimal(0)))} credits")
 
 
 def as_json(plan: BuyPlan) -> dict[str, Any]:

@@ -10,18 +10,20 @@ from rich.text import Text
 
 from bg_pipeline.cli.terminal import Terminal, printable
 from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.failures import StandingFailure
+from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.limits import Learned
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Entry
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
+from bg_pipeline.core.review import DecisionRecord
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.prune import PruneResult
+from bg_pipeline.pipeline.review import Withdrawals
 from bg_pipeline.pipeline.sizes import Size
 from bg_pipeline.pipeline.trash import TrashResult
-
-MOST_ROWS = 40
 
 
 def number(value: Decimal | float | None) -> str:
@@ -80,6 +82,15 @@ def show_scan(out: Terminal, scan: ScanResult, source: str) -> None:
         out.print(f"  {key}: {why}")
     for key, why in scan.not_looked.items():
         out.print(f"  could not look at {key}: {why}. What was known there stays as it was")
+    _show_hosts(out, scan.hosts_down)
+
+
+def _show_hosts(out: Terminal, outages: Sequence[HostOutage]) -> None:
+    for each in outages:
+        out.print(
+            f"  the picture host {each.host} does not serve: {each.why}. Its {each.items:,} items stay as they were; "
+            "the next scan looks again"
+        )
 
 
 def show_rows(out: Terminal, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -131,6 +142,11 @@ def show_sizes(out: Terminal, sizes: Mapping[str, Size | None]) -> None:
     out.print(grid(("stored", "files", "size"), rows, numbers=(1, 2)))
 
 
+def show_withdrawals(out: Terminal, withdrawals: Withdrawals) -> None:
+    for key, why in withdrawals.left.items():
+        out.print(f"kept the cutout of {key}, which a person took off the shop: {why}")
+
+
 def show_pruned(out: Terminal, pruned: PruneResult) -> None:
     if pruned.removed:
         out.print(f"masters that no item used: {len(pruned.removed):,} were deleted, {pruned.unused:,} wait")
@@ -174,6 +190,8 @@ def show_summary(out: Terminal, summary: Summary) -> None:
     if summary.awaited:
         out.print(f"{summary.awaited} paid answers are in the spool, not yet stored as masters; the next sync goes on")
     show_failures(out, [(f.key, f.state, f.detail) for f in summary.failures])
+    if summary.standing:
+        out.print(f"{summary.standing} failures stand until they are gone or accepted: bg-pipeline failures")
     if summary.paused:
         out.print(f"paused: {summary.paused}")
     if summary.budget_reached:
@@ -186,13 +204,26 @@ def show_summary(out: Terminal, summary: Summary) -> None:
 
 def show_failures(out: Terminal, failures: Sequence[tuple[str, str, str]]) -> None:
     """Print key, state and reason of each failure."""
-    if failures:
-        out.print(grid(("item", "state", "why"), failures[:MOST_ROWS]))
-    if len(failures) > MOST_ROWS:
-        out.print(f"and {len(failures) - MOST_ROWS} more: bg-pipeline failures --json")
+    shown = failures[: out.most_rows]
+    if shown:
+        out.print(grid(("item", "state", "why"), shown))
+    if len(failures) > len(shown):
+        out.print(f"and {len(failures) - len(shown)} more: bg-pipeline failures")
 
 
-def history(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def acceptance(failure: StandingFailure) -> str | None:
+    """Format a person's reason to accept a failure, with its time; None if it is not accepted."""
+    if not failure.accepted:
+        return None
+    return f"{failure.accepted} ({iso(failure.accepted_at or 0.0)})"
+
+
+def history(
+    entry: Entry,
+    attempts: Sequence[Attempt],
+    failure: StandingFailure | None,
+    decisions: Sequence[DecisionRecord] = (),
+) -> dict[str, Any]:
     """Return the whole history of one item, for JSON."""
     return {
         "key": entry.key,
@@ -200,6 +231,8 @@ def history(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "state": entry.state.value,
         "class": entry.reason.value if entry.reason else None,
         "detail": entry.detail,
+        "unreadable": entry.problem or None,
+        "accepted": None if failure is None else acceptance(failure),
         "size_bytes": entry.size_bytes,
         "media_type": entry.media_type or None,
         "content_hash": entry.content_hash,
@@ -216,11 +249,23 @@ def history(entry: Entry, attempts: Sequence[Attempt]) -> dict[str, Any]:
             }
             for attempt in attempts
         ],
+        "decisions": [
+            {
+                "at": iso(each.decided_at),
+                "decision": each.decision.value,
+                "by": each.decided_by,
+                "reason": each.reason,
+                "content_hash": each.seen.content_hash or None,
+                "result": each.seen.result_digest or None,
+            }
+            for each in decisions
+        ],
     }
 
 
 def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
-    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name != "attempts"]
+    tables = ("attempts", "decisions")
+    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name not in tables]
     table = grid(("", ""), rows)
     table.show_header = False
     out.print(table)
@@ -230,3 +275,6 @@ def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
         out.print(grid(("attempt", "account", "became", "credits", "detail"), rows_of_attempts, numbers=(3,)))
     else:
         out.print("no purchase was attempted for these bytes and this recipe")
+    if facts["decisions"]:
+        cells = [(d["at"], d["decision"], d["by"], d["reason"], d["result"] or "–") for d in facts["decisions"]]
+        out.print(grid(("decided", "decision", "by", "reason", "cutout that was seen"), cells))

@@ -1,12 +1,12 @@
 """Commands that report the state of items."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from bg_pipeline.cli import render
+from bg_pipeline.cli.catalogues import each_catalogue, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json, require_entry, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.credits import why_closed
@@ -14,13 +14,13 @@ from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Entry, State
-from bg_pipeline.core.report import Cause
+from bg_pipeline.core.records import Entry
 from bg_pipeline.core.runlog import ProcessRecord, ScanRecord
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.pipeline.sizes import measure
 from bg_pipeline.pipeline.trash import restore
-from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, limits_of, standing
 from bg_pipeline.wiring import open_pipeline
@@ -30,25 +30,27 @@ _GATE_FACTS = ("state", "reason", "balance", "reading", "drift")
 
 
 @click.command()
+@each_catalogue(by_default=True)
 @click.option("--sizes", is_flag=True, help="List the stores, and show how much is in them.")
 @as_json
-def status(sizes: bool, as_json: bool) -> None:
+def status(catalogue: str, sizes: bool, as_json: bool) -> None:
     """Show the items by state, the gates and the spending."""
-    settings = load_settings()
-    with open_pipeline(settings) as pipeline:
-        catalogue, accounts, policy, run = pipeline.context
-        last = catalogue.run_log.read(ProcessRecord)
+    with open_pipeline(load_settings(catalogue)) as pipeline:
+        pictures, accounts, policy, run = pipeline.context
+        last = pictures.run_log.read(ProcessRecord)
         gates = {account: standing(accounts, run, account) for account in policy.accounts}
         facts: dict[str, Any] = {
-            "items": catalogue.items.states(),
+            "items": pictures.items.states(),
             "gate": {name: {each: facts[each] for each in _GATE_FACTS} for name, facts in gates.items()},
             "last_sync": iso(last[0].ended_at) if last else None,
             "credits_30d": sum(g["charged"] for g in gates.values()),
             "runs_out_on": gates[policy.account]["runs_out_on"],
             "guard": str(foreign) if (foreign := find_foreign_store(pipeline)) else None,
+            "failures": sum(not each.accepted for each in standing_failures(pictures, policy)),
+            "hosts_down": [asdict(each) for scan in pictures.run_log.read(ScanRecord) for each in scan.hosts_down],
         }
         closed = [
-            why_closed(gate, policy.thresholds, left_of(accounts, gate))
+            why_closed(gate, policy.thresholds[gate.account], left_of(accounts, gate))
             for gate in gates_of(accounts, policy)
             if not gate.is_open
         ]
@@ -56,10 +58,10 @@ def status(sizes: bool, as_json: bool) -> None:
             gate.account: render.limits(limits_of(accounts, gate, run.now())) for gate in gates_of(accounts, policy)
         }
         facts["limits"] = limits
-        measured = measure(catalogue, accounts) if sizes else {}
+        measured = measure(pictures, accounts) if sizes else {}
         if sizes:
             facts["sizes"] = {name: each and asdict(each) for name, each in measured.items()}
-        pending = catalogue.queue.pending()
+        pending = pictures.queue.pending()
     if as_json:
         print_json(facts)
         return
@@ -73,6 +75,10 @@ def status(sizes: bool, as_json: bool) -> None:
         f"balance: {render.balance(gates[policy.account])}; "
         f"runs out on: {facts['runs_out_on'] or '–'}"
     )
+    if facts["failures"]:
+        out.print(f"failures that stand: {facts['failures']}; bg-pipeline failures")
+    for each in facts["hosts_down"]:
+        out.print(f"the picture host {each['host']} does not serve its {each['items']} items: {each['why']}")
     if foreign:
         out.print(f"stopped by a guard: {foreign}")
     if measured:
@@ -82,47 +88,15 @@ def status(sizes: bool, as_json: bool) -> None:
 
 
 @click.command()
-@as_json
-def failures(as_json: bool) -> None:
-    """List the items that failed or are in quarantine, and why. Also those that could not be read or written."""
-    with open_pipeline(load_settings()) as pipeline:
-        entries = [e for state in (State.FAILED, State.QUARANTINED) for e in pipeline.catalogue.items.in_state(state)]
-        scans = pipeline.catalogue.run_log.read(ScanRecord)
-        blocked = list(_blocked(pipeline.catalogue))
-    rows = [(e.key, e.state.value, e.detail) for e in (*entries, *blocked)]
-    rows += [(key, "not looked at", why) for scan in scans for key, why in scan.not_looked.items()]
-    if as_json:
-        print_json([{"key": key, "state": state, "why": why} for key, state, why in rows])
-        return
-    out = Terminal()
-    render.show_failures(out, rows)
-    states = {e.state for e in entries}
-    if State.FAILED in states:
-        out.print("try again: bg-pipeline retry [KEY ...]")
-    if State.QUARANTINED in states:
-        out.print("decide: bg-pipeline review")
-    if not rows:
-        out.print("nothing failed")
-
-
-def _blocked(catalogue: Catalogue) -> Iterator[Entry]:
-    """Yield the items that the last run could not read or write, and that still wait."""
-    for record in catalogue.run_log.read(ProcessRecord):
-        for failure in record.summary.failures:
-            entry = catalogue.items.entry(failure.key) if failure.cause is Cause.STORE else None
-            if entry is not None and entry.state is State.PENDING:
-                yield entry
-
-
-@click.command()
+@one_catalogue
 @click.argument("action", type=click.Choice(["list", "restore"]), default="list")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @as_json
-def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
+def trash(catalogue: str | None, action: str, keys: tuple[str, ...], as_json: bool) -> None:
     """List cutouts of deleted pictures; restore named ones for good."""
     if (action == "restore") != bool(keys):
         raise click.UsageError("name the pictures whose cutouts are to be restored: bg-pipeline trash restore KEY ...")
-    settings = load_settings()
+    settings = load_settings(catalogue)
     with open_pipeline(settings, run_name("trash")) as pipeline:
         if action == "restore":
             restored = restore(pipeline.catalogue, pipeline.run, keys)
@@ -140,14 +114,18 @@ def trash(action: str, keys: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
+@one_catalogue
 @click.argument("key")
 @as_json
-def why(key: str, as_json: bool) -> None:
-    """Show the history of one item, with every purchase attempt."""
-    with open_pipeline(load_settings()) as pipeline:
+def why(catalogue: str | None, key: str, as_json: bool) -> None:
+    """Show the history of one item: purchase attempts and decisions."""
+    with open_pipeline(load_settings(catalogue)) as pipeline:
         entry = require_entry(pipeline.catalogue, key)
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
-        history = render.history(entry, attempts)
+        failure = next((each for each in pipeline.catalogue.failures.standing() if each.key == key), None)
+        decisions = pipeline.catalogue.reviews.decisions([key]).get(key, [])
+        history = render.history(entry, attempts, failure, decisions)
+        history["recipe"] = pipeline.policy.recipes.name_of(key) or "default"
     if as_json:
         print_json(history)
     else:
@@ -156,5 +134,5 @@ def why(key: str, as_json: bool) -> None:
 
 def _purchase_ids_of(pipeline: Pipeline, entry: Entry) -> list[str]:
     """Return the ids of the purchases from which this item is, or could be, published."""
-    cuts = Goal.of(pipeline.policy.recipe).cuts if entry.content_hash else ()
+    cuts = Goal.of(pipeline.policy.recipes.of(entry.key)).cuts if entry.content_hash else ()
     return [entry.purchase_id, *(purchase_id(entry.content_hash, cut) for cut in cuts)]

@@ -2,13 +2,14 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from bg_pipeline.cli.options import Credits
 from bg_pipeline.sandbox.faults import Chance, load_faults
 from bg_pipeline.sandbox.serve import serve
-from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
+from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, Plan, SandboxState
 
 
 @click.command()
@@ -24,8 +25,15 @@ from bg_pipeline.sandbox.state import ANY_KEYS, DEFAULT_CREDITS, SandboxState
     help="Share of the calls that get a random fault.",
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed gives faults to the same calls.")
+@click.option("--photoroom-plan", default="basic", show_default=True, type=click.Choice(get_args(Plan)))
 def sandbox(
-    port: int, credit_count: Decimal, latency: float, faults: Path | None, fault_rate: float, seed: int
+    port: int,
+    credit_count: Decimal,
+    latency: float,
+    faults: Path | None,
+    fault_rate: float,
+    seed: int,
+    photoroom_plan: Plan,
 ) -> None:
     """Simulate three vendors: real wire formats, play money."""
     state = SandboxState(
@@ -33,6 +41,7 @@ def sandbox(
         latency_s=latency,
         faults=load_faults(faults) if faults else [],
         chance=Chance(rate=fault_rate, seed=seed),
+        photoroom_plan=photoroom_plan,
     )
     serve(port, state, _announce)
 

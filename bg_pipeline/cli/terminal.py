@@ -1,13 +1,20 @@
 """Text for the terminal. Names in a catalogue are chosen by strangers: no character of theirs may control anything."""
 
 import logging
+import sys
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bg_pipeline.redaction import redacted
+
+_WIDEST = 100_000
+"""Columns of a table that no terminal shows: enough for any row."""
+
+_MOST_ROWS = 40
 
 
 def printable(text: str) -> str:
@@ -22,12 +29,24 @@ def say(line: str, *, err: bool = False) -> None:
 
 
 class Terminal(Console):
-    """A console for standard output that prints each text as one line, character by character, never as markup."""
+    """
+    A console for standard output that prints each text as one line, character by character, never as markup.
+
+    In a pipe or a file, tables have all their rows, each on one line.
+    """
 
     def __init__(self) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else _WIDEST
+        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
+        self.most_rows = _MOST_ROWS if sys.stdout.isatty() else None
+        """Most rows of a table; None for all."""
 
     def print(self, *objects: Any, **options: Any) -> None:
+        if self.most_rows is None and any(isinstance(each, Table) for each in objects):
+            with self.capture() as padded:
+                super().print(*objects, **options)
+            super().print(Text("\n".join(line.rstrip() for line in padded.get().splitlines())))
+            return
         super().print(*(Text(printable(each)) if isinstance(each, str) else each for each in objects), **options)
 
 

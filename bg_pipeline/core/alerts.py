@@ -1,12 +1,13 @@
 """Alerts: notify once when something goes wrong, daily while it lasts, and once when it is over."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from bg_pipeline.core.moments import age_s
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, FailureRecord, ProcessRecord, Record, Stage
 
 HOLD_S = 600.0
@@ -20,6 +21,12 @@ GIVE_UP_S = 7 * 86_400.0
 
 GRACES_S = (2 * 3600.0, 26 * 3600.0)
 """Seconds that a night may take until it counts as missed: without a running detection, and while one runs."""
+
+IDLE_S = 26 * 3600.0
+"""A day, plus two hours: seconds for which detected work may wait until a run has worked on it."""
+
+START_S = 900.0
+"""Seconds after a detection within which its run starts."""
 
 _LONGEST_TITLE = 200
 _LONGEST_LINE = 300
@@ -46,12 +53,18 @@ class Kind(StrEnum):
     GUARD = "guard"
     SPEND_CAP = "spend_cap"
     FAILURE_RATE = "failure_rate"
+    UNREADABLE = "unreadable"
+    HOST_DOWN = "host_down"
     NO_NIGHT = "no_night"
     DRIFT = "drift"
     NOT_PROCESSED = "not_processed"
     RUN_FAILED = "run_failed"
     SETTINGS = "settings"
     EXPORT = "export"
+
+
+OF_ACCOUNTS = frozenset({Kind.CREDITS, Kind.BAD_KEY, Kind.OUTAGE, Kind.PAUSED, Kind.DRIFT})
+"""Kinds whose subject is an account: all catalogues that use it share the incident. Any other is one catalogue's."""
 
 
 class Event(StrEnum):
@@ -93,6 +106,12 @@ class AlertCheck:
     alerts: tuple[Alert, ...]
     unchecked: frozenset[Kind] = frozenset()
     """Kinds that the check could not see completely: their incidents stay as they are."""
+    elsewhere: frozenset[str] = frozenset()
+    """Accounts that only other catalogues use: their incidents stay too."""
+
+    def sees(self, kind: Kind, subject: str) -> bool:
+        """Return True if this check would have seen such a problem."""
+        return kind not in self.unchecked and not (kind in OF_ACCOUNTS and subject in self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +172,7 @@ def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: fl
         there      none      it begins, with a notification; in a storm of its kind, later (`_STORM`)
         there      open      another notification, if the last was `REPEAT_S` ago
         gone       open      over, if it was last seen `HOLD_S` ago; until then it may come back without a notification
-        unchecked  open      it stays open
+        not seen   open      it stays open: see `AlertCheck.sees`
     """
     present = {(alert.kind, alert.subject): alert for alert in check.alerts}
     known = {(incident.kind, incident.subject): incident for incident in incidents}
@@ -179,7 +198,7 @@ def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: fl
     for name, incident in known.items():
         if name in present:
             continue
-        if incident.kind in check.unchecked or age_s(incident.seen_at, now) < HOLD_S:
+        if not check.sees(*name) or age_s(incident.seen_at, now) < HOLD_S:
             kept.append(incident)
             continue
         lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"
@@ -266,6 +285,26 @@ def missed_night(due_at: Iterable[float], detected_at: float, now: float, *, run
     """
     grace_s = GRACES_S[running]
     return max((due for due in due_at if detected_at < due <= now - grace_s), default=None)
+
+
+def unprocessed_since(
+    detected_at: Iterable[float], night_of: Callable[[float], Night | None], now: float
+) -> float | None:
+    """
+    Return the end of the oldest detection whose work should have been processed by now; None if there is none.
+
+        window of its night                       its work is processed
+        none, or it stays open for `START_S`      within `IDLE_S`
+        over, or about to be                      after the detection of a later night, which counts by itself
+
+    Args:
+        detected_at: ends of the detections that found work, since the last run that processed any.
+        night_of: returns the night of a detection, None if nights have no end.
+        now: epoch seconds, like all times.
+    """
+    due = (each for each in detected_at if now - each > IDLE_S)
+    nights = ((each, night_of(each)) for each in due)
+    return min((each for each, night in nights if night is None or each + START_S < night.ends_at), default=None)
 
 
 def too_many_failed(failed: int, published: int, rate: float) -> bool:

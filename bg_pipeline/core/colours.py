@@ -1,24 +1,11 @@
 """The decision whose colours are published: the source's, or those of a bought answer."""
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import NamedTuple
 
 from bg_pipeline.core.recipe import AS_IT_IS, Cut
+from bg_pipeline.core.records import Master, Use
 from bg_pipeline.core.vendor import Vendor
-
-
-class Use(StrEnum):
-    """The part of a master that is published."""
-
-    ALPHA = "alpha"
-    """Its alpha; the colours are the source's, at every size."""
-    PICTURE = "picture"
-    """Its alpha and its colours, in the frame of the source."""
-    WHOLE = "whole"
-    """Its alpha and its colours in a frame of its own."""
-    UNDECLARED = "undeclared"
-    """Unknown: its colours where it is as large as the source; otherwise only its alpha, so as to lose no detail."""
 
 
 class Decision(NamedTuple):
@@ -56,6 +43,16 @@ def use_of(cut: Cut | None, vendors: Iterable[Vendor]) -> Decision:
     return Decision(Use.ALPHA, f"{vendor.title} keeps the colours of the source")
 
 
-def use_by_digest(digest: str, cuts: Iterable[Cut], vendors: Iterable[Vendor]) -> Decision:
-    """Make the same decision for a cut that is known by a digest only."""
+def use_of_master(master: Master, digest: str, cuts: Iterable[Cut], vendors: Iterable[Vendor]) -> Decision:
+    """
+    Decide for a master: by what its purchase declared, else by the recipe's cut of this digest.
+
+    Args:
+        master: its `use` is what was declared.
+        digest: of its cut.
+        cuts: those of the recipe.
+        vendors: descriptions of those that sell them.
+    """
+    if master.use is not None:
+        return Decision(master.use, "declared when it was bought")
     return use_of(next((cut for cut in cuts if digest in cut.digests), None), vendors)

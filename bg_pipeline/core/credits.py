@@ -53,13 +53,22 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class DayCap:
+    """The most that all runs of all catalogues may spend in one day."""
+
+    credits: Decimal
+    timezone: str = "UTC"
+    """The time zone in which the day begins."""
+    account: str = ""
+    """The account whose spending counts; empty for that of all accounts together."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules for every purchase of every run."""
+    """Rules for every purchase at one account, in every run of every catalogue."""
 
     thresholds: Thresholds
-    day_cap: Decimal | None = None
-    timezone: str = "UTC"
-    """The time zone in which a day begins."""
+    day_caps: tuple[DayCap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,8 @@ class Spent:
     since_balance: Decimal = Decimal(0)
     """Credits spent since the account's balance was last read."""
     by_run: Decimal = Decimal(0)
-    today: Decimal = Decimal(0)
+    by_day: tuple[Decimal, ...] = ()
+    """Credits spent today under each of `Rules.day_caps`, in their order."""
     charges: int = 0
     """Attempts for this purchase that were charged, at all accounts."""
     doubts: int = 0
@@ -104,7 +114,10 @@ def authorize_purchase(
         return gate, refusal
     for whose, sum_spent, cap in (
         ("of this run", spent.by_run, budget.cap),
-        ("of this day", spent.today, rules.day_cap),
+        *(
+            (f"of this day{f' at {each.account}' if each.account else ''}", today, each.credits)
+            for each, today in zip(rules.day_caps, spent.by_day, strict=True)
+        ),
     ):
         if cap is not None and sum_spent + price > cap:
             return gate, BudgetReached(

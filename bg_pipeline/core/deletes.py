@@ -131,7 +131,7 @@ def plan_deletion(entry: Entry, *, exists: bool, name_is_taken: bool, digest: st
         return Action.FORGET, "it has no cutout"
     if entry.published is None or digest != entry.published.output_digest:
         return Action.LEAVE, "its cutout is not the one that was published: another program wrote it"
-    return Action.MOVE, "its picture is gone"
+    return Action.MOVE, "it is the cutout that was published"
 
 
 def trash_name(output_name: str, now: float) -> str:

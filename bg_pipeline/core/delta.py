@@ -1,28 +1,25 @@
 """Compare the observations with the manifest: find the items that need work, each with its reason."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from bg_pipeline.core import keys
-from bg_pipeline.core.buying import BuyOrder
-from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures, is_forgotten
+from bg_pipeline.core.erasure import is_forgotten
 from bg_pipeline.core.media import why_no_picture
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.core.review import is_withdrawn
 
 _NO_WORK = frozenset({Reason.UNCHANGED, Reason.RETURNED, Reason.SKIPPED, Reason.FAILED, Reason.DELETED})
 
 WORK_REASONS = frozenset(Reason) - _NO_WORK
 """Classes that end in a published cutout."""
 
-_ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
-"""Classes of items whose bytes come to the catalogue, or to this key, for the first time."""
-
-_AWAY = frozenset({State.DELETED, State.SKIPPED})
-"""States of items that may still have their cutout."""
+REFUSED = frozenset({State.FAILED, State.QUARANTINED})
+"""States of items that wait for a change of the picture or the recipe, or for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +45,6 @@ class Goal:
         cuts = tuple(digest for cut in recipe.accepted for digest in cut.digests)
         rendition = recipe.rendition
         return cls(cuts, rendition.present_digests if rerender else rendition.digests, recipe.cut.digests)
-
-
-class Candidate(NamedTuple):
-    """An entry that is not up to date."""
-
-    entry: Entry
-    change: Change
-    """The change, still without its price and without comparison to other items."""
-    accepted: tuple[str, ...]
-    """Accepted purchases of its bytes, in order of preference; empty where there is nothing to do."""
-    stem: str
-    """Its preferred output name without extension; empty if it has one already or needs none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """The state of each entry, judged without the others."""
-
-    candidates: tuple[Candidate, ...]
-    """Candidates in key order."""
-    unchanged: int
-    goal: Goal
-    missing_outputs: Container[str] = frozenset()
-
-    @property
-    def purchase_ids(self) -> list[str]:
-        """Return every purchase that could serve a candidate, each once."""
-        ids: dict[str, None] = {}
-        for entry, change, accepted, _ in self.candidates:
-            if accepted:
-                ids.update(dict.fromkeys(accepted))
-                ids[change.purchase_id] = None
-                if entry.published:
-                    ids[entry.published.purchase_id] = None
-        return list(ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +119,8 @@ def is_up_to_date(entry: Entry, goal: Goal) -> bool:
 
     `manifest.items` has the same rule in SQL, so that a million such rows never become objects.
     """
-    return not entry.absent and entry.state is State.PUBLISHED and _is_as_published(entry, goal)
+    listed = not entry.absent and not entry.problem
+    return listed and entry.state is State.PUBLISHED and _is_as_published(entry, goal)
 
 
 def _is_as_published(entry: Entry, goal: Goal) -> bool:
@@ -194,23 +157,29 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
 
         source    published from   state        result
         there     -                forgotten    SKIPPED: these bytes were erased on request
+        there     -                withdrawn    SKIPPED: a person keeps it off the shop
         gone      -                not deleted  DELETED
         left out  -                -            SKIPPED, by the pattern `left_out`
         there     the same         published    UNCHANGED, or OUTPUT_MISSING
+        locked    -                -            FAILED until it can be read; a cutout that it has stays published
         no image  -                -            SKIPPED, or FAILED if it is named like one
-        there     -                failed here  SKIPPED until the image, the recipe or a retry changes that
+        there     -                set aside    SKIPPED until the image, the recipe or a retry changes that
+        there     the same         away         RETURNED, if its output is there
+        there     -                failed here  FAILED until the image, the recipe or a retry changes that
+        there     -                locked then  NEW or CHANGED: it can be read now
         there     -                in a delta   UNFINISHED
-        there     the same         deleted      RETURNED, or NEW if its output is missing
-        there     the same         skipped      RETURNED, or CHANGED if its output is missing
         there     other bytes      forgotten    NEW
-        there     other bytes      deleted      NEW: it came back
-        there     other bytes      skipped      CHANGED: it is a picture now
+        there     other bytes      withdrawn    CHANGED: the result of other bytes was rejected
+        there     -                deleted      NEW: it came back
+        there     -                skipped      CHANGED: it is a picture now
         there     nothing          -            NEW
         there     other bytes      -            CHANGED
         there     other recipe     -            RECIPE_CHANGED
     """
     if is_forgotten(entry):
         return Reason.SKIPPED, "erased on request"
+    if is_withdrawn(entry):
+        return Reason.SKIPPED, f"kept off the shop: {entry.detail}"
     if entry.absent:
         return Reason.DELETED, "its source is gone"
     if left_out:
@@ -220,23 +189,29 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         if output_missing:
             return Reason.OUTPUT_MISSING, f"{shown.output_name if shown else ''} is not in the output"
         return Reason.UNCHANGED, "source, recipe and output are as published"
+    if entry.problem:
+        return Reason.FAILED, entry.problem
     if entry.content_hash and (why := why_no_picture(entry.key, entry.media_type, entry.size_bytes)):
         return Reason.FAILED, why
     if why := _unfit(entry):
         return Reason.SKIPPED, why
-    if was_skipped_at_work(entry) and entry.purchase_id in _accepted(entry, goal):
+    if was_skipped_at_work(entry) and entry.purchase_id in accepted_purchases(entry, goal):
         return Reason.SKIPPED, entry.detail
     if entry.state is State.FORGOTTEN:
         return Reason.NEW, "it was erased, and is another picture now"
-    if entry.state in {State.FAILED, State.QUARANTINED}:
-        if entry.purchase_id in _accepted(entry, goal):
-            return Reason.SKIPPED, f"{entry.state} before: {entry.detail}"
+    if entry.state is State.WITHDRAWN:
+        return Reason.CHANGED, "its result was rejected, and it is another picture now"
+    there = shown is not None and shown.output_name != "" and not output_missing
+    if _is_away(entry) and there and _is_as_published(entry, goal):
+        return Reason.RETURNED, "it is back as it was published, and its output is there"
+    if entry.state in REFUSED:
+        if entry.purchase_id in accepted_purchases(entry, goal):
+            return Reason.FAILED, f"{entry.state} before: {entry.detail}"
+        if not entry.purchase_id:
+            return Reason.CHANGED if shown else Reason.NEW, "it could not be read before, and can be read now"
         return Reason.CHANGED, f"{entry.state} before; the picture or the recipe has changed since"
     if entry.state is State.PENDING and entry.reason in WORK_REASONS:
         return Reason.UNFINISHED, "an earlier run did not finish it"
-    there = shown is not None and shown.output_name != "" and not output_missing
-    if entry.state in _AWAY and there and _is_as_published(entry, goal):
-        return Reason.RETURNED, "it is back as it was published, and its output is there"
     if entry.state is State.DELETED:
         return Reason.NEW, "its source is back"
     if entry.state is State.SKIPPED:
@@ -250,101 +225,23 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     return Reason.RECIPE_CHANGED, "the same cut, but the recipe has another rendition"
 
 
+def accepted_purchases(entry: Entry, goal: Goal) -> tuple[str, ...]:
+    """Return the purchases of its bytes that may be published, in order of preference."""
+    return tuple(purchase_id(entry.content_hash, cut) for cut in goal.cuts)
+
+
 def was_skipped_at_work(entry: Entry) -> bool:
     """Return True if a run skipped it by a setting: a rule of the delta would have left its class behind."""
     return entry.state is State.SKIPPED and entry.reason in WORK_REASONS
 
 
+def _is_away(entry: Entry) -> bool:
+    """Return True for an item that may still have its cutout although it is not published."""
+    could_not_be_read = entry.state is State.FAILED and not entry.purchase_id
+    return could_not_be_read or entry.state in {State.DELETED, State.SKIPPED}
+
+
 def _unfit(entry: Entry) -> str:
     if not entry.content_hash:
-        return "it cannot be read, or is too large"
+        return "too large, and not a picture by its name"
     return keys.unsafe(entry.key) or ("" if entry.media_type else "not a picture, by its first bytes")
-
-
-def survey(
-    entries: Iterable[Entry],
-    recipe: Recipe,
-    missing_outputs: Container[str],
-    up_to_date: int = 0,
-    *,
-    rerender: bool = False,
-    leaves_out: Callable[[str], str] = lambda _key: "",
-    order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
-) -> Survey:
-    """
-    Classify every entry by itself.
-
-    Args:
-        entries: the manifest after a complete scan, in any order.
-        recipe: the wanted recipe.
-        missing_outputs: keys whose published output is missing.
-        up_to_date: number of further entries that are up to date and have their output.
-        rerender: render outputs of an older renderer again.
-        leaves_out: see `core.filters.Filter.leaves_out`.
-        order: order of the purchases.
-    """
-    goal = Goal.of(recipe, rerender=rerender)
-    candidates: list[Candidate] = []
-    unchanged = up_to_date
-    entries = list(entries)
-    erased = forgotten_pictures(entries)
-    for entry in entries:
-        if entry.absent and entry.state in {State.DELETED, State.FORGOTTEN}:
-            continue
-        left_out, missing = leaves_out(entry.key), entry.key in missing_outputs
-        reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
-        if reason is Reason.UNCHANGED:
-            unchanged += 1
-            continue
-        if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
-            reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
-        accepted = _accepted(entry, goal) if reason in WORK_REASONS else ()
-        becomes = _becomes(entry, reason, because, left_out)
-        wanted = "" if becomes is State.FAILED else entry.purchase_id
-        if accepted or reason is Reason.RETURNED:
-            wanted = _wanted(entry, goal, accepted)
-        change = Change(
-            entry.key,
-            entry.collection,
-            reason,
-            because,
-            becomes,
-            purchase_id=wanted,
-            revision=entry.revision,
-            step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
-            priority=entry.priority,
-        )
-        stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
-        candidates.append(Candidate(entry, change, accepted, stem))
-    candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, goal, missing_outputs)
-
-
-def _accepted(entry: Entry, goal: Goal) -> tuple[str, ...]:
-    return tuple(purchase_id(entry.content_hash, cut) for cut in goal.cuts)
-
-
-def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
-    """Return the purchase to publish an item from: its present one if accepted, else the preferred one."""
-    shown = entry.published
-    if shown is not None and shown.content_hash == entry.content_hash and shown.cut_digest in goal.cuts:
-        return shown.purchase_id
-    return accepted[0]
-
-
-def _becomes(entry: Entry, reason: Reason, because: str, left_out: str) -> State | None:  # noqa: PLR0911
-    if reason is Reason.DELETED:
-        return State.DELETED
-    if entry.state is State.FORGOTTEN and reason in {Reason.SKIPPED, Reason.FAILED}:
-        return None
-    if left_out:
-        return None if entry.state is State.PUBLISHED else State.SKIPPED
-    if reason is Reason.RETURNED:
-        return State.PUBLISHED
-    if reason is Reason.FAILED:
-        is_known = entry.state is State.FAILED and entry.detail == because
-        return None if is_known or entry.state is State.PUBLISHED else State.FAILED
-    if reason is Reason.SKIPPED:
-        refused_before = entry.state in {State.FAILED, State.QUARANTINED} and entry.media_type
-        return None if refused_before or was_skipped_at_work(entry) else State.SKIPPED
-    return State.PENDING

@@ -19,6 +19,9 @@ _MAX_STEM_BYTES = 800
 _EXTENSIONS = tuple(each.extension for each in Format)
 """File name extensions of outputs."""
 
+THUMBNAILS = "thumbnails"
+"""Folder of the gallery with the small pictures of its pages."""
+
 DAMAGED = ".damaged"
 """Hidden folder in the store of masters."""
 
@@ -184,6 +187,11 @@ def gallery_page(collection: str) -> str:
     if len(name.encode()) > _MAX_SEGMENT_BYTES:
         name = f"{name.encode()[:_MAX_SEGMENT_BYTES].decode('utf-8', 'ignore')}~{_mark(collection)}"
     return f"{name}.html"
+
+
+def thumbnail_name(digest: str) -> str:
+    """Return the name in the gallery of a thumbnail of the picture with this SHA-256."""
+    return f"{THUMBNAILS}/{digest[:2]}/{digest}.webp"
 
 
 # Cached: many items are in one folder.

@@ -36,6 +36,8 @@ class State(StrEnum):
     DELETED = "deleted"
     FORGOTTEN = "forgotten"
     """Erased on a person's request: nothing is made of these bytes again. See `core.erasure`."""
+    WITHDRAWN = "withdrawn"
+    """Kept off the shop by a person; its paid result is kept. See `core.review`."""
 
 
 NO_PRIORITY = 1e300
@@ -76,6 +78,8 @@ class Observation:
     media_type: str
     """Media type by the first bytes, never by the name. Empty: not a readable picture."""
     priority: float = NO_PRIORITY
+    problem: str = ""
+    """Why it could not be read; empty if it was. What was known of its bytes then stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +111,13 @@ class Entry:
     """Its class in the delta that it was last part of; None before the first."""
     detail: str = ""
     purchase_id: str = ""
-    """The purchase that `state` refers to."""
+    """The purchase that `state` refers to; empty for an item that failed because it could not be read."""
     stem: str = ""
     """Output name without its extension; kept for life once given."""
     absent: bool = False
     """True if the last complete listing did not have it."""
+    problem: str = ""
+    """Why the last scan could not read it; empty if it could."""
     published: Published | None = None
     published_at: float | None = None
     absent_since: float | None = None
@@ -171,6 +177,19 @@ class AttemptState(StrEnum):
     """Charged, and no store took the answer. It does not count against the picture."""
 
 
+class Use(StrEnum):
+    """The part of a master that is published; `core.colours` decides it."""
+
+    ALPHA = "alpha"
+    """Its alpha; the colours are the source's, at every size."""
+    PICTURE = "picture"
+    """Its alpha and its colours, in the frame of the source."""
+    WHOLE = "whole"
+    """Its alpha and its colours in a frame of its own."""
+    UNDECLARED = "undeclared"
+    """Unknown: its colours where it is as large as the source; otherwise only its alpha, so as to lose no detail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One POST, recorded before it is sent."""
@@ -197,8 +216,12 @@ class Attempt:
     sent_digest: str = ""
     """SHA-256 of the bytes that were sent."""
     cut_digest: str = ""
+    use: Use | None = None
+    """What it buys; None if that is not on record."""
     kind: str = ""
     """`core.responses.ResponseKind` of its error; empty after a success."""
+    catalogue: str = ""
+    """Name of the catalogue of its item."""
 
     @property
     def credits_wasted(self) -> Decimal:
@@ -231,6 +254,8 @@ class Master:
     cut_digest: str = ""
     content_hash: str = ""
     """Hash of the picture that it was cut from; empty if that is not known, and then it is never pruned."""
+    use: Use | None = None
+    """What was bought; None if that is not on record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bg_pipeline.core import keys
-from bg_pipeline.core.delta import WORK_REASONS, Candidate, Delta, Goal, Survey
+from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Change, Entry, Reason
+from bg_pipeline.core.survey import Candidate, Survey
 
 _MAYBE_DUPLICATES = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
 
@@ -40,7 +41,7 @@ def price(
     related = [_Related.of(candidate, bought) for candidate in survey.candidates]
     _find_renames(related)
     stems = _stems(related, taken)
-    waiting = _waiting(related, survey.goal, bought)
+    waiting = _waiting(related, bought)
     asked = set(sorted(waiting, key=waiting.__getitem__)[: recipe_change_limit if apply_recipe_change else 0])
 
     claimed: dict[str, str] = {}
@@ -54,7 +55,7 @@ def price(
                 change = replace(change, stem=stem)
             else:
                 first = change.purchase_id not in claimed
-                recut = item.only_the_cut_differs(survey.goal)
+                recut = item.only_the_cut_differs
                 held = recut and first and change.purchase_id not in asked
                 if held and (restored := _restored(item, survey, bought)):
                     item.change = replace(restored, stem=stem)
@@ -90,31 +91,33 @@ class _Related:
     change: Change
     stem: str
     """Stem as in `Candidate`."""
+    goal: Goal
     before: Entry | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, bought: Container[str]) -> "_Related":
         """Choose the first accepted purchase that has a master; if none has, that of the first cut."""
-        entry, change, accepted, stem = candidate
+        entry, change, accepted, stem, goal = candidate
         if accepted and change.purchase_id not in bought:
             best = next((purchase for purchase in accepted if purchase in bought), accepted[0])
             if best != change.purchase_id:
                 change = replace(change, purchase_id=best)
-        return cls(entry, change, stem)
+        return cls(entry, change, stem, goal)
 
     @property
     def origin(self) -> Entry:
         """The entry whose cutout is published for this one."""
         return self.before or self.entry
 
-    def only_the_cut_differs(self, goal: Goal) -> bool:
-        """Return True if the same bytes are published with a cut not accepted, and this cut was not requested yet."""
+    @property
+    def only_the_cut_differs(self) -> bool:
+        """True if the same bytes are published with a cut not accepted, and this cut was not requested yet."""
         if self.change.reason is Reason.UNFINISHED and self.entry.purchase_id in {
-            purchase_id(self.entry.content_hash, cut) for cut in goal.first
+            purchase_id(self.entry.content_hash, cut) for cut in self.goal.first
         }:
             return False
-        shown = self.origin.published
-        return shown is not None and shown.content_hash == self.entry.content_hash and shown.cut_digest not in goal.cuts
+        shown, cuts = self.origin.published, self.goal.cuts
+        return shown is not None and shown.content_hash == self.entry.content_hash and shown.cut_digest not in cuts
 
 
 def _find_renames(related: Sequence[_Related]) -> None:
@@ -129,12 +132,12 @@ def _find_renames(related: Sequence[_Related]) -> None:
             item.change = replace(item.change, reason=Reason.RENAMED, because=f"was {old.key}", renamed_from=old.key)
 
 
-def _waiting(related: Iterable[_Related], goal: Goal, bought: Container[str]) -> dict[str, tuple[float, bytes]]:
+def _waiting(related: Iterable[_Related], bought: Container[str]) -> dict[str, tuple[float, bytes]]:
     """Return purchases that only the recipe needs, with their sort key: oldest cutout first."""
     ages: dict[str, tuple[float, bytes]] = {}
     for item in related:
         wanted = item.change.purchase_id
-        if item.change.reason in WORK_REASONS and wanted not in bought and item.only_the_cut_differs(goal):
+        if item.change.reason in WORK_REASONS and wanted not in bought and item.only_the_cut_differs:
             age = (item.origin.published_at or 0.0, keys.key_bytes(item.entry.key))
             ages[wanted] = min(age, ages.get(wanted, age))
     return ages

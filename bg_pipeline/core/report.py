@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer
 
 from bg_pipeline import errors
+from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.records import Attempt, State
 
 ByKey = Annotated[
@@ -28,6 +29,16 @@ class Exit(IntEnum):
     GUARD = 5
     LEASE = 6
     FATAL = 7
+
+
+_BY_URGENCY = (
+    *(Exit.FATAL, Exit.GUARD, Exit.SETTINGS, Exit.PAUSED, Exit.BUDGET, Exit.LEASE, Exit.SOME_FAILED, Exit.DONE),
+)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """Return the code that is the most urgent for a person; DONE if there is none."""
+    return min(codes, key=_BY_URGENCY.index, default=Exit.DONE)
 
 
 _BY_ERROR: Mapping[type[errors.BgPipelineError], Exit] = {
@@ -64,6 +75,8 @@ class Cause(StrEnum):
     """A store or source that works cannot read or write this one item."""
     AWAITED = "awaited"
     """The purchase is paid, and a later run finishes it."""
+    UNREADABLE = "unreadable"
+    """The scan could not read it: rights, an archive, a refused URL. It is read again every night."""
     SUSPICIOUS = "suspicious"
     """The result waits for a person."""
 
@@ -121,6 +134,10 @@ class Summary:
     """Items that were not published, including those that are tried again."""
     not_looked: ByKey = field(default_factory=dict)
     """Items, and folders with a slash at the end, that the scan could not look at, with the reason."""
+    hosts_down: tuple[HostOutage, ...] = ()
+    """Picture hosts that did not serve the scan."""
+    standing: int = 0
+    """Failures in the manifest that no person accepted, of this night and earlier ones."""
 
     def count_lost(self, attempts: Iterable[Attempt]) -> None:
         """Count attempts of killed runs as in doubt."""
@@ -148,7 +165,7 @@ class Summary:
         """Add the counters of another collection of the same sync."""
         for name in ("published", "purchases", "credits", "saved", "in_doubt", "credits_in_doubt", "wasted", "awaited"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds"):
+        for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds", "standing"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.paused = self.paused or other.paused
         self.busy = self.busy or other.busy
@@ -157,6 +174,7 @@ class Summary:
         self.left_before = other.left_before if self.left_before is None else self.left_before
         self.failures += other.failures
         self.not_looked = {**self.not_looked, **other.not_looked}
+        self.hosts_down += other.hosts_down
         for mine, others in ((self.by_reason, other.by_reason), (self.bought_from, other.bought_from)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
@@ -189,29 +207,57 @@ class Summary:
             return Exit.BUDGET
         if self.busy:
             return Exit.LEASE
-        if self.failures or self.failed or self.quarantined or self.not_looked:
+        if self._problems:
             return Exit.SOME_FAILED
         return Exit.DONE
+
+    @property
+    def exit_reason(self) -> str:
+        """Return why `exit_code` is what it is, in a sentence."""
+        reasons = {
+            Exit.PAUSED: f"paused: {self.paused}",
+            Exit.BUDGET: f"the credit limit is reached; {self.pending} items are pending"
+            if self.budget_reached
+            else self.backlog,
+            Exit.LEASE: self.busy,
+            Exit.SOME_FAILED: "; ".join(self._problems),
+        }
+        return reasons.get(self.exit_code, "done, and no failure stands")
+
+    @property
+    def _problems(self) -> list[str]:
+        """Everything but a pause that keeps a run from being done, in words."""
+        kept = len(self.failures)
+        counts = {
+            f"{kept} items of this run have no new cutout": kept,
+            f"{self.failed} items failed": self.failed,
+            f"{self.quarantined} items wait for a review": self.quarantined,
+            f"{self.standing} failures stand": self.standing,
+            f"{len(self.not_looked)} items or folders could not be looked at": len(self.not_looked),
+        }
+        hosts = [f"{each.host} does not serve its {each.items} items" for each in self.hosts_down]
+        return [text for text, count in counts.items() if count] + hosts
 
     def as_dict(self) -> dict[str, Any]:
         """Return all counters in JSON types."""
         return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}
 
 
-def why_unfinished(listed: int, published: int, result: Summary, left_because: str) -> str:
+def why_unfinished(listed: int, published: int, result: Summary, left: int, left_because: str) -> str:
     """
     Return the reason why a collection does not count as done after a run; empty if it does.
 
     Args:
         listed: number of its items in the source.
         published: number of those with a cutout of their present bytes.
-        result: its counters; `pending` counts the items that still wait.
+        result: its counters.
+        left: number of requested items that still have to be done.
         left_because: why the run left items that it was asked for, in a sentence; empty if it left none.
     """
     if not listed:
         return "no item is in it"
-    if left_because and result.pending:
-        return f"{result.pending} items are pending: {left_because}"
+    if left_because and left:
+        return f"{left} items are left: {left_because}"
     if published or not result.failures:
         return ""
     return f"none of its items has a cutout; {result.failures[0].key}: {result.failures[0].detail}"

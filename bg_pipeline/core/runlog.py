@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import TypeAdapter
 
 from bg_pipeline.core.claims import AskedBy
+from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.report import ByKey, Summary
 
 
@@ -62,8 +63,12 @@ class ScanRecord(Record):
     sentinel_seen: bool
     not_looked: ByKey = field(default_factory=dict)
     """Items, and folders with a slash at the end, that could not be looked at, with the reason."""
+    more_not_looked: int = 0
+    """Number of further items; all folders are in `not_looked`."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Number of keys, and of folders as a whole, that each pattern left out."""
+    hosts_down: tuple[HostOutage, ...] = ()
+    """Picture hosts that did not serve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

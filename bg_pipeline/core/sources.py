@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bg_pipeline.errors import ItemUnreadable
+from bg_pipeline.errors import ItemTooLarge
 
 MAX_SOURCE_BYTES = 256 * 2**20
 """Largest source: a file is held in memory whole. No vendor accepts a quarter of this size."""
@@ -15,10 +15,10 @@ def require_size(size_bytes: int) -> None:
     Check a size before anything is read.
 
     Raises:
-        ItemUnreadable: it is larger than `MAX_SOURCE_BYTES`.
+        ItemTooLarge: it is larger than `MAX_SOURCE_BYTES`.
     """
     if size_bytes > MAX_SOURCE_BYTES:
-        raise ItemUnreadable(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
+        raise ItemTooLarge(f"larger than {MAX_SOURCE_BYTES >> 20} MiB")
 
 
 def read_source(read: Callable[[int], bytes]) -> bytes:
@@ -29,7 +29,7 @@ def read_source(read: Callable[[int], bytes]) -> bytes:
         read: returns at most so many bytes; none at the end.
 
     Raises:
-        ItemUnreadable: there are more than `MAX_SOURCE_BYTES`.
+        ItemTooLarge: there are more than `MAX_SOURCE_BYTES`.
     """
     data = bytearray()
     while chunk := read(_CHUNK_BYTES):

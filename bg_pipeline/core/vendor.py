@@ -7,6 +7,7 @@ Each vendor's own folder provides them. The modules that use them (`prices`, `pa
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,17 @@ class Price:
 
 
 FREE = Price(Decimal(0), "made on this machine")
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfService:
+    """The announced end of a vendor's API."""
+
+    at: datetime
+    what: str
+    """What ends, and what becomes of credits and contracts: one sentence without a full stop."""
+    source: str
+    """Source of the announcement, and the date when it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +112,12 @@ class Vendor:
     """Suffixes that its own tools append to the name of a cutout."""
     notes: Sequence[str] = ()
     """Sentences for a person who chooses a vendor."""
+    facts: Sequence[str] = ()
+    """Further facts for that person, each a line of a list."""
     sources: Sequence[str] = ()
     """Sources of the facts above, other than prices, with the dates when they were read."""
+    end: EndOfService | None = None
+    """The announced end of its own hosts; services that keep its protocol go on."""
     former: Callable[[int, str, Mapping[str, str]], tuple[int, int]] = _no_limits
     """
     Longest side and most pixels in the older names of cuts, by requested side, variant, parameters.
@@ -112,6 +128,17 @@ class Vendor:
     def units(self, width_px: int, height_px: int) -> float:
         """Return the units of the rate limit that a call counts for, rounded up."""
         return float(math.ceil(width_px * height_px / self.rate_unit_px)) if self.rate_unit_px else 1.0
+
+    def end_of_service(self, cut: Cut, now: float) -> str:
+        """Return the announced end of the service that makes this cut, in words; empty if none is known."""
+        if self.end is None or cut.endpoint:
+            return ""
+        days = math.ceil((self.end.at.timestamp() - now) / 86_400)
+        when = f"in {days} days" if days > 1 else "within a day" if days == 1 else "it is over"
+        return (
+            f"{self.title} announced its end for {self.end.at:%Y-%m-%d %H:%M} UTC ({when}): {self.end.what}. Name"
+            " another vendor or engine in BG_PROVIDER, as the only one or after it"
+        )
 
     def cut(
         self,

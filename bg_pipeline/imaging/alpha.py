@@ -12,4 +12,4 @@ def with_alpha(image: bytes, alpha: Image.Image) -> bytes:
     with Image.open(io.BytesIO(image)) as opened:
         cutout = opened.convert("RGB")
     cutout.putalpha(alpha.convert("L"))
-    return encode(cutout, format="PNG", compress_level=1)
+    return encode(cutout, format="PNG")

@@ -37,7 +37,7 @@ def compose(archive: bytes) -> bytes:
         if alpha.size != colours.size:
             raise UnusableAnswer(f"{COLOURS} and {ALPHA} differ in size: {colours.size} and {alpha.size}")
         colours.putalpha(alpha.convert("L"))
-        return encode(colours, format="PNG", compress_level=1)
+        return encode(colours, format="PNG")
     except UnusableAnswer:
         raise
     except ItemUnreadable as error:

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageChops
 
-from bg_pipeline.core.colours import Use
+from bg_pipeline.core.records import Use
 from bg_pipeline.imaging.foreground import own_colours
 from bg_pipeline.imaging.upsampling import upsample
 

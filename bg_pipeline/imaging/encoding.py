@@ -7,13 +7,14 @@ from PIL import Image
 
 from bg_pipeline.core.formats import Format
 from bg_pipeline.errors import ItemUnreadable
+from bg_pipeline.imaging.png import png
 
 ENCODERS: dict[Format, dict[str, Any]] = {
-    Format.PNG: {"format": "PNG", "compress_level": 1},
+    Format.PNG: {"format": "PNG"},
     Format.WEBP: {"format": "WEBP", "quality": 90, "method": 4},
     Format.JPG: {"format": "JPEG", "quality": 92, "subsampling": 0},
 }
-"""Options of Pillow's encoder for each format."""
+"""Options of `encode` for each format."""
 
 
 def encode(image: Image.Image, **options: Any) -> bytes:
@@ -22,6 +23,8 @@ def encode(image: Image.Image, **options: Any) -> bytes:
 
     Pillow's encoders copy entries of `info`, such as a comment, and fail if they are too long.
     """
+    if options["format"] == "PNG":
+        return png(image)
     image.info = {}
     out = io.BytesIO()
     image.save(out, **options)

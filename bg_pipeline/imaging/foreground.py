@@ -1,23 +1,27 @@
 """
 The subject's own colours along its soft edge, where a picture shows them mixed with the backdrop.
 
-Both colours of the mixture are smooth. They are estimated from coarse to fine on a small copy (Germer, Uelwer, Conrad,
-Harmeling, "Fast multi-level foreground estimation", 2020). The large picture then says how each pixel differs.
+Both colours of the mixture are smooth, the backdrop's more than the subject's. They are estimated from coarse to fine
+on a small copy (Germer, Uelwer, Conrad, Harmeling, "Fast multi-level foreground estimation", 2020). The large picture
+then says how each pixel differs.
 """
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from bg_pipeline.imaging.tiles import Floats, between, picture, planes, tiles
+from bg_pipeline.imaging.tiles import Floats, between, planes, tiles
 
-_WORK_PX = 1000
+_WORK_PX = 250
 """Longest side of the small copy: colours vary less than alpha does."""
-_SMOOTH, _SMOOTH_AT_EDGES = 5e-3, 1e-1
+_SMOOTH, _SMOOTH_AT_EDGES = 5e-4, 1e-1
 """Weight of smoothness, and of more of it where alpha changes: ω in the article, and its factor."""
-_ROUNDS_SMALL, _SMALL_PX, _ROUNDS = 10, 32, 2
-"""Rounds at sizes up to so many px, and at larger ones: the article's."""
+_PLAINER = 30
+"""Smoothness of a backdrop to that of a subject, by which black in a shadow is the subject's, not white made darker."""
+_ROUNDS = 15
+"""Rounds at each size. Colours that lie deep in glass need this many to come there from its edge."""
 _RIGHT, _WRONG = 0.04, 0.16
 """Difference between a pixel and the mixture, of 1: up to the first both colours are believed, from the second on
 neither, and the pixel stays."""
@@ -37,64 +41,77 @@ def own_colours(image: Image.Image, alpha: Image.Image) -> Image.Image:
         return image
     scale = min(1.0, _WORK_PX / max(image.size))
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    reduced = [each.resize(size, Image.Resampling.BOX, reducing_gap=2.0) for each in (image, alpha)]
-    estimated = [picture(each) for each in _estimate(planes(reduced[0]), planes(reduced[1])[0])]
+    reduced = [planes(each.resize(size, Image.Resampling.BOX, reducing_gap=2.0)) for each in (image, alpha)]
+    estimated = [
+        Image.fromarray((each.transpose(1, 2, 0) * 255 + np.float32(0.5)).astype(np.uint8))
+        for each in _estimate(reduced[0], reduced[1][0])
+    ]
     for tile in tiles(size, image.size, 1):
         part = alpha.crop(tile.full)
-        if any(part.histogram()[1:255]):
-            near = [
-                planes(each.crop(tile.around).resize(part.size, Image.Resampling.BILINEAR, box=tile.box))
+        levels = np.asarray(part).ravel()
+        soft = np.flatnonzero((levels > 0) & (levels < 255))
+        if soft.size:
+            pixels = np.array(image.crop(tile.full))
+            subject, backdrop = (
+                np.asarray(each.crop(tile.around).resize(part.size, Image.Resampling.BILINEAR, box=tile.box))
                 for each in estimated
-            ]
-            image.paste(picture(_unmixed(planes(image.crop(tile.full)), planes(part)[0], *near)), tile.full[:2])
+            )
+            shown = [_values(each.reshape(-1, 3), soft) for each in (pixels, subject, backdrop)]
+            own = _unmixed(shown[0], shown[1], shown[2], _values(levels, soft))
+            pixels.reshape(-1, 3)[soft] = (own * 255 + np.float32(0.5)).T
+            image.paste(Image.fromarray(pixels), tile.full[:2])
     return image
 
 
-def _unmixed(mixed: Floats, alpha: Floats, subject: Floats, backdrop: Floats) -> Floats:
+def _values(pixels: NDArray[np.uint8], which: NDArray[np.intp]) -> Floats:
+    """Return the channels of these pixels, each contiguous."""
+    return np.ascontiguousarray(pixels.take(which, axis=0).T, np.float32) * np.float32(1 / 255)
+
+
+def _unmixed(mixed: Floats, subject: Floats, backdrop: Floats, alpha: Floats) -> Floats:
+    """Return the subject's own colour of each pixel; all have one column a pixel."""
     rest = 1 - alpha
     off = mixed - alpha * subject - rest * backdrop
     # The smallest change of both colours that explains the pixel.
-    colours = (subject + off * (alpha / (alpha * alpha + rest * rest))).clip(0, 1)
+    colours: Floats = (subject + off * (alpha / (alpha * alpha + rest * rest))).clip(0, 1)
     colours += (mixed - colours) * between(np.abs(off).max(axis=0), _RIGHT, _WRONG)
-    return np.where((alpha > 0) & (alpha < 1), colours, mixed)
+    return colours
 
 
-def _estimate(mixed: Floats, alpha: Floats) -> tuple[Floats, Floats]:
-    """Return the colours of the subject and of the backdrop, each for the whole picture."""
+def _estimate(mixed: Floats, alpha: Floats) -> Floats:
+    """Return the colours of the subject and of the backdrop, each for the whole picture: 2 x 3 planes."""
     levels = [np.concatenate([mixed, alpha[None]])]
     while max(levels[-1].shape[1:]) > 1:
         height, width = levels[-1].shape[1:]
         levels.append(_resized(levels[-1], ((height + 1) // 2, (width + 1) // 2)))
-    subject = backdrop = levels[-1][:3]
+    colours = np.stack([levels[-1][:3]] * 2)
     for level in reversed(levels):
-        shape = level.shape[1:]
-        rounds = _ROUNDS_SMALL if max(shape) <= _SMALL_PX else _ROUNDS
-        subject, backdrop = _relax(level[:3], level[3], _resized(subject, shape), _resized(backdrop, shape), rounds)
-    return subject, backdrop
+        colours = np.stack([_resized(each, level.shape[1:]) for each in colours])
+        colours = _relax(level[:3], level[3], colours)
+    return colours
 
 
-def _relax(mixed: Floats, alpha: Floats, subject: Floats, backdrop: Floats, rounds: int) -> tuple[Floats, Floats]:
+def _relax(mixed: Floats, alpha: Floats, colours: Floats) -> Floats:
     """Move both colours of each pixel towards the mixture that it shows, and towards those of its neighbours."""
-    weights = [np.abs(near - alpha) * np.float32(_SMOOTH_AT_EDGES) + np.float32(_SMOOTH) for near in _neighbours(alpha)]
-    rest = 1 - alpha
-    smooth = weights[0] + weights[1] + weights[2] + weights[3]
-    one, both, other = alpha * alpha + smooth, alpha * rest, rest * rest + smooth
+    of_both = np.array([1 / _PLAINER, 1], np.float32)[:, None, None, None]
+    weights = [
+        of_both * (np.abs(near - alpha) * np.float32(_SMOOTH_AT_EDGES) + np.float32(_SMOOTH))
+        for near in _neighbours(alpha)
+    ]
+    rest, smooth = 1 - alpha, sum(weights)[:, 0]
+    one, both, other = alpha * alpha + smooth[0], alpha * rest, rest * rest + smooth[1]
     scale = 1 / (one * other - both * both)
-    for _ in range(rounds):
-        pairs = []
-        for plane, of_subject, of_backdrop in zip(mixed, subject, backdrop, strict=True):
-            x, y = alpha * plane, rest * plane
-            for weight, near, behind in zip(weights, _neighbours(of_subject), _neighbours(of_backdrop), strict=True):
-                x += weight * near
-                y += weight * behind
-            pairs.append((((other * x - both * y) * scale).clip(0, 1), ((one * y - both * x) * scale).clip(0, 1)))
-        subject, backdrop = (np.stack(each) for each in zip(*pairs, strict=True))
-    return subject, backdrop
+    one, both, other = one * scale, both * scale, other * scale
+    shown = np.stack([alpha * mixed, rest * mixed])
+    for _ in range(_ROUNDS):
+        subject, backdrop = sum((w * near for w, near in zip(weights, _neighbours(colours), strict=True)), shown)
+        colours = np.stack([other * subject - both * backdrop, one * backdrop - both * subject]).clip(0, 1)
+    return colours
 
 
-def _neighbours(plane: Floats) -> list[Floats]:
-    padded = np.pad(plane, 1, mode="edge")
-    return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+def _neighbours(values: Floats) -> list[Floats]:
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
+    return [padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]]
 
 
 def _resized(values: Floats, shape: Any) -> Floats:

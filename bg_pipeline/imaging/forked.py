@@ -1,5 +1,5 @@
 """
-What a worker does first. Only the parent of all workers imports this module, before it forks them.
+What a worker does first. Only the parent of all workers imports this module, as its first, before it forks them.
 
 A worker that is still starting must already end by SIGTERM, by which its pool ends it: else it would find the pool's
 semaphores gone, and print a traceback.
@@ -17,4 +17,6 @@ def leave_group() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
+# Else numpy starts a thread for each core, and each takes 40 MB of address space.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.register_at_fork(after_in_child=leave_group)

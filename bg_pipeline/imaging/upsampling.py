@@ -6,6 +6,7 @@ function is the same at every size. It is fitted to the small picture and applie
 (He, Sun, Tang, "Guided image filtering", 2013; He, Sun, "Fast guided filter", 2015).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,36 +34,42 @@ def upsample(alpha: Image.Image, guide: Image.Image) -> Image.Image:
         alpha: L, smaller than the guide and of the same shape.
         guide: RGB, the original as it was sent.
     """
-    full = alpha.resize(guide.size, Image.Resampling.BICUBIC)
-    small = guide.resize(alpha.size, Image.Resampling.BOX, reducing_gap=2.0)
+    full = Image.new("L", guide.size)
     for tile in tiles(alpha.size, guide.size, _MARGIN_PX):
         known = alpha.crop(tile.around)
-        lowest, highest = known.getextrema()
-        if lowest != highest:
-            line = _fit(planes(small.crop(tile.around)), planes(known)[0])
-            full.paste(_apply(line, full.crop(tile.full), guide.crop(tile.full), tile), tile.full[:2])
+        level, highest = known.getextrema()
+        if level == highest:
+            full.paste(level, tile.full)
+            continue
+        own = guide.crop(tile.full)
+        smooth = known.resize(own.size, Image.Resampling.BICUBIC, box=tile.box)
+        small = guide.resize(known.size, Image.Resampling.BOX, box=tile.seen)
+        full.paste(_apply(_fit(planes(small), planes(known)[0]), smooth, own, tile), tile.full[:2])
     return full
 
 
 def _fit(guide: Floats, alpha: Floats) -> Floats:
     """Return five planes: alpha is R, G, B times the first three plus the fourth; the fifth is the trust in it."""
-    mean = np.stack([_mean(each) for each in (*guide, alpha)])
-    spread = [_mean(guide[i] * guide[j]) - mean[i] * mean[j] for i, j in _PAIRS]
-    shared = [_mean(each * alpha) - mean[i] * mean[3] for i, each in enumerate(guide)]
-    variance = _mean(alpha * alpha) - mean[3] ** 2
-    slope = _solve(spread, shared)
-    explained = slope[0] * shared[0] + slope[1] * shared[1] + slope[2] * shared[2]
+    squares = [guide[i] * guide[j] for i, j in _PAIRS]
+    means = _mean(np.stack([*guide, alpha, *squares, *(guide * alpha), alpha * alpha]))
+    mean, of_alpha = means[:3], means[3]
+    spread = [square - mean[i] * mean[j] for square, (i, j) in zip(means[4:10], _PAIRS, strict=True)]
+    shared = means[10:13] - mean * of_alpha
+    variance = means[13] - of_alpha**2
+    slope = np.stack(_solve(spread, shared))
+    explained = (slope * shared).sum(axis=0)
     # Four values were fitted to the pixels of the window.
     left = np.maximum(variance - explained, 0) * (_WINDOW / (_WINDOW - 4)) + np.float32(1e-6)
-    offset = mean[3] - slope[0] * mean[0] - slope[1] * mean[1] - slope[2] * mean[2]
+    offset = of_alpha - (slope * mean).sum(axis=0)
     trust = 1 - between(left / (variance + np.float32(1e-5)), _GOOD, _BAD)
     # A pixel is in many windows: the better one explains alpha, the more it counts.
     weight = 1 / left
-    total = _mean(weight)
-    return np.stack([_mean(each * weight) / total for each in (*slope, offset, trust)])
+    weighted: Floats = _mean(np.stack([*slope, offset, trust, np.ones_like(left)]) * weight)
+    weighted[:5] /= weighted[5]
+    return weighted[:5]
 
 
-def _solve(spread: list[Floats], shared: list[Floats]) -> list[Floats]:
+def _solve(spread: Sequence[Floats], shared: Floats) -> list[Floats]:
     """Solve a symmetric system of three for each pixel, by its adjugate matrix."""
     a, b, c, d, e, f = spread
     a, d, f = (each + np.float32(_SMOOTHNESS) for each in (a, d, f))
@@ -73,16 +80,16 @@ def _solve(spread: list[Floats], shared: list[Floats]) -> list[Floats]:
     return [aa * x + bb * y + cc * z, bb * x + dd * y + ee * z, cc * x + ee * y + ff * z]
 
 
-def _mean(plane: Floats) -> Floats:
-    """Return the mean over each window."""
-    height, width = plane.shape
-    padded = np.pad(plane, _RADIUS, mode="symmetric")
-    rows = padded[:height].copy()
+def _mean(values: Floats) -> Floats:
+    """Return the mean over each window, of each plane."""
+    height, width = values.shape[1:]
+    padded = np.pad(values, ((0, 0), (_RADIUS, _RADIUS), (_RADIUS, _RADIUS)), mode="symmetric")
+    rows = padded[:, :height].copy()
     for n in range(1, 2 * _RADIUS + 1):
-        rows += padded[n : n + height]
-    total: Floats = rows[:, :width].copy()
+        rows += padded[:, n : n + height]
+    total: Floats = rows[:, :, :width].copy()
     for n in range(1, 2 * _RADIUS + 1):
-        total += rows[:, n : n + width]
+        total += rows[:, :, n : n + width]
     total *= 1 / _WINDOW
     return total
 

@@ -64,7 +64,7 @@ class Workers:
         self._limits = limits or Limits()
         _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["bg_pipeline.imaging.pictures", "bg_pipeline.imaging.forked"])
+        context.set_forkserver_preload(["bg_pipeline.imaging.forked", "bg_pipeline.imaging.pictures"])
         _start_forkserver()
         self.count = count or os.cpu_count() or 1
         self._turns = _Turns()
@@ -218,4 +218,3 @@ def _confine(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     os.environ.clear()
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start a thread for each core, and each takes address space

@@ -1,6 +1,6 @@
 """Read the data that a delta is computed from, and record the delta."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -50,16 +50,12 @@ _staged = Table(
 )
 """Temporary table for changes that are recorded together."""
 
-_IN_KEY_ORDER = (items, "INDEXED BY sqlite_autoindex_items_1", "sqlite")
-"""A hint to go through the catalogue by its primary key: by the index on states SQLite would look each row up again."""
-
 
 class SqlDeltas(OfCatalogue):
     """`ports.catalogue.Deltas` in a database."""
 
     def up_to_date(self, goal: Goal) -> int:
-        query = select(func.count()).select_from(SHOWN).with_hint(*_IN_KEY_ORDER)
-        query = query.where(self._mine(), _is_up_to_date(goal))
+        query = select(func.count()).select_from(SHOWN).where(self._mine(), _is_up_to_date(goal))
         with self._db.read() as conn:
             return conn.scalar(query) or 0
 
@@ -107,7 +103,7 @@ class SqlDeltas(OfCatalogue):
                 for stem in conn.scalars(select(c.stem_fold).where(self._mine(), these, ~c.absent))
             }.intersection(folded_stems)
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
         wanted = [change for change in changes if change.becomes is not None]
         row = catalogues.c.id == self._catalogue
         with self._db.read() as conn:
@@ -117,6 +113,7 @@ class SqlDeltas(OfCatalogue):
         for gone in (True, False):
             group = [change for change in wanted if (change.becomes is State.DELETED) is gone]
             for rows in prefetch(_rows, self._db.batches(group, BATCH), threads=1, waiting=2):
+                before_batch()
                 # The last write is durable, and makes all writes before it durable.
                 with self._db.write(durable=False) as conn:
                     self._record(conn, number, rows)
@@ -213,6 +210,7 @@ def _is_up_to_date(goal: Goal) -> ColumnElement[bool]:
     # Without a publication all its columns are null, and `not` of null would exclude the item from both sides.
     return and_(
         ~c.absent,
+        c.problem == "",
         c.state == State.PUBLISHED,
         c.content_hash != "",
         func.coalesce(shown.purchase_id, "") != "",

@@ -37,16 +37,11 @@ class SqlItems(OfCatalogue):
         with self._db.read() as conn:
             return {row.collection: row.n for row in conn.execute(query.order_by(c.collection))}
 
-    def recent(self, collection: str, limit: int) -> list[Entry]:
-        c = items.c
-        ended = c.state.in_((State.PUBLISHED, State.FAILED, State.QUARANTINED))
-        query = ENTRY.where(self._mine(), c.collection == collection, ended)
-        return self._entries(query.order_by(c.changed_at.desc(), c.key).limit(limit))
-
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         c = items.c
+        failed_at_work = (c.state == State.FAILED) & (c.purchase_id != "")
         skipped_at_work = (c.state == State.SKIPPED) & c.reason.in_(WORK_REASONS)
-        failed = update(items).where(self._mine(), (c.state == State.FAILED) | skipped_at_work, ~c.absent)
+        failed = update(items).where(self._mine(), failed_at_work | skipped_at_work, ~c.absent)
         if collections is not None:
             failed = failed.where(c.collection.in_(collections))
         retry = failed.values(

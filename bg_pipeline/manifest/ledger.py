@@ -21,18 +21,23 @@ from sqlalchemy import (
     update,
 )
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, day_of
+from bg_pipeline.core.credits import DayCap, Rules, Spent, authorize_purchase, day_of
 from bg_pipeline.core.gate import Gate
-from bg_pipeline.core.records import Attempt, AttemptState, Totals
+from bg_pipeline.core.records import Attempt, AttemptState, Totals, Use
 from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost, RefusedForNow
 from bg_pipeline.manifest.gates import read_gate, write_gate
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.rows import are_live
-from bg_pipeline.manifest.schema import attempts, claims, items, purchases
+from bg_pipeline.manifest.schema import attempts, catalogues, claims, items, purchases
 from bg_pipeline.ports.purchasing import CutRequest
 
 _CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE)
+
+_ATTEMPT = select(attempts, catalogues.c.name.label("catalogue")).join_from(
+    attempts, catalogues, catalogues.c.id == attempts.c.catalogue_id, isouter=True
+)
+"""Query of all columns that `_attempt` needs."""
 
 
 class SqlLedger(Repeated):
@@ -45,7 +50,7 @@ class SqlLedger(Repeated):
             _refuse_duplicate(conn, request)
             _refuse_answered(conn, request)
             gate = read_gate(conn, account)
-            spent = self._spent_so_far(conn, request, gate, rules)
+            spent = self._spent_so_far(conn, request, gate, rules, catalogue)
             new_gate, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
             if new_gate != gate:
                 write_gate(conn, new_gate)
@@ -61,6 +66,7 @@ class SqlLedger(Repeated):
                     "purchase_id": request.purchase_id,
                     "sent_digest": request.sent_digest,
                     "cut_digest": request.cut_digests[0],
+                    "use": request.use,
                     "state": AttemptState.INTENT,
                     "credits_expected": price,
                     "started_at": now,
@@ -126,30 +132,29 @@ class SqlLedger(Repeated):
             return {AttemptState(row.state): Totals(row.n, row.expected, row.charged) for row in rows}
 
     def log(self, since: float, run: str | None = None) -> Iterator[Attempt]:
-        query = select(attempts).where(attempts.c.started_at >= since)
+        query = _ATTEMPT.where(attempts.c.started_at >= since)
         if run is not None:
             query = query.where(attempts.c.run == run)
         yield from map(_attempt, self._stream(query.order_by(attempts.c.id)))
 
-    def _spent_so_far(self, conn: Connection, request: CutRequest, gate: Gate, rules: Rules) -> Spent:
+    def _spent_so_far(self, conn: Connection, request: CutRequest, gate: Gate, rules: Rules, catalogue: int) -> Spent:
         """Return only the sums that the decision needs: each costs time, and every purchase waits for this."""
         if not request.credits_expected:
-            return Spent()
-        began, ends = day_of(self._now(), rules.timezone)
-        today = and_(attempts.c.started_at >= began, attempts.c.started_at < ends)
+            return Spent(by_day=(Decimal(0),) * len(rules.day_caps))
         charges, doubts = _charges(conn, request.limit_ids or _names(request))
         budget = request.claim.ask.budget
+        of_run = and_(attempts.c.run == budget.run, attempts.c.catalogue_id == catalogue)
         return Spent(
             since_balance=_spent(conn, gate.balance_at, gate.account),
-            by_run=Decimal(0) if budget.cap is None else _cost(conn, attempts.c.run == budget.run),
-            today=Decimal(0) if rules.day_cap is None else _cost(conn, today),
+            by_run=Decimal(0) if budget.cap is None else _cost(conn, of_run),
+            by_day=tuple(_cost(conn, _today(cap, self._now())) for cap in rules.day_caps),
             charges=charges,
             doubts=doubts,
         )
 
     def _attempts(self, condition: Any) -> list[Attempt]:
         with self._db.read() as conn:
-            rows = conn.execute(select(attempts).where(condition).order_by(attempts.c.id))
+            rows = conn.execute(_ATTEMPT.where(condition).order_by(attempts.c.id))
             return [_attempt(row) for row in rows]
 
 
@@ -171,6 +176,12 @@ def _of(account: str | None) -> ColumnElement[bool]:
 def _ended(since: float, account: str | None) -> ColumnElement[bool]:
     c = attempts.c
     return (c.started_at >= since - _LONGEST_CALL_S) & (c.ended_at > since) & _of(account)
+
+
+def _today(cap: DayCap, now: float) -> ColumnElement[bool]:
+    began, ends = day_of(now, cap.timezone)
+    c = attempts.c
+    return (c.started_at >= began) & (c.started_at < ends) & _of(cap.account or None)
 
 
 def _in_flight(account: str | None) -> ColumnElement[bool]:
@@ -242,14 +253,14 @@ def _refuse_answered(conn: Connection, request: CutRequest) -> None:
     """
     c = attempts.c
     same = and_(c.sent_digest == request.sent_digest, c.sent_digest != "", c.cut_digest.in_(request.cut_digests))
-    query = select(attempts).where(_ANSWERED, or_(c.purchase_id.in_(_names(request)), same))
+    query = _ATTEMPT.where(_ANSWERED, or_(c.purchase_id.in_(_names(request)), same))
     if (row := conn.execute(query.limit(1)).one_or_none()) is not None:
         raise AnswerWaiting("its answer is paid and waits in the spool", _attempt(row))
 
 
 def _refused_lately(conn: Connection, request: CutRequest, gate: Gate, now: float) -> RefusedForNow | None:
     c = attempts.c
-    query = select(attempts).where(c.purchase_id.in_(_names(request)), c.account == gate.account).order_by(c.id)
+    query = _ATTEMPT.where(c.purchase_id.in_(_names(request)), c.account == gate.account).order_by(c.id)
     return refused_lately([_attempt(row) for row in conn.execute(query)], gate.cleared_at, now)
 
 
@@ -284,5 +295,7 @@ def _attempt(row: Row[Any]) -> Attempt:
         waived=row.waived,
         sent_digest=row.sent_digest,
         cut_digest=row.cut_digest,
+        use=row.use and Use(row.use),
         kind=row.kind,
+        catalogue=row.catalogue or "",
     )

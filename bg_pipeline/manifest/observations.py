@@ -36,6 +36,7 @@ _staged = Table(
     Column("size_bytes", BigInteger),
     Column("media_type", String),
     Column("priority", Float),
+    Column("problem", Prose),
     prefixes=["TEMPORARY"],
 )
 
@@ -94,12 +95,18 @@ class SqlObservations(OfCatalogue):
         # `where true`, because SQLite would read the ON of the conflict as that of a join.
         insert = self._db.insert(items).from_select([*_staged.c.keys(), *constant], row.where(true()))
         seen = insert.excluded
+        # What could not be read may still have the bytes that were read last.
+        bytes_of = {
+            name: case((seen.problem != "", c[name]), else_=seen[name])
+            for name in ("content_hash", "size_bytes", "media_type")
+        }
         # A plan made from other bytes, or without the item, is out of date.
-        differs = or_(c.content_hash != seen.content_hash, c.absent)
+        differs = or_(c.content_hash != bytes_of["content_hash"], c.problem != seen.problem, c.absent)
         remember = insert.on_conflict_do_update(
             index_elements=[c.catalogue_id, c.key],
             set_={
-                **{column.name: seen[column.name] for column in _staged.c if column.name != c.key.name},
+                **{name: seen[name] for name in ("collection", "fingerprint", "priority", "problem")},
+                **bytes_of,
                 "absent": False,
                 "absent_since": None,
                 "changed_at": case((c.collection != seen.collection, seen.changed_at), else_=c.changed_at),
@@ -111,7 +118,7 @@ class SqlObservations(OfCatalogue):
         used = update(purchases).where(_UNUSED, purchases.c.content_hash.in_(pictures)).values(unused_since=None)
         for part in self._db.batches(batch, BATCH):
             rows = (
-                (o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type, o.priority)
+                (o.key, o.collection, o.fingerprint, o.content_hash, o.size_bytes, o.media_type, o.priority, o.problem)
                 for o in part
             )
             # Hashes lost in a power cut are computed again.

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from bg_pipeline.core.alerts import Delivery, Event, Incident, Kind, Notification, NotificationPlan, is_due
-from bg_pipeline.manifest.repeated import Repeated
+from bg_pipeline.core.alerts import OF_ACCOUNTS, Delivery, Event, Incident, Kind, Notification, NotificationPlan, is_due
+from bg_pipeline.manifest.rows import OfCatalogue
 from bg_pipeline.manifest.schema import incidents, outbox
 
 _WAITING, _SENT, _GIVEN_UP = "waiting", "sent", "given_up"
@@ -16,17 +16,22 @@ _KEPT_S = 90 * 86_400.0
 """Seconds for which a delivery that has ended stays on record."""
 
 
-class SqlOutbox(Repeated):
-    """`ports.alerts.Outbox` in a database."""
+_SHARED = 0
+"""Catalogue of the incidents of accounts, which all catalogues share."""
+
+
+class SqlOutbox(OfCatalogue):
+    """`ports.alerts.Outbox` in a database, with the incidents of one catalogue and of all accounts."""
 
     def note(self, plan: Callable[[Sequence[Incident]], NotificationPlan], targets: Sequence[str]) -> NotificationPlan:
+        here = incidents.c.catalogue_id.in_((self._catalogue, _SHARED))
         with self._db.write() as conn:
-            known = [_incident(row) for row in conn.execute(select(incidents))]
+            known = [_incident(row) for row in conn.execute(select(incidents).where(here))]
             planned = plan(known)
             if set(planned.incidents) != set(known):
-                conn.execute(delete(incidents))
+                conn.execute(delete(incidents).where(here))
                 if planned.incidents:
-                    conn.execute(insert(incidents), [_values(incident) for incident in planned.incidents])
+                    conn.execute(insert(incidents), [self._values(incident) for incident in planned.incidents])
             targeted = product(planned.notifications, targets)
             deliveries = [self._delivery(notification, target) for notification, target in targeted]
             if deliveries:
@@ -75,6 +80,11 @@ class SqlOutbox(Repeated):
         with self._db.read() as conn:
             return {row.target: (row.waiting, row.given_up) for row in conn.execute(query)}
 
+    def _values(self, incident: Incident) -> dict[str, Any]:
+        names = ("kind", "subject", "title", "began_at", "seen_at", "notified_at")
+        number = _SHARED if incident.kind in OF_ACCOUNTS else self._catalogue
+        return {"catalogue_id": number} | {name: getattr(incident, name) for name in names}
+
     def _delivery(self, notification: Notification, target: str) -> dict[str, Any]:
         return {
             "target": target,
@@ -89,9 +99,3 @@ class SqlOutbox(Repeated):
 
 def _incident(row: Row[Any]) -> Incident:
     return Incident(Kind(row.kind), row.subject, row.title, row.began_at, row.seen_at, row.notified_at)
-
-
-def _values(incident: Incident) -> dict[str, Any]:
-    return {
-        name: getattr(incident, name) for name in ("kind", "subject", "title", "began_at", "seen_at", "notified_at")
-    }

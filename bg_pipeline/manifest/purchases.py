@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from bg_pipeline.core.records import AttemptState, Master
+from bg_pipeline.core.records import AttemptState, Master, Use
 from bg_pipeline.manifest.ledger import closing
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import purchases
@@ -33,6 +33,15 @@ class SqlPurchases(Repeated):
             rows = conn.execute(select(purchases).where(purchases.c.purchase_id.in_(purchase_ids)))
             masters = {row.purchase_id: _master(row) for row in rows}
         return next((masters[each] for each in purchase_ids if each in masters), None)
+
+    def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
+        c = purchases.c
+        with self._db.read() as conn:
+            return {
+                row.purchase_id: _master(row)
+                for these in self._db.among(c.purchase_id, sorted(set(purchase_ids)))
+                for row in conn.execute(select(purchases).where(these))
+            }
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         c = purchases.c
@@ -69,4 +78,4 @@ class SqlPurchases(Repeated):
 
 
 def _master(row: Row[Any]) -> Master:
-    return Master(**{name: getattr(row, name) for name in _FIELDS})
+    return Master(**{name: getattr(row, name) for name in _FIELDS} | {"use": row.use and Use(row.use)})

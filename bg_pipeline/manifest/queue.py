@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -175,9 +176,12 @@ class SqlWorkQueue(OfCatalogue):
                 else:
                     unshared += 1
             revisions[row.key] = row.revision
+        # Without the collections: SQLite would then read all that is pending in them.
+        anywhere = and_(self._waiting(replace(selection, collections=None)), has_master, is_free(self._now()))
+        query = select(c.key, c.revision, c.collection, c.reason).where(anywhere, _WAITS)
         for these in self._db.among(c.purchase_id, list(shared)):
-            rows = conn.execute(select(c.key, c.revision).where(wanted, _WAITS, these))
-            revisions.update((row.key, row.revision) for row in rows)
+            rows = conn.execute(query.where(these))
+            revisions |= {row.key: row.revision for row in rows if selection.holds(row.collection, row.reason)}
         return revisions
 
     def _open(self, conn: Connection, ask: Ask, owner: str, now: float) -> Claim:

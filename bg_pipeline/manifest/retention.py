@@ -1,6 +1,6 @@
 """Masters that no item uses, and those that were pruned."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, and_, delete, except_, func, insert, literal, select, true, update
 
@@ -54,16 +54,15 @@ class SqlRetention(Repeated):
             if not conn.execute(select(c.purchase_id).where(~c.removed).limit(1)).all():
                 return []
         with self._db.write() as conn:
-            waiting = select(c.content_hash).where(~c.removed)
-            unused = except_(waiting, *used_pictures()).subquery()
-            used_again = c.content_hash.not_in(select(unused.c.content_hash))
-            on_record = c.purchase_id.in_(select(purchases.c.purchase_id))
-            conn.execute(delete(pruned).where(~c.removed, used_again | on_record))
-            return list(conn.scalars(select(c.purchase_id).where(~c.removed).order_by(c.purchase_id)))
+            return _leftovers(conn)
 
-    def end(self, purchase_id: str) -> None:
+    def clear(self, purchase_ids: Sequence[str], remove: Callable[[str], bool]) -> list[str]:
+        wanted = set(purchase_ids)
         with self._db.write() as conn:
-            conn.execute(update(pruned).where(pruned.c.purchase_id == purchase_id).values(removed=True))
+            gone = [name for name in _leftovers(conn) if name in wanted and remove(name)]
+            for these in self._db.among(pruned.c.purchase_id, gone):
+                conn.execute(update(pruned).where(these).values(removed=True))
+        return gone
 
     def pruned_at(self, purchase_ids: Sequence[str]) -> dict[str, float]:
         c, wanted = pruned.c, set(purchase_ids)
@@ -74,6 +73,16 @@ class SqlRetention(Repeated):
                 for row in conn.execute(select(c.purchase_id, c.pruned_at).where(these))
                 if row.purchase_id in wanted
             }
+
+
+def _leftovers(conn: Connection) -> list[str]:
+    c = pruned.c
+    waiting = select(c.content_hash).where(~c.removed)
+    unused = except_(waiting, *used_pictures()).subquery()
+    used_again = c.content_hash.not_in(select(unused.c.content_hash))
+    on_record = c.purchase_id.in_(select(purchases.c.purchase_id))
+    conn.execute(delete(pruned).where(~c.removed, used_again | on_record))
+    return list(conn.scalars(select(c.purchase_id).where(~c.removed).order_by(c.purchase_id)))
 
 
 def _unused(conn: Connection, before: float | None = None) -> list[str]:

@@ -34,7 +34,7 @@ _SEEN = items.c
 _SHOWN = publications.c
 ENTRY: Select[Any] = select(
     *(_SEEN.key, _SEEN.collection, _SEEN.content_hash, _SEEN.media_type, _SEEN.state, _SEEN.size_bytes, _SEEN.reason),
-    *(_SEEN.detail, _SEEN.purchase_id, _SEEN.stem, _SEEN.absent, _SEEN.absent_since, _SEEN.revision),
+    *(_SEEN.detail, _SEEN.purchase_id, _SEEN.stem, _SEEN.absent, _SEEN.problem, _SEEN.absent_since, _SEEN.revision),
     *(_SEEN.changed_at, _SEEN.step, _SEEN.priority),
     *(_SHOWN.purchase_id, _SHOWN.cut_digest, _SHOWN.rendition_digest, _SHOWN.output_name, _SHOWN.output_digest),
     *(_SHOWN.content_hash, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
@@ -82,7 +82,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
     """Return a row of `ENTRY` as an entry."""
     # By position: by name, a million rows take twice as long.
     key, collection, content_hash, media_type, state, size_bytes, reason, detail, purchase_id, stem, *more = row
-    absent, absent_since, revision, changed_at, step, priority, shown_purchase, *shown = more
+    absent, problem, absent_since, revision, changed_at, step, priority, shown_purchase, *shown = more
     *shown, published_at, trash_name, trashed_at = shown
     return Entry(
         key=key,
@@ -96,6 +96,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
         purchase_id=purchase_id,
         stem=stem or "",
         absent=absent,
+        problem=problem,
         published=_published(shown_purchase, *shown) if shown_purchase else None,
         published_at=published_at,
         absent_since=absent_since,

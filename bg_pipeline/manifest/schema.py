@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0008"
+VERSION = "0012"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -54,75 +54,89 @@ accounts = Table(
     _text("key_digest", 100),
 )
 
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the few rows that satisfy a condition. A query must spell out the condition."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 items = Table(
     "items",
     metadata,
-    Column("catalogue_id", Integer, primary_key=True),
-    Column("key", Key, primary_key=True),
-    Column("collection", Key, nullable=False),
-    # result of the last scan
-    Column("fingerprint", Prose, nullable=False, server_default=""),
-    _text("content_hash", 64),
-    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
-    _text("media_type", 40),
-    Column("absent", Boolean, nullable=False, server_default=text("false")),
-    Column("absent_since", Float),
-    # state of the work
-    Column("state", String(20), nullable=False),
-    _text("reason", 20),
-    Column("detail", Prose, nullable=False, server_default=""),
-    _text("purchase_id", 64),
-    Column("changed_at", Float, nullable=False),
-    Column("delta", BigInteger, nullable=False, server_default="0"),
-    Column("revision", BigInteger, nullable=False, server_default="0"),
-    Column("claim_id", BigInteger),
-    # its place in the order of purchases
-    Column("step", Integer, nullable=False, server_default="0"),
-    Column("priority", Float, nullable=False, server_default="1e300"),
-    # its name in the output
-    Column("stem", Key),
-    Column("stem_fold", Key),
-    # items get a stem only after the first listing
-    Index(
-        "items_by_stem",
-        "catalogue_id",
-        "stem_fold",
-        unique=True,
-        sqlite_where=text("stem_fold IS NOT NULL"),
-        postgresql_where=text("stem_fold IS NOT NULL"),
+    Column("catalogue_id", Integer, primary_key=True, doc="number of the catalogue"),
+    Column("key", Key, primary_key=True, doc="path below the source, in bytes"),
+    Column("collection", Key, nullable=False, doc="first folders of the key"),
+    Column(
+        "fingerprint",
+        Prose,
+        nullable=False,
+        server_default="",
+        doc="what the last listing said of its bytes; empty to hash them again",
     ),
+    _text("content_hash", 64, doc="SHA-256 of its bytes, hexadecimal"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0", doc="size of its bytes"),
+    _text("media_type", 40, doc="kind of picture, such as image/png; empty if it is none"),
+    Column(
+        "problem",
+        Prose,
+        nullable=False,
+        server_default="",
+        doc="why it could not be read; the three before it are then those of an earlier scan",
+    ),
+    Column(
+        "absent", Boolean, nullable=False, server_default=text("false"), doc="true if the last listing did not have it"
+    ),
+    Column("absent_since", Float, doc="epoch second of the first listing without it"),
+    Column("state", String(20), nullable=False, doc="state of the work"),
+    _text("reason", 20, doc="class that the last delta gave it"),
+    Column("detail", Prose, nullable=False, server_default="", doc="reason for its state, in words"),
+    _text("purchase_id", 64, doc="purchase that it waits for, or whose result it shows"),
+    Column("changed_at", Float, nullable=False, doc="epoch second of the last change of the row"),
+    Column("delta", BigInteger, nullable=False, server_default="0", doc="number of the delta that gave it work"),
+    Column("revision", BigInteger, nullable=False, server_default="0", doc="number of changes of the row"),
+    Column("claim_id", BigInteger, doc="claim that holds it, if there is one"),
+    Column(
+        "step", Integer, nullable=False, server_default="0", doc="step in the order of purchases; lower ones come first"
+    ),
+    Column(
+        "priority",
+        Float,
+        nullable=False,
+        server_default="1e300",
+        doc="priority within its step; lower values come first",
+    ),
+    Column("stem", Key, doc="name of its output without the ending"),
+    Column("stem_fold", Key, doc="that name as file systems compare it that ignore case"),
+    # items get a stem only after the first listing
+    _partial("items_by_stem", "catalogue_id", "stem_fold", unique=True, where="stem_fold IS NOT NULL"),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
+    # a query must spell out the condition
+    _partial("items_by_problem", "catalogue_id", "key", where="problem <> ''"),
     # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
     *(
-        Index(
-            name,
-            "catalogue_id",
-            *columns,
-            "key",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        )
+        _partial(name, "catalogue_id", *columns, "key", where="state = 'pending'")
         for name, columns in (
             ("items_to_buy", ("step", "priority")),
             ("items_to_buy_of_collection", ("collection", "step", "priority")),
         )
     ),
     # few items are absent: queries for the others exclude these keys
-    Index("items_by_absence", "catalogue_id", "key", sqlite_where=text("absent"), postgresql_where=text("absent")),
+    _partial("items_by_absence", "catalogue_id", "key", where="absent"),
     # items that wait for the same purchase; a query must spell out the condition
-    Index(
-        "items_by_purchase",
-        "catalogue_id",
-        "purchase_id",
-        sqlite_where=text("state = 'pending' AND purchase_id <> ''"),
-        postgresql_where=text("state = 'pending' AND purchase_id <> ''"),
-    ),
-    Index(
-        "items_by_claim",
-        "claim_id",
-        sqlite_where=text("claim_id IS NOT NULL"),
-        postgresql_where=text("claim_id IS NOT NULL"),
-    ),
+    _partial("items_by_purchase", "catalogue_id", "purchase_id", where="state = 'pending' AND purchase_id <> ''"),
+    _partial("items_by_claim", "claim_id", where="claim_id IS NOT NULL"),
+    sqlite_with_rowid=False,
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
+    # it holds while the item has this revision: every change of its bytes, its state or its problem ends it
+    Column("revision", BigInteger, nullable=False),
+    Column("reason", Prose, nullable=False),
+    Column("accepted_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -163,15 +177,12 @@ purchases = Table(
     # the picture that it was cut from, and since when no item has that picture
     _text("content_hash", 64),
     Column("unused_since", Float),
+    # the part of it that was bought, as in core.records.Use; null if not known
+    Column("use", String(20)),
     Index("purchases_by_payload", "sent_digest", "cut_digest"),
     Index("purchases_by_content", "content_hash"),
     # a query must spell out the condition
-    Index(
-        "purchases_unused",
-        "content_hash",
-        sqlite_where=text("unused_since IS NOT NULL"),
-        postgresql_where=text("unused_since IS NOT NULL"),
-    ),
+    _partial("purchases_unused", "content_hash", where="unused_since IS NOT NULL"),
 )
 
 pruned = Table(
@@ -209,24 +220,31 @@ attempts = Table(
     _text("request_id", 200),
     # no longer counted towards the limit of charges
     Column("waived", Boolean, nullable=False, server_default=text("false")),
+    # the part of its answer that is bought, as in core.records.Use; null if not known
+    Column("use", String(20)),
     # how the vendor refused it, as in core.responses.ResponseKind
     _text("kind", 20),
     Index("attempts_by_purchase", "purchase_id"),
     Index("attempts_by_start", "started_at"),
     Index("attempts_by_run", "run"),
-    Index(
-        "attempts_open_once",
-        "purchase_id",
-        unique=True,
-        sqlite_where=text("state = 'intent'"),
-        postgresql_where=text("state = 'intent'"),
-    ),
-    Index(
-        "attempts_answered",
-        "purchase_id",
-        sqlite_where=text("state = 'answered'"),
-        postgresql_where=text("state = 'answered'"),
-    ),
+    _partial("attempts_open_once", "purchase_id", unique=True, where="state = 'intent'"),
+    _partial("attempts_answered", "purchase_id", where="state = 'answered'"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("catalogue_id", Integer, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("decided_at", Float, nullable=False),
+    Column("decided_by", Prose, nullable=False),
+    Column("reason", Prose, nullable=False, server_default=""),
+    # the pictures that the person looked at
+    _text("content_hash", 64),
+    _text("result_digest", 64),
+    Index("decisions_by_key", "catalogue_id", "key", "id"),
 )
 
 claims = Table(
@@ -300,6 +318,8 @@ run_log = Table(
 incidents = Table(
     "incidents",
     metadata,
+    # 0 for an account's, which all catalogues share
+    Column("catalogue_id", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(20), primary_key=True),
     Column("subject", Key, primary_key=True),
     Column("title", Prose, nullable=False),

@@ -19,10 +19,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from bg_pipeline.errors import FetchFailed, FetchRefused
+from bg_pipeline.core.hosts import blames_host
+from bg_pipeline.errors import FetchFailed, FetchRefused, HostFailed
 
 # Its warnings quote URLs and headers, which hold signatures and keys.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
@@ -54,7 +55,8 @@ def fetch(url: str, *, allowed_origins: Collection[str] = (), max_bytes: int, to
 
     Raises:
         FetchRefused: policy forbids this URL, or one that it redirects to.
-        FetchFailed: the host is unknown or does not answer with status 200, or the body is too large.
+        HostFailed: the host is unknown, does not answer, breaks off, or cannot serve now.
+        FetchFailed: it answers with another status than 200, or the body is too large.
     """
     trusted_origins = {_origin(urlsplit(origin)) for origin in allowed_origins}
     with Deadline(total_s) as deadline:
@@ -69,20 +71,36 @@ def fetch(url: str, *, allowed_origins: Collection[str] = (), max_bytes: int, to
                         url = urljoin(url, location)
                         continue
                     if response.status_code != 200:
-                        raise FetchFailed(f"{host} answered {response.status_code}", status=response.status_code)
+                        kind = HostFailed if blames_host(response.status_code) else FetchFailed
+                        raise kind(f"{host} answered {response.status_code}", status=response.status_code)
                     body = read_body(response, max_bytes, deadline)
             except (requests.RequestException, ValueError) as error:
                 if deadline.passed:
-                    raise FetchFailed(f"{host} {deadline.why}") from error
+                    raise HostFailed(f"{host} {deadline.why}") from error
                 if isinstance(error, requests.exceptions.InvalidURL):
                     raise FetchRefused("not a valid URL") from error
-                raise FetchFailed(f"{host} sent an incomplete answer: {type(error).__name__}") from error
+                raise _broken(error, host) from error
             if deadline.passed:  # a body without a length looks complete after its connection was shut
-                raise FetchFailed(f"{host} {deadline.why}")
+                raise HostFailed(f"{host} {deadline.why}")
             if body is None:
                 raise FetchFailed(f"{host} sent more than {max_bytes / 2**20:.3g} MiB")
             return body
     raise FetchRefused(f"{host} redirects again after {_MAX_REDIRECTS} redirects")
+
+
+def _broken(error: Exception, host: str) -> HostFailed:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, NameResolutionError):
+        return _unresolved(reason.__cause__, host)
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+        return HostFailed(f"{host} cannot be reached")
+    return HostFailed(f"{host} sent an incomplete answer: {type(error).__name__}")
+
+
+def _unresolved(error: BaseException | None, host: str) -> HostFailed:
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return HostFailed(f"{host}: its address cannot be looked up now")
+    return HostFailed(f"{host}: no such host", unknown=True)
 
 
 def read_body(response: requests.Response, max_bytes: int, deadline: "Deadline") -> bytes | None:
@@ -278,7 +296,7 @@ def _public_addresses(host: str, port: int) -> list[str]:
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise FetchFailed(f"{host}: no such host") from error
+        raise _unresolved(error, host) from error
     addresses = [str(info[4][0]) for info in infos]
     if not all(_is_public(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
         raise FetchRefused(f"{host} was not requested: not a public address")

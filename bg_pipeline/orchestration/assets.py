@@ -13,203 +13,235 @@ from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
-from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, collections, register
-from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
-from bg_pipeline.orchestration.schedule import LOADED
+from bg_pipeline.orchestration.launches import LaunchConfig
+from bg_pipeline.orchestration.opener import LEFT_UNDONE, Opener
+from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, register
+from bg_pipeline.orchestration.pool import pause_pool
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import find_unfinished
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.purchasing.tally import CollectionResult
-from bg_pipeline.wiring.settings import load_settings
 
 _PAGES = 20
 """Most pages that a night renders again, collections with most failures first; a backfill renders the others."""
 
-_schedule = LOADED.settings
-_interval = get_smallest_cron_interval(_schedule.nightly_cron, _schedule.timezone)
 
+def source_images(opener: Opener) -> dg.AssetsDefinition:
+    names = opener.names
 
-@dg.asset(group_name="catalogue", kinds={"python"}, owners=metadata.OWNERS, output_required=False)
-def source_images(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult]:
-    """
-    List the whole catalogue, and hash new items and items that look changed.
-
-    `hashed` files were read, `gone` ones are no longer listed. `left_out` counts by pattern what is no picture of the
-    shop. Items that are `still_written`, `unreadable` or `not_looked_at` stay as they were.
-
-    A listing that fails, ends early or is suddenly empty fails this asset, and nothing counts as deleted. While another
-    detection runs, this asset is skipped.
-    """
-    with pipeline.open(context) as services:
-        try:
-            result = night.look(services)
-        except LeaseHeld as error:
-            context.log.warning("skipped: another detection is running (%s)", error)
-            context.instance.add_run_tags(
-                context.run.run_id, {"bg_pipeline/skipped": f"another detection is running: {error}"}
-            )
-            return
-    yield dg.MaterializeResult(
-        metadata={**metadata.of_scan(result.scan), **metadata.of_money(result.lost, result.reconciled)}
+    @dg.asset(
+        key=names.key("source_images"),
+        group_name=names.group,
+        kinds={"python"},
+        owners=metadata.OWNERS,
+        output_required=False,
     )
+    def source_images(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """
+        List the whole catalogue, and hash new items and items that look changed.
+
+        `hashed` files were read, `gone` ones are no longer listed. `left_out` counts by pattern what is no picture of
+        the shop. Items that are `still_written`, `unreadable` or `not_looked_at` stay as they were.
+
+        A listing that fails, ends early or is suddenly empty fails this asset, and nothing counts as deleted. While
+        another detection runs, this asset is skipped.
+        """
+        with opener.open(context) as services:
+            try:
+                result = night.look(services)
+            except LeaseHeld as error:
+                context.log.warning("skipped: another detection is running (%s)", error)
+                context.instance.add_run_tags(
+                    context.run.run_id, {"bg_pipeline/skipped": f"another detection is running: {error}"}
+                )
+                return
+        yield dg.MaterializeResult(
+            metadata={**metadata.of_scan(result.scan), **metadata.of_money(result.lost, result.reconciled)}
+        )
+
+    return source_images
 
 
-@dg.asset(
-    group_name="catalogue",
-    kinds={"sql"},
-    owners=metadata.OWNERS,
-    metadata={"dagster/column_schema": metadata.columns_of(schema.items)},
-    check_specs=[
-        dg.AssetCheckSpec("coverage", asset="manifest", description="Every picture that can have a cutout has one."),
-        dg.AssetCheckSpec(
-            "output_integrity",
-            asset="manifest",
-            description="A sample of the outputs still has the published bytes.",
-        ),
-    ],
-)
-def manifest(pipeline: PipelineResource) -> dg.MaterializeResult:
-    """
-    Count the items of the manifest by state, list the failed ones, and verify a sample of the outputs.
+def manifest(opener: Opener) -> dg.AssetsDefinition:
+    names = opener.names
+    key = names.key("manifest")
 
-    Every step that changes the manifest reports it here again, so that this page shows the present state. The columns
-    are those of its table of items.
-    """
-    with pipeline.open() as services:
-        facts, checks = events.of_manifest(services)
-    return dg.MaterializeResult(metadata=facts, check_results=checks, data_version=dg.DataVersion(versions.KEPT))
-
-
-@dg.asset(
-    deps=[source_images, manifest],
-    group_name="catalogue",
-    kinds={"python"},
-    owners=metadata.OWNERS,
-    output_required=False,
-    # At each tick of the schedule, the run of the previous tick must have completed.
-    freshness_policy=dg.FreshnessPolicy.cron(
-        deadline_cron=_schedule.nightly_cron,
-        lower_bound_delta=max(_interval, timedelta(minutes=1)),
-        timezone=_schedule.timezone,
-    ),
-    check_specs=[
-        dg.AssetCheckSpec("no_collisions", asset="image_delta", description="No two items want the same output name.")
-    ],
-)
-def image_delta(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult]:
-    """
-    Compare the catalogue with the manifest: new, changed, renamed and deleted items, and what they cost.
-
-    Every collection becomes a partition of `cutouts`; the sensor `delta_dispatch` requests the run for pending items.
-    The counts are items by class. `purchases` and `credits` are what the run will buy at most; purchases that only a
-    changed setting asks for are held (`held_for_recipe_change`) until a person asks for them.
-    """
-    with pipeline.open(context) as services:
-        try:
-            decision = night.decide(services)
-        except LeaseHeld as error:
-            context.log.warning("skipped: another detection is running (%s)", error)
-            return
-        if decision.stopped:
-            context.log.warning("%s", decision.stopped)
-        pending = services.catalogue.queue.pending()
-        present = services.catalogue.items.collections()
-        delta = decision.delta
-        # Collections with work come first, in case there are more than can be shown.
-        hidden = register(context.instance, list(map(encode_partition, dict.fromkeys([*pending, *present]))))
-        if hidden:
-            context.log.warning(
-                "%s collections have no partition: Dagster shows at most %s. Their items are published all the same. "
-                "To see all: lower BG_COLLECTION_DEPTH, so that fewer folders name a collection",
-                *(hidden, MOST_COLLECTIONS),
-            )
-        shown = context.instance.get_dynamic_partitions(str(collections.name))
-        events.log_published(context, services, shown, {change.collection for change in delta.held})
-        events.report_state(context, services)
-    # As metadata of the result it would be stored twice: Dagster keeps that with the step's output too.
-    context.add_asset_metadata(
-        {
-            **metadata.of_delta(delta, pending),
-            **metadata.of_trash(decision.trash),
-            **metadata.of_pruned(decision.pruned),
-            "collections_without_partition": dg.MetadataValue.int(hidden),
-        }
-    )
-    yield dg.MaterializeResult(
-        data_version=dg.DataVersion(versions.KEPT),
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="no_collisions",
-                passed=not delta.collisions,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "renamed_outputs": metadata.table(
-                        [{"key": key, "output": stem} for key, stem in delta.collisions.items()]
-                    )
-                },
-            )
+    @dg.asset(
+        key=key,
+        group_name=names.group,
+        kinds={"sql"},
+        owners=metadata.OWNERS,
+        metadata={"dagster/column_schema": metadata.columns_of(schema.items)},
+        check_specs=[
+            dg.AssetCheckSpec("coverage", asset=key, description="Every picture that can have a cutout has one."),
+            dg.AssetCheckSpec(
+                "output_integrity",
+                asset=key,
+                description="A sample of the outputs still has the published bytes.",
+            ),
         ],
     )
+    def manifest() -> dg.MaterializeResult:
+        """
+        Count the items of the manifest by state, list the failed ones, and verify a sample of the outputs.
+
+        Every step that changes the manifest reports it here again, so that this page shows the present state. The
+        columns are those of its table of items.
+        """
+        with opener.open() as services:
+            facts, checks = events.of_manifest(services)
+        return dg.MaterializeResult(metadata=facts, check_results=checks, data_version=dg.DataVersion(versions.KEPT))
+
+    return manifest
 
 
-class NightConfig(dg.Config):
-    """Limits of a run that a person launches."""
+def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefinition:
+    names = opener.names
+    key, partitions = names.key("image_delta"), names.name("collections")
+    interval = get_smallest_cron_interval(schedule.nightly_cron, schedule.timezone)
 
-    until: str = UNTIL_FIELD
+    @dg.asset(
+        key=key,
+        deps=[names.key("source_images"), names.key("manifest")],
+        group_name=names.group,
+        kinds={"python"},
+        owners=metadata.OWNERS,
+        output_required=False,
+        # At each tick of the schedule, the run of the previous tick must have completed.
+        freshness_policy=dg.FreshnessPolicy.cron(
+            deadline_cron=schedule.nightly_cron,
+            lower_bound_delta=max(interval, timedelta(minutes=1)),
+            timezone=schedule.timezone,
+        ),
+        check_specs=[
+            dg.AssetCheckSpec("no_collisions", asset=key, description="No two items want the same output name.")
+        ],
+    )
+    def image_delta(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """
+        Compare the catalogue with the manifest: new, changed, renamed and deleted items, and what they cost.
+
+        Every collection becomes a partition of `cutouts`; the sensor `delta_dispatch` requests the run for pending
+        items. The counts are items by class. `purchases` and `credits` are what the run will buy at most,
+        `bought_first` in which order; purchases that only a changed setting asks for are held
+        (`held_for_recipe_change`) until a person asks for them.
+        """
+        with opener.open(context) as services:
+            try:
+                decision = night.decide(services)
+            except LeaseHeld as error:
+                context.log.warning("skipped: another detection is running (%s)", error)
+                return
+            if decision.stopped:
+                context.log.warning("%s", decision.stopped)
+            pending = services.catalogue.queue.pending()
+            present = services.catalogue.items.collections()
+            delta, order = decision.delta, services.policy.order
+            # Collections with work come first, in case there are more than can be shown.
+            hidden = register(
+                context.instance, partitions, list(map(encode_partition, dict.fromkeys([*pending, *present])))
+            )
+            if hidden:
+                context.log.warning(
+                    "%s collections have no partition: Dagster shows at most %s. Their items are published all the"
+                    " same. To see all: lower BG_COLLECTION_DEPTH, so that fewer folders name a collection",
+                    *(hidden, MOST_COLLECTIONS),
+                )
+            shown = context.instance.get_dynamic_partitions(partitions)
+            events.log_published(context, names, services, shown, {change.collection for change in delta.held})
+            events.report_state(context, names, services)
+        # As metadata of the result it would be stored twice: Dagster keeps that with the step's output too.
+        context.add_asset_metadata(
+            {
+                **metadata.of_delta(delta, pending),
+                **metadata.of_order(delta, order),
+                **metadata.of_trash(decision.trash),
+                **metadata.of_pruned(decision.pruned),
+                "not_taken_off": metadata.reasons(decision.withdrawals.left),
+                "collections_without_partition": dg.MetadataValue.int(hidden),
+            }
+        )
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(versions.KEPT),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="no_collisions",
+                    passed=not delta.collisions,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={
+                        "renamed_outputs": metadata.table(
+                            [{"key": key, "output": stem} for key, stem in delta.collisions.items()]
+                        )
+                    },
+                )
+            ],
+        )
+
+    return image_delta
 
 
-@dg.asset(
-    deps=[image_delta],
-    group_name="catalogue",
-    kinds={"python"},
-    owners=metadata.OWNERS,
-    pool=POOL,
-    check_specs=[dg.AssetCheckSpec("spend", asset="nightly_cutouts", description=SPEND)],
-)
-def nightly_cutouts(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: NightConfig
-) -> dg.MaterializeResult:
-    """
-    Cut out and publish all pending items of the catalogue in one run, several collections at once.
+def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
+    names = opener.names
+    key = names.key("nightly_cutouts")
 
-    Each collection appears on `cutouts` as soon as it is done; the plots here are per night. If credits run low, the
-    run ends, says why in its tags, and `delta_dispatch` requests the next one after a top-up. Requests `in_doubt` may
-    have been charged; items in quarantine wait for `bg-pipeline review`. While all slots of the pool `cutouts` are
-    taken, or its limit is 0, the run waits, and says so in its tags.
-    """
-    failures: dict[str, int] = {}
-    with pipeline.open(context) as services:
-        version = versions.of_recipe(services.policy.recipe)
+    @dg.asset(
+        key=key,
+        deps=[names.key("image_delta")],
+        group_name=names.group,
+        kinds={"python"},
+        owners=metadata.OWNERS,
+        pool=names.account.pool,
+        check_specs=[dg.AssetCheckSpec("spend", asset=key, description=SPEND)],
+    )
+    def nightly_cutouts(context: dg.AssetExecutionContext, config: LaunchConfig) -> dg.MaterializeResult:
+        """
+        Cut out and publish all pending items of the catalogue in one run, several collections at once.
 
-        def log(result: CollectionResult) -> None:
-            failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)
-            unfinished = {} if result.published else find_unfinished(services.catalogue, {result.collection: result})
-            if unfinished:
-                events.log_unfinished(context, result, unfinished[result.collection])
-            else:
-                events.log_cutouts(context, result, version)
+        Each collection appears on `cutouts` as soon as it is done; the plots here are per night. If credits run low,
+        the run ends, says why in its tags, and `delta_dispatch` requests the next one after a top-up. Requests
+        `in_doubt` may have been charged; items in quarantine wait for `bg-pipeline review`. While all slots of the pool
+        `cutouts` are taken, or its limit is 0, the run waits, and says so in its tags.
+        """
+        failures: dict[str, int] = {}
+        with opener.open(context) as services:
+            version = versions.of_recipes(services.policy.recipes)
 
-        budget = pipeline.budget(context.run, until=launch_ends_at(context, config.until))
-        result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
-        total = result.summary
-        if total.pending and (why := total.paused or total.left_because):
-            context.log.warning("ends with %s items pending: %s", total.pending, why)
-            context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
-        events.warn_of_table(context, result.table)
-        if total.paused:
-            pause_pool(context.instance)
-        failed = [f.key for f in total.failures[:2]]
-        sheet = make_pairs(*services.context, _spread(result.published, INLINE_PAIRS - len(failed)) + failed, 140)
-        for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
-            events.log_page(context, name, *events.write_page(context, services, name))
-        events.log_spend(context, total)
-        events.report_state(context, services)
-        events.report_balance(context, services)
-    pages = dg.MetadataValue.path(Path(load_settings().catalogue.gallery).resolve())
-    context.add_asset_metadata({**metadata.of_summary(total, sheet), **metadata.of_table(result.table), "pages": pages})
-    return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
+            def log(result: CollectionResult) -> None:
+                failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)
+                unfinished = (
+                    {} if result.published else find_unfinished(services.catalogue, {result.collection: result})
+                )
+                if unfinished:
+                    events.log_unfinished(context, names, result, unfinished[result.collection])
+                else:
+                    events.log_cutouts(context, names, result, version)
+
+            budget = opener.budget(context.run, until=config.ends_at(context, opener.schedule().timezone))
+            result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
+            total = result.summary
+            if total.pending and (why := total.paused or total.left_because):
+                context.log.warning("ends with %s items pending: %s", total.pending, why)
+                context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
+            events.warn_of_table(context, result.table)
+            if total.paused:
+                pause_pool(context.instance, names.account.pool)
+            settings = opener.settings()
+            failed = [f.key for f in total.failures[:2]]
+            sheet = make_pairs(*services.context, _spread(result.published, INLINE_PAIRS - len(failed)) + failed, 140)
+            for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
+                events.log_page(context, names, name, events.write_page(context, settings, services, name))
+            events.log_spend(context, names, total)
+            events.report_state(context, names, services)
+            events.report_balance(context, names, services)
+        pages = dg.MetadataValue.path(Path(settings.catalogue.gallery).resolve())
+        review = metadata.of_review(settings.alerts.review_url)
+        facts = {**metadata.of_summary(total, sheet), **metadata.of_table(result.table), **review, "pages": pages}
+        context.add_asset_metadata(facts)
+        return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
+
+    return nightly_cutouts
 
 
 def _spread(keys: Sequence[str], count: int) -> list[str]:

@@ -13,11 +13,11 @@ from bg_pipeline.core.credits import MOST_CREDITS
 from bg_pipeline.core.keys import decode_partition, encode_partition
 from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration import events, metadata, versions
-from bg_pipeline.orchestration.assets import image_delta
 from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
-from bg_pipeline.orchestration.partitions import collections
-from bg_pipeline.orchestration.pool import POOL, pause_pool
-from bg_pipeline.orchestration.resources import LEFT_UNDONE, UNTIL_FIELD, PipelineResource, launch_ends_at
+from bg_pipeline.orchestration.launches import LaunchConfig
+from bg_pipeline.orchestration.names import Names
+from bg_pipeline.orchestration.opener import LEFT_UNDONE, Opener
+from bg_pipeline.orchestration.pool import pause_pool
 from bg_pipeline.orchestration.waiting import tag_going_on, tag_waiting
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
@@ -38,7 +38,7 @@ class Only(Enum):
     failed = "failed"
 
 
-class CutoutsConfig(dg.Config):
+class CutoutsConfig(LaunchConfig):
     """Scope and limits of a backfill."""
 
     only: Only = Field(
@@ -60,72 +60,85 @@ class CutoutsConfig(dg.Config):
         "and each buys this many",
     )
     sample: int | None = Field(default=None, ge=1, description="at most this many items of each collection")
-    until: str = UNTIL_FIELD
 
 
-@dg.asset(
-    deps=[image_delta],
-    partitions_def=collections,
-    group_name="catalogue",
-    kinds={"python"},
-    owners=metadata.OWNERS,
-    pool=POOL,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
-    code_version=versions.of_settings(),
-    output_required=False,
-    check_specs=[dg.AssetCheckSpec("spend", asset="cutouts", description=SPEND)],
-)
-def cutouts(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource, config: CutoutsConfig
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """
-    Cut out and publish the pending items of the chosen collections.
+def cutouts(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+    names = opener.names
+    key = names.key("cutouts")
 
-    Safe to run again at any time: published items are skipped, and what is paid for is never bought again. While
-    credits are low or the vendor is down it waits, says in its tags for what, and goes on by itself. Every night
-    `nightly_cutouts` does this for all collections. A missing partition has no cutout; its observation says why.
-    """
-    names = [decode_partition(key) for key in context.partition_keys]
-    share = config.recipe_change_share
-    choice = night.Choice(
-        frozenset(names),
-        OnlyPart(config.only.value),
-        config.sample,
-        apply_recipe_change=config.apply_recipe_change or share is not None,
-        recipe_change_limit=share,
+    @dg.asset(
+        key=key,
+        deps=[names.key("image_delta")],
+        partitions_def=collections,
+        group_name=names.group,
+        kinds={"python"},
+        owners=metadata.OWNERS,
+        pool=names.account.pool,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
+        code_version=versions.of_settings(opener),
+        output_required=False,
+        check_specs=[dg.AssetCheckSpec("spend", asset=key, description=SPEND)],
     )
-    result = BackfillResult()
-    with pipeline.open(context) as services:
-        ends_at = launch_ends_at(context, config.until)
-        ask = Ask(AskedBy.BACKFILL, pipeline.budget(context.run, config.max_credits, ends_at))
-        try:
-            backfill(services, ask, choice, _Watcher(context, services.run.now), result)
-        except BaseException:
-            ended = result.by_collection.values()
-            _log_finished(context, services, [each for each in ended if each.published and not each.summary.pending])
-            raise
-        events.warn_of_table(context, result.table)
-        results = _results(services, names, result)
-        unfinished = find_unfinished(services.catalogue, results, result.total.left_because)
-        if unfinished:
-            _log_finished(context, services, [each for name, each in results.items() if name not in unfinished])
-            for name, reason in unfinished.items():
-                events.log_unfinished(context, results[name], reason)
-        else:
-            _describe(context, services, results)
-        events.report_state(context, services)
-    spend = metadata.spend_check(result.total)
-    if not unfinished:
-        yield dg.MaterializeResult(check_results=[spend])
-        return
-    yield spend
-    why = "; ".join(f"{encode_partition(name)}: {reason}" for name, reason in islice(unfinished.items(), _MOST_REASONS))
-    context.instance.add_run_tags(
-        context.run.run_id, {LEFT_UNDONE: f"{len(unfinished)} of {len(names)} collections. {why}"}
-    )
-    if not (result.total.budget_reached or result.total.window_ended):
-        raise dg.Failure(f"{len(unfinished)} of {len(names)} collections are not done. {why}", allow_retries=False)
-    context.log.warning("%s collections are not done. %s", len(unfinished), why)
+    def cutouts(
+        context: dg.AssetExecutionContext, config: CutoutsConfig
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        """
+        Cut out and publish the pending items of the chosen collections.
+
+        Safe to run again at any time: published items are skipped, and what is paid for is never bought again. While
+        credits are low or the vendor is down it waits, says in its tags for what, and goes on by itself. Every night
+        `nightly_cutouts` does this for all collections. A missing partition has no cutout; its observation says why.
+        """
+        chosen = [decode_partition(each) for each in context.partition_keys]
+        share = config.recipe_change_share
+        choice = night.Choice(
+            frozenset(chosen),
+            OnlyPart(config.only.value),
+            config.sample,
+            apply_recipe_change=config.apply_recipe_change or share is not None,
+            recipe_change_limit=share,
+        )
+        result = BackfillResult()
+        with opener.open(context) as services:
+            ends_at = config.ends_at(context, opener.schedule().timezone)
+            ask = Ask(AskedBy.BACKFILL, opener.budget(context.run, config.max_credits, ends_at))
+            try:
+                backfill(services, ask, choice, _Watcher(context, names, services.run.now), result)
+            except BaseException:
+                ended = result.by_collection.values()
+                _log_finished(
+                    context, names, services, [each for each in ended if each.published and not each.summary.pending]
+                )
+                raise
+            events.warn_of_table(context, result.table)
+            results = _results(services, chosen, result)
+            left_because = result.total.paused or result.total.left_because
+            unfinished = find_unfinished(services.catalogue, results, left_because)
+            if unfinished:
+                _log_finished(
+                    context, names, services, [each for name, each in results.items() if name not in unfinished]
+                )
+                for name, reason in unfinished.items():
+                    events.log_unfinished(context, names, results[name], reason)
+            else:
+                _describe(context, services, results)
+            events.report_state(context, names, services)
+        spend = metadata.spend_check(result.total)
+        if not unfinished:
+            yield dg.MaterializeResult(check_results=[spend])
+            return
+        yield spend
+        why = "; ".join(
+            f"{encode_partition(name)}: {reason}" for name, reason in islice(unfinished.items(), _MOST_REASONS)
+        )
+        context.instance.add_run_tags(
+            context.run.run_id, {LEFT_UNDONE: f"{len(unfinished)} of {len(chosen)} collections. {why}"}
+        )
+        if not (result.total.budget_reached or result.total.window_ended):
+            raise dg.Failure(f"{len(unfinished)} of {len(chosen)} collections are not done. {why}", allow_retries=False)
+        context.log.warning("%s collections are not done. %s", len(unfinished), why)
+
+    return cutouts
 
 
 def _describe(context: dg.AssetExecutionContext, pipeline: Pipeline, results: Mapping[str, CollectionResult]) -> None:
@@ -144,22 +157,25 @@ def _results(pipeline: Pipeline, names: Sequence[str], result: BackfillResult) -
     return results
 
 
-def _log_finished(context: dg.AssetExecutionContext, pipeline: Pipeline, results: Iterable[CollectionResult]) -> None:
+def _log_finished(
+    context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline, results: Iterable[CollectionResult]
+) -> None:
     """Log the finished collections of a run that cannot report all of its partitions as done."""
-    version = versions.of_recipe(pipeline.policy.recipe)
+    version = versions.of_recipes(pipeline.policy.recipes)
     for each in results:
-        events.log_cutouts(context, each, version)
+        events.log_cutouts(context, names, each, version)
 
 
 class _Watcher:
     """Shows in the tags and the log of the run that a backfill waits."""
 
-    def __init__(self, context: dg.AssetExecutionContext, now: Now) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, names: Names, now: Now) -> None:
         self._context = context
+        self._pool = names.account.pool
         self._now = now
 
     def paused(self, why: str) -> None:
-        pause_pool(self._context.instance)
+        pause_pool(self._context.instance, self._pool)
         tag_waiting(self._context.instance, self._context.run.run_id, f"an open gate: {why}")
         self.waiting(why)
 
@@ -171,24 +187,31 @@ class _Watcher:
         self._context.log.info("no longer waits")
 
 
-@dg.asset(
-    deps=[cutouts],
-    partitions_def=collections,
-    group_name="catalogue",
-    kinds={"html"},
-    owners=metadata.OWNERS,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
-)
-def review_gallery(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.MaterializeResult:
-    """
-    Render one page per collection: sources beside cutouts, and the failed and suspicious items.
+def review_gallery(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+    names = opener.names
 
-    A night renders the pages of the collections that it worked on, at most 20, those with most failures first. For the
-    pages of others, materialize their partitions here: that buys nothing.
-    """
-    with pipeline.open() as services:
-        for partition_key in context.partition_keys:
-            page, sheet = events.write_page(context, services, decode_partition(partition_key))
-            facts = events.of_page(page, sheet)
-            context.add_asset_metadata(facts, partition_key=partition_key)
-    return dg.MaterializeResult()
+    @dg.asset(
+        key=names.key("review_gallery"),
+        deps=[names.key("cutouts")],
+        partitions_def=collections,
+        group_name=names.group,
+        kinds={"html"},
+        owners=metadata.OWNERS,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=50),
+    )
+    def review_gallery(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        """
+        Render one page per collection: all its sources beside their cutouts, suspicious and failed items first.
+
+        A night renders the pages of the collections that it worked on, at most 20, those with most failures first, with
+        thumbnails of at most 60 more items each. For the pages of others, and for all thumbnails, materialize their
+        partitions here: that buys nothing. `bg-pipeline review --serve` shows the same page with decisions.
+        """
+        with opener.open() as services:
+            for partition_key in context.partition_keys:
+                name = decode_partition(partition_key)
+                facts = events.write_page(context, opener.settings(), services, name, most_new=None)
+                context.add_asset_metadata(facts, partition_key=partition_key)
+        return dg.MaterializeResult()
+
+    return review_gallery

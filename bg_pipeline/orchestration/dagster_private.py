@@ -13,6 +13,7 @@ Check each one after a change of the Dagster version: a test names the version t
 - `dagster._core.scheduler.instigation.InstigatorStatus`: tells a schedule that a person switched on from one that runs
   by default.
 - The tag `.dagster/repository`, by which the UI lists the runs of a job. Only daemon and webserver set it on their own.
+- The job `__ASSET_JOB`, of runs that materialize assets without a job.
 - `dagster._daemon.auto_run_reexecution.event_log_consumer._create_cursor_key`: the name of the cursor up to which the
   daemon has searched for lost runs. Written out below, because importing it would load the daemon.
 """
@@ -23,16 +24,22 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._utils.schedules import get_latest_completed_cron_tick, get_smallest_cron_interval, is_valid_cron_schedule
 
 __all__ = [
+    "AD_HOC_JOB",
     "InstigatorStatus",
     "LOST_RUN_CURSORS",
     "OF_THIS_LOCATION",
+    "REPOSITORY_TAG",
     "StepMaterializationData",
     "get_latest_completed_cron_tick",
     "get_smallest_cron_interval",
     "is_valid_cron_schedule",
 ]
 
-OF_THIS_LOCATION = {".dagster/repository": "__repository__@bg_pipeline"}
+AD_HOC_JOB = "__ASSET_JOB"
+
+REPOSITORY_TAG = ".dagster/repository"
+
+OF_THIS_LOCATION = {REPOSITORY_TAG: "__repository__@bg_pipeline"}
 """Tags of a run of the code location in `workspace.yaml`."""
 
 LOST_RUN_CURSORS = [

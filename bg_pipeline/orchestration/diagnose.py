@@ -15,8 +15,9 @@ import dagster as dg
 
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.manifest.presence import is_missing
+from bg_pipeline.orchestration.definitions import OPENERS
+from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.orchestration.runs import find_dead_runs
-from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import dagster_home, read
 from bg_pipeline.wiring import open_monitor
@@ -26,11 +27,8 @@ _START = "Start `dagster dev`, or `dagster-daemon run`, with this DAGSTER_HOME"
 
 def diagnose() -> Iterator[dict[str, Any]]:
     """Return findings in the order in which a person would fix them."""
-    try:
-        schedule = valid_schedule()
-        yield {"check": "schedule", "ok": True, "detail": f"{schedule.nightly_cron}, {schedule.timezone}"}
-    except ConfigurationError as error:
-        yield _finding("schedule", str(error))
+    for opener in OPENERS:
+        yield _schedule(opener)
     home = dagster_home()
     if not home:
         yield _finding("DAGSTER_HOME", "not set: Dagster forgets its runs and schedules when it ends")
@@ -47,6 +45,15 @@ def diagnose() -> Iterator[dict[str, Any]]:
         yield _daemons(instance)
         yield _switched_off(instance)
         yield _dead_runs(instance)
+
+
+def _schedule(opener: Opener) -> dict[str, Any]:
+    check = " ".join(["schedule", *filter(None, [opener.names.catalogue])])
+    try:
+        schedule = opener.schedule()
+    except ConfigurationError as error:
+        return _finding(check, str(error))
+    return {"check": check, "ok": True, "detail": f"{schedule.nightly_cron}, {schedule.timezone}"}
 
 
 def _daemons(instance: dg.DagsterInstance) -> dict[str, Any]:
@@ -70,8 +77,10 @@ def _dead_runs(instance: dg.DagsterInstance) -> dict[str, Any]:
     raw = read()
     if is_missing(raw.part(StateSettings).state.get_secret_value()):
         return _finding("runs", "")
-    with open_monitor(raw) as monitor:
-        dead = [record.dagster_run.run_id[:8] for record in find_dead_runs(instance, monitor)]
+    dead: list[str] = []
+    for opener in OPENERS:
+        with open_monitor(raw, opener.names.catalogue) as monitor:
+            dead += [each.dagster_run.run_id[:8] for each in find_dead_runs(instance, monitor, opener.names)]
     why = f"their process is gone: {', '.join(dead)}. `lost_runs` marks them as failed, or terminate them in the UI"
     return _finding("runs", why if dead else "")
 

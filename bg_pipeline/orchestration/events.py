@@ -1,6 +1,6 @@
 """Events that a run logs for assets other than its own, so that every page shows the state after it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import dagster as dg
@@ -10,23 +10,24 @@ from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ScanRecord
 from bg_pipeline.errors import ItemError, StoreError
-from bg_pipeline.imaging.page import sheet_html
-from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.orchestration import balance, metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
+from bg_pipeline.orchestration.names import Names
 from bg_pipeline.pipeline import verify
 from bg_pipeline.pipeline.export import TableResult
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.gallery import make_pairs
+from bg_pipeline.pipeline.review import ReviewItem
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.tally import CollectionResult
+from bg_pipeline.web.static import write_page as write_static_page
 from bg_pipeline.wiring import folder_of
-from bg_pipeline.wiring.settings import load_settings
-
-CUTOUTS, GALLERY, MANIFEST = dg.AssetKey("cutouts"), dg.AssetKey("review_gallery"), dg.AssetKey("manifest")
+from bg_pipeline.wiring.settings import Settings
 
 INLINE_PAIRS = 6
-_PAGE_PAIRS = 60
+_NEW_THUMBNAILS = 60
+"""Most items of a page that get new thumbnails in a night; materialize `review_gallery` for all of them."""
 
 _SAMPLE = 20
 """Number of outputs that are read to see if they still have the published bytes."""
@@ -35,12 +36,15 @@ SPEND = "Every purchase brought a cutout, and none is in doubt."
 """Description of the check `spend`."""
 
 
-def log_cutouts(context: dg.AssetExecutionContext, result: CollectionResult, version: str, how: str = "") -> None:
+def log_cutouts(
+    context: dg.AssetExecutionContext, names: Names, result: CollectionResult, version: str, how: str = ""
+) -> None:
     """
     Log one collection as a materialization of `cutouts`.
 
     Args:
         context: the step that logs it.
+        names: of the catalogue.
         result: its counters.
         version: code version of its cutouts.
         how: one line for people; empty for what the cutouts cost.
@@ -48,19 +52,19 @@ def log_cutouts(context: dg.AssetExecutionContext, result: CollectionResult, ver
     _log_materialization(
         context,
         dg.AssetMaterialization(
-            CUTOUTS,
+            names.key("cutouts"),
             partition=encode_partition(result.collection),
             description=how or f"{float(result.summary.credits):g} credits",
             metadata=metadata.of_part(result.summary),
-            tags=versions.tags(version, context.run.run_id),
+            tags=versions.tags(names, version, context.run.run_id),
         ),
     )
 
 
-def log_unfinished(context: dg.AssetExecutionContext, result: CollectionResult, why: str) -> None:
+def log_unfinished(context: dg.AssetExecutionContext, names: Names, result: CollectionResult, why: str) -> None:
     """Log why a collection does not count as made, as an observation of `cutouts`: its page then tells."""
     observation = dg.AssetObservation(
-        CUTOUTS,
+        names.key("cutouts"),
         partition=encode_partition(result.collection),
         description=f"not made: {why}",
         metadata=metadata.of_part(result.summary),
@@ -69,7 +73,11 @@ def log_unfinished(context: dg.AssetExecutionContext, result: CollectionResult, 
 
 
 def log_published(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, partitions: Collection[str], outdated: Collection[str]
+    context: dg.AssetExecutionContext,
+    names: Names,
+    pipeline: Pipeline,
+    partitions: Collection[str],
+    outdated: Collection[str],
 ) -> None:
     """
     Log the collections that have cutouts and are shown as missing.
@@ -78,38 +86,56 @@ def log_published(
 
     Args:
         context: the step that logs them.
+        names: of the catalogue.
         pipeline: owner of the cutouts.
         partitions: partition keys of all collections that can be shown.
         outdated: collections with cutouts by another recipe.
     """
-    version = versions.of_recipe(pipeline.policy.recipe)
-    missing = set(partitions) - context.instance.get_materialized_partitions(CUTOUTS)
+    version = versions.of_recipes(pipeline.policy.recipes)
+    missing = set(partitions) - context.instance.get_materialized_partitions(names.key("cutouts"))
     published = pipeline.catalogue.items.collections(State.PUBLISHED)
     shown = {name: count for name, count in published.items() if encode_partition(name) in missing}
     for name, count in shown.items():
         result = CollectionResult(name, Summary(published=count), ())
-        log_cutouts(context, result, "" if name in outdated else version, "the cutouts were there already")
+        log_cutouts(context, names, result, "" if name in outdated else version, "the cutouts were there already")
     if shown:
-        log_spend(context, Summary())
+        log_spend(context, names, Summary())
 
 
-def log_page(context: dg.AssetExecutionContext, collection: str, page: Path, sheet: Sequence[Pair]) -> None:
+def log_page(context: dg.AssetExecutionContext, names: Names, collection: str, facts: metadata.Metadata) -> None:
     """Log the page of one collection as a materialization of `review_gallery`."""
-    partition, facts = encode_partition(collection), of_page(page, sheet)
-    _log_materialization(context, dg.AssetMaterialization(GALLERY, partition=partition, metadata=facts))
+    key, partition = names.key("review_gallery"), encode_partition(collection)
+    _log_materialization(context, dg.AssetMaterialization(key, partition=partition, metadata=facts))
 
 
-def write_page(context: dg.AssetExecutionContext, pipeline: Pipeline, collection: str) -> tuple[Path, list[Pair]]:
-    """Write the page of a collection. One that cannot be written is a warning: the work that it shows is done."""
-    keys = [entry.key for entry in pipeline.catalogue.items.recent(collection, _PAGE_PAIRS)]
-    sheet = make_pairs(*pipeline.context, keys, 320)
-    gallery, name = Path(load_settings().catalogue.gallery).absolute(), gallery_page(collection)
-    html = sheet_html(sheet, title=f"Cutouts: {collection or 'top folder'}", facts=[])
+def write_page(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    pipeline: Pipeline,
+    collection: str,
+    *,
+    most_new: int | None = _NEW_THUMBNAILS,
+) -> metadata.Metadata:
+    """
+    Write the page of a collection. One that cannot be written is a warning: the work that it shows is done.
+
+    Returns:
+        What Dagster's page says of it.
+    """
+    gallery = Path(settings.catalogue.gallery).absolute()
+    items: list[ReviewItem] = []
     try:
-        folder_of(gallery).write(name, html.encode())
+        share = settings.catalogue.review_share
+        items = write_static_page(pipeline, folder_of(gallery), collection, share=share, most_new=most_new)
     except (ItemError, StoreError) as error:
         context.log.warning("a page of the gallery: %s", error)
-    return gallery / name, sheet
+    sheet = make_pairs(*pipeline.context, [item.entry.key for item in items[:INLINE_PAIRS]], 140)
+    return {
+        "page": dg.MetadataValue.path(gallery / gallery_page(collection)),
+        "pictures": dg.MetadataValue.int(len(items)),
+        "contact_sheet": metadata.picture(sheet),
+        **metadata.of_review(settings.alerts.review_url, encode_partition(collection)),
+    }
 
 
 def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) -> None:
@@ -118,64 +144,61 @@ def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) 
         context.log.warning("the table beside the cutouts is not up to date: %s", table.problem)
 
 
-def of_page(page: Path, sheet: Sequence[Pair]) -> metadata.Metadata:
-    return {
-        "page": dg.MetadataValue.path(page),
-        "pictures": dg.MetadataValue.int(len(sheet)),
-        "contact_sheet": metadata.picture(sheet[:INLINE_PAIRS]),
-    }
-
-
-def log_spend(context: dg.AssetExecutionContext, spent: Summary) -> None:
+def log_spend(context: dg.AssetExecutionContext, names: Names, spent: Summary) -> None:
     """
     Log the check `spend` of `cutouts`, for a run that logged collections and did not run its step.
 
     In the same run, because Dagster then counts the check as evaluated for them; times are compared in whole seconds.
     """
-    evaluation = _evaluation(CUTOUTS, metadata.spend_check(spent))
+    evaluation = _evaluation(names.key("cutouts"), metadata.spend_check(spent))
     _log(context, dg.DagsterEventType.ASSET_CHECK_EVALUATION, evaluation)
 
 
-def report_state(context: dg.AssetExecutionContext, pipeline: Pipeline) -> None:
+def report_state(context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline) -> None:
     """Report the manifest and its checks as they are after this step."""
     facts, checks = of_manifest(pipeline)
+    key = names.key("manifest")
     tags = {"dagster/data_version": versions.KEPT}
-    reported: list[balance.Event] = [dg.AssetMaterialization(MANIFEST, metadata=facts, tags=tags)]
-    reported += [_evaluation(MANIFEST, check) for check in checks]
+    reported: list[balance.Event] = [dg.AssetMaterialization(key, metadata=facts, tags=tags)]
+    reported += [_evaluation(key, check) for check in checks]
     for event in reported:
         context.instance.report_runless_asset_event(event)
 
 
-def report_balance(context: dg.AssetExecutionContext, pipeline: Pipeline) -> None:
+def report_balance(context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline) -> None:
     """Report the balances as this step left them: where only cron starts the nights, no sensor does."""
     gates = gates_of(pipeline.accounts, pipeline.policy)
-    for event in balance.events_of(balance.balances_of(pipeline.accounts, gates), pipeline.policy.thresholds):
+    balances = balance.balances_of(pipeline.accounts, gates)
+    for event in balance.events_of(names.account, balances, pipeline.policy.thresholds):
         context.instance.report_runless_asset_event(event)
 
 
 def of_manifest(pipeline: Pipeline) -> tuple[metadata.Metadata, list[dg.AssetCheckResult]]:
     """Return the items of the manifest by state, and the results of its checks."""
     states = pipeline.catalogue.items.states()
-    failed = pipeline.catalogue.items.in_state(State.FAILED)
+    standing = [each for each in standing_failures(pipeline.catalogue, pipeline.policy) if not each.accepted]
     scans = pipeline.catalogue.run_log.read(ScanRecord)
     not_looked = {key: why for scan in scans for key, why in scan.not_looked.items()}
-    open_items = states[State.PENDING] + states[State.FAILED] + states[State.QUARANTINED]
+    hosts_down = {each.host: f"{each.items} items: {each.why}" for scan in scans for each in scan.hosts_down}
+    open_items = states[State.PENDING] + sum(each.state is not State.PUBLISHED for each in standing)
     damaged = verify.sample(pipeline.catalogue, _SAMPLE)
     coverage = dg.AssetCheckResult(
         check_name="coverage",
-        passed=not open_items and not not_looked,
+        passed=not (open_items or standing or not_looked or hosts_down),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "published": states[State.PUBLISHED],
             "without_cutout": open_items,
+            "failures": len(standing),
             "not_looked_at": metadata.reasons(not_looked),
+            "hosts_down": metadata.reasons(hosts_down),
         },
     )
     integrity = dg.AssetCheckResult(
         check_name="output_integrity", passed=not damaged, metadata={"damaged": metadata.reasons(damaged)}
     )
     counts = {state: dg.MetadataValue.int(count) for state, count in states.items()}
-    facts = {**counts, "still_failed": metadata.reasons({e.key: e.detail for e in failed})}
+    facts = {**counts, "still_failed": metadata.reasons({each.key: each.why for each in standing})}
     return facts, [coverage, integrity]
 
 

@@ -4,34 +4,12 @@ import dagster as dg
 from pydantic import Field
 
 from bg_pipeline.core.keys import decode_partition
-from bg_pipeline.orchestration.assets import (
-    image_delta,
-    manifest,
-    nightly_cutouts,
-    source_images,
-)
-from bg_pipeline.orchestration.backfills import cutouts, review_gallery
-from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.pipeline.night import retry
+from bg_pipeline.orchestration.names import DETECT, DETECTION_ASSETS, PROCESS_DELTA, PROCESS_PENDING, RETRY
+from bg_pipeline.orchestration.opener import Opener
+from bg_pipeline.pipeline.retry import try_again
 
-detect_delta = dg.define_asset_job(
-    "detect_delta",
-    selection=dg.AssetSelection.assets(source_images, manifest, image_delta),
-    description="Lists the catalogue and finds what is new, changed or gone, and what it will cost. Buys nothing; "
-    "afterwards the sensor `delta_dispatch` starts `process_pending`.",
-)
-
-process_pending = dg.define_asset_job(
-    "process_pending",
-    selection=dg.AssetSelection.assets(nightly_cutouts),
-    description="Buys, cuts out and publishes all pending items of the catalogue in one run, up to the credit limits.",
-)
-
-process_delta = dg.define_asset_job(
-    "process_delta",
-    selection=dg.AssetSelection.assets(cutouts, review_gallery),
-    description="Buys, cuts out and publishes the pending items of chosen collections, and renders their pages.",
-)
+_EXECUTOR = dg.in_process_executor
+"""Steps mostly wait for the network; a process per step would only add start-up time."""
 
 
 class RetryConfig(dg.Config):
@@ -42,19 +20,48 @@ class RetryConfig(dg.Config):
     )
 
 
-@dg.op
-def make_failed_pending(context: dg.OpExecutionContext, pipeline: PipelineResource, config: RetryConfig) -> None:
-    """Make failed items pending again; `delta_dispatch` then requests their run."""
-    with pipeline.open(context) as services:
-        collections = frozenset({decode_partition(config.collection)}) if config.collection else None
-        count = len(retry(services, collections=collections))
-    context.add_output_metadata({"items": count})
-    context.log.info("%s failed items are pending again", count)
+def build_jobs(opener: Opener) -> dg.Definitions:
+    """Return all jobs of a catalogue."""
+    names = opener.names
+    detected = (
+        "Lists the catalogue and finds what is new, changed or gone, and what it will cost. Buys nothing; afterwards"
+        f" the sensor `{names.name('delta_dispatch')}` starts `{names.name(PROCESS_PENDING)}`."
+    )
+    processed = "Buys, cuts out and publishes all pending items of the catalogue in one run, up to the credit limits."
+    chosen = "Buys, cuts out and publishes the pending items of chosen collections, and renders their pages."
+    jobs = [
+        dg.define_asset_job(
+            names.name(name),
+            selection=dg.AssetSelection.assets(*map(names.key, assets)),
+            description=description,
+            executor_def=_EXECUTOR,
+        )
+        for name, assets, description in (
+            (DETECT, DETECTION_ASSETS, detected),
+            (PROCESS_PENDING, ("nightly_cutouts",), processed),
+            (PROCESS_DELTA, ("cutouts", "review_gallery"), chosen),
+        )
+    ]
+    return dg.Definitions(jobs=[*jobs, _retry_failed(opener)])
 
 
-@dg.job(
-    description="Makes failed items pending again, all or those of one collection: the next run tries them again. This "
-    "job buys nothing itself."
-)
-def retry_failed() -> None:
-    make_failed_pending()
+def _retry_failed(opener: Opener) -> dg.JobDefinition:
+    @dg.op(name=opener.names.name("make_failed_pending"))
+    def make_failed_pending(context: dg.OpExecutionContext, config: RetryConfig) -> None:
+        """Make failed items pending again; `delta_dispatch` then requests their run."""
+        with opener.open(context) as services:
+            collections = frozenset({decode_partition(config.collection)}) if config.collection else None
+            count = len(try_again(services, collections=collections))
+        context.add_output_metadata({"items": count})
+        context.log.info("%s failed items are pending again", count)
+
+    @dg.job(
+        name=opener.names.name(RETRY),
+        description="Makes failed items pending again, all or those of one collection: the next run tries them again. "
+        "This job buys nothing itself.",
+        executor_def=_EXECUTOR,
+    )
+    def retry_failed() -> None:
+        make_failed_pending()
+
+    return retry_failed

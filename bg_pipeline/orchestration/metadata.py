@@ -4,10 +4,12 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import dagster as dg
 from sqlalchemy import Table
 
+from bg_pipeline.core.buying import BuyOrder, plan_purchases
 from bg_pipeline.core.credits import Reconciliation
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
@@ -38,6 +40,7 @@ def of_scan(scan: ScanResult) -> Metadata:
         "still_written": reasons(scan.still_written),
         "unreadable": reasons(scan.unreadable),
         "not_looked_at": reasons(scan.not_looked),
+        "hosts_down": reasons({each.host: f"{each.items} items: {each.why}" for each in scan.hosts_down}),
     }
 
 
@@ -100,6 +103,16 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
     }
 
 
+def of_order(delta: Delta, order: BuyOrder) -> Metadata:
+    """Return the purchases of a delta by the steps of their order."""
+    steps = plan_purchases(delta.work, order, ()).steps
+    rows: list[Row] = [
+        {"step": each.step, "items": each.items, "purchases": each.purchases, "credits": _number(each.credits)}
+        for each in steps
+    ]
+    return {"bought_first": table(rows)}
+
+
 def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
     metadata: Metadata = {
         "published": dg.MetadataValue.int(summary.published),
@@ -148,6 +161,14 @@ def of_part(summary: Summary) -> Metadata:
     return metadata
 
 
+def of_review(review_url: str, collection: str = "") -> Metadata:
+    """Return the link to the review, of one collection or of all; nothing if no setting gives its address."""
+    if not review_url:
+        return {}
+    chosen = f"/?{urlencode({'collection': collection})}" if collection else ""
+    return {"review": dg.MetadataValue.url(f"{review_url}{chosen}")}
+
+
 def of_failures(failures: Sequence[Failure]) -> dg.MetadataValue:
     return table([{"key": f.key, "state": f.state, "why": f.detail} for f in failures])
 
@@ -170,6 +191,7 @@ def columns_of(described: Table) -> dg.TableSchema:
             dg.TableColumn(
                 column.name,
                 str(column.type),
+                column.doc,
                 constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=column.primary_key),
             )
             for column in described.columns

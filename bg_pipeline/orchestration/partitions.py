@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-collections = dg.DynamicPartitionsDefinition(name="collections")
-
 MOST_COLLECTIONS = 20_000
 """Most partitions. Dagster's pages stay quick up to about 25,000 per asset, and freeze above 40,000."""
 
@@ -13,7 +11,7 @@ _BATCH = 1_000
 """Partitions added at once. SQLite refused 36,000 in one statement."""
 
 
-def register(instance: dg.DagsterInstance, present: Sequence[str]) -> int:
+def register(instance: dg.DagsterInstance, name: str, present: Sequence[str]) -> int:
     """
     Give every collection a partition, up to `MOST_COLLECTIONS`.
 
@@ -21,12 +19,12 @@ def register(instance: dg.DagsterInstance, present: Sequence[str]) -> int:
 
     Args:
         instance: Dagster instance that gets the partitions.
+        name: name of the set of partitions.
         present: partition keys of all collections that have items, the most important first.
 
     Returns:
         Number of collections that have no partition.
     """
-    name = str(collections.name)
     known = set(instance.get_dynamic_partitions(name))
     new = [key for key in present if key not in known]
     for key in sorted(known.difference(present))[: max(0, len(known) + len(new) - MOST_COLLECTIONS)]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from bg_pipeline.orchestration.names import ASSETS, Names
 from bg_pipeline.orchestration.runs import ENDED
 
 MOST_AT_ONCE = 50
@@ -12,18 +13,25 @@ MOST_AT_ONCE = 50
 _BATCH = 500
 
 
-def delete_old(instance: dg.DagsterInstance, before: datetime) -> list[str]:
+def delete_old(instance: dg.DagsterInstance, before: datetime, names: Names, location: str | None = None) -> list[str]:
     """
-    Delete runs that ended before this time, with their events and output.
+    Delete runs of a catalogue that ended before this time, with their events and output.
 
     A run with the newest event of an asset or a partition stays: Dagster deletes a run's events with it, and would
     show its collections as missing.
 
+    Args:
+        instance: owner of the runs.
+        before: aware time.
+        names: of the catalogue.
+        location: name of the code location; see `Names.owns`.
+
     Returns:
         Ids of the deleted runs, at most `MOST_AT_ONCE`.
     """
-    old = instance.get_run_ids(dg.RunsFilter(statuses=ENDED, updated_before=before))
-    kept = _of_newest_events(instance) if old else set()
+    ended = instance.get_runs(dg.RunsFilter(statuses=ENDED, updated_before=before))
+    old = [run.run_id for run in ended if names.owns(run, location)]
+    kept = _of_newest_events(instance, names) if old else set()
     deleted = [run_id for run_id in reversed(old) if run_id not in kept][:MOST_AT_ONCE]
     for run_id in deleted:
         instance.compute_log_manager.delete_logs(prefix=[run_id])
@@ -31,10 +39,10 @@ def delete_old(instance: dg.DagsterInstance, before: datetime) -> list[str]:
     return deleted
 
 
-def _of_newest_events(instance: dg.DagsterInstance) -> set[str]:
+def _of_newest_events(instance: dg.DagsterInstance, names: Names) -> set[str]:
     """Return the ids of the runs with the newest event of an asset or a partition."""
     run_ids = set[str]()
-    for key in instance.all_asset_keys():
+    for key in map(names.key, ASSETS):
         last = instance.get_latest_materialization_event(key)
         run_ids |= {last.run_id} if last else set()
         newest = instance.event_log_storage.get_latest_storage_id_by_partition(

@@ -4,11 +4,9 @@ import dagster as dg
 
 from bg_pipeline.core.dispatch import GRACE_S, PreviousRun, RunOutcome
 from bg_pipeline.core.moments import age_s
-from bg_pipeline.orchestration.pool import POOL
-from bg_pipeline.orchestration.resources import DELTA, PAUSES, lease_name
+from bg_pipeline.orchestration.names import PROCESS_PENDING, Names
+from bg_pipeline.orchestration.opener import DELTA, PAUSES, lease_name
 from bg_pipeline.ports.context import Monitor, Pipeline
-
-JOBS = ("detect_delta", "process_pending", "process_delta", "retry_failed", "__ASSET_JOB")
 
 _WORKING = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _OUTCOMES = {
@@ -18,17 +16,29 @@ _OUTCOMES = {
 ENDED = [*_OUTCOMES, dg.DagsterRunStatus.FAILURE]
 
 
-def find_dead_runs(instance: dg.DagsterInstance, monitor: Monitor) -> list[dg.RunRecord]:
-    """Return started runs that hold no lease and do not wait for the pool. Between steps, a live run looks the same."""
+def find_dead_runs(
+    instance: dg.DagsterInstance, monitor: Monitor, names: Names, location: str | None = None
+) -> list[dg.RunRecord]:
+    """
+    Return started runs of a catalogue that hold no lease and do not wait for the pool.
+
+    Between steps, a live run looks the same.
+
+    Args:
+        instance: owner of the runs.
+        monitor: owner of the leases.
+        names: of the catalogue.
+        location: name of the code location; see `Names.owns`.
+    """
     records = instance.get_run_records(dg.RunsFilter(statuses=_WORKING))
     held = {lease.name for lease, _ in monitor.leases.leases()}
     # A step that got a slot stays among the pending ones, with the time of its assignment.
-    steps = instance.event_log_storage.get_concurrency_info(POOL).pending_steps
+    steps = instance.event_log_storage.get_concurrency_info(names.account.pool).pending_steps
     waiting = {step.run_id for step in steps if step.assigned_timestamp is None}
     return [
         record
         for record in records
-        if record.dagster_run.job_name in JOBS
+        if names.owns(record.dagster_run, location)
         and record.start_time is not None
         and age_s(record.start_time, monitor.now()) > GRACE_S
         and lease_name(record.dagster_run.run_id) not in held
@@ -36,12 +46,16 @@ def find_dead_runs(instance: dg.DagsterInstance, monitor: Monitor) -> list[dg.Ru
     ]
 
 
-def runs_of_delta(instance: dg.DagsterInstance, pipeline: Pipeline, delta: str) -> list[PreviousRun]:
+def runs_of_delta(
+    instance: dg.DagsterInstance, pipeline: Pipeline, names: Names, delta: str, location: str | None = None
+) -> list[PreviousRun]:
     """Return the runs requested for this delta, then other `process_pending` runs that have not ended; newest first."""
-    dead = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline.monitor)}
-    requested = instance.get_run_records(dg.RunsFilter(job_name="process_pending", tags={DELTA: delta}))
+    dead = {record.dagster_run.run_id for record in find_dead_runs(instance, pipeline.monitor, names, location)}
+    job = names.name(PROCESS_PENDING)
+    requested = instance.get_run_records(dg.RunsFilter(job_name=job, tags={DELTA: delta}))
     unfinished = [status for status in dg.DagsterRunStatus if status not in ENDED]
-    active = instance.get_run_records(dg.RunsFilter(job_name="process_pending", statuses=unfinished))
+    started = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=unfinished))
+    active = [record for record in started if names.owns(record.dagster_run, location)]
     known = {record.dagster_run.run_id for record in requested}
     others = [record for record in active if record.dagster_run.run_id not in known]
     return [_previous(record, dead) for record in [*requested, *others]]

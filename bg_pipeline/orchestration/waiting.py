@@ -6,13 +6,11 @@ import dagster as dg
 
 from bg_pipeline.core.alerts import moment
 from bg_pipeline.core.dispatch import why_it_waits
-from bg_pipeline.orchestration.pool import POOL
 
 WAITS_FOR = "bg_pipeline/waits_for"
 """Tag of a run: what it waits for, in words. Dagster cannot remove a tag, so afterwards it says that it waits for
 nothing."""
 
-_SHOWN = "bg_pipeline/waiting_runs"
 _MOST = 100
 """Most queued runs that are shown as waiting, the oldest first: a sensor's tick has to end within a minute."""
 
@@ -27,17 +25,19 @@ def tag_going_on(instance: dg.DagsterInstance, run_id: str, now: float) -> None:
     instance.add_run_tags(run_id, {WAITS_FOR: f"nothing, since {moment(now)}"})
 
 
-def show_waiting_runs(instance: dg.DagsterInstance, closed: str, now: float) -> None:
+def show_waiting_runs(instance: dg.DagsterInstance, pool: str, closed: str, now: float) -> None:
     """
     Show what each run waits for that is held back by the pool, and that those of the last call no longer wait.
 
     Args:
         instance: owner of the runs.
+        pool: name of the pool.
         closed: why no account allows requests; empty if one does.
         now: epoch seconds.
     """
-    before = json.loads(instance.daemon_cursor_storage.get_cursor_values({_SHOWN}).get(_SHOWN) or "{}")
-    waiting = _find_waiting(instance, closed)
+    shown = _shown(pool)
+    before = json.loads(instance.daemon_cursor_storage.get_cursor_values({shown}).get(shown) or "{}")
+    waiting = _find_waiting(instance, pool, closed)
     for run_id, why in waiting.items():
         if why != before.get(run_id):
             tag_waiting(instance, run_id, why)
@@ -49,22 +49,30 @@ def show_waiting_runs(instance: dg.DagsterInstance, closed: str, now: float) -> 
             tag_going_on(instance, run_id, now)
             _log(instance, run_id, "no longer waits")
     if waiting != before:
-        instance.daemon_cursor_storage.set_cursor_values({_SHOWN: json.dumps(waiting)})
+        instance.daemon_cursor_storage.set_cursor_values({shown: json.dumps(waiting)})
 
 
-def _find_waiting(instance: dg.DagsterInstance, closed: str) -> dict[str, str]:
+def _shown(pool: str) -> str:
+    """Return the name under which the waiting runs are stored. That of `cutouts` is in existing instances."""
+    shown = "bg_pipeline/waiting_runs"
+    return shown if pool == "cutouts" else f"{shown}/{pool}"
+
+
+def _find_waiting(instance: dg.DagsterInstance, pool: str, closed: str) -> dict[str, str]:
     """Return what each run waits for whose next step needs a slot of the pool, by run id."""
-    pool = instance.event_log_storage.get_concurrency_info(POOL)
-    why = why_it_waits(closed, POOL, pool.limit, sorted(f"run {slot.run_id[:8]}" for slot in pool.claimed_slots))
+    info = instance.event_log_storage.get_concurrency_info(pool)
+    why = why_it_waits(closed, pool, info.limit, sorted(f"run {slot.run_id[:8]}" for slot in info.claimed_slots))
     if not why:
         return {}
     queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]), limit=_MOST, ascending=True)
-    return dict.fromkeys([*(run.run_id for run in queued if _needs_slot(run)), *sorted(pool.pending_run_ids)], why)
+    return dict.fromkeys(
+        [*(run.run_id for run in queued if _needs_slot(run, pool)), *sorted(info.pending_run_ids)], why
+    )
 
 
-def _needs_slot(run: dg.DagsterRun) -> bool:
+def _needs_slot(run: dg.DagsterRun, pool: str) -> bool:
     concurrency = run.run_op_concurrency
-    return concurrency is not None and POOL in concurrency.root_key_counts
+    return concurrency is not None and pool in concurrency.root_key_counts
 
 
 def _log(instance: dg.DagsterInstance, run_id: str, message: str) -> None:

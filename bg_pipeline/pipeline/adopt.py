@@ -9,7 +9,7 @@ from bg_pipeline.core.adoption import match
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import Cut, digest_of
-from bg_pipeline.core.records import AttemptState, Entry, Master
+from bg_pipeline.core.records import AttemptState, Entry, Master, Use
 from bg_pipeline.errors import ConfigurationError, ItemChanged, ItemError, UnusableAnswer
 from bg_pipeline.imaging.similarity import check_similarity, refuse_preview
 from bg_pipeline.pipeline.detect import plan, scan
@@ -110,9 +110,8 @@ def take_over(
         refused=dict(matching.unclear), nameless=len(wanted) - len(matching.pairs) - len(matching.unclear)
     )
 
-    smallest = None if allow_smaller else policy.recipe.cut
-
     def adopt_first(item: tuple[str, list[tuple[Entry, str]]]) -> tuple[Entry, str, str]:
+        smallest = None if allow_smaller else policy.recipes.of(item[1][0][0].key).cut
         return _adopt_first(catalogue, accounts, run, files, *item, smallest=smallest, dry_run=dry_run)
 
     run.progress.start("comparing cutouts", len(candidates))
@@ -167,7 +166,7 @@ def _as_master(
     if smallest and (why := run.call(refuse_preview, answer, source, smallest.max_side_px, smallest.max_pixels)):
         raise UnusableAnswer(f"{why}; `--allow-smaller` adopts it all the same")
     size = (answer.width_px, answer.height_px)
-    return Master(purchase_id, digest_of(data), *size, content_hash=entry.content_hash), data
+    return Master(purchase_id, digest_of(data), *size, content_hash=entry.content_hash, use=Use.UNDECLARED), data
 
 
 def _keep(accounts: Accounts, run: Run, master: Master, data: bytes) -> None:

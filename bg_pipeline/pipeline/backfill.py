@@ -1,5 +1,6 @@
 """Do the requested work of chosen collections; wait while no account allows requests."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -39,7 +40,7 @@ class BackfillResult:
 
     total: Summary = field(default_factory=Summary)
     by_collection: dict[str, CollectionResult] = field(default_factory=dict)
-    """Collections that were worked on."""
+    """Collections that were worked on, or that have requested items left."""
     table: TableResult | None = None
     """The table beside the outputs."""
 
@@ -52,6 +53,12 @@ class BackfillResult:
             previous.summary.add(result.summary)
             result = replace(previous, published=previous.published + result.published)
         self.by_collection[result.collection] = result
+
+    def leave(self, left: Mapping[str, int]) -> None:
+        """Set how many requested items still have to be done, by collection."""
+        for name, count in left.items():
+            result = self.by_collection.get(name) or CollectionResult(name, Summary(), ())
+            self.by_collection[name] = replace(result, left=count)
 
 
 def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, result: BackfillResult) -> None:
@@ -78,14 +85,15 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, res
     scope = scope_of(catalogue, choice, requested)
     while True:
         work_result = work(pipeline, ask, scope, result.add)
+        scope = _rest(catalogue, scope, work_result)
         result.table = work_result.table
         paused, work_result.summary.paused = work_result.summary.paused, ""
         result.total.pending = 0
         result.total.add(work_result.summary)
         if not paused or run.stop.is_set():
             result.total.paused = paused
+            result.leave(_left(catalogue, scope))
             return
-        scope = _rest(scope, work_result)
         _wait(pipeline, ask, paused, watcher)
 
 
@@ -96,17 +104,30 @@ def find_unfinished(
     listed = catalogue.items.collections()
     published = catalogue.items.collections(State.PUBLISHED)
     reasons = {
-        name: why_unfinished(listed.get(name, 0), published.get(name, 0), each.summary, left_because)
+        name: why_unfinished(listed.get(name, 0), published.get(name, 0), each.summary, each.left, left_because)
         for name, each in results.items()
     }
     return {name: why for name, why in reasons.items() if why}
 
 
-def _rest(scope: Scope, work_result: WorkResult) -> Scope:
-    """Return the scope without the requested purchases that have ended."""
+def _rest(catalogue: Catalogue, scope: Scope, work_result: WorkResult) -> Scope:
+    """Return the scope without the items that have ended, in this run or another."""
     failed = (f.key for f in work_result.summary.failures if f.state is not State.PENDING)
     ended = {*work_result.published, *failed}
-    return replace(scope, requested=tuple(change for change in scope.requested if change.key not in ended))
+    keys = None if scope.keys is None else [key for key in scope.keys if key not in ended]
+    entries = catalogue.deltas.get_many([change.key for change in scope.requested])
+    revisions = {entry.key: entry.revision for entry in entries}
+    requested = (c for c in scope.requested if c.key not in ended and c.revision == revisions.get(c.key))
+    return replace(scope, keys=keys, requested=tuple(requested))
+
+
+def _left(catalogue: Catalogue, scope: Scope) -> Counter[str]:
+    """Count the items of a scope that still have to be done, by collection."""
+    left = Counter(change.collection for change in scope.requested)
+    if scope.keys is None:
+        return left + Counter(catalogue.queue.pending(scope.selection))
+    waiting = {scope.state, State.PENDING}
+    return left + Counter(e.collection for e in catalogue.deltas.get_many(scope.keys) if e.state in waiting)
 
 
 def _wait(pipeline: Pipeline, ask: Ask, why: str, watcher: Watcher) -> None:

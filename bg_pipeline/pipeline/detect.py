@@ -7,17 +7,18 @@ from functools import partial
 from itertools import chain, islice
 
 from bg_pipeline.core.copies import count_copies, marked_copies
-from bg_pipeline.core.delta import Delta, Goal, Survey, survey
+from bg_pipeline.core.delta import Delta, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
-from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
+from bg_pipeline.core.survey import Survey, survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
-from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, observe_item, observe_settled
+from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
@@ -74,7 +75,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         except (SourceUnreadable, Stopped):
             catalogue.observations.observe(batch)
             raise
-        catalogue.observations.observe(batch)
+        catalogue.observations.observe(batch + judge_hosts(policy, result))
         if result.absent and not result.listed:
             raise GuardStopped(
                 f"the source is empty, and held {len(result.absent)} items before. Nothing was deleted. Check that "
@@ -133,18 +134,15 @@ def plan(
     Raises:
         StoreError: the outputs cannot be listed.
     """
-    goal = Goal.of(policy.recipe, rerender=rerender)
     missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
-    entries, lost = _entries(catalogue.deltas, goal, missing)
-    up_to_date = catalogue.deltas.up_to_date(goal) - lost
-    leaves_out = policy.filter.leaves_out
-    findings = survey(
-        entries, policy.recipe, missing, up_to_date, rerender=rerender, leaves_out=leaves_out, order=policy.order
-    )
-    purchase_ids, item_price = findings.purchase_ids, policy.price
+    goal_of = policy.recipes.goals(rerender=rerender)
+    entries, up_to_date = _entries(catalogue.deltas, policy.recipes, missing, rerender=rerender)
+    findings = survey(entries, goal_of, missing, up_to_date, leaves_out=policy.filter.leaves_out, order=policy.order)
+    purchase_ids, recipes = findings.purchase_ids, policy.recipes
+    prices = {"": policy.price} | {each.name: policy.price_with(each.recipe) for each in reversed(recipes.special)}
     return price(
         findings,
-        price=lambda _entry: item_price,
+        price=lambda entry: prices[recipes.name_of(entry.key)],
         bought=accounts.purchases.bought(purchase_ids),
         publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
         taken=_taken_stems(catalogue.deltas, findings),
@@ -170,7 +168,7 @@ def detect(
     Raises:
         LeaseHeld: another detection is running.
         StoreError: the outputs cannot be listed.
-        Stopped: the run was asked to end; nothing was recorded.
+        Stopped: the run was asked to end; nothing of the delta counts.
     """
     started_at = run.now()
     run.end_if_asked("the work was not planned, so nothing was changed")
@@ -185,7 +183,8 @@ def detect(
             recipe_change_limit=recipe_change_limit,
             rerender=rerender,
         )
-        catalogue.deltas.record(delta.changes)
+        not_recorded = "the work was not recorded to its end, so none of it counts"
+        catalogue.deltas.record(delta.changes, lambda: run.end_if_asked(not_recorded))
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,
@@ -210,9 +209,11 @@ def count_copies_to_buy(observations: Observations, delta: Delta) -> dict[str, i
     return count_copies(marked, (key.decode("utf-8", "surrogateescape") for key, *_ in observations.listing()))
 
 
-def count_outdated_outputs(deltas: Deltas, recipe: Recipe) -> int:
+def count_outdated_outputs(deltas: Deltas, recipes: Recipes) -> int:
     """Count the up-to-date outputs of an older version of the renderer, which `rerender` would write again."""
-    return deltas.up_to_date(Goal.of(recipe)) - deltas.up_to_date(Goal.of(recipe, rerender=True))
+    accepted, present = recipes.goals(), recipes.goals(rerender=True)
+    others = deltas.out_of_date(recipes.common_goal(rerender=True))
+    return sum(is_up_to_date(e, accepted(e.key)) and not is_up_to_date(e, present(e.key)) for e in others)
 
 
 @contextmanager
@@ -232,8 +233,10 @@ def _recorded(catalogue: Catalogue, run: Run, result: ScanResult, rehash: Slice 
                 complete=complete,
                 listed=result.listed,
                 sentinel_seen=result.sentinel_seen,
-                not_looked=_to_record(result.not_looked),
+                not_looked=(recorded := _to_record(result.not_looked)),
+                more_not_looked=len(result.not_looked) - len(recorded),
                 left_out=result.left_out,
+                hosts_down=result.hosts_down,
             )
         )
     if rehash:
@@ -255,11 +258,19 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
-def _entries(deltas: Deltas, goal: Goal, missing: frozenset[str]) -> tuple[list[Entry], int]:
-    """Return every entry that may need work, and the number of those that only lost their output."""
-    entries = list(deltas.out_of_date(goal))
+def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, rerender: bool) -> tuple[list[Entry], int]:
+    """Return every entry that may need work, and the number of all others, which are up to date."""
+    goal_of, common = recipes.goals(rerender=rerender), recipes.common_goal(rerender=rerender)
+    entries: list[Entry] = []
+    up_to_date = deltas.up_to_date(common)
+    for entry in deltas.out_of_date(common):
+        # By its own recipe it may be: the database knows only what all recipes have in common.
+        if is_up_to_date(entry, goal_of(entry.key)):
+            up_to_date += 1
+        else:
+            entries.append(entry)
     lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
-    return entries + deltas.get_many(lost), len(lost)
+    return entries + deltas.get_many(lost), up_to_date - len(lost)
 
 
 def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.erasure import output_names
-from bg_pipeline.core.keys import damaged_name, gallery_page, master_name
+from bg_pipeline.core.keys import damaged_name, gallery_page, master_name, thumbnail_name
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import AttemptState, Entry
 from bg_pipeline.errors import ConfigurationError, LeaseHeld
@@ -29,6 +29,8 @@ class Erasure:
     """Paid answers in the spool."""
     page: str
     """Page of the gallery that may show it; empty if there is none."""
+    thumbnails: tuple[str, ...]
+    """Small pictures of it in the gallery."""
     purchases: tuple[str, ...]
     """Purchases of its pictures that no other item uses, stored or not."""
     shared: tuple[str, ...]
@@ -57,12 +59,18 @@ def find(pipeline: Pipeline, pages: BlobStore, key: str) -> Erasure:
     traces = catalogue.erasures.traces(key, _purchase_ids(policy, entry))
     names = [name for each in traces.own for name in _names_of_master(each)]
     page = gallery_page(entry.collection)
+    shown = {entry.content_hash, *(each.digest for each in accounts.purchases.get_many(traces.own).values())}
+    shown |= {each.seen.result_digest for each in catalogue.reviews.decisions([key]).get(key, ())}
+    if entry.published:
+        shown |= {entry.published.content_hash, entry.published.output_digest}
+    thumbnails = (thumbnail_name(digest) for digest in sorted(shown - {""}))
     return Erasure(
         key=key,
         outputs=tuple(name for name in _outputs(catalogue, entry) if catalogue.outputs.read(name) is not None),
         masters=tuple(name for name in names if accounts.masters.read(name) is not None),
         answers=tuple(name for name in traces.own if accounts.spool.read(name) is not None),
         page=page if pages.read(page) is not None else "",
+        thumbnails=tuple(name for name in thumbnails if pages.read(name) is not None),
         purchases=traces.own,
         shared=traces.shared,
         same_picture=traces.same_picture,
@@ -143,8 +151,8 @@ def allow_again(catalogue: Catalogue, keys: tuple[str, ...]) -> None:
 
 
 def _erase(catalogue: Catalogue, accounts: Accounts, pages: BlobStore, erasure: Erasure) -> None:
-    if erasure.page:
-        pages.remove(erasure.page)
+    for name in filter(None, (erasure.page, *erasure.thumbnails)):
+        pages.remove(name)
     for name in erasure.outputs:
         catalogue.outputs.remove(name)
     waiting = {each.purchase_id: each for each in accounts.ledger.answered()}
@@ -180,5 +188,6 @@ def _purchase_ids(policy: Policy, entry: Entry) -> list[str]:
     """Return the purchases of the item's present picture that the recipe names."""
     if not entry.content_hash:
         return []
-    stages = {digest for cut in policy.recipe.cuts for stage in cut.stages for digest in stage.digests}
-    return [purchase_id(entry.content_hash, digest) for digest in sorted({*stages, *Goal.of(policy.recipe).cuts})]
+    recipe = policy.recipes.of(entry.key)
+    stages = {digest for cut in recipe.cuts for stage in cut.stages for digest in stage.digests}
+    return [purchase_id(entry.content_hash, digest) for digest in sorted({*stages, *Goal.of(recipe).cuts})]

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -46,14 +46,15 @@ class Feed:
         queue: source of the claims.
         ask: the requester and the budget.
         owner: name shown to other runs.
-        goal: the accepted cuts; items that wait for another purchase are left to the next detection.
+        goal_of: returns what the recipe of a key accepts; items that wait for another purchase are left to the next
+            detection.
         claim_limit: largest number of purchases in one claim.
     """
 
     queue: WorkQueue
     ask: Ask
     owner: str
-    goal: Goal
+    goal_of: Callable[[str], Goal]
     claim_limit: int
     missed: int = 0
     """Number of items requested by key that another run has claimed."""
@@ -152,17 +153,20 @@ class Feed:
     def _take(self, claimed: Claimed) -> None:
         if claimed.claim is None:
             return
-        by_purchase: dict[str, list[Entry]] = {}
+        by_purchase: dict[tuple[str, Goal], list[Entry]] = {}
         for entry in claimed.entries:
             # Without a cut, the settings changed since the delta was priced: the next detection decides again.
-            if cut_of(entry, self.goal) and entry.key not in self._put_back:
-                by_purchase.setdefault(entry.purchase_id, []).append(entry)
+            goal = self.goal_of(entry.key)
+            if cut_of(entry, goal) and entry.key not in self._put_back:
+                by_purchase.setdefault((entry.purchase_id, goal), []).append(entry)
         if not by_purchase:
             self.queue.release(claimed.claim)
             return
         self._own_claims.add(claimed.claim.id)
         self._open[claimed.claim.id] = _OpenClaim(claimed.claim, len(by_purchase))
-        self._tasks.extend(Task(purchase, tuple(entries), claimed.claim) for purchase, entries in by_purchase.items())
+        self._tasks.extend(
+            Task(purchase, tuple(entries), claimed.claim) for (purchase, _), entries in by_purchase.items()
+        )
 
 
 def _last_position(entries: Sequence[Entry], after: Position | None) -> Position | None:

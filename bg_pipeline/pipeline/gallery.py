@@ -1,14 +1,69 @@
-"""Make before-and-after pairs of thumbnails."""
+"""The pictures of items, before and after, for display."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
-from bg_pipeline.errors import ItemError, SourceUnreadable, StoreError
+from bg_pipeline.errors import ItemChanged, ItemError, SourceUnreadable, StoreError
 from bg_pipeline.imaging.pictures import thumbnail
 from bg_pipeline.imaging.sheet import Pair
+from bg_pipeline.pipeline.review import ReviewItem
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
+
+
+class Place(Enum):
+    """Where the bytes of a picture are."""
+
+    SOURCE = auto()
+    OUTPUTS = auto()
+    MASTERS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of an item."""
+
+    digest: str
+    """SHA-256 of its bytes: it is shown only if it still has these."""
+    place: Place
+    name: str
+    """Its key or name there."""
+
+
+def pictures_of(item: ReviewItem) -> Iterator[Picture]:
+    """Yield the source picture and the cutout of an item, as far as there are any."""
+    if item.entry.content_hash:
+        yield Picture(item.entry.content_hash, Place.SOURCE, item.entry.key)
+    result = item.result
+    if result.output_name:
+        yield Picture(result.digest, Place.OUTPUTS, result.output_name)
+    elif result.master is not None:
+        yield Picture(result.digest, Place.MASTERS, master_name(result.master.purchase_id))
+
+
+def read_picture(catalogue: Catalogue, accounts: Accounts, picture: Picture) -> bytes:
+    """
+    Return the bytes of a picture.
+
+    Raises:
+        ItemChanged: it is not there any more, or has other bytes now.
+        ItemError, SourceUnreadable, StoreError: it cannot be read.
+    """
+    if picture.place is Place.SOURCE:
+        data: bytes | None = catalogue.source.read(picture.name)
+    elif picture.place is Place.OUTPUTS:
+        data = catalogue.outputs.read(picture.name)
+    else:
+        data = accounts.masters.read(picture.name)
+    if data is None:
+        raise ItemChanged(f"{picture.name} is not there any more: `bg-pipeline check` looks for damage")
+    if digest_of(data) != picture.digest:
+        raise ItemChanged(f"{picture.name} has changed since the last sync; the next one looks at it again")
+    return data
 
 
 def make_pairs(

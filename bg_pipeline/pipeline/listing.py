@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from bg_pipeline.core.hosts import HostOutage, Unanswered, judge
 from bg_pipeline.core.keys import collection_of, is_named_like_a_picture, key_bytes
 from bg_pipeline.core.media import is_unfinished, may_be_unfinished, sniff
 from bg_pipeline.core.merge import merge_join
@@ -12,7 +13,14 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Listed, Observation
 from bg_pipeline.core.rehash import Slice
 from bg_pipeline.core.sources import require_size
-from bg_pipeline.errors import ItemBlocked, ItemChanged, ItemUnreadable, SourceUnreadable
+from bg_pipeline.errors import (
+    HostUnavailable,
+    ItemBlocked,
+    ItemChanged,
+    ItemError,
+    ItemTooLarge,
+    SourceUnreadable,
+)
 from bg_pipeline.ports.context import Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_picture
 
@@ -46,6 +54,11 @@ class ScanResult:
     """Items that now belong to another collection because BG_COLLECTION_DEPTH changed."""
     absent: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    """Items that cannot be read, with the reason: each is a failure until it can be read, or a person accepts it."""
+    unanswered: dict[str, Unanswered] = field(default_factory=dict)
+    """Items whose picture host did not serve, by key, until `judge_hosts`."""
+    hosts_down: tuple[HostOutage, ...] = ()
+    """Picture hosts that do not serve. The records of the items on them stay as they were."""
     not_looked: dict[str, str] = field(default_factory=dict)
     """Items, and folders with a slash at the end, that could not be looked at, with the reason. Their records, and
     those of everything below, stay as they were."""
@@ -155,25 +168,53 @@ def observe_item(
         require_size(listed.size_bytes)
         with one_picture(catalogue.source):
             data = catalogue.source.read(listed.key)
-    except ItemChanged:
-        return None  # removed after it was listed: the next scan misses it
-    except ItemBlocked as error:
-        result.not_looked[listed.key] = str(error)
-        return None  # its record stays as it was: the next scan reads it again
-    except ItemUnreadable as error:
-        result.unreadable[listed.key] = str(error)
-        return Observation(listed.key, collection, "", "", listed.size_bytes, "", listed.priority)
+    except ItemError as error:
+        return _without_bytes(result, listed, collection, error)
     media_type = sniff(data)
     if (media_type or is_named_like_a_picture(listed.key)) and may_be_unfinished(data, media_type):
         if listed.modified_at is not None and listed.modified_at > started_at - _COPYING_S:
             result.still_written[listed.key] = _ZEROS
             return None  # its record stays as it was
         if is_unfinished(data, media_type):
-            result.unreadable[listed.key] = f"{_ZEROS}: copy it again"
-            return Observation(listed.key, collection, "", "", listed.size_bytes, "", listed.priority)
+            return _unreadable(result, listed, collection, f"{_ZEROS}: copy it again")
     racy = listed.modified_at is not None and listed.modified_at > started_at - _GRANULARITY_S
     fingerprint = "" if racy else listed.fingerprint
     return Observation(listed.key, collection, fingerprint, digest_of(data), len(data), media_type, listed.priority)
+
+
+def _without_bytes(result: ScanResult, listed: Listed, collection: str, error: ItemError) -> Observation | None:
+    """Decide what an error says about a listed item; return None if its record stays as it was."""
+    if isinstance(error, ItemChanged):
+        return None  # removed after it was listed: the next scan misses it
+    if isinstance(error, HostUnavailable):
+        result.unanswered[listed.key] = Unanswered(listed, str(error), error.host, error.unknown)
+        return None  # `judge_hosts` decides at the end of the scan
+    if isinstance(error, ItemBlocked):
+        result.not_looked[listed.key] = str(error)
+        return None  # the next scan reads it again
+    if isinstance(error, ItemTooLarge) and not is_named_like_a_picture(listed.key):
+        return Observation(listed.key, collection, listed.fingerprint, "", listed.size_bytes, "", listed.priority)
+    return _unreadable(result, listed, collection, str(error))
+
+
+def _unreadable(result: ScanResult, listed: Listed, collection: str, why: str) -> Observation:
+    result.unreadable[listed.key] = why
+    # Without a fingerprint, the next scan tries again.
+    return Observation(listed.key, collection, "", "", listed.size_bytes, "", listed.priority, why)
+
+
+def judge_hosts(policy: Policy, result: ScanResult) -> list[Observation]:
+    """Decide about the items whose hosts did not serve; return the observations of those that cannot be read."""
+    judged = judge(result.unanswered.values())
+    result.hosts_down = judged.outages
+    result.not_looked |= judged.not_looked
+    return [
+        _unreadable(
+            *(result, each.listed, collection_of(each.listed.key, policy.collection_depth)),
+            f"cannot be read: {each.why}",
+        )
+        for each in judged.unreadable
+    ]
 
 
 def observe_settled(

@@ -10,21 +10,22 @@ from dataclasses import dataclass
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
-from bg_pipeline.core.keys import encode_partition, key_bytes
-from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Attempt, Change, Entry, State
+from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.records import Attempt, Change, State
 from bg_pipeline.core.report import Summary
-from bg_pipeline.core.runlog import ProcessRecord, RetryRecord
+from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
 from bg_pipeline.pipeline.export import TableResult, update_table
+from bg_pipeline.pipeline.failures import count_standing
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
+from bg_pipeline.pipeline.review import Withdrawals, complete_withdrawals
 from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
-from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
+from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
@@ -47,6 +48,7 @@ class DecideResult:
     delta: Delta
     trash: TrashResult
     pruned: PruneResult
+    withdrawals: Withdrawals
 
     @property
     def stopped(self) -> str:
@@ -112,7 +114,7 @@ def decide(
     pipeline: Pipeline, choice: Choice | None = None, *, allow_deletes: int = 0, rerender: bool = False
 ) -> DecideResult:
     """
-    Put back the cutouts of pictures that are back, and record the delta.
+    Put back the cutouts of pictures that are back, complete withdrawals, and record the delta.
 
     If the whole work is requested, also clear out the cutouts of vanished pictures, and masters that no item uses.
 
@@ -133,6 +135,7 @@ def decide(
     choice = choice or Choice()
     catalogue, accounts, policy, run = pipeline.context
     bring_back(catalogue, run)
+    withdrawals = complete_withdrawals(catalogue, run)
     delta = detect(
         catalogue,
         accounts,
@@ -149,7 +152,7 @@ def decide(
         except GuardStopped as error:
             trash.stopped = str(error)
         pruned = prune(catalogue, accounts, policy, run)
-    return DecideResult(delta, trash, pruned)
+    return DecideResult(delta, trash, pruned, withdrawals)
 
 
 def work(
@@ -229,7 +232,7 @@ def sync(
     scope = scope_of(pipeline.catalogue, choice, decision.delta.requested)
     work_result = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
     work_result.summary.count_lost(look_result.lost)
-    work_result.summary.not_looked = look_result.scan.not_looked
+    count_standing(pipeline.catalogue, pipeline.policy, look_result.scan, work_result.summary, choice.collections)
     return SyncResult(look_result, decision, work_result)
 
 
@@ -248,79 +251,11 @@ def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] =
     state = State.PENDING
     if choice.only is Only.FAILED:
         state = State.FAILED
-        failed = (e for e in catalogue.items.in_state(state) if not e.absent)
+        failed = (e for e in catalogue.items.in_state(state) if e.purchase_id and not e.absent)
         keys = [e.key for e in failed if choice.collections is None or e.collection in choice.collections]
     if choice.sample is not None:
         keys, changes = _take_sample(catalogue, selection, choice.sample, keys, changes)
     return Scope(selection, keys, state, tuple(changes))
-
-
-def retry(pipeline: Pipeline, *, collections: frozenset[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
-    """
-    Make failed items pending again, all or those of these collections or keys; return their keys.
-
-    Raises:
-        ForeignStore: see `ownership.guard`.
-    """
-    guard(pipeline)
-    catalogue, run = pipeline.catalogue, pipeline.run
-    started_at = run.now()
-    chosen = None if collections is None else sorted(collections)
-    retried = catalogue.items.retry(chosen, keys)
-    _log_retry(catalogue, run, started_at, chosen, retried)
-    return retried
-
-
-def buy_again(pipeline: Pipeline, keys: Sequence[str]) -> list[str]:
-    """
-    Make items pending that reached the limit of charges, and waive these charges; return their keys.
-
-    Raises:
-        ConfigurationError: an item is in another state, or has a master; nothing was changed.
-        ForeignStore: see `ownership.guard`.
-    """
-    guard(pipeline)
-    catalogue, accounts, policy, run = pipeline.context
-    started_at = run.now()
-    entries = [_without_master(catalogue, accounts, policy, key) for key in keys]
-    again: list[str] = []
-    for entry in entries:
-        accounts.ledger.waive(_names(policy, entry))
-        again += catalogue.items.end_quarantine(entry.purchase_id, State.PENDING, "bought again on request")
-    again += catalogue.items.retry(None, [entry.key for entry in entries])
-    again = sorted({*again, *(e.key for e in entries if e.state is State.PENDING)}, key=key_bytes)
-    _log_retry(catalogue, run, started_at, None, again)
-    return again
-
-
-def _without_master(catalogue: Catalogue, accounts: Accounts, policy: Policy, key: str) -> Entry:
-    entry = catalogue.items.entry(key)
-    if entry is None or entry.state not in {State.PENDING, State.FAILED, State.QUARANTINED}:
-        state = "not in the manifest" if entry is None else entry.state
-        raise ConfigurationError(f"{key} is {state}: only what has no cutout yet can be bought again")
-    if accounts.purchases.bought(_names(policy, entry)):
-        raise ConfigurationError(f"{key} has a master: `bg-pipeline review approve` publishes it, `reject` does not")
-    return entry
-
-
-def _names(policy: Policy, entry: Entry) -> list[str]:
-    """Return the ids of an item's purchases at all accounts."""
-    stages = (stage for cut in policy.recipe.cuts for stage in cut.stages)
-    return [purchase_id(entry.content_hash, digest) for stage in stages for digest in stage.digests]
-
-
-def _log_retry(
-    catalogue: Catalogue, run: Run, started_at: float, chosen: Sequence[str] | None, keys: Sequence[str]
-) -> None:
-    catalogue.run_log.write(
-        RetryRecord(
-            run_id=run.name.run_id,
-            job=run.name.job,
-            collections=None if chosen is None else tuple(map(encode_partition, chosen)),
-            started_at=started_at,
-            items=len(keys),
-        )
-    )
 
 
 def _take_sample(

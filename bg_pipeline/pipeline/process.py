@@ -12,7 +12,6 @@ from typing import TypeVar
 from bg_pipeline.core.buying import position_of, sort_key
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claimed, Selection
 from bg_pipeline.core.credits import counted, why_closed
-from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Change, Entry, State
@@ -97,8 +96,8 @@ class Processing:
         self._scope = scope
         # More workers than slots: while one worker prepares or renders a picture, another uses the slot.
         self._workers = 2 * policy.concurrency
-        self._goal = Goal.of(policy.recipe)
-        self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal, claim_limit=self._workers)
+        self._goal_of = policy.recipes.goals()
+        self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal_of, claim_limit=self._workers)
         self._tally = Tally()
         self._publisher = Publisher(catalogue, accounts, policy, run, self._tally)
         self._lock = threading.Lock()
@@ -159,7 +158,8 @@ class Processing:
         keys = self._scope.keys or ()
         entries = [e for e in self._catalogue.deltas.get_many(sorted(set(keys))) if e.state is self._scope.state]
         names = {
-            e.key: {purchase_id(e.content_hash, cut) for cut in self._goal.cuts} | {e.purchase_id} for e in entries
+            e.key: {purchase_id(e.content_hash, cut) for cut in self._goal_of(e.key).cuts} | {e.purchase_id}
+            for e in entries
         }
         bought = self._accounts.purchases.bought(sorted(set().union(*names.values())))
         entries = _in_order(entries)
@@ -211,7 +211,8 @@ class Processing:
         closed = [gate for gate in gates if not gate.is_open]
         if len(closed) < len(self._policy.accounts):
             return False
-        self._pause("; ".join(why_closed(gate, self._policy.thresholds, self._credits_left(gate)) for gate in closed))
+        thresholds = self._policy.thresholds
+        self._pause("; ".join(why_closed(gate, thresholds[gate.account], self._credits_left(gate)) for gate in closed))
         return True
 
     def _credits_left(self, gate: Gate) -> Decimal | None:

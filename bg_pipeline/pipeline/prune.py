@@ -7,10 +7,11 @@ from bg_pipeline.core.deletes import refusal
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.retention import excess, unused_before
 from bg_pipeline.core.runlog import PruneRecord
-from bg_pipeline.errors import ItemError
-from bg_pipeline.pipeline.trash import last_listing
+from bg_pipeline.pipeline.trash import last_listing, remove_each
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
-from bg_pipeline.ports.single import one_blob
+
+_AT_ONCE = 20
+"""Masters that are removed in one step, for which all other writers wait."""
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def prune(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, *,
     if not policy.keep_masters_days:
         return result
     started_at = run.now()
-    # Under this lease no picture comes back to the catalogue between the decision and the removal.
+    # Under this lease no picture comes back to this catalogue in between; for others see `Retention.clear`.
     with leased(catalogue.leases, DETECTION, run.name.owner):
         if why := refusal(policy.deletes, last_listing(catalogue)):
             result.stopped = f"no master was pruned: {why}"
@@ -78,17 +79,12 @@ def prune(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, *,
 
 
 def _remove(accounts: Accounts, run: Run, purchase_ids: Sequence[str], result: PruneResult) -> None:
-    for name in purchase_ids:
-        if run.stop.is_set():
-            return
-        try:
-            with one_blob(accounts.masters):
-                accounts.masters.remove(master_name(name))
-        except ItemError as error:
-            result.left[name] = str(error)
-            continue
-        accounts.retention.end(name)
-        result.removed.append(name)
+    def remove(name: str) -> bool:
+        return bool(list(remove_each(accounts.masters, run, {name: master_name(name)}, result.left)))
+
+    for start in range(0, len(purchase_ids), _AT_ONCE):
+        if not run.stop.is_set():
+            result.removed += accounts.retention.clear(purchase_ids[start : start + _AT_ONCE], remove)
 
 
 def _log(catalogue: Catalogue, run: Run, started_at: float, result: PruneResult) -> None:

@@ -57,7 +57,6 @@ class Publisher:
         self._policy = policy
         self._run = run
         self._tally = tally
-        self._goal = Goal.of(policy.recipe)
         self._buyer = Buyer(accounts, policy, run, tally)
 
     def publish(self, task: Task) -> None:
@@ -74,11 +73,11 @@ class Publisher:
         if cutout.master.suspicion:
             self._hold(task, entries, cutout)
             return
-        rendered = self._run.call(
-            render, source, cutout.image, self._policy.recipe.rendition, self._policy.use(cutout.cut_digest)
-        )
+        recipe = self._policy.recipes.of(entries[0].key)
+        use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
+        rendered = self._run.call(render, source, cutout.image, recipe.rendition, use)
         free = entries[1:] if cutout.paid else entries
-        self._tally.saved(entries[0].collection, len(free) * self._policy.price)
+        self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
         for entry in entries:
             try:
                 self._write(task, entry, cutout, rendered)
@@ -94,7 +93,7 @@ class Publisher:
             self._catalogue.items.end_quarantine(other.purchase_id, State.QUARANTINED, other.suspicion)
 
     def _write(self, task: Task, entry: Entry, cutout: ObtainedMaster, rendered: bytes) -> None:
-        name, rendition = self._output_name(entry), self._policy.recipe.rendition
+        name, rendition = self._output_name(entry), self._policy.recipes.of(entry.key).rendition
         # `queue.publish` refuses a lost claim too late: a newer cutout of another run would be overwritten by then.
         self._catalogue.queue.verify(task.claim, entry.key)
         with one_blob(self._catalogue.outputs, len(rendered)):
@@ -106,7 +105,7 @@ class Publisher:
         self._tally.published(entry)
 
     def _output_name(self, entry: Entry) -> str:
-        return f"{entry.stem}{self._policy.recipe.rendition.format.extension}"
+        return f"{entry.stem}{self._policy.recipes.of(entry.key).rendition.format.extension}"
 
     def _read(self, task: Task) -> tuple[bytes, list[Entry]]:
         """Return the bytes that were hashed, and the entries that still have them."""
@@ -134,7 +133,9 @@ class Publisher:
 
     def end_unusable(self, task: Task, error: BgPipelineError) -> None:
         """Put back, or hold for a person, the items that were, or may have been, charged without a cutout."""
-        names = {purchase_id(task.entries[0].content_hash, cut) for cut in self._goal.cuts} | {task.purchase_id}
+        first = task.entries[0]
+        cuts = Goal.of(self._policy.recipes.of(first.key)).cuts
+        names = {purchase_id(first.content_hash, cut) for cut in cuts} | {task.purchase_id}
         charges = charges_of(self._accounts.ledger.attempts(sorted(names)))
         if charges >= MAX_CHARGES:
             why = f"{error}. It was charged {charges} times: `bg-pipeline retry --again KEY` buys it again"

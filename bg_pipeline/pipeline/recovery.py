@@ -26,11 +26,11 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
     Close the attempts of dead processes, and make masters of the paid answers in the spool.
 
     An attempt whose answer is in the spool, or whose master is in the store, lost nothing. Any other is in doubt. If
-    its item has to be held but a living claim has it, the attempt stays open until the next recovery: no run can make
-    the same purchase while it is open.
+    its item has to be held but a living claim has it, or it is in another catalogue, the attempt stays open until the
+    next recovery, or until that catalogue's: no run can make the same purchase while it is open.
 
     Returns:
-        The attempts that are now in doubt.
+        The attempts of this catalogue that are now in doubt.
 
     Raises:
         StoreError: the masters or the spool cannot be used at all.
@@ -41,7 +41,7 @@ def recover(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
     with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="recovery") as pool:
         list(pool.map(lambda attempt: _resume(accounts, attempt), accounts.ledger.answered()))
     _clear_spool(accounts, policy, run)
-    return in_doubt
+    return [a for a in in_doubt if a.catalogue == catalogue.name]
 
 
 def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
@@ -69,7 +69,7 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
         return False
     size = (answer.width_px, answer.height_px)
     sent = (attempt.sent_digest, attempt.cut_digest)
-    master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent)
+    master = Master(attempt.purchase_id, digest_of(data), *size, answer.suspicion, *sent, use=attempt.use)
     accounts.purchases.keep(master, attempt.id, attempt.credits_expected)
     return True
 
@@ -77,7 +77,7 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
 def _close(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, attempt: Attempt) -> bool:
     """Close an attempt as in doubt; return False if that is impossible now."""
     # Hold the item first: if this process is killed in between, the next recovery sees only an open attempt.
-    if policy.hold_in_doubt and not _hold(catalogue, run, attempt.item_key):
+    if policy.hold_in_doubt and not (attempt.catalogue == catalogue.name and _hold(catalogue, run, attempt.item_key)):
         return False
     accounts.ledger.close_attempt(attempt.id, AttemptState.IN_DOUBT, Decimal(0), KILLED)
     return True

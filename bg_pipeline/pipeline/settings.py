@@ -1,17 +1,18 @@
 """Settings of a catalogue and of the nightly sync."""
 
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import FOLDER, TableFormat
+from bg_pipeline.core.filters import matcher
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.night_window import ends_at, parse_time
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.settings.part import Location, Part
+from bg_pipeline.purchasing.settings import Credits
+from bg_pipeline.settings.part import Form, Location, Part, TimeZone
 from bg_pipeline.stores.filters import split_patterns
 from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.tables.parquet import require_duckdb
@@ -23,11 +24,25 @@ class CatalogueSettings(CatalogueLocations):
     gallery: Location = Field(
         ".bg_pipeline/gallery", validate_default=True, description="folder for the before-and-after pages"
     )
+    review_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="share of the published cutouts, chosen by chance, that the review asks a person to look at too",
+    )
     accounts: tuple[str, ...] = Field(
         (),
         description="vendor or engine that removes the background, then its fallbacks in order, separated by commas."
         " In a table: a list of accounts. Default: all accounts that have a table, in the order of the file, or"
         " `local`",
+    )
+    rendition: str = Field(
+        "",
+        description="name of the table of its rendition; default: the one with the catalogue's own name, then `main`,"
+        " then the only one",
+    )
+    recipe: tuple[dict[str, Any], ...] = Field(
+        (), description="recipes for some of its pictures, each a table `[[catalogue.NAME.recipe]]`"
     )
     collection_depth: int = Field(
         1, ge=1, le=10, description="number of leading folders of a key that name its collection"
@@ -53,7 +68,7 @@ class CatalogueSettings(CatalogueLocations):
     export: Literal["", "csv", "jsonl", "parquet"] = Field(
         "",
         description="`csv`, `jsonl` or `parquet` (`.[duckdb]`): write the table of all cutouts beside them after each"
-        f" sync that changed it, as `{FOLDER}/cutouts.csv`, with the rights of a cutout; default: no table",
+        f" sync that changed it, as `{FOLDER}/cutouts.csv`; default: no table",
     )
     buy_first: tuple[str, ...] = Field(
         (),
@@ -64,7 +79,8 @@ class CatalogueSettings(CatalogueLocations):
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
-        return {**super().short_names(), "accounts": "bg_provider"}
+        names = {**super().short_names(), "accounts": "bg_provider"}
+        return {each: variable for each, variable in names.items() if each != "recipe"}
 
     @field_validator("gallery")
     @classmethod
@@ -112,15 +128,53 @@ class CatalogueSettings(CatalogueLocations):
         return DeletePolicy(self.delete_policy == "trash", self.sentinel, self.trash_days)
 
 
+class RecipeSettings(Part):
+    """A recipe for some pictures of a catalogue: what it changes in the catalogue's own."""
+
+    match: tuple[str, ...] = Field(
+        min_length=1,
+        description="collections or gitignore patterns of the pictures; the first table that matches counts",
+    )
+    rendition: str = Field("", description="name of the table of their rendition; default: the catalogue's")
+    params: Form | None = Field(
+        None, description="parameters of the first account for them, in place of those of the account"
+    )
+
+    @classmethod
+    def short_names(cls) -> dict[str, str]:
+        return {}
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: object) -> object:
+        return split_patterns(value)
+
+    @field_validator("match")
+    @classmethod
+    def _are_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, pattern in enumerate(value, 1):
+            matcher(pattern, number)
+        return value
+
+
 class ScheduleSettings(Part):
-    """Settings that Dagster needs outside of runs: when the nightly sync starts, and how long runs are kept."""
+    """
+    The night of a catalogue: when it starts and ends, what it may spend, and how long Dagster keeps its runs.
+
+    A variable is the default for all catalogues. Dagster needs this part outside of runs.
+    """
+
+    variables_are_defaults = True
 
     nightly_cron: str = Field("0 2 * * *", description="start of the nightly sync, as a cron expression")
-    timezone: str = Field("UTC", description="time zone of the start, and of the end")
+    timezone: TimeZone = Field("UTC", description="time zone of the start, and of the end")
     night_until: str = Field(
         "",
         description="time of day, such as `06:00`, from which runs that Dagster starts by itself buy nothing until the"
         " next night; default: no end. `bg-pipeline sync` has `--until`",
+    )
+    max_credits_per_run: Credits | None = Field(
+        None, description="a sync, or all runs of one night, stop before they spend more"
     )
     run_days: int = Field(
         180, ge=1, le=36_500, description="days that Dagster keeps a run; the newest of each collection stays"
@@ -137,11 +191,10 @@ class ScheduleSettings(Part):
         """Return the end of the window of a night, both in epoch seconds; None if it has none."""
         return ends_at(began_at, parse_time(self.night_until), self.timezone) if self.night_until else None
 
-    @field_validator("timezone")
-    @classmethod
-    def _validate_time_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError("must be a time zone, such as Europe/Berlin") from error
-        return value
+
+class ChoiceSettings(Part):
+    """The catalogue that is meant where a command names none."""
+
+    catalogue: str = Field(
+        "", description="name of the catalogue that commands work on, as `--catalogue`; default: the only one"
+    )

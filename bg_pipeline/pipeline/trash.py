@@ -1,6 +1,6 @@
 """Move the cutouts of vanished pictures to the trash, put them back, and empty it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, Item
 from bg_pipeline.pipeline.claimed import ELSEWHERE, claimed_items
 from bg_pipeline.ports.context import DETECTION, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.single import one_blob, one_picture
+from bg_pipeline.ports.stores import BlobStore
 
 _DAY_S = 86_400.0
 
@@ -91,10 +92,14 @@ def restore(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> list[str]:
             entry = catalogue.items.entry(key)
             if entry is None or not entry.trash_name:
                 raise ConfigurationError(f"{key} is not in the trash; `bg-pipeline trash list` shows what is")
+            if entry.state is State.WITHDRAWN:
+                raise ConfigurationError(
+                    f"{key} was {entry.detail}: `bg-pipeline review approve` puts its cutout back on the shop"
+                )
             with claimed_items(catalogue, run, [key]) as claimed:
                 if claimed.claim is None:
                     raise LeaseHeld(f"{key}: {ELSEWHERE}")
-                restored.append(_put_back(catalogue, entry))
+                restored.append(put_back(catalogue, entry))
     return restored
 
 
@@ -117,12 +122,19 @@ def bring_back(catalogue: Catalogue, run: Run) -> list[str]:
             ):
                 if claimed.claim is not None:
                     with one_blob(catalogue.outputs):
-                        _put_back(catalogue, entry)
+                        put_back(catalogue, entry)
                     restored.append(entry.key)
     return restored
 
 
-def _put_back(catalogue: Catalogue, entry: Entry) -> str:
+def put_back(catalogue: Catalogue, entry: Entry) -> str:
+    """
+    Move the cutout of an item from the trash to its place; return its output name. The item must be claimed.
+
+    Raises:
+        ConfigurationError: it is not there any more, or its name is in use again.
+        ItemError, StoreError: it cannot be moved.
+    """
     name = output_name_of(entry.trash_name)
     data = catalogue.outputs.read(entry.trash_name)
     if data is None:
@@ -177,48 +189,89 @@ def _move(catalogue: Catalogue, run: Run, keys: Sequence[str], result: TrashResu
 
 
 def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: TrashResult) -> None:
+    try:
+        action, why = move_to_trash(catalogue, run, entry, claim, exists=catalogue.source.exists(entry.key))
+    except ClaimLost:
+        action, why = Action.LEAVE, ELSEWHERE
+    if action is Action.LEAVE:
+        result.left[entry.key] = why
+    elif action is Action.MOVE:
+        result.moved.append(entry.key)
+
+
+def move_to_trash(
+    catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, *, exists: bool = False
+) -> tuple[Action, str]:
+    """
+    Move the cutout of an item to the trash, if it is the one that was published; return what was done, and why.
+
+    Call it under the lease of detection.
+
+    Args:
+        catalogue: owner of the cutout.
+        run: gives the time.
+        entry: an item with a published cutout.
+        claim: holds the item.
+        exists: True if its cutout has to stay because its picture is still there.
+
+    Raises:
+        ClaimLost: a run that took over the item may be publishing it right now.
+        ItemError, StoreError: the output store cannot be read or written.
+    """
     assert entry.published is not None
     name = entry.published.output_name
     data = catalogue.outputs.read(name)
     action, why = plan_deletion(
         entry,
-        exists=catalogue.source.exists(entry.key),
-        name_is_taken=catalogue.trash.is_published(name),
+        exists=exists,
+        name_is_taken=entry.absent and catalogue.trash.is_published(name),
         digest=None if data is None else digest_of(data),
     )
-    if action is Action.LEAVE:
-        result.left[entry.key] = why
-        return
     if action is Action.MOVE:
         assert data is not None
         name_in_trash = entry.trash_name or trash_name(name, run.now())
         # This order keeps the bytes under a recorded name if the process is killed at any point.
         catalogue.trash.begin_trash(entry.key, name_in_trash)
         catalogue.outputs.write(name_in_trash, data)
-        try:
-            # A run that took over the item may be publishing it right now.
-            catalogue.queue.verify(claim, entry.key)
-        except ClaimLost:
-            result.left[entry.key] = ELSEWHERE
-            return
+        catalogue.queue.verify(claim, entry.key)
         catalogue.outputs.remove(name)
-        result.moved.append(entry.key)
-    catalogue.trash.unpublish(entry.key)
+    if action is not Action.LEAVE:
+        catalogue.trash.unpublish(entry.key)
+    return action, why
 
 
 def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:
     """Delete old cutouts. They need no claim: the trash changes only under the lease of detection."""
-    for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
+    old = catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S)
+    names = {entry.key: entry.trash_name for entry in old}
+    for key in remove_each(catalogue.outputs, run, names, result.left):
+        catalogue.trash.end_trash(key)
+        result.purged.append(key)
+
+
+def remove_each(store: BlobStore, run: Run, names: Mapping[str, str], left: dict[str, str]) -> Iterator[str]:
+    """
+    Remove blobs until the run is asked to end; yield the key of each that was removed.
+
+    Args:
+        store: owner of the blobs.
+        run: the run that removes them.
+        names: of the blobs, by key.
+        left: gets the reason for each that cannot be removed.
+
+    Raises:
+        StoreError: the store cannot be used at all.
+    """
+    for key, name in names.items():
         if run.stop.is_set():
             return
         try:
-            with one_blob(catalogue.outputs):
-                catalogue.outputs.remove(entry.trash_name)
+            with one_blob(store):
+                store.remove(name)
         except ItemError as error:
-            result.left[entry.key] = str(error)
-            continue
-        catalogue.trash.end_trash(entry.key)
-        result.purged.append(entry.key)
+            left[key] = str(error)
+        else:
+            yield key
 
 
 def _log(catalogue: Catalogue, run: Run, started_at: float, result: TrashResult) -> None:

@@ -1,4 +1,4 @@
-"""A catalogue's pictures and its part of the manifest."""
+"""A catalogue's part of the manifest."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -6,55 +6,9 @@ from typing import Protocol
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
-from bg_pipeline.core.records import Change, Entry, Lease, Listed, Observation, Published, State
+from bg_pipeline.core.failures import StandingFailure
+from bg_pipeline.core.records import Change, Entry, Lease, Observation, Published, State
 from bg_pipeline.core.runlog import R, Record
-
-SplitPoints = Callable[[int], Sequence[str]]
-"""Every Nth key of the last listing, in order."""
-
-
-def no_split_points(_every: int) -> Sequence[str]:
-    """Return no split points, for a listing of unknown keys."""
-    return ()
-
-
-class ImageSource(Protocol):
-    """The pictures. Read only."""
-
-    def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
-        """
-        Yield every item, in ascending order of `key_bytes`, each key once.
-
-        A part that cannot be looked at, such as a locked folder, is one row with its `problem`, in the same order. A
-        folder that the settings leave out may be one row, its key with a slash at the end.
-
-        Args:
-            split_points: keys at which a source may start parallel listings, if it can.
-
-        Raises:
-            SourceUnreadable: the whole listing is incomplete. The items before must not be treated as all.
-        """
-        ...
-
-    def read(self, key: str) -> bytes:
-        """
-        Return the present bytes of one item.
-
-        Raises:
-            ItemChanged: it is not there any more.
-            ItemUnreadable: it exists but cannot be read.
-            SourceUnreadable: it cannot be read, and perhaps no other; `ports.single` tells which.
-        """
-        ...
-
-    def exists(self, key: str) -> bool:
-        """
-        Return True if an item exists; query it directly, independent of the listing.
-
-        Raises:
-            SourceUnreadable: the answer is unknown. It must never be treated as False.
-        """
-        ...
 
 
 class Observations(Protocol):
@@ -73,7 +27,11 @@ class Observations(Protocol):
         ...
 
     def observe(self, batch: Sequence[Observation]) -> None:
-        """Store results of hashing; change neither state nor publication."""
+        """
+        Store results of hashing; change neither state nor publication.
+
+        A problem leaves content hash, size and media type as they were known.
+        """
         ...
 
     def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
@@ -116,12 +74,13 @@ class Deltas(Protocol):
         """Return the output stems among these that belong to an item that is not gone."""
         ...
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
         """
         Make work pending, mark gone or skipped items; in batches, so that no other writer waits for long.
 
         Until the last batch is stored, none of it can be claimed: the next delta completes a half-recorded one of a
-        killed process. A change is left out if its row has another revision now, or if a live claim holds its item.
+        process that was killed, or of a run that `before_batch` ended by an error. A change is left out if its row has
+        another revision now, or if a live claim holds its item.
         A stem that is given to an item is taken from the gone item that had it.
         """
         ...
@@ -224,12 +183,12 @@ class Items(Protocol):
         """Count the listed items of every collection that has any, all or those in one state."""
         ...
 
-    def recent(self, collection: str, limit: int) -> list[Entry]:
-        """Return the items of a collection that were published, failed or quarantined last, newest first."""
-        ...
-
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
-        """Make failed items of all or these collections, and all or these keys, pending again; return their keys."""
+        """
+        Make failed items of all or these collections, and all or these keys, pending again; return their keys.
+
+        What could not be read is left to the next scan.
+        """
         ...
 
     def end_quarantine(self, purchase_id: str, state: State, detail: str) -> list[str]:
@@ -247,6 +206,22 @@ class Items(Protocol):
 
     def restore_stems(self, stems: Mapping[str, str]) -> None:
         """Give items without an output name the name that they had before the manifest was lost."""
+        ...
+
+
+class Failures(Protocol):
+    """Failures that stand, by `core.failures.is_standing`."""
+
+    def standing(self) -> list[StandingFailure]:
+        """Return all of them in key order, also those that are accepted."""
+        ...
+
+    def accept(self, keys: Sequence[str], reason: str) -> list[str]:
+        """
+        Record a person's reason to accept these failures; return the keys among them that have one, in order.
+
+        It holds until the item's bytes, its state or its problem change.
+        """
         ...
 
 

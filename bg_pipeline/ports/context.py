@@ -11,7 +11,7 @@ from decimal import Decimal
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import BEATS, LEASE_S
-from bg_pipeline.core.colours import Use, use_by_digest
+from bg_pipeline.core.colours import use_of_master
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import Naming, TableFormat
 from bg_pipeline.core.filters import Filter
@@ -19,13 +19,14 @@ from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import AS_IT_IS, Recipe
-from bg_pipeline.core.records import Lease
+from bg_pipeline.core.recipes import Recipes
+from bg_pipeline.core.records import Lease, Master, Use
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
 from bg_pipeline.ports.catalogue import (
     Deltas,
-    ImageSource,
+    Failures,
     Items,
     Leases,
     Observations,
@@ -35,7 +36,9 @@ from bg_pipeline.ports.catalogue import (
 )
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.retention import Erasures, Retention
+from bg_pipeline.ports.review import Reviews
 from bg_pipeline.ports.running import Call, Now, Progress
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore
 
 DETECTION = "detection"
@@ -49,16 +52,19 @@ BYTES_PER_DECODER = 20 * 2**20
 class Catalogue:
     """One catalogue: its pictures, its outputs, and its part of the manifest."""
 
+    name: str
     source: ImageSource
     outputs: BlobStore
     observations: Observations
     deltas: Deltas
     queue: WorkQueue
     items: Items
+    failures: Failures
     trash: Trash
     leases: Leases
     run_log: RunLog
     erasures: Erasures
+    reviews: Reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,13 @@ class Accounts:
 class Policy:
     """The wanted results and their limits. Values only."""
 
-    recipe: Recipe
-    thresholds: Thresholds
+    recipes: Recipes
+    thresholds: Mapping[str, Thresholds]
+    """Thresholds of the gates by account."""
     vendors: Mapping[str, Vendor]
-    """Vendors by account, one for each of the recipe's cuts, in the order of trial."""
+    """Vendors by account, one for each cut of any recipe, in the order of trial."""
     concurrency: int
+    """Requests in flight: the most that any of its accounts allows."""
     collection_depth: int = 1
     hold_in_doubt: bool = False
     """True if purchases that may have been charged are not repeated without a request."""
@@ -104,6 +112,11 @@ class Policy:
     """The worst results that are published without a person."""
 
     @property
+    def recipe(self) -> Recipe:
+        """The default recipe."""
+        return self.recipes.default
+
+    @property
     def account(self) -> str:
         """The preferred account."""
         return self.accounts[0]
@@ -118,15 +131,19 @@ class Policy:
         """Vendor of the preferred account."""
         return self.vendors[self.account]
 
-    def use(self, cut_digest: str) -> Use:
-        """Return the part of a master of this cut, or of one of its stages, that is published."""
-        stages = (stage for cut in self.recipe.cuts for stage in cut.stages)
-        return use_by_digest(cut_digest, (*stages, AS_IT_IS), self.vendors.values()).use
-
     @property
     def price(self) -> Decimal:
-        """Upper bound of the credits for the whole purchase of an item of unknown size."""
-        return credits_for(self.vendor, self.recipe.cut, None)
+        """Upper bound of the credits for the whole purchase of an item of unknown size, by the default recipe."""
+        return self.price_with(self.recipe)
+
+    def price_with(self, recipe: Recipe) -> Decimal:
+        """Return the same for another recipe."""
+        return credits_for(self.vendor, recipe.cut, None)
+
+    def use(self, master: Master, cut_digest: str, recipe: Recipe) -> Use:
+        """Return the part of a master that is published; its cut is one of the recipe's, or a stage of one."""
+        stages = (stage for cut in recipe.cuts for stage in cut.stages)
+        return use_of_master(master, cut_digest, (*stages, AS_IT_IS), self.vendors.values()).use
 
 
 class UselessInARow:
@@ -221,6 +238,12 @@ class Alerting:
     """Share of failed items above which an alert is sent."""
     ui_url: str
     """Dagster's UI, for links; empty where there is none."""
+    review_url: str = ""
+    """Page of the review, for links; empty where there is none."""
+    catalogue: str = ""
+    """Name of the catalogue, for titles; empty if it is the only one."""
+    elsewhere: frozenset[str] = frozenset()
+    """Accounts that only other catalogues use."""
 
 
 @dataclass(frozen=True, slots=True)

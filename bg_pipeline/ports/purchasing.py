@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.gate import Gate
-from bg_pipeline.core.records import Attempt, AttemptState, Master, RateFacts, Totals
+from bg_pipeline.core.records import Attempt, AttemptState, Master, RateFacts, Totals, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class CutRequest:
     """The vendor's further tool to apply; empty for the cut itself."""
     content_hash: str = ""
     """Hash of the item's picture, from which `image` was made."""
-    keeps_colours: bool = True
-    """True if the answer has to have the colours of `image`."""
+    use: Use | None = None
+    """The part of the answer that is bought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,10 @@ class Purchases(Protocol):
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
         """Return the master of the first of these that has one."""
+        ...
+
+    def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
+        """Return the masters of those of these that have one, by purchase id."""
         ...
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:

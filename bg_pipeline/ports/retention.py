@@ -1,6 +1,6 @@
 """What is taken away for good: masters that no item uses, and items that a person erases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bg_pipeline.core.claims import Claim
@@ -39,8 +39,20 @@ class Retention(Protocol):
         """Return retired purchases whose bytes may still be stored; forget those that are used or recorded again."""
         ...
 
-    def end(self, purchase_id: str) -> None:
-        """Record that the bytes of a retired master are gone."""
+    def clear(self, purchase_ids: Sequence[str], remove: Callable[[str], bool]) -> list[str]:
+        """
+        Remove the bytes of retired masters, in one step with the proof that they are still leftovers.
+
+        The detection of another catalogue may see such a picture at any time. It has to wait for this step, and then
+        finds no bytes that are about to go.
+
+        Args:
+            purchase_ids: retired purchases; few, because all other writers wait.
+            remove: removes the bytes of one; returns False if that is impossible now. May be called again for it.
+
+        Returns:
+            The purchases whose bytes are gone, in order.
+        """
         ...
 
     def pruned_at(self, purchase_ids: Sequence[str]) -> dict[str, float]:

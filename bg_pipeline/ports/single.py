@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bg_pipeline.errors import ItemBlocked, PaidResultLost, SourceUnreadable, StoreError
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import PROBE_BYTES, BlobStore
 
 

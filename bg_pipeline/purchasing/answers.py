@@ -9,7 +9,7 @@ from bg_pipeline.core.answers import WAITS_S, answer_bytes, is_expired
 from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Attempt, AttemptState, Master
+from bg_pipeline.core.records import Attempt, AttemptState, Master, Use
 from bg_pipeline.core.swaps import Mismatch
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -134,6 +134,7 @@ class SpooledAnswers:
             request_id=reply.request_id,
             sent_digest=request.sent_digest,
             cut_digest=request.cut_digests[0],
+            use=request.use,
         )
         try:
             return self._finish(attempt, reply.answer, request, spooled=reply.spooled, wait=True)
@@ -180,7 +181,7 @@ class SpooledAnswers:
         sizes = (checked.width_px, checked.height_px)
         sent = (attempt.sent_digest, attempt.cut_digest)
         picture = request.content_hash if request else ""
-        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent, picture)
+        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent, picture, attempt.use)
         try:
             self._masters.write(master_name(master.purchase_id), image)
         except (StoreError, ItemError) as error:
@@ -206,7 +207,9 @@ class SpooledAnswers:
         """Return the picture of an answer; a result that is not ready is asked for until `WAITS_S` is over."""
         client = self._clients.get(attempt.account)
         if client is None:
-            raise ResultAwaited(f"its answer came from {attempt.account}, which the settings do not name any more")
+            raise ResultAwaited(
+                f"its answer came from {attempt.account}, which the settings of this catalogue do not name"
+            )
         for pause_s in (*(WAITS_S if wait else ()), None):
             try:
                 return client.open_answer(answer)
@@ -230,7 +233,7 @@ class SpooledAnswers:
             if request.tool:  # a further tool may change the frame, and is asked to change the colours
                 return self._call(inspect, image)
             sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
-            return self._call(validate_answer, image, sent, self._checks, request.keeps_colours)
+            return self._call(validate_answer, image, sent, self._checks, request.use in (None, Use.ALPHA))
         except ItemError as error:
             # Its decoder died, so its content is unknown. It is kept for a person to see, and not bought again.
             return unseen(error)

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import Claim
-from bg_pipeline.core.colours import Use
+from bg_pipeline.core.colours import use_of
 from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import damaged_name, master_name
 from bg_pipeline.core.prices import credits_for_stage
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Master
+from bg_pipeline.core.records import Entry, Master, Use
 from bg_pipeline.errors import (
     AccountError,
     AnswerWaiting,
@@ -107,13 +107,13 @@ class Buyer:
             OutcomeUnknown, UnusableAnswer: the purchase may have been, or was, charged.
             ResultAwaited: it was charged, and a later run finishes it.
         """
-        recipe = self._policy.recipe
+        recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
         if (master := self._find_any(entry)) is not None:
-            return self._compared(master, source)
+            return self._compared(master, source, recipe)
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
             if (master := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
-                return self._compared(master, source)
+                return self._compared(master, source, recipe)
             raise ItemChanged("its old master is damaged")
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
@@ -140,7 +140,7 @@ class Buyer:
 
     def _find_any(self, entry: Entry) -> ObtainedMaster | None:
         """Return a master of any accepted cut: one on record, else one in the store."""
-        cuts = self._policy.recipe.accepted
+        cuts = self._policy.recipes.of(entry.key).accepted
         masters = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
         return next((master for master in masters if master is not None), None)
 
@@ -185,7 +185,8 @@ class Buyer:
         image = self._run.call(as_master, source)
         answer = self._run.call(inspect, image)
         size = (answer.width_px, answer.height_px)
-        master = Master("", digest_of(image), *size, answer.suspicion, digest_of(source), AS_IT_IS.digest)
+        use = use_of(AS_IT_IS, ()).use
+        master = Master("", digest_of(image), *size, answer.suspicion, digest_of(source), AS_IT_IS.digest, use=use)
         return self._store_free(entry, AS_IT_IS, image, master)
 
     def _store_free(self, entry: Entry, cut: Cut, image: bytes, like: Master) -> ObtainedMaster:
@@ -197,11 +198,11 @@ class Buyer:
         self._accounts.purchases.keep(master, None, Decimal(0))
         return ObtainedMaster(cut.digest, master, image)
 
-    def _compared(self, obtained: ObtainedMaster, source: bytes) -> ObtainedMaster:
+    def _compared(self, obtained: ObtainedMaster, source: bytes, recipe: Recipe) -> ObtainedMaster:
         """Compare a master that was recorded without its picture at hand with it."""
         if obtained.master.suspicion != NOT_COMPARED:
             return obtained
-        use = self._policy.use(obtained.cut_digest)
+        use = self._policy.use(obtained.master, obtained.cut_digest, recipe)
         try:
             if use is Use.WHOLE:
                 checked = self._run.call(inspect, obtained.image)
@@ -223,7 +224,8 @@ class Buyer:
         for stage in cut.stages:
             sendable = (image, media_type, size)
             stored = self._find(entry, stage) or (self._find_stored(entry, stage) if stage != cut else None)
-            result = self._compared(stored or self._obtain_stage(entry, account, stage, sendable, claim), source)
+            result = stored or self._obtain_stage(entry, account, stage, sendable, claim)
+            result = self._compared(result, source, self._policy.recipes.of(entry.key))
             if result.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
             image, media_type, size = result.image, "image/png", (result.master.width_px, result.master.height_px)
@@ -244,7 +246,7 @@ class Buyer:
         request = CutRequest(
             purchase_id=names[0],
             purchase_ids=tuple(names),
-            limit_ids=tuple(_limit_ids(entry, self._policy.recipe, len(stage.tools))),
+            limit_ids=tuple(_limit_ids(entry, self._policy.recipes.of(entry.key), len(stage.tools))),
             item_key=entry.key,
             collection=entry.collection,
             image=image,
@@ -258,7 +260,7 @@ class Buyer:
             sent_digest=sent_digest,
             tool=tool.name if tool else "",
             content_hash=entry.content_hash,
-            keeps_colours=self._policy.use(stage.digest) is Use.ALPHA,
+            use=use_of(stage, self._policy.vendors.values()).use,
         )
         try:
             finished = self._order(account, request)
@@ -320,7 +322,7 @@ class Buyer:
 
     def _read_balance(self, account: str, price: Decimal) -> None:
         gate = read_balance(self._accounts, self._policy, self._run, account)
-        low = self._policy.thresholds.low
+        low = self._policy.thresholds[account].low
         is_near = gate.balance is not None and gate.balance - low <= 2 * BALANCE_EVERY * price
         with self._lock:
             self._reading_at[account] = self._purchases[account] + (BALANCE_EVERY_NEAR if is_near else BALANCE_EVERY)

@@ -45,7 +45,7 @@ def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> 
             return on_refusal(gate, _reason(failure), str(failure), run.now())
         if failure is not None:
             return on_unreadable(gate, str(failure), run.now())
-        return gate if balance is None else on_reading(gate, balance, spent, policy.thresholds, asked_at)
+        return gate if balance is None else on_reading(gate, balance, spent, policy.thresholds[account], asked_at)
 
     return accounts.ledger.change_gate(account, move)
 

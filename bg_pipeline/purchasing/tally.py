@@ -18,6 +18,8 @@ class CollectionResult:
     summary: Summary
     published: tuple[str, ...]
     """Published keys, in key order."""
+    left: int = 0
+    """Requested items that still have to be done after the whole run; known at its end."""
 
 
 class Tally:

@@ -173,9 +173,11 @@ class Bgeraser:
             Route("/api/account", self._account, methods=["GET"]),
             Route("/files/{token}.png", self._download, methods=["GET"]),
             Route("/v1/removebg", self._v1.handle, methods=["POST"]),
-            # Photoroom's old account has this path too. Only one fits on a host, and Photoroom has /v2/account.
-            Route("/v1/account", self._v1.account, methods=["GET"]),
         ]
+
+    async def v1_account(self, request: Request) -> Response:
+        """Answer GET /v1/account, which is Photoroom's path too."""
+        return await self._v1.account(request)
 
     async def _account(self, request: Request) -> Response:
         if not self._state.accepts_key(bearer(request)):

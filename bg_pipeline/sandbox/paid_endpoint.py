@@ -69,6 +69,8 @@ class Rendering:
 
     image: Image.Image
     subject: Box
+    largest: tuple[int, int] = (0, 0)
+    """Size of the result in the largest tier, where the vendor tells it."""
 
 
 @dataclass(frozen=True, slots=True)

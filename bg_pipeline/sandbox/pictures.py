@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from PIL import Image, ImageColor, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageFilter, UnidentifiedImageError
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels."""
@@ -111,6 +111,17 @@ def colour(text: str) -> Colour | None:
     assert isinstance(rgba, tuple)
     red, green, blue, alpha = rgba
     return red, green, blue, alpha
+
+
+def with_shadow(image: Image.Image, opacity: float) -> Image.Image:
+    """Draw a soft shadow under the subject of a cutout, a little below and to the right of it."""
+    shift = max(1, round(min(image.size) * 0.03))
+    shape = Image.new("L", image.size)
+    shape.paste(image.getchannel("A"), (shift, shift))
+    shape = shape.filter(ImageFilter.GaussianBlur(shift)).point(lambda value: round(value * opacity))
+    shadow = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    shadow.putalpha(shape)
+    return Image.alpha_composite(shadow, image)
 
 
 def is_transparent(image: Image.Image) -> bool:

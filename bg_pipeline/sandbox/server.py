@@ -5,9 +5,11 @@ from typing import Annotated, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from bg_pipeline.sandbox.bgeraser import Bgeraser
 from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, describe_errors
@@ -15,7 +17,7 @@ from bg_pipeline.sandbox.ledger import Vendor, json_number
 from bg_pipeline.sandbox.photoroom.service import Photoroom
 from bg_pipeline.sandbox.removebg.endpoint import RemoveBg
 from bg_pipeline.sandbox.segmenter import CutAlpha, Segmenter
-from bg_pipeline.sandbox.state import UNLIMITED, Limits, Plan, SandboxState
+from bg_pipeline.sandbox.state import BGERASER_PREFIX, UNLIMITED, Limits, Plan, SandboxState
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -23,13 +25,23 @@ M = TypeVar("M", bound=BaseModel)
 def create_app(state: SandboxState, cut: CutAlpha) -> Starlette:
     """Create the app. Faults below HTTP need `broken_responses.ConnectionProtocol`; the rest works on any server."""
     segmenter = Segmenter(cut)
+    bgeraser, photoroom = Bgeraser(state, segmenter), Photoroom(state, segmenter)
+
+    async def v1_account(request: Request) -> Response:
+        """Answer for the vendor that the key is of: on one host, two vendors have this path."""
+        of_bgeraser = request.headers.get("x-api-key", "").strip().startswith(BGERASER_PREFIX)
+        return await (bgeraser.v1_account if of_bgeraser else photoroom.old_account)(request)
+
+    vendors = [
+        *bgeraser.routes(),
+        *RemoveBg(state, segmenter).routes(),
+        *photoroom.routes(),
+        Route("/v1/account", v1_account, methods=["GET"]),
+    ]
+    # Browsers ask before each call with a key. Only vendors answer them: no page of others changes the sandbox.
+    any_page = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
     return Starlette(
-        routes=[
-            *Bgeraser(state, segmenter).routes(),
-            *RemoveBg(state, segmenter).routes(),
-            *Photoroom(state, segmenter).routes(),
-            *_Control(state).routes(),
-        ]
+        routes=[Mount("/_sandbox", routes=_Control(state).routes()), Mount("/", routes=vendors, middleware=[any_page])]
     )
 
 
@@ -54,9 +66,9 @@ class _Control:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/_sandbox/ledger", self._ledger, methods=["GET"]),
-            Route("/_sandbox/state", self._show_state, methods=["GET"]),
-            Route("/_sandbox/state", self._change_state, methods=["PUT"]),
+            Route("/ledger", self._ledger, methods=["GET"]),
+            Route("/state", self._show_state, methods=["GET"]),
+            Route("/state", self._change_state, methods=["PUT"]),
         ]
 
     async def _ledger(self, _: Request) -> Response:

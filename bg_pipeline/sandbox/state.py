@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from bg_pipeline.sandbox.faults import NO_CHANCE, Chance, Fault, FaultKind, FaultPlan
 from bg_pipeline.sandbox.ledger import Balance, Ledger, Vendor
 
-ANY_KEYS: Mapping[Vendor, str] = {"bgeraser": "bge_any", "removebg": "any", "photoroom": "any"}
+BGERASER_PREFIX = "bge_"
+"""Prefix of bgeraser's keys (bgeraser.ink/api-docs, read 2026-11)."""
+
+ANY_KEYS: Mapping[Vendor, str] = {"bgeraser": f"{BGERASER_PREFIX}any", "removebg": "any", "photoroom": "any"}
 """A valid key for each vendor. bgeraser's prefix distinguishes its account from Photoroom's on the same path."""
 
 DEFAULT_CREDITS: Mapping[Vendor, Decimal] = {

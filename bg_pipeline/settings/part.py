@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationInfo
 from pydantic.fields import FieldInfo
@@ -34,6 +35,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     prefix: ClassVar[str] = "bg"
+
+    variables_are_defaults: ClassVar[bool] = False
+    """
+    False where a variable is the short form of a field in the only table of its kind; True where it is the default for
+    every table, which may have another value.
+    """
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
@@ -140,6 +147,17 @@ def _a_field(value: str) -> str:
         raise ValueError("must be the name of a form field, such as image_file")
     return value
 
+
+def _a_time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError("must be a time zone, such as Europe/Berlin") from error
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_a_time_zone)]
+"""Name of a time zone of the IANA database."""
 
 FieldName = Annotated[str, AfterValidator(_a_field)]
 """Name of a field of a form."""

@@ -2,7 +2,7 @@
 Settings from the environment, from `.env`, and from `bg_pipeline.toml`, in this order.
 
 The file may also hold tables, of accounts, catalogues and renditions: `[account.NAME]`. A variable is the short form
-of a field in the only table of its kind.
+of a field in the only table of its kind, or a default for all: see `Part.variables_are_defaults`.
 
 Both files are searched from the working directory upwards. The folder where one is found is where relative paths start,
 so that a command finds the same manifest in each of its subfolders.
@@ -17,9 +17,9 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,21 +61,39 @@ class RawSettings:
     origins: Mapping[str, str] = field(default_factory=dict)
     """Origin of each value in `short`: `ENVIRONMENT` or the path of a file. Also of names that have no value."""
 
-    def only(self, kind: str, default: str) -> str:
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the tables of this kind, in the order of the file."""
+        return tuple(self.tables.get(kind, {}))
+
+    def with_tables(
+        self, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], origin: str = "a component"
+    ) -> "RawSettings":
         """
-        Return the name of the only table of this kind, or else the default.
+        Return these settings with further tables.
+
+        Args:
+            tables: tables by kind and name.
+            origin: where they come from, for a message.
 
         Raises:
-            ConfigurationError: there are several.
+            ConfigurationError: a table of the same kind and name is in the file.
         """
-        names = list(self.tables.get(kind, {}))
-        if len(names) > 1:
-            raise ConfigurationError(
-                f"[{kind}.{names[1]}]: only one {kind} can be set, and [{kind}.{names[0]}] is set already"
-            )
-        return names[0] if names else default
+        merged = {kind: dict(named) for kind, named in self.tables.items()}
+        for kind, named in tables.items():
+            for name, table in named.items():
+                if name in merged.setdefault(kind, {}):
+                    raise ConfigurationError(f"[{kind}.{name}] is set in {FILE} and in {origin}: keep one of them")
+                merged[kind][name] = table
+        return replace(self, tables=merged)
 
-    def part(self, model: type[P], kind: str = "", name: str = "", short_names: Mapping[str, str] | None = None) -> P:
+    def part(
+        self,
+        model: type[P],
+        kind: str = "",
+        name: str = "",
+        short_names: Mapping[str, str] | None = None,
+        beside: Collection[type[Part]] = (),
+    ) -> P:
         """
         Return the settings of one package.
 
@@ -83,25 +101,22 @@ class RawSettings:
             model: the part with its fields.
             kind, name: the table that may set it; empty where only variables can.
             short_names: variable by field, in lower case; None for the model's own.
+            beside: the other parts that the same table sets.
 
         Raises:
             ConfigurationError: a setting is wrong; the text names all of these, and quotes no secret.
         """
         names = model.short_names() if short_names is None else short_names
         table = self.tables.get(kind, {}).get(name, {})
-        shown = self.shown(model, kind, name, names)
-        if unknown := sorted(table.keys() - model.model_fields.keys()):
-            known = ", ".join(model.model_fields)
-            raise ConfigurationError(f"[{kind}.{name}] {unknown[0]}: unknown setting; known are {known}")
-        values = dict(table)
+        shown = self.shown(model, kind, name, short_names)
+        known = dict.fromkeys([*model.model_fields, *(each for part in beside for each in part.model_fields)])
+        if unknown := sorted(table.keys() - known.keys()):
+            raise ConfigurationError(f"[{kind}.{name}] {unknown[0]}: unknown setting; known are {', '.join(known)}")
+        values = {each: value for each, value in table.items() if each in model.model_fields}
         for each, variable in names.items():
-            if variable not in self.short:
-                continue
-            if each in table:
-                raise ConfigurationError(
-                    f"{variable.upper()} and [{kind}.{name}] {each} are the same setting: keep one of them"
-                )
-            values[each] = self.short[variable]
+            if variable in self.short and not (each in table and model.variables_are_defaults):
+                self._require_one_place(model, (kind, name), each, variable, is_own=short_names is None)
+                values[each] = self.short[variable]
         try:
             return model.model_validate(values, context=self.folder)
         except ValidationError as error:
@@ -113,10 +128,38 @@ class RawSettings:
         """Return every field of a part as the person wrote it, or would write it; arguments as in `part`."""
         names = model.short_names() if short_names is None else short_names
         table = self.tables.get(kind, {}).get(name, {})
+        if short_names is None and not model.variables_are_defaults and len(self.names(kind)) > 1:
+            names = {}
         return {
             each: f"[{kind}.{name}] {each}" if each in table or each not in names else names[each].upper()
             for each in model.model_fields
         }
+
+    def _require_one_place(
+        self, model: type[Part], table: tuple[str, str], name: str, variable: str, *, is_own: bool
+    ) -> None:
+        """
+        Check that a field is not set in two places.
+
+        Args:
+            model: the part with the field.
+            table: kind and name of the table that may set it.
+            name: name of the field.
+            variable: its variable, which is set.
+            is_own: True if the variable is the model's own, and so belongs to all tables of the kind.
+
+        Raises:
+            ConfigurationError: a variable that is a short form is set beside its table, or beside several tables.
+        """
+        kind, named = table
+        several = self.names(kind)
+        if is_own and not model.variables_are_defaults and len(several) > 1:
+            tables = " or ".join(f"[{kind}.{each}]" for each in several)
+            raise ConfigurationError(f"{variable.upper()}: there are several {kind}s: set {name} in {tables}")
+        if name in self.tables.get(kind, {}).get(named, {}):
+            raise ConfigurationError(
+                f"{variable.upper()} and [{kind}.{named}] {name} are the same setting: keep one of them"
+            )
 
 
 def read(folder: Path | None = None) -> RawSettings:
@@ -149,6 +192,15 @@ def read(folder: Path | None = None) -> RawSettings:
             if text:
                 short[name.lower()] = text
     return RawSettings(short, tables, folder, origins)
+
+
+def written_names(kind: str, folder: Path | None = None) -> tuple[str, ...]:
+    """Return the names of the tables of one kind in the file, also where the file cannot be read as a whole."""
+    file = settings_folder(folder or Path()) / FILE
+    text = file.read_text("utf-8", "replace") if file.is_file() else ""
+    return tuple(
+        dict.fromkeys(re.findall(rf"""^\s*\[\s*{kind}\s*\.\s*["']?([^\]"'.]+?)["']?\s*\]""", text, re.MULTILINE))
+    )
 
 
 def note_dotenv(folder: Path | None = None) -> None:

@@ -6,11 +6,9 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-
-from bg_pipeline.settings.part import Part
 
 _LONGEST_VALUE = 10
 """Most characters of a value that a message quotes: a longer one may be a key that was pasted into the wrong line."""
@@ -25,13 +23,13 @@ _KINDS: Mapping[type, str] = {
 }
 
 
-def explain(error: ErrorDetails, model: type[Part], shown: Mapping[str, str]) -> str:
+def explain(error: ErrorDetails, model: type[BaseModel], shown: Mapping[str, str]) -> str:
     """
     Describe one error of pydantic.
 
     Args:
         error: names its field in `loc`, which is empty for several fields together.
-        model: the part that was validated.
+        model: the model that was validated.
         shown: every field as the person wrote it; see `RawSettings.shown`.
     """
     where = error["loc"]

@@ -1,12 +1,14 @@
 """Settings for the locations of pictures, cutouts and masters."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.settings.part import Location, Part, SecretLocation, absolute
 from bg_pipeline.settings.reader import RawSettings
@@ -131,21 +133,30 @@ def missing_folder(location: str) -> Path | None:
     return folder if folder is not None and not folder.exists() else None
 
 
-def require_separate(catalogue: CatalogueLocations, masters: MastersLocation, spool: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class NamedLocation:
+    """A location, and the setting that has it, as the person wrote it."""
+
+    setting: str
+    location: str = field(repr=False)
+
+
+def require_separate(sources: Sequence[NamedLocation], stores: Sequence[NamedLocation]) -> None:
     """
-    Check that no two locations overlap.
+    Check that no store overlaps with a source or with another store. Sources may overlap.
 
     Raises:
         ConfigurationError: two do; files of one would be taken for files of the other.
     """
-    source, spool = catalogue.source.get_secret_value(), spool or masters.spool_location("")
-    stores = {"BG_OUTPUT": catalogue.output, "BG_MASTERS": masters.masters, "BG_SPOOL": spool}
-    for name, store in stores.items():
-        if _overlap(store, source):
-            raise ConfigurationError(f"{name} and BG_SOURCE must not overlap: results would be cut out again")
-    for (name, store), (other_name, other) in combinations(reversed(stores.items()), 2):
-        if _overlap(store, other):
-            raise ConfigurationError(f"{name} and {other_name} must not overlap")
+    for store in stores:
+        for source in sources:
+            if _overlap(store.location, source.location):
+                raise ConfigurationError(
+                    f"{store.setting} and {source.setting} must not overlap: results would be cut out again"
+                )
+    for one, other in combinations(reversed(stores), 2):
+        if _overlap(one.location, other.location):
+            raise ConfigurationError(f"{one.setting} and {other.setting} must not overlap")
 
 
 def _overlap(one: str, other: str) -> bool:

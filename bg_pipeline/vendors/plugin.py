@@ -59,3 +59,5 @@ class Plugin(Generic[S]):
     """
     client: Callable[[S, Call], Remover]
     """Makes the client, which sends one request per call. Decoders must be run by the `Call`."""
+    about: Callable[[S], str] = lambda _settings: "installed"
+    """Tells a person what `client` would work with, without working."""

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from bg_pipeline.alerts.apprise import AppriseSink
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.export import Naming
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.imaging.workers import Workers
 from bg_pipeline.manifest.backup import backup
@@ -20,6 +21,7 @@ from bg_pipeline.manifest.clock import DatabaseClock
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.items import SqlItems
@@ -30,6 +32,7 @@ from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
+from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
@@ -58,7 +61,7 @@ from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
-from bg_pipeline.wiring.settings import CATALOGUE, Settings, settings_of
+from bg_pipeline.wiring.settings import Settings, accounts_elsewhere, catalogue_names, choose
 
 
 @contextmanager
@@ -100,7 +103,7 @@ def open_pipeline(
                 accounts=accounts,
                 policy=_policy(settings),
                 run=run,
-                alerting=_alerting(settings.alerts, database, run.now),
+                alerting=_alerting(settings.raw, settings.catalogue_name, database, run.now),
                 identity=_identity(settings, database, catalogue, accounts),
                 export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
@@ -111,59 +114,85 @@ def open_pipeline(
 
 
 @contextmanager
-def open_monitor(raw: RawSettings) -> Iterator[Monitor]:
+def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Monitor]:
     """
     Open the part that reports failures, whatever else is wrong with the settings, and close it at the end.
+
+    Args:
+        raw: the settings as written.
+        catalogue: name of the catalogue; None for the only one.
 
     Raises:
         ConfigurationError, StateError: a setting of the alerts or BG_STATE is wrong, or the manifest cannot be used.
     """
-    alerts, state = raw.part(AlertSettings), raw.part(StateSettings).state
+    state, name = raw.part(StateSettings).state, choose(raw, catalogue)
     database = Database(state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
-        # With two catalogues, the settings are wrong; the first one is still the one to report about.
-        catalogue = catalogue_id(database, next(iter(raw.tables.get("catalogue", {})), CATALOGUE))
+        number = catalogue_id(database, name)
         yield Monitor(
-            run_log=SqlRunLog(database, catalogue, clock),
-            queue=SqlWorkQueue(database, catalogue, clock),
-            leases=SqlLeases(database, catalogue, clock),
-            alerting=_alerting(alerts, database, clock),
+            run_log=SqlRunLog(database, number, clock),
+            queue=SqlWorkQueue(database, number, clock),
+            leases=SqlLeases(database, number, clock),
+            alerting=_alerting(raw, name, database, clock),
             now=clock,
         )
     finally:
         database.close()
 
 
-def check_alerts(raw: RawSettings, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
-    """Find all alerts; if the settings are wrong, those that can be found without them. See `find_alerts`."""
+def check_alerts(
+    load: Callable[[], Settings],
+    monitor: Monitor,
+    due_at: Sequence[float],
+    night_of: Callable[[float], Night | None],
+) -> AlertCheck:
+    """
+    Find all alerts of one catalogue; if its settings are wrong, those that can be found without them.
+
+    Args:
+        load: returns the settings of the catalogue.
+        monitor: see `open_monitor`.
+        due_at: see `find_alerts`.
+        night_of: see `find_alerts`.
+    """
     with ExitStack() as stack:
         try:
-            pipeline = stack.enter_context(open_pipeline(settings_of(raw)))
+            pipeline = stack.enter_context(open_pipeline(load()))
         except ConfigurationError as error:
             return find_alerts_despite(error, monitor, due_at)
-        return find_alerts(pipeline, due_at)
+        return find_alerts(pipeline, due_at, night_of)
 
 
-def _alerting(settings: AlertSettings, database: Database, now: Now) -> Alerting:
+def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) -> Alerting:
+    settings = raw.part(AlertSettings)
     return Alerting(
-        SqlOutbox(database, now), AppriseSink(settings.urls), settings.alert_failure_rate, settings.dagster_url
+        SqlOutbox(database, catalogue_id(database, catalogue), now),
+        AppriseSink(settings.urls),
+        settings.alert_failure_rate,
+        settings.dagster_url,
+        settings.review_url,
+        catalogue if len(catalogue_names(raw)) > 1 else "",
+        accounts_elsewhere(raw, catalogue),
     )
 
 
 def _catalogue(settings: Settings, database: Database, now: Now) -> Catalogue:
     catalogue = catalogue_id(database, settings.catalogue_name)
     return Catalogue(
+        name=settings.catalogue_name,
         source=settings.catalogue.open_source(settings.raw),
         outputs=settings.catalogue.open_output(settings.raw),
         observations=SqlObservations(database, catalogue, now),
         deltas=SqlDeltas(database, catalogue, now),
         queue=SqlWorkQueue(database, catalogue, now),
         items=SqlItems(database, catalogue, now),
+        failures=SqlFailures(database, catalogue, now),
         trash=SqlTrash(database, catalogue, now),
         leases=SqlLeases(database, catalogue, now),
         run_log=SqlRunLog(database, catalogue, now),
         erasures=SqlErasures(database, catalogue, now),
+        reviews=SqlReviews(database, catalogue, now),
     )
 
 
@@ -194,7 +223,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         report=report,
         sleep=run.stop.wait,
         now=run.now,
-        slots=settings.purchasing.concurrency,
+        slots=_concurrency(settings),
         checks=settings.checks.limits,
     )
     removers = {
@@ -205,8 +234,8 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
             ledger=ledger,
             gates=gates,
             spool=answers,
-            rules=settings.rules,
-            ceiling=settings.purchasing.concurrency,
+            rules=settings.rules(account),
+            ceiling=account.limits.concurrency,
             report=partial(report, account.name),
             time=Time(run.now, time.monotonic, run.stop.wait, random.random, run.stop),
         )
@@ -230,16 +259,20 @@ def _export(settings: Settings) -> Export:
     return Export(naming, settings.catalogue.table_format)
 
 
+def _concurrency(settings: Settings) -> int:
+    return max(account.limits.concurrency for account in settings.accounts)
+
+
 def _key_of(settings: VendorSettings) -> str:
     return settings.key if isinstance(settings, KeyedSettings) else ""
 
 
 def _policy(settings: Settings) -> Policy:
     return Policy(
-        recipe=settings.recipe,
-        thresholds=settings.purchasing.thresholds,
+        recipes=settings.recipes,
+        thresholds={account.name: account.limits.thresholds for account in settings.accounts},
         vendors={account.name: account.vendor for account in settings.accounts},
-        concurrency=settings.purchasing.concurrency,
+        concurrency=_concurrency(settings),
         collection_depth=settings.catalogue.collection_depth,
         hold_in_doubt=settings.purchasing.in_doubt == "hold",
         rehash_nights=settings.catalogue.rehash_nights,

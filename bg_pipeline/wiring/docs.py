@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.vendor import Variant, Vendor
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
-from bg_pipeline.purchasing.settings import PurchasingSettings
+from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
+from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part
 from bg_pipeline.stores.locations import MastersLocation
 from bg_pipeline.stores.registry import BUILT_IN
@@ -69,8 +69,8 @@ format = "webp"
 A variable is the short form of a field in the only table of its kind, so a key can stay out of the file:
 `{variable}` is the `api_key` of the only account at {first}. Without tables, the variables describe the
 catalogue `default`, the rendition `main`, and accounts named after their vendors. The same setting in both places is an
-error. There can be several accounts, but so far only one catalogue and one rendition. The manifest identifies a
-catalogue by its name: another name is another catalogue.
+error, and so is a short form beside several tables of its kind. The manifest identifies a catalogue by its name:
+another name is another catalogue. [catalogues.md](catalogues.md) describes several of them.
 """
 
 _VENDORS = """\
@@ -110,8 +110,15 @@ def settings() -> str:
         "## Catalogue: `[catalogue.NAME]`\n",
         *_table([CatalogueSettings]),
         f"`BG_PROVIDER` accepts {names}, and vendors of other packages: [vendors.md](vendors.md).\n",
+        "### Recipes for some pictures: `[[catalogue.NAME.recipe]]`\n",
+        *_fields_in_table(RecipeSettings),
+        "### Its night\n",
+        "A variable is the default for all catalogues; a table `[catalogue.NAME]` may have another value.\n",
+        *_table([ScheduleSettings]),
         "## Accounts: `[account.NAME]`\n",
         *_table([VendorSettings]),
+        "These may stand in the table too. A variable is the default for all accounts.\n",
+        *_fields_in_table(AccountSettings),
     ]
     for each in vendors:
         own = [name for name in each.settings.model_fields if name not in VendorSettings.model_fields]
@@ -129,8 +136,8 @@ def settings() -> str:
                 MastersLocation,
                 PurchasingSettings,
                 *stores,
-                ScheduleSettings,
                 AlertSettings,
+                ChoiceSettings,
             ]
         ),
         _S3,
@@ -147,6 +154,16 @@ def _table(parts: Iterable[type[Part]], only: Iterable[str] | None = None) -> It
                 field = part.model_fields[name]
                 in_table = "" if variable == f"{part.prefix}_{name}" else f"; in a table: `{name}`"
                 yield f"| `{variable.upper()}`{in_table} | {_default(field)} | {field.description} |"
+    yield ""
+
+
+def _fields_in_table(part: type[Part]) -> Iterator[str]:
+    yield "| field | variable | meaning |"
+    yield "|---|---|---|"
+    variables = part.short_names()
+    for name, field in part.model_fields.items():
+        variable = f"`{variables[name].upper()}`" if name in variables else "–"
+        yield f"| `{name}` | {variable} | {field.description} |"
     yield ""
 
 
@@ -205,6 +222,9 @@ def _facts(vendor: Vendor) -> Iterator[str]:
         yield f"its rate limit counts a call for every {_megapixels(vendor.rate_unit_px)} megapixels, rounded up"
     if vendor.top_up:
         yield f"{vendor.unit}s are bought at {vendor.top_up}"
+    if vendor.end:
+        yield f"its end is announced for {vendor.end.at:%Y-%m-%d %H:%M} UTC: {vendor.end.what} ({vendor.end.source})"
+    yield from vendor.facts
 
 
 def _megapixels(pixels: int) -> str:

@@ -1,26 +1,25 @@
 """All settings: read, and combined from the parts that the packages define."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from bg_pipeline.alerts.settings import AlertSettings
-from bg_pipeline.core.credits import Rules
-from bg_pipeline.core.params import refusal
-from bg_pipeline.core.recipe import Cut, Recipe
-from bg_pipeline.core.vendor import Vendor
+from bg_pipeline.core.credits import DayCap, Rules
+from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ScheduleSettings
+from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
-from bg_pipeline.settings.sentences import sentence
-from bg_pipeline.stores.locations import MastersLocation, require_separate
-from bg_pipeline.vendors.plugin import Plugin, VendorSettings
-from bg_pipeline.vendors.registry import OURS, installed, usable
-from bg_pipeline.vendors.registry import plugin as load_plugin
+from bg_pipeline.stores.locations import MastersLocation, NamedLocation, require_separate
+from bg_pipeline.vendors.registry import usable
+from bg_pipeline.wiring.accounts import Account, ConfiguredAccounts
+from bg_pipeline.wiring.recipes import special_recipes
 from bg_pipeline.wiring.written import find_unknown
 
 CATALOGUE = "default"
@@ -28,24 +27,6 @@ CATALOGUE = "default"
 
 RENDITION = "main"
 """Name of the rendition that environment variables describe."""
-
-ENGINE = "local"
-"""Default engine: it needs no key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account at a vendor, and the cut that is bought there."""
-
-    name: str
-    """Name of the account in ledger, gate and limits."""
-    plugin: Plugin[Any]
-    settings: VendorSettings
-    cut: Cut
-
-    @property
-    def vendor(self) -> Vendor:
-        return self.plugin.vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,44 +45,69 @@ class Settings:
     purchasing: PurchasingSettings
     schedule: ScheduleSettings
     alerts: AlertSettings
+    special: tuple[SpecialRecipe, ...]
+    """Recipes for some of its pictures."""
     raw: RawSettings = field(repr=False)
     """The settings as written: for stores, and for vendors that nothing is bought from."""
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(
-            tuple(account.cut for account in self.accounts),
-            self.rendition.rendition,
-            keep_cutouts=self.catalogue.already_cut == "keep",
-        )
+        """The default recipe."""
+        return _recipe(self.accounts, self.rendition, self.catalogue)
 
     @property
-    def rules(self) -> Rules:
-        return Rules(self.purchasing.thresholds, self.purchasing.max_credits_per_day, self.schedule.timezone)
+    def recipes(self) -> Recipes:
+        return Recipes(self.recipe, self.special)
+
+    def rules(self, account: Account) -> Rules:
+        """Return the rules for purchases at one account: the same, whichever catalogue buys."""
+        timezone = self.raw.part(ScheduleSettings).timezone
+        caps = (
+            (self.purchasing.max_credits_per_day, timezone, ""),
+            (account.limits.max_credits_per_day, account.limits.timezone, account.name),
+        )
+        return Rules(account.limits.thresholds, tuple(DayCap(cap, *which) for cap, *which in caps if cap is not None))
 
     @property
     def spool(self) -> str:
         """Location of the spool."""
         return self.masters.spool_location(self.purchasing.state.get_secret_value(), self.raw.folder)
 
+    def ends_of_service(self, now: float) -> list[str]:
+        """Return the announced ends of the services that are bought from, in words."""
+        ends = (account.vendor.end_of_service(account.cut, now) for account in self.accounts)
+        return [end for end in ends if end]
+
     def offers(self) -> Iterator[Account]:
         """Return the accounts, then an account at every other usable vendor."""
         yield from self.accounts
         bought_from = {account.vendor.name for account in self.accounts}
-        accounts = _Accounts(self.raw, self.purchasing.max_pixels_sent)
+        accounts = ConfiguredAccounts(self.raw, self.purchasing.max_pixels_sent)
         for each in usable():
             if each.vendor.name not in bought_from:
                 yield accounts.build(each.vendor.name)
 
 
-def load_settings() -> Settings:
-    """Load the current settings; see `settings_of`."""
-    return settings_of(read())
+def catalogue_names(raw: RawSettings) -> tuple[str, ...]:
+    """Return the names of all catalogues, in the order of the file."""
+    return raw.names("catalogue") or (CATALOGUE,)
 
 
-def settings_of(raw: RawSettings) -> Settings:
+def load_settings(catalogue: str | None = None) -> Settings:
+    """Load the current settings of one catalogue; see `settings_of`."""
+    return settings_of(read(), catalogue)
+
+
+def settings_of(raw: RawSettings, catalogue: str | None = None) -> Settings:
     """
-    Return the settings. A name that is no setting is an error in a file, and a warning in the environment.
+    Return the settings of one catalogue.
+
+    A name that is no setting is an error in a file, and a warning in the environment. What is wrong in the tables of
+    another catalogue, or of accounts that only others use, is not an error here.
+
+    Args:
+        raw: the settings as written.
+        catalogue: name of the catalogue; None for the only one.
 
     Raises:
         ConfigurationError: a setting is wrong, or a name is none; the text quotes no secret.
@@ -111,7 +117,7 @@ def settings_of(raw: RawSettings) -> Settings:
         raise ConfigurationError("; ".join(errors))
     for each in unknown:
         _warn(str(each))
-    return compose(raw)
+    return compose(raw, catalogue)
 
 
 @cache
@@ -120,124 +126,177 @@ def _warn(text: str) -> None:
     logging.getLogger(__name__).warning("%s", text)
 
 
-def load_schedule() -> ScheduleSettings:
+def load_schedule(catalogue: str | None = None) -> ScheduleSettings:
     """Load only the schedule: Dagster loads its definitions before any key or folder is set."""
-    return read().part(ScheduleSettings)
+    return schedule_of(read(), catalogue)
 
 
-def compose(raw: RawSettings) -> Settings:
+def schedule_of(raw: RawSettings, catalogue: str | None = None) -> ScheduleSettings:
+    """Return only the schedule of one catalogue; arguments and errors as in `settings_of`."""
+    return raw.part(ScheduleSettings, "catalogue", choose(raw, catalogue), beside=(CatalogueSettings,))
+
+
+def account_names(raw: RawSettings, catalogue: str | None = None) -> tuple[str, ...]:
+    """Return the names of a catalogue's accounts, in the order of trial; arguments and errors as in `settings_of`."""
+    name = choose(raw, catalogue)
+    setting = raw.shown(CatalogueSettings, "catalogue", name)["accounts"]
+    accounts = ConfiguredAccounts(raw, raw.part(PurchasingSettings).max_pixels_sent)
+    return tuple(accounts.names(catalogue_of(raw, name).accounts, setting))
+
+
+def chosen_by_variable(raw: RawSettings) -> str | None:
+    """Return the catalogue that BG_CATALOGUE names; None if it names none."""
+    return raw.part(ChoiceSettings).catalogue or None
+
+
+def choose(raw: RawSettings, catalogue: str | None = None) -> str:
+    """
+    Return the name of a catalogue.
+
+    Args:
+        raw: the settings as written.
+        catalogue: the wanted name; None for that of BG_CATALOGUE, or the only one.
+
+    Raises:
+        ConfigurationError: there is no such catalogue, or there are several and none is named.
+    """
+    names = catalogue_names(raw)
+    catalogue = catalogue or chosen_by_variable(raw)
+    if catalogue is None and len(names) > 1:
+        raise ConfigurationError(f"there are several catalogues; choose one: --catalogue {' or '.join(names)}")
+    if catalogue is not None and catalogue not in names:
+        raise ConfigurationError(f"there is no catalogue {catalogue!r}; there are: {', '.join(names)}")
+    return names[0] if catalogue is None else catalogue
+
+
+def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
     """
     Combine the parts.
 
     Raises:
         ConfigurationError: a setting is wrong; the text quotes no secret.
     """
-    name, rendition = raw.only("catalogue", CATALOGUE), raw.only("rendition", RENDITION)
-    catalogue = raw.part(CatalogueSettings, "catalogue", name)
+    name = choose(raw, catalogue)
+    chosen = catalogue_of(raw, name)
     masters, purchasing = raw.part(MastersLocation), raw.part(PurchasingSettings)
-    require_separate(catalogue, masters, masters.spool_location(purchasing.state.get_secret_value(), raw.folder))
-    accounts = _Accounts(raw, purchasing.max_pixels_sent)
+    _require_separate(raw, name, chosen, masters, purchasing)
+    shown = raw.shown(CatalogueSettings, "catalogue", name)
+    rendition = _rendition_name(raw, name, chosen.rendition, shown["rendition"])
+    configured = ConfiguredAccounts(raw, purchasing.max_pixels_sent)
+    accounts = configured.select(chosen.accounts, shown["accounts"], _accounts_of_others(raw, name))
+    rendered = raw.part(RenditionSettings, "rendition", rendition)
     return Settings(
         catalogue_name=name,
-        catalogue=catalogue,
+        catalogue=chosen,
         decoder=raw.part(DecoderSettings),
         checks=raw.part(CheckSettings),
         rendition_name=rendition,
-        rendition=raw.part(RenditionSettings, "rendition", rendition),
-        accounts=accounts.select(catalogue.accounts, raw.shown(CatalogueSettings, "catalogue", name)["accounts"]),
+        rendition=rendered,
+        accounts=accounts,
         masters=masters,
         purchasing=purchasing,
-        schedule=raw.part(ScheduleSettings),
+        schedule=schedule_of(raw, name),
         alerts=raw.part(AlertSettings),
+        special=special_recipes(raw, name, chosen, _recipe(accounts, rendered, chosen), accounts, configured),
         raw=raw,
     )
 
 
-class _Accounts:
+def _recipe(accounts: Sequence[Account], rendition: RenditionSettings, catalogue: CatalogueSettings) -> Recipe:
+    cuts = tuple(account.cut for account in accounts)
+    return Recipe(cuts, rendition.rendition, keep_cutouts=catalogue.already_cut == "keep")
+
+
+def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:
     """
-    The configured accounts, from tables or from environment variables.
+    Return the settings of one catalogue. Of several, each has a gallery of its own by default.
 
-    Args:
-        raw: the settings as written.
-        side_px: longest side to buy, px.
+    Raises:
+        ConfigurationError: a setting is wrong, or the name cannot be one of several.
     """
+    catalogue = raw.part(CatalogueSettings, "catalogue", name, beside=(ScheduleSettings,))
+    names = catalogue_names(raw)
+    if len(names) == 1:
+        return catalogue
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name):
+        raise ConfigurationError(
+            f"[catalogue.{name}]: one of several catalogues has a name of at most 60 letters, digits, - and _"
+        )
+    if alike := next((each for each in names if each != name and _folded(each) == _folded(name)), None):
+        raise ConfigurationError(f"[catalogue.{name}] and [catalogue.{alike}]: the names differ only in case, - or _")
+    own = "gallery" in catalogue.model_fields_set
+    return catalogue if own else catalogue.model_copy(update={"gallery": f"{catalogue.gallery}/{name}"})
 
-    def __init__(self, raw: RawSettings, side_px: int) -> None:
-        tables = raw.tables.get("account", {})
-        self._vendor_of = {name: str(table.get("vendor", name)) for name, table in tables.items()}
-        others = {name: {k: v for k, v in table.items() if k != "vendor"} for name, table in tables.items()}
-        self._raw = replace(raw, tables={**raw.tables, "account": others})
-        self._side_px = side_px
 
-    def select(self, names: tuple[str, ...], setting: str) -> tuple[Account, ...]:
-        """
-        Return the accounts of these names, each with its key; without names, all accounts that have a table.
+def _folded(name: str) -> str:
+    """Return a name without what folders and Dagster may not tell apart."""
+    return name.lower().replace("-", "_")
 
-        Args:
-            names: names of accounts, or of vendors that have one account.
-            setting: the setting that names them.
-        """
-        chosen = [self._resolve(name, setting) for name in names] or list(self._vendor_of) or [ENGINE]
-        if len(set(chosen)) < len(chosen):
-            raise ConfigurationError(f"{setting}: name each account only once")
-        accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
-        for account in accounts:
-            if getattr(account.settings, "api_key", ...) is None:
-                key = self._shown(account.name, account.plugin)["api_key"]
-                raise ConfigurationError(
-                    f"{setting}={account.name} needs {key}: create a key in the dashboard of"
-                    f" {account.vendor.title} (the sandbox accepts any)"
-                )
-        self._validate_others({account.vendor.name for account in accounts}, set(chosen))
-        return accounts
 
-    def build(self, name: str, *, is_first: bool = False) -> Account:
-        """Build one account; the variable for parameters belongs to the first account only."""
-        plugin = load_plugin(self._vendor_of.get(name, name))
-        shown = self._shown(name, plugin)
-        settings = self._raw.part(plugin.settings, "account", name, self._short_names(plugin, is_first=is_first))
-        try:
-            cut = plugin.cut(settings, self._side_px)
-        except ValueError as error:
-            raise ConfigurationError(sentence((), str(error), shown)) from None
-        if why := refusal(plugin.vendor, cut.variant, settings.form):
-            raise ConfigurationError(f"{shown['params']}: {why}")
-        return Account(name, plugin, settings, cut)
+def _others_of(raw: RawSettings, name: str) -> Iterator[tuple[str, CatalogueSettings]]:
+    """Yield the other catalogues by name. One with a wrong setting is left out: it stops no other."""
+    for other in catalogue_names(raw):
+        if other != name:
+            with suppress(ConfigurationError):
+                yield other, catalogue_of(raw, other)
 
-    def _resolve(self, name: str, setting: str) -> str:
-        if name in self._vendor_of:
-            return name
-        at_vendor = [account for account, vendor in self._vendor_of.items() if vendor == name]
-        if len(at_vendor) > 1:
-            raise ConfigurationError(f"{setting}: {name} has several accounts: name {' or '.join(at_vendor)}")
-        if not at_vendor and name not in OURS and name not in (known := [each.name for each in installed()]):
-            known = [*self._vendor_of, *known]
-            raise ConfigurationError(
-                f"{setting}: must be one of {', '.join(known)}, or several of them separated by commas"
-            )
-        return at_vendor[0] if at_vendor else name
 
-    def _short_names(self, plugin: Plugin[Any], *, is_first: bool = True) -> Mapping[str, str]:
-        short = {k: v for k, v in plugin.settings.short_names().items() if k != "params" or is_first}
-        same_vendor = [other for other, name in self._vendor_of.items() if name == plugin.vendor.name]
-        if len(same_vendor) < 2:
-            return short
-        for each, variable in short.items():
-            if each != "params" and variable in self._raw.short:
-                tables = " or ".join(f"[account.{other}]" for other in same_vendor)
-                raise ConfigurationError(
-                    f"{variable.upper()}: {plugin.vendor.name} has several accounts: set {each} in {tables}"
-                )
-        return {each: variable for each, variable in short.items() if each == "params"}
+def _accounts_of_others(raw: RawSettings, name: str) -> frozenset[str]:
+    """Return the names of accounts that the tables of other catalogues have."""
+    return frozenset(account for _, other in _others_of(raw, name) for account in other.accounts)
 
-    def _shown(self, name: str, plugin: Plugin[Any]) -> dict[str, str]:
-        return self._raw.shown(plugin.settings, "account", name, self._short_names(plugin))
 
-    def _validate_others(self, vendors: set[str], accounts: set[str]) -> None:
-        """Reject wrong values also for accounts where nothing is bought. A vendor without settings is not loaded."""
-        for name in self._vendor_of.keys() - accounts:
-            self.build(name)
-        for name in OURS:
-            if name not in vendors and any(variable.startswith(f"{name}_") for variable in self._raw.short):
-                model = load_plugin(name).settings
-                self._raw.part(model, short_names=model.short_names())
+def accounts_elsewhere(raw: RawSettings, catalogue: str) -> frozenset[str]:
+    """
+    Return the accounts that are not this catalogue's and may be another's; none if it is the only catalogue.
+
+    Where the settings of this catalogue are wrong, all accounts may be another's.
+    """
+    if len(catalogue_names(raw)) == 1:
+        return frozenset()
+    known = _accounts_of_others(raw, catalogue).union(raw.names("account"))
+    try:
+        chosen = catalogue_of(raw, catalogue)
+        resolved = ConfiguredAccounts(raw).names(chosen.accounts, "accounts")
+    except ConfigurationError:
+        return known
+    return known.difference(resolved)
+
+
+def _require_separate(
+    raw: RawSettings, name: str, chosen: CatalogueSettings, masters: MastersLocation, purchasing: PurchasingSettings
+) -> None:
+    """
+    Raises:
+        ConfigurationError: a store of this catalogue overlaps with another location, of any catalogue.
+    """
+    spool = masters.spool_location(purchasing.state.get_secret_value(), raw.folder)
+    catalogues = [(name, chosen), *_others_of(raw, name)]
+    shown = {each: raw.shown(CatalogueSettings, "catalogue", each) for each, _ in catalogues}
+    require_separate(
+        [NamedLocation(shown[each]["source"], other.source.get_secret_value()) for each, other in catalogues],
+        [
+            *(NamedLocation(shown[each]["output"], other.output) for each, other in catalogues),
+            NamedLocation("BG_MASTERS", masters.masters),
+            NamedLocation("BG_SPOOL", spool),
+        ],
+    )
+    galleries = {other.gallery: each for each, other in catalogues[1:]}
+    if (twin := galleries.get(chosen.gallery)) is not None:
+        raise ConfigurationError(f"{shown[name]['gallery']} and {shown[twin]['gallery']} must not be the same folder")
+
+
+def _rendition_name(raw: RawSettings, catalogue: str, wanted: str, setting: str) -> str:
+    """
+    Return the name of a catalogue's rendition: the wanted one, else the catalogue's own, `main`, or the only one.
+
+    Raises:
+        ConfigurationError: there is no such table, or there are several and none is chosen.
+    """
+    names = raw.names("rendition") or (RENDITION,)
+    if wanted and wanted not in names:
+        raise ConfigurationError(f"{setting}: there is no [rendition.{wanted}]; there are: {', '.join(names)}")
+    chosen = next((each for each in (wanted, catalogue, RENDITION) if each in names), None)
+    if chosen is None and len(names) > 1:
+        raise ConfigurationError(f"{setting}: there are several renditions: name {' or '.join(names)}")
+    return chosen or names[0]

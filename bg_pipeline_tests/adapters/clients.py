@@ -25,8 +25,8 @@ from bg_pipeline_tests.adapters.server import Vendor
 from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import cutout_of, encoded, product
 
-KEY = "canary/key+of=vendor"
-"""Holds what URLs and JSON would encode."""
+KEY = "bge_canary/key+of=vendor"
+"""Holds what URLs and JSON would encode; the prefix is bgeraser's."""
 
 SURFACES = {
     "tools": {"path": "/api/tools/bg-removal", "account_path": "/api/account", "auth": "bearer"},

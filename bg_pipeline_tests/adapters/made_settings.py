@@ -1,7 +1,8 @@
 """Settings as variables of the environment make them."""
 
 from bg_pipeline.settings.reader import RawSettings
-from bg_pipeline.wiring.settings import Account, Settings, compose
+from bg_pipeline.wiring.accounts import Account
+from bg_pipeline.wiring.settings import Settings, compose
 
 REMOVEBG = {"BG_PROVIDER": "removebg", "REMOVEBG_API_KEY": "k"}
 BGERASER = {"BG_PROVIDER": "bgeraser", "BGERASER_API_KEY": "k"}

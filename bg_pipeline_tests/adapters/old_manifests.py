@@ -22,6 +22,8 @@ MEANT = {
     ("items", "state"): "published",
     ("items", "reason"): "new",
     ("attempts", "state"): "charged",
+    ("attempts", "use"): "alpha",
+    ("purchases", "use"): "picture",
     ("gates", "state"): "closed",
     ("gates", "reason"): "low_credits",
 }

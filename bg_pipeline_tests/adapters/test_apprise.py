@@ -120,7 +120,7 @@ class Post:
     def __init__(self, file: Path, clock: FakeClock, *hooks: Webhook) -> None:
         self.clock = clock
         self.database = Database(f"sqlite:///{file}")
-        self.outbox = SqlOutbox(self.database, clock)
+        self.outbox = SqlOutbox(self.database, 1, clock)
         self.sink = AppriseSink([hook.url for hook in hooks], TIMEOUT_S)
 
     def look(self, *alerts: Alert) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bg_pipeline.cli.doctor import diagnose
 from bg_pipeline.errors import StoreError
 from bg_pipeline.stores.file.blobs import FolderStore
 
@@ -48,3 +49,22 @@ def test_a_probe_larger_than_the_room_fails_and_leaves_the_room_as_it_was(disk: 
         store.probe(2 * SIZE_BYTES)
 
     assert store.free_bytes() == free
+
+
+def test_the_doctor_sees_that_a_store_which_does_not_exist_yet_has_no_room(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir()
+    monkeypatch.setenv("BG_MASTERS", str(disk / "masters"))
+    monkeypatch.setattr("bg_pipeline.cli.doctor._dagster", lambda: iter(()))
+
+    def about_masters() -> tuple[bool, str]:
+        (found,) = (each for each in diagnose() if each.check == "masters")
+        return found.ok, found.detail
+
+    assert about_masters() == (True, f"{disk}/masters does not exist yet; the first sync creates it")
+    (disk / "fill").write_bytes(b"x" * (SIZE_BYTES - 4096))
+    has_room, told = about_masters()
+    assert not has_room
+    assert "its disk has no room left (4096 bytes): make room" in told
+    assert sorted(each.name for each in disk.iterdir()) == ["fill"]

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 
 from bg_pipeline.core import sources
 from bg_pipeline.errors import ItemBlocked, ItemUnreadable
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline.stores.file.source import FolderSource
 from bg_pipeline.stores.s3.source import S3Source

@@ -15,16 +15,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, text
 
+from bg_pipeline.core.alerts import NotificationPlan
 from bg_pipeline.core.claims import EVERYTHING, Ask, AskedBy, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, Observation, Published, Reason, State
+from bg_pipeline.core.records import Change, Observation, Published, Reason, State, Use
 from bg_pipeline.errors import ConfigurationError, StateError
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.observations import SqlObservations
+from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.schema import VERSION, metadata
@@ -274,6 +277,8 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
     SqlTrash(database, number).is_published("a.png")
     SqlTrash(database, number).copies(["w"])
     SqlTrash(database, number).returned()
+    SqlFailures(database, number).standing()
+    SqlFailures(database, number).accept(["a"], "a reason")
     claimed = queue.claim_pending(ask, "me", EVERYTHING, limit=1, bought=False, after=(0, 1.0, "a"))
     only = Selection(frozenset({"d"}))
     queue.claim_pending(ask, "me", only, limit=1, bought=True, after=None)
@@ -308,3 +313,43 @@ def test_the_picture_of_a_master_before_0008_is_that_of_its_publication_or_not_k
     database.close()
 
     assert masters == {"published": "h", "replaced": ""}
+
+
+def test_of_the_masters_before_0010_those_that_were_adopted_keep_their_own_colours(url: str) -> None:
+    """The others were sent, or attempted before the digest of what is sent was on record."""
+    master: dict[str, object] = {"digest": "d", "width_px": 1, "height_px": 1, "stored_at": 1.0}
+    names = {"adopted": "", "attempted": "", "sent": "s"}
+    attempt = {"account": "a", "catalogue_id": 1, "collection": b"c", "purchase_id": "attempted", "state": "charged"}
+    filled(
+        url,
+        "0008",
+        purchases=[{**master, "purchase_id": name, "sent_digest": sent} for name, sent in names.items()],
+        attempts=[{**attempt, "id": 1, "credits_expected": 10000, "started_at": 1.0}],
+    )
+    database = Database(url)
+    uses = {master.purchase_id: master.use for master in SqlPurchases(database).masters()}
+    database.close()
+
+    assert uses == {"adopted": Use.UNDECLARED, "attempted": None, "sent": None}
+
+
+def test_open_incidents_of_before_catalogues_go_on_and_those_of_accounts_are_shared(url: str) -> None:
+    """A person would else be told of each again, and of none that it is over."""
+    incident: dict[str, object] = {"subject": b"s", "title": "t", "began_at": 1.0, "seen_at": 2.0, "notified_at": 2.0}
+    filled(
+        url,
+        "0008",
+        catalogues=[{"id": 3, "name": "shop"}],
+        run_log=[{"kind": "detect", "catalogue_id": 3, "started_at": 1.0, "ended_at": 2.0, "record": {}}],
+        incidents=[{**incident, "kind": "credits"}, {**incident, "kind": "no_night"}],
+    )
+    database = Database(url)
+    seen: list[list[str]] = []
+    for number in (3, 4):
+        SqlOutbox(database, number).note(
+            lambda known: seen.append([each.kind for each in known]) or NotificationPlan((), tuple(known)),  # type: ignore[func-returns-value]
+            [],
+        )
+    database.close()
+
+    assert [sorted(kinds) for kinds in seen] == [["credits", "no_night"], ["credits"]]

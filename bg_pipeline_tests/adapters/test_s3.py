@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ItemBlocked, ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.ports.single import one_blob, one_picture
 from bg_pipeline.stores.s3.blobs import S3Store
 from bg_pipeline.stores.s3.buckets import parse_page
 from bg_pipeline.stores.s3.location import Bucket, bucket_of
 from bg_pipeline.stores.s3.source import S3Source
+from bg_pipeline_tests.graph import Graph
+from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.s3 import S3Server, ScriptedS3, answer_instead, error_body, page
 
 BUCKET = Bucket("shop", "")
@@ -330,3 +333,36 @@ def test_no_secret_and_no_signature_is_said_or_logged(script: Script, caplog: py
     said = f"{caught.value!r} {source!r} {caplog.text}"
     assert "canary" not in said
     assert "Signature" not in said
+
+
+def test_an_archived_picture_is_a_failure_every_night_until_it_is_restored(s3: S3Server) -> None:
+    bucket = s3.new_bucket()
+    for n in range(2):
+        s3.put(bucket, f"shoes/{n}.png", product(n))
+    archived = "shoes/archived.png"
+    s3.client.put_object(Bucket=bucket.name, Key=archived, Body=product(7), StorageClass="GLACIER")
+    graph = Graph(source=S3Source(bucket, s3.endpoint))  # type: ignore[arg-type]
+    for _ in range(2):
+        done = graph.sync()
+        assert (done.summary.exit_code, done.summary.standing) == (Exit.SOME_FAILED, 1)
+    (failure,) = graph.failures.standing()
+    assert (failure.key, "InvalidObjectState" in failure.why) == (archived, True)
+
+    s3.put(bucket, archived, product(7))
+    done = graph.sync()
+    assert (done.summary.exit_code, done.summary.published) == (Exit.DONE, 1)
+
+
+def test_a_picture_without_rights_keeps_its_cutout_and_is_a_failure(s3: S3Server) -> None:
+    bucket = s3.new_bucket()
+    for n in range(2):
+        s3.put(bucket, f"shoes/{n}.png", product(n))
+    source = S3Source(bucket, s3.endpoint)
+    graph = Graph(source=source)  # type: ignore[arg-type]
+    graph.sync()
+    s3.put(bucket, "shoes/0.png", product(7))
+    answer_instead(source._objects, "GetObject", 403, error_body("AccessDenied"), lambda url: "0.png" in url)
+    done = graph.sync()
+
+    assert (done.summary.exit_code, done.summary.standing, len(graph.outputs.blobs)) == (Exit.SOME_FAILED, 1, 2)
+    assert "s3:GetObject is not allowed" in graph.failures.standing()[0].why

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
 from bg_pipeline.core.media import Animated
 from bg_pipeline.errors import ConfigurationError, ItemUnreadable
@@ -45,9 +45,9 @@ def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("BG_MAX_CREDITS_PER_RUN=7\n")
     monkeypatch.setenv("BG_MAX_CREDITS_PER_RUN", "")
     monkeypatch.setenv("BG_MAX_CREDITS_PER_DAY", "")
-    purchasing = load_settings().purchasing
+    settings = load_settings()
 
-    assert (purchasing.max_credits_per_run, purchasing.max_credits_per_day) == (7, None)
+    assert (settings.schedule.max_credits_per_run, settings.purchasing.max_credits_per_day) == (7, None)
 
 
 def test_a_variable_may_be_written_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_what_is_no_number_of_credits_is_refused_with_the_name_of_its_setting(na
 
 @pytest.mark.parametrize("credits_", [float("nan"), float("inf"), -1.0, 1e30])
 def test_the_cap_of_a_backfill_is_a_number_of_credits(credits_: float) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(dg.Failure, match="max_credits: must be a number from 0 to 1,000,000,000"):
         CutoutsConfig(max_credits=credits_)
 
 
@@ -161,8 +161,8 @@ def test_every_wrong_setting_of_a_part_is_named_at_once() -> None:
         ("[account.main]\nvendor = 'removebg'", r"needs REMOVEBG_API_KEY"),
         ("[account.main]\nvendor = 'removebg'\napi_key = 'two words'", r"\[account.main\] api_key: must be one word"),
         ("[catalogue.shop]\noutput = 'sqlite:///shop.db'", r"\[catalogue.shop\] output: must be a folder"),
-        ("[catalogue.shop]\n[catalogue.outlet]", r"\[catalogue.outlet\]: only one catalogue can be set"),
-        ("[rendition.web]\n[rendition.print]", r"\[rendition.print\]: only one rendition can be set"),
+        ("[catalogue.shop]\n[catalogue.outlet]", "several catalogues; choose one: --catalogue shop or outlet"),
+        ("[rendition.web]\n[rendition.print]", "BG_RENDITION: there are several renditions: name web or print"),
         ("[rendition.web]\nformat = 'jpg'", r"\[rendition.web\] format=jpg cannot be transparent: set BG_BACKGROUND"),
         (
             "[catalogue.shop]\naccounts = ['gone']",

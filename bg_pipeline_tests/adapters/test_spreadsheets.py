@@ -11,7 +11,7 @@ import pytest
 
 import bg_pipeline
 from bg_pipeline.errors import SourceUnreadable
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.settings import reader
 from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.stores.sql.source import SqlSource

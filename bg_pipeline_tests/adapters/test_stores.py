@@ -9,7 +9,7 @@ import pytest
 
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.settings.reader import RawSettings, read
-from bg_pipeline.stores.locations import CatalogueLocations, MastersLocation, require_separate
+from bg_pipeline.stores.locations import CatalogueLocations, MastersLocation, NamedLocation, require_separate
 from bg_pipeline.stores.registry import SQL, Installed, installed
 from bg_pipeline_tests.plugin import plugin, plugin_site  # noqa: F401  fixtures
 
@@ -111,6 +111,13 @@ def test_masters_are_refused_where_bytes_cannot_be_kept() -> None:
         masters("sqlite:///shop.db")
 
 
+def separate(catalogue: CatalogueLocations, masters: MastersLocation) -> None:
+    require_separate(
+        [NamedLocation("BG_SOURCE", catalogue.source.get_secret_value())],
+        [NamedLocation("BG_OUTPUT", catalogue.output), NamedLocation("BG_MASTERS", masters.masters)],
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "output", "paid", "said"),
     [
@@ -127,7 +134,7 @@ def test_masters_are_refused_where_bytes_cannot_be_kept() -> None:
 )
 def test_locations_that_overlap_are_refused(source: str, output: str, paid: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{said} must not overlap"):
-        require_separate(catalogue(source, output), masters(paid or ".bg_pipeline/masters"))
+        separate(catalogue(source, output), masters(paid or ".bg_pipeline/masters"))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +147,7 @@ def test_locations_that_overlap_are_refused(source: str, output: str, paid: str,
     ],
 )
 def test_locations_of_every_kind_go_together(source: str, output: str, paid: str) -> None:
-    require_separate(catalogue(source, output), masters(paid))
+    separate(catalogue(source, output), masters(paid))
 
 
 def test_a_database_is_shown_without_its_password() -> None:
@@ -170,12 +177,12 @@ def test_a_store_of_another_package_is_source_output_and_masters(
 ) -> None:
     monkeypatch.setenv("SHELF_WAIT_S", "7")
     locations, paid = catalogue(f"shelf://{tmp_path}/a", f"shelf://{tmp_path}/b"), masters(f"shelf://{tmp_path}/c")
-    require_separate(locations, paid)
+    separate(locations, paid)
     opened = [locations.open_source(read()).shelf, locations.open_output(read()), paid.open_masters(read())]  # type: ignore[attr-defined]
 
     assert [(shelf.file.name, shelf._wait_s) for shelf in opened] == [("a", 7.0), ("b", 7.0), ("c", 7.0)]
     with pytest.raises(ConfigurationError, match="BG_OUTPUT and BG_SOURCE"):
-        require_separate(catalogue(f"shelf://{tmp_path}/a", f"shelf://{tmp_path}/a"), paid)
+        separate(catalogue(f"shelf://{tmp_path}/a", f"shelf://{tmp_path}/a"), paid)
     with pytest.raises(ConfigurationError, match="BG_SOURCE: must be shelf:///FILE"):
         catalogue("shelf://here")
 

@@ -197,7 +197,7 @@ def test_a_value_that_dagster_took_from_dotenv_follows_the_file(monkeypatch: pyt
     Path(".env").write_text("BG_MAX_CREDITS_PER_RUN=2\n")
     settings = load_settings()
 
-    assert (settings.purchasing.max_credits_per_run, settings.rendition.format) == (2, "png")
+    assert (settings.schedule.max_credits_per_run, settings.rendition.format) == (2, "png")
     assert settings.purchasing.concurrency == 3
 
 
@@ -207,7 +207,7 @@ def test_a_run_of_dagster_knows_what_its_code_server_took_from_dotenv(
     (tmp_path / ".env").write_text("BG_MAX_CREDITS_PER_RUN=10\n")
     child = (
         "import bg_pipeline.orchestration; from bg_pipeline.wiring.settings import load_settings;"
-        "print(load_settings().purchasing.max_credits_per_run)"
+        "print(load_settings().schedule.max_credits_per_run)"
     )
     server = (
         "import subprocess, sys, pathlib, bg_pipeline.orchestration; pathlib.Path('.env').write_text('');"

@@ -25,6 +25,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration import metadata, versions
 from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.names import Names
 from bg_pipeline_tests.deployment import Deployment, deployed
 
 QUERIES = {
@@ -90,7 +91,7 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
             partition=name,
             description="2 credits",
             metadata=metadata.of_part(two),
-            tags=versions.tags("0" * 12, run.run_id),
+            tags=versions.tags(Names(), "0" * 12, run.run_id),
         )
         events.append(metadata.event_of(found, "process_pending"))
     whole = Summary(published=2 * len(names), purchases=2 * len(names), credits=Decimal(2 * len(names)), seconds=150.0)

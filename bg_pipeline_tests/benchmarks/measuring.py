@@ -12,6 +12,7 @@ from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
@@ -62,12 +63,14 @@ def pipeline_over(url: str, images: Path, cutouts: Path) -> Pipeline:
     return replace(
         graph.pipeline,
         catalogue=Catalogue(
+            name="default",
             source=FolderSource(images),
             outputs=FolderStore(cutouts),
             observations=SqlObservations(database, number),
             deltas=SqlDeltas(database, number),
             queue=SqlWorkQueue(database, number),
             items=SqlItems(database, number),
+            failures=SqlFailures(database, number),
             trash=SqlTrash(database, number),
             leases=SqlLeases(database, number),
             run_log=SqlRunLog(database, number),

@@ -12,6 +12,7 @@ from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
@@ -21,6 +22,7 @@ from bg_pipeline.manifest.outbox import SqlOutbox
 from bg_pipeline.manifest.purchases import SqlPurchases
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
+from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.schema import metadata
 from bg_pipeline.manifest.trash import SqlTrash
@@ -30,6 +32,7 @@ from bg_pipeline_tests.fakes import (
     MemoryDatabase,
     MemoryDeltas,
     MemoryErasures,
+    MemoryFailures,
     MemoryGates,
     MemoryItems,
     MemoryLeases,
@@ -38,6 +41,7 @@ from bg_pipeline_tests.fakes import (
     MemoryOutbox,
     MemoryPurchases,
     MemoryRetention,
+    MemoryReviews,
     MemoryRunLog,
     MemoryTrash,
     MemoryWorkQueue,
@@ -115,6 +119,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         deltas,
         MemoryWorkQueue(shared),
         MemoryItems(shared),
+        MemoryFailures(shared),
         MemoryTrash(shared),
         MemoryLeases(shared),
         MemoryRunLog(shared),
@@ -123,6 +128,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         MemoryGates(shared),
         MemoryRetention(shared),
         MemoryErasures(shared),
+        MemoryReviews(shared),
         MemoryOutbox(shared),
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
@@ -157,6 +163,7 @@ def in_database(
         SqlDeltas(*mine),
         SqlWorkQueue(*mine),
         SqlItems(*mine),
+        SqlFailures(*mine),
         SqlTrash(*mine),
         SqlLeases(*mine),
         SqlRunLog(*mine),
@@ -165,7 +172,8 @@ def in_database(
         SqlGates(database, clock),
         SqlRetention(database, clock),
         SqlErasures(*mine),
-        SqlOutbox(database, clock),
+        SqlReviews(*mine),
+        SqlOutbox(*mine),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),
         dying_after=dying_after,

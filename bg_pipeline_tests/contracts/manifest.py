@@ -12,9 +12,10 @@ from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.records import Change, Entry, Observation, Published, Reason, State
 from bg_pipeline.ports.alerts import Outbox
-from bg_pipeline.ports.catalogue import Deltas, Items, Leases, Observations, RunLog, Trash, WorkQueue
+from bg_pipeline.ports.catalogue import Deltas, Failures, Items, Leases, Observations, RunLog, Trash, WorkQueue
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
 from bg_pipeline.ports.retention import Erasures, Retention
+from bg_pipeline.ports.review import Reviews
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
@@ -29,6 +30,7 @@ class Manifest:
     deltas: Deltas
     queue: WorkQueue
     items: Items
+    failures: Failures
     trash: Trash
     leases: Leases
     run_log: RunLog
@@ -37,6 +39,7 @@ class Manifest:
     gates: Gates
     retention: Retention
     erasures: Erasures
+    reviews: Reviews
     outbox: Outbox
     clock: FakeClock
     batch: Callable[[int], object]

@@ -1,15 +1,18 @@
 """Two catalogues in one database, which share what was bought: in SQLite and in PostgreSQL."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
 
+from bg_pipeline.core.alerts import HOLD_S, Alert, AlertCheck, Kind, plan_notifications
+from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.delta import Goal
-from bg_pipeline.core.gate import GateReason, on_refusal
+from bg_pipeline.core.gate import GateReason, Thresholds, on_refusal
 from bg_pipeline.core.records import Master, State
 from bg_pipeline.core.runlog import BalanceRecord, RetryRecord
-from bg_pipeline.errors import BeingBought, ClaimLost
+from bg_pipeline.errors import BeingBought, BudgetReached, ClaimLost
 from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline_tests.contracts.conftest import in_database
@@ -102,6 +105,46 @@ def test_a_catalogue_has_its_own_run_log_and_shares_the_balances(shops: tuple[Ma
 
     assert (len(one.run_log.read(RetryRecord)), two.run_log.read(RetryRecord)) == (1, [])
     assert [record.balance for record in two.run_log.read(BalanceRecord)] == [7]
+
+
+def test_a_catalogue_has_its_own_incidents_and_shares_those_of_accounts(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+
+    def look(shop: Manifest, *alerts: Alert) -> list[str]:
+        check = AlertCheck(alerts)
+        planned = shop.outbox.note(lambda known: plan_notifications(check, known, shop.clock.now), ["t"])
+        return [each.title for each in planned.notifications]
+
+    night, credits_ = Alert(Kind.NO_NIGHT, "", "no night"), Alert(Kind.CREDITS, "main", "credits are low")
+    assert len(look(one, night, credits_)) == 2
+    assert look(two, night, credits_) == ["bg_pipeline: no night"]
+    two.clock.now += 2 * HOLD_S
+    assert look(two, credits_) == ["bg_pipeline, recovered: no night"]
+    assert look(one, night, credits_) == []
+
+
+def test_the_ledger_says_which_catalogue_bought(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    one.buy("x")
+    two.buy("y")
+
+    assert [(each.purchase_id, each.catalogue) for each in one.ledger.log(0.0)] == [("x", "one"), ("y", "two")]
+    assert [each.catalogue for each in two.ledger.attempts(["x"])] == ["one"]
+
+
+def test_caps_of_a_day_hold_over_both_catalogues_and_the_cap_of_a_run_in_one(shops: tuple[Manifest, Manifest]) -> None:
+    one, two = shops
+    at_most = Rules(Thresholds(Decimal(0), Decimal(50)), (DayCap(Decimal(3), account="bgeraser"),))
+    run = Budget("the night of 2 o'clock", Decimal(2))
+    one.buy("elsewhere", "another", rules=at_most)
+    one.buy("x1", rules=at_most, budget=run)
+    one.buy("x2", rules=at_most, budget=run)
+    with pytest.raises(BudgetReached, match="of this run"):
+        one.buy("x3", rules=at_most, budget=run)
+    two.buy("y1", rules=at_most, budget=run)
+    with pytest.raises(BudgetReached, match="of the 3 of this day at bgeraser"):
+        two.buy("y2", rules=at_most, budget=run)
+    assert two.buy("y2", "another", rules=replace(at_most, day_caps=()))
 
 
 def keyed(key: str) -> dict[str, KnownAccount]:

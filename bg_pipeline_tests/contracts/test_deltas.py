@@ -8,6 +8,7 @@ from bg_pipeline.core.claims import EVERYTHING, LEASE_S
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import Published, Reason, State
+from bg_pipeline.errors import Stopped
 from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown, work
 
 RECIPE = Recipe((Cut("bgeraser", 2500), Cut("local", 2500)), Rendition())
@@ -39,6 +40,7 @@ def test_a_delta_makes_items_pending_skipped_or_deleted(manifest: Manifest) -> N
         "skipped": 1,
         "deleted": 1,
         "forgotten": 0,
+        "withdrawn": 0,
     }
 
 
@@ -252,6 +254,26 @@ def test_nothing_of_a_half_recorded_delta_can_be_claimed_until_the_next_one_comp
     manifest.record(*(work(key, purchase_id=key) for key in keys[2:]))
     assert manifest.queue.pending() == {"c": 6}
     assert keys_of(manifest.claim_pending()) == [*keys, "c/old.jpg"]
+
+
+def test_a_delta_that_is_ended_between_two_batches_is_half_recorded(manifest: Manifest) -> None:
+    manifest.batch(2)
+    keys = [f"c/{n}.jpg" for n in range(5)]
+    manifest.see(*keys)
+    batches = iter(range(2))
+
+    def end_at_the_third() -> None:
+        if next(batches, None) is None:
+            raise Stopped("stopped on request")
+
+    changes = [replace(work(key, purchase_id=key), revision=manifest.entry(key).revision) for key in keys]
+    with pytest.raises(Stopped):
+        manifest.deltas.record(changes, end_at_the_third)
+
+    assert [manifest.entry(key).reason for key in keys] == [Reason.NEW] * 4 + [None]
+    assert manifest.queue.pending() == {}
+    manifest.record(work(keys[4], purchase_id=keys[4]))
+    assert manifest.queue.pending() == {"c": 5}
 
 
 def test_a_delta_without_changes_completes_one_that_was_recorded_half(manifest: Manifest) -> None:

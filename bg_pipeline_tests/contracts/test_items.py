@@ -48,16 +48,6 @@ def test_failed_items_that_are_gone_stay_as_they_are(manifest: Manifest) -> None
     assert manifest.items.retry() == []
 
 
-def test_the_latest_results_of_a_collection_come_first(manifest: Manifest) -> None:
-    manifest.see_work("c/a.jpg", "c/b.jpg", "c/c.jpg", "d/d.jpg")
-    for key in ("c/b.jpg", "c/a.jpg", "d/d.jpg"):
-        manifest.clock.now += 1
-        manifest.publish(key, shown(key))
-
-    assert [e.key for e in manifest.items.recent("c", 10)] == ["c/a.jpg", "c/b.jpg"]
-    assert [e.key for e in manifest.items.recent("c", 1)] == ["c/a.jpg"]
-
-
 def test_a_detail_may_quote_a_name_that_is_no_text(manifest: Manifest) -> None:
     manifest.see("c/a.jpg")
     manifest.set_state("c/a.jpg", State.FAILED, "was c/\udcff\0.jpg")

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from bg_pipeline.core.claims import LEASE_S
-from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
-from bg_pipeline.core.records import AttemptState, Master, Totals
+from bg_pipeline.core.records import AttemptState, Master, Totals, Use
 from bg_pipeline.core.refusals import FIRST_WAIT_S
 from bg_pipeline.core.responses import ResponseKind
 from bg_pipeline.errors import (
@@ -32,12 +32,13 @@ def test_an_attempt_is_written_down_whole_before_it_is_sent(manifest: Manifest) 
         collection="c/\udcff",
         sent_digest="sent",
         cut_digests=("cut now", "cut before"),
+        use=Use.PICTURE,
     )
 
     (found,) = manifest.ledger.attempts(["w"])
     assert (found.id, found.purchase_id, found.account, found.state) == (attempt, "w", "removebg", AttemptState.INTENT)
     assert (found.item_key, found.collection, found.run) == ("c/\udcff.jpg", "c/\udcff", ASK.budget.run)
-    assert (found.sent_digest, found.cut_digest) == ("sent", "cut now")
+    assert (found.sent_digest, found.cut_digest, found.use) == ("sent", "cut now", Use.PICTURE)
     assert (found.started_at, found.ended_at) == (manifest.clock.now, None)
     assert (found.credits_expected, found.credits_charged) == (Decimal("0.25"), 0)
 
@@ -166,7 +167,7 @@ def test_the_cap_of_a_run_counts_what_is_spent_in_flight_and_in_doubt_wherever_i
 
 
 def test_the_cap_of_a_day_holds_for_all_runs_and_ends_at_midnight(manifest: Manifest) -> None:
-    rules = Rules(Thresholds(Decimal(0), Decimal(50)), day_cap=ONE, timezone="Asia/Tokyo")
+    rules = Rules(Thresholds(Decimal(0), Decimal(50)), (DayCap(ONE, "Asia/Tokyo"),))
     manifest.ledger.close_attempt(manifest.buy("a", rules=rules), AttemptState.CHARGED, ONE)
     with pytest.raises(BudgetReached):
         manifest.buy("b", rules=rules, budget=Budget("another run"))

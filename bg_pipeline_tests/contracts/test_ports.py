@@ -5,11 +5,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from bg_pipeline.ports import alerts, catalogue, purchasing, retention, running, stores
+from bg_pipeline.ports import alerts, catalogue, purchasing, retention, review, running, stores
 
 PORTS = [
     port
-    for module in (alerts, catalogue, purchasing, retention, running, stores)
+    for module in (alerts, catalogue, purchasing, retention, review, running, stores)
     for _, port in inspect.getmembers(module, inspect.isclass)
     if Protocol in port.__bases__ and port.__module__ == module.__name__
 ]

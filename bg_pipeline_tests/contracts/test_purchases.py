@@ -4,10 +4,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from bg_pipeline.core.credits import charges_of
-from bg_pipeline.core.records import AttemptState, Master
+from bg_pipeline.core.records import AttemptState, Master, Use
 from bg_pipeline_tests.contracts.manifest import ONE, Manifest
 
-MASTER = Master("w", "digest", 20, 10, "looks odd", "sent", "cut")
+MASTER = Master("w", "digest", 20, 10, "looks odd", "sent", "cut", use=Use.PICTURE)
 
 
 def test_a_master_that_is_kept_closes_its_attempt_and_makes_the_purchase_bought(manifest: Manifest) -> None:

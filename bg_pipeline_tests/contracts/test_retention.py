@@ -118,7 +118,10 @@ def test_a_retired_master_is_off_record_until_its_bytes_are_gone_and_its_time_st
     assert gone.retention.retire(marked) == ["w"]
     assert (gone.purchases.find(["w"]), gone.retention.count()) == (None, 1)
     assert gone.retention.leftovers() == ["w"]
-    gone.retention.end("w")
+    assert gone.retention.clear(["w"], lambda _name: False) == []
+    assert gone.retention.clear(["x"], lambda _name: True) == []
+    assert gone.retention.leftovers() == ["w"]
+    assert gone.retention.clear(["w", "x"], lambda _name: True) == ["w"]
     assert gone.retention.leftovers() == []
     assert gone.retention.pruned_at(["w", "x"]) == {"w": marked + 100}
 
@@ -134,6 +137,19 @@ def test_what_is_wanted_or_recorded_again_is_no_leftover(gone: Manifest) -> None
     assert gone.retention.leftovers() == []
     gone.retention.mark_unused()
     assert gone.retention.retire(gone.clock.now) == ["x"]
+
+
+def test_the_bytes_of_what_is_wanted_or_recorded_again_are_not_removed(gone: Manifest) -> None:
+    gone.trash.unpublish("c/a.jpg")
+    gone.purchases.adopt(master("x", "other"))
+    gone.purchases.adopt(master("y", "third"))
+    gone.retention.mark_unused()
+    retired, removed = gone.retention.retire(gone.clock.now), list[str]()
+    gone.see("c/a.jpg")
+    gone.purchases.adopt(master("x", "other"))
+
+    assert gone.retention.clear(retired, lambda name: not removed.append(name)) == ["y"]  # type: ignore[func-returns-value]
+    assert removed == ["y"]
 
 
 def test_a_forgotten_item_uses_nothing(manifest: Manifest) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.stores.file.source import FolderSource
 from bg_pipeline.stores.registry import kind_of
 from bg_pipeline.stores.s3.source import S3Source

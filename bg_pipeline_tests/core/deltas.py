@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from bg_pipeline.core.delta import Delta, classify, survey
+from bg_pipeline.core.delta import Delta, Goal, classify
 from bg_pipeline.core.keys import allocate_stems, fold, preferred_stem
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition, purchase_id
 from bg_pipeline.core.records import Change, Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.survey import survey
 
 RECIPE = Recipe((Cut("bgeraser", 2500),), Rendition())
 OTHER_CUT = Recipe((Cut("bgeraser", 1000),), Rendition())
@@ -37,8 +38,9 @@ def delta_of(
     limit: int | None = None,
     rerender: bool = False,
 ) -> Delta:  # type: ignore[assignment]
-    found = survey(entries, recipe, missing_outputs=lost, rerender=rerender)
-    unchanged = [e for e in entries if classify(e, found.goal, output_missing=e.key in lost)[0] is Reason.UNCHANGED]
+    goal = Goal.of(recipe, rerender=rerender)
+    found = survey(entries, lambda _key: goal, missing_outputs=lost)
+    unchanged = [e for e in entries if classify(e, goal, output_missing=e.key in lost)[0] is Reason.UNCHANGED]
     publishing_keys = {e.published.purchase_id: e.key for e in reversed(unchanged) if e.published}
     return price(
         found,

@@ -8,6 +8,7 @@ import pytest
 
 from bg_pipeline.core.alerts import (
     HOLD_S,
+    OF_ACCOUNTS,
     REPEAT_S,
     Alert,
     AlertCheck,
@@ -119,6 +120,15 @@ def test_what_could_not_be_checked_is_neither_over_nor_told_again(watch: Watch) 
         assert (made.notifications, made.incidents) == ((), watch.incidents)
 
     assert watch.events() == [Event.OVER]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_an_incident_of_an_account_that_only_other_catalogues_use_stays(watch: Watch, kind: Kind) -> None:
+    watch.look(Alert(kind, "spare", "something is wrong"))
+    watch.now += HOLD_S
+    made = plan_notifications(AlertCheck((), elsewhere=frozenset({"spare"})), watch.incidents, watch.now)
+
+    assert (made.incidents == watch.incidents) == (kind in OF_ACCOUNTS)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bg_pipeline.core.colours import Use, use_by_digest, use_of
+from bg_pipeline.core.colours import use_of, use_of_master
 from bg_pipeline.core.recipe import AS_IT_IS, Tool
+from bg_pipeline.core.records import Master, Use
 from bg_pipeline.core.vendor import FREE, Variant, Vendor
 from bg_pipeline.vendors.registry import plugin
 
@@ -67,9 +68,19 @@ def test_what_is_not_described_is_not_guessed() -> None:
     assert use_of(None, [vendor]).use is Use.UNDECLARED
 
 
-def test_a_master_is_known_by_every_name_of_its_cut() -> None:
+def test_a_master_that_declares_nothing_is_known_by_every_name_of_its_cut() -> None:
     vendor = plugin("removebg").vendor
+    master = Master("w", "digest", 2, 1)
     plain, shadowed = (vendor.cut(2500, params=params) for params in ({}, {"shadow_type": "drop"}))
     for cut, use in ((plain, Use.ALPHA), (shadowed, Use.PICTURE)):
-        assert {use_by_digest(name, (plain, shadowed), [vendor]).use for name in cut.digests} == {use}
-    assert use_by_digest("another", (plain, shadowed), [vendor]).use is Use.UNDECLARED
+        assert {use_of_master(master, name, (plain, shadowed), [vendor]).use for name in cut.digests} == {use}
+    assert use_of_master(master, "another", (plain, shadowed), [vendor]).use is Use.UNDECLARED
+
+
+@pytest.mark.parametrize("use", Use)
+def test_what_a_purchase_declared_holds_whatever_the_recipe_is_now(use: Use) -> None:
+    vendor = plugin("removebg").vendor
+    master, cut = Master("w", "digest", 2, 1, use=use), vendor.cut(2500, params={"shadow_type": "drop"})
+
+    assert use_of_master(master, cut.digest, [cut], [vendor]) == (use, "declared when it was bought")
+    assert use_of_master(master, "another", [], []).use is use

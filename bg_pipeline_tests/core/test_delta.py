@@ -62,14 +62,26 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
         pytest.param(
             entry(state=State.PENDING, media_type=""), RECIPE, False, Reason.FAILED, id="a picture by name only"
         ),
-        pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="unreadable"),
+        pytest.param(entry(state=State.PENDING, content=""), RECIPE, False, Reason.SKIPPED, id="a film"),
+        pytest.param(entry(state=State.PENDING, problem="locked"), RECIPE, False, Reason.FAILED, id="unreadable"),
+        pytest.param(entry(problem="locked"), RECIPE, False, Reason.FAILED, id="published, and unreadable now"),
+        pytest.param(
+            entry(state=State.FAILED, published=published()),
+            RECIPE,
+            False,
+            Reason.RETURNED,
+            id="readable again, as published",
+        ),
+        pytest.param(
+            entry(state=State.FAILED, published=None), RECIPE, False, Reason.NEW, id="readable for the first time"
+        ),
         pytest.param(entry("../a.jpg", state=State.PENDING), RECIPE, False, Reason.SKIPPED, id="climbs out"),
         pytest.param(entry(state=State.SKIPPED), RECIPE, False, Reason.CHANGED, id="became a picture"),
         pytest.param(
             entry(state=State.FAILED, purchase_id=purchase_id("h", RECIPE.cut.digest)),
             RECIPE,
             False,
-            Reason.SKIPPED,
+            Reason.FAILED,
             id="failed",
         ),
         pytest.param(
@@ -83,7 +95,7 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
             entry(state=State.QUARANTINED, purchase_id=purchase_id("h", RECIPE.cut.digest)),
             RECIPE,
             False,
-            Reason.SKIPPED,
+            Reason.FAILED,
             id="in quarantine",
         ),
     ],
@@ -105,3 +117,14 @@ def test_what_failed_before_keeps_its_state() -> None:
 
 def test_a_deleted_entry_is_reported_once() -> None:
     assert delta_of(entry(absent=True, state=State.DELETED)).changes == ()
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.QUARANTINED])
+def test_a_failure_of_other_bytes_does_not_hide_that_they_are_no_picture(state: State) -> None:
+    """An unchanged row would keep the old reason, and a person's acceptance of it."""
+    old = entry(state=state, media_type="", detail="the vendor refuses it", purchase_id="of the old bytes")
+    (change,) = delta_of(old).changes
+    assert (change.reason, change.becomes) == (Reason.FAILED, State.FAILED)
+
+    known = replace(old, state=State.FAILED, purchase_id="", detail=change.because)
+    assert delta_of(known).changes[0].becomes is None

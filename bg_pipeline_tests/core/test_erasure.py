@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Delta, survey
+from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.erasure import forgotten_id, output_names
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.graph import RECIPE
 
 FORGOTTEN = Entry("a.jpg", "", "h", "image/jpeg", State.FORGOTTEN, purchase_id=forgotten_id("h"))
@@ -15,7 +17,7 @@ NEW = Entry("b.jpg", "", "h", "image/jpeg", State.PENDING)
 
 
 def delta(*entries: Entry) -> Delta:
-    found = survey(entries, RECIPE, frozenset())
+    found = survey(entries, Recipes(RECIPE).goals(), frozenset())
     return price(found, price=lambda _: 1, bought=(), publishing_keys={}, taken=lambda _: False)  # type: ignore[arg-type,return-value]
 
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Goal, cut_of, is_up_to_date, survey
+from bg_pipeline.core.delta import Goal, cut_of, is_up_to_date
 from bg_pipeline.core.recipe import RENDERER, Cut, Recipe, Rendition, purchase_id, rendition_digests
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Reason, State
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, delta_of, entry, published
 
 FALLBACK = Recipe((Cut("removebg", 2500), RECIPE.cut), Rendition())
@@ -74,14 +76,14 @@ def test_what_is_bought_under_both_names_is_taken_by_the_present_one_and_new_pur
 
 
 def test_every_name_of_a_purchase_is_looked_up() -> None:
-    works = survey([entry(state=State.PENDING)], RECIPE, missing_outputs=()).purchase_ids
+    works = survey([entry(state=State.PENDING)], Recipes(RECIPE).goals(), missing_outputs=()).purchase_ids
 
     assert {purchase_id("h", name) for name in RECIPE.cut.digests} <= set(works)
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.QUARANTINED])
 def test_what_failed_under_an_older_name_is_not_tried_again(state: State) -> None:
-    assert delta_of(entry(state=state, purchase_id=OLDER.purchase_id)).counts["skipped"] == 1
+    assert delta_of(entry(state=state, purchase_id=OLDER.purchase_id)).counts["failed"] == 1
 
 
 def test_what_is_pending_under_an_older_name_is_still_wanted_and_still_asked_for() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bg_pipeline.core.claims import AskedBy
+from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Cause, Failure, Summary
 from bg_pipeline.core.runlog import (
@@ -46,12 +47,14 @@ GOLDEN: list[tuple[Record, str]] = [
             sentinel_seen=False,
             not_looked={"c/\udcff/": "Permission denied"},
             left_out={".*": 2},
+            hosts_down=(HostOutage("cdn.example.com", 20, "cdn.example.com answered 503"),),
             **BY,
         ),
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
          "complete": true, "listed": 3, "sentinel_seen": false, "not_looked": [["c/\\udcff/", "Permission denied"]],
-         "left_out": {".*": 2}}
+         "more_not_looked": 0, "left_out": {".*": 2},
+         "hosts_down": [{"host": "cdn.example.com", "items": 20, "why": "cdn.example.com answered 503"}]}
         """,
     ),
     (
@@ -130,6 +133,7 @@ GOLDEN: list[tuple[Record, str]] = [
                      "budget_reached": true, "window_ended": false, "left_before": null,
                      "busy": "pid 7 holds some of the items", "seconds": 12.5,
                      "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]],
+                     "hosts_down": [], "standing": 0,
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
                                    "cause": "picture"}]}}
         """,

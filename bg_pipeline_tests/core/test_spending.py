@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bg_pipeline.core.credits import (
     MAX_CHARGES,
     Budget,
+    DayCap,
     Rules,
     Spent,
     authorize_purchase,
@@ -26,7 +27,7 @@ from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.errors import BudgetReached, ChargedTooOften, GateClosed, PurchaseDeferred
 
 THRESHOLDS = Thresholds(low=Decimal(50), resume=Decimal(100))
-RULES = Rules(THRESHOLDS, day_cap=Decimal(20))
+RULES = Rules(THRESHOLDS, (DayCap(Decimal(20)),))
 GATE = Gate("bgeraser", balance=Decimal(60), balance_at=1.0)
 RUN = Budget("a run", Decimal(10))
 ONE = Decimal(1)
@@ -43,7 +44,7 @@ ONE = Decimal(1)
         pytest.param(replace(GATE, state=GateState.CLOSED, reason=GateReason.OUTAGE), Spent(), GateClosed, id="closed"),
         pytest.param(GATE, Spent(by_run=Decimal(9)), None, id="the last credit of the run"),
         pytest.param(GATE, Spent(by_run=Decimal("9.5")), BudgetReached, id="more than the run may"),
-        pytest.param(GATE, Spent(today=Decimal(20)), BudgetReached, id="more than the day may"),
+        pytest.param(GATE, Spent(by_day=(Decimal(20),)), BudgetReached, id="more than the day may"),
         pytest.param(GATE, Spent(charges=MAX_CHARGES - 1), None, id="the last try"),
         pytest.param(GATE, Spent(charges=MAX_CHARGES), ChargedTooOften, id="one try too many"),
         pytest.param(
@@ -57,6 +58,7 @@ ONE = Decimal(1)
 def test_a_purchase_is_decided_on_gate_caps_and_history(
     gate: Gate, spent: Spent, expected: type[Exception] | None
 ) -> None:
+    spent = replace(spent, by_day=spent.by_day or (Decimal(0),))
     moved, refusal = authorize_purchase(ONE, gate, spent, RUN, RULES, now=2.0)
 
     assert (None if refusal is None else type(refusal)) is expected
@@ -64,16 +66,15 @@ def test_a_purchase_is_decided_on_gate_caps_and_history(
 
 
 def test_what_is_counted_down_is_not_taken_for_a_reading() -> None:
-    moved, _ = authorize_purchase(ONE, GATE, Spent(since_balance=Decimal(11)), RUN, RULES, now=2.0)
+    moved, _ = authorize_purchase(ONE, GATE, Spent(since_balance=Decimal(11)), RUN, Rules(THRESHOLDS), now=2.0)
 
     assert (moved.balance, moved.balance_at, moved.reason) == (Decimal(60), 1.0, GateReason.LOW_CREDITS)
 
 
 def test_what_costs_nothing_needs_no_credits() -> None:
-    assert (
-        authorize_purchase(Decimal(0), GATE, Spent(since_balance=Decimal(60)), Budget("a run"), RULES, now=2.0)[1]
-        is None
-    )
+    spent = Spent(since_balance=Decimal(60))
+
+    assert authorize_purchase(Decimal(0), GATE, spent, Budget("a run"), Rules(THRESHOLDS), now=2.0)[1] is None
 
 
 @given(

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from bg_pipeline.cli.main import main
+from bg_pipeline.manifest.backup import refuse_damaged
 from bg_pipeline.sandbox.state import SandboxState
 
 COMMAND = str(Path(sys.executable).parent / "bg-pipeline")
@@ -53,3 +57,14 @@ class Shop:
 
     def json(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.run(*words, "--json", code=code).splitlines()[-1])
+
+
+class ShopInHere(Shop):
+    """Runs its commands in this process, and answers their question."""
+
+    def run(self, *words: str, code: int = 0, answer: str = "") -> str:
+        refuse_damaged.cache_clear()
+        done = CliRunner(env=self.env).invoke(main, words, input=answer)
+        assert done.exit_code == code, (done.exit_code, done.output, done.exception)
+        self.err = done.stderr
+        return done.stdout

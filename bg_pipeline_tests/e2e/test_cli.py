@@ -22,11 +22,12 @@ def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
 
     assert set(plan) == {
         *("counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"),
-        *("left_out", "still_written", "copies", "order", "pruned"),
+        *("left_out", "still_written", "copies", "order"),
+        *("pruned", "unreadable", "hosts_down", "exit", "ends_of_service", "recipes"),
     }
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
-        *("returned", "deleted", "unchanged", "skipped", "collision"),
+        *("returned", "deleted", "unchanged", "skipped", "failed", "collision"),
     }
     assert (plan["counts"]["new"], plan["purchases"], plan["credits"]) == (5, 5, 5.0)
     assert plan["collections"] == {".": {"pending": 1}, "bags": {"pending": 1}, "shoes": {"pending": 3}}
@@ -63,6 +64,10 @@ def test_sync_publishes_and_says_what_it_did(shop: Shop) -> None:
         "window_ended": False,
         "left_before": None,
         "not_looked": {},
+        "hosts_down": [],
+        "standing": 0,
+        "failures": [],
+        "exit": {"code": 0, "name": "done", "reason": "done, and no failure stands"},
     }
     assert opened((shop.home / "cutouts/shoes/0.png").read_bytes()).mode == "RGBA"
     assert shop.json("sync")["published"] == 0
@@ -111,6 +116,7 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "skipped": 0,
         "deleted": 0,
         "forgotten": 0,
+        "withdrawn": 0,
     }
     assert status["gate"]["bgeraser"] == {
         "state": "open",
@@ -119,6 +125,7 @@ def test_status_tells_states_gate_and_money(shop: Shop) -> None:
         "reading": 1000.0,
         "drift": 0.0,
     }
+    assert (status["failures"], status["hosts_down"]) == (0, [])
     assert status["limits"]["bgeraser"]["waits_until"] == "–"
     assert (status["credits_30d"], status["last_sync"][-1]) == (5.0, "Z")
     assert status["runs_out_on"] > "2026"

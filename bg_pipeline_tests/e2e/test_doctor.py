@@ -97,7 +97,12 @@ def test_the_doctor_shows_each_value_with_its_origin_and_a_slip_in_the_environme
         ({"BG_ALERT_URLS": "json://host slck://a/b/c"}, "alerts", "Apprise cannot use entry 2"),
         ({"DAGSTER_HOME": ".dagster"}, "DAGSTER_HOME", "is a relative path"),
         ({"DAGSTER_HOME": "/no/such/folder"}, "DAGSTER_HOME", "does not exist"),
-        ({"BG_PROVIDER": "rembg"}, "engine rembg", "BG_PROVIDER=rembg needs its extra"),
+        (
+            {"BG_PROVIDER": "rembg", "BG_REMBG_MODEL": "u2nett"},
+            "settings",
+            "BG_REMBG_MODEL: must be one of u2netp, u2net",
+        ),
+        ({"BG_PROVIDER": "rembg", "BG_REMBG_MODEL": "/no/u2net.onnx"}, "settings", "there is no file /no/u2net.onnx"),
         ({"BG_OUTPUT": "/proc/1/x"}, "output", "/proc/1 cannot be written"),
     ],
 )
@@ -116,18 +121,39 @@ def test_the_doctor_tells_a_dagster_home_in_dotenv_where_it_has_no_effect(home: 
     assert "set it in the environment" in doctor(home, code=2)["DAGSTER_HOME"]["detail"]
 
 
-def test_the_local_engine_without_its_extra_is_told(home: Path) -> None:
+def test_the_doctor_tells_where_the_weights_of_a_neural_engine_are(home: Path) -> None:
+    told = doctor(home, code=0, BG_PROVIDER="rembg", REMBG_HOME=str(home))["engine rembg"]["detail"]
+    (home / "u2net.onnx").touch()
+    with_weights = doctor(home, code=0, BG_PROVIDER="rembg", REMBG_HOME=str(home))["engine rembg"]["detail"]
+
+    assert f"the first cut downloads the weights of u2net (176 MB, any subject) into {home}/models/u2net" in told
+    assert with_weights == f"installed, with {home}/u2net.onnx"
+
+
+@pytest.mark.parametrize(("engine", "module"), [("local", "cv2"), ("rembg", "onnxruntime")])
+def test_an_engine_without_its_extra_is_told(home: Path, engine: str, module: str) -> None:
     start = "import sys; import importlib.util as u; real = u.find_spec\n"
-    start += "u.find_spec = lambda name, *rest: None if name == 'cv2' else real(name, *rest)\n"
+    start += f"u.find_spec = lambda name, *rest: None if name == '{module}' else real(name, *rest)\n"
+    start += f"sys.modules['{module}'] = None\n"
     start += "from bg_pipeline.cli.main import main; main(['doctor', '--json'])"
     done = subprocess.run(
         [sys.executable, "-c", start],
         cwd=home,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], "BG_PROVIDER": engine},
         capture_output=True,
         text=True,
         check=False,
     )
     told = {each["check"]: each for each in json.loads(done.stdout)}
 
-    assert "pip install 'bg-pipeline[local]'" in told["engine local"]["detail"]
+    assert f"pip install 'bg-pipeline[{engine}]'" in told[f"engine {engine}"]["detail"]
+
+
+def test_the_end_of_a_service_is_told_by_the_doctor_and_by_plan(home: Path) -> None:
+    account = {"BG_PROVIDER": "removebg,local", "REMOVEBG_API_KEY": "canary"}
+    command = [str(Path(sys.executable).parent / "bg-pipeline"), "plan", "--json"]
+    env = {"PATH": os.environ["PATH"], **account, "HTTPS_PROXY": "http://127.0.0.1:9"}
+    planned = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
+
+    assert "2026-12-01" in doctor(home, code=2, **account)["end of service"]["detail"]
+    assert "2026-12-01" in json.loads(planned.stdout)["ends_of_service"][0]

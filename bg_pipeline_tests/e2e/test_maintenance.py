@@ -145,6 +145,7 @@ def test_check_finds_what_was_altered_or_lost_and_the_next_sync_mends_it_for_not
         "masters": len(before),
         "damaged": [],
         "damaged_masters": [],
+        "exit": {"code": 0, "name": "done", "reason": "no file is damaged"},
     }
     assert sum(shop.json("check", "--subset", f"{n}/3")["outputs"] for n in (1, 2, 3)) == len(before)
 
@@ -177,12 +178,26 @@ def test_a_person_decides_about_a_suspicious_result(shop: Shop) -> None:
     assert "odd/1.png" in shop.run("review", "list")
 
     paid = charges(shop)
-    assert shop.json("review", "approve", "odd/0.png") == {"decision": "approve", "keys": ["odd/0.png"]}
-    assert "failed until" in shop.run("review", "reject", second["key"])
+    approved = shop.json("review", "approve", "odd/0.png")
+    assert (approved["decision"], approved["keys"]) == ("approve", ["odd/0.png"])
+    assert "until its picture changes" in shop.run("review", "reject", second["key"], "--why", "empty")
     assert shop.json("sync")["published"] == 1
     assert (shop.home / "cutouts/odd/0.png").exists()
-    assert shop.json("failures")[0]["key"] == "odd/1.png"
+    assert shop.json("failures", "--accepted") == []
+    (made,) = shop.json("why", "odd/1.png")["decisions"]
+    assert (made["decision"], made["reason"]) == ("reject", "empty")
     assert charges(shop) == paid
     assert "no item waits" in shop.run("review")
-    for words in (["approve"], ["list", "odd/0.png"], ["approve", "odd/none.png"]):
+    for words in (
+        ["approve"],
+        ["list", "odd/0.png"],
+        ["approve", "odd/none.png"],
+        ["--serve", "--pages"],
+        ["--serve", "--json"],
+        ["--pages", "approve", "odd/0.png"],
+        ["--port", "1"],
+        ["--collection", "odd"],
+        ["--why", "x"],
+        ["--pages", "--collection", "none"],
+    ):
         shop.run("review", *words, code=2)

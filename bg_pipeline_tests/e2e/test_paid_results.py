@@ -94,6 +94,7 @@ def test_masters_that_fill_up_in_the_middle_of_a_run_cost_nothing(shop: Shop, ve
     assert list(spool.glob("[0-9a-f]*")) == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("status", "ready_after_s"), [(404, 1.0), (503, 5.0)])
 def test_a_result_that_is_not_ready_at_once_is_waited_for(
     shop: Shop, vendor: StubVendor, status: int, ready_after_s: float
@@ -148,6 +149,7 @@ def test_errors_that_are_charged_keep_to_the_cap(shop: Shop, vendor: StubVendor)
     assert 0 < len(vendor.charges) <= 10
 
 
+@pytest.mark.processes
 def test_a_picture_whose_errors_are_charged_waits_after_three_until_a_person_asks(
     shop: Shop, vendor: StubVendor
 ) -> None:

@@ -138,7 +138,7 @@ def test_a_signed_url_of_a_picture_is_never_shown(tmp_path: Path) -> None:
 def test_dagster_stores_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     from bg_pipeline.orchestration.definitions import defs
 
-    monkeypatch.setattr("bg_pipeline.orchestration.resources.RETRY", dg.RetryPolicy(max_retries=0))
+    monkeypatch.setattr("bg_pipeline.orchestration.opener.RETRY", dg.RetryPolicy(max_retries=0))
     (tmp_path / "images").mkdir()
     for name, value in CASES[case].items():
         monkeypatch.setenv(name, value)
@@ -153,28 +153,28 @@ def test_dagster_stores_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_fault_in_dagster_s_step_is_stored_without_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bg_pipeline.orchestration.resources import PipelineResource
+    from bg_pipeline.orchestration.opener import Opener
 
     keep_secret(CANARY)
 
-    def broken() -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError(f"cannot parse {CANARY}")
 
-    monkeypatch.setattr("bg_pipeline.orchestration.resources.load_settings", broken)
-    with pytest.raises(dg.Failure) as caught, PipelineResource().open():
+    monkeypatch.setattr("bg_pipeline.orchestration.opener.settings_of", broken)
+    with pytest.raises(dg.Failure) as caught, Opener().open():
         pass
     assert "cannot parse ***" in str(caught.value.description)
     assert caught.value.__suppress_context__
 
 
 def test_the_cause_of_an_error_is_not_stored_by_dagster(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bg_pipeline.orchestration.resources import PipelineResource
+    from bg_pipeline.orchestration.opener import Opener
 
-    def broken() -> None:
+    def broken(*_: object) -> None:
         raise StateError("the manifest cannot be reached") from RuntimeError(CANARY)
 
-    monkeypatch.setattr("bg_pipeline.orchestration.resources.load_settings", broken)
-    with pytest.raises(dg.Failure) as caught, PipelineResource().open():
+    monkeypatch.setattr("bg_pipeline.orchestration.opener.settings_of", broken)
+    with pytest.raises(dg.Failure) as caught, Opener().open():
         pass
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 

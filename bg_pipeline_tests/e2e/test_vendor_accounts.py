@@ -66,6 +66,7 @@ def test_a_balance_below_zero_is_a_balance(shop: Shop, vendor: StubVendor) -> No
     assert (facts["reason"], facts["balance"], facts["reading"]) == ("low_credits", -3, -3)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("answer", [Answer(403, b"<html>firewall</html>"), Answer(404)], ids=["firewall", "not found"])
 def test_one_refused_picture_stops_neither_the_vendor_nor_the_others(
     shop: Shop, vendor: StubVendor, answer: Answer

@@ -63,7 +63,7 @@ def on_our_ledger(shop: Shop) -> dict[str, float]:
 
 PREVIEW = {"BG_PROVIDER": "removebg", "REMOVEBG_SIZE": "preview", "BG_LOW_CREDITS": "1"}
 SETTINGS: dict[str, dict[str, str]] = {
-    "bgeraser v1": {"BG_PROVIDER": "bgeraser", "BGERASER_API": "v1"},
+    "bgeraser v1": {"BG_PROVIDER": "bgeraser", "BGERASER_API": "v1", "BGERASER_API_KEY": "bge_canary-key"},
     "removebg": {"BG_PROVIDER": "removebg"},
     "removebg preview": PREVIEW,
     "photoroom basic": {"BG_PROVIDER": "photoroom"},

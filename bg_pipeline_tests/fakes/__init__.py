@@ -1,13 +1,20 @@
 """Fakes of every port, typed by the protocols and held to the same contract suites as the real parts."""
 
 from bg_pipeline_tests.fakes.alerts import FakeSink, MemoryOutbox
-from bg_pipeline_tests.fakes.catalogue import MemoryDeltas, MemoryItems, MemoryObservations, MemoryTrash
+from bg_pipeline_tests.fakes.catalogue import (
+    MemoryDeltas,
+    MemoryFailures,
+    MemoryItems,
+    MemoryObservations,
+    MemoryTrash,
+)
 from bg_pipeline_tests.fakes.clock import FakeClock
 from bg_pipeline_tests.fakes.database import MemoryDatabase
 from bg_pipeline_tests.fakes.purchasing import MemoryGates, MemoryLedger, MemoryPurchases
 from bg_pipeline_tests.fakes.queue import MemoryWorkQueue
 from bg_pipeline_tests.fakes.remover import FakeRemover
 from bg_pipeline_tests.fakes.retention import MemoryErasures, MemoryRetention
+from bg_pipeline_tests.fakes.review import MemoryReviews
 from bg_pipeline_tests.fakes.running import MemoryLeases, MemoryRunLog
 from bg_pipeline_tests.fakes.stores import MemorySource, MemoryStore
 
@@ -18,6 +25,7 @@ __all__ = [
     "MemoryDatabase",
     "MemoryDeltas",
     "MemoryErasures",
+    "MemoryFailures",
     "MemoryGates",
     "MemoryItems",
     "MemoryLeases",
@@ -26,6 +34,7 @@ __all__ = [
     "MemoryOutbox",
     "MemoryPurchases",
     "MemoryRetention",
+    "MemoryReviews",
     "MemoryRunLog",
     "MemorySource",
     "MemoryStore",

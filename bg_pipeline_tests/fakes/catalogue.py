@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bg_pipeline.core.delta import Goal, is_up_to_date, was_skipped_at_work
+from bg_pipeline.core.failures import StandingFailure, is_standing
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import Change, Entry, Observation, Reason, State
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
@@ -24,16 +25,19 @@ class MemoryObservations(Port):
         for o in batch:
             new = Entry(o.key, o.collection, "", "", State.PENDING, changed_at=self._db.now())
             known = self._db.entries.get(o.key, new)
+            last = known if o.problem else o
+            differs = (known.absent, known.content_hash, known.problem) != (False, last.content_hash, o.problem)
             self._db.entries[o.key] = replace(
                 known,
                 collection=o.collection,
-                content_hash=o.content_hash,
-                size_bytes=o.size_bytes,
-                media_type=o.media_type,
+                content_hash=last.content_hash,
+                size_bytes=last.size_bytes,
+                media_type=last.media_type,
                 priority=o.priority,
+                problem=o.problem,
                 absent=False,
                 absent_since=None,
-                revision=known.revision + (known.absent or known.content_hash != o.content_hash),
+                revision=known.revision + differs,
                 changed_at=known.changed_at if known.collection == o.collection else new.changed_at,
             )
             self._db.fingerprint[o.key] = o.fingerprint
@@ -95,11 +99,12 @@ class MemoryDeltas(Port):
     def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
         return {fold(e.stem) for e in self._db.where(lambda e: not e.absent and e.stem)} & set(folded_stems)
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
         holders = {fold(e.stem): e for e in self._db.where(lambda e: bool(e.stem))}
         wanted = [c for c in changes if c.becomes is not None and self._is_as_it_was(c) and self._gets_stem(c, holders)]
         for start in range(0, len(wanted), self.batch_size):
             self.before_batch()
+            before_batch()
             self._record(wanted[start : start + self.batch_size], self._db.delta + 1)
         self._db.delta += 1
 
@@ -156,15 +161,10 @@ class MemoryItems(Port):
         found = Counter(e.collection for e in listed if state in {None, e.state})
         return dict(sorted(found.items(), key=lambda each: key_bytes(each[0])))
 
-    def recent(self, collection: str, limit: int) -> list[Entry]:
-        ended = {State.PUBLISHED, State.FAILED, State.QUARANTINED}
-        found = self._db.where(lambda e: e.collection == collection and e.state in ended)
-        return sorted(found, key=lambda e: -e.changed_at)[:limit]
-
     def retry(self, collections: Sequence[str] | None = None, keys: Sequence[str] = ()) -> list[str]:
         failed = self._db.where(
             lambda e: (
-                (e.state is State.FAILED or was_skipped_at_work(e))
+                ((e.state is State.FAILED and e.purchase_id != "") or was_skipped_at_work(e))
                 and not e.absent
                 and (collections is None or e.collection in collections)
                 and (not keys or e.key in keys)
@@ -192,6 +192,22 @@ class MemoryItems(Port):
         for key, stem in stems.items():
             if not self._db.entries[key].stem:
                 self._db.update(key, stem=stem)
+
+
+class MemoryFailures(Port):
+    """`ports.catalogue.Failures` in dictionaries."""
+
+    def standing(self) -> list[StandingFailure]:
+        return [self._described(e) for e in self._db.where(is_standing)]
+
+    def accept(self, keys: Sequence[str], reason: str) -> list[str]:
+        accepted = self._db.where(lambda e: e.key in set(keys) and is_standing(e))
+        self._db.accepted |= {e.key: (e.revision, reason, self._db.now()) for e in accepted}
+        return [e.key for e in accepted]
+
+    def _described(self, entry: Entry) -> StandingFailure:
+        revision, reason, at = self._db.accepted.get(entry.key, (None, "", None))
+        return StandingFailure.of(entry, reason, at) if revision == entry.revision else StandingFailure.of(entry)
 
 
 class MemoryTrash(Port):

@@ -16,6 +16,7 @@ from bg_pipeline.errors import ClaimLost, LeaseLost
 
 if TYPE_CHECKING:
     from bg_pipeline.core.gate import Gate
+    from bg_pipeline.core.review import DecisionRecord
     from bg_pipeline.ports.purchasing import CutRequest
 
 
@@ -37,6 +38,8 @@ class MemoryDatabase:
         self.fingerprint: dict[str, str] = {}
         self.recorded_in: dict[str, int] = {}
         """By key, the number of the delta that it was last recorded in."""
+        self.accepted: dict[str, tuple[int, str, float]] = {}
+        """Revision, reason and time of accepted failures."""
         self.delta = 0
         """Number of the last delta that was recorded to its end."""
         self.claims: dict[int, Claim] = {}
@@ -47,6 +50,7 @@ class MemoryDatabase:
         """By purchase: its picture, the time, and whether its bytes are gone."""
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[int, CutRequest] = {}
+        self.decisions: list[DecisionRecord] = []
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
         self.limits: dict[str, dict[str, Any]] = {}

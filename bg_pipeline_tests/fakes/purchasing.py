@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bg_pipeline.core.credits import Rules, Spent, authorize_purchase, charges_of, day_of
+from bg_pipeline.core.credits import DayCap, Rules, Spent, authorize_purchase, charges_of, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
 from bg_pipeline.core.refusals import refused_lately
@@ -23,6 +23,9 @@ class MemoryPurchases(Port):
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
         return next((self._db.masters[name] for name in purchase_ids if name in self._db.masters), None)
+
+    def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
+        return {name: self._db.masters[name] for name in purchase_ids if name in self._db.masters}
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         return _same_payload(self._db, sent_digest, cut_digests)
@@ -80,12 +83,11 @@ class MemoryLedger(Port):
         self._db.check_claim(request.item_key, request.claim)
         self._check_not_being_bought(request)
         gate = self._db.gates.get(account, Gate(account))
-        began, ends = day_of(self._db.now(), rules.timezone)
         tried = self.attempts(request.limit_ids or _names(request))
         spent = Spent(
             since_balance=self.spent(gate.balance_at, account),
             by_run=_cost(self._where(lambda a: a.run == budget.run)),
-            today=_cost(self._where(lambda a: began <= a.started_at < ends)),
+            by_day=tuple(map(self._today, rules.day_caps)),
             charges=charges_of(tried),
             doubts=sum(a.state is AttemptState.IN_DOUBT and not a.waived for a in tried),
         )
@@ -108,8 +110,10 @@ class MemoryLedger(Port):
             item_key=request.item_key,
             collection=request.collection,
             run=budget.run,
+            catalogue="default",
             sent_digest=request.sent_digest,
             cut_digest=request.cut_digests[0],
+            use=request.use,
         )
         return number
 
@@ -169,6 +173,10 @@ class MemoryLedger(Port):
 
     def spent(self, since: float, account: str | None = None) -> Decimal:
         return _cost(self._where(lambda a: (a.ended_at is None or a.ended_at > since) and account in {None, a.account}))
+
+    def _today(self, cap: DayCap) -> Decimal:
+        began, ends = day_of(self._db.now(), cap.timezone)
+        return _cost(self._where(lambda a: began <= a.started_at < ends and cap.account in {"", a.account}))
 
     def change_gate(self, account: str, change: Callable[[Gate, Callable[[float], Decimal]], Gate]) -> Gate:
         gate = change(self._db.gates.get(account, Gate(account)), lambda since: self.spent(since, account))

@@ -1,6 +1,6 @@
 """What is used, pruned and erased, in dictionaries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.erasure import Traces, forgotten_id
@@ -57,9 +57,11 @@ class MemoryRetention(Port):
                 del self._db.pruned[name]
         return sorted(waiting.keys() & self._db.pruned.keys())
 
-    def end(self, purchase_id: str) -> None:
-        if purchase_id in self._db.pruned:
-            self._db.pruned[purchase_id] = (*self._db.pruned[purchase_id][:2], True)
+    def clear(self, purchase_ids: Sequence[str], remove: Callable[[str], bool]) -> list[str]:
+        gone = [name for name in self.leftovers() if name in purchase_ids and remove(name)]
+        for name in gone:
+            self._db.pruned[name] = (*self._db.pruned[name][:2], True)
+        return gone
 
     def pruned_at(self, purchase_ids: Sequence[str]) -> dict[str, float]:
         return {name: self._db.pruned[name][1] for name in purchase_ids if name in self._db.pruned}

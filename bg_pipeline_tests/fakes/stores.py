@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import NO_PRIORITY, Listed
 from bg_pipeline.errors import ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.ports.stores import PROBE_BYTES
 
 

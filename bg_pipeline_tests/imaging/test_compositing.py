@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bg_pipeline.core.colours import Use
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
 from bg_pipeline.imaging.pictures import prepare, render
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened
 

@@ -81,6 +81,33 @@ def test_the_backdrop_s_colour_is_taken_out_of_the_soft_edge() -> None:
     assert (after == before)[solid].all()
 
 
+def test_a_shadow_does_not_take_the_colour_of_its_subject() -> None:
+    alpha = Image.new("L", SIZE, 0)
+    ImageDraw.Draw(alpha).ellipse((250, 500, 950, 700), fill=140)
+    alpha = alpha.filter(ImageFilter.GaussianBlur(15))
+    picture = Image.new("RGB", SIZE, (235, 235, 235))
+    picture.paste((0, 0, 0), mask=alpha)
+    for image, colour in ((alpha, 255), (picture, (170, 60, 50))):
+        ImageDraw.Draw(image).ellipse((400, 100, 800, 560), fill=colour)
+    levels = np.asarray(alpha)
+    shadow = np.asarray(own_colours(picture, alpha)).astype(float)[(levels > 60) & (levels < 140)]
+
+    assert (shadow.max(axis=1) - shadow.min(axis=1)).mean() < 12
+    assert shadow.mean() < 40
+
+
+def test_the_whole_of_a_glass_loses_the_backdrop_s_colour() -> None:
+    """Also its middle, far from anything solid and anything clear."""
+    alpha = Image.new("L", SIZE, 0)
+    ImageDraw.Draw(alpha).ellipse((200, 50, 1000, 750), fill=230)
+    ImageDraw.Draw(alpha).ellipse((240, 85, 960, 715), fill=90)
+    picture = Image.new("RGB", SIZE, (150, 190, 120))
+    picture.paste((110, 130, 135), mask=alpha)
+    middle = np.asarray(own_colours(picture, alpha)).astype(float)[350:450, 550:650]
+
+    assert np.abs(middle - (110, 130, 135)).mean() < 12
+
+
 def test_a_pixel_that_is_no_mixture_of_both_sides_stays() -> None:
     """A wrong alpha must not repaint the subject."""
     alpha = Image.new("L", SIZE, 0)
@@ -109,6 +136,6 @@ def test_no_seam_shows_between_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """With its margin, a tile has the values that one tile over the whole picture has."""
     small, guide = strands().resize(SENT, Image.Resampling.BOX), shot(strands(), "green")
     tiled = np.asarray(upsample(small, guide)).astype(int)
-    monkeypatch.setattr("bg_pipeline.imaging.tiles._SIDE_PX", 2 * SENT[0])
+    monkeypatch.setattr("bg_pipeline.imaging.tiles._SIDE_PX", 2 * SIZE[0])
 
     assert np.abs(np.asarray(upsample(small, guide)).astype(int) - tiled).max() <= 1

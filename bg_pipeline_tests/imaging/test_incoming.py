@@ -14,9 +14,9 @@ import tifffile
 from PIL import Image, ImageCms
 from simplejpeg import encode_jpeg
 
-from bg_pipeline.core.colours import Use
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
 from bg_pipeline.errors import ItemSkipped, ItemUnreadable
 from bg_pipeline.imaging import decoding
 from bg_pipeline.imaging.colour import _press

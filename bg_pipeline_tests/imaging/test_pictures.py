@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from bg_pipeline.core.checks import CheckLimits
-from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
 from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
 from bg_pipeline.imaging.pictures import PreparedImage, prepare, render, thumbnail, validate_answer

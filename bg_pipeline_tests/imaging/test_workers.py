@@ -1,9 +1,11 @@
 """Child processes that decode, and what becomes of those that do not come back."""
 
+import ctypes
 import os
 import resource
 import signal
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +54,12 @@ def unpicklable() -> None:
         pass
 
     raise Local(threading.Lock())
+
+
+def threads_of_numpy() -> int:
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    library = next(line.split()[-1] for line in lines if "openblas" in line)
+    return int(ctypes.CDLL(library).scipy_openblas_get_num_threads64_())
 
 
 def environment() -> dict[str, str]:
@@ -137,7 +145,13 @@ def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch)
     """A picture that takes over its decoder finds no key there."""
     monkeypatch.setenv("BGERASER_API_KEY", "canary")
     with Workers(1) as made:
-        assert made.call(environment) == {"OPENBLAS_NUM_THREADS": "1"}
+        assert made.call(environment) == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_numpy_starts_no_threads_in_a_worker(pool: Workers) -> None:
+    """Each takes 40 MB of address space, and there would be one for each core."""
+    assert pool.call(threads_of_numpy) == 1
 
 
 def test_the_largest_picture_decides_what_a_worker_may_use() -> None:

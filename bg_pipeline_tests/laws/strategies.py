@@ -55,6 +55,7 @@ def entries(draw: st.DrawFn) -> list[Entry]:
                 purchase_id=shown.purchase_id if shown else "",
                 stem=stem,
                 absent=draw(st.booleans()),
+                problem=draw(st.sampled_from(["", "", "", "Permission denied"])),
                 published=shown,
             )
         )

@@ -7,11 +7,13 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bg_pipeline.core.delta import WORK_REASONS, Delta, survey
+from bg_pipeline.core.delta import WORK_REASONS, Delta
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.recipe import Recipe, purchase_id
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Published, Reason, State
 from bg_pipeline.core.relations import price
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.laws.strategies import CUTS, RENDITIONS, entries, published, recipes
 
 
@@ -25,7 +27,7 @@ def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = fro
         if e.published and e.state is State.PUBLISHED and not e.absent
     }
     return price(
-        survey(known, recipe, frozenset()),
+        survey(known, Recipes(recipe).goals(), frozenset()),
         price=lambda _entry: Decimal(1),
         bought=bought,
         publishing_keys=publishing_keys,

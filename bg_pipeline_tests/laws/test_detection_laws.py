@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from bg_pipeline.core import deletes
-from bg_pipeline.core.delta import Goal, is_up_to_date, survey
+from bg_pipeline.core.delta import Goal, is_up_to_date
+from bg_pipeline.core.failures import is_standing
 from bg_pipeline.core.keys import fold, key_bytes, plain_stem, preferred_stem, stems_for, unsafe
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.rehash import Slice
+from bg_pipeline.core.survey import survey
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
+from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.rows import MAIN
-from bg_pipeline.manifest.schema import items, publications
+from bg_pipeline.manifest.schema import acceptances, items, publications
 from bg_pipeline_tests.core.deltas import stems_given
 from bg_pipeline_tests.laws.strategies import entries, keys, recipes
 
@@ -48,6 +51,7 @@ def _fill(database: Database, catalogue: int, known: list[Entry]) -> None:
             "purchase_id": e.purchase_id,
             "stem": e.stem or None,
             "absent": e.absent,
+            "problem": e.problem,
             "changed_at": 0.0,
         }
         for e in known
@@ -60,6 +64,7 @@ def _fill(database: Database, catalogue: int, known: list[Entry]) -> None:
     with database.write() as conn:
         conn.execute(delete(items))
         conn.execute(delete(publications))
+        conn.execute(delete(acceptances))
         if rows:
             conn.execute(insert(items), rows)
         if shown:
@@ -78,14 +83,27 @@ def test_the_manifest_and_the_delta_agree_on_what_is_up_to_date(
     lost = {e.key for e in known if is_up_to_date(e, goal)} if missing else set()
 
     rest = [*deltas.out_of_date(goal), *deltas.get_many(sorted(lost, key=key_bytes))]
-    piecemeal = survey(rest, recipe, lost, deltas.up_to_date(goal) - len(lost), rerender=rerender)
-    whole = survey(known, recipe, lost, rerender=rerender)
+    piecemeal = survey(rest, lambda _key: goal, lost, deltas.up_to_date(goal) - len(lost))
+    whole = survey(known, lambda _key: goal, lost)
 
     assert {e.key for e in deltas.out_of_date(goal)} == {
         e.key for e in known if not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED)
     }
     assert piecemeal.unchanged == whole.unchanged
     assert [c.change for c in piecemeal.candidates] == [c.change for c in whole.candidates]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(known=entries())
+def test_the_manifest_and_the_core_agree_on_what_stands(database: Database, known: list[Entry]) -> None:
+    catalogue = catalogue_id(database)
+    _fill(database, catalogue, known)
+    failures = SqlFailures(database, catalogue)
+    standing = {e.key for e in known if is_standing(e)}
+
+    assert {each.key for each in failures.standing()} == standing
+    assert set(failures.accept([e.key for e in known], "a reason")) == standing
+    assert all(each.accepted == "a reason" for each in failures.standing())
 
 
 @st.composite

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bg_pipeline.core.colours import Use
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.pictures import as_master, prepare, render, thumbnail
 from bg_pipeline.imaging.sheet import Pair

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from bg_pipeline.orchestration.schedule import SCHEDULE
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.pictures import product
@@ -46,6 +55,26 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as made:
         yield made
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance that has a storage of schedules."""
+    home = tmp_path / "dagster"
+    home.mkdir()
+    with dg.DagsterInstance.local_temp(str(home)) as made:
+        yield made
+
+
+def switch(instance: dg.DagsterInstance, status: InstigatorStatus, since: float = 0.0) -> None:
+    """What the switch in the UI does."""
+    target = LoadableTargetOrigin(module_name="bg_pipeline.orchestration.definitions")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, "bg_pipeline")
+    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), SCHEDULE)
+    data = ScheduleInstigatorData("0 2 * * *", start_timestamp=since)
+    state = InstigatorState(origin, InstigatorType.SCHEDULE, status, data)
+    known = instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
+    (instance.update_instigator_state if known else instance.add_instigator_state)(state)
 
 
 Run = Callable[..., dg.ExecuteInProcessResult]

@@ -1,30 +1,23 @@
 """Sensors that report failures, while settings are wrong, runs are killed, and the schedule is off."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import (
-    ManagedGrpcPythonEnvCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.scheduler.instigation import InstigatorStatus
 
 from bg_pipeline.core.alerts import Notification, Target
 from bg_pipeline.core.runlog import DetectRecord, FailureKind, FailureRecord, Stage
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.resources import PipelineResource
+from bg_pipeline.orchestration.failures import alerts
+from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, nights_due, schedule_state
-from bg_pipeline.orchestration.sensors import alerts, failed_runs, missed_night
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor
-from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.conftest import Run, Shop, switch
+from bg_pipeline_tests.orchestration.location import sensor
 
 MISSING_KEY = "BG_PROVIDER=bgeraser needs BGERASER_API_KEY"
 
@@ -43,21 +36,12 @@ def got(monkeypatch: pytest.MonkeyPatch) -> list[Notification]:
     return accepted
 
 
-@pytest.fixture
-def stored(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance that has a storage of schedules."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as made:
-        yield made
-
-
 def context(instance: dg.DagsterInstance) -> dg.SensorEvaluationContext:
-    return dg.build_sensor_context(instance, definitions=defs, resources={"pipeline": PipelineResource()})
+    return dg.build_sensor_context(instance, definitions=defs)
 
 
 def tick(instance: dg.DagsterInstance) -> str:
-    return alerts.evaluate_tick(context(instance)).skip_message or ""
+    return sensor("alerts").evaluate_tick(context(instance)).skip_message or ""
 
 
 def notice(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEvent) -> None:
@@ -65,23 +49,12 @@ def notice(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEv
     status = dg.build_run_status_sensor_context(
         "failed_runs", dagster_instance=instance, dagster_run=run, dagster_event=event
     )
-    failed_runs(status.for_run_failure(), pipeline=PipelineResource())
+    sensor("failed_runs")(status.for_run_failure())
 
 
 def failures() -> list[FailureRecord]:
     with open_monitor(read()) as monitor:
         return list(monitor.run_log.read(FailureRecord, limit=9))
-
-
-def switch(instance: dg.DagsterInstance, status: InstigatorStatus, since: float = 0.0) -> None:
-    """What the switch in the UI does."""
-    target = LoadableTargetOrigin(module_name="bg_pipeline.orchestration.definitions")
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, "bg_pipeline")
-    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), SCHEDULE)
-    data = ScheduleInstigatorData("0 2 * * *", start_timestamp=since)
-    state = InstigatorState(origin, InstigatorType.SCHEDULE, status, data)
-    known = instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
-    (instance.update_instigator_state if known else instance.add_instigator_state)(state)
 
 
 def test_a_missing_key_is_told_once_with_its_setting_and_over_when_it_is_there(
@@ -174,38 +147,56 @@ def test_while_the_schedule_is_off_no_night_is_requested_or_missed(
     now = time.time() + 3 * 86_400
     monkeypatch.setattr(time, "time", lambda: now)
     every_night = ScheduleSettings()
-    assert missed_night.evaluate_tick(context(stored)).run_requests
-    assert nights_due(every_night, schedule_state(context(stored)), now)
+    assert sensor("missed_night").evaluate_tick(context(stored)).run_requests
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now)
 
     switch(stored, InstigatorStatus.STOPPED)
-    off = missed_night.evaluate_tick(context(stored))
+    off = sensor("missed_night").evaluate_tick(context(stored))
     assert not off.run_requests
     assert f"the schedule {SCHEDULE} is switched off" in (off.skip_message or "")
-    assert nights_due(every_night, schedule_state(context(stored)), now) == []
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now) == []
 
     switch(stored, InstigatorStatus.RUNNING, since=now - 1)
-    on = missed_night.evaluate_tick(context(stored))
+    on = sensor("missed_night").evaluate_tick(context(stored))
     assert not on.run_requests
     assert "it starts the next night" in (on.skip_message or "")
-    assert nights_due(every_night, schedule_state(context(stored)), now) == []
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now) == []
 
 
 def test_a_missed_night_is_told_by_the_schedule(
     shop: Shop, run: Run, stored: dg.DagsterInstance, got: list[Notification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weekly = LoadedSchedule(ScheduleSettings(nightly_cron="0 2 * * 1"))
-    monkeypatch.setattr("bg_pipeline.orchestration.sensors.LOADED", weekly)
+    telling = alerts(Opener(), weekly)
     run("detect_delta")
     with open_monitor(read()) as monitor:
         (detected,) = monitor.run_log.read(DetectRecord)
-    due = max(nights_due(weekly.settings, schedule_state(context(stored)), time.time()))
+    due = max(nights_due(weekly.settings, schedule_state(context(stored), SCHEDULE), time.time()))
     next_due = due + 7 * 86_400
     assert next_due > detected.ended_at
     nights = []
     for now in (next_due + 3600, next_due + 3 * 3600):
         monkeypatch.setattr(time, "time", lambda now=now: now)
-        tick(stored)
+        telling.evaluate_tick(context(stored))
         nights.append([n.title for n in got if "the night of" in n.title])
 
     assert [len(titles) for titles in nights] == [0, 1]
     assert nights[1][0].endswith(" is not complete")
+
+
+def test_work_of_a_night_that_was_caught_up_after_its_window_waits_for_the_next_without_an_alert(
+    shop: Shop, run: Run, stored: dg.DagsterInstance, got: list[Notification], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due, ended = (datetime.fromtimestamp(time.time() - 3600 * h, UTC) for h in (3, 1))
+    weekly = ScheduleSettings(
+        nightly_cron=f"{due.minute} {due.hour} * * {due.isoweekday() % 7}", night_until=f"{ended:%H:%M}"
+    )
+    run("detect_delta")
+    now = time.time() + 2 * 86_400
+    monkeypatch.setattr(time, "time", lambda: now)
+    told = []
+    for settings in (weekly, weekly.model_copy(update={"night_until": ""})):
+        alerts(Opener(), LoadedSchedule(settings)).evaluate_tick(context(stored))
+        told.append([n.title.removeprefix("bg_pipeline: ") for n in got])
+
+    assert told == [[], ["work is pending but nothing is processing it"]]

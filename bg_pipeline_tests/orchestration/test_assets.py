@@ -8,8 +8,8 @@ import pytest
 
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.opener import owner_of
 from bg_pipeline.orchestration.partitions import register
-from bg_pipeline.orchestration.resources import owner_of
 from bg_pipeline.ports.context import DETECTION, Accounts, Policy, leased
 from bg_pipeline.ports.context import Run as PipelineRun
 from bg_pipeline.purchasing.gate import read_balances
@@ -43,6 +43,37 @@ def test_the_delta_tells_what_it_is_and_what_it_costs(shop: Shop, run: Run, inst
     assert sorted(instance.get_dynamic_partitions("collections")) == ["bags", "shoes"]
 
 
+def test_the_delta_tells_in_which_order_it_is_bought(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_BUY_FIRST", "shoes")
+    run("detect_delta")
+    rows = [record.data for record in metadata_of(instance, "image_delta")["bought_first"].records]  # type: ignore[attr-defined]
+
+    assert rows == [
+        {"step": "new, shoes", "items": 2, "purchases": 2, "credits": 2.0},
+        {"step": "new, others", "items": 1, "purchases": 1, "credits": 1.0},
+    ]
+
+
+def test_a_night_tells_where_its_table_is_or_why_it_is_not_up_to_date(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_EXPORT", "csv")
+    night(run)
+    table = shop.home / "cutouts/.bg-pipeline/cutouts.csv"
+    assert metadata_of(instance, "nightly_cutouts")["table"] == str(table)
+    assert table.read_text().count("published,") == 3
+
+    table.unlink()
+    table.mkdir()
+    shop.put("shoes/7.png", product(7))
+    assert [result.success for result in night(run)] == [True] * 2
+    told = str(metadata_of(instance, "nightly_cutouts")["table"])
+    assert told.startswith("not up to date: ")
+    assert "a folder has this name" in told
+
+
 def test_a_second_night_buys_nothing(shop: Shop, run: Run, instance: dg.DagsterInstance) -> None:
     night(run)
     night(run)
@@ -66,6 +97,19 @@ def test_a_collection_tells_what_happened_with_counts_failures_and_pictures(
     assert str(told["contact_sheet"]).startswith("![before and after](data:image/webp;base64,")
     page = metadata_of(instance, "review_gallery")["page"]
     assert "shoes/0.png" in Path(str(page)).read_text(encoding="utf-8")
+    assert "review" not in told
+
+
+def test_the_pages_link_to_the_review_where_a_setting_gives_its_address(
+    shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_REVIEW_URL", "http://127.0.0.1:8786")
+    shop.put("shoes/broken.png", product(7)[:-25])
+    night(run)
+
+    assert metadata_of(instance, "nightly_cutouts")["review"] == "http://127.0.0.1:8786"
+    link = str(metadata_of(instance, "review_gallery")["review"])
+    assert link in {f"http://127.0.0.1:8786/?collection={name}" for name in ("bags", "shoes")}
 
 
 def test_one_event_a_collection_and_none_an_image(shop: Shop, run: Run) -> None:
@@ -211,7 +255,7 @@ def test_a_collection_without_new_work_is_not_called_unsynced_after_another_nigh
     graph = defs.resolve_asset_graph()
     # The code may have been loaded under the settings of another test.
     loaded = graph.get(dg.AssetKey("cutouts")).code_version
-    monkeypatch.setattr("bg_pipeline.orchestration.versions.of_recipe", lambda _recipe: loaded)
+    monkeypatch.setattr("bg_pipeline.orchestration.versions.of_recipes", lambda _recipes: loaded)
     night(run)
     shop.put("bags/8.png", product(8))
     night(run)
@@ -226,12 +270,12 @@ def test_a_collection_without_new_work_is_not_called_unsynced_after_another_nigh
 def test_every_collection_has_a_partition_up_to_a_limit_and_the_rest_is_counted(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert register(instance, [f"c{n:04}" for n in range(2500)]) == 0
+    assert register(instance, "collections", [f"c{n:04}" for n in range(2500)]) == 0
     assert len(instance.get_dynamic_partitions("collections")) == 2500
 
     monkeypatch.setattr("bg_pipeline.orchestration.partitions.MOST_COLLECTIONS", 2600)
     kept = [f"c{n:04}" for n in range(2450)]
-    assert register(instance, [f"d{n}" for n in range(200)] + kept) == 50
+    assert register(instance, "collections", [f"d{n}" for n in range(200)] + kept) == 50
     known = set(instance.get_dynamic_partitions("collections"))
     assert len(known) == 2600
     assert set(kept) < known

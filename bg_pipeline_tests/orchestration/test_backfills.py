@@ -75,7 +75,38 @@ def test_a_backfill_whose_items_another_run_holds_is_no_success(shop: Shop, run:
         result = backfill(run, "bags", "shoes")
 
     assert not result.success
-    assert "bags: 1 items are pending: another run holds" in str(result.failure_data_for_node("cutouts"))
+    assert "bags: 1 items are left: another run holds" in str(result.failure_data_for_node("cutouts"))
+
+
+@pytest.mark.parametrize("asked_for", [{"only": "failed"}, {"apply_recipe_change": True}])
+def test_a_backfill_of_items_that_are_not_pending_and_that_another_run_holds_is_no_success(
+    asked_for: dict[str, object],
+    shop: Shop,
+    run: Run,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = "bags/9.png"
+    if "only" in asked_for:
+        key = "bags/broken.png"
+        shop.put(key, product(7)[:-25])
+    night(run)
+    if "only" not in asked_for:
+        monkeypatch.setenv("BG_MAX_PIXELS_SENT", "64")
+        run("detect_delta")
+    made = partitions_of(instance, "cutouts")
+    with open_pipeline(load_settings()) as pipeline:
+        claimed = pipeline.catalogue.queue.claim_items(
+            Ask(AskedBy.BACKFILL, Budget("another run")), "another run", {key: None}
+        )
+        assert claimed.claim is not None
+        result = backfill(run, "bags", "bags", **asked_for)
+        assert not result.success
+        assert "bags: 1 items are left: another run holds" in str(result.failure_data_for_node("cutouts"))
+        assert partitions_of(instance, "cutouts") == made
+
+        pipeline.catalogue.queue.release(claimed.claim)
+    assert backfill(run, "bags", "bags", **asked_for).success
 
 
 def test_a_terminated_backfill_shows_the_collections_that_it_finished(

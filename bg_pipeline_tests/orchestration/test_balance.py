@@ -18,15 +18,15 @@ from bg_pipeline.orchestration.balance import (
     in_words,
 )
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.sensors import low_credit_sensor
+from bg_pipeline.orchestration.names import AccountNames
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.location import sensor
 from bg_pipeline_tests.orchestration.runs import metadata_of, night
 
-LIMITS = Thresholds(Decimal(50), Decimal(100))
+LIMITS = {"bgeraser": Thresholds(Decimal(50), Decimal(100))}
 GATE = Gate("bgeraser", balance=Decimal(500), balance_at=1_000.0)
 AT_500 = [Balance(GATE, Decimal(500))]
 AT_400 = [Balance(GATE, Decimal(400))]
@@ -39,7 +39,7 @@ def written(*ticks: tuple[list[Balance], float], since: LastReported | None = No
     reported = since or LastReported()
     found = []
     for balances, now in ticks:
-        reported, events = changes_since(balances, LIMITS, reported, now)
+        reported, events = changes_since(AccountNames(), balances, LIMITS, reported, now)
         found.append(bool(events))
     return found
 
@@ -64,14 +64,14 @@ def test_an_event_that_a_clock_wrote_that_was_ahead_delays_none() -> None:
 
 
 def test_the_cursor_is_read_back_and_one_of_another_version_begins_again() -> None:
-    reported, _ = changes_since(AT_500, LIMITS, LastReported(), 1000.0)
+    reported, _ = changes_since(AccountNames(), AT_500, LIMITS, LastReported(), 1000.0)
 
     assert LastReported.from_cursor(reported.cursor()) == reported
     assert LastReported.from_cursor('{"other": 1}') == LastReported.from_cursor("{") == LastReported()
 
 
 def test_the_check_is_written_with_each_balance_so_that_it_counts_as_evaluated() -> None:
-    kinds = [type(event) for event in events_of(AT_500, LIMITS)]
+    kinds = [type(event) for event in events_of(AccountNames(), AT_500, LIMITS)]
 
     assert kinds == [dg.AssetMaterialization, dg.AssetCheckEvaluation]
 
@@ -89,16 +89,14 @@ def facts_of(event: Event) -> dict[str, object]:
 
 
 def test_an_asset_without_credits_shows_that_its_gate_is_open() -> None:
-    (event, _) = events_of([Balance(Gate("local"), None)], LIMITS)
+    (event, _) = events_of(AccountNames(), [Balance(Gate("local"), None)], LIMITS)
 
     assert facts_of(event) == {"account": "local", "gate": "open: requests are allowed"}
 
 
 def tick(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
-    context = dg.build_sensor_context(
-        instance, cursor=cursor, definitions=defs, resources={"pipeline": PipelineResource()}
-    )
-    result = low_credit_sensor(context)
+    context = dg.build_sensor_context(instance, cursor=cursor, definitions=defs)
+    result = sensor("low_credit_sensor")(context)
     assert isinstance(result, dg.SensorResult)
     return result
 

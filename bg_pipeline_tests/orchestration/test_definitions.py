@@ -11,28 +11,36 @@ import pytest
 import yaml
 
 import bg_pipeline
-from bg_pipeline.orchestration.definitions import defs, nightly_delta_sync
-from bg_pipeline.orchestration.resources import DELTA, PipelineResource
-from bg_pipeline.orchestration.sensors import delta_dispatch, lost_runs, low_credit_sensor, missed_night
+from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.opener import DELTA
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.location import sensor
 from bg_pipeline_tests.pictures import product
 
 ROOT = Path(bg_pipeline.__file__).parent.parent
 
 
 def context(instance: dg.DagsterInstance) -> dg.SensorEvaluationContext:
-    return dg.build_sensor_context(instance, definitions=defs, resources={"pipeline": PipelineResource()})
+    return dg.build_sensor_context(instance, definitions=defs)
 
 
 def requests(instance: dg.DagsterInstance) -> tuple[list[dg.RunRequest], str]:
-    tick = delta_dispatch.evaluate_tick(context(instance))
+    tick = sensor("delta_dispatch").evaluate_tick(context(instance))
     return list(tick.run_requests or []), tick.skip_message or ""
 
 
 def credit_tick(instance: dg.DagsterInstance) -> str:
-    tick = low_credit_sensor.evaluate_tick(context(instance))
+    tick = sensor("low_credit_sensor").evaluate_tick(context(instance))
     assert not tick.run_requests
     return tick.skip_message or ""
+
+
+def test_every_column_on_the_page_of_the_manifest_says_what_it_holds() -> None:
+    spec = defs.resolve_asset_graph().get(dg.AssetKey("manifest"))
+    columns = spec.metadata["dagster/column_schema"].columns
+
+    assert len(columns) > 20
+    assert [column.name for column in columns if not column.description] == []
 
 
 def test_no_run_is_requested_while_a_store_takes_no_writes(
@@ -119,7 +127,7 @@ def test_a_run_that_was_lost_is_asked_for_again_after_a_wait_with_another_key(
     (first,), _ = requests(instance)
     with monkeypatch.context() as broken:
         broken.setenv("BG_OUTPUT", "/proc/nowhere")
-        broken.setattr("bg_pipeline.orchestration.resources.RETRY", dg.RetryPolicy(max_retries=0))
+        broken.setattr("bg_pipeline.orchestration.opener.RETRY", dg.RetryPolicy(max_retries=0))
         assert not run("process_pending", tags=first.tags).success
     asked, said = requests(instance)
     assert (asked, "next run in" in said) == ([], True)
@@ -145,7 +153,7 @@ def test_no_key_comes_again_when_a_dead_run_of_another_delta_is_cleared_away(
     instance.report_run_failed(zombie)
     with monkeypatch.context() as broken:
         broken.setenv("BG_OUTPUT", "/proc/nowhere")
-        broken.setattr("bg_pipeline.orchestration.resources.RETRY", dg.RetryPolicy(max_retries=0))
+        broken.setattr("bg_pipeline.orchestration.opener.RETRY", dg.RetryPolicy(max_retries=0))
         run("process_pending", tags=first.tags)
     (again,), _ = requests(instance)
 
@@ -173,14 +181,12 @@ def test_a_started_run_without_a_sign_of_life_is_marked_as_failed_at_the_second_
     instance.report_dagster_event(
         dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="process_pending"), zombie.run_id
     )
-    first = lost_runs.evaluate_tick(context(instance))
+    first = sensor("lost_runs").evaluate_tick(context(instance))
     status = instance.get_run_by_id(zombie.run_id).status  # type: ignore[union-attr]
     assert status is dg.DagsterRunStatus.STARTED
 
-    again = dg.build_sensor_context(
-        instance, cursor=first.cursor, definitions=defs, resources={"pipeline": PipelineResource()}
-    )
-    assert zombie.run_id[:8] in (lost_runs.evaluate_tick(again).skip_message or "")
+    again = dg.build_sensor_context(instance, cursor=first.cursor, definitions=defs)
+    assert zombie.run_id[:8] in (sensor("lost_runs").evaluate_tick(again).skip_message or "")
     status = instance.get_run_by_id(zombie.run_id).status  # type: ignore[union-attr]
     assert status is dg.DagsterRunStatus.FAILURE
 
@@ -189,7 +195,7 @@ def test_a_missed_night_is_caught_up_by_one_run(
     shop: Shop, run: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tick() -> tuple[list[str | None], str]:
-        found = missed_night.evaluate_tick(context(instance))
+        found = sensor("missed_night").evaluate_tick(context(instance))
         return [r.run_key for r in found.run_requests or []], found.skip_message or ""
 
     assert tick() == ([], "there was no night yet: the schedule starts the first")
@@ -269,7 +275,8 @@ def test_there_is_one_night_a_day_also_when_the_clocks_change(zone: str, month: 
 
     start = datetime(2027, month, 1, 12, tzinfo=UTC)
     days = []
-    for tick in schedule_execution_time_iterator(start.timestamp(), nightly_delta_sync.cron_schedule, zone):
+    (nightly,) = defs.get_repository_def().schedule_defs
+    for tick in schedule_execution_time_iterator(start.timestamp(), nightly.cron_schedule, zone):
         if tick.timestamp() > (start + timedelta(days=28)).timestamp():
             break
         days.append(tick.astimezone(ZoneInfo(zone)).date())

@@ -5,19 +5,18 @@ import dagster as dg
 from bg_pipeline.core.alerts import Alert, Kind
 from bg_pipeline.core.runlog import FailureRecord
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.resources import PipelineResource
-from bg_pipeline.orchestration.sensors import delta_dispatch, failed_runs
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.location import sensor
 from bg_pipeline_tests.orchestration.runs import backfill, night
 
 
 def dispatched(instance: dg.DagsterInstance) -> tuple[int, str]:
-    context = dg.build_sensor_context(instance, definitions=defs, resources={"pipeline": PipelineResource()})
-    tick = delta_dispatch.evaluate_tick(context)
+    context = dg.build_sensor_context(instance, definitions=defs)
+    tick = sensor("delta_dispatch").evaluate_tick(context)
     return len(tick.run_requests or []), tick.skip_message or ""
 
 
@@ -27,7 +26,7 @@ def notice(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> s
     context = dg.build_run_status_sensor_context(
         "failed_runs", dagster_instance=instance, dagster_run=result.dagster_run, dagster_event=failure
     )
-    failed_runs(context.for_run_failure(), pipeline=PipelineResource())
+    sensor("failed_runs")(context.for_run_failure())
     return str(next(event for event in result.all_events if event.is_step_failure).step_failure_data.user_failure_data)
 
 

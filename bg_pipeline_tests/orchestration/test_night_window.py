@@ -5,19 +5,20 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.scheduler.instigation import InstigatorStatus
 
 from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.orchestration.definitions import defs
-from bg_pipeline.orchestration.resources import UNTIL, PipelineResource
-from bg_pipeline.orchestration.sensors import delta_dispatch
+from bg_pipeline.orchestration.opener import UNTIL
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_monitor
-from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.conftest import Run, Shop, switch
+from bg_pipeline_tests.orchestration.location import sensor
 
 
 def tick(instance: dg.DagsterInstance) -> dg.RunRequest | str:
-    context = dg.build_sensor_context(instance, definitions=defs, resources={"pipeline": PipelineResource()})
-    data = delta_dispatch.evaluate_tick(context)
+    context = dg.build_sensor_context(instance, definitions=defs)
+    data = sensor("delta_dispatch").evaluate_tick(context)
     return data.run_requests[0] if data.run_requests else data.skip_message or ""
 
 
@@ -88,3 +89,68 @@ def test_a_person_is_bound_only_by_what_the_launch_says(
     assert run("process_pending").success
 
     assert summary_of_last() == (3, 0, False)
+
+
+def two_hours_later(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Put the pipeline's clock two hours ahead of Dagster's; return the time of Dagster's."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 2 * 3600)
+    return now()
+
+
+@pytest.mark.parametrize(("until_h", "bought"), [(1, 0), (3, 3)])
+def test_a_launch_buys_until_the_time_that_its_person_typed(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch, until_h: int, bought: int
+) -> None:
+    run("detect_delta")
+    now = two_hours_later(monkeypatch)
+    until = f"{datetime.fromtimestamp(now + 3600 * until_h, UTC):%H:%M}"
+    assert run("process_pending", run_config=launch("nightly_cutouts", until)).success
+
+    assert summary_of_last() == (bought, 3 - bought, bought == 0)
+
+
+def test_a_backfill_buys_until_the_time_that_its_person_typed(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("detect_delta")
+    now = two_hours_later(monkeypatch)
+    until = f"{datetime.fromtimestamp(now + 3600, UTC):%H:%M}"
+    run("process_delta", partition_key="shoes", run_config=launch("cutouts", until))
+
+    assert summary_of_last() == (0, 3, True)
+
+
+@pytest.mark.parametrize(("job", "asset"), [("process_pending", "nightly_cutouts"), ("process_delta", "cutouts")])
+def test_what_is_no_time_of_day_fails_the_launch_in_one_sentence(shop: Shop, run: Run, job: str, asset: str) -> None:
+    run("detect_delta")
+    options = {"partition_key": "shoes"} if asset == "cutouts" else {}
+    failed = run(job, run_config=launch(asset, "6 am"), **options).failure_data_for_node(asset)
+
+    assert failed is not None
+    assert failed.user_failure_data is not None
+    assert failed.user_failure_data.description == (
+        "until: must be a time of day from 00:00 to 23:59, such as 06:00 (it is '6 am')"
+    )
+    assert not shop.vendor.ledger.charges()
+
+
+def launch(asset: str, until: str) -> dict[str, object]:
+    return {"ops": {asset: {"config": {"until": until}}}}
+
+
+def test_with_the_schedule_off_the_window_begins_with_the_detection_that_a_person_launched(
+    shop: Shop, run: Run, stored: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(monkeypatch, -3, -1)
+    switch(stored, InstigatorStatus.STOPPED)
+    run("detect_delta")
+    detected_at = time.time()
+    request = tick(stored)
+    assert isinstance(request, dg.RunRequest)
+    assert 22 * 3600 < datetime.fromisoformat(request.tags[UNTIL]).timestamp() - detected_at <= 23 * 3600
+
+    # Its window goes through the hour of the next night, and ends at the same time of day.
+    for hours, waits in ((22, False), (24, True)):
+        monkeypatch.setattr(time, "time", lambda at=detected_at + hours * 3600: at)
+        assert isinstance(tick(stored), str) is waits

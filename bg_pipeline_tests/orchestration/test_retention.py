@@ -8,10 +8,11 @@ import dagster as dg
 import pytest
 
 from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.retention import delete_old
-from bg_pipeline.orchestration.sensors import old_runs
 from bg_pipeline_tests.deployment import INSTANCE
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
+from bg_pipeline_tests.orchestration.location import sensor
 from bg_pipeline_tests.pictures import product
 
 LATER = timedelta(minutes=1)
@@ -39,7 +40,7 @@ def test_old_runs_go_with_what_they_logged_but_not_the_newest_of_a_collection(
     shop.put("shoes/2.png", product(2))
     second = [run("detect_delta").run_id, run("process_pending").run_id]
 
-    gone = delete_old(instance, datetime.now(UTC) + LATER)
+    gone = delete_old(instance, datetime.now(UTC) + LATER, Names())
 
     # `bags` was published by the first night only.
     assert gone == first[:1]
@@ -50,7 +51,7 @@ def test_old_runs_go_with_what_they_logged_but_not_the_newest_of_a_collection(
 
     shop.put("bags/1.png", product(1))
     third = [run("detect_delta").run_id, run("process_pending").run_id]
-    assert set(delete_old(instance, datetime.now(UTC) + LATER)) == {first[1], second[0]}
+    assert set(delete_old(instance, datetime.now(UTC) + LATER, Names())) == {first[1], second[0]}
     assert published(instance) == {"bags", "shoes"}
     assert {r.run_id for r in instance.get_runs()} == {second[1], *third}
 
@@ -64,14 +65,14 @@ def test_an_unfinished_run_stays_however_old_it_is(instance: dg.DagsterInstance)
     }
     ended = instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE).run_id
 
-    assert delete_old(instance, datetime.now(UTC) + LATER) == [ended]
+    assert delete_old(instance, datetime.now(UTC) + LATER, Names()) == [ended]
     assert {r.run_id for r in instance.get_runs()} == open_ones
 
 
 def test_a_run_of_today_stays(instance: dg.DagsterInstance) -> None:
     instance.create_run_for_job(defs.resolve_job_def("detect_delta"), status=dg.DagsterRunStatus.SUCCESS)
 
-    tick = old_runs.evaluate_tick(dg.build_sensor_context(instance))
+    tick = sensor("old_runs").evaluate_tick(dg.build_sensor_context(instance))
 
     assert tick.skip_message == "no run to delete"
     assert len(instance.get_runs()) == 1

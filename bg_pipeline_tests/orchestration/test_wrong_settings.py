@@ -7,7 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bg_pipeline.orchestration.schedule import loaded_schedule, valid_schedule
+from bg_pipeline.orchestration.opener import Opener
+from bg_pipeline.orchestration.schedule import loaded_schedule
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 
@@ -54,7 +55,7 @@ def test_no_wrong_setting_unloads_the_code_location_or_takes_a_name_from_it(tmp_
 @pytest.mark.parametrize("kind", ["cron", "31st of February", "seconds", "time zone", "days"])
 def test_a_wrong_schedule_is_loaded_as_the_default_with_what_is_wrong(kind: str) -> None:
     Path(".env").write_text(WRONG[kind])
-    loaded = loaded_schedule()
+    loaded = loaded_schedule(Opener().schedule)
 
     assert loaded.settings == ScheduleSettings()
     assert WRONG[kind].partition("=")[0] in loaded.problem
@@ -64,7 +65,7 @@ def test_a_wrong_schedule_is_loaded_as_the_default_with_what_is_wrong(kind: str)
 def test_what_dagster_follows_is_a_schedule(cron: str) -> None:
     Path(".env").write_text(f"BG_NIGHTLY_CRON={cron}\n")
 
-    assert valid_schedule().nightly_cron == cron
+    assert Opener().schedule().nightly_cron == cron
 
 
 @pytest.mark.parametrize("kind", ["cron", "time zone", "slip", "no line", "no key"])

@@ -62,6 +62,16 @@ def test_a_small_cutout_lends_its_alpha_to_the_full_resolution(graph: Graph) -> 
     assert opened(graph.outputs.blobs["shoes/0.png"]).size == (48, 32)
 
 
+def test_an_adopted_cutout_keeps_its_own_colours(graph: Graph) -> None:
+    """Another tool may have altered them on purpose; nobody describes it."""
+    made = opened(cutout_of(product(0)))
+    made.putpixel((24, 16), (250, 240, 20, 255))
+    taken(graph, cutouts(shoes__0=encoded(made)))
+    graph.sync()
+
+    assert opened(graph.outputs.blobs["shoes/0.png"]).getpixel((24, 16)) == (250, 240, 20, 255)
+
+
 def test_a_preview_is_refused_and_bought(graph: Graph) -> None:
     small = opened(cutout_of(product(0))).resize((24, 16))
     refused = taken(graph, cutouts(shoes__0=encoded(small))).refused["shoes/0.jpg"]

@@ -80,6 +80,7 @@ def killed(graph: Graph, at: int, after: bool) -> bool:
     return False
 
 
+@pytest.mark.every_call
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
 def test_wherever_a_run_is_killed_nothing_is_lost_and_every_charge_is_on_record(after: bool) -> None:
     """At most one extra charge for each request that was in flight, and that one counts as in doubt."""

@@ -8,12 +8,14 @@ import pytest
 
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.erasure import is_forgotten
-from bg_pipeline.core.keys import gallery_page, master_name
+from bg_pipeline.core.keys import gallery_page, master_name, thumbnail_name
 from bg_pipeline.core.recipe import Tool, purchase_id
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.errors import ConfigurationError, ForeignStore, ItemBlocked, LeaseHeld, ResultAwaited, SourceUnreadable
+from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.pipeline.erase import allow_again, find, forget, refuse_listed
 from bg_pipeline.ports.context import DETECTION
+from bg_pipeline.web.static import write_page
 from bg_pipeline_tests.fakes import FakeRemover, MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -68,6 +70,34 @@ def test_nothing_of_an_erased_item_is_left_and_all_of_the_others_is(graph: Graph
     assert entry is not None
     assert (entry.state, entry.published, entry.stem, entry.purchase_id != "") == (State.FORGOTTEN, None, "", True)
     assert [m.purchase_id for m in graph.purchases.masters() if master_name(m.purchase_id) in erased.masters] == []
+
+
+def of_two(graph: Graph, name: str) -> None:
+    """Let the manifest say of two items that this output is theirs, as after a name was given to another item."""
+    for key in (KEY, "shoes/1.png"):
+        graph.database.rename_output(key, name)
+
+
+@pytest.mark.parametrize("name", ["shoes/0.png", "shoes/1.png"])
+def test_an_output_that_a_listed_item_shows_stays_when_the_item_that_had_its_name_is_gone(
+    graph: Graph, pages: MemoryStore, name: str
+) -> None:
+    of_two(graph, name)
+    del graph.source.files[KEY]
+    scan(graph.catalogue, graph.policy, graph.run)
+    erased = forget(graph.pipeline, pages, (KEY,))[KEY]
+
+    assert name not in erased.outputs
+    assert name in graph.outputs.blobs
+
+
+def test_the_file_of_another_format_stays_if_another_item_shows_it(graph: Graph, pages: MemoryStore) -> None:
+    graph.outputs.write("shoes/0.webp", b"a cutout of shoes/1.png")
+    graph.database.rename_output("shoes/1.png", "shoes/0.webp")
+    erased = forget(graph.pipeline, pages, (KEY,))[KEY]
+
+    assert erased.outputs == ("shoes/0.png",)
+    assert graph.outputs.blobs["shoes/0.webp"] == b"a cutout of shoes/1.png"
 
 
 def test_the_ledger_keeps_what_was_charged_for_it(graph: Graph, pages: MemoryStore) -> None:
@@ -278,6 +308,7 @@ def test_after_a_store_failed_the_same_call_erases_the_rest(graph: Graph, pages:
     assert not mine & set(stored(graph).values())
 
 
+@pytest.mark.every_call
 @pytest.mark.parametrize("listed", [False, True], ids=["deleted", "listed"])
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
 def test_wherever_an_erasure_is_killed_the_same_call_completes_it_and_nothing_is_bought(
@@ -338,3 +369,18 @@ def killed(graph: Graph, pages: MemoryStore, act: Callable[[Graph, MemoryStore],
             setattr(graph, name, port)
         graph.clock.now += 1000
     return False
+
+
+def test_the_thumbnails_of_a_forgotten_item_go_with_its_page(graph: Graph) -> None:
+    pages = MemoryStore()
+    write_page(graph.pipeline, pages, "shoes", share=0.0)
+    entry = graph.items.entry(KEY)
+    assert entry is not None
+    assert entry.published is not None
+    own = {thumbnail_name(entry.content_hash), thumbnail_name(entry.published.output_digest)}
+    assert own <= pages.blobs.keys()
+    del graph.source.files[KEY]
+    graph.sync()
+    forget(graph.pipeline, pages, (KEY,))
+
+    assert own & pages.blobs.keys() == set()

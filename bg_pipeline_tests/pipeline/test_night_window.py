@@ -1,5 +1,6 @@
 """A run that may buy until a time."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,14 +9,16 @@ import pytest
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.gate import GateReason, GateState
+from bg_pipeline.core.records import Listed
 from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill
 from bg_pipeline.pipeline.detect import detect, scan
-from bg_pipeline.pipeline.night import Choice, WorkResult, work
+from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
-from bg_pipeline_tests.fakes import FakeRemover
+from bg_pipeline.ports.source import SplitPoints, no_split_points
+from bg_pipeline_tests.fakes import FakeRemover, MemorySource
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 
@@ -72,6 +75,32 @@ def test_after_the_end_nothing_is_bought_and_what_is_free_is_still_done() -> Non
     assert summary.window_ended
 
 
+class SlowListing(MemorySource):
+    """Takes so many seconds to list."""
+
+    def __init__(self, graph: Graph, seconds: float) -> None:
+        super().__init__(dict(graph.source.files))
+        self.versions = dict(graph.source.versions)
+        self.graph, self.seconds = graph, seconds
+
+    def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
+        yield from super().list(split_points)
+        self.graph.clock.now += self.seconds
+
+
+@pytest.mark.parametrize("gate", [GateState.OPEN, GateState.CLOSED])
+def test_a_night_whose_window_ends_while_it_lists_buys_nothing_and_reads_no_picture_for_it(gate: GateState) -> None:
+    graph = shop(3)
+    graph.ledger.change_gate("bgeraser", lambda known, _: replace(known, state=gate, reason=GateReason.BY_HAND))
+    graph.source = SlowListing(graph, 100.0)
+    result = sync(graph.pipeline, Budget("a night", None, graph.clock.now + 50.0), Choice())
+    summary = result.work.summary
+
+    assert result.look.scan.listed == 3
+    assert (summary.purchases, summary.pending, summary.window_ended, summary.paused) == (0, 3, True, "")
+    assert graph.source.reads == graph.remover.requests == []
+
+
 def test_with_nothing_left_to_buy_the_end_ends_nothing() -> None:
     graph = shop(1)
     graph.process()
@@ -98,10 +127,14 @@ def test_a_planned_end_is_no_alert() -> None:
     assert find_alerts(graph.pipeline, [graph.clock.now - 90_000.0]).alerts == ()
 
 
-class Quiet:
-    """A watcher that shows nothing."""
+class OnePause:
+    """A watcher that shows nothing, and ends the test at a second pause."""
 
-    def paused(self, why: str) -> None: ...
+    def __init__(self) -> None:
+        self._pauses = iter(range(1))
+
+    def paused(self, why: str) -> None:
+        assert next(self._pauses, None) is not None, f"it pauses again after its window: {why}"
 
     def waiting(self, why: str) -> None: ...
 
@@ -121,6 +154,6 @@ def test_a_backfill_that_waits_for_credits_ends_with_its_window() -> None:
     graph.while_asleep = later
     result = BackfillResult()
     ask = Ask(AskedBy.BACKFILL, Budget("a backfill", None, until))
-    backfill(graph.pipeline, ask, Choice(frozenset({"c"})), Quiet(), result)
+    backfill(graph.pipeline, ask, Choice(frozenset({"c"})), OnePause(), result)
 
     assert (result.total.window_ended, result.total.paused, result.total.purchases) == (True, "", 0)

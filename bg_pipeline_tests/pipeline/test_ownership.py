@@ -14,6 +14,7 @@ from bg_pipeline.pipeline.alerting.notify import after_sync
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill
 from bg_pipeline.pipeline.ownership import check, find_foreign_store, guard, take_possession
 from bg_pipeline.pipeline.process import Scope
+from bg_pipeline.pipeline.retry import try_again
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.alerting.shop import fail, kinds
@@ -65,7 +66,7 @@ def test_nothing_begins_beside_the_stores_of_another_manifest(entrance: str) -> 
         "backfill": lambda: backfill(
             other.pipeline, ask, night.Choice(apply_recipe_change=True), None, BackfillResult()
         ),  # type: ignore[arg-type]
-        "retry": lambda: night.retry(other.pipeline),
+        "retry": lambda: try_again(other.pipeline),
     }
     with pytest.raises(
         ForeignStore, match=r"BG_OUTPUT \(in memory\) belongs to another manifest .*bg-pipeline rebuild"

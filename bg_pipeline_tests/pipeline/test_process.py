@@ -8,7 +8,7 @@ import pytest
 
 from bg_pipeline.core.claims import Ask, AskedBy, Claimed, Only, Selection
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import BeingBought, StoreError
@@ -286,7 +286,7 @@ def test_one_pass_ends_though_items_become_free_behind_it() -> None:
     detect(*graph.pipeline.context)
     other = graph.claim("c/7.png", owner="another run")
     ask = Ask(AskedBy.NIGHT, Budget("a night"))
-    feed = Feed(graph.queue, ask, "a test", Goal.of(graph.recipe), claim_limit=1)
+    feed = Feed(graph.queue, ask, "a test", Recipes(graph.recipe).goals(), claim_limit=1)
     taken = []
     for claimed in feed.pending(Selection(), bought=False):
         assert claimed.claim is not None

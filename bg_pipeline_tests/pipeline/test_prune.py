@@ -175,6 +175,30 @@ def test_a_master_that_cannot_be_removed_is_tried_again_and_is_not_on_record(gra
     assert len(store.blobs) == 5
 
 
+def test_a_run_that_is_asked_to_end_removes_no_further_master_and_the_next_removes_the_rest(graph: Graph) -> None:
+    class Ending(MemoryStore):
+        """Asks the run to end at the first removal."""
+
+        def remove(self, name: str) -> None:
+            super().remove(name)
+            graph.stop.set()
+
+    for n in (0, 1):
+        graph.source.put(f"shoes/{n}.png", product(50 + n))
+    nights(graph, WAITING + 1)
+    store, ending = graph.masters, Ending()
+    ending.blobs = store.blobs
+    graph.masters = ending
+    graph.clock.now += DAY_S
+    assert len(pruned(graph, allow=2).removed) == 1
+    assert len(store.blobs) == 6
+
+    graph.stop.clear()
+    graph.masters = store
+    assert len(nights(graph, 1)[0].removed) == 1
+    assert len(store.blobs) == 5
+
+
 def test_bytes_that_a_killed_run_left_are_used_if_the_picture_comes_back(graph: Graph) -> None:
     """Its record is gone and its bytes are not: bought again, they would be paid for twice."""
     first, requests = graph.source.files["shoes/0.png"], len(graph.remover.requests)
@@ -190,6 +214,7 @@ def test_bytes_that_a_killed_run_left_are_used_if_the_picture_comes_back(graph: 
     assert graph.retention.leftovers() == []
 
 
+@pytest.mark.every_call
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
 def test_wherever_pruning_is_killed_nothing_is_bought_for_it_and_the_next_night_ends_it(after: bool) -> None:
     """The picture comes back at once: bytes that are left of its master are used, and no record is without bytes."""

@@ -1,5 +1,6 @@
 """Attempts that a killed run left open, ended before anything new is bought."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ from bg_pipeline.core.claims import LEASE_S, Claim
 from bg_pipeline.core.credits import Rules
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of, purchase_id
-from bg_pipeline.core.records import Attempt, AttemptState, State
+from bg_pipeline.core.records import Attempt, AttemptState, State, Use
 from bg_pipeline.errors import BeingBought
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.recovery import recover
@@ -39,7 +40,7 @@ def graph(request: pytest.FixtureRequest) -> Graph:
 def begin(graph: Graph, claim: Claim) -> None:
     """An attempt to buy the picture."""
     bought = purchase_id(digest_of(product(1)), graph.recipe.cut.digest)
-    request = CutRequest(bought, KEY, b"", "image/jpeg", 1, 1, {}, Decimal(1), claim)
+    request = CutRequest(bought, KEY, b"", "image/jpeg", 1, 1, {}, Decimal(1), claim, use=Use.PICTURE)
     graph.ledger.open_attempt(request, "bgeraser", Rules(graph.thresholds))
 
 
@@ -72,7 +73,19 @@ def test_with_a_stored_master_nothing_was_lost(graph: Graph) -> None:
 
     assert recovered(graph) == []
     assert (states(graph), state(graph)) == ([AttemptState.CHARGED], State.PENDING)
-    assert graph.purchases.bought([attempt.purchase_id]) == {attempt.purchase_id}
+    master = graph.purchases.find([attempt.purchase_id])
+    assert master is not None
+    assert master.use is Use.PICTURE
+
+
+def test_an_answer_that_waits_becomes_a_master_of_what_its_attempt_bought(graph: Graph) -> None:
+    (attempt,) = graph.ledger.abandoned()
+    graph.spool.write(attempt.purchase_id, cutout_of(product(1)))
+
+    assert recovered(graph) == []
+    master = graph.purchases.find([attempt.purchase_id])
+    assert master is not None
+    assert master.use is Use.PICTURE
 
 
 def test_a_stored_master_that_is_broken_counts_as_none(graph: Graph) -> None:
@@ -129,3 +142,14 @@ def test_an_item_that_waits_for_nothing_any_more_keeps_its_state(graph: Graph) -
 
     assert len(recovered(graph)) == 1
     assert state(graph) is State.SKIPPED
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_the_item_of_another_catalogue_is_held_there_and_not_the_one_with_its_key_here(hold: bool) -> None:
+    graph = abandoned(hold_in_doubt=hold)
+    (number,) = graph.database.attempts
+    graph.database.attempts[number] = replace(graph.database.attempts[number], catalogue="another")
+
+    assert recovered(graph) == []
+    assert states(graph) == [AttemptState.INTENT if hold else AttemptState.IN_DOUBT]
+    assert state(graph) is State.PENDING

@@ -7,10 +7,11 @@ import pytest
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import Tool, digest_of, purchase_id
 from bg_pipeline.core.records import State
+from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import ConfigurationError, SourceUnreadable, StoreError
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.pipeline.gallery import make_pairs
-from bg_pipeline.pipeline.review import approve, in_quarantine, reject
+from bg_pipeline.pipeline.review import decide, in_quarantine
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
@@ -27,6 +28,14 @@ def graph() -> Graph:
     made.source.put(TWIN, product(5))
     assert made.sync().summary.quarantined == 2
     return made
+
+
+def approve(graph: Graph, key: str) -> list[str]:
+    return decide(graph.pipeline, ReviewDecision.APPROVE, key, "ana")
+
+
+def reject(graph: Graph, key: str) -> list[str]:
+    return decide(graph.pipeline, ReviewDecision.REJECT, key, "ana")
 
 
 def gallery(graph: Graph) -> list[Pair]:
@@ -53,7 +62,7 @@ def test_without_a_decision_it_stays_where_it_is(graph: Graph) -> None:
 
 
 def test_an_approved_result_is_published_by_the_next_sync_for_nothing_and_so_is_its_twin(graph: Graph) -> None:
-    assert approve(graph.catalogue, graph.accounts, graph.policy, ODD) == [TWIN, ODD]
+    assert approve(graph, ODD) == [TWIN, ODD]
     done = graph.sync()
 
     assert (done.summary.published, done.summary.purchases, len(graph.remover.requests)) == (2, 0, 1)
@@ -71,13 +80,13 @@ def test_a_result_under_the_name_of_an_older_scheme_can_be_approved(graph: Graph
     for key in (ODD, TWIN):
         graph.queue.set_state(key, State.QUARANTINED, "nothing was removed", older, graph.claim(key))
 
-    assert approve(graph.catalogue, graph.accounts, graph.policy, ODD) == [TWIN, ODD]
+    assert approve(graph, ODD) == [TWIN, ODD]
     assert graph.sync().summary.published == 2
     assert len(graph.remover.requests) == 1
 
 
 def test_what_was_approved_stays_approved_when_only_the_metadata_of_the_picture_changes(graph: Graph) -> None:
-    approve(graph.catalogue, graph.accounts, graph.policy, ODD)
+    approve(graph, ODD)
     graph.sync()
     graph.source.put(ODD, encoded(opened(product(5)), compress_level=1))
     done = graph.sync()
@@ -91,52 +100,50 @@ def test_nothing_is_bought_on_top_of_a_suspicious_result_until_a_person_approves
     assert states(graph) == {State.QUARANTINED}
     assert len(graph.remover.requests) == 1
 
-    approve(graph.catalogue, graph.accounts, graph.policy, ODD)
+    approve(graph, ODD)
     assert graph.sync().summary.published == 2
     assert [request.tool for request in graph.remover.requests] == ["", "upscale"]
 
 
-def test_a_rejected_result_has_failed_until_its_picture_changes(graph: Graph) -> None:
-    assert reject(graph.catalogue, TWIN) == [TWIN, ODD]
+def test_a_rejected_result_stays_off_the_shop_until_its_picture_changes(graph: Graph) -> None:
+    assert reject(graph, TWIN) == [TWIN, ODD]
     assert graph.sync().summary.published == 0
-    assert states(graph) == {State.FAILED}
+    assert states(graph) == {State.WITHDRAWN}
     assert graph.outputs.blobs == {}
 
     graph.source.put(ODD, product(6))
     assert graph.sync().summary.published == 1
 
 
-def test_to_retry_a_rejected_result_costs_nothing_and_brings_it_back_to_review(graph: Graph) -> None:
-    reject(graph.catalogue, ODD)
+def test_a_rejected_result_is_not_bought_again_by_a_retry_or_a_changed_recipe(graph: Graph) -> None:
+    reject(graph, ODD)
     graph.items.retry()
-    graph.sync()
+    graph.change_recipe(side_px=40)
+    graph.sync(apply_recipe_change=True)
 
-    assert states(graph) == {State.QUARANTINED}
+    assert states(graph) == {State.WITHDRAWN}
     assert len(graph.remover.requests) == 1
 
 
-@pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_only_what_is_in_quarantine_can_be_decided(graph: Graph, decision: str) -> None:
-    def decide(key: str) -> list[str]:
-        if decision == "approve":
-            return approve(graph.catalogue, graph.accounts, graph.policy, key)
-        return reject(graph.catalogue, key)
-
+@pytest.mark.parametrize("decision", ReviewDecision)
+def test_only_what_a_review_shows_can_be_decided(graph: Graph, decision: ReviewDecision) -> None:
     with pytest.raises(ConfigurationError, match="not in the manifest"):
-        decide("shoes/none.png")
-    approve(graph.catalogue, graph.accounts, graph.policy, ODD)
-    with pytest.raises(ConfigurationError, match="is pending"):
-        decide(ODD)
+        decide(graph.pipeline, decision, "shoes/none.png", "ana")
+    graph.source.files.pop(ODD)
+    graph.sync()
+    with pytest.raises(ConfigurationError, match="no longer in the source"):
+        decide(graph.pipeline, decision, ODD, "ana")
+    assert graph.reviews.decisions([ODD]) == {}
 
 
 def test_nothing_is_approved_that_would_have_to_be_bought(graph: Graph) -> None:
     graph.change_recipe(side_px=40)
-    with pytest.raises(ConfigurationError, match="recipe changed"):
-        approve(graph.catalogue, graph.accounts, graph.policy, ODD)
+    with pytest.raises(ConfigurationError, match="no paid result of this picture and recipe"):
+        approve(graph, ODD)
     graph.change_recipe(side_px=2500)
     graph.purchases.forget(graph.items.in_state(State.QUARANTINED)[0].purchase_id)
-    with pytest.raises(ConfigurationError, match="no master is recorded"):
-        approve(graph.catalogue, graph.accounts, graph.policy, ODD)
+    with pytest.raises(ConfigurationError, match="no paid result of this picture and recipe"):
+        approve(graph, ODD)
     assert states(graph) == {State.QUARANTINED}
 
 

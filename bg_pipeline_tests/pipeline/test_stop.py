@@ -11,7 +11,7 @@ from bg_pipeline.core.report import Exit, exit_code_of
 from bg_pipeline.core.runlog import DetectRecord, ScanRecord
 from bg_pipeline.errors import Stopped
 from bg_pipeline.pipeline.detect import detect, scan
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -69,6 +69,25 @@ def test_what_was_hashed_until_then_is_not_hashed_again(graph: Graph) -> None:
     graph.stop.clear()
 
     assert scan(graph.catalogue, graph.policy, graph.run).hashed < 4
+
+
+def test_a_run_that_is_asked_to_end_while_its_work_is_recorded_records_no_further_and_none_of_it_counts(
+    graph: Graph,
+) -> None:
+    scan(graph.catalogue, graph.policy, graph.run)
+    graph.deltas.batch_size = 1
+    recorded = iter(range(2))
+    graph.deltas.before_batch = lambda: None if next(recorded, None) is not None else graph.stop.set()
+    with pytest.raises(Stopped, match="the work was not recorded to its end, so none of it counts") as stopped:
+        detect(*graph.pipeline.context)
+
+    assert exit_code_of(stopped.value) is Exit.PAUSED
+    assert [entry.reason is not None for entry in graph.items.entries()] == [True, True, False, False]
+    assert (graph.queue.pending(), graph.run_log.read(DetectRecord)) == ({}, [])
+
+    graph.stop.clear()
+    graph.deltas.before_batch = lambda: None
+    assert graph.sync().summary.purchases == 4
 
 
 def test_a_run_that_is_asked_to_end_plans_nothing(graph: Graph) -> None:

@@ -20,8 +20,8 @@ def test_basic_answers_with_the_picture(shared):
     assert (answer.headers["Content-Type"], answer.headers["x-uncertainty-score"]) == ("image/png", "0")
 
 
-def test_basic_answers_in_base64_to_those_who_accept_json(shared):
-    headers = {"x-api-key": "k", "Accept": "image/png, application/json"}
+def test_basic_answers_in_base64_to_those_who_prefer_json(shared):
+    headers = {"x-api-key": "k", "Accept": "application/json"}
     url = f"{shared.base_url}/v1/segment"
     answer = requests.post(url, files={"image_file": SMALL}, headers=headers, timeout=client.TIMEOUT_S)
     assert answer.json().keys() == {"base64img"}
@@ -170,8 +170,32 @@ def test_plus_can_leave_the_background_where_it_is(shared):
 
 
 def test_plus_names_what_it_does_not_do(shared):
-    answer = client.edit(shared.base_url, SMALL, shadow_mode="ai.soft", removeBackground="true")
-    assert answer.headers["pr-unsupported-attributes"] == "shadow.mode"
+    answer = client.edit(shared.base_url, SMALL, lighting_mode="ai.auto", removeBackground="true")
+    assert answer.headers["pr-unsupported-attributes"] == "lighting.mode"
+
+
+def opened(content):
+    return Image.open(io.BytesIO(content))
+
+
+def test_plus_draws_a_shadow_around_the_subject_and_leaves_its_colours(shared):
+    plain, soft, hard = (
+        opened(client.edit(shared.base_url, client.picture(200, 150), referenceBox="originalImage", **each).content)
+        for each in ({}, {"shadow_mode": "ai.soft"}, {"shadow_mode": "ai.hard"})
+    )
+    beside = (108, 75)  # the subject is the left half
+    assert plain.getpixel(beside)[3] == 0 < soft.getpixel(beside)[3] < hard.getpixel(beside)[3]
+    assert soft.getpixel((60, 75)) == plain.getpixel((60, 75))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "size"),
+    [({"upscale_mode": "ai.fast"}, (1100, 10)), ({"upscale_mode": "ai.slow"}, (600, 10))],
+)
+def test_plus_upscales_only_small_pictures(shared, parameters, size):
+    answer = client.edit(shared.base_url, client.picture(*size), **parameters)
+    assert (answer.status_code, "upscale.mode" in answer.json()["error"]["message"]) == (400, True)
+    assert client.edit(shared.base_url, client.picture(500, 10), **parameters).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -182,6 +206,15 @@ def test_plus_names_what_it_does_not_do(shared):
         ({"maxWidth": "100"}, "outputSize"),
         ({"padding": "0.5"}, "padding"),
         ({"margin": "wide"}, "margin"),
+        ({"shadow.mode": "soft"}, "shadow.mode must be one of ai.soft"),
+        ({"lighting.mode": "auto"}, "lighting.mode must be one of ai.auto"),
+        ({"upscale.mode": "ai.best"}, "upscale.mode"),
+        ({"expand.mode": "true"}, "expand.mode must be one of ai.auto"),
+        ({"export.dpi": "50"}, "export.dpi must be a number between 72 and 1200"),
+        ({"outline.width": "wide"}, "outline.width"),
+        ({"preserveMetadata": "all"}, "preserveMetadata"),
+        ({"verticalAlignment": "low"}, "verticalAlignment"),
+        ({"removeBackground": "false", "referenceBox": "subjectBox"}, "referenceBox cannot be provided"),
         ({"background_color": "blurple"}, "background.color"),
         ({"export_format": "gif"}, "export.format"),
         ({"referenceBox": "me"}, "referenceBox"),

@@ -1,13 +1,14 @@
 """Find current problems in the records of the manifest and the marks of the stores, without asking a vendor."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from bg_pipeline.core.alerts import Alert, AlertCheck, Kind, moment, too_many_failed
+from bg_pipeline.core.alerts import Alert, AlertCheck, Kind, moment, too_many_failed, unprocessed_since
 from bg_pipeline.core.credits import why_closed
 from bg_pipeline.core.gate import Gate, GateReason
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.night_window import Night
 from bg_pipeline.core.prices import quote
 from bg_pipeline.core.records import State
 from bg_pipeline.core.runlog import (
@@ -18,16 +19,15 @@ from bg_pipeline.core.runlog import (
     ProcessRecord,
     PruneRecord,
     Record,
+    ScanRecord,
     Stage,
 )
 from bg_pipeline.pipeline.alerting.runs import MOST_ROWS, STAGES, WINDOW_S, find_run_alerts, link
+from bg_pipeline.pipeline.failures import standing_failures
 from bg_pipeline.pipeline.ownership import find_foreign_store
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.money import left_of, standing
-
-_IDLE_S = 26 * 3600.0
-"""A day, plus two hours: seconds for which detected work may wait until a run has worked on it."""
 
 _MOST_READINGS = 50
 
@@ -52,24 +52,34 @@ _GATE_TITLES: Mapping[Kind, str] = {
 }
 
 
-def find_alerts(pipeline: Pipeline, due_at: Sequence[float] | None = None) -> AlertCheck:
+def find_alerts(
+    pipeline: Pipeline,
+    due_at: Sequence[float] | None = None,
+    night_of: Callable[[float], Night | None] = lambda _detected_at: None,
+) -> AlertCheck:
     """
     Return all current problems in the records of the manifest and the marks of the stores; ask no vendor.
 
     Args:
         pipeline: the records and marks.
         due_at: times at which a night was due, for `core.alerts.missed_night`; None if nights are not checked.
+        night_of: for `core.alerts.unprocessed_since`.
     """
     return AlertCheck(
-        tuple(_AlertFinder(pipeline, due_at).alerts()), frozenset({Kind.NO_NIGHT} if due_at is None else ())
+        tuple(_AlertFinder(pipeline, due_at, night_of).alerts()),
+        frozenset({Kind.NO_NIGHT} if due_at is None else ()),
+        pipeline.alerting.elsewhere,
     )
 
 
 class _AlertFinder:
     """Finds alerts in records that it reads once."""
 
-    def __init__(self, pipeline: Pipeline, due_at: Sequence[float] | None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, due_at: Sequence[float] | None, night_of: Callable[[float], Night | None]
+    ) -> None:
         self.due_at = due_at
+        self.night_of = night_of
         self.pipeline = pipeline
         self.now = pipeline.run.now()
         self.gates = gates_of(pipeline.accounts, pipeline.policy)
@@ -91,6 +101,8 @@ class _AlertFinder:
         yield from self._stale_table()
         yield from self._spend_cap()
         yield from self._failure_rate()
+        yield from self._unreadable()
+        yield from self._hosts_down()
         yield from self._drift()
 
     def _gate(self, gate: Gate) -> Alert:
@@ -99,7 +111,7 @@ class _AlertFinder:
         closed_at = 0.0 if gate.is_open else gate.since
         paused = (record for record in self.processed if record.summary.paused and record.ended_at >= closed_at)
         left = left_of(self.pipeline.accounts, gate)
-        lines = [why_closed(gate, self.pipeline.policy.thresholds, left), self._waiting()]
+        lines = [why_closed(gate, self.pipeline.policy.thresholds[gate.account], left), self._waiting()]
         if kind is Kind.CREDITS:
             page = self.pipeline.policy.vendors[gate.account].top_up
             lines = [f"top up: {page or 'on the website of the vendor'}", *self._balance(gate), *lines]
@@ -131,8 +143,9 @@ class _AlertFinder:
         if not self.pending or not any(gate.is_open for gate in self.gates):
             return
         worked_at = max((record.ended_at for record in self.run_log.read(ProcessRecord)), default=0.0)
-        detections = [r for r in self.run_log.read(DetectRecord, worked_at, MOST_ROWS) if r.work]
-        if detections and self.now - detections[-1].ended_at > _IDLE_S:
+        detected = [r.ended_at for r in self.run_log.read(DetectRecord, worked_at, MOST_ROWS) if r.work]
+        since = unprocessed_since(detected, self.night_of, self.now)
+        if since is not None:
             yield Alert(
                 Kind.NOT_PROCESSED,
                 "",
@@ -140,7 +153,7 @@ class _AlertFinder:
                 (
                     "check that the daemon runs and the sensors are on; `bg-pipeline doctor` helps",
                     self._waiting(),
-                    f"detected at {moment(detections[-1].ended_at)}",
+                    f"detected at {moment(since)}",
                     *self._link(),
                 ),
             )
@@ -199,8 +212,30 @@ class _AlertFinder:
         reasons = [f"{count} × {cause}, such as {examples[cause]}" for cause, count in causes.most_common(3)]
         worst = max(self.processed, key=lambda record: record.summary.failed + record.summary.quarantined)
         advice = "`bg-pipeline failures` lists all of them, `bg-pipeline retry` tries them again"
-        lines = (advice, *reasons, *self._link(worst))
+        review = self.pipeline.alerting.review_url
+        lines = (advice, *([f"look at them: {review}"] if review else []), *reasons, *self._link(worst))
         yield Alert(Kind.FAILURE_RATE, "", share, lines)
+
+    def _unreadable(self) -> Iterator[Alert]:
+        standing = standing_failures(self.pipeline.catalogue, self.pipeline.policy)
+        locked = [each for each in standing if each.unreadable and not each.accepted]
+        scans = self.run_log.read(ScanRecord)
+        reasons = {each.key: each.why for each in locked} | {
+            key: why for s in scans for key, why in s.not_looked.items()
+        }
+        if not reasons:
+            return
+        examples = [f"{key}: {why}" for key, why in list(reasons.items())[:3]]
+        title = f"{len(reasons)} pictures or folders cannot be read"
+        advice = "make them readable, or accept what is right so: `bg-pipeline failures` lists all"
+        yield Alert(Kind.UNREADABLE, "", title, (advice, *examples, *self._link(next(iter(scans), None))))
+
+    def _hosts_down(self) -> Iterator[Alert]:
+        for scan in self.run_log.read(ScanRecord):
+            for each in scan.hosts_down:
+                title = f"the picture host {each.host} does not serve: {each.items} items wait"
+                advice = "their cutouts stay, and the next scan looks again; check the host if it lasts"
+                yield Alert(Kind.HOST_DOWN, each.host, title, (advice, each.why, *self._link(scan)))
 
     def _drift(self) -> Iterator[Alert]:
         readings = self.run_log.read(BalanceRecord, limit=_MOST_READINGS)

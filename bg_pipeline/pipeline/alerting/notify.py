@@ -1,10 +1,11 @@
 """Plan notifications, store them, and deliver them in a separate call."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bg_pipeline.core.alerts import (
     GIVE_UP_S,
+    OF_ACCOUNTS,
     AlertCheck,
     Event,
     Notification,
@@ -94,10 +95,17 @@ def _notify_and_deliver(monitor: Monitor, check: AlertCheck) -> list[str]:
 
 
 def notify(monitor: Monitor, check: AlertCheck) -> tuple[Notification, ...]:
-    """Plan notifications, store them for `deliver` and return them. Do nothing if there is no target."""
+    """
+    Plan notifications, store them for `deliver` and return them. Do nothing if there is no target.
+
+    Of several catalogues, the title names the one that has the problem.
+    """
     targets = [target.digest for target in monitor.alerting.sink.targets]
     if not targets:
         return ()
+    if name := monitor.alerting.catalogue:
+        alerts = (a if a.kind in OF_ACCOUNTS else replace(a, title=f"{name}: {a.title}") for a in check.alerts)
+        check = replace(check, alerts=tuple(alerts))
     return monitor.alerting.outbox.note(
         lambda incidents: plan_notifications(check, incidents, monitor.now()), targets
     ).notifications

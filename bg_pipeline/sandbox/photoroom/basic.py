@@ -8,6 +8,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bg_pipeline.sandbox.accept import wants_json
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.forms import read_form
 from bg_pipeline.sandbox.paid_endpoint import PaidCall, PriceTier, Refused, Rendering, Result, with_headers
@@ -75,7 +76,7 @@ class Basic(PhotoroomEndpoint[_SegmentParameters]):
 
     def answer(self, request: Request, call: PaidCall[_SegmentParameters], tier: PriceTier, result: Result) -> Response:  # noqa: ARG002
         file = result.file
-        if "application/json" in request.headers.get("Accept", ""):
+        if wants_json(request):
             answer: Response = JSONResponse({"base64img": base64.b64encode(file.content).decode()})
         else:
             answer = Response(file.content, media_type=file.media_type)

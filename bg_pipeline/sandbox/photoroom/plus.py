@@ -23,7 +23,7 @@ from bg_pipeline.sandbox.photoroom.endpoint import (
     parse_colour,
     score_headers,
 )
-from bg_pipeline.sandbox.pictures import Box, Colour, File, encode, on_colour, shrink
+from bg_pipeline.sandbox.pictures import Box, Colour, File, encode, on_colour, shrink, with_shadow
 
 _EDIT_BYTES = 30_000_000
 _EXPORTS = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
@@ -31,9 +31,43 @@ _SIDES = ("Left", "Top", "Right", "Bottom")
 
 _SUPPORTED = {
     *("imageUrl", "removeBackground", "background.color", "outputSize", "maxWidth", "maxHeight", "referenceBox"),
-    *("scaling", "export.format"),
+    *("scaling", "export.format", "shadow.mode"),
     *(name + side for name in ("padding", "margin") for side in ("", *_SIDES)),
 }
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "shadow.mode": ("ai.soft", "ai.hard", "ai.floating", "ai.preset-soft", "ai.preset-hard", "ai.auto-with-overrides"),
+    "lighting.mode": ("ai.auto", "ai.preserve-hue-and-saturation"),
+    "upscale.mode": ("ai.fast", "ai.slow"),
+    "textRemoval.mode": ("ai.artificial", "ai.natural", "ai.all"),
+    "segmentation.mode": ("keepSalientObject", "ignoreSalientObject"),
+    "horizontalAlignment": ("left", "center", "right"),
+    "verticalAlignment": ("top", "center", "bottom"),
+    "keepExistingAlphaChannel": ("auto", "never"),
+    "ignorePaddingAndSnapOnCroppedSides": ("true", "false"),
+    "preserveMetadata": ("never", "xmp", "exifSubset", "exifSubsetWithXmpCompatibility"),
+    **dict.fromkeys(
+        (f"{name}.mode" for name in ("expand", "uncrop", "editWithAI", "flatLay", "ghostMannequin", "virtualModel")),
+        ("ai.auto",),
+    ),
+}
+"""Values of parameters that are checked; of these, only the shadow is rendered."""
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "export.dpi": (72, 1200),
+    "outline.width": (0, 0.1),
+    "outline.blurRadius": (0, 0.025),
+    "shadow.intensityOverride": (0, 1),
+    "shadow.softnessOverride": (0, 1),
+}
+
+_UPSCALED_PX = {"ai.fast": 1000, "ai.slow": 512}
+"""Longest side of a picture to upscale, by mode."""
+
+_SHADOWS = {"ai.hard": 0.7, "ai.preset-hard": 0.7}
+"""Opacity of the shadow that is drawn, by mode; of the others, `_SOFT`."""
+_SOFT = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +87,8 @@ class _EditParameters:
     format: str
     ignored: tuple[str, ...]
     watermark: bool
+    shadow_opacity: float
+    """From 0 to 1; 0 for no shadow."""
 
 
 class Plus(PhotoroomEndpoint[_EditParameters]):
@@ -67,7 +103,7 @@ class Plus(PhotoroomEndpoint[_EditParameters]):
         upload = await self._upload(request, form)
         picture = await self.decode_upload(upload)
         try:
-            parameters = _parse_edit(form.texts, has_sandbox_key(request))
+            parameters = _parse_edit(form.texts, picture.size, has_sandbox_key(request))
         except InvalidParameter as error:
             raise Refused(self.bad_request(str(error))) from error
         return PaidCall(upload, picture, parameters, self.tiers(request, MAX_PIXELS))
@@ -93,6 +129,8 @@ class Plus(PhotoroomEndpoint[_EditParameters]):
         if subject != NO_SUBJECT:
             image = _compose(image if parameters.whole_picture else image.crop(subject), call.picture.size, parameters)
         image = shrink(image, tier.max_pixels)
+        if parameters.shadow_opacity:
+            image = with_shadow(image, parameters.shadow_opacity)
         if parameters.background is not None:
             image = on_colour(image, parameters.background)
         if parameters.watermark:
@@ -116,7 +154,8 @@ class Plus(PhotoroomEndpoint[_EditParameters]):
         return plus_error(400, message)
 
 
-def _parse_edit(texts: Mapping[str, str], watermark: bool) -> _EditParameters:
+def _parse_edit(texts: Mapping[str, str], picture_px: tuple[int, int], watermark: bool) -> _EditParameters:
+    _check(texts, picture_px)
     if texts.get("removeBackground", "true") not in {"true", "false"}:
         raise InvalidParameter("removeBackground must be boolean")
     output = texts.get("outputSize", "auto")
@@ -141,7 +180,29 @@ def _parse_edit(texts: Mapping[str, str], watermark: bool) -> _EditParameters:
         format=_EXPORTS[parse_choice(texts, "export.format", *_EXPORTS)],
         ignored=tuple(name for name in texts if name not in _SUPPORTED),
         watermark=watermark,
+        shadow_opacity=_SHADOWS.get(texts["shadow.mode"], _SOFT) if "shadow.mode" in texts else 0.0,
     )
+
+
+def _check(texts: Mapping[str, str], picture_px: tuple[int, int]) -> None:
+    """
+    Check parameters that the description limits, rendered or not.
+
+    Raises:
+        InvalidParameter: a value is not one of the description's.
+    """
+    for name, choices in _CHOICES.items():
+        if name in texts:
+            parse_choice(texts, name, *choices)
+    for name, (least, most) in _RANGES.items():
+        if name in texts and not (re.fullmatch(r"\d+(\.\d+)?", texts[name]) and least <= float(texts[name]) <= most):
+            raise InvalidParameter(f"{name} must be a number between {least} and {most}")
+    if "upscale.mode" in texts and max(picture_px) > (side_px := _UPSCALED_PX[texts["upscale.mode"]]):
+        raise InvalidParameter(
+            f"upscale.mode {texts['upscale.mode']} takes pictures of at most {side_px} pixels a side"
+        )
+    if texts.get("removeBackground") == "false" and "referenceBox" in texts:
+        raise InvalidParameter("referenceBox cannot be provided if removeBackground is false")
 
 
 def _number(texts: Mapping[str, str], name: str) -> int | None:

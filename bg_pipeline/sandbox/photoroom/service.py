@@ -28,6 +28,10 @@ class Photoroom:
             Route("/v2/account", self._account, methods=["GET"]),
         ]
 
+    async def old_account(self, request: Request) -> Response:
+        """Answer GET /v1/account, which is bgeraser's path too."""
+        return self._refused(request) or JSONResponse({"credits": self._numbers()})
+
     async def _account(self, request: Request) -> Response:
         return self._refused(request) or JSONResponse({"images": self._numbers(), "plan": self._state.photoroom_plan})
 

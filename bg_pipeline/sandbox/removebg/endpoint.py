@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import uuid
 
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bg_pipeline.sandbox.accept import wants_json
 from bg_pipeline.sandbox.faults import FaultKind
 from bg_pipeline.sandbox.forms import read_form
 from bg_pipeline.sandbox.ledger import Vendor, json_number
@@ -21,7 +23,7 @@ from bg_pipeline.sandbox.paid_endpoint import (
     bearer,
     with_headers,
 )
-from bg_pipeline.sandbox.pictures import File, UnreadablePicture, decode, encode, is_transparent, shrink
+from bg_pipeline.sandbox.pictures import File, UnreadablePicture, decode, encode, is_transparent, shrink, with_shadow
 from bg_pipeline.sandbox.removebg.errors import (
     CORS_HEADERS,
     ERRORS,
@@ -56,7 +58,7 @@ class RemoveBg(PaidEndpoint[Parameters]):
     By third parties only: the codes of 402, 403 and 429, 22 MB, WebP. Assumed: megapixels to the nearest, `auto` as a
     preview where the balance covers no more, X-RateLimit-* on a 429, that parameters without an error code of their
     own take any value, the error code of a bad body or bad base64, and an account whose free calls are used up.
-    Not rendered: shadows. An empty parameter counts as missing, as the official clients require.
+    Drawn, but not as the vendor does: shadows. An empty parameter counts as missing, as the official clients require.
     """
 
     vendor: Vendor = "removebg"
@@ -66,6 +68,7 @@ class RemoveBg(PaidEndpoint[Parameters]):
         return [
             Route("/v1.0/removebg", self.handle, methods=["POST"]),
             Route("/v1.0/account", self.account, methods=["GET"]),
+            Route("/v1.0/improve", self._improve, methods=["POST"]),
         ]
 
     def key_of(self, request: Request) -> str:
@@ -85,7 +88,7 @@ class RemoveBg(PaidEndpoint[Parameters]):
             parameters = parse_parameters(
                 form.texts,
                 background=await read_background(form),
-                as_json="application/json" in request.headers.get("Accept", ""),
+                as_json=wants_json(request),
             )
             resolve_region(parameters, picture)
         except InvalidParameter as error:
@@ -120,10 +123,15 @@ class RemoveBg(PaidEndpoint[Parameters]):
         as_png = not parameters.alpha_only and (
             parameters.format == "png" or (parameters.format == "auto" and parameters.background is None)
         )
+        largest = shrink(image, PNG_PIXELS if as_png else PIXELS["50MP"]).size
         image = shrink(image, min(tier.max_pixels, PNG_PIXELS) if as_png else tier.max_pixels)
         alpha = image.getchannel("A")
         subject = alpha.getbbox() or (0, 0, *image.size)
-        return Rendering(alpha if parameters.alpha_only else on_background(image, parameters.background), subject)
+        if parameters.shadow_opacity:
+            image = with_shadow(image, parameters.shadow_opacity)
+        if parameters.alpha_only:
+            return Rendering(alpha, subject, largest)
+        return Rendering(on_background(image, parameters.background), subject, largest)
 
     def encode_file(self, call: PaidCall[Parameters], image: Image.Image) -> File:
         kind = call.parameters.format
@@ -147,8 +155,10 @@ class RemoveBg(PaidEndpoint[Parameters]):
         # The correct size even where a fault delivers another: clients have to check the pixels.
         width, height = result.rendering.image.size
         headers = {
-            **{f"X-{most}Width": str(width) for most in ("", "Max-")},
-            **{f"X-{most}Height": str(height) for most in ("", "Max-")},
+            "X-Width": str(width),
+            "X-Height": str(height),
+            "X-Max-Width": str(result.rendering.largest[0]),
+            "X-Max-Height": str(result.rendering.largest[1]),
             **{f"X-Foreground-{name.title()}": str(at) for name, at in box.items()},
             "X-Credits-Charged": str(json_number(tier.price)),
         }
@@ -177,3 +187,16 @@ class RemoveBg(PaidEndpoint[Parameters]):
         left = json_number(self.state.balance(self.vendor).remaining)
         numbers = {"total": left, "subscription": 0, "payg": left, "enterprise": 0}
         return json_answer({"data": {"attributes": {"credits": numbers, "api": {"free_calls": 0, "sizes": "all"}}}})
+
+    async def _improve(self, request: Request) -> Response:
+        """Take a picture for the vendor's own training; free, and nothing is kept here."""
+        key = self.key_of(request)
+        if not self.state.accepts_key(key):
+            return self.refuse_key(key)
+        try:
+            await read_source(await read_form(request))
+        except InvalidParameter as error:
+            return bad_request(error.code)
+        except Refused as refused:
+            return refused.answer
+        return json_answer({"id": str(uuid.uuid4())})

@@ -39,7 +39,10 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     **{f"invalid_{name}": (f"Invalid value for parameter '{name}'", "") for name in ("size", "channels")},
     **{
         f"invalid_{name}": (f"Invalid {name} parameter given", "")
-        for name in ("format", "bg_color", "crop_margin", "position", "roi", "scale", "semitransparency")
+        for name in (
+            *("format", "bg_color", "crop_margin", "position", "roi", "scale", "semitransparency"),
+            *("shadow_type", "shadow_opacity"),
+        )
     },
 }
 """Title and detail by code, as in the OpenAPI description."""

@@ -42,6 +42,8 @@ class Parameters:
     type: str
     """Value of the type header; empty for no header."""
     as_json: bool
+    shadow_opacity: float
+    """From 0 to 1; 0 for no shadow."""
 
 
 def parse_parameters(texts: Mapping[str, str], *, background: Colour | Image.Image | None, as_json: bool) -> Parameters:
@@ -60,7 +62,20 @@ def parse_parameters(texts: Mapping[str, str], *, background: Colour | Image.Ima
         background=background,
         type=_type_header(texts.get("type", "auto"), texts.get("type_level", "1")),
         as_json=as_json,
+        shadow_opacity=_shadow(texts),
     )
+
+
+def _shadow(texts: Mapping[str, str]) -> float:
+    """Parse `shadow_type` and `shadow_opacity` (remove.bg/api, since 2024-06); `add_shadow` is their predecessor."""
+    default = "auto" if texts.get("add_shadow") == "true" else "none"
+    kind = _parse_choice(texts, "shadow_type", default, "none", "auto", "car", "drop", "3D")
+    opacity = texts.get("shadow_opacity", "auto")
+    if opacity != "auto" and not (opacity.isdecimal() and int(opacity) <= 100):
+        raise InvalidParameter("invalid_shadow_opacity")
+    if kind == "none":
+        return 0.0
+    return (90 if kind == "car" else 50) / 100 if opacity == "auto" else int(opacity) / 100
 
 
 def _parse_choice(texts: Mapping[str, str], name: str, default: str, *others: str) -> str:

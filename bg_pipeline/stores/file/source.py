@@ -12,8 +12,8 @@ from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.core.sources import read_source, require_size
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
 from bg_pipeline.ports.running import Now
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -23,7 +23,8 @@ class S3Store:
         bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS.
         write_once: do not rewrite an object that has the same bytes already; for masters, which rarely change.
-        options: further parameters of every PutObject.
+        options: further parameters of PutObject.
+        hidden_options: the same for what no listing shows: the trash, the table, the mark.
     """
 
     def __init__(
@@ -33,15 +34,18 @@ class S3Store:
         *,
         write_once: bool = False,
         options: Mapping[str, str] = MappingProxyType({}),
+        hidden_options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._bucket = bucket
-        self._objects = Objects(bucket, endpoint, options)
+        self._objects = Objects(bucket, endpoint)
+        self._options, self._hidden_options = options, hidden_options
         self._write_once = write_once
 
     def write(self, name: str, data: bytes) -> None:
         self.validate_name(name)
+        options = self._hidden_options if _is_hidden(name) else self._options
         with _store_errors():
-            self._objects.put(name, data, once=self._write_once)
+            self._objects.put(name, data, options, once=self._write_once)
 
     def read(self, name: str) -> bytes | None:
         with _store_errors():
@@ -53,7 +57,7 @@ class S3Store:
     def list(self) -> Iterator[str]:
         with _store_errors():
             for row in self._objects.list():
-                if not any(part.startswith(".") for part in row.key.split("/")):
+                if not _is_hidden(row.key):
                     yield row.key
 
     def sizes(self) -> Iterator[tuple[str, int]]:
@@ -62,7 +66,7 @@ class S3Store:
 
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         with _store_errors():
-            self._objects.put(_PROBE, bytes(size_bytes))
+            self._objects.put(_PROBE, bytes(size_bytes), self._hidden_options)
             with suppress(BucketError):  # a store without the right to delete is allowed
                 self._objects.delete(_PROBE)
 
@@ -71,7 +75,7 @@ class S3Store:
 
     def set_owner(self, identity: str) -> None:
         with _store_errors():
-            self._objects.put(MARK, identity.encode())
+            self._objects.put(MARK, identity.encode(), self._hidden_options)
 
     def free_bytes(self) -> int | None:
         return None
@@ -92,6 +96,10 @@ class S3Store:
             raise ItemError(f"its name is not UTF-8, as {self._bucket} requires; rename it") from error
         if size > MAX_KEY_BYTES:
             raise ItemError(f"its name is too long for {self._bucket}: {size} bytes of {MAX_KEY_BYTES}; rename it")
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 @contextmanager

@@ -72,12 +72,10 @@ class Objects:
     Args:
         bucket: bucket and prefix of the objects.
         endpoint: URL of an S3-compatible server; empty for AWS or the value of AWS_ENDPOINT_URL.
-        options: further parameters of every PutObject.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "", options: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
         self._bucket = bucket
-        self._options = options
         self._client = _client(endpoint)
 
     def list(self, split_points: Sequence[str] = ()) -> Iterator[ListedObject]:
@@ -147,11 +145,16 @@ class Objects:
             return True
         return False
 
-    def put(self, key: str, data: bytes, *, once: bool = False) -> None:
+    def put(
+        self, key: str, data: bytes, options: Mapping[str, str] = MappingProxyType({}), *, once: bool = False
+    ) -> None:
         """
         Store one object with one request, and verify that the server received what was sent.
 
         Args:
+            key: its name below the prefix.
+            data: its bytes.
+            options: further parameters of PutObject.
             once: write only if there is no such object. An existing one is compared, and replaced only if it
                 differs. A server without conditional writes gets a plain one.
 
@@ -165,7 +168,7 @@ class Objects:
             "Body": data,
             "ContentType": sniff(data) or "application/octet-stream",
             "ChecksumSHA256": checksum,
-            **self._options,
+            **options,
         }
 
         def is_intact(answer: dict[str, Any]) -> bool:

@@ -57,7 +57,7 @@ class S3Settings(Part):
         return self
 
     def options(self, *, outputs: bool) -> dict[str, str]:
-        """Return the parameters of every PutObject: of cutouts, or of masters and answers."""
+        """Return the parameters of every PutObject: of cutouts, or of all else."""
         options = {"ServerSideEncryption": self.s3_encryption, "SSEKMSKeyId": self.s3_kms_key}
         if outputs:
             options |= {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.stores.s3.buckets import RANGE_KEYS, BucketError, NoObject, ObjectRefused, Objects
 from bg_pipeline.stores.s3.location import Bucket
 

@@ -1,6 +1,6 @@
 """S3 buckets as sources and stores: `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
 
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.stores.s3.location import bucket_of
 from bg_pipeline.stores.s3.settings import S3Settings
@@ -23,8 +23,13 @@ def _open_source(location: str, settings: S3Settings) -> ImageSource:
 def _open_blobs(location: str, settings: S3Settings, masters: bool) -> BlobStore:
     from bg_pipeline.stores.s3.blobs import S3Store  # noqa: PLC0415  boto3 takes half a second
 
-    options = settings.options(outputs=not masters)
-    return S3Store(bucket_of(location), settings.s3_endpoint, write_once=masters, options=options)
+    return S3Store(
+        bucket_of(location),
+        settings.s3_endpoint,
+        write_once=masters,
+        options=settings.options(outputs=not masters),
+        hidden_options=settings.options(outputs=False),
+    )
 
 
 S3 = StoreKind(

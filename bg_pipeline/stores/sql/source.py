@@ -2,7 +2,7 @@
 
 import re
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -39,7 +39,8 @@ from bg_pipeline.errors import (
     SourceUnreadable,
 )
 from bg_pipeline.net.fetch import fetch
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.net.hosts import Fetch, HostedPictures
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.redaction import redacted
 from bg_pipeline.stores.sql.engine import length, open_engine
 from bg_pipeline.stores.sql.keys import KeyKind, kind_of, value_of
@@ -54,7 +55,6 @@ _SHORTEST_SECRET = 4
 _END = re.compile(r"(?:;\s*)+(?=(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:(?!\*/).)*\*/)*\Z)", re.DOTALL)
 """A semicolon with nothing but comments behind it: the end of a query, or a part of its last text."""
 
-Fetch = Callable[[str], bytes]
 Columns = Mapping[str, ColumnElement[Any]]
 """The columns of the query, by name in lower case."""
 
@@ -87,9 +87,8 @@ class SqlSource:
         self._url = make_url(url)
         self.name = self._url.set(query={}).render_as_string()
         self._query = _without_end(query)
-        self._fetch = fetch_url or partial(
-            fetch, allowed_origins=hosts, max_bytes=sources.MAX_SOURCE_BYTES, total_s=_FETCH_S
-        )
+        over_http = partial(fetch, allowed_origins=hosts, max_bytes=sources.MAX_SOURCE_BYTES, total_s=_FETCH_S)
+        self._pictures = HostedPictures(fetch_url or over_http)
         self._folder = folder
         self._engine_and_columns: tuple[Engine, Columns] | None = None
         self._key_kind: KeyKind | None = None
@@ -136,7 +135,7 @@ class SqlSource:
                 "and a host; add them in BG_SOURCE_QUERY"
             )
         try:
-            return self._fetch(url)
+            return self._pictures.fetch(url)
         except FetchRefused as error:
             advice = "if this host is your own, add it to BG_SOURCE_HOSTS"
             raise ItemUnreadable(f"cannot be read: {error}; {advice}") from error

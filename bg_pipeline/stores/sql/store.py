@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, field_validator
 from sqlalchemy.engine import make_url
 
-from bg_pipeline.ports.catalogue import ImageSource
+from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import StoreKind
 from bg_pipeline.settings.part import Part
 

@@ -1,6 +1,7 @@
 """Description of remove.bg."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -8,7 +9,7 @@ from pydantic import Field
 
 from bg_pipeline.core.params import ALPHA, BY_CLIENT, FRAME
 from bg_pipeline.core.recipe import Cut
-from bg_pipeline.core.vendor import Price, Tier, Variant, Vendor
+from bg_pipeline.core.vendor import EndOfService, Price, Tier, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, ServiceUrl
@@ -96,6 +97,12 @@ VENDOR = Vendor(
             " download page's, read 2026-11"
         ),
         "the top-up page is its price list; it was not looked up",
+    ),
+    end=EndOfService(
+        datetime(2026, 12, 1, 8, tzinfo=UTC),
+        "the self-serve API and unused credits end, Enterprise contracts go on",
+        "four pages that quote remove.bg's own banner (PixMiller's migration guide, two posts on dev.to, Leonardo.Ai's"
+        " migration guide), read 2026-11; remove.bg's own page was not seen",
     ),
     former=_former,
 )

@@ -1,5 +1,6 @@
 """What is found to be wrong by the records of runs: with the fakes of every port."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -156,6 +157,17 @@ def test_a_share_of_failures_above_the_rate_is_told_with_its_causes(shop: Graph)
     assert said.startswith("6 of 11 items failed in two days\n`bg-pipeline failures`")
     assert "6 × cannot be read as a picture" in said
     assert "such as shoes/broken-" in said
+
+
+def test_many_failures_link_to_the_review_where_a_setting_gives_its_address(shop: Graph) -> None:
+    for n in range(6):
+        shop.source.put(f"shoes/broken-{n}.png", product(50 + n)[:-25])
+    shop.sync()
+    linked = replace(shop.pipeline, alerting=replace(shop.pipeline.alerting, review_url="http://127.0.0.1:8786"))
+    (alert,) = find.find_alerts(linked).alerts
+
+    assert alert.lines[1] == "look at them: http://127.0.0.1:8786"
+    assert "look at them" not in lines(shop, Kind.FAILURE_RATE)
 
 
 def test_pending_work_that_nothing_processes_is_told(shop: Graph) -> None:

@@ -1,11 +1,14 @@
 """What becomes news, and how it reaches its targets."""
 
+from dataclasses import replace
+
 import pytest
 
-from bg_pipeline.core.alerts import GIVE_UP_S, REPEAT_S, Event
+from bg_pipeline.core.alerts import GIVE_UP_S, REPEAT_S, Alert, Event, Kind
 from bg_pipeline.core.runlog import Stage
 from bg_pipeline.errors import StateError, StoreError
-from bg_pipeline.pipeline.alerting.notify import after_sync, deliver, try_targets
+from bg_pipeline.pipeline.alerting.find import find_alerts
+from bg_pipeline.pipeline.alerting.notify import after_sync, deliver, notify, try_targets
 from bg_pipeline_tests.fakes import FakeSink
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -18,6 +21,18 @@ def test_without_a_target_nothing_is_decided(shop: Graph) -> None:
 
     assert (notify_about(shop), after_sync(shop.pipeline)) == ((), [])
     assert shop.database.incidents == ()
+
+
+def test_of_several_catalogues_a_title_names_the_one_with_the_problem_and_not_of_an_account(shop: Graph) -> None:
+    fail(shop)
+    monitor = shop.pipeline.monitor
+    monitor = replace(monitor, alerting=replace(monitor.alerting, catalogue="brand_b"))
+    check = find_alerts(shop.pipeline)
+    low = Alert(Kind.CREDITS, "main", "main: credits are low")
+    told = {each.title for each in notify(monitor, replace(check, alerts=(*check.alerts, low)))}
+
+    assert "bg_pipeline: main: credits are low" in told
+    assert any(title.startswith("bg_pipeline: brand_b: ") for title in told)
 
 
 def test_a_dead_target_loses_nothing_and_repeats_none_of_the_others(shop: Graph) -> None:

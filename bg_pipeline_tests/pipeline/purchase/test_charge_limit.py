@@ -9,7 +9,7 @@ from bg_pipeline.core.credits import MAX_CHARGES
 from bg_pipeline.core.gate import LAG_S
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.errors import ConfigurationError, OutcomeUnknown, TransientError
-from bg_pipeline.pipeline.night import buy_again
+from bg_pipeline.pipeline.retry import buy_again
 from bg_pipeline_tests.fakes.remover import FakeRemover
 from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.pictures import product

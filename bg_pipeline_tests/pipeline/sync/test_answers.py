@@ -9,8 +9,9 @@ from bg_pipeline.core.gate import GateReason
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Exit
+from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import ItemUnreadable, OutcomeUnknown
-from bg_pipeline.pipeline.review import approve
+from bg_pipeline.pipeline.review import decide
 from bg_pipeline.purchasing.buyer import MAX_USELESS
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
@@ -80,7 +81,7 @@ def test_an_answer_that_kills_its_decoder_was_paid_for_and_is_kept_for_a_person(
     assert "could not be checked" in entry.detail
 
     monkeypatch.undo()
-    approve(graph.catalogue, graph.accounts, graph.policy, "bags/9.png")
+    decide(graph.pipeline, ReviewDecision.APPROVE, "bags/9.png", "ana")
     assert graph.sync(collection="bags").summary.published == 1
     assert len(graph.remover.requests) == 1
 

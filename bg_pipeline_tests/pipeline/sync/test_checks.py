@@ -12,7 +12,7 @@ from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ConfigurationError, ItemChanged
 from bg_pipeline.pipeline.rebuild import rebuild
-from bg_pipeline.pipeline.review import swap
+from bg_pipeline.pipeline.swap import swap
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.purchasing.buyer import MAX_USELESS
 from bg_pipeline_tests.corpus.drawn import Case, visible
@@ -23,6 +23,8 @@ from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 from bg_pipeline_tests.pipeline.states import state_of
 
 A, B = "bags/a.png", "bags/b.png"
+
+LEA = "lea@studio"
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def test_a_person_swaps_them_back_and_the_next_sync_publishes_both_for_nothing(c
     graph = swapped(cases)
     graph.sync()
 
-    assert sorted(swap(*graph.pipeline.context, (A, B))) == [A, B]
+    assert sorted(swap(graph.pipeline, (A, B), LEA)) == [A, B]
     done = graph.sync().summary
     assert (done.published, done.purchases, len(graph.remover.requests)) == (2, 0, 2)
     for key, case in zip((A, B), cases, strict=True):
@@ -131,7 +133,7 @@ def test_a_swap_that_fits_no_better_stays_with_the_person(cases: tuple[Case, Cas
     graph.source.put(B, picture(other))
     graph.sync()
 
-    assert swap(*graph.pipeline.context, (A, B)) == []
+    assert swap(graph.pipeline, (A, B), LEA) == []
     assert {state_of(graph, key) for key in (A, B)} == {State.QUARANTINED}
 
 
@@ -140,12 +142,12 @@ def test_a_swap_is_refused_before_anything_is_written(cases: tuple[Case, Case]) 
     graph.sync()
     before = dict(graph.masters.blobs)
     with pytest.raises(ConfigurationError, match="not in the manifest"):
-        swap(*graph.pipeline.context, (A, "bags/none.png"))
+        swap(graph.pipeline, (A, "bags/none.png"), LEA)
     with pytest.raises(ConfigurationError, match="the same picture"):
-        swap(*graph.pipeline.context, (A, A))
+        swap(graph.pipeline, (A, A), LEA)
     graph.source.put(B, product(3))
     with pytest.raises(ItemChanged, match="the picture changed"):
-        swap(*graph.pipeline.context, (A, B))
+        swap(graph.pipeline, (A, B), LEA)
 
     assert graph.masters.blobs == before
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable, StoreError
-from bg_pipeline.ports.catalogue import SplitPoints, no_split_points
+from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.ports.stores import PROBE_BYTES, StoreKind
 from bg_pipeline.settings.part import Part
 

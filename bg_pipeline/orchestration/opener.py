@@ -1,28 +1,30 @@
-"""The Dagster resource through which assets call use cases: it opens the pipeline and makes errors readable."""
+"""The opener of a catalogue, through which assets call use cases: it opens the pipeline and makes errors readable."""
 
 import math
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import dagster as dg
-from pydantic import Field
 
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.night_window import ends_at, parse_time
-from bg_pipeline.errors import BgPipelineError, PaidResultLost, StateError, StoreError
+from bg_pipeline.core.night_window import Night
+from bg_pipeline.errors import BgPipelineError, ConfigurationError, PaidResultLost, StateError, StoreError
+from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.schedule import valid_schedule
+from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.ports.catalogue import Leases
 from bg_pipeline.ports.context import Monitor, Pipeline, RunName, leased
 from bg_pipeline.redaction import redacted
-from bg_pipeline.settings.reader import read
+from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
-from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline.wiring.settings import Settings, settings_of
 
 DELTA, PAUSES = "bg_pipeline/delta", "bg_pipeline/pauses_so_far"
 """Tags of a run: when the delta was recorded that it processes, and how often the gates had closed when it was
@@ -37,13 +39,6 @@ UNTIL = "bg_pipeline/until"
 ERROR = "error"
 """Metadata entry of a failure: the class of the error, for decisions."""
 
-UNTIL_FIELD = Field(
-    default="",
-    pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
-    description="time of day in BG_TIMEZONE, such as `06:00`, from which this run buys nothing",
-)
-"""Field of a launch for `PipelineResource.budget`."""
-
 RETRY = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 """
 Retries for a store or database that is briefly unavailable, which the pipeline itself does not wait for.
@@ -54,12 +49,43 @@ would also retry after an interrupt, so a run that a person terminates would sta
 """
 
 
-class PipelineResource(dg.ConfigurableResource):
+@dataclass(frozen=True, slots=True)
+class Opener:
     """
-    The pipeline that the settings describe.
+    Opens the pipeline of one catalogue, as its settings are at that moment.
 
-    It has no fields on purpose: run config is stored in plain text, and settings hold keys.
+    It is no resource of Dagster: those are stored in plain text with each job, and settings hold keys.
     """
+
+    names: Names = field(default_factory=Names)
+    read: Callable[[], RawSettings] = read
+    """Reads the settings as they are written now."""
+    problem: str = ""
+    """What is wrong with the definition of the catalogue itself; empty if nothing is."""
+    wrong_now: Callable[[], str] = str
+    """Returns what does not fit to its definition at this moment, such as a variable that is not set; else empty."""
+
+    def settings(self) -> Settings:
+        """
+        Return all settings of the catalogue.
+
+        Raises:
+            ConfigurationError: one is wrong.
+        """
+        if why := self.problem or self.wrong_now():
+            raise ConfigurationError(why)
+        return settings_of(self.read(), self.names.catalogue)
+
+    def schedule(self) -> ScheduleSettings:
+        """
+        Return the schedule of the catalogue.
+
+        Raises:
+            ConfigurationError: a setting of it is wrong.
+        """
+        if self.problem:
+            raise ConfigurationError(self.problem)
+        return valid_schedule(self.read(), self.names.catalogue)
 
     @contextmanager
     def open(self, step: dg.OpExecutionContext | dg.AssetExecutionContext | None = None) -> Iterator[Pipeline]:
@@ -81,9 +107,9 @@ class PipelineResource(dg.ConfigurableResource):
         progress = LogProgress(step.log) if step else None
         try:
             if step:  # a sensor works without a night, and tells that there is none
-                valid_schedule()
+                self.schedule()
             with (
-                open_pipeline(load_settings(), name, stop, progress) as pipeline,
+                open_pipeline(self.settings(), name, stop, progress) as pipeline,
                 run_lease(pipeline.catalogue.leases, name.run_id),
             ):
                 try:
@@ -114,14 +140,16 @@ class PipelineResource(dg.ConfigurableResource):
             Failure: the alert settings or BG_STATE are wrong, or the manifest cannot be used.
         """
         try:
-            with open_monitor(read()) as monitor:
+            with open_monitor(self.read(), self.names.catalogue) as monitor:
                 yield monitor
         except BgPipelineError as error:
             raise dg.Failure(str(error), metadata={ERROR: type(error).__name__}, allow_retries=False) from error
 
-    def check_alerts(self, monitor: Monitor, due_at: Sequence[float]) -> AlertCheck:
-        """Find all current alerts."""
-        return check_alerts(read(), monitor, due_at)
+    def check_alerts(
+        self, monitor: Monitor, due_at: Sequence[float], night_of: Callable[[float], Night | None]
+    ) -> AlertCheck:
+        """Find all current alerts; see `find_alerts`."""
+        return check_alerts(self.settings, monitor, due_at, night_of)
 
     def budget(self, run: dg.DagsterRun, cap: float | None = None, until: float | None = None) -> Budget:
         """
@@ -130,21 +158,13 @@ class PipelineResource(dg.ConfigurableResource):
         Args:
             run: the runs of one night, or of one backfill, share one name and so one cap.
             cap: can lower BG_MAX_CREDITS_PER_RUN, not raise it.
-            until: epoch second from which it buys nothing, if before that of its tag; see `launch_ends_at`.
+            until: epoch second from which it buys nothing, if before that of its tag.
         """
         name = run.tags.get(DELTA) or run.tags.get("dagster/backfill") or run.run_id
-        caps = [load_settings().purchasing.max_credits_per_run, None if cap is None else Decimal(str(cap))]
+        caps = [self.schedule().max_credits_per_run, None if cap is None else Decimal(str(cap))]
         ends = [until, datetime.fromisoformat(run.tags[UNTIL]).timestamp() if UNTIL in run.tags else None]
         lowest = min((each for each in caps if each is not None), default=None)
         return Budget(name, lowest, min((each for each in ends if each is not None), default=None))
-
-
-def launch_ends_at(step: dg.AssetExecutionContext, until: str) -> float | None:
-    """Return the first moment of this time of day after a run's launch, also for a repeated step; None if empty."""
-    record = step.instance.get_run_record_by_id(step.run.run_id) if until else None
-    if record is None:
-        return None
-    return ends_at(record.create_timestamp.timestamp(), parse_time(until), valid_schedule().timezone)
 
 
 def _may_be_temporary(error: BgPipelineError) -> bool:

@@ -1,0 +1,138 @@
+"""Judge every entry of a manifest by itself: which need work, and what they become."""
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bg_pipeline.core import keys
+from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.delta import REFUSED, WORK_REASONS, Goal, accepted_purchases, classify, was_skipped_at_work
+from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures
+from bg_pipeline.core.records import Change, Entry, Reason, State
+from bg_pipeline.core.review import is_withdrawn, withdrawn_pictures
+
+_ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
+"""Classes of items whose bytes come to the catalogue, or to this key, for the first time."""
+
+
+class Candidate(NamedTuple):
+    """An entry that is not up to date."""
+
+    entry: Entry
+    change: Change
+    """The change, still without its price and without comparison to other items."""
+    accepted: tuple[str, ...]
+    """Accepted purchases of its bytes, in order of preference; empty where there is nothing to do."""
+    stem: str
+    """Its preferred output name without extension; empty if it has one already or needs none."""
+    goal: Goal
+    """The names that its recipe accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The state of each entry, judged without the others."""
+
+    candidates: tuple[Candidate, ...]
+    """Candidates in key order."""
+    unchanged: int
+    missing_outputs: Container[str] = frozenset()
+
+    @property
+    def purchase_ids(self) -> list[str]:
+        """Return every purchase that could serve a candidate, each once."""
+        ids: dict[str, None] = {}
+        for entry, change, accepted, *_ in self.candidates:
+            if accepted:
+                ids.update(dict.fromkeys(accepted))
+                ids[change.purchase_id] = None
+                if entry.published:
+                    ids[entry.published.purchase_id] = None
+        return list(ids)
+
+
+def survey(
+    entries: Iterable[Entry],
+    goal_of: Callable[[str], Goal],
+    missing_outputs: Container[str],
+    up_to_date: int = 0,
+    *,
+    leaves_out: Callable[[str], str] = lambda _key: "",
+    order: BuyOrder = BuyOrder(),  # noqa: B008  it does not change
+) -> Survey:
+    """
+    Classify every entry by itself.
+
+    Args:
+        entries: the manifest after a complete scan, in any order.
+        goal_of: returns the names that the recipe of a key accepts.
+        missing_outputs: keys whose published output is missing.
+        up_to_date: number of further entries that are up to date and have their output.
+        leaves_out: see `core.filters.Filter.leaves_out`.
+        order: order of the purchases.
+    """
+    candidates: list[Candidate] = []
+    unchanged = up_to_date
+    entries = list(entries)
+    erased, withdrawn = forgotten_pictures(entries), withdrawn_pictures(entries)
+    for entry in entries:
+        if entry.absent and (entry.state in {State.DELETED, State.FORGOTTEN} or is_withdrawn(entry)):
+            continue
+        goal, left_out, missing = goal_of(entry.key), leaves_out(entry.key), entry.key in missing_outputs
+        reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
+        if reason is Reason.UNCHANGED:
+            unchanged += 1
+            continue
+        if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
+            reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
+        if reason in _ARRIVED and (key := withdrawn.get(entry.content_hash)):
+            reason, because = Reason.SKIPPED, f"the same picture as {key}, which a person keeps off the shop"
+        accepted = accepted_purchases(entry, goal) if reason in WORK_REASONS else ()
+        becomes = _becomes(entry, reason, because, goal, left_out, output_missing=missing)
+        wanted = "" if becomes is State.FAILED else entry.purchase_id
+        if accepted or reason is Reason.RETURNED:
+            wanted = _wanted(entry, goal, accepted)
+        change = Change(
+            entry.key,
+            entry.collection,
+            reason,
+            because,
+            becomes,
+            purchase_id=wanted,
+            revision=entry.revision,
+            step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
+            priority=entry.priority,
+        )
+        stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
+        candidates.append(Candidate(entry, change, accepted, stem, goal))
+    candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
+    return Survey(tuple(candidates), unchanged, missing_outputs)
+
+
+def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
+    """Return the purchase to publish an item from: its present one if accepted, else the preferred one."""
+    shown = entry.published
+    if shown is not None and shown.content_hash == entry.content_hash and shown.cut_digest in goal.cuts:
+        return shown.purchase_id
+    return accepted[0]
+
+
+def _becomes(
+    entry: Entry, reason: Reason, because: str, goal: Goal, left_out: str, *, output_missing: bool
+) -> State | None:
+    published, decided = entry.state is State.PUBLISHED, entry.state in {State.FORGOTTEN, State.WITHDRAWN}
+    if reason is Reason.SKIPPED:
+        stays = decided or (published if left_out else was_skipped_at_work(entry))
+        return None if stays else State.SKIPPED
+    if reason is Reason.FAILED:
+        known = entry.state in REFUSED and _is_known(entry, because, goal)
+        return None if known or decided or (published and not output_missing) else State.FAILED
+    return {Reason.DELETED: State.DELETED, Reason.RETURNED: State.PUBLISHED}.get(reason, State.PENDING)
+
+
+def _is_known(entry: Entry, because: str, goal: Goal) -> bool:
+    """Return True if the row of a failure says it already: unchanged, it keeps the acceptance of a person."""
+    failed_at_work = entry.purchase_id != "" and (
+        entry.problem != "" or entry.purchase_id in accepted_purchases(entry, goal)
+    )
+    return failed_at_work or entry.detail == because

@@ -1,0 +1,1 @@
+"""The review page: as a file, and served on this machine with decisions."""
