@@ -14,6 +14,11 @@ _WORK_PX = 384
 MARK = 16
 """Difference of the colours, of 255, from which a pixel counts as painted over. Lossy WebP stays below it."""
 
+_RIM_PX = 2
+
+_LEAST_INSIDE = 0.2
+"""Share of the opaque part from which its inside stands for all of it."""
+
 _PLACES_PX = 160
 """Longer side at which other places for the outline are tried."""
 
@@ -44,13 +49,13 @@ def measure(sent: Image.Image, answer: Image.Image) -> Measures:
 
 
 def _of_colours(sent: Numbers, answer: Numbers) -> Measures:
-    """Compare the colours where the answer is as opaque as anywhere: at its edges, vendors unmix them."""
+    """Compare the colours where the answer is as opaque as anywhere, and not at its edges: vendors unmix them there."""
     alpha = answer[..., 3]
     kept = alpha[alpha > 16]
     if not len(kept):
         return Measures(opacity=0.0)
     most = float(np.percentile(kept, 98))
-    solid = alpha >= min(0.98 * most, 250)
+    solid = _without_rim(alpha >= min(0.98 * most, 250))
     colours = answer[solid][:, :3]
     apart = np.abs(colours - sent[solid]).mean(axis=1)
     return Measures(
@@ -59,6 +64,17 @@ def _of_colours(sent: Numbers, answer: Numbers) -> Measures:
         marks=float((apart > MARK).mean()),
         checkerboard=_two_greys(colours[apart > MARK / 2]) / len(colours),
     )
+
+
+def _without_rim(solid: Flags) -> Flags:
+    """
+    Return the part that is `_RIM_PX` away from the edge; all of it if it is too thin for that.
+
+    A JPEG, such as the colours in a ZIP of remove.bg, has colours at half the size, which mix across the edge.
+    """
+    inside = Image.fromarray(solid).convert("L").filter(ImageFilter.MinFilter(2 * _RIM_PX + 1))
+    inner = np.asarray(inside) > 0
+    return inner if inner.sum() >= _LEAST_INSIDE * solid.sum() else solid
 
 
 def _two_greys(colours: Numbers) -> int:

@@ -4,10 +4,13 @@ from functools import cache
 
 import pytest
 
+from bg_pipeline.core.checks import CheckLimits
+from bg_pipeline.imaging.measures import measure
 from bg_pipeline_tests.corpus.drawn import HARD, Case, hard, visible
 from bg_pipeline_tests.corpus.faults import FAULTS, differs
 from bg_pipeline_tests.corpus.judging import reason
 from bg_pipeline_tests.corpus.photographed import photographed
+from bg_pipeline_tests.pictures import cut_middle, encoded, opened, product
 
 BUSY = {"holes in the subject", "pieces of backdrop left", "the floor left"}
 """Faults that cannot be seen where surface or backdrop has edges everywhere, such as wood."""
@@ -58,3 +61,15 @@ def test_a_wrong_cutout_waits_for_a_person(fault: str) -> None:
     # A part whose border runs along another edge of the picture cannot be seen; nor a hole in a busy surface.
     unseen = 1 if "missing" in fault or fault in BUSY else 0
     assert len(passed) <= unseen, passed
+
+
+@pytest.mark.parametrize("shade", range(4))
+def test_colours_in_a_jpeg_of_a_small_picture_are_its_own(shade: int) -> None:
+    """Its colours have half the size, so those of product and backdrop mix across the edge."""
+    sent = opened(product(shade))
+    answer = opened(encoded(sent, "JPEG", quality=75, subsampling=2))
+    answer.putalpha(cut_middle(sent))
+    measures = measure(sent, answer)
+
+    assert measures.colours < CheckLimits().colours
+    assert measures.marks == 0
