@@ -76,7 +76,7 @@ def prepare(
     admit(source, animated, rendition.format if rendition and not rendition.canvas else None)
     image = decode(source, max_side_px)
     width, height = _fitting(image.size, max_side_px, max_pixels)
-    image.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    image.thumbnail((width, height), Image.Resampling.HAMMING, reducing_gap=2.0)
     cut_already = False
     if "A" in image.getbands():
         kind = kind_of(image)
