@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.deletes import DeletePolicy
@@ -114,7 +115,7 @@ class Graph:
     """By account, where it is not `remover`."""
     runs: int = 0
     sink: FakeSink = field(default_factory=FakeSink)
-    rehash_nights: int = 0
+    rehash_nights: int | None = 0
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
@@ -124,6 +125,7 @@ class Graph:
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     animated: Animated = Animated.FAIL
+    checks: CheckLimits = field(default_factory=CheckLimits)
     progress: Progress = field(default_factory=Silent)
     table: TableFormat | None = None
     """Format of the table beside the outputs."""
@@ -184,6 +186,7 @@ class Graph:
             sleep=self.sleep,
             now=self.clock,
             slots=self.concurrency,
+            checks=self.checks,
         )
         removers = {account: self._purchasing(account, client, answers) for account, client in clients.items()}
         stores = (self.spool, self.masters)
@@ -206,6 +209,7 @@ class Graph:
             order=self.order,
             golden=self.golden,
             keep_previous_days=self.keep_previous_days,
+            checks=self.checks,
         )
 
     @property

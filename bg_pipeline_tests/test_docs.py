@@ -24,6 +24,7 @@ DOCUMENTS = [
     *(
         "docs/catalogues.md",
         "docs/changes.md",
+        "docs/checks.md",
         "docs/decisions.md",
         "docs/export.md",
         "docs/operating.md",

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from bg_pipeline.core.canary import CANARY_PAGE, Trial, choose, in_sum, in_words, rating_of
 from bg_pipeline.core.claims import Ask, Claim
-from bg_pipeline.core.colours import use_of_master
-from bg_pipeline.core.recipe import AS_IT_IS, digest_of
+from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Change, Entry
 from bg_pipeline.core.runlog import CanaryRecord
 from bg_pipeline.errors import (
@@ -151,8 +150,7 @@ class _Tried:
                 raise ItemChanged("the picture has changed since the last scan")
             recipe = policy.recipes.of(entry.key)
             cutout = Buyer(accounts, policy, run, Tally()).obtain(entry, source, self.claim)
-            cuts = (*recipe.cuts, AS_IT_IS)
-            use = use_of_master(cutout.master, cutout.cut_digest, cuts, policy.vendors.values()).use
+            use = policy.use(cutout.master, cutout.cut_digest, recipe)
             new = run.call(render, source, cutout.image, recipe.rendition, use)
             old = self._published(entry)
             difference = run.call(compare, old, new)

@@ -227,6 +227,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         sleep=run.stop.wait,
         now=run.now,
         slots=_concurrency(settings),
+        checks=settings.checks.limits,
     )
     removers = {
         account.name: purchasing(
@@ -285,6 +286,7 @@ def _policy(settings: Settings) -> Policy:
         order=settings.catalogue.order,
         golden=settings.catalogue.golden,
         keep_previous_days=settings.catalogue.keep_previous_days,
+        checks=settings.checks.limits,
     )
 
 
