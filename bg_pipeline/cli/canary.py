@@ -78,7 +78,7 @@ def _show(record: CanaryRecord, page: str, as_json: bool) -> None:
         print_json({"trials": trials, "in_sum": in_sum(record.trials), "page": page})
         return
     rows = [
-        (each.key, rating_of(each).value, each.problem or (in_words(each.difference) if each.difference else ""))
+        (each.key, rating_of(each).value, "; ".join(filter(None, (each.problem, in_words(each.difference)))))
         for each in record.trials
     ]
     Terminal().print(render.grid(("picture", "rating", "difference"), rows))

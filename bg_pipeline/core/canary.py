@@ -80,8 +80,10 @@ def rating_of(trial: Trial) -> Rating:
     return Rating.CLEAR
 
 
-def in_words(difference: Difference) -> str:
-    """Return the measures of a difference."""
+def in_words(difference: Difference | None) -> str:
+    """Return the measures of a difference; empty without one."""
+    if difference is None:
+        return ""
     return (
         f"alpha {difference.alpha:.1%}, colour ΔE {difference.colour:.1f}, pixels changed {difference.changed:.1%}, "
         f"box moved {difference.moved:.1%}"

@@ -89,6 +89,7 @@ def test_the_ratings_are_counted_in_words() -> None:
 
     assert in_sum(trials) == "2 as before; 1 no cutout"
     assert in_sum([]) == "nothing was tried"
+    assert in_words(None) == ""
     assert in_words(Difference(0.5, 2.25, 0.031, 0.2)) == (
         "alpha 50.0%, colour ΔE 2.2, pixels changed 3.1%, box moved 20.0%"
     )
