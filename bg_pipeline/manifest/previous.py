@@ -57,11 +57,14 @@ class SqlPreviousOutputs(OfCatalogue):
             rows = [RunPublications(*row) for row in conn.execute(query.group_by(c.run))]
         return sorted(rows, key=lambda each: -each.last_at)
 
-    def expired(self, before: float) -> list[Previous]:
+    def expired(self, before: float, limit: int) -> list[Previous]:
         c = previous_outputs.c
         kept = c.kept_name.is_not(None)
         needed = select(c.kept_name).where(self._mine(previous_outputs), c.replaced_at > before, kept)
-        return self._select(c.replaced_at <= before, or_(~kept, c.kept_name.not_in(needed)))
+        due = c.replaced_at <= before, or_(~kept, c.kept_name.not_in(needed))
+        query = select(previous_outputs).where(self._mine(previous_outputs), *due)
+        with self._db.read() as conn:
+            return [_previous(row) for row in conn.execute(query.order_by(c.replaced_at, c.key).limit(limit))]
 
     def drop(self, expired: Sequence[Previous]) -> None:
         old, shown = previous_outputs.c, publications.c

@@ -1,15 +1,21 @@
 """Keep the outputs that runs replace, for some days, so that a run can be reverted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, Published, Reason
 from bg_pipeline.core.revert import Previous, is_the_same, previous_name
-from bg_pipeline.pipeline.trash import remove_each
+from bg_pipeline.errors import ItemError
 from bg_pipeline.ports.context import Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
 
 _DAY_S = 86_400.0
+
+_MOST_CLEARED = 50_000
+"""Files deleted in one night: a bucket takes minutes for so many, and the night waits for it."""
+
+_REMOVERS = 8
 
 
 @dataclass(slots=True)
@@ -77,15 +83,32 @@ def _keep(
 
 def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPrevious:
     """
-    Delete replaced outputs that were kept long enough: only those on record.
+    Delete replaced outputs that were kept long enough: only those on record, and so many that the night goes on soon.
 
     Raises:
         StoreError: the output store cannot be used at all.
     """
     result = ClearedPrevious()
-    expired = catalogue.previous.expired(run.now() - policy.keep_previous_days * _DAY_S)
-    files = {each.kept_name: each.kept_name for each in expired if each.kept_name}
-    result.removed += remove_each(catalogue.outputs, run, files, result.left)
+    expired = catalogue.previous.expired(run.now() - policy.keep_previous_days * _DAY_S, _MOST_CLEARED)
+    names = list(dict.fromkeys(each.kept_name for each in expired if each.kept_name))
+    with ThreadPoolExecutor(_REMOVERS, thread_name_prefix="previous") as pool:
+        for name, why in zip(names, pool.map(lambda name: _remove(catalogue, run, name), names), strict=True):
+            if why:
+                result.left[name] = why
+            else:
+                result.removed.append(name)
     gone = {"", *result.removed}
     catalogue.previous.drop([each for each in expired if each.kept_name in gone])
     return result
+
+
+def _remove(catalogue: Catalogue, run: Run, name: str) -> str:
+    """Remove one file; return why it stays, or nothing."""
+    if run.stop.is_set():
+        return "stopped on request"
+    try:
+        with one_blob(catalogue.outputs):
+            catalogue.outputs.remove(name)
+    except ItemError as error:
+        return str(error)
+    return ""

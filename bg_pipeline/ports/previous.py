@@ -31,8 +31,14 @@ class PreviousOutputs(Protocol):
         """Return the runs whose publications are still there, the newest first."""
         ...
 
-    def expired(self, before: float) -> list[Previous]:
-        """Return what was replaced before this epoch second, except where a later record needs the same bytes."""
+    def expired(self, before: float, limit: int) -> list[Previous]:
+        """
+        Return what was replaced before a moment, the oldest first, except where a later record needs the bytes.
+
+        Args:
+            before: epoch second.
+            limit: most records.
+        """
         ...
 
     def drop(self, expired: Sequence[Previous]) -> None:

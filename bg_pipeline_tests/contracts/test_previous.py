@@ -122,16 +122,17 @@ def test_what_is_due_has_no_later_record_with_the_same_bytes(manifest: Manifest)
     manifest.clock.now += 100
     manifest.previous.begin(kept("run 3"))
 
-    assert manifest.previous.expired(then - 1) == []
-    assert [(each.key, each.run) for each in manifest.previous.expired(then + 1)] == [
+    assert manifest.previous.expired(then - 1, 9) == []
+    assert [(each.key, each.run) for each in manifest.previous.expired(then + 1, 9)] == [
         (KEY, "run 2"),
         ("c/b.jpg", "run 2"),
     ]
-    assert len(manifest.previous.expired(then + 200)) == 4
+    assert len(manifest.previous.expired(then + 200, 9)) == 4
+    assert [each.run for each in manifest.previous.expired(then + 200, 1)] == ["run 1"]
 
 
 def test_a_publication_whose_former_output_is_dropped_names_no_run(replaced: Manifest) -> None:
-    replaced.previous.drop(replaced.previous.expired(replaced.clock.now + 1))
+    replaced.previous.drop(replaced.previous.expired(replaced.clock.now + 1, 9))
 
     assert replaced.previous.of_item(KEY) == []
     assert replaced.entry(KEY).published == replace(NEW, run="")

@@ -35,10 +35,10 @@ class MemoryPreviousOutputs(Port):
         rows = [RunPublications(run, len(each), min(each), max(each)) for run, each in times.items()]
         return sorted(rows, key=lambda each: -each.last_at)
 
-    def expired(self, before: float) -> list[Previous]:
+    def expired(self, before: float, limit: int) -> list[Previous]:
         needed = {e.kept_name for e in self._db.previous.values() if e.replaced_at > before and e.kept_name}
         due = (e for e in self._db.previous.values() if e.replaced_at <= before and e.kept_name not in needed)
-        return sorted(due, key=lambda e: (key_bytes(e.key), e.replaced_at))
+        return sorted(due, key=lambda e: (e.replaced_at, key_bytes(e.key)))[:limit]
 
     def drop(self, expired: Sequence[Previous]) -> None:
         for each in expired:

@@ -11,7 +11,15 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipes import SpecialRecipe
 from bg_pipeline.core.records import Change, State
 from bg_pipeline.core.runlog import CanaryRecord
-from bg_pipeline.errors import AccountError, BudgetReached, ConfigurationError, ForeignStore, GuardStopped, ItemRejected
+from bg_pipeline.errors import (
+    AccountError,
+    BudgetReached,
+    ConfigurationError,
+    ForeignStore,
+    GuardStopped,
+    ItemRejected,
+    StoreError,
+)
 from bg_pipeline.pipeline import erase
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill
 from bg_pipeline.pipeline.canary import accept, find_golden, try_recipe
@@ -247,11 +255,26 @@ def test_a_picture_that_cannot_be_tried_stops_no_other_and_its_reason_is_on_reco
 
 
 def test_a_canary_without_a_cutout_cannot_be_accepted(graph: Graph) -> None:
+    golden = find_golden(graph.pipeline)
     graph.outputs.blobs.clear()
-    tried(graph, find_golden(graph.pipeline) or None)
+    tried(graph, golden)
 
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="made no cutout"):
         accepted(graph)
+
+
+def test_nothing_is_bought_for_a_trial_while_a_store_takes_no_writes(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden = find_golden(graph.pipeline)
+
+    def full(_size_bytes: int = 0) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(graph.outputs, "probe", full)
+    with pytest.raises(StoreError):
+        tried(graph, golden)
+    assert bought(graph) == PICTURES
 
 
 @pytest.mark.parametrize("fail", [AccountError("the key is refused"), None])
