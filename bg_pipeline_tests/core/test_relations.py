@@ -205,6 +205,14 @@ def test_what_was_reverted_is_neither_bought_nor_made_whatever_was_requested() -
         assert (change(delta, "c/b.jpg").purchase, delta.purchases) == (True, 1)
 
 
+def test_what_was_reverted_takes_no_place_in_a_share() -> None:
+    taken_back = Reverted.of("c/a.jpg", replace(published(recipe=OTHER_CUT), run="run 2"), "ana")
+    other = entry("c/b.jpg", "other", published=published("other"), published_at=9.0)
+    delta = delta_of(entry(published_at=1.0), other, recipe=OTHER_CUT, apply=True, limit=1, reverted=[taken_back])
+
+    assert [c.key for c in delta.requested] == ["c/b.jpg"]
+
+
 def test_what_a_canary_bought_is_held_until_it_is_accepted_or_requested() -> None:
     cut = OTHER_CUT.cut.digest
     bought = {purchase_id("h", cut)}

@@ -215,6 +215,17 @@ def test_a_special_recipe_needs_a_trial_of_its_own(graph: Graph) -> None:
         graph.sync(apply_recipe_change=True, collection="b")
 
 
+def test_a_cut_without_a_cutout_is_not_accepted_with_the_others(graph: Graph) -> None:
+    special = replace(graph.recipe, cuts=(replace(graph.recipe.cut, side_px=44),))
+    graph.special = (SpecialRecipe(("b/",), special),)
+    golden = find_golden(graph.pipeline)
+    for key in [each.key for each in golden if each.collection == "b"]:
+        graph.source.put(key, product(78))
+    tried(graph, golden)
+
+    assert accepted(graph).cuts == (graph.recipe.cut.digest,)
+
+
 def test_golden_pictures_are_those_of_the_setting(graph: Graph) -> None:
     graph.golden = ("b/3.png", "a/4.png")
 

@@ -201,6 +201,27 @@ def test_wherever_a_sync_is_killed_both_runs_together_can_be_reverted(after: boo
     assert kills > 60
 
 
+def test_a_process_that_dies_before_its_record_leaves_no_file_that_stays(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = graph.source.files[KEYS[0]]
+    another_picture(graph)
+
+    def die(_previous: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(graph.previous, "begin", die)
+    with pytest.raises(Killed):
+        graph.sync()
+    monkeypatch.undo()
+    graph.stop.clear()
+    graph.clock.now += 1000
+    graph.source.files[KEYS[0]] = before
+    graph.sync()
+
+    assert kept(graph) == []
+
+
 def test_a_run_that_replaces_what_a_killed_run_overwrote_keeps_what_was_before_both(graph: Graph) -> None:
     before = state_of(graph)
     another_picture(graph)
