@@ -91,6 +91,16 @@ def test_a_kept_output_that_cannot_be_deleted_is_tried_again(graph: Graph, monke
     assert (kept(graph), graph.database.previous) == ([], {})
 
 
+def test_a_run_that_is_asked_to_end_deletes_no_more(graph: Graph) -> None:
+    another_rendition(graph)
+    graph.sync()
+    graph.clock.now += 8 * DAY_S
+    graph.stop.set()
+    result = clear_previous(graph.catalogue, graph.policy, graph.run)
+
+    assert (len(kept(graph)), set(result.left.values())) == (3, {"stopped on request"})
+
+
 def test_with_no_days_nothing_is_kept_and_nothing_that_was_replaced_is_taken_off(graph: Graph) -> None:
     graph.keep_previous_days = 0
     all_at_once(graph)
