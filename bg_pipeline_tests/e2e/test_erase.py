@@ -149,11 +149,13 @@ def test_status_shows_what_is_stored_by_what_is_on_the_disk(shop: ShopInHere) ->
     sizes = shop.json("status", "--sizes")["sizes"]
     on_disk = files(shop)
 
-    def of(folder: str) -> dict[str, int]:
-        held = [data for name, data in on_disk.items() if name.startswith(folder)]
+    def of(folder: str, hidden: str = "/.") -> dict[str, int]:
+        held = [d for name, d in on_disk.items() if name.startswith(folder) and hidden not in name[len(folder) - 1 :]]
         return {"files": len(held), "size_bytes": sum(map(len, held))}
 
     assert sizes["outputs"] == of("cutouts/")
+    assert sizes["previous outputs"] == of("cutouts/.bg-pipeline/previous/")
+    assert sizes["previous outputs"]["files"] == 1
     assert sizes["masters"] == of(".bg_pipeline/masters/")
     assert sizes["masters that no item uses"]["files"] == 1
     assert (sizes["trash"], sizes["spool"]) == ({"files": 0, "size_bytes": 0},) * 2
