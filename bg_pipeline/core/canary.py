@@ -45,6 +45,28 @@ class Trial:
     """Why there is none, or why a person should look at it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The part of a changed recipe that a person requests."""
+
+    collections: frozenset[str] | None = None
+    sample: int | None = None
+    """Most pictures of each collection; None for all."""
+    without_canary: bool = False
+    """True to buy it although no canary of the recipe is accepted."""
+
+    def of(self, requested: Iterable[Change]) -> list[Change]:
+        """Return the purchases that can be made of these."""
+        taken: Counter[str] = Counter()
+        chosen = []
+        for each in requested:
+            if self.collections is None or each.collection in self.collections:
+                taken[each.collection] += 1
+                if self.sample is None or taken[each.collection] <= self.sample:
+                    chosen.append(each)
+        return chosen
+
+
 class Rating(StrEnum):
     """How far a new cutout is from the old one, in words."""
 

@@ -86,8 +86,7 @@ def backfill(pipeline: Pipeline, ask: Ask, choice: Choice, watcher: Watcher, res
             policy,
             apply_recipe_change=True,
             recipe_change_limit=choice.recipe_change_limit,
-            collections=choice.collections,
-            without_canary=choice.without_canary,
+            extent=choice.extent,
         )
         requested = delta.requested
     scope = scope_of(catalogue, choice, requested)

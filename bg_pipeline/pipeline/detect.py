@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
 
+from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
@@ -119,8 +120,7 @@ def plan(
     *,
     apply_recipe_change: bool = False,
     recipe_change_limit: int | None = None,
-    collections: frozenset[str] | None = None,
-    without_canary: bool = False,
+    extent: Extent = Extent(),  # noqa: B008  it does not change
     rerender: bool = False,
 ) -> Delta:
     """
@@ -132,8 +132,7 @@ def plan(
         policy: the wanted results, and their prices.
         apply_recipe_change: also plan the purchases that only a changed cut needs.
         recipe_change_limit: largest number of those purchases, oldest first; None for all.
-        collections: those of which these purchases are requested; None for all.
-        without_canary: plan them although no canary of the recipe is accepted.
+        extent: the part of these purchases that is requested.
         rerender: render again the outputs of an older version of the renderer.
 
     Raises:
@@ -164,8 +163,7 @@ def plan(
         recipe_change_limit=recipe_change_limit,
         on_trial=() if apply_recipe_change else cuts_on_trial(catalogue.run_log),
     )
-    if not without_canary:
-        require_canary(catalogue.run_log, delta, policy.cut_of, collections)
+    require_canary(catalogue.run_log, extent, delta.requested, policy.cut_of)
     return delta
 
 
@@ -178,8 +176,7 @@ def detect(
     *,
     apply_recipe_change: bool = False,
     recipe_change_limit: int | None = None,
-    collections: frozenset[str] | None = None,
-    without_canary: bool = False,
+    extent: Extent = Extent(),  # noqa: B008  it does not change
     rerender: bool = False,
 ) -> Delta:
     """
@@ -202,8 +199,7 @@ def detect(
             policy,
             apply_recipe_change=apply_recipe_change,
             recipe_change_limit=recipe_change_limit,
-            collections=collections,
-            without_canary=without_canary,
+            extent=extent,
             rerender=rerender,
         )
         not_recorded = "the work was not recorded to its end, so none of it counts"

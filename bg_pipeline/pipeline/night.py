@@ -7,6 +7,7 @@ The command line runs it whole (`sync`). Dagster runs the same stages in three s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
@@ -92,6 +93,11 @@ class Choice:
     """Buy them although no canary of the recipe is accepted."""
 
     @property
+    def extent(self) -> Extent:
+        """The part of a changed recipe that is requested."""
+        return Extent(self.collections, self.sample, self.without_canary)
+
+    @property
     def is_everything(self) -> bool:
         return self.collections is None and self.only is Only.ALL and self.sample is None
 
@@ -148,8 +154,7 @@ def decide(
         run,
         apply_recipe_change=choice.apply_recipe_change,
         recipe_change_limit=choice.recipe_change_limit,
-        collections=choice.collections,
-        without_canary=choice.without_canary,
+        extent=choice.extent,
         rerender=rerender,
     )
     trash, pruned = TrashResult(), PruneResult()

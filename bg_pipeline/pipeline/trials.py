@@ -1,9 +1,9 @@
 """What the canaries on record say about the cuts of changed recipes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from bg_pipeline.core.canary import refusal
-from bg_pipeline.core.delta import Delta
+from bg_pipeline.core.canary import Extent, refusal
+from bg_pipeline.core.records import Change
 from bg_pipeline.core.runlog import CanaryRecord
 from bg_pipeline.errors import GuardStopped
 from bg_pipeline.ports.catalogue import RunLog
@@ -24,21 +24,20 @@ def cuts_on_trial(run_log: RunLog) -> frozenset[str]:
     return frozenset(cut for each in records for cut in each.cuts) - accepted_cuts(run_log)
 
 
-def require_canary(
-    run_log: RunLog, delta: Delta, cut_of: Callable[[str], str], collections: frozenset[str] | None = None
-) -> None:
+def require_canary(run_log: RunLog, extent: Extent, requested: Sequence[Change], cut_of: Callable[[str], str]) -> None:
     """
     Check that the requested purchases of a changed recipe were tried on a few pictures.
 
     Args:
         run_log: has the canaries.
-        delta: has the purchases.
+        extent: the part that is requested.
+        requested: purchases that only the changed recipe needs.
         cut_of: returns the digest of the cut that a key is bought with.
-        collections: those of which they are requested; None for all.
 
     Raises:
         GuardStopped: they were not, and are more than a few.
     """
-    requested = [each for each in delta.requested if collections is None or each.collection in collections]
-    if why := refusal(requested, cut_of, accepted_cuts(run_log)):
+    if extent.without_canary or not requested:
+        return
+    if why := refusal(extent.of(requested), cut_of, accepted_cuts(run_log)):
         raise GuardStopped(why)

@@ -7,6 +7,7 @@ import pytest
 from bg_pipeline.core.canary import (
     SAMPLE,
     Difference,
+    Extent,
     Rating,
     Trial,
     choose,
@@ -104,3 +105,14 @@ def test_more_than_a_few_purchases_of_a_changed_recipe_need_an_accepted_canary_o
     assert "40 purchases" in refusal([*bags, *cars], cut_of, {"cut"})
     assert refusal([*bags, *cars], cut_of, {"cut", "special"}) == ""
     assert refusal([replace(each, purchase=False) for each in bags], cut_of, ()) == ""
+
+
+def test_what_is_requested_is_counted_within_its_collections_and_sample() -> None:
+    assert Extent().of(HELD) == HELD
+    assert Extent(frozenset({"bags"})).of(HELD) == HELD[:40]
+    assert keys(Extent(sample=2).of(HELD)) == [
+        *("bags/0.jpg", "bags/1.jpg"),
+        *("cars/0.jpg", "cars/1.jpg"),
+        *("shoes/0.jpg", "shoes/1.jpg"),
+    ]
+    assert keys(Extent(frozenset({"shoes"}), 1).of(HELD)) == ["shoes/0.jpg"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bg_pipeline.core.canary import Difference, Trial
 from bg_pipeline.core.claims import AskedBy
 from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.records import State
@@ -15,6 +16,7 @@ from bg_pipeline.core.report import Cause, Failure, Summary
 from bg_pipeline.core.runlog import (
     RECORDS,
     BalanceRecord,
+    CanaryRecord,
     ClearOutRecord,
     DetectRecord,
     ExportRecord,
@@ -157,6 +159,26 @@ GOLDEN: list[tuple[Record, str]] = [
         """
         {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
          "stage": "clear_out", "failure": "guard", "cause": "the sentinel is gone"}
+        """,
+    ),
+    (
+        CanaryRecord(
+            cuts=("cut",),
+            trials=(
+                Trial("c/\udcff.png", "cut", Difference(0.25, 1.5, 0.125, 0.5), "the cutout is empty"),
+                Trial("c/a.png", "cut", problem="refused"),
+            ),
+            accepted_by="ana@shop",
+            reason="good edges",
+            **BY,
+        ),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "cuts": ["cut"],
+         "trials": [{"key": "c/\\udcff.png", "cut_digest": "cut", "problem": "the cutout is empty",
+                     "difference": {"alpha": 0.25, "colour": 1.5, "changed": 0.125, "moved": 0.5}},
+                    {"key": "c/a.png", "cut_digest": "cut", "difference": null, "problem": "refused"}],
+         "accepted_by": "ana@shop", "reason": "good edges"}
         """,
     ),
     (
