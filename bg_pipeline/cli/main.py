@@ -17,6 +17,7 @@ _COMMANDS = {
     "adopt": ("cli.maintenance", "Adopt cutouts that another tool made."),
     "alert-test": ("cli.alerts", "Send a test to every alert target and show which accepted it."),
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
+    "compare": ("cli.compare", "Compare vendors and engines on the same pictures."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
     "export": ("cli.export", "Write the state of all items as a table for programs."),
