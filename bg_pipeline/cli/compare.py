@@ -14,7 +14,7 @@ from bg_pipeline.cli.options import Credits, as_json, confirm, print_json, run_n
 from bg_pipeline.cli.progress import Bars
 from bg_pipeline.cli.start import stop_on_signal
 from bg_pipeline.cli.terminal import Terminal, say
-from bg_pipeline.core.keys import decode_partition, encode_partition
+from bg_pipeline.core.keys import COMPARISON, decode_partition, encode_partition
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.pipeline import ownership
@@ -24,10 +24,9 @@ from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import RunName
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.purchasing.money import left_of
-from bg_pipeline.wiring import open_pipeline
+from bg_pipeline.wiring import folder_of, open_pipeline
 from bg_pipeline.wiring.settings import Settings, load_settings
 
-_PAGE = "comparison.html"
 _MOST = 200
 """Most pictures: the page holds all of them, at about 25 KB for each result."""
 
@@ -81,11 +80,12 @@ def compare(
         say("nothing was bought")
         return
     cap = settings.schedule.max_credits_per_run if max_credits is None else max_credits
-    page = (to or Path(settings.catalogue.gallery) / _PAGE).absolute()
+    page = (to or Path(settings.catalogue.gallery) / COMPARISON).absolute()
     with stop_on_signal() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
         comparison = make_comparison(pipeline, plan, cap)
         figures = {account.name: figures_of(account, comparison) for account in settings.accounts}
-        _write(page, page_of(settings, pipeline, plan, comparison, figures))
+        html = page_of(settings, pipeline, plan, comparison, figures)
+        folder_of(page.parent).write(page.name, html.encode())
     _end(stop, plan, comparison, figures, page, as_json)
 
 
@@ -125,17 +125,6 @@ def _show_plan(settings: Settings, plan: ComparisonPlan, offers: Figures) -> Non
     out.print(render.grid(columns, rows, numbers=(1, 2, 3, 4, 5)))
     if plan.credits:
         out.print("this is an upper bound; results are kept, so that no later sync buys them again")
-
-
-def _write(page: Path, html: str) -> None:
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"--to: {page} cannot be written: {error.strerror}. The results are kept; the same command with another "
-            "file buys nothing again"
-        ) from error
 
 
 def _end(

@@ -130,7 +130,7 @@ def _notes(settings: Settings, plan: ComparisonPlan) -> Iterator[str]:
         if account.limits.concurrency < max(LOADS):
             yield f"{account.name} may have only {account.limits.concurrency} in flight: BG_CONCURRENCY."
     for account in settings.accounts:
-        yield f"{account.name}: {account.vendor.title}, {account.vendor.variants[account.cut.variant].price.source}."
+        yield f"The price of {account.name}: {account.vendor.variants[account.cut.variant].price.source}."
 
 
 def _price_of(account: Account, purchases: int) -> Decimal:
