@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import GateReason, on_refusal
@@ -14,6 +15,7 @@ from bg_pipeline.core.recipes import SpecialRecipe
 from bg_pipeline.core.records import State
 from bg_pipeline.errors import (
     ConfigurationError,
+    ForeignStore,
     ItemRejected,
     LeaseHeld,
     NoCredits,
@@ -123,6 +125,8 @@ def test_a_special_recipe_is_compared_by_its_own_cut_which_a_sync_then_has() -> 
     graph.sync()
 
     assert sent(graph) == {"bgeraser": 6, "removebg": 6, "local": 6}
+    shown = {e.collection: e.published.cut_digest for e in graph.items.entries() if e.published}
+    assert shown == {"a": special.cut.digest, "b": FIRST.digest, "c": FIRST.digest}
 
 
 @pytest.mark.parametrize("cap", ["0", "4", "7", "11"])
@@ -228,12 +232,15 @@ def test_each_load_has_no_more_requests_in_flight_than_it_says() -> None:
     assert all(each.per_minute > 0 for each in done.throughput["bgeraser"])
 
 
-def test_a_stop_sends_nothing_more_and_keeps_what_came() -> None:
+def test_a_stop_reads_and_sends_nothing_more_and_keeps_what_came() -> None:
     graph = shop()
+    plan = planned(graph)
+    graph.source.reads.clear()
     graph.remover.before = lambda _request: graph.stop.set()
-    done = compared(graph)
+    done = compared(graph, plan)
 
     assert sum(sent(graph).values()) <= 2
+    assert len(graph.source.reads) <= 2
     assert any("stopped on request" in why for why in failures(done, "local"))
     assert len(graph.masters.blobs) == sum(sent(graph).values())
 
@@ -274,9 +281,11 @@ def test_a_picture_that_changed_since_the_plan_is_not_bought() -> None:
 
 
 def test_only_the_chosen_collection_is_compared_and_nothing_that_is_left_out() -> None:
-    graph = shop(filter=Filter(exclude=("b/1.png",)))
+    graph = shop()
 
     assert {e.collection for e in planned(graph, collection="c").entries} == {"c"}
+    assert "b/1.png" in {e.key for e in planned(graph).entries}
+    graph.filter = Filter(exclude=("b/1.png",))
     assert "b/1.png" not in {e.key for e in planned(graph).entries}
 
 
@@ -293,3 +302,38 @@ def test_two_accounts_that_sell_the_same_cut_are_refused_before_anything_is_boug
 def test_an_empty_catalogue_is_told_and_not_compared() -> None:
     with pytest.raises(ConfigurationError, match="no picture to compare"):
         planned(shop(0))
+
+
+def test_a_store_of_another_manifest_stops_it_before_anything_is_bought() -> None:
+    graph = shop(identity="ours")
+    plan = planned(graph)
+    graph.masters.marked_by = "theirs"
+    with pytest.raises(ForeignStore):
+        compared(graph, plan)
+
+    assert sum(sent(graph).values()) == 0
+
+
+def test_a_comparison_after_a_killed_one_ends_what_that_left_open() -> None:
+    graph = shop(1, first=FakeRemover([KeyboardInterrupt()]), recipe=Recipe((FIRST,), Rendition()))
+    with pytest.raises(KeyboardInterrupt):
+        compared(graph)
+    graph.stop.clear()
+    done = compared(graph)
+
+    assert [each.master is not None for each in done.results["bgeraser"]] == [True]
+    assert (sent(graph)["bgeraser"], done.results["bgeraser"][0].cost.in_doubt) == (2, 1)
+
+
+def test_two_files_of_one_picture_at_once_are_bought_once_and_both_have_the_result() -> None:
+    graph = shop(0, recipe=Recipe((FIRST,), Rendition()), concurrency=8)
+    for n in range(2):
+        text = PngInfo()
+        text.add_text("copy", str(n))
+        graph.source.put(f"a/{n}.png", encoded(opened(product(1)), pnginfo=text))
+    other_waits = threading.Event()
+    graph.remover.before = lambda _request: other_waits.wait(0.3)  # until the other one is at its turn
+    done = compared(graph)
+
+    assert sent(graph)["bgeraser"] == 1
+    assert failures(done, "bgeraser") == []
