@@ -104,7 +104,11 @@ class Settings:
             resolved = dict.fromkeys(configured.names(tuple(names), setting))
             accounts = tuple(own.get(name) or configured.build(name) for name in resolved)
         else:
-            accounts = (*self.accounts, *configured.others(own))
+            # Two accounts at one vendor sell the same: it is bought once, at the first.
+            firsts: dict[str, Account] = {}
+            for account in (*self.accounts, *configured.others(own)):
+                firsts.setdefault(account.cut.digest, account)
+            accounts = tuple(firsts.values())
         for account in accounts:
             configured.require_key(account, setting)
         special = tuple(

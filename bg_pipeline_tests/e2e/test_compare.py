@@ -140,3 +140,15 @@ def test_parameters_of_the_catalogues_account_stay_its_own_in_any_order_of_names
 
     assert bought == {"removebg": 5}
     assert {name: offer["to_make"] for name, offer in offers.items()} == {"photoroom": 5, "removebg": 0}
+
+
+def test_of_two_accounts_at_one_vendor_the_first_stands_for_both(shop: ShopInHere) -> None:
+    tables = "[account.{}]\nvendor = 'bgeraser'\napi_key = 'canary-{}'\nbase_url = '{}'\n"
+    urls = shop.env.pop("BGERASER_BASE_URL")
+    del shop.env["BGERASER_API_KEY"]
+    shop.env["BG_PROVIDER"] = "spare"
+    written = "".join(tables.format(name, name, urls) for name in ("main", "spare"))
+    (shop.home / "bg_pipeline.toml").write_text(written)
+
+    assert list(shop.json("compare", "--dry-run")["accounts"]) == ["spare", "removebg", "photoroom"]
+    assert "main and spare sell the same cut" in shop_error(shop, "compare", "--with", "main,spare")
