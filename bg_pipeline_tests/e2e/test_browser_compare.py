@@ -31,6 +31,9 @@ def test_the_page_shows_all_pictures_on_a_chosen_backdrop_and_asks_for_nothing_e
     for picture in page.locator("img").all():
         picture.scroll_into_view_if_needed()
         assert picture.evaluate("each => each.decode().then(() => each.naturalWidth)") == 480
+    doubts = page.locator(".doubtful").all_text_contents()
+    assert len(doubts) == 3, "the vendor cuts out the left half, and the engine the product"
+    assert all("backdrop" in doubt for doubt in doubts)
     page.get_by_label("white").check()
     result = page.locator("img.result").first
     assert result.evaluate("each => getComputedStyle(each).backgroundColor") == "rgb(255, 255, 255)"

@@ -10,8 +10,7 @@ import pytest
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import ShopInHere
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 ALL = ("compare", "--with", "bgeraser, removebg,photoroom,local")
 VENDORS = ("bgeraser", "removebg", "photoroom")
@@ -20,7 +19,7 @@ VENDORS = ("bgeraser", "removebg", "photoroom")
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[ShopInHere]:
     vendor = SandboxState()
-    with running_sandbox(vendor, cut_left_half) as running:
+    with running_sandbox(vendor, cut_middle) as running:
         made = ShopInHere(tmp_path, vendor, running.base_url)
         for name in ("REMOVEBG", "PHOTOROOM"):
             made.env |= {f"{name}_API_KEY": "canary-key", f"{name}_BASE_URL": running.base_url}
