@@ -319,7 +319,7 @@ def _cell(accounts: Accounts, run: Run, result: Result) -> Cell:
         return Cell(None, result.failure, is_doubtful=True)
     picture = _shown(run, lambda: accounts.masters.read(master_name(master.purchase_id)))
     seconds = "" if took is None else f"{took:.1f} s"
-    return Cell(picture, result.doubt or seconds, is_doubtful=bool(result.doubt))
+    return Cell(picture, "; ".join(filter(None, (seconds, result.doubt))), is_doubtful=bool(result.doubt))
 
 
 def _shown(run: Run, read: Callable[[], bytes | None]) -> bytes | None:
