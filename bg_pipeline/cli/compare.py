@@ -66,7 +66,8 @@ def compare(
         raise click.UsageError("--json cannot ask: it needs --yes or --dry-run")
     name = run_name("compare")
     chosen = [each for each in (part.strip() for part in names.split(",")) if each]
-    settings = load_settings(catalogue).comparing(chosen, "--with")
+    of_catalogue = load_settings(catalogue)
+    settings = of_catalogue.comparing(chosen, "--with")
     plan, offers = _plan(settings, name, sample, collection)
     if not as_json:
         _show_plan(settings, plan, offers)
@@ -82,7 +83,7 @@ def compare(
     cap = settings.schedule.max_credits_per_run if max_credits is None else max_credits
     page = (to or Path(settings.catalogue.gallery) / COMPARISON).absolute()
     with stop_on_signal() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
-        comparison = make_comparison(pipeline, plan, cap)
+        comparison = make_comparison(pipeline, plan, of_catalogue.recipes, cap)
         figures = {account.name: figures_of(account, comparison) for account in settings.accounts}
         html = page_of(settings, pipeline, plan, comparison, figures)
         folder_of(page.parent).write(page.name, html.encode())

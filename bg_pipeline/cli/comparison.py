@@ -9,7 +9,8 @@ from bg_pipeline.cli import render
 from bg_pipeline.core.comparison import LOADS, Throughput, pictures_for, sum_up
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.imaging.comparison import Grid, comparison_html
-from bg_pipeline.pipeline.compare import Comparison, ComparisonPlan, picture_rows
+from bg_pipeline.pipeline.compare import Comparison, ComparisonPlan
+from bg_pipeline.pipeline.gallery import picture_rows
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.wiring.accounts import Account
 from bg_pipeline.wiring.settings import Settings

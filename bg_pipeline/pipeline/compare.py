@@ -1,7 +1,7 @@
 """Send the same pictures to several vendors and engines, publish nothing, and keep every result as a master."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -9,27 +9,23 @@ from decimal import Decimal
 from bg_pipeline.core.claims import Ask, AskedBy, Claimed
 from bg_pipeline.core.comparison import Load, Result, Throughput, cost_of, share_out, take_sample
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe, digest_of, purchase_id
 from bg_pipeline.core.recipes import Recipes
-from bg_pipeline.core.records import AttemptState, Entry
+from bg_pipeline.core.records import AttemptState, Entry, State
 from bg_pipeline.errors import (
     BeingBought,
     BgPipelineError,
     ConfigurationError,
     ItemChanged,
-    ItemError,
     LeaseHeld,
-    SourceUnreadable,
+    OutcomeUnknown,
     StateError,
     StoreError,
 )
-from bg_pipeline.imaging.comparison import Cell, Row
-from bg_pipeline.imaging.pictures import display
 from bg_pipeline.pipeline.claimed import ELSEWHERE, claimed_items
 from bg_pipeline.pipeline.ownership import guard
-from bg_pipeline.pipeline.recovery import recover
+from bg_pipeline.pipeline.recovery import HELD, recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Pipeline, Policy, Run
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Remover
 from bg_pipeline.ports.single import one_picture
@@ -37,9 +33,6 @@ from bg_pipeline.purchasing.buyer import Buyer
 from bg_pipeline.purchasing.money import limits_of
 from bg_pipeline.purchasing.tally import Tally
 from bg_pipeline.purchasing.wrapper import Wrapper
-
-_SHOWN_PX = 480
-"""Longest side of a picture on the page; about 25 KB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +112,14 @@ def plan_comparison(
     """
     _require_different(policy)
     listed = (e for e in catalogue.items.entries() if collection in {None, e.collection})
+    if policy.hold_in_doubt:  # only a detected item has a state in which it can be held
+        listed = (e for e in listed if e.stem)
     entries = take_sample((e for e in listed if not policy.filter.leaves_out(e.key)), count)
     if not entries:
-        raise ConfigurationError("there is no picture to compare: `bg-pipeline plan` shows what the source has")
+        detected = ", and with BG_IN_DOUBT=hold a sync has to detect it first" if policy.hold_in_doubt else ""
+        raise ConfigurationError(
+            f"there is no picture to compare: `bg-pipeline plan` shows what the source has{detected}"
+        )
     parts: dict[str, Part] = {}
     for account, vendor in policy.vendors.items():
         recipes = only_at(policy, account).recipes
@@ -134,16 +132,18 @@ def plan_comparison(
     return ComparisonPlan(tuple(entries), parts)
 
 
-def compare(pipeline: Pipeline, plan: ComparisonPlan, cap: Decimal | None = None) -> Comparison:
+def compare(pipeline: Pipeline, plan: ComparisonPlan, synced: Recipes, cap: Decimal | None = None) -> Comparison:
     """
     Make the missing results, one account after the other, and return all.
 
     Each is bought like any other purchase: within the caps and the gates, and on the ledger. All together never cost
-    more than the plan says. The state of the items stays as it is.
+    more than the plan says. The state of the items stays as it is; only with BG_IN_DOUBT=hold, an item is held whose
+    purchase may have been charged, if a sync would make the same purchase.
 
     Args:
         pipeline: with the policy of the plan.
         plan: what to compare.
+        synced: what a sync of this catalogue buys.
         cap: most credits; None for the price in the plan.
 
     Raises:
@@ -158,6 +158,7 @@ def compare(pipeline: Pipeline, plan: ComparisonPlan, cap: Decimal | None = None
     ask = Ask(AskedBy.COMPARE, Budget(run.name.run_id, most))
     results: dict[str, tuple[Result, ...]] = {}
     throughput: dict[str, tuple[Throughput, ...]] = {}
+    doubtful: dict[str, tuple[str, str]] = {}
     run.progress.start("comparing", len(plan.entries) * len(policy.accounts))
     with claimed_items(catalogue, run, [entry.key for entry in plan.entries], ask) as claimed:
         if claimed.claim is None:
@@ -166,22 +167,11 @@ def compare(pipeline: Pipeline, plan: ComparisonPlan, cap: Decimal | None = None
             side = _Side(catalogue, accounts, policy, run, claimed, account)
             throughput[account] = tuple(side.make(plan.entries, plan.parts[account]))
             results[account] = tuple(side.results(plan.entries))
+            doubtful.update(side.in_doubt(synced))
+        if policy.hold_in_doubt:
+            _hold(catalogue, claimed, doubtful)
     run.progress.done()
     return Comparison(results, throughput)
-
-
-def picture_rows(
-    catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, plan: ComparisonPlan, comparison: Comparison
-) -> list[Row]:
-    """Return the pictures and their results for the page, each small enough for it."""
-    by_key = {name: {each.key: each for each in results} for name, results in comparison.results.items()}
-
-    def row(entry: Entry) -> Row:
-        cells = [_cell(accounts, run, by_key[name][entry.key]) for name in policy.accounts]
-        return Row(entry.key, _shown(run, lambda: catalogue.source.read(entry.key)), tuple(cells))
-
-    with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="page") as pool:
-        return list(pool.map(row, plan.entries))
 
 
 class _AtOnce(Wrapper):
@@ -239,6 +229,13 @@ class _Side:
             cost = cost_of([each for each in attempts if each.account == self._account], self._run.name.run_id)
             yield Result(entry.key, master, str(error or ""), cost)
 
+    def in_doubt(self, synced: Recipes) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Yield key, purchase and error of what may have been charged, and would be bought by a sync too."""
+        for key, error in self._errors.items():
+            cut = self._policy.recipes.of(key).cut
+            if isinstance(error, OutcomeUnknown) and cut.digest in {each.digest for each in synced.of(key).cuts}:
+                yield key, (purchase_id(self._mine[key].content_hash, cut.digest), str(error))
+
     def _obtain(self, entries: Sequence[Entry], in_flight: int) -> None:
         if not entries:
             return
@@ -294,6 +291,15 @@ class _Side:
         return Throughput(load.in_flight, min(load.in_flight, width), len(made), seconds)
 
 
+def _hold(catalogue: Catalogue, claimed: Claimed, doubtful: Mapping[str, tuple[str, str]]) -> None:
+    """Let a sync not repeat what may have been charged, until a person asks for it."""
+    assert claimed.claim is not None
+    for entry in claimed.entries:
+        if entry.state is State.PENDING and entry.key in doubtful:
+            purchase, why = doubtful[entry.key]
+            catalogue.queue.set_state(entry.key, State.FAILED, f"{why}: {HELD}", purchase, claimed.claim)
+
+
 def _require_different(policy: Policy) -> None:
     names: dict[str, str] = {}
     for account, cut in zip(policy.accounts, policy.recipe.cuts, strict=True):
@@ -311,21 +317,3 @@ def _names(entry: Entry, recipe: Recipe) -> list[str]:
 def _stages(entry: Entry, recipe: Recipe) -> list[str]:
     """Return the ids of all purchases that lead to the result."""
     return [purchase_id(entry.content_hash, digest) for stage in recipe.cut.stages for digest in stage.digests]
-
-
-def _cell(accounts: Accounts, run: Run, result: Result) -> Cell:
-    master, took = result.master, result.cost.seconds
-    if master is None:
-        return Cell(None, result.failure, is_doubtful=True)
-    picture = _shown(run, lambda: accounts.masters.read(master_name(master.purchase_id)))
-    seconds = "" if took is None else f"{took:.1f} s"
-    return Cell(picture, "; ".join(filter(None, (seconds, result.doubt))), is_doubtful=bool(result.doubt))
-
-
-def _shown(run: Run, read: Callable[[], bytes | None]) -> bytes | None:
-    """Return a small WebP; None if the picture cannot be read: the page is still of use."""
-    try:
-        data = read()
-        return None if data is None else run.call(display, data, _SHOWN_PX)
-    except (ItemError, SourceUnreadable, StoreError):
-        return None

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import GateReason, on_refusal
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
-from bg_pipeline.core.recipes import SpecialRecipe
+from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.core.records import State
 from bg_pipeline.errors import (
     ConfigurationError,
@@ -24,8 +24,10 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.pipeline.compare import Comparison, ComparisonPlan, compare, picture_rows, plan_comparison
+from bg_pipeline.pipeline.compare import Comparison, ComparisonPlan, compare, plan_comparison
 from bg_pipeline.pipeline.detect import scan
+from bg_pipeline.pipeline.gallery import picture_rows
+from bg_pipeline.pipeline.retry import try_again
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
@@ -48,10 +50,14 @@ def planned(graph: Graph, count: int = 20, most: int = 8, collection: str | None
     return plan_comparison(catalogue, accounts, policy, count, dict.fromkeys(policy.accounts, most), collection)
 
 
-def compared(graph: Graph, plan: ComparisonPlan | None = None, cap: str | None = None) -> Comparison:
+def compared(
+    graph: Graph, plan: ComparisonPlan | None = None, cap: str | None = None, synced: Recipe | None = None
+) -> Comparison:
+    """`synced` is the recipe of the catalogue, if its accounts are not all that are compared."""
     graph.runs += 1
     plan = plan or planned(graph)
-    return compare(graph.pipeline, plan, None if cap is None else Decimal(cap))
+    recipes = Recipes(synced or graph.recipe, graph.special)
+    return compare(graph.pipeline, plan, recipes, None if cap is None else Decimal(cap))
 
 
 def sent(graph: Graph) -> dict[str, int]:
@@ -337,3 +343,46 @@ def test_two_files_of_one_picture_at_once_are_bought_once_and_both_have_the_resu
 
     assert sent(graph)["bgeraser"] == 1
     assert failures(done, "bgeraser") == []
+
+
+def detected(first: FakeRemover) -> Graph:
+    """A shop whose one picture waits, and whose doubts wait for a person."""
+    graph = shop(1, first=first, recipe=Recipe((FIRST,), Rendition()), hold_in_doubt=True)
+    graph.sync(cap=0)
+    return graph
+
+
+def test_what_may_have_been_charged_is_held_where_a_person_wants_that() -> None:
+    graph = detected(FakeRemover([OutcomeUnknown("reset")]))
+    compared(graph)
+    done = graph.sync()
+
+    assert (sent(graph)["bgeraser"], done.summary.published) == (1, 0)
+    entry = graph.items.entry("a/0.png")
+    assert entry is not None
+    assert (entry.state, "BG_IN_DOUBT is hold" in entry.detail) == (State.FAILED, True)
+    try_again(graph.pipeline)
+    assert (graph.sync().summary.published, sent(graph)["bgeraser"]) == (1, 2)
+
+
+def test_what_a_killed_comparison_left_is_held_too() -> None:
+    graph = detected(FakeRemover([KeyboardInterrupt()]))
+    with pytest.raises(KeyboardInterrupt):
+        compared(graph)
+    graph.stop.clear()
+
+    assert (graph.sync().summary.published, sent(graph)["bgeraser"]) == (0, 1)
+
+
+def test_a_doubt_at_an_account_that_no_sync_buys_from_holds_nothing() -> None:
+    graph = detected(FakeRemover([OutcomeUnknown("reset")]))
+    compared(graph, synced=Recipe((SECOND,), Rendition()))
+
+    entry = graph.items.entry("a/0.png")
+    assert entry is not None
+    assert entry.state is State.PENDING
+
+
+def test_a_picture_that_could_not_be_held_is_not_compared() -> None:
+    with pytest.raises(ConfigurationError, match="with BG_IN_DOUBT=hold a sync has to detect it first"):
+        planned(shop(1, hold_in_doubt=True))
