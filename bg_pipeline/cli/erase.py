@@ -69,7 +69,7 @@ def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> boo
             *((name, "output") for name in erasure.outputs),
             *((name, "master") for name in erasure.masters),
             *((name, "answer in the spool") for name in erasure.answers),
-            *([(erasure.page, "page of the gallery")] if erasure.page else []),
+            *((name, "page of the gallery") for name in erasure.pages),
             *((name, "thumbnail in the gallery") for name in erasure.thumbnails),
         ]
         out.print(f"{key}: {_counts(erasure)}")
@@ -81,9 +81,9 @@ def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> boo
 
 
 def _counts(erasure: erase.Erasure) -> str:
-    pages = 1 if erasure.page else 0
     return (
-        f"{len(erasure.outputs)} outputs, {len(erasure.masters)} masters, {len(erasure.answers)} answers, {pages} pages"
+        f"{len(erasure.outputs)} outputs, {len(erasure.masters)} masters, {len(erasure.answers)} answers, "
+        f"{len(erasure.pages)} pages"
     )
 
 

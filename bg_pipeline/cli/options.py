@@ -124,7 +124,12 @@ def require_entry(catalogue: Catalogue, key: str) -> Entry:
 
 
 def confirm(question: str) -> bool:
-    """Ask a person; an end of input without an answer is an error in one sentence."""
+    """
+    Ask a person.
+
+    Raises:
+        click.UsageError: there is no terminal.
+    """
     try:
         return click.confirm(question)
     except click.Abort as error:

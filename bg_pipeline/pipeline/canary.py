@@ -20,7 +20,7 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.comparison import compare
+from bg_pipeline.imaging.difference import measure_difference
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.pictures import render, thumbnail
 from bg_pipeline.imaging.sheet import Pair
@@ -153,7 +153,7 @@ class _Tried:
             use = policy.use(cutout.master, cutout.cut_digest, recipe)
             new = run.call(render, source, cutout.image, recipe.rendition, use)
             old = self._published(entry)
-            difference = run.call(compare, old, new)
+            difference = run.call(measure_difference, old, new)
         except _OF_ONE_PICTURE as error:
             return _untried(change, policy, str(error))
         trial = Trial(entry.key, policy.cut_of(entry.key), difference, cutout.master.suspicion)
