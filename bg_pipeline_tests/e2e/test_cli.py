@@ -23,7 +23,7 @@ def test_plan_prices_the_delta_and_spends_nothing(shop: Shop) -> None:
     assert set(plan) == {
         *("counts", "purchases", "credits", "providers", "collections", "rerender", "not_looked"),
         *("left_out", "still_written", "copies", "order"),
-        *("pruned", "unreadable", "hosts_down", "exit", "ends_of_service", "recipes"),
+        *("pruned", "unreadable", "hosts_down", "exit", "ends_of_service", "recipes", "reverted"),
     }
     assert set(plan["counts"]) == {
         *("new", "changed", "recipe_changed", "unfinished", "duplicate", "renamed", "output_missing"),
