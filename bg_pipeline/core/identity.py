@@ -33,6 +33,14 @@ RENDITION: Mapping[str, Any] = {
     "background": "",
     "canvas": None,
     "padding": 0.0,
+    "background_image": "",
+    "longest_side": 0,
+    "alignment": "center",
+    "upscale": True,
+    "shadow": 0.0,
+    "quality": 0,
+    "metadata": "none",
+    "output_name": "{stem}",
 }
 """Scheme rendition/2: all values that alter a rendition, each with its neutral value, which a name leaves out."""
 

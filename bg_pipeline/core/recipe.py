@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bg_pipeline.core import identity
-from bg_pipeline.core.formats import Format
+from bg_pipeline.core.formats import Alignment, Format, Metadata
+from bg_pipeline.core.naming import PLAIN, name_template
 
-RENDERER = 3
+RENDERER = 4
 """
 Version of the renderer, which makes a rendition from a master.
 
@@ -89,9 +90,31 @@ class Rendition:
     background: str = ""
     """`#rrggbb` or a CSS colour name; empty for transparent."""
     canvas: tuple[int, int] | None = None
-    """Width and height in px that the subject is fitted into; None keeps the original frame."""
+    """Width and height in px of a frame that the subject is fitted into; None keeps the original frame."""
     padding: float = 0.0
     """Share of the canvas kept free on each side, 0 to 0.45."""
+    background_image: bytes = field(default=b"", repr=False)
+    """File of a picture that covers the frame behind the subject; empty for none."""
+    longest_side: int = 0
+    """Longest side in px to scale the original frame to; 0 keeps its size."""
+    alignment: Alignment = Alignment.CENTER
+    upscale: bool = True
+    """False to leave smaller what is smaller than its canvas or longest side."""
+    shadow: float = 0.0
+    """Opacity of a drop shadow, 0 to 1; 0 for none."""
+    quality: int = 0
+    """Quality from 1 to 100 on the scale of the encoder; 0 for the format's own here."""
+    metadata: Metadata = Metadata.NONE
+    output_name: str = PLAIN
+    """Template of its name; see `core.naming`."""
+
+    def name_of(self, stem: str) -> str:
+        """Return the output name of an item, from its plain name without extension."""
+        return f"{name_template(self.output_name).name_of(stem)}{self.format.extension}"
+
+    @property
+    def is_as_large_as_its_source(self) -> bool:
+        return self.canvas is None and not self.longest_side
 
     @property
     def digest(self) -> str:
@@ -123,6 +146,14 @@ def rendition_digests(rendition: Rendition, renderer: int) -> tuple[str, ...]:
             "background": rendition.background,
             "canvas": None if rendition.canvas is None else list(rendition.canvas),
             "padding": float(rendition.padding),
+            "background_image": digest_of(rendition.background_image) if rendition.background_image else "",
+            "longest_side": rendition.longest_side,
+            "alignment": rendition.alignment,
+            "upscale": rendition.upscale,
+            "shadow": float(rendition.shadow),
+            "quality": rendition.quality,
+            "metadata": rendition.metadata,
+            "output_name": rendition.output_name,
         },
         renderer,
     )
@@ -136,6 +167,11 @@ class Recipe:
     rendition: Rendition
     keep_cutouts: bool = True
     """True to publish a picture that is already a cutout unchanged and unpaid."""
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """All outputs of an item."""
+        return (self.rendition,)
 
     @property
     def cut(self) -> Cut:

@@ -21,7 +21,7 @@ from bg_pipeline.errors import (
     ResultAwaited,
     TransientError,
 )
-from bg_pipeline.imaging.pictures import render
+from bg_pipeline.imaging.rendering import render
 from bg_pipeline.pipeline.feed import Task
 from bg_pipeline.pipeline.recovery import HELD
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
@@ -75,7 +75,7 @@ class Publisher:
             self.end(task, entries, State.QUARANTINED, cutout.master.suspicion, Cause.SUSPICIOUS)
             return
         recipe = self._policy.recipes.of(entries[0].key)
-        rendered = self._run.call(render, source, cutout.image, recipe.rendition, self._use(cutout, recipe))
+        (rendered,) = self._run.call(render, source, cutout.image, recipe.renditions, self._use(cutout, recipe))
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
         for entry in entries:
@@ -101,7 +101,7 @@ class Publisher:
         self._tally.published(entry)
 
     def _output_name(self, entry: Entry) -> str:
-        return f"{entry.stem}{self._policy.recipes.of(entry.key).rendition.format.extension}"
+        return self._policy.recipes.of(entry.key).rendition.name_of(entry.stem)
 
     def _read(self, task: Task) -> tuple[bytes, list[Entry]]:
         """Return the bytes that were hashed, and the entries that still have them."""

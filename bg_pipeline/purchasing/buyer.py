@@ -114,7 +114,7 @@ class Buyer:
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
             prepared = self._run.call(
-                prepare, source, cut.max_side_px, cut.max_pixels, recipe.rendition, self._policy.animated
+                prepare, source, cut.max_side_px, cut.max_pixels, recipe.renditions, self._policy.animated
             )
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.vendor import Variant, Vendor
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.rendition_settings import RenditionSettings
+from bg_pipeline.imaging.settings import DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.recipes import SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import RenditionSettings
+from bg_pipeline.imaging.rendition_settings import RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, RecipeSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.wiring.accounts import Account, ConfiguredAccounts
@@ -48,6 +48,6 @@ def special_recipes(
         if part.rendition:
             if part.rendition not in raw.names("rendition"):
                 raise ConfigurationError(f"[{kind}.{number}] rendition: there is no [rendition.{part.rendition}]")
-            rendition = raw.part(RenditionSettings, "rendition", part.rendition).rendition
+            rendition = raw.part(RenditionSettings, "rendition", part.rendition).rendition()
         made.append(SpecialRecipe(part.match, replace(default, cuts=cuts, rendition=rendition)))
     return tuple(made)

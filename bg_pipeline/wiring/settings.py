@@ -12,7 +12,8 @@ from bg_pipeline.core.credits import DayCap, Rules
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.rendition_settings import RenditionSettings
+from bg_pipeline.imaging.settings import DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
@@ -202,7 +203,7 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
 
 def _recipe(accounts: Sequence[Account], rendition: RenditionSettings, catalogue: CatalogueSettings) -> Recipe:
     cuts = tuple(account.cut for account in accounts)
-    return Recipe(cuts, rendition.rendition, keep_cutouts=catalogue.already_cut == "keep")
+    return Recipe(cuts, rendition.rendition(), keep_cutouts=catalogue.already_cut == "keep")
 
 
 def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:

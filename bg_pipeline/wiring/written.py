@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.rendition_settings import RenditionSettings
+from bg_pipeline.imaging.settings import DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.redaction import redacted, secrets_in

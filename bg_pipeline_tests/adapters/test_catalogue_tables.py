@@ -257,6 +257,7 @@ format = "webp"
 
 [rendition.padded]
 padding = 0.2
+canvas = "90x90"
 """
 
 

@@ -33,7 +33,7 @@ def test_nothing_has_to_be_set() -> None:
 
 
 def test_the_environment_wins_over_dotenv_and_that_over_toml(monkeypatch: pytest.MonkeyPatch) -> None:
-    write('bg_format = "webp"\nbg_concurrency = 3\nbg_padding = 0.1\n')
+    write('bg_format = "webp"\nbg_concurrency = 3\nbg_padding = 0.1\nbg_canvas = "90x90"\n')
     Path(".env").write_text("BG_FORMAT=jpg\nBG_BACKGROUND=white\nBG_CONCURRENCY=4\n")
     monkeypatch.setenv("BG_CONCURRENCY", "5")
     settings = load_settings()

@@ -64,5 +64,5 @@ def test_all_files_that_an_item_can_have_in_the_output_store_are_named() -> None
     shown = Published("w", "c", "r", "old/a.png", "d", "h")
     entry = replace(FORGOTTEN, stem="a", published=shown, trash_name=".trash/2026-01-01/old/a.png")
 
-    assert output_names(entry) == ("a.png", "a.webp", "a.jpg", "old/a.png", ".trash/2026-01-01/old/a.png")
+    assert output_names(entry) == ("a.png", "a.webp", "a.jpg", "a.avif", "old/a.png", ".trash/2026-01-01/old/a.png")
     assert output_names(FORGOTTEN) == ()
