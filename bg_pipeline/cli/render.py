@@ -15,7 +15,7 @@ from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.limits import Learned
 from bg_pipeline.core.moments import iso
-from bg_pipeline.core.records import Attempt, Entry
+from bg_pipeline.core.records import Attempt, Entry, Output
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
 from bg_pipeline.core.review import DecisionRecord
@@ -223,6 +223,7 @@ def history(
     attempts: Sequence[Attempt],
     failure: StandingFailure | None,
     decisions: Sequence[DecisionRecord] = (),
+    others: Sequence[Output] = (),
 ) -> dict[str, Any]:
     """Return the whole history of one item, for JSON."""
     return {
@@ -237,6 +238,7 @@ def history(
         "media_type": entry.media_type or None,
         "content_hash": entry.content_hash,
         "output": entry.published.output_name if entry.published else None,
+        "other_outputs": {each.rendition: each.published.output_name for each in others},
         "purchase_id": entry.purchase_id or None,
         "attempts": [
             {

@@ -85,6 +85,17 @@ def rendition_digests(
     return tuple(names)
 
 
+def set_digest(main: str, others: Mapping[str, str]) -> str:
+    """
+    Return the name of several renditions of one item; that of the only one, if there are no others.
+
+    Args:
+        main: name of the first.
+        others: names of the others, by the name of their table.
+    """
+    return digest(["renditions/1", main, dict(others)]) if others else main
+
+
 def _altered(values: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value != neutral[name]}
 

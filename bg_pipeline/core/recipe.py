@@ -1,4 +1,4 @@
-"""All values that alter an output: the cut, which is bought, and the rendition, which is free."""
+"""All values that alter an output: the cut, which is bought, and the renditions, which are free."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from bg_pipeline.core import identity
 from bg_pipeline.core.formats import Alignment, Format, Metadata
 from bg_pipeline.core.naming import PLAIN, name_template
+from bg_pipeline.core.records import MAIN
 
 RENDERER = 4
 """
@@ -161,17 +162,36 @@ def rendition_digests(rendition: Rendition, renderer: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Cuts in the order of trial, and a rendition of the one that was made."""
+    """Cuts in the order of trial, and the renditions of the one that was made."""
 
     cuts: tuple[Cut, ...]
     rendition: Rendition
+    """That of the main output."""
     keep_cutouts: bool = True
     """True to publish a picture that is already a cutout unchanged and unpaid."""
+    others: Mapping[str, Rendition] = field(default_factory=dict)
+    """Those of further outputs, by name."""
 
     @property
-    def renditions(self) -> tuple[Rendition, ...]:
-        """All outputs of an item."""
-        return (self.rendition,)
+    def renditions(self) -> Mapping[str, Rendition]:
+        """All renditions by their name on record, the main one first."""
+        return {MAIN: self.rendition, **self.others}
+
+    @property
+    def rendition_digests(self) -> tuple[str, ...]:
+        """All names of a published item's outputs that are accepted, those of the present renderer first."""
+        if not self.others:
+            return self.rendition.digests
+        digests = {name: each.digests for name, each in self.others.items()}
+        return tuple(
+            identity.set_digest(main, {name: each[number] for name, each in digests.items()})
+            for number, main in enumerate(self.rendition.digests[:RENDERER])
+        )
+
+    @property
+    def present_rendition_digests(self) -> tuple[str, ...]:
+        """The names in `rendition_digests` that mean the present renderer."""
+        return self.rendition_digests[:1] if self.others else self.rendition.present_digests
 
     @property
     def cut(self) -> Cut:

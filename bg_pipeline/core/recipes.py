@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.filters import matcher
-from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.naming import PLAIN
+from bg_pipeline.core.recipe import Recipe, Rendition
 
 _CACHED = 4096
 """Keys whose recipe is remembered: each is asked for several times in a row."""
@@ -57,6 +58,17 @@ class Recipes:
         """Return the patterns of an item's recipe; empty for the default."""
         number = self._number_of(key)
         return "" if number is None else self.special[number].name
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """Those of all recipes."""
+        recipes = (self.default, *(each.recipe for each in self.special))
+        return tuple(rendition for each in recipes for rendition in each.renditions.values())
+
+    @property
+    def have_templates(self) -> bool:
+        """Return True if an output may be called otherwise than its item, and so like that of another."""
+        return any(each.output_name != PLAIN for each in self.renditions)
 
     def goals(self, *, rerender: bool = False) -> Callable[[str], Goal]:
         """Return the goal of each key; arguments as in `Goal.of`."""

@@ -96,6 +96,21 @@ class Published:
     """Hash of the source bytes that were cut out."""
 
 
+MAIN = "main"
+"""Name on record of the first rendition of an item, whose output is in its `Entry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of an item."""
+
+    rendition: str
+    """Name of its rendition; `MAIN` for the first."""
+    published: Published
+    trash_name: str = ""
+    """As in `Entry`."""
+
+
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
 @dataclass(slots=True, unsafe_hash=True)
 class Entry:
@@ -119,6 +134,7 @@ class Entry:
     problem: str = ""
     """Why the last scan could not read it; empty if it could."""
     published: Published | None = None
+    """Its main output. `Items.outputs` has the others, and its `rendition_digest` names the whole set of them."""
     published_at: float | None = None
     absent_since: float | None = None
     """Epoch second of the first complete listing without it; None while listed, or if its cutout is kept for good."""

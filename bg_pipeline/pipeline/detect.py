@@ -4,7 +4,8 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 
 from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, is_up_to_date
@@ -258,7 +259,9 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
-def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, rerender: bool) -> tuple[list[Entry], int]:
+def _entries(
+    deltas: Deltas, recipes: Recipes, missing: Mapping[str, str], *, rerender: bool
+) -> tuple[list[Entry], int]:
     """Return every entry that may need work, and the number of all others, which are up to date."""
     goal_of, common = recipes.goals(rerender=rerender), recipes.common_goal(rerender=rerender)
     entries: list[Entry] = []
@@ -269,14 +272,17 @@ def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, reren
             up_to_date += 1
         else:
             entries.append(entry)
-    lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
+    lost = sorted(missing.keys() - {e.key for e in entries}, key=key_bytes)
     return entries + deltas.get_many(lost), up_to_date - len(lost)
 
 
-def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
-    pairs = merge_join(outputs.list(), deltas.published_names(), key_bytes, lambda published: key_bytes(published[0]))
+def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:
+    """Return by key the name of a published output that is missing."""
+    # Should two items ever have one name on record, one of them stands for both.
+    published_names = (next(same) for _, same in groupby(deltas.published_names(), itemgetter(0)))
+    pairs = merge_join(outputs.list(), published_names, key_bytes, lambda published: key_bytes(published[0]))
     try:
-        return frozenset(published[1] for name, published in pairs if published is not None and name is None)
+        return {published[1]: published[0] for name, published in pairs if published is not None and name is None}
     except ValueError as error:
         raise StoreError(f"the listing of the outputs is not in order: {error}") from error
 

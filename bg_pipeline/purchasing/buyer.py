@@ -113,9 +113,8 @@ class Buyer:
             raise ItemChanged("its old master is damaged")
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
-            prepared = self._run.call(
-                prepare, source, cut.max_side_px, cut.max_pixels, recipe.renditions, self._policy.animated
-            )
+            limits, renditions = (cut.max_side_px, cut.max_pixels), tuple(recipe.renditions.values())
+            prepared = self._run.call(prepare, source, *limits, renditions, self._policy.animated)
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)
             try:

@@ -254,7 +254,9 @@ def _identity(settings: Settings, database: Database, catalogue: Catalogue, acco
 
 
 def _export(settings: Settings) -> Export:
-    naming = Naming(settings.catalogue_name, settings.rendition_name, partial(location_of, settings.catalogue.output))
+    naming = Naming(
+        settings.catalogue_name, next(iter(settings.renditions)), partial(location_of, settings.catalogue.output)
+    )
     return Export(naming, settings.catalogue.table_format)
 
 

@@ -38,7 +38,11 @@ def test_the_environment_wins_over_dotenv_and_that_over_toml(monkeypatch: pytest
     monkeypatch.setenv("BG_CONCURRENCY", "5")
     settings = load_settings()
 
-    assert (settings.rendition.padding, settings.rendition.format, settings.purchasing.concurrency) == (0.1, "jpg", 5)
+    assert (settings.recipe.rendition.padding, settings.recipe.rendition.format, settings.purchasing.concurrency) == (
+        0.1,
+        "jpg",
+        5,
+    )
 
 
 def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +302,7 @@ def test_the_nearest_file_of_settings_counts_alone(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path / "shop")
     settings = load_settings()
 
-    assert (settings.purchasing.concurrency, settings.rendition.format) == (4, "png")
+    assert (settings.purchasing.concurrency, settings.recipe.rendition.format) == (4, "png")
     assert settings.catalogue.output == f"{tmp_path}/shop/cutouts"
 
 

@@ -197,7 +197,7 @@ def test_a_value_that_dagster_took_from_dotenv_follows_the_file(monkeypatch: pyt
     Path(".env").write_text("BG_MAX_CREDITS_PER_RUN=2\n")
     settings = load_settings()
 
-    assert (settings.schedule.max_credits_per_run, settings.rendition.format) == (2, "png")
+    assert (settings.schedule.max_credits_per_run, settings.recipe.rendition.format) == (2, "png")
     assert settings.purchasing.concurrency == 3
 
 
