@@ -8,7 +8,7 @@ from bg_pipeline.core.identity import set_digest
 from bg_pipeline.core.keys import fold
 from bg_pipeline.core.naming import PLAIN, name_template
 from bg_pipeline.core.recipe import Recipe, Rendition
-from bg_pipeline.core.records import MAIN, Entry, Output, Published
+from bg_pipeline.core.records import MAIN, Entry, Output, Published, Reason
 
 
 class Origin(NamedTuple):
@@ -16,6 +16,12 @@ class Origin(NamedTuple):
 
     purchase_id: str
     cut_digest: str
+    is_new: bool = False
+    """True if it was bought just now."""
+
+
+_SAME_MASTER = frozenset({Reason.RECIPE_CHANGED, Reason.OUTPUT_MISSING})
+"""Classes of items that were published from the master of their purchase as it is: a redo, for one, replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ def plan_outputs(entry: Entry, others: Sequence[Output], recipe: Recipe, origin:
         origin: the master to publish.
     """
     wanted = {
-        name: Published(*origin, each.digest, each.name_of(entry.stem), "", entry.content_hash)
+        name: Published(*origin[:2], each.digest, each.name_of(entry.stem), "", entry.content_hash)
         for name, each in recipe.renditions.items()
     }
     known = {each.rendition: each.published for each in others}
@@ -50,7 +56,9 @@ def plan_outputs(entry: Entry, others: Sequence[Output], recipe: Recipe, origin:
         in_set = set_digest(recipe.rendition.digest, {name: each.rendition_digest for name, each in known.items()})
         is_present = entry.published.rendition_digest == in_set
         known[MAIN] = replace(entry.published, rendition_digest=recipe.rendition.digest if is_present else "")
-    recorded = {name: each for name, each in known.items() if _is_same(each, wanted.get(name))}
+    recorded = {}
+    if entry.reason in _SAME_MASTER and not origin.is_new:
+        recorded = {name: each for name, each in known.items() if _is_same(each, wanted.get(name))}
     names = {fold(each.output_name) for each in wanted.values()}
     obsolete = (each for each in known.values() if each.output_name and fold(each.output_name) not in names)
     return OutputPlan(wanted, recorded, tuple(obsolete))

@@ -9,7 +9,7 @@ from bg_pipeline.core.formats import Alignment, Format, Metadata
 from bg_pipeline.core.naming import PLAIN, name_template
 from bg_pipeline.core.records import MAIN
 
-RENDERER = 4
+RENDERER = 5
 """
 Version of the renderer, which makes a rendition from a master.
 

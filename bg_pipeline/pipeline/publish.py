@@ -5,12 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from bg_pipeline.core.colours import use_of_master
 from bg_pipeline.core.credits import MAX_CHARGES, charges_of
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.outputs import Origin, OutputPlan, all_outputs, of_set, plan_outputs, rivals, twins
-from bg_pipeline.core.recipe import AS_IT_IS, Recipe, digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Published, State, Use
+from bg_pipeline.core.recipe import Recipe, digest_of, purchase_id
+from bg_pipeline.core.records import Entry, Published, State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -88,14 +87,15 @@ class Publisher:
             return
         cutout = self._buyer.obtain(entries[0], source, task.claim)
         if cutout.master.suspicion:
-            self.end(task, entries, State.QUARANTINED, cutout.master.suspicion, Cause.SUSPICIOUS)
+            self._hold(task, entries, cutout)
             return
         recipe = self._policy.recipes.of(entries[0].key)
         jobs = self._plan(entries, recipe, cutout)
         missing = [name for name in recipe.renditions if any(name not in job.kept for job in jobs)]
         rendered: dict[str, bytes] = {}
         if missing:
-            wanted, use = [recipe.renditions[name] for name in missing], self._use(cutout, recipe)
+            use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
+            wanted = [recipe.renditions[name] for name in missing]
             rendered = dict(zip(missing, self._run.call(render, source, cutout.image, wanted, use), strict=True))
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
@@ -105,13 +105,17 @@ class Publisher:
             except ItemError as error:
                 self.give_up(task, [job.entry], error)
 
-    def _use(self, cutout: ObtainedMaster, recipe: Recipe) -> Use:
-        cuts = (*recipe.cuts, AS_IT_IS)
-        return use_of_master(cutout.master, cutout.cut_digest, cuts, self._policy.vendors.values()).use
+    def _hold(self, task: Task, entries: list[Entry], cutout: ObtainedMaster) -> None:
+        # Another worker may have learned meanwhile whose picture it shows.
+        master = self._accounts.purchases.find([cutout.master.purchase_id]) or cutout.master
+        why = master.suspicion or cutout.master.suspicion
+        self.end(task, entries, State.QUARANTINED, why, Cause.SUSPICIOUS)
+        if (other := cutout.swapped_with) is not None:
+            self._catalogue.items.end_quarantine(other.purchase_id, State.QUARANTINED, other.suspicion)
 
     def _plan(self, entries: Sequence[Entry], recipe: Recipe, cutout: ObtainedMaster) -> list[_Job]:
         others = self._catalogue.items.outputs([entry.key for entry in entries])
-        origin = Origin(cutout.master.purchase_id, cutout.cut_digest)
+        origin = Origin(cutout.master.purchase_id, cutout.cut_digest, is_new=cutout.paid)
         plans = ((entry, plan_outputs(entry, others.get(entry.key, ()), recipe, origin)) for entry in entries)
         return [_Job(entry, plan, self._kept(plan)) for entry, plan in plans]
 

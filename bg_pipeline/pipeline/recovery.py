@@ -11,7 +11,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
 from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
-from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
+from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect_alone, unseen
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
 
@@ -136,6 +136,6 @@ def _hold(catalogue: Catalogue, run: Run, key: str) -> bool:
 
 def _inspect(run: Run, data: bytes) -> ValidatedAnswer:
     try:
-        return run.call(inspect, data)
+        return run.call(inspect_alone, data)
     except ItemError as error:
         return unseen(error)

@@ -19,7 +19,7 @@ from bg_pipeline.tables.parquet import require_duckdb
 
 
 def _split(value: object) -> object:
-    return [name for each in value.split(",") if (name := each.strip())] if isinstance(value, str) else value
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
 class CatalogueSettings(CatalogueLocations):
@@ -52,8 +52,12 @@ class CatalogueSettings(CatalogueLocations):
     collection_depth: int = Field(
         1, ge=1, le=10, description="number of leading folders of a key that name its collection"
     )
-    rehash_nights: int = Field(
-        7, ge=0, le=365, description="rehash the whole catalogue once every N nights; 0 for never"
+    rehash_nights: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="rehash the whole catalogue once every N nights; 0 for never. Default: 7 for a folder on a share,"
+        " on FAT or behind FUSE, which may hide a change; never where the listing shows every one",
     )
     delete_policy: Literal["keep", "trash"] = Field(
         "keep", description="`keep` or `trash` the cutout of a deleted picture"
@@ -104,10 +108,15 @@ class CatalogueSettings(CatalogueLocations):
                 raise ValueError(f"cannot be {value}: {error}") from error
         return value
 
-    @field_validator("accounts", "renditions", mode="before")
+    @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return _split(value)
+
+    @field_validator("renditions", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return _split(value or ())
 
     @field_validator("buy_first", mode="before")
     @classmethod
@@ -158,8 +167,8 @@ class RecipeSettings(Part):
 
     @field_validator("renditions", mode="before")
     @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        return _split(value)
+    def _split_names(cls, value: object) -> object:
+        return _split(value or ())
 
     @field_validator("match")
     @classmethod

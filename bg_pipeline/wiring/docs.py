@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.vendor import Variant, Vendor
 from bg_pipeline.imaging.rendition_settings import RenditionSettings
-from bg_pipeline.imaging.settings import DecoderSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part
@@ -130,7 +130,17 @@ def settings() -> str:
         *_table([RenditionSettings]),
         "## For all catalogues and accounts\n",
         "These are variables only; no table has them.\n",
-        *_table([DecoderSettings, MastersLocation, PurchasingSettings, *stores, AlertSettings, ChoiceSettings]),
+        *_table(
+            [
+                DecoderSettings,
+                CheckSettings,
+                MastersLocation,
+                PurchasingSettings,
+                *stores,
+                AlertSettings,
+                ChoiceSettings,
+            ]
+        ),
         _S3,
     ]
     return "\n".join(sections)

@@ -12,7 +12,7 @@ from bg_pipeline.core.credits import DayCap, Rules
 from bg_pipeline.core.recipe import Recipe, Rendition
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
@@ -35,6 +35,7 @@ class Settings:
     renditions: Mapping[str, Rendition]
     """Those of the default recipe, by the name of their table; the first is the main one."""
     decoder: DecoderSettings
+    checks: CheckSettings
     accounts: tuple[Account, ...]
     """In the order of trial."""
     masters: MastersLocation
@@ -184,6 +185,7 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
         catalogue_name=name,
         catalogue=chosen,
         decoder=raw.part(DecoderSettings),
+        checks=raw.part(CheckSettings),
         renditions=renditions,
         accounts=accounts,
         masters=masters,

@@ -11,6 +11,7 @@ from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.rendition_settings import RenditionSettings
 from bg_pipeline.settings.reader import RawSettings
+from bg_pipeline.wiring.settings import Settings, load_settings
 from bg_pipeline_tests.pictures import product
 
 
@@ -141,3 +142,77 @@ def test_a_preset_can_be_a_variable() -> None:
     )
 
     assert settings.rendition() == made(preset="google-merchant", fill=0.8)
+
+
+SEVERAL = """
+[catalogue.shop]
+source = "a"
+output = "b"
+renditions = ["large", "thumb"]
+[rendition.large]
+format = "webp"
+[rendition.thumb]
+longest_side = 400
+[[catalogue.shop.recipe]]
+match = ["rings"]
+renditions = ["thumb"]
+"""
+
+
+def settings_in(folder: Path, text: str = SEVERAL) -> Settings:
+    (folder / "bg_pipeline.toml").write_text(text)
+    return load_settings()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_catalogue_names_several_renditions_the_first_is_the_main_one(folder: Path) -> None:
+    settings = settings_in(folder)
+    recipe = settings.recipe
+
+    assert (list(settings.renditions), list(recipe.others)) == (["large", "thumb"], ["thumb"])
+    assert (recipe.rendition.format, recipe.rendition.output_name) == (Format.WEBP, "{stem}")
+    assert (recipe.others["thumb"].longest_side, recipe.others["thumb"].output_name) == (400, "{stem}.thumb")
+    rings = settings.recipes.of("rings/a.jpg")
+    assert (rings.rendition.longest_side, rings.rendition.output_name, rings.others) == (400, "{stem}", {})
+
+
+def test_a_variable_names_several_renditions_by_commas(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("BG_SOURCE", "a"), ("BG_OUTPUT", "b"), ("BG_RENDITION", "thumb, large")):
+        monkeypatch.setenv(name, value)
+    tables = "[rendition.large]\n[rendition.thumb]\nlongest_side = 400\n"
+
+    assert list(settings_in(folder, tables).renditions) == ["thumb", "large"]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        (
+            '"thumb"]\n[rendition.l',
+            '"gone"]\n[rendition.l',
+            "[catalogue.shop] renditions: there is no",
+        ),
+        ('"large", "thumb"', '"large", "large"', "large is named twice"),
+        ("thumb", "main", "of several renditions, 'main' can only be the first"),
+        ("thumb", '"a b"', "'a b' needs a name of at most 60 letters"),
+        ("longest_side = 400", 'output_name = "{folder}/{stem}"\nformat = "webp"', "give their outputs one name"),
+        (
+            'gs"]\nrenditions = ["thumb"]',
+            'gs"]\nrenditions = ["x"]',
+            "recipe.1] renditions: there is no",
+        ),
+    ],
+)
+def test_renditions_that_cannot_stand_side_by_side_are_refused(
+    folder: Path, written: str, instead: str, said: str
+) -> None:
+    text = SEVERAL.replace(written, instead).replace('""a b""', '"a b"')
+    with pytest.raises(ConfigurationError) as error:
+        settings_in(folder, text)
+
+    assert said in str(error.value)

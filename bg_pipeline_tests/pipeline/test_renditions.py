@@ -24,6 +24,7 @@ from bg_pipeline.pipeline.verify import Problem, sample, verify
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.pictures import opened, product
+from bg_pipeline_tests.pipeline.decisions import marked
 
 DAY_S = 86_400.0
 THUMB = Rendition(Format.WEBP, longest_side=20, output_name="{stem}.thumb")
@@ -131,6 +132,15 @@ def test_a_store_that_removes_nothing_fails_no_picture(graph: Graph, monkeypatch
     done = graph.sync().summary
 
     assert (done.published, done.failures) == (5, [])
+
+
+def test_a_new_result_of_the_same_purchase_replaces_all_outputs(graph: Graph) -> None:
+    before = {name: graph.outputs.blobs[name] for name in OUTPUTS}
+    graph.remover.opens = marked(20)
+    decide(graph.pipeline, ReviewDecision.REDO, KEY, "ana")
+    graph.sync()
+
+    assert all(graph.outputs.blobs[name] != before[name] for name in OUTPUTS)
 
 
 def test_a_missing_output_of_any_rendition_is_told_and_made_again(graph: Graph) -> None:
