@@ -266,9 +266,14 @@ def history(
     }
 
 
+def _cell(value: Any) -> str:
+    text = ", ".join(value.values()) if isinstance(value, dict) else str(value or "")
+    return text or "–"
+
+
 def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
     tables = ("attempts", "decisions")
-    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name not in tables]
+    rows = [(name, _cell(value)) for name, value in facts.items() if name not in tables]
     table = grid(("", ""), rows)
     table.show_header = False
     out.print(table)

@@ -13,7 +13,7 @@ ENCODERS: dict[Format, dict[str, Any]] = {
     Format.PNG: {"format": "PNG"},
     Format.WEBP: {"format": "WEBP", "quality": 90, "method": 4},
     Format.JPG: {"format": "JPEG", "quality": 92, "subsampling": 0},
-    Format.AVIF: {"format": "AVIF", "quality": 80, "subsampling": "4:4:4", "speed": 8},
+    Format.AVIF: {"format": "AVIF", "quality": 80, "subsampling": "4:4:4", "speed": 9},
 }
 """Options of `encode` for each format."""
 

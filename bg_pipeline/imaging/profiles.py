@@ -151,9 +151,12 @@ def rgb_profile(primaries: Primaries, curve: Curve, name: bytes = b"", steps: in
 
 def _file(tags: dict[bytes, bytes]) -> bytes:
     at, table, body = 132 + 12 * len(tags), b"", b""
+    places: dict[bytes, int] = {}
     for name, content in tags.items():
-        table += struct.pack(">4sII", name, at + len(body), len(content))
-        body += content + b"\0" * (-len(content) % 4)
+        if content not in places:  # tags may share their content: ICC.1, 7.3.1
+            places[content] = at + len(body)
+            body += content + b"\0" * (-len(content) % 4)
+        table += struct.pack(">4sII", name, places[content], len(content))
     head = struct.pack(">4xI4s4s4s", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
     head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + _fixed(_D50)
     rest = head.ljust(124, b"\0") + struct.pack(">I", len(tags)) + table + body

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from bg_pipeline.cli.render import history, show_history
+from bg_pipeline.cli.terminal import Terminal
 from bg_pipeline.core.deletes import TRASH, DeletePolicy
 from bg_pipeline.core.export import REMOVED, Naming, Row
 from bg_pipeline.core.formats import Format
@@ -386,3 +388,13 @@ def test_a_lost_manifest_comes_back_with_names_of_a_template() -> None:
     again.sync()
     assert again.remover.requests == []
     assert again.outputs.blobs.keys() == before.keys()
+
+
+def test_the_history_of_an_item_shows_all_of_its_outputs(graph: Graph, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = graph.items.entry(KEY)
+    assert entry is not None
+    facts = history(entry, [], None, (), graph.items.outputs([KEY])[KEY])
+    show_history(Terminal(), facts)
+
+    assert facts["other_outputs"] == {"card": "cards/bags/a.jpg", "thumb": "bags/a.thumb.webp"}
+    assert "cards/bags/a.jpg, bags/a.thumb.webp" in capsys.readouterr().out
