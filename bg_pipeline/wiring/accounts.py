@@ -1,6 +1,6 @@
 """The configured accounts, from tables or from environment variables."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.purchasing.settings import AccountSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.settings.sentences import sentence
-from bg_pipeline.vendors.plugin import Plugin, VendorSettings
-from bg_pipeline.vendors.registry import OURS, installed
+from bg_pipeline.vendors.plugin import KeyedSettings, Plugin, VendorSettings
+from bg_pipeline.vendors.registry import OURS, installed, usable
 from bg_pipeline.vendors.registry import plugin as load_plugin
 
 ENGINE = "local"
@@ -34,6 +34,11 @@ class Account:
     @property
     def vendor(self) -> Vendor:
         return self.plugin.vendor
+
+    @property
+    def has_key(self) -> bool:
+        """True if it has the key that it needs, or needs none."""
+        return getattr(self.settings, "api_key", ...) is not None
 
 
 class ConfiguredAccounts:
@@ -75,14 +80,33 @@ class ConfiguredAccounts:
             raise ConfigurationError(f"{setting}: name each account only once")
         accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
         for account in accounts:
-            if getattr(account.settings, "api_key", ...) is None:
-                key = self._shown(account.name, account.plugin)["api_key"]
-                raise ConfigurationError(
-                    f"{setting}={account.name} needs {key}: create a key in the dashboard of"
-                    f" {account.vendor.title} (the sandbox accepts any)"
-                )
+            self.require_key(account, setting)
         self._validate_others({account.vendor.name for account in accounts}, {*chosen, *elsewhere})
         return accounts
+
+    def others(self, but: Collection[str]) -> Iterator[Account]:
+        """Yield every further account that has a table or a key."""
+        for name in self._vendor_of:
+            if name not in but:
+                yield self.build(name)
+        for each in usable():
+            name = each.vendor.name
+            if name not in but and name not in self._vendor_of.values():
+                account = self.build(name)
+                if isinstance(account.settings, KeyedSettings) and account.has_key:
+                    yield account
+
+    def require_key(self, account: Account, setting: str) -> None:
+        """
+        Raises:
+            ConfigurationError: the account needs a key and has none; the text begins with the setting that names it.
+        """
+        if not account.has_key:
+            key = self._shown(account.name, account.plugin)["api_key"]
+            raise ConfigurationError(
+                f"{setting}={account.name} needs {key}: create a key in the dashboard of"
+                f" {account.vendor.title} (the sandbox accepts any)"
+            )
 
     def build(self, name: str, *, is_first: bool = False) -> Account:
         """Build one account; the variable for parameters belongs to the first account only."""

@@ -4,12 +4,12 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.credits import DayCap, Rules
-from bg_pipeline.core.recipe import Recipe, Rendition
+from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
@@ -83,6 +83,41 @@ class Settings:
         for each in usable():
             if each.vendor.name not in bought_from:
                 yield accounts.build(each.vendor.name)
+
+    def comparing(self, names: Sequence[str], setting: str) -> "Settings":
+        """
+        Return the same settings with other accounts. Each cut is what this catalogue buys there, or would buy.
+
+        Args:
+            names: names of accounts, or of vendors and engines; none for this catalogue's and all that have a table or
+                a key.
+            setting: what names them, for messages.
+
+        Raises:
+            ConfigurationError: there is no such account, or its key is missing.
+        """
+        configured = ConfiguredAccounts(self.raw, self.purchasing.max_pixels_sent)
+        own = {account.name: account for account in self.accounts}
+        if names:
+            resolved = dict.fromkeys(configured.names(tuple(names), setting))
+            accounts = tuple(own.get(name) or configured.build(name) for name in resolved)
+        else:
+            # Two accounts at one vendor sell the same: it is bought once, at the first.
+            firsts: dict[str, Account] = {}
+            for account in (*self.accounts, *configured.others(own)):
+                firsts.setdefault(account.cut.digest, account)
+            accounts = tuple(firsts.values())
+        for account in accounts:
+            configured.require_key(account, setting)
+        special = tuple(
+            replace(each, recipe=replace(each.recipe, cuts=self._cuts_at(accounts, each.recipe)))
+            for each in self.special
+        )
+        return replace(self, accounts=accounts, special=special)
+
+    def _cuts_at(self, accounts: Sequence[Account], recipe: Recipe) -> tuple[Cut, ...]:
+        own = {account.name: cut for account, cut in zip(self.accounts, recipe.cuts, strict=True)}
+        return tuple(own.get(account.name, account.cut) for account in accounts)
 
 
 def catalogue_names(raw: RawSettings) -> tuple[str, ...]:
