@@ -114,9 +114,13 @@ def _is_cutout(alpha: Image.Image) -> bool:
     return transparent * 2 >= len(frame) and solid * 100 >= width * height
 
 
-def inspect(answer: bytes) -> ValidatedAnswer:
+def inspect(answer: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
     """
     Decode an answer to its last byte.
+
+    Args:
+        answer: a picture.
+        may_be_opaque: True if it is a finished picture, which may have a background.
 
     Raises:
         UnusableAnswer: it is not a complete picture, or has no alpha.
@@ -125,7 +129,7 @@ def inspect(answer: bytes) -> ValidatedAnswer:
     levels = [level for level, count in enumerate(alpha.histogram()) if count]
     if levels[-1] < 16:  # noise in the alpha does not count as a subject
         return ValidatedAnswer(*alpha.size, suspicion="the cutout is empty: no subject was found")
-    if levels[0] > 239:
+    if levels[0] > 239 and not may_be_opaque:
         return ValidatedAnswer(*alpha.size, suspicion="nothing was removed: the whole frame was kept")
     return ValidatedAnswer(*alpha.size, suspicion="")
 
@@ -167,7 +171,7 @@ def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> byte
         ItemUnreadable: the source cannot be decoded, or the format cannot hold a picture of this size.
     """
     # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
-    original = None if use is Use.WHOLE else decode(source)
+    original = None if use.is_framed_anew else decode(source)
     cutout, alpha = compose(as_mode(open_limited(master, _MASTER_FORMATS), "RGBA"), original, use)
     del original
     if rendition.canvas:

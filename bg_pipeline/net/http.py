@@ -122,9 +122,16 @@ class Api:
         self._session = plain_session()
         self._session.headers.update(header)
 
-    def post(self, url: str, field: str, request: CutRequest, params: Mapping[str, str]) -> Reply:
+    def post(
+        self,
+        url: str,
+        field: str,
+        request: CutRequest,
+        params: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """
-        Send one picture as a form; return the reply if its kind is OK.
+        Send one picture as a form, with further headers; return the reply if its kind is OK.
 
         Raises:
             TransientError, ItemRejected, AccountError, OutcomeUnknown, UnusableAnswer: as the table says.
@@ -132,9 +139,8 @@ class Api:
         # Our own file name: a source name may contain customers' names or characters that break a header.
         name = f"image.{request.media_type.partition('/')[2]}"
         try:
-            reply = send(
-                self._session, "POST", url, files={field: (name, request.image, request.media_type)}, data=dict(params)
-            )
+            picture = {field: (name, request.image, request.media_type)}
+            reply = send(self._session, "POST", url, files=picture, data=dict(params), headers=dict(headers or {}))
         except NotSent as error:
             raise TransientError(str(error)) from error
         self._raise_for(reply)
@@ -184,7 +190,9 @@ class Api:
             QualityDropped: credits or pixels show a lower tier than requested.
         """
         sent_pixels = request.width_px * request.height_px
-        why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, reply.pixels)
+        # What was bought may have a smaller frame.
+        pixels = None if request.use is not None and request.use.is_framed_anew else reply.pixels
+        why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, pixels)
         if why:
             raise self._error(QualityDropped(f"{self.vendor} delivered less than was ordered: {why}"), reply)
 

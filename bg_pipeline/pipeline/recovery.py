@@ -9,9 +9,9 @@ from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Attempt, AttemptState, Master, State
+from bg_pipeline.core.records import Attempt, AttemptState, Master, State, Use
 from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
-from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect, unseen
+from bg_pipeline.imaging.pictures import ValidatedAnswer, as_master, inspect, unseen
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
 
@@ -64,7 +64,7 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
     if data is None:
         return False
     try:
-        answer = _inspect(run, data)
+        answer = _inspect(run, data, attempt.use is Use.FINISHED)
     except UnusableAnswer:
         return False
     size = (answer.width_px, answer.height_px)
@@ -110,7 +110,8 @@ def _clear_spool(accounts: Accounts, policy: Policy, run: Run) -> None:
 def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) -> bool:
     """Make a master of an answer that no attempt waits for; return False if it is no picture now."""
     try:
-        image = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
+        picture = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
+        image = run.call(as_master, picture)  # nothing says if it is a finished picture, which may have no alpha
         answer = _inspect(run, image)
     except (ItemError, ResultAwaited, UnusableAnswer):
         return False
@@ -134,8 +135,8 @@ def _hold(catalogue: Catalogue, run: Run, key: str) -> bool:
     return True
 
 
-def _inspect(run: Run, data: bytes) -> ValidatedAnswer:
+def _inspect(run: Run, data: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
     try:
-        return run.call(inspect, data)
+        return run.call(inspect, data, may_be_opaque)
     except ItemError as error:
         return unseen(error)

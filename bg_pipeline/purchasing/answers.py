@@ -8,7 +8,7 @@ from contextlib import suppress
 from bg_pipeline.core.answers import WAITS_S, answer_bytes, is_expired
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Attempt, AttemptState, Master
+from bg_pipeline.core.records import Attempt, AttemptState, Master, Use
 from bg_pipeline.errors import (
     BgPipelineError,
     ItemBlocked,
@@ -19,7 +19,7 @@ from bg_pipeline.errors import (
     StoreError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import PreparedImage, ValidatedAnswer, inspect, unseen, validate_answer
+from bg_pipeline.imaging.pictures import PreparedImage, ValidatedAnswer, as_master, inspect, unseen, validate_answer
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Finished, Ledger, Purchases, Remover
 from bg_pipeline.ports.running import Call, Now
 from bg_pipeline.ports.stores import BlobStore
@@ -83,7 +83,8 @@ class SpooledAnswers:
         Raises:
             StoreError: they cannot.
         """
-        need = answer_bytes(request.width_px, request.height_px, enlarged=bool(request.tool))
+        enlarged = request.use is not None and request.use.is_framed_anew
+        need = answer_bytes(request.width_px, request.height_px, enlarged=enlarged)
         with self._lock:
             if self._failed or need > self._proven_bytes:
                 for store in (self._spool, self._masters):
@@ -152,7 +153,9 @@ class SpooledAnswers:
         """
         try:
             image = self._picture(attempt, answer, wait=wait)
-            checked = self._checked(image, request)
+            if attempt.use is Use.FINISHED:  # it may have no alpha, as every master has
+                image = self._call(as_master, image)
+            checked = self._checked(image, request, attempt.use)
         except ResultAwaited as error:
             self._leave(attempt, answer, spooled=spooled, why=str(error))
             raise
@@ -205,9 +208,11 @@ class SpooledAnswers:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _checked(self, image: bytes, request: CutRequest | None) -> ValidatedAnswer:
+    def _checked(self, image: bytes, request: CutRequest | None, use: Use | None) -> ValidatedAnswer:
         try:
-            if request is None or request.tool:
+            if use is not None and use.is_framed_anew:
+                return self._call(inspect, image, use is Use.FINISHED)
+            if request is None:
                 return self._call(inspect, image)
             sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
             return self._call(validate_answer, image, sent)

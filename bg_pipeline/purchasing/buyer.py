@@ -318,5 +318,5 @@ def _ids(entry: Entry, cut: Cut) -> list[str]:
 
 def _limit_ids(entry: Entry, recipe: Recipe, tools: int) -> list[str]:
     """Return the ids of the purchase with so many tools, at every account."""
-    stages = [cut.stages[tools] for cut in recipe.cuts if len(cut.stages) > tools]
+    stages = [stage for cut in recipe.cuts for stage in cut.stages if len(stage.tools) == tools]
     return [each for stage in stages for each in _ids(entry, stage)]

@@ -1,10 +1,10 @@
 """Interface of a vendor, implemented by its folder or by another package: see `registry`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from bg_pipeline.core.recipe import Cut
 from bg_pipeline.core.vendor import Vendor
@@ -17,17 +17,31 @@ class VendorSettings(Part):
     """Settings of one account. A vendor's own class adds its fields, and sets `prefix` to the vendor's name."""
 
     params: Form = Field(
-        "", description="further parameters of the first account, as in a URL: `type=product&add_shadow=true`"
+        "", description="further parameters of the first account, as in a URL: `type=product&shadow_type=drop`"
     )
+    params_unchecked: Form = Field(
+        "",
+        description="the same without a check, for parameters that the vendor has added since; the answer must keep the"
+        " frame of the picture",
+    )
+
+    of_first_account: ClassVar[Collection[str]] = ("params", "params_unchecked")
+    """Fields whose variable belongs to the first account."""
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
-        return {**super().short_names(), "params": "bg_params"}
+        return {**super().short_names(), **{name: f"bg_{name}" for name in cls.of_first_account}}
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if twice := form(self.params).keys() & form(self.params_unchecked).keys():
+            raise ValueError(f"{{params}} and {{params_unchecked}} both have {min(twice)}")
+        return self
 
     @property
     def form(self) -> dict[str, str]:
         """Parameters that are passed to the vendor unchanged."""
-        return form(self.params)
+        return {**form(self.params), **form(self.params_unchecked)}
 
 
 class KeyedSettings(VendorSettings):

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bg_pipeline.core.params import refusal
 from bg_pipeline.core.recipe import Cut
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.purchasing.settings import AccountSettings
+from bg_pipeline.settings.part import form
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.settings.sentences import sentence
 from bg_pipeline.vendors.plugin import Plugin, VendorSettings
@@ -85,7 +85,7 @@ class ConfiguredAccounts:
         return accounts
 
     def build(self, name: str, *, is_first: bool = False) -> Account:
-        """Build one account; the variable for parameters belongs to the first account only."""
+        """Build one account; the variables for parameters belong to the first account only."""
         plugin = load_plugin(self._vendor_of.get(name, name))
         shown = self._shown(name, plugin)
         short = self._short_names(plugin, is_first=is_first)
@@ -108,7 +108,7 @@ class ConfiguredAccounts:
             cut = plugin.cut(settings, self._side_px)
         except ValueError as error:
             raise ConfigurationError(sentence((), str(error), shown)) from None
-        if why := refusal(plugin.vendor, cut.variant, settings.form):
+        if why := plugin.vendor.refusal(cut.variant, form(settings.params)):
             raise ConfigurationError(f"{shown['params']}: {why}")
         return cut
 
@@ -143,17 +143,18 @@ class ConfiguredAccounts:
         return at_vendor[0] if at_vendor else name
 
     def _short_names(self, plugin: Plugin[Any], *, is_first: bool = True) -> Mapping[str, str]:
-        short = {k: v for k, v in plugin.settings.short_names().items() if k != "params" or is_first}
+        of_first = plugin.settings.of_first_account
+        short = {k: v for k, v in plugin.settings.short_names().items() if k not in of_first or is_first}
         same_vendor = [other for other, name in self._vendor_of.items() if name == plugin.vendor.name]
         if len(same_vendor) < 2:
             return short
         for each, variable in short.items():
-            if each != "params" and variable in self._raw.short:
+            if each not in of_first and variable in self._raw.short:
                 tables = " or ".join(f"[account.{other}]" for other in same_vendor)
                 raise ConfigurationError(
                     f"{variable.upper()}: {plugin.vendor.name} has several accounts: set {each} in {tables}"
                 )
-        return {each: variable for each, variable in short.items() if each == "params"}
+        return {each: variable for each, variable in short.items() if each in of_first}
 
     def _shown(self, name: str, plugin: Plugin[Any]) -> dict[str, str]:
         return self._raw.shown(plugin.settings, "account", name, self._short_names(plugin))

@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from decimal import Decimal
 
+from bg_pipeline.core.params import Effect, effect
 from bg_pipeline.core.responses import ResponseKind, Rule, Shape, read_json, shape_of
 from bg_pipeline.net.http import Api
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.vendors.photoroom.params import HEADER, PLUS
 from bg_pipeline.vendors.photoroom.vendor import SANDBOX_PREFIX
 
 BASIC_URL = "https://sdk.photoroom.com"
@@ -58,14 +61,13 @@ class PhotoRoom:
         )
 
     def cut(self, request: CutRequest) -> CutReply:
+        headers = {name: value for name, value in request.params.items() if name.startswith(HEADER)}
+        params = {name: value for name, value in request.params.items() if name not in headers}
         if self._plan == "basic":
-            url, field, params = f"{self._basic}/v1/segment", "image_file", {"format": "png", **request.params}
+            url, field, defaults = f"{self._basic}/v1/segment", "image_file", {"format": "png"}
         else:
-            # By default PhotoRoom fits the subject into the frame; it must stay where it is.
-            whole = {"outputSize": "originalImage", "referenceBox": "originalImage"}
-            set_here = {"removeBackground": "true", "export.format": "png", **whole}
-            url, field, params = f"{self._plus}/v2/edit", "imageFile", {**set_here, **request.params}
-        reply = self._api.post(url, field, request, params)
+            url, field, defaults = f"{self._plus}/v2/edit", "imageFile", _defaults(params)
+        reply = self._api.post(url, field, request, {**defaults, **params}, headers)
         return self._api.cut_reply(reply, request)  # no header gives the cost of a call
 
     def open_answer(self, answer: bytes) -> bytes:
@@ -80,3 +82,17 @@ class PhotoRoom:
         if not self._counted:
             return None
         return self._api.account(f"{self._plus}/v2/account", ("images", "available"), ("credits", "available"))
+
+
+def _defaults(params: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of Plus that are set unless the recipe has others."""
+    defaults = {"removeBackground": "true", "export.format": "png"}
+    if effect(PLUS, params)[0] in {Effect.FRAME, Effect.SCENE}:
+        return defaults
+    # By default PhotoRoom fits the subject into the frame; it must stay where it is.
+    whole = {"outputSize": "originalImage"}
+    return {**defaults, **whole, **({} if params.get("removeBackground") == "false" else _IN_PLACE)}
+
+
+_IN_PLACE = {"referenceBox": "originalImage"}
+"""Not taken without a background to remove."""
