@@ -175,6 +175,13 @@ def settle_doubts(doubts: Sequence[Attempt], missing: Decimal) -> list[tuple[Att
     return settled
 
 
+NO_BALANCE = (
+    "no balance can be read: only the caps limit what is spent, and the gate closes when the vendor says that no"
+    " credits are left"
+)
+"""What is said of an account whose vendor has no balance."""
+
+
 def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) -> str:
     """
     Explain in one sentence why the gate is closed and what opens it.

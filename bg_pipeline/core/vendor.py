@@ -41,6 +41,18 @@ class EndOfService:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeCalls:
+    """Calls that a vendor makes without a charge."""
+
+    source: str
+    """Source of the numbers, and the date when it was read."""
+    a_day: int = 0
+    """0: no such limit."""
+    a_month: int = 0
+    """0: no such limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tier:
     """One size that a vendor sells."""
 
@@ -67,6 +79,8 @@ class Variant:
     """
     params: Mapping[str, Param] = field(default_factory=dict)
     """The parameters that it documents; with any other, the answer's own colours are published."""
+    free_calls: FreeCalls | None = None
+    """Calls that are free; None where there are none, or where they are part of the balance."""
     takes_others: bool = False
     """True if it has parameters that it does not document: any name then passes."""
     max_pixels: int = 0
@@ -107,6 +121,8 @@ class Vendor:
     """Further facts for that person, each a line of a list."""
     sources: Sequence[str] = ()
     """Sources of the facts above, other than prices, with the dates when they were read."""
+    has_balance: bool = True
+    """False where no balance can be read: then only caps limit what is spent."""
     end: EndOfService | None = None
     """The announced end of its own hosts; services that keep its protocol go on."""
     former: Callable[[int, str, Mapping[str, str]], tuple[int, int]] = _no_limits

@@ -7,6 +7,7 @@ from typing import Any
 from bg_pipeline.core.recipe import Cut
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.purchasing.settings import AccountSettings
 from bg_pipeline.settings.part import form
 from bg_pipeline.settings.reader import RawSettings
@@ -30,10 +31,13 @@ class Account:
     cut: Cut
     limits: AccountSettings
     """Its thresholds, its cap of a day, and its requests at once, over all catalogues."""
+    vendor: Vendor
+    """The description of its vendor that holds with its settings."""
 
     @property
-    def vendor(self) -> Vendor:
-        return self.plugin.vendor
+    def missing(self) -> str:
+        """Field that must be set before anything can be bought; empty if none."""
+        return next((each for each in self.settings.required if not getattr(self.settings, each)), "")
 
 
 class ConfiguredAccounts:
@@ -75,11 +79,14 @@ class ConfiguredAccounts:
             raise ConfigurationError(f"{setting}: name each account only once")
         accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
         for account in accounts:
-            if getattr(account.settings, "api_key", ...) is None:
-                key = self._shown(account.name, account.plugin)["api_key"]
+            if missing := account.missing:
                 raise ConfigurationError(
-                    f"{setting}={account.name} needs {key}: create a key in the dashboard of"
-                    f" {account.vendor.title} (the sandbox accepts any)"
+                    f"{setting}={account.name} needs {self._shown(account.name, account.plugin)[missing]}"
+                    + (
+                        f": create a key in the dashboard of {account.vendor.title} (the sandbox accepts any)"
+                        if missing == "api_key"
+                        else ""
+                    )
                 )
         self._validate_others({account.vendor.name for account in accounts}, {*chosen, *elsewhere})
         return accounts
@@ -90,8 +97,9 @@ class ConfiguredAccounts:
         shown = self._shown(name, plugin)
         short = self._short_names(plugin, is_first=is_first)
         settings = self._raw.part(plugin.settings, "account", name, short, beside=(AccountSettings,))
+        settings = settings.connected(self._raw.part(EgressSettings).egress)
         limits = self._raw.part(AccountSettings, "account", name, beside=(plugin.settings,))
-        return Account(name, plugin, settings, self._cut(plugin, settings, shown), limits)
+        return Account(name, plugin, settings, self._cut(plugin, settings, shown), limits, plugin.vendor_of(settings))
 
     def cut_with(self, account: Account, params: str, setting: str) -> Cut:
         """
@@ -108,7 +116,7 @@ class ConfiguredAccounts:
             cut = plugin.cut(settings, self._side_px)
         except ValueError as error:
             raise ConfigurationError(sentence((), str(error), shown)) from None
-        if why := plugin.vendor.refusal(cut.variant, form(settings.params)):
+        if why := plugin.vendor_of(settings).refusal(cut.variant, form(settings.params)):
             raise ConfigurationError(f"{shown['params']}: {why}")
         return cut
 

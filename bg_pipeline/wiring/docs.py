@@ -16,6 +16,7 @@ from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.params import Effect
 from bg_pipeline.core.vendor import Variant, Vendor
 from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part
@@ -136,7 +137,17 @@ def settings() -> str:
         *_table([RenditionSettings]),
         "## For all catalogues and accounts\n",
         "These are variables only; no table has them.\n",
-        *_table([DecoderSettings, MastersLocation, PurchasingSettings, *stores, AlertSettings, ChoiceSettings]),
+        *_table(
+            [
+                DecoderSettings,
+                MastersLocation,
+                PurchasingSettings,
+                EgressSettings,
+                *stores,
+                AlertSettings,
+                ChoiceSettings,
+            ]
+        ),
         _S3,
     ]
     return "\n".join(sections)
@@ -236,6 +247,8 @@ def _params(vendor: Vendor) -> Iterator[str]:
 def _facts(vendor: Vendor) -> Iterator[str]:
     yield from _params(vendor)
     for name, variant in vendor.variants.items():
+        if (quota := variant.free_calls) is not None:
+            yield f"free calls{f' of `{name}`' if name else ''} are counted by `doctor`: {quota.source}"
         if variant.max_pixels:
             yield f"`{name}` returns at most {_megapixels(variant.max_pixels)} megapixels"
     for name, pixels in vendor.format_pixels.items():

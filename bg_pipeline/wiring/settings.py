@@ -78,13 +78,15 @@ class Settings:
         return [end for end in ends if end]
 
     def offers(self) -> Iterator[Account]:
-        """Return the accounts, then an account at every other usable vendor."""
+        """Return the accounts, then an account at every other usable vendor whose service is known."""
         yield from self.accounts
         bought_from = {account.vendor.name for account in self.accounts}
         accounts = ConfiguredAccounts(self.raw, self.purchasing.max_pixels_sent)
         for each in usable():
             if each.vendor.name not in bought_from:
-                yield accounts.build(each.vendor.name)
+                offer = accounts.build(each.vendor.name)
+                if offer.missing in {"", "api_key"}:
+                    yield offer
 
 
 def catalogue_names(raw: RawSettings) -> tuple[str, ...]:

@@ -225,7 +225,7 @@ def test_the_certificate_must_be_the_hosts_although_its_address_is_connected_to(
     monkeypatch.setattr(fetching, "create_connection", to_loopback)
     session = fetching.plain_session(public_only=True)
     session.verify = str(tmp_path / "cert.pem")
-    monkeypatch.setattr(fetching, "_session", lambda public_only: session)
+    monkeypatch.setattr(fetching, "_session", lambda _egress, public_only: session)
     thread = threading.Thread(target=serve)
     thread.start()
     try:

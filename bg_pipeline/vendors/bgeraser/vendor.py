@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bg_pipeline.core.params import BY_CLIENT, Param, refused, transparent
 from bg_pipeline.core.recipe import Cut, Tool
-from bg_pipeline.core.vendor import Price, Variant, Vendor
+from bg_pipeline.core.vendor import FreeCalls, Price, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, FieldName, ServiceUrl, UrlPath, form
@@ -131,6 +131,7 @@ VENDOR = Vendor(
             ),
             own_url="https://api.bgeraser.ink",
             params={**PARAMS, **refused(("size",), BY_CLIENT), "format": Param(transparent("png", "webp"))},
+            free_calls=FreeCalls("10 free calls a day: bgeraser.ink/api-docs, read 2026-11", a_day=10),
             max_pixels=10_000_000,
         ),
     },
@@ -177,7 +178,7 @@ def _client(settings: BgeraserSettings, _call: Call) -> Remover:
 
     endpoint = settings.endpoint
     return Bgeraser(
-        settings.key,
+        settings.access,
         base_url=endpoint.base_url,
         path=endpoint.path,
         account_path=endpoint.account_path,

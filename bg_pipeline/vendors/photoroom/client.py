@@ -4,10 +4,13 @@ import base64
 import binascii
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from bg_pipeline.core.params import Effect, effect
 from bg_pipeline.core.responses import ResponseKind, Rule, Shape, read_json, shape_of
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.net.http import Api
+from bg_pipeline.net.settings import Access
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.vendors.photoroom.params import HEADER, PLUS
 from bg_pipeline.vendors.photoroom.vendor import SANDBOX_PREFIX
@@ -42,19 +45,19 @@ class PhotoRoom:
     `ports.Remover` for PhotoRoom.
 
     Args:
-        key: with or without `sandbox_`.
+        access: its key is with or without `sandbox_`.
         plan: `basic` or `plus`.
         base_url: base URL of all routes; empty for the vendor's two hosts.
     """
 
-    def __init__(self, key: str, *, plan: str, base_url: str) -> None:
+    def __init__(self, access: Access, *, plan: str, base_url: str) -> None:
         self._plan = plan
         self._basic, self._plus = base_url or BASIC_URL, base_url or PLUS_URL
-        self._counted = not key.startswith(SANDBOX_PREFIX)
+        self._counted = not access.key.startswith(SANDBOX_PREFIX)
         self._api = Api(
             "photoroom",
-            key,
-            {"X-Api-Key": key},
+            access,
+            {"X-Api-Key": access.key},
             RESPONSES,
             "PhotoRoom answers the same for a wrong key and an empty account: check PHOTOROOM_API_KEY,"
             " PHOTOROOM_PLAN, and in its dashboard how many images are left",
@@ -81,7 +84,21 @@ class PhotoRoom:
     def balance(self) -> Decimal | None:
         if not self._counted:
             return None
-        return self._api.account(f"{self._plus}/v2/account", ("images", "available"), ("credits", "available"))
+        paths = (("images", "available"), ("credits", "available"))
+        return self._api.account(f"{self._plus}/v2/account", *paths, check=self._require_plan)
+
+    def _require_plan(self, account: Mapping[str, Any]) -> None:
+        """
+        Check that the account has the plan that the price is of.
+
+        Raises:
+            ConfigurationError: an edit takes five images of a Basic account; the caps would count one.
+        """
+        if self._plan == "plus" and account.get("plan") == "basic":
+            raise ConfigurationError(
+                "PHOTOROOM_PLAN=plus: the account has the plan basic, where each edit is charged as five images. Set"
+                " PHOTOROOM_PLAN=basic, or change the plan in the dashboard. Nothing was bought"
+            )
 
 
 def _defaults(params: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from bg_pipeline.core.recipe import Cut
-from bg_pipeline.core.vendor import Price, Tier, Variant, Vendor
+from bg_pipeline.core.vendor import FreeCalls, Price, Tier, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, ServiceUrl
@@ -63,7 +63,8 @@ _PLUS = Variant(
 
 def _watermarked(variant: Variant) -> Variant:
     price = Price(Decimal(0), "free and watermarked: docs.photoroom.com, read 2026-11")
-    return replace(variant, price=price, credits=Decimal(0))
+    calls = FreeCalls("docs.photoroom.com, 'Sandbox mode', read 2026-11", a_day=100, a_month=1000)
+    return replace(variant, price=price, credits=Decimal(0), free_calls=calls)
 
 
 VENDOR = Vendor(
@@ -115,7 +116,7 @@ def _cut(settings: PhotoRoomSettings, side_px: int) -> Cut:
 def _client(settings: PhotoRoomSettings, _call: Call) -> Remover:
     from bg_pipeline.vendors.photoroom.client import PhotoRoom  # noqa: PLC0415  needed only to buy
 
-    return PhotoRoom(settings.key, plan=settings.plan, base_url=settings.base_url)
+    return PhotoRoom(settings.access, plan=settings.plan, base_url=settings.base_url)
 
 
 PLUGIN = Plugin(VENDOR, PhotoRoomSettings, _cut, _client)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bg_pipeline.core.params import refused
 from bg_pipeline.core.recipe import Cut
-from bg_pipeline.core.vendor import EndOfService, Price, Tier, Variant, Vendor
+from bg_pipeline.core.vendor import EndOfService, FreeCalls, Price, Tier, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, ServiceUrl
@@ -60,6 +60,7 @@ VENDOR = Vendor(
             ),
             own_url="https://api.remove.bg",
             params={**PARAMS, **refused(("size",), "REMOVEBG_SIZE sets it")},
+            free_calls=FreeCalls("50 free calls a month: remove.bg/api, read 2026-11", a_month=50),
         )
     },
     tiers={
@@ -108,9 +109,9 @@ def _cut(settings: RemoveBgSettings, side_px: int) -> Cut:
 
 
 def _client(settings: RemoveBgSettings, call: Call) -> Remover:
-    from bg_pipeline.vendors.removebg.client import RemoveBg  # noqa: PLC0415  needed only to buy
+    from bg_pipeline.vendors.removebg.client import RemoveBg, Service  # noqa: PLC0415  needed only to buy
 
-    return RemoveBg(settings.key, base_url=settings.base_url, call=call)
+    return RemoveBg(settings.access, Service(settings.base_url), call)
 
 
 PLUGIN = Plugin(VENDOR, RemoveBgSettings, _cut, _client)
