@@ -20,7 +20,7 @@ import bg_pipeline
 from bg_pipeline.sandbox.segmenter import CutAlpha
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle
 
 BIN = Path(sys.executable).parent
 ROOT = Path(bg_pipeline.__file__).parent.parent
@@ -218,7 +218,7 @@ def deployed(
     home: Path,
     *,
     vendor: SandboxState | None = None,
-    cut: CutAlpha = cut_left_half,
+    cut: CutAlpha = cut_middle,
     postgres: str = "",
     settings: Mapping[str, str] | None = None,
     fast: bool = False,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.deletes import DeletePolicy
@@ -112,7 +113,7 @@ class Graph:
     """By account, where it is not `remover`."""
     runs: int = 0
     sink: FakeSink = field(default_factory=FakeSink)
-    rehash_nights: int = 0
+    rehash_nights: int | None = 0
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
@@ -120,6 +121,7 @@ class Graph:
     order: BuyOrder = field(default_factory=BuyOrder)
     bytes: ByteBudget = field(default_factory=ByteBudget)
     animated: Animated = Animated.FAIL
+    checks: CheckLimits = field(default_factory=CheckLimits)
     progress: Progress = field(default_factory=Silent)
     table: TableFormat | None = None
     """Format of the table beside the outputs."""
@@ -176,6 +178,7 @@ class Graph:
             sleep=self.sleep,
             now=self.clock,
             slots=self.concurrency,
+            checks=self.checks,
         )
         removers = {account: self._purchasing(account, client, answers) for account, client in clients.items()}
         stores = (self.spool, self.masters)
@@ -196,6 +199,7 @@ class Graph:
             animated=self.animated,
             keep_masters_days=self.keep_masters_days,
             order=self.order,
+            checks=self.checks,
         )
 
     @property

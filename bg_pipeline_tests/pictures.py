@@ -43,6 +43,11 @@ def cutout_of(sent: bytes) -> bytes:
     return encoded(image)
 
 
+def cut_middle(image: Image.Image) -> Image.Image:
+    """The outline of the box that `product` draws, as the alpha of any size of it."""
+    return opened(cutout_of(encoded(image))).getchannel("A")
+
+
 def opened(data: bytes) -> Image.Image:
     """Decoded to the last byte."""
     image = Image.open(io.BytesIO(data))

@@ -23,6 +23,7 @@ DOCUMENTS = [
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *(
         "docs/catalogues.md",
+        "docs/checks.md",
         "docs/decisions.md",
         "docs/export.md",
         "docs/operating.md",

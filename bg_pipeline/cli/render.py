@@ -67,9 +67,10 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequenc
 
 
 def show_scan(out: Terminal, scan: ScanResult, source: str) -> None:
+    again = f" ({scan.rehashed:,} of them unchanged by their listing: BG_REHASH_NIGHTS)" if scan.rehashed else ""
     out.print(
         f"{source}: {scan.listed:,} files, {scan.listed_bytes / 1e6:,.1f} MB; "
-        f"{scan.hashed:,} hashed, {len(scan.absent):,} gone"
+        f"{scan.hashed:,} hashed{again}, {len(scan.absent):,} gone"
     )
     if scan.left_out:
         counts = ", ".join(f"{count:,} by {printable(pattern)}" for pattern, count in scan.left_out.items())

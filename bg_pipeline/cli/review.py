@@ -17,6 +17,7 @@ from bg_pipeline.core.records import Entry
 from bg_pipeline.core.review import WHEN_DECIDED, ReviewDecision
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.pipeline import review as reviews
+from bg_pipeline.pipeline.swap import swap
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.wiring import folder_of, open_pipeline
@@ -29,6 +30,7 @@ _THEN = {
     ReviewDecision.REJECT: "off the shop until its picture changes",
     ReviewDecision.REDO: "the next sync buys it again",
     ReviewDecision.TAKE_OFF: "off the shop until it is approved or requested again",
+    ReviewDecision.SWAP: "the next sync publishes it",
 }
 
 
@@ -84,6 +86,8 @@ def _validate(
 ) -> None:
     if (decision == "list") == bool(keys):
         raise click.UsageError(f"name the items to {' or '.join(_DECISIONS)}, as `bg-pipeline review` lists them")
+    if decision == ReviewDecision.SWAP.value and len(set(keys)) != 2:
+        raise click.UsageError("swap takes the keys of two items: each gets the result of the other")
     if (serve and (pages or as_json)) or ((serve or pages) and keys):
         raise click.UsageError("--serve, --pages and a decision exclude each other; --serve has no --json")
     if (port is not None and not serve) or (collection is not None and not pages) or (why and not keys):
@@ -162,6 +166,8 @@ def _show_waiting(waiting: Sequence[Mapping[str, Any]], as_json: bool) -> None:
 
 def _decide(pipeline: Pipeline, decision: ReviewDecision, keys: Sequence[str], why: str, as_json: bool) -> None:
     decided: list[str] = []
+    if decision is ReviewDecision.SWAP:
+        decided, keys = swap(pipeline, (keys[0], keys[1]), _person(), why), ()
     for key in keys:
         if key not in decided:  # an earlier item may have the same picture
             decided += reviews.decide(pipeline, decision, key, _person(), why)

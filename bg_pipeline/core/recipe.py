@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from bg_pipeline.core import identity
 from bg_pipeline.core.formats import Format
 
-RENDERER = 3
+RENDERER = 4
 """
 Version of the renderer, which makes a rendition from a master.
 

@@ -28,6 +28,8 @@ class ReviewDecision(StrEnum):
     REJECT = "reject"
     REDO = "redo"
     TAKE_OFF = "take_off"
+    SWAP = "swap"
+    """It is about two items: each gets the result of the other."""
 
 
 WHEN_DECIDED: Mapping[ReviewDecision, str] = {
@@ -35,6 +37,7 @@ WHEN_DECIDED: Mapping[ReviewDecision, str] = {
     ReviewDecision.REJECT: "rejected",
     ReviewDecision.REDO: "requested again",
     ReviewDecision.TAKE_OFF: "taken off the shop",
+    ReviewDecision.SWAP: "swapped",
 }
 """The decision as the beginning of a sentence about an item."""
 
@@ -177,6 +180,7 @@ def plan_decision(
         redo       a picture, and no cutout       pending: the next sync buys it again
                    that waits to be bought
         take off   nothing                        withdrawn, until a person decides otherwise
+        swap       a second item                  nothing here: see `pipeline.swap`
 
     Args:
         decision: the decision.
@@ -189,16 +193,22 @@ def plan_decision(
     if entry.absent or entry.state not in REVIEWED:
         state = "no longer in the source" if entry.absent else entry.state.value
         return DecisionPlan(f"{entry.key} is {state}, so there is nothing to decide")
+    if decision is ReviewDecision.SWAP:
+        return DecisionPlan("a swap is about two items: `bg-pipeline review swap KEY KEY`")
     detail = f"{WHEN_DECIDED[decision]} by {by}" + (f": {reason}" if reason else "")
     if decision is ReviewDecision.TAKE_OFF:
         return DecisionPlan(becomes=State.WITHDRAWN, detail=detail)
     if decision is ReviewDecision.REJECT:
-        if not result.digest:
-            return DecisionPlan(f"{entry.key} has no cutout that could be rejected; take it off the shop instead")
-        return DecisionPlan(becomes=State.WITHDRAWN, detail=detail, purchase_id=rejected_id(entry.content_hash))
+        return _plan_rejection(entry, result, detail)
     if decision is ReviewDecision.REDO:
         return _plan_redo(entry, result, detail, purchase_id(entry.content_hash, recipe.cut.digest))
     return _plan_approval(entry, result, detail)
+
+
+def _plan_rejection(entry: Entry, result: Result, detail: str) -> DecisionPlan:
+    if not result.digest:
+        return DecisionPlan(f"{entry.key} has no cutout that could be rejected; take it off the shop instead")
+    return DecisionPlan(becomes=State.WITHDRAWN, detail=detail, purchase_id=rejected_id(entry.content_hash))
 
 
 def _plan_redo(entry: Entry, result: Result, detail: str, wanted: str) -> DecisionPlan:

@@ -20,8 +20,9 @@ _SMOOTH, _SMOOTH_AT_EDGES = 5e-4, 1e-1
 """Weight of smoothness, and of more of it where alpha changes: ω in the article, and its factor."""
 _PLAINER = 30
 """Smoothness of a backdrop to that of a subject, by which black in a shadow is the subject's, not white made darker."""
-_ROUNDS = 15
-"""Rounds at each size. Colours that lie deep in glass need this many to come there from its edge."""
+_ROUNDS, _LAST_ROUNDS = 15, 5
+"""Rounds at each size, and at the last one. Colours that lie deep in glass come there from its edge in the former."""
+_SOLID = np.uint8(254)
 _RIGHT, _WRONG = 0.04, 0.16
 """Difference between a pixel and the mixture, of 1: up to the first both colours are believed, from the second on
 neither, and the pixel stays."""
@@ -37,20 +38,16 @@ def own_colours(image: Image.Image, alpha: Image.Image) -> Image.Image:
         image: RGB; altered and returned.
         alpha: L, of the same size.
     """
-    if not any(alpha.histogram()[1:255]):
-        return image
     scale = min(1.0, _WORK_PX / max(image.size))
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    reduced = [planes(each.resize(size, Image.Resampling.BOX, reducing_gap=2.0)) for each in (image, alpha)]
-    estimated = [
-        Image.fromarray((each.transpose(1, 2, 0) * 255 + np.float32(0.5)).astype(np.uint8))
-        for each in _estimate(reduced[0], reduced[1][0])
-    ]
+    estimated: list[Image.Image] = []
     for tile in tiles(size, image.size, 1):
         part = alpha.crop(tile.full)
         levels = np.asarray(part).ravel()
-        soft = np.flatnonzero((levels > 0) & (levels < 255))
+        # 0 and 255 become the highest values.
+        soft = np.flatnonzero(levels - np.uint8(1) < _SOLID)
         if soft.size:
+            estimated = estimated or _both_colours(image, alpha, size)
             pixels = np.array(image.crop(tile.full))
             subject, backdrop = (
                 np.asarray(each.crop(tile.around).resize(part.size, Image.Resampling.BILINEAR, box=tile.box))
@@ -61,6 +58,15 @@ def own_colours(image: Image.Image, alpha: Image.Image) -> Image.Image:
             pixels.reshape(-1, 3)[soft] = (own * 255 + np.float32(0.5)).T
             image.paste(Image.fromarray(pixels), tile.full[:2])
     return image
+
+
+def _both_colours(image: Image.Image, alpha: Image.Image, size: tuple[int, int]) -> list[Image.Image]:
+    """Return the estimated colours of the subject and of the backdrop, in this size."""
+    mixed, share = (planes(each.resize(size, Image.Resampling.BOX, reducing_gap=2.0)) for each in (image, alpha))
+    return [
+        Image.fromarray((each.transpose(1, 2, 0) * 255 + np.float32(0.5)).astype(np.uint8))
+        for each in _estimate(mixed, share[0])
+    ]
 
 
 def _values(pixels: NDArray[np.uint8], which: NDArray[np.intp]) -> Floats:
@@ -87,11 +93,11 @@ def _estimate(mixed: Floats, alpha: Floats) -> Floats:
     colours = np.stack([levels[-1][:3]] * 2)
     for level in reversed(levels):
         colours = np.stack([_resized(each, level.shape[1:]) for each in colours])
-        colours = _relax(level[:3], level[3], colours)
+        colours = _relax(level[:3], level[3], colours, _LAST_ROUNDS if level is levels[0] else _ROUNDS)
     return colours
 
 
-def _relax(mixed: Floats, alpha: Floats, colours: Floats) -> Floats:
+def _relax(mixed: Floats, alpha: Floats, colours: Floats, rounds: int) -> Floats:
     """Move both colours of each pixel towards the mixture that it shows, and towards those of its neighbours."""
     of_both = np.array([1 / _PLAINER, 1], np.float32)[:, None, None, None]
     weights = [
@@ -103,7 +109,7 @@ def _relax(mixed: Floats, alpha: Floats, colours: Floats) -> Floats:
     scale = 1 / (one * other - both * both)
     one, both, other = one * scale, both * scale, other * scale
     shown = np.stack([alpha * mixed, rest * mixed])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         subject, backdrop = sum((w * near for w, near in zip(weights, _neighbours(colours), strict=True)), shown)
         colours = np.stack([other * subject - both * backdrop, one * backdrop - both * subject]).clip(0, 1)
     return colours

@@ -2,24 +2,25 @@
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from PIL import Image, ImageChops, ImageColor, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageColor, ImageOps
 
+from bg_pipeline.core.checks import NOT_COMPARED, CheckLimits, suspicion
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
+from bg_pipeline.core.swaps import SIDE_PX, Pair
 from bg_pipeline.errors import QualityDropped, UnusableAnswer
+from bg_pipeline.imaging.already_cut import Kind, extended, kind_of
 from bg_pipeline.imaging.colour import as_mode
-from bg_pipeline.imaging.compositing import compose
+from bg_pipeline.imaging.compositing import compose, is_same_shape
 from bg_pipeline.imaging.decoding import admit, decode, open_limited
 from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
+from bg_pipeline.imaging.measures import measure
 
 _SENT_QUALITY = 95
-_UNLIKE = 24
-"""Mean difference per channel under the alpha, of 255, from which the answer shows another picture. The right one
-differs by a few: `test_a_cutout_of_another_product_is_told_apart` checks both sides with pictures of products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,19 @@ class PreparedImage:
     width_px: int
     height_px: int
     is_cutout: bool = False
-    """True if the source is a cutout already: its frame is transparent, its middle is not."""
+    """True if the source is a cutout already; see `already_cut.kind_of`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidatedAnswer:
-    """An answer that is a cutout of the picture that was sent."""
+    """An answer that is a complete cutout."""
 
     width_px: int
     height_px: int
     suspicion: str
+    """Reason why a person should look at it; empty if it is sound."""
+    other: Pair | None = None
+    """Small copies of picture and answer, if the answer has other colours than the picture."""
 
 
 def unseen(error: Exception) -> ValidatedAnswer:
@@ -72,15 +76,20 @@ def prepare(
     admit(source, animated, rendition.format if rendition and not rendition.canvas else None)
     image = decode(source, max_side_px)
     width, height = _fitting(image.size, max_side_px, max_pixels)
-    image.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    is_cutout = False
+    image.thumbnail((width, height), Image.Resampling.HAMMING, reducing_gap=2.0)
+    cut_already = False
     if "A" in image.getbands():
-        is_cutout = _is_cutout(image.getchannel("A"))
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        image = white
+        kind = kind_of(image)
+        cut_already = kind is Kind.CUTOUT
+        image = extended(image) if kind is Kind.PHOTO else _on_white(image)
     sent = encode(image, format="JPEG", quality=_SENT_QUALITY, subsampling=0)
-    return PreparedImage(sent, "image/jpeg", image.width, image.height, is_cutout)
+    return PreparedImage(sent, "image/jpeg", image.width, image.height, cut_already)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
 
 
 def _fitting(size: tuple[int, int], max_side_px: int, max_pixels: int) -> tuple[int, int]:
@@ -101,19 +110,6 @@ def as_master(source: bytes) -> bytes:
     return encode(decode(source).convert("RGBA"), **ENCODERS[Format.PNG])
 
 
-def _is_cutout(alpha: Image.Image) -> bool:
-    """Return True if the frame is mostly transparent and something is opaque: rounded corners alone are no cutout."""
-    width, height = alpha.size
-    frame = [
-        value
-        for box in ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
-        for value in alpha.crop(box).tobytes()
-    ]
-    transparent = sum(value < 16 for value in frame)
-    solid = sum(alpha.histogram()[240:])
-    return transparent * 2 >= len(frame) and solid * 100 >= width * height
-
-
 def inspect(answer: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
     """
     Decode an answer to its last byte.
@@ -125,36 +121,88 @@ def inspect(answer: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
     Raises:
         UnusableAnswer: it is not a complete picture, or has no alpha.
     """
-    alpha = _cutout(answer).getchannel("A")
-    levels = [level for level, count in enumerate(alpha.histogram()) if count]
+    return inspected(_cutout(answer), may_be_opaque)
+
+
+def inspect_alone(answer: bytes) -> ValidatedAnswer:
+    """Run `inspect` where nothing but the answer is at hand: unless it is empty, it is then `NOT_COMPARED`."""
+    checked = inspect(answer, may_be_opaque=True)
+    return checked if checked.suspicion else replace(checked, suspicion=NOT_COMPARED)
+
+
+def inspected(cutout: Image.Image, may_be_opaque: bool = False) -> ValidatedAnswer:
+    """Tell an empty cutout, and one of which nothing was removed."""
+    levels = [level for level, count in enumerate(cutout.getchannel("A").histogram()) if count]
     if levels[-1] < 16:  # noise in the alpha does not count as a subject
-        return ValidatedAnswer(*alpha.size, suspicion="the cutout is empty: no subject was found")
+        return ValidatedAnswer(*cutout.size, suspicion="the cutout is empty: no subject was found")
     if levels[0] > 239 and not may_be_opaque:
-        return ValidatedAnswer(*alpha.size, suspicion="nothing was removed: the whole frame was kept")
-    return ValidatedAnswer(*alpha.size, suspicion="")
+        return ValidatedAnswer(*cutout.size, suspicion="nothing was removed: the whole frame was kept")
+    return ValidatedAnswer(*cutout.size, suspicion="")
 
 
-def validate_answer(answer: bytes, prepared: PreparedImage) -> ValidatedAnswer:
+def validate_answer(
+    answer: bytes, prepared: PreparedImage, limits: CheckLimits, keeps_colours: bool = True
+) -> ValidatedAnswer:
     """
     Run `inspect`, and compare the answer with the picture that was sent.
 
+    Args:
+        answer: a picture.
+        prepared: what was sent.
+        limits: the worst that passes without a person.
+        keeps_colours: True if its colours have to be those of the picture.
+
     Raises:
         QualityDropped: it is the same picture, but smaller.
-        UnusableAnswer: it is no cutout, has another size, or shows another picture.
+        UnusableAnswer: it is no cutout, or has another size.
     """
-    checked = inspect(answer)
-    if (checked.width_px, checked.height_px) != (prepared.width_px, prepared.height_px):
+    cutout = _cutout(answer)
+    checked = inspected(cutout)
+    if cutout.size != (prepared.width_px, prepared.height_px):
         message = (
             f"the answer measures {checked.width_px}×{checked.height_px}, "
             f"the picture sent {prepared.width_px}×{prepared.height_px}"
         )
         raise QualityDropped(message) if _is_smaller_copy(checked, prepared) else UnusableAnswer(message)
-    if not checked.suspicion:
-        with Image.open(io.BytesIO(prepared.image)) as sent:
-            unlike = _difference(sent.convert("RGB"), _cutout(answer))
-        if unlike > _UNLIKE:
-            raise UnusableAnswer(f"the answer shows another picture (mean difference {unlike:.0f} of 255)")
-    return checked
+    return checked if checked.suspicion else _compared(cutout, prepared.image, limits, keeps_colours)
+
+
+def compare(answer: bytes, source: bytes, limits: CheckLimits, keeps_colours: bool) -> ValidatedAnswer:
+    """
+    Compare a stored answer with its source, whatever size was sent; see `validate_answer`.
+
+    Raises:
+        UnusableAnswer: it is no complete cutout.
+        ItemError: the source cannot be decoded.
+    """
+    cutout = _cutout(answer)
+    checked = inspected(cutout)
+    if checked.suspicion:
+        return checked
+    sent = prepare(source, max(cutout.size))
+    if not is_same_shape((sent.width_px, sent.height_px), cutout.size):
+        why = f"it measures {cutout.width}×{cutout.height}, and the picture {sent.width_px}×{sent.height_px}"
+        return ValidatedAnswer(*cutout.size, suspicion=why)
+    return _compared(cutout, sent.image, limits, keeps_colours)
+
+
+def _compared(cutout: Image.Image, sent: bytes, limits: CheckLimits, keeps_colours: bool) -> ValidatedAnswer:
+    with Image.open(io.BytesIO(sent)) as opened:
+        picture = opened.convert("RGB")
+    measures = measure(picture, cutout)
+    why = suspicion(measures, limits, keeps_colours=keeps_colours)
+    is_other = keeps_colours and measures.colours > limits.colours
+    return ValidatedAnswer(*cutout.size, suspicion=why, other=_pair(picture, cutout) if is_other else None)
+
+
+def _pair(picture: Image.Image, cutout: Image.Image) -> Pair:
+    size = (SIDE_PX, SIDE_PX)
+    small = cutout.resize(size, Image.Resampling.BOX)
+    return Pair(
+        picture.resize(size, Image.Resampling.BOX).tobytes(),
+        small.convert("RGB").tobytes(),
+        small.getchannel("A").tobytes(),
+    )
 
 
 def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> bytes:
@@ -240,16 +288,6 @@ def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:
     """Return True if the answer is the same picture in a cheaper size, and not an unusable one."""
     across, down = checked.width_px / prepared.width_px, checked.height_px / prepared.height_px
     return across < 1 and abs(across - down) < 0.02 and min(checked.width_px, checked.height_px) >= 32
-
-
-def _difference(sent: Image.Image, cutout: Image.Image) -> float:
-    size = (64, 64)
-    small = cutout.resize(size, Image.Resampling.BOX)
-    solid = small.getchannel("A").point(lambda a: 255 if a > 200 else 0)
-    if solid.getextrema() == (0, 0):
-        return 0.0
-    apart = ImageChops.difference(sent.resize(size, Image.Resampling.BOX), small.convert("RGB"))
-    return sum(ImageStat.Stat(apart, solid).mean) / 3
 
 
 def _on_canvas(cutout: Image.Image, canvas: tuple[int, int], padding: float) -> Image.Image:

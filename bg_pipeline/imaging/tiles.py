@@ -27,6 +27,8 @@ class Tile(NamedTuple):
     """`around` in the large picture."""
     box: tuple[float, float, float, float]
     """The tile within `around`."""
+    missing: tuple[tuple[int, int], tuple[int, int]]
+    """Pixels of the margin that lie outside of the picture: above and below, left and right."""
 
 
 def tiles(small: tuple[int, int], large: tuple[int, int], margin_px: int) -> Iterator[Tile]:
@@ -42,11 +44,16 @@ def tiles(small: tuple[int, int], large: tuple[int, int], margin_px: int) -> Ite
     for top, bottom in _steps(large[1]):
         for left, right in _steps(large[0]):
             exact = left * across, top * down, right * across, bottom * down
-            around = (
-                max(0, int(exact[0]) - margin_px),
-                max(0, int(exact[1]) - margin_px),
-                min(small[0], int(exact[2]) + 1 + margin_px),
-                min(small[1], int(exact[3]) + 1 + margin_px),
+            wanted = (
+                int(exact[0]) - margin_px,
+                int(exact[1]) - margin_px,
+                int(exact[2]) + 1 + margin_px,
+                int(exact[3]) + 1 + margin_px,
+            )
+            around = max(0, wanted[0]), max(0, wanted[1]), min(small[0], wanted[2]), min(small[1], wanted[3])
+            missing = (
+                (around[1] - wanted[1], wanted[3] - around[3]),
+                (around[0] - wanted[0], wanted[2] - around[2]),
             )
             seen = (
                 around[0] / across,
@@ -55,7 +62,7 @@ def tiles(small: tuple[int, int], large: tuple[int, int], margin_px: int) -> Ite
                 min(float(large[1]), around[3] / down),
             )
             box = exact[0] - around[0], exact[1] - around[1], exact[2] - around[0], exact[3] - around[1]
-            yield Tile((left, top, right, bottom), around, seen, box)
+            yield Tile((left, top, right, bottom), around, seen, box, missing)
 
 
 def _steps(length: int) -> Iterator[tuple[int, int]]:

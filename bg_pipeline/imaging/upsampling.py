@@ -34,37 +34,54 @@ def upsample(alpha: Image.Image, guide: Image.Image) -> Image.Image:
         alpha: L, smaller than the guide and of the same shape.
         guide: RGB, the original as it was sent.
     """
-    full = Image.new("L", guide.size)
+    smooth = alpha.resize(guide.size, Image.Resampling.BICUBIC)
+    small = guide.resize(alpha.size, Image.Resampling.BOX)
+    full = smooth.copy()
     for tile in tiles(alpha.size, guide.size, _MARGIN_PX):
         known = alpha.crop(tile.around)
         level, highest = known.getextrema()
-        if level == highest:
-            full.paste(level, tile.full)
-            continue
-        own = guide.crop(tile.full)
-        smooth = known.resize(own.size, Image.Resampling.BICUBIC, box=tile.box)
-        small = guide.resize(known.size, Image.Resampling.BOX, box=tile.seen)
-        full.paste(_apply(_fit(planes(small), planes(known)[0]), smooth, own, tile), tile.full[:2])
+        if level != highest:
+            shown = np.concatenate([planes(small.crop(tile.around)), planes(known)])
+            line = _fit(np.pad(shown, ((0, 0), *tile.missing), mode="symmetric"))
+            full.paste(_apply(line, smooth.crop(tile.full), guide.crop(tile.full), tile), tile.full[:2])
     return full
 
 
-def _fit(guide: Floats, alpha: Floats) -> Floats:
-    """Return five planes: alpha is R, G, B times the first three plus the fourth; the fifth is the trust in it."""
-    squares = [guide[i] * guide[j] for i, j in _PAIRS]
-    means = _mean(np.stack([*guide, alpha, *squares, *(guide * alpha), alpha * alpha]))
+def _fit(shown: Floats) -> Floats:
+    """
+    Fit alpha to the colours, in each window.
+
+    Args:
+        shown: R, G, B and alpha.
+
+    Returns:
+        Five planes: alpha is R, G, B times the first three plus the fourth; the fifth is the trust in it. They are
+        smaller by twice the radius on each side.
+    """
+    guide, alpha = shown[:3], shown[3]
+    terms = np.empty((14, *alpha.shape), np.float32)
+    terms[:4] = shown
+    for at, (i, j) in enumerate(_PAIRS, 4):
+        np.multiply(guide[i], guide[j], out=terms[at])
+    np.multiply(guide, alpha, out=terms[10:13])
+    np.multiply(alpha, alpha, out=terms[13])
+    means = _mean(terms)
     mean, of_alpha = means[:3], means[3]
     spread = [square - mean[i] * mean[j] for square, (i, j) in zip(means[4:10], _PAIRS, strict=True)]
     shared = means[10:13] - mean * of_alpha
     variance = means[13] - of_alpha**2
-    slope = np.stack(_solve(spread, shared))
+    fits = np.empty((6, *variance.shape), np.float32)
+    slope = fits[:3]
+    slope[:] = _solve(spread, shared)
     explained = (slope * shared).sum(axis=0)
     # Four values were fitted to the pixels of the window.
     left = np.maximum(variance - explained, 0) * (_WINDOW / (_WINDOW - 4)) + np.float32(1e-6)
-    offset = of_alpha - (slope * mean).sum(axis=0)
-    trust = 1 - between(left / (variance + np.float32(1e-5)), _GOOD, _BAD)
+    fits[3] = of_alpha - (slope * mean).sum(axis=0)
+    fits[4] = 1 - between(left / (variance + np.float32(1e-5)), _GOOD, _BAD)
+    fits[5] = 1
     # A pixel is in many windows: the better one explains alpha, the more it counts.
-    weight = 1 / left
-    weighted: Floats = _mean(np.stack([*slope, offset, trust, np.ones_like(left)]) * weight)
+    fits /= left
+    weighted = _mean(fits)
     weighted[:5] /= weighted[5]
     return weighted[:5]
 
@@ -81,22 +98,25 @@ def _solve(spread: Sequence[Floats], shared: Floats) -> list[Floats]:
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the mean over each window, of each plane."""
-    height, width = values.shape[1:]
-    padded = np.pad(values, ((0, 0), (_RADIUS, _RADIUS), (_RADIUS, _RADIUS)), mode="symmetric")
-    rows = padded[:, :height].copy()
-    for n in range(1, 2 * _RADIUS + 1):
-        rows += padded[:, n : n + height]
-    total: Floats = rows[:, :, :width].copy()
-    for n in range(1, 2 * _RADIUS + 1):
+    """Return the mean of each window that lies within, of each plane."""
+    height, width = (side - 2 * _RADIUS for side in values.shape[1:])
+    rows = values[:, :height] + values[:, 1 : 1 + height]
+    for n in range(2, 2 * _RADIUS + 1):
+        rows += values[:, n : n + height]
+    total: Floats = rows[:, :, :width] + rows[:, :, 1 : 1 + width]
+    for n in range(2, 2 * _RADIUS + 1):
         total += rows[:, :, n : n + width]
     total *= 1 / _WINDOW
     return total
 
 
 def _apply(line: Floats, smooth: Image.Image, guide: Image.Image, tile: Tile) -> Image.Image:
+    (above, _), (before, _) = tile.missing
+    across, down = before - 2 * _RADIUS, above - 2 * _RADIUS
+    box = tile.box[0] + across, tile.box[1] + down, tile.box[2] + across, tile.box[3] + down
+
     def enlarged(plane: Floats) -> Any:
-        return np.asarray(Image.fromarray(plane).resize(guide.size, Image.Resampling.BILINEAR, box=tile.box))
+        return np.asarray(Image.fromarray(plane).resize(guide.size, Image.Resampling.BILINEAR, box=box))
 
     alpha = enlarged(line[3]) * np.float32(255)
     for slope, channel in zip(line[:3], guide.split(), strict=True):

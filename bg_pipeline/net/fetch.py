@@ -1,19 +1,14 @@
-"""A GET for untrusted URLs, and a transport that ends every exchange in time."""
+"""A GET for untrusted URLs, and sessions whose every exchange ends in time."""
 
 import io
 import ipaddress
 import logging
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Collection
-from contextlib import suppress
-from contextvars import ContextVar
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -27,18 +22,13 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from bg_pipeline.core.hosts import blames_host
 from bg_pipeline.errors import FetchFailed, FetchRefused, HostFailed
+from bg_pipeline.net.deadline import CHUNK_BYTES, Deadline, watch
 from bg_pipeline.net.settings import DIRECT, Egress
 
 # Its warnings quote URLs and headers, which hold signatures and keys.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 CONNECT_S, READ_S = 5.0, 60.0
-CHUNK_BYTES = 1 << 15
-"""Bytes per read: few, because a compressed chunk may expand a thousandfold before it is counted."""
-
-STALL_S = 20.0
-"""Seconds in which at least one chunk of a body must arrive: slower ones would occupy a worker for minutes."""
-
 _MAX_REDIRECTS = 3
 _MAX_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -118,7 +108,7 @@ def _unresolved(error: BaseException | None, host: str) -> HostFailed:
     return HostFailed(f"{host}: no such host", unknown=True)
 
 
-def read_body(response: requests.Response, max_bytes: int, deadline: "Deadline") -> bytes | None:
+def read_body(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes | None:
     """Return the body of a streamed response; None as soon as it is larger than `max_bytes`."""
     body = io.BytesIO()
     deadline.expect_progress()
@@ -138,74 +128,6 @@ def host_of(url: str) -> str:
         return ""
 
 
-class Deadline:
-    """
-    Shuts every connection that this thread uses in the block after `total_s` seconds.
-
-    A read timeout starts again with every byte, so a peer that sends one byte at a time could hold a slot forever.
-    Only connections of `EndingAdapter` are shut.
-    """
-
-    def __init__(self, total_s: float) -> None:
-        self.passed = False
-        self.why = self._too_long = f"took longer than {total_s:g} s"
-        self._ends_at = time.monotonic() + total_s
-        self._renewed_at = 0.0
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = self._start(total_s)
-
-    def __enter__(self) -> Self:
-        self._token = _DEADLINE.set(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        _DEADLINE.reset(self._token)
-
-    def expect_progress(self) -> None:
-        """Shut the connections after `STALL_S` already, unless this is called again before."""
-        now = time.monotonic()
-        if now - self._renewed_at < STALL_S / 20:  # a timer is a thread, and a large body has thousands of chunks
-            return
-        self._renewed_at = now
-        left_s = self._ends_at - now
-        stalls = left_s > STALL_S
-        self.why = f"sent less than {CHUNK_BYTES >> 10} KiB in {STALL_S:g} s" if stalls else self._too_long
-        self._timer.cancel()
-        self._timer = self._start(STALL_S if stalls else max(0.0, left_s))
-
-    def watch(self, sock: socket.socket) -> None:
-        """Shut this socket when the time is over, or now if it is already over."""
-        with self._lock:
-            self._sockets.append(sock)
-            if self.passed:
-                _shut(sock)
-
-    def _start(self, seconds: float) -> threading.Timer:
-        timer = threading.Timer(seconds, self._end)
-        timer.daemon = True
-        timer.start()
-        return timer
-
-    def _end(self) -> None:
-        with self._lock:
-            self.passed = True
-            for sock in self._sockets:
-                _shut(sock)
-
-
-_DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-
-
-def _shut(sock: socket.socket) -> None:
-    with suppress(OSError):  # already closed
-        # Not the TLS socket's own `shutdown`: it drops the encryption first, and another thread may be sending.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
 class _Connection(HTTPConnection):
     def connect(self) -> None:
         super().connect()
@@ -219,9 +141,7 @@ class _Connection(HTTPConnection):
         if self.sock is not None:
             # urllib3 sends with the timeout for connecting, which is too short for a slow line.
             self.sock.settimeout(READ_S)
-            deadline = _DEADLINE.get()
-            if deadline:
-                deadline.watch(self.sock)
+            watch(self.sock)
 
 
 class _TlsConnection(_Connection, HTTPSConnection):

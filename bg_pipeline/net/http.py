@@ -35,7 +35,8 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.net.fetch import CONNECT_S, READ_S, Deadline, fetch, host_of, plain_session, read_body
+from bg_pipeline.net.deadline import Deadline
+from bg_pipeline.net.fetch import CONNECT_S, READ_S, fetch, host_of, plain_session, read_body
 from bg_pipeline.net.settings import DIRECT, Access, Egress
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.redaction import redacted

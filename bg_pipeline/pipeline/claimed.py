@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from bg_pipeline.core.claims import Ask, AskedBy, Claimed
 from bg_pipeline.core.credits import Budget
+from bg_pipeline.errors import LeaseHeld
 from bg_pipeline.ports.context import Catalogue, Run, kept_alive
 
 ELSEWHERE = "another run has claimed it"
@@ -24,3 +25,19 @@ def claimed_items(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterat
             yield claimed
     finally:
         catalogue.queue.release(claim)
+
+
+@contextmanager
+def all_claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
+    """
+    Claim all these items for a decision, and release them at the end.
+
+    Raises:
+        LeaseHeld: another run has one of them.
+    """
+    with claimed_items(catalogue, run, keys) as claimed:
+        mine = {entry.key for entry in claimed.entries}
+        for key in keys:
+            if key not in mine:
+                raise LeaseHeld(f"{key}: {ELSEWHERE}; nothing was changed. Decide again when that run has ended")
+        yield claimed

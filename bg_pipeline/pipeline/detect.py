@@ -12,7 +12,7 @@ from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Observation
-from bg_pipeline.core.rehash import Slice, day_of, due_slice
+from bg_pipeline.core.rehash import Slice, day_of, due_slice, nights_of_a_round
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.core.survey import Survey, survey
@@ -93,9 +93,10 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
 
 
 def slice_to_rehash(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
-    """Return the slice that tonight's scan hashes even if it looks unchanged; None if today's slice is done."""
-    last = catalogue.run_log.read(RehashRecord)
-    return due_slice(policy.rehash_nights, run.now(), (last[0].day, last[0].slice) if last else None)
+    """Return the slice that tonight's scan hashes although it looks unchanged; None if there is none or it is done."""
+    nights = nights_of_a_round(policy.rehash_nights, listing_is_proof=catalogue.source.listing_is_proof)
+    last = catalogue.run_log.read(RehashRecord) if nights else None
+    return due_slice(nights, run.now(), (last[0].day, last[0].slice) if last else None)
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from bg_pipeline.core.colours import use_of_master
 from bg_pipeline.core.credits import MAX_CHARGES, charges_of
 from bg_pipeline.core.delta import Goal
-from bg_pipeline.core.recipe import AS_IT_IS, Recipe, digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Published, State, Use
+from bg_pipeline.core.recipe import digest_of, purchase_id
+from bg_pipeline.core.records import Entry, Published, State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -72,10 +71,11 @@ class Publisher:
             return
         cutout = self._buyer.obtain(entries[0], source, task.claim)
         if cutout.master.suspicion:
-            self.end(task, entries, State.QUARANTINED, cutout.master.suspicion, Cause.SUSPICIOUS)
+            self._hold(task, entries, cutout)
             return
         recipe = self._policy.recipes.of(entries[0].key)
-        rendered = self._run.call(render, source, cutout.image, recipe.rendition, self._use(cutout, recipe))
+        use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
+        rendered = self._run.call(render, source, cutout.image, recipe.rendition, use)
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
         for entry in entries:
@@ -84,9 +84,13 @@ class Publisher:
             except ItemError as error:
                 self.give_up(task, [entry], error)
 
-    def _use(self, cutout: ObtainedMaster, recipe: Recipe) -> Use:
-        cuts = (*recipe.cuts, AS_IT_IS)
-        return use_of_master(cutout.master, cutout.cut_digest, cuts, self._policy.vendors.values()).use
+    def _hold(self, task: Task, entries: list[Entry], cutout: ObtainedMaster) -> None:
+        # Another worker may have learned meanwhile whose picture it shows.
+        master = self._accounts.purchases.find([cutout.master.purchase_id]) or cutout.master
+        why = master.suspicion or cutout.master.suspicion
+        self.end(task, entries, State.QUARANTINED, why, Cause.SUSPICIOUS)
+        if (other := cutout.swapped_with) is not None:
+            self._catalogue.items.end_quarantine(other.purchase_id, State.QUARANTINED, other.suspicion)
 
     def _write(self, task: Task, entry: Entry, cutout: ObtainedMaster, rendered: bytes) -> None:
         name, rendition = self._output_name(entry), self._policy.recipes.of(entry.key).rendition

@@ -9,9 +9,9 @@ from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Attempt, AttemptState, Master, State, Use
+from bg_pipeline.core.records import Attempt, AttemptState, Master, State
 from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
-from bg_pipeline.imaging.pictures import ValidatedAnswer, as_master, inspect, unseen
+from bg_pipeline.imaging.pictures import ValidatedAnswer, as_master, inspect_alone, unseen
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
 
@@ -64,7 +64,7 @@ def _is_kept(accounts: Accounts, run: Run, attempt: Attempt) -> bool:
     if data is None:
         return False
     try:
-        answer = _inspect(run, data, attempt.use is Use.FINISHED)
+        answer = _inspect(run, data)
     except UnusableAnswer:
         return False
     size = (answer.width_px, answer.height_px)
@@ -135,8 +135,8 @@ def _hold(catalogue: Catalogue, run: Run, key: str) -> bool:
     return True
 
 
-def _inspect(run: Run, data: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
+def _inspect(run: Run, data: bytes) -> ValidatedAnswer:
     try:
-        return run.call(inspect, data, may_be_opaque)
+        return run.call(inspect_alone, data)
     except ItemError as error:
         return unseen(error)

@@ -1,10 +1,10 @@
 """Show a person the results, and carry out the decisions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from bg_pipeline.core.claims import Claim, Claimed
+from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.deletes import Action
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.review import (
@@ -21,8 +21,8 @@ from bg_pipeline.core.review import (
     result_of,
     suspicion,
 )
-from bg_pipeline.errors import ClaimLost, ConfigurationError, ItemError, LeaseHeld, StoreError
-from bg_pipeline.pipeline.claimed import ELSEWHERE, claimed_items
+from bg_pipeline.errors import ClaimLost, ConfigurationError, ItemError, StoreError
+from bg_pipeline.pipeline.claimed import ELSEWHERE, all_claimed, claimed_items
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.replaced import bring_back_replaced, drop_replaced, keep_replaced
 from bg_pipeline.pipeline.trash import move_to_trash, put_back
@@ -133,9 +133,9 @@ def decide(
     """
     guard(pipeline)
     catalogue, accounts, policy, run = pipeline.context
-    keys = _keys_about(catalogue, decision, key)
+    keys = keys_about(catalogue, decision, key)
     with ExitStack() as stack:
-        claimed = stack.enter_context(_all_claimed(catalogue, run, keys))
+        claimed = stack.enter_context(all_claimed(catalogue, run, keys))
         assert claimed.claim is not None
         results = _results(accounts, policy, claimed.entries)
         _refuse_if_changed(claimed.entries, results, key, seen)
@@ -243,23 +243,13 @@ def _entry(catalogue: Catalogue, key: str) -> Entry:
     return entry
 
 
-def _keys_about(catalogue: Catalogue, decision: ReviewDecision, key: str) -> list[str]:
+def keys_about(catalogue: Catalogue, decision: ReviewDecision, key: str) -> list[str]:
     """Return the keys that a decision about this item is about, in key order."""
     entry = _entry(catalogue, key)
     if decision is ReviewDecision.TAKE_OFF or entry.absent or not entry.content_hash:
         return [key]
     same = catalogue.reviews.same_picture(entry.content_hash)
     return [e.key for e in same if e.key == key or (e.state in REVIEWED and not is_taken_off(e))]
-
-
-@contextmanager
-def _all_claimed(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
-    with claimed_items(catalogue, run, keys) as claimed:
-        mine = {entry.key for entry in claimed.entries}
-        for key in keys:
-            if key not in mine:
-                raise LeaseHeld(f"{key}: {ELSEWHERE}; nothing was changed. Decide again when that run has ended")
-        yield claimed
 
 
 def _results(accounts: Accounts, policy: Policy, entries: Sequence[Entry]) -> dict[str, Result]:

@@ -47,8 +47,12 @@ class CatalogueSettings(CatalogueLocations):
     collection_depth: int = Field(
         1, ge=1, le=10, description="number of leading folders of a key that name its collection"
     )
-    rehash_nights: int = Field(
-        7, ge=0, le=365, description="rehash the whole catalogue once every N nights; 0 for never"
+    rehash_nights: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="rehash the whole catalogue once every N nights; 0 for never. Default: 7 for a folder on a share,"
+        " on FAT or behind FUSE, which may hide a change; never where the listing shows every one",
     )
     delete_policy: Literal["keep", "trash"] = Field(
         "keep", description="`keep` or `trash` the cutout of a deleted picture"

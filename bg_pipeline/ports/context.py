@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bg_pipeline.core.buying import BuyOrder
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import BEATS, LEASE_S
+from bg_pipeline.core.colours import use_of_master
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.export import Naming, TableFormat
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
-from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.recipe import AS_IT_IS, Recipe
 from bg_pipeline.core.recipes import Recipes
-from bg_pipeline.core.records import Lease
+from bg_pipeline.core.records import Lease, Master, Use
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import BgPipelineError, LeaseLost, Stopped
 from bg_pipeline.ports.alerts import AlertSink, Outbox
@@ -95,8 +97,8 @@ class Policy:
     collection_depth: int = 1
     hold_in_doubt: bool = False
     """True if purchases that may have been charged are not repeated without a request."""
-    rehash_nights: int = 0
-    """Number of nights in which the whole catalogue is hashed once; 0 for never."""
+    rehash_nights: int | None = None
+    """Number of nights in which the whole catalogue is hashed once; 0 for never, None as its source needs it."""
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""
@@ -106,6 +108,8 @@ class Policy:
     """Days for which a master that no item uses is kept; 0 keeps all."""
     order: BuyOrder = field(default_factory=BuyOrder)
     """The order of purchases."""
+    checks: CheckLimits = field(default_factory=CheckLimits)
+    """The worst results that are published without a person."""
 
     @property
     def recipe(self) -> Recipe:
@@ -135,6 +139,11 @@ class Policy:
     def price_with(self, recipe: Recipe) -> Decimal:
         """Return the same for another recipe."""
         return credits_for(self.vendor, recipe.cut, None)
+
+    def use(self, master: Master, cut_digest: str, recipe: Recipe) -> Use:
+        """Return the part of a master that is published; its cut is one of the recipe's, or a stage of one."""
+        stages = (stage for cut in recipe.cuts for stage in cut.stages)
+        return use_of_master(master, cut_digest, (*stages, AS_IT_IS), self.vendors.values()).use
 
 
 class UselessInARow:

@@ -64,6 +64,10 @@ class Finished:
 
     master: Master
     image: bytes
+    is_of_picture: bool = True
+    """False if its colours are not those of the picture that was sent."""
+    swapped_with: Master | None = None
+    """Master of the purchase that the answer probably belongs to; its own answer fits this picture."""
 
 
 class Remover(Protocol):
@@ -117,7 +121,7 @@ class Answers(Protocol):
 
         Args:
             attempt: a charged one, whose answer waits.
-            request: the same purchase, if it is wanted now; without it, the answer is checked only for an empty cutout.
+            request: the same purchase, if it is wanted now; without it, the answer is compared later, with its picture.
 
         Raises:
             ResultAwaited, UnusableAnswer, PaidResultLost: see `take`.

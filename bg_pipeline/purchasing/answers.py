@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from bg_pipeline.core.answers import WAITS_S, answer_bytes, is_expired
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Use
+from bg_pipeline.core.swaps import Mismatch
 from bg_pipeline.errors import (
     BgPipelineError,
     ItemBlocked,
@@ -19,11 +21,20 @@ from bg_pipeline.errors import (
     StoreError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import PreparedImage, ValidatedAnswer, as_master, inspect, unseen, validate_answer
+from bg_pipeline.imaging.pictures import (
+    PreparedImage,
+    ValidatedAnswer,
+    as_master,
+    inspect,
+    inspect_alone,
+    unseen,
+    validate_answer,
+)
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Finished, Ledger, Purchases, Remover
 from bg_pipeline.ports.running import Call, Now
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.ledger import close_as
+from bg_pipeline.purchasing.swaps import Swaps
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +54,7 @@ class SpooledAnswers:
         sleep: waits that many seconds; returns True if it was woken to stop.
         now: the time.
         slots: most requests in flight.
+        checks: the worst answers that pass without a person.
     """
 
     def __init__(
@@ -58,6 +70,7 @@ class SpooledAnswers:
         sleep: Callable[[float], bool],
         now: Now,
         slots: int,
+        checks: CheckLimits,
     ) -> None:
         self._clients = clients
         self._ledger = ledger
@@ -69,6 +82,8 @@ class SpooledAnswers:
         self._sleep = sleep
         self._now = now
         self._slots = slots
+        self._checks = checks
+        self._swaps = Swaps(purchases)
         self._lock = threading.Lock()
         self._proven_bytes = 0
         self._failed = False
@@ -183,7 +198,14 @@ class SpooledAnswers:
         self._purchases.keep(master, attempt.id, attempt.credits_charged, attempt.request_id)
         self._discard(attempt)
         self._report(attempt.account, None)
-        return Finished(master, image)
+        return self._finished(master, image, checked, request)
+
+    def _finished(self, master: Master, image: bytes, checked: ValidatedAnswer, request: CutRequest | None) -> Finished:
+        if checked.other is None or request is None:
+            return Finished(master, image)
+        swapped = self._swaps.add(Mismatch(request.item_key, master.purchase_id, checked.other))
+        master, other = swapped or (master, None)
+        return Finished(master, image, is_of_picture=False, swapped_with=other)
 
     def _picture(self, attempt: Attempt, answer: bytes, *, wait: bool) -> bytes:
         """Return the picture of an answer; a result that is not ready is asked for until `WAITS_S` is over."""
@@ -213,9 +235,9 @@ class SpooledAnswers:
             if use is not None and use.is_framed_anew:
                 return self._call(inspect, image, use is Use.FINISHED)
             if request is None:
-                return self._call(inspect, image)
+                return self._call(inspect_alone, image)
             sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
-            return self._call(validate_answer, image, sent)
+            return self._call(validate_answer, image, sent, self._checks, request.use in (None, Use.ALPHA))
         except ItemError as error:
             # Its decoder died, so its content is unknown. It is kept for a person to see, and not bought again.
             return unseen(error)

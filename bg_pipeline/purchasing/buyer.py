@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.colours import use_of
 from bg_pipeline.core.delta import Goal, cut_of
 from bg_pipeline.core.keys import damaged_name, master_name
 from bg_pipeline.core.prices import credits_for_stage
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Master
+from bg_pipeline.core.records import Entry, Master, Use
 from bg_pipeline.errors import (
     AccountError,
     AnswerWaiting,
@@ -23,6 +24,7 @@ from bg_pipeline.errors import (
     GateClosed,
     ItemBlocked,
     ItemChanged,
+    ItemError,
     ItemRejected,
     OutcomeUnknown,
     QualityDropped,
@@ -32,9 +34,9 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prepare
+from bg_pipeline.imaging.pictures import PreparedImage, as_master, compare, inspect, prepare, unseen
 from bg_pipeline.ports.context import Accounts, Policy, Run
-from bg_pipeline.ports.purchasing import CutReply, CutRequest
+from bg_pipeline.ports.purchasing import CutReply, CutRequest, Finished
 from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.gate import read_balance, report_answer
 from bg_pipeline.purchasing.stored import record_stored
@@ -65,6 +67,8 @@ class ObtainedMaster:
     image: bytes
     paid: bool = False
     """True if it was bought just now."""
+    swapped_with: Master | None = None
+    """As in `Finished`."""
 
 
 class Buyer:
@@ -106,10 +110,10 @@ class Buyer:
         recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
         if (master := self._find_any(entry)) is not None:
-            return master
+            return self._compared(master, source, recipe)
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
             if (master := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
-                return master
+                return self._compared(master, source, recipe)
             raise ItemChanged("its old master is damaged")
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
@@ -119,7 +123,7 @@ class Buyer:
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)
             try:
-                return self._buy(entry, account, cut, prepared, claim)
+                return self._buy(entry, account, cut, source, prepared, claim)
             except UNCHARGED as error:
                 refusal = self._refusal(account, error, refusal)
         assert refusal is not None
@@ -194,13 +198,34 @@ class Buyer:
         self._accounts.purchases.keep(master, None, Decimal(0))
         return ObtainedMaster(cut.digest, master, image)
 
-    def _buy(self, entry: Entry, account: str, cut: Cut, prepared: PreparedImage, claim: Claim) -> ObtainedMaster:
+    def _compared(self, obtained: ObtainedMaster, source: bytes, recipe: Recipe) -> ObtainedMaster:
+        """Compare a master that was recorded without its picture at hand with it."""
+        if obtained.master.suspicion != NOT_COMPARED:
+            return obtained
+        use = self._policy.use(obtained.master, obtained.cut_digest, recipe)
+        try:
+            if use.is_framed_anew:
+                checked = self._run.call(inspect, obtained.image, use is Use.FINISHED)
+            else:
+                checked = self._run.call(compare, obtained.image, source, self._policy.checks, use is Use.ALPHA)
+        except ItemBlocked:
+            raise
+        except (ItemError, UnusableAnswer) as error:
+            checked = unseen(error)
+        master = replace(obtained.master, suspicion=checked.suspicion)
+        self._accounts.purchases.keep(master, None, Decimal(0))
+        return replace(obtained, master=master)
+
+    def _buy(
+        self, entry: Entry, account: str, cut: Cut, source: bytes, prepared: PreparedImage, claim: Claim
+    ) -> ObtainedMaster:
         """Buy each stage as a purchase of its own, so that its result is not bought again for the next stage."""
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
             stored = self._find(entry, stage) or (self._find_stored(entry, stage) if stage != cut else None)
             result = stored or self._obtain_stage(entry, account, stage, sendable, claim)
+            result = self._compared(result, source, self._policy.recipes.of(entry.key))
             if result.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
             image, media_type, size = result.image, "image/png", (result.master.width_px, result.master.height_px)
@@ -238,22 +263,22 @@ class Buyer:
             use=use_of(stage, self._policy.vendors.values()).use,
         )
         try:
-            master, image = self._order(account, request)
+            finished = self._order(account, request)
         except AnswerWaiting as error:
             with one_blob(self._accounts.spool):
                 if error.attempt.purchase_id not in names:
                     self._accounts.answers.resume(error.attempt)
                     raise BeingBought("an earlier run bought the same picture under another name") from error
                 finished = self._accounts.answers.resume(error.attempt, request)
-            return ObtainedMaster(stage.digest, finished.master, finished.image)
-        if master.width_px:
+            return ObtainedMaster(stage.digest, finished.master, finished.image, swapped_with=finished.swapped_with)
+        if finished.master.width_px and finished.is_of_picture:
             self._run.useless.end(account)
         else:
-            self._count_useless(account, UnusableAnswer(master.suspicion))
-        return ObtainedMaster(stage.digest, master, image, paid=True)
+            self._count_useless(account, UnusableAnswer(finished.master.suspicion))
+        return ObtainedMaster(stage.digest, finished.master, finished.image, True, finished.swapped_with)
 
-    def _order(self, account: str, request: CutRequest) -> tuple[Master, bytes]:
-        """Buy a cutout; return its master and its picture."""
+    def _order(self, account: str, request: CutRequest) -> Finished:
+        """Buy a cutout."""
         price = request.credits_expected
         try:
             reply = self._send(account, request)
@@ -273,7 +298,7 @@ class Buyer:
         self._tally.count(request.collection, lambda summary: summary.count_bought(account, reply.credits_charged))
         if price and self._is_reading_due(account):
             self._read_balance(account, price)
-        return finished.master, finished.image
+        return finished
 
     def _send(self, account: str, request: CutRequest) -> CutReply:
         """Send a request, with its retries; count those that may have been charged."""

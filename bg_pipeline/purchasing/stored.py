@@ -4,7 +4,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Master
 from bg_pipeline.errors import ItemError
-from bg_pipeline.imaging.pictures import inspect, unseen
+from bg_pipeline.imaging.pictures import inspect_alone, unseen
 from bg_pipeline.ports.context import Accounts, Run
 from bg_pipeline.ports.purchasing import Finished
 
@@ -27,7 +27,7 @@ def record_stored(accounts: Accounts, run: Run, purchase_id: str, content_hash: 
     if data is None:
         return None
     try:
-        answer = run.call(inspect, data)
+        answer = run.call(inspect_alone, data)
     except ItemError as error:  # its decoder died; as for an answer, a person has to look
         answer = unseen(error)
     size = (answer.width_px, answer.height_px)

@@ -133,7 +133,7 @@ function note(item) {
   return item.sample ? "chosen by chance" : "";
 }
 
-const SAID = { approve: "approved", reject: "rejected", redo: "requested again", take_off: "taken off" };
+const SAID = { approve: "approved", reject: "rejected", redo: "requested again", take_off: "taken off", swap: "swapped" };
 
 function card(item, index) {
   const name = item.key.slice(item.key.lastIndexOf("/") + 1);

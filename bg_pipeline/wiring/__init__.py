@@ -224,6 +224,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
         sleep=run.stop.wait,
         now=run.now,
         slots=_concurrency(settings),
+        checks=settings.checks.limits,
     )
     removers = {
         account.name: purchasing(
@@ -280,6 +281,7 @@ def _policy(settings: Settings) -> Policy:
         animated=settings.catalogue.animated,
         keep_masters_days=settings.purchasing.masters_keep_days,
         order=settings.catalogue.order,
+        checks=settings.checks.limits,
     )
 
 

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.params import Effect
 from bg_pipeline.core.vendor import Variant, Vendor
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
 from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
@@ -140,6 +140,7 @@ def settings() -> str:
         *_table(
             [
                 DecoderSettings,
+                CheckSettings,
                 MastersLocation,
                 PurchasingSettings,
                 EgressSettings,

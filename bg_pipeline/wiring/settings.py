@@ -12,7 +12,7 @@ from bg_pipeline.core.credits import DayCap, Rules
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
@@ -38,6 +38,7 @@ class Settings:
     rendition_name: str
     rendition: RenditionSettings
     decoder: DecoderSettings
+    checks: CheckSettings
     accounts: tuple[Account, ...]
     """In the order of trial."""
     masters: MastersLocation
@@ -190,6 +191,7 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
         catalogue_name=name,
         catalogue=chosen,
         decoder=raw.part(DecoderSettings),
+        checks=raw.part(CheckSettings),
         rendition_name=rendition,
         rendition=rendered,
         accounts=accounts,

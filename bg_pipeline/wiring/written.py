@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
 from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
@@ -29,7 +29,13 @@ _TABLES: Mapping[str, tuple[type[Part], ...]] = {
 """Parts by the kind of the table that sets them."""
 
 _OTHERS: tuple[type[Part], ...] = (
-    *(DecoderSettings, MastersLocation, PurchasingSettings, EgressSettings, AlertSettings, ChoiceSettings),
+    DecoderSettings,
+    CheckSettings,
+    MastersLocation,
+    PurchasingSettings,
+    EgressSettings,
+    AlertSettings,
+    ChoiceSettings,
 )
 
 _NOT_SHOWN = "set"

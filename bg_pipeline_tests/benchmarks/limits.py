@@ -38,8 +38,7 @@ from bg_pipeline_tests.benchmarks.scenarios import MAX_REFUSED, MIN_SHARE, SCENA
 from bg_pipeline_tests.benchmarks.simulation import Adaptive, Counts, Guide, Oracle, simulate
 from bg_pipeline_tests.benchmarks.tables import show, verdict
 from bg_pipeline_tests.graph import Graph
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 CLIENTS = ("ours", "guide")
 KEY = "c/a.png"
@@ -132,7 +131,7 @@ def _run(scenario: Scenario, client: str) -> Counts:
         {"bgeraser": Decimal(1_000_000)}, latency_s=scenario.latency_s, limits=_sandbox_limits(scenario.first)
     )
     stop = threading.Event()
-    with running_sandbox(state, cut_left_half) as sandbox, tempfile.TemporaryDirectory() as folder:
+    with running_sandbox(state, cut_middle) as sandbox, tempfile.TemporaryDirectory() as folder:
         counting = _Counting(
             Bgeraser(
                 "key",

@@ -21,8 +21,7 @@ from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.benchmarks.tables import show, verdict
 from bg_pipeline_tests.deployment import BIN
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 SYNC = (str(BIN / "bg-pipeline"), "sync")
 NIGHT = (sys.executable, "-m", "bg_pipeline.orchestration.night")
@@ -82,7 +81,7 @@ def _one(command: tuple[str, ...], asked: argparse.Namespace) -> Took:
     """One night on a new shop, with an account whose limits are not known yet."""
     images = asked.collections * asked.each
     vendor = SandboxState({"bgeraser": Decimal(10 * images + 1000)}, latency_s=asked.latency)
-    with tempfile.TemporaryDirectory() as folder, running_sandbox(vendor, cut_left_half) as sandbox:
+    with tempfile.TemporaryDirectory() as folder, running_sandbox(vendor, cut_middle) as sandbox:
         home = Path(folder)
         for number in range(images):
             file = home / "images" / f"c{number // asked.each:04}" / f"{number:05}.png"

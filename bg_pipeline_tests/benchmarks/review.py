@@ -21,8 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import DEFAULT_CREDITS, SandboxState
 from bg_pipeline_tests.e2e.shop import COMMAND, Shop
-from bg_pipeline_tests.pictures import encoded, opened, product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, encoded, opened, product
 
 CHROMIUM = "/usr/bin/chromium"
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -46,7 +45,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_sandbox(SandboxState(dict.fromkeys(DEFAULT_CREDITS, Decimal(10**6))), cut_left_half) as sandbox,
+        running_sandbox(SandboxState(dict.fromkeys(DEFAULT_CREDITS, Decimal(10**6))), cut_middle) as sandbox,
         sync_playwright() as play,
     ):
         shop = Shop(Path(folder), sandbox.state, sandbox.base_url)

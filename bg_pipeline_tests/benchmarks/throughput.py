@@ -23,8 +23,7 @@ from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import Settings, compose
 from bg_pipeline_tests.benchmarks.tables import show, verdict
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 IMAGES = 400
 LATENCY_S = 2.0
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str]) -> bool:
     """Whether the sync took no longer than the line allows."""
     ideal_s = IMAGES * LATENCY_S / SLOTS
     state = SandboxState({"bgeraser": Decimal(10 * IMAGES)}, latency_s=LATENCY_S, limits=Limits(concurrent=SLOTS))
-    with tempfile.TemporaryDirectory() as folder, running_sandbox(state, cut_left_half) as sandbox:
+    with tempfile.TemporaryDirectory() as folder, running_sandbox(state, cut_middle) as sandbox:
         home = Path(folder)
         settings = compose(
             RawSettings(

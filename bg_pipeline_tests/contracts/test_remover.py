@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.imaging.pictures import prepare, validate_answer
 from bg_pipeline.ports.purchasing import CutRequest, Remover
 from bg_pipeline.sandbox.serve import running_sandbox
@@ -15,8 +16,7 @@ from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.adapters import clients
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import call_here
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 PRODUCT = prepare(product(3, size=(240, 160)), 2500)
 
@@ -36,7 +36,7 @@ def in_sandbox(name: str, plan: Plan = "basic") -> Iterator[Remover]:
     """One of the vendors' clients and the sandbox, which share no code."""
     make, _, _ = clients.CLIENTS[name]
     state = SandboxState({"bgeraser": TEN, "removebg": TEN, "photoroom": TEN}, photoroom_plan=plan)
-    with running_sandbox(state, cut_left_half) as sandbox:
+    with running_sandbox(state, cut_middle) as sandbox:
         yield make(sandbox.base_url)
 
 
@@ -73,7 +73,7 @@ def test_the_reply_is_a_cutout_of_what_was_sent(remover: tuple[Remover, CutReque
     client, request = remover
     reply = client.cut(request)
 
-    assert validate_answer(client.open_answer(reply.answer), PRODUCT).suspicion == ""
+    assert validate_answer(client.open_answer(reply.answer), PRODUCT, CheckLimits()).suspicion == ""
     assert reply.credits_charged == request.credits_expected
 
 

@@ -36,7 +36,7 @@ TAKEN_OFF = replace(PUBLISHED, state=State.WITHDRAWN, purchase_id="", published=
 REJECTED = replace(TAKEN_OFF, purchase_id=rejected_id("h"))
 NEW = Entry("b.jpg", "", "h", "image/png", State.PENDING)
 
-APPROVE, REJECT, REDO, TAKE_OFF = ReviewDecision
+APPROVE, REJECT, REDO, TAKE_OFF, SWAP = ReviewDecision
 
 
 def delta(*entries: Entry) -> Delta:

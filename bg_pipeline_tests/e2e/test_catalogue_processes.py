@@ -11,7 +11,7 @@ import pytest
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Limits, SandboxState
 from bg_pipeline_tests.e2e.two_shops import TwoShops
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle
 
 pytestmark = pytest.mark.processes
 
@@ -21,7 +21,7 @@ BRANDS = ("a", "b")
 @pytest.fixture
 def shops(tmp_path: Path) -> Iterator[TwoShops]:
     vendor = SandboxState(latency_s=0.1)
-    with running_sandbox(vendor, cut_left_half) as running:
+    with running_sandbox(vendor, cut_middle) as running:
         yield TwoShops(tmp_path, vendor, running.base_url)
 
 

@@ -12,13 +12,13 @@ from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.e2e.two_shops import TwoShops
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle
 
 
 @pytest.fixture
 def shops(tmp_path: Path) -> Iterator[TwoShops]:
     vendor = SandboxState()
-    with running_sandbox(vendor, cut_left_half) as running:
+    with running_sandbox(vendor, cut_middle) as running:
         yield TwoShops(tmp_path, vendor, running.base_url)
 
 

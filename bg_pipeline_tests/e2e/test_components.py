@@ -14,8 +14,7 @@ import yaml
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.deployment import BIN, INSTANCE, PATH, ROOT, Deployment, answers, fast_python, free_port
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 pytestmark = pytest.mark.processes
 
@@ -155,7 +154,7 @@ def deployment(project: Project) -> Iterator[Deployment]:
     (folder / "workspace.yaml").write_text(
         "load_from:\n  - python_module: {module_name: shops.definitions, location_name: bg_pipeline}\n"
     )
-    with running_sandbox(vendor := SandboxState(), cut_left_half) as sandbox:
+    with running_sandbox(vendor := SandboxState(), cut_middle) as sandbox:
         project.change("accounts/main", vendor="bgeraser", options={"base_url": sandbox.base_url}, low_credits=50)
         fast = fast_python(folder)
         env = {**project.env, "PYTHONPATH": f"{folder / 'src'}:{fast}", "SHOP_KEY": "canary-key"}

@@ -15,8 +15,7 @@ import pytest
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import Shop, ShopInHere
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 LONG = "shoes/" + "a very long name of a picture " * 6 + ".png"
 
@@ -24,7 +23,7 @@ LONG = "shoes/" + "a very long name of a picture " * 6 + ".png"
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[ShopInHere]:
     vendor = SandboxState()
-    with running_sandbox(vendor, cut_left_half) as running:
+    with running_sandbox(vendor, cut_middle) as running:
         made = ShopInHere(tmp_path, vendor, running.base_url)
         for n in range(3):
             made.put(f"shoes/{n}.png", product(n))

@@ -20,8 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import Shop
-from bg_pipeline_tests.pictures import encoded, product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, encoded, product
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = [
@@ -63,7 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Forty published items in two collections, two suspicious ones, and one that cannot be read."""
 
     def cut(image: Image.Image) -> Image.Image:
-        return Image.new("L", image.size, 255) if image.width == 90 else cut_left_half(image)
+        return Image.new("L", image.size, 255) if image.width == 90 else cut_middle(image)
 
     vendor = SandboxState()
     with running_sandbox(vendor, cut) as running:

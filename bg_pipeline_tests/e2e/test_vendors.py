@@ -17,8 +17,7 @@ from bg_pipeline.sandbox.ledger import Vendor
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import Plan, SandboxState
 from bg_pipeline_tests.e2e.shop import Shop
-from bg_pipeline_tests.pictures import opened, product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, opened, product
 
 WAIT_FOR_THE_CLIENT = {FaultKind.HANG, FaultKind.SLOW_LORIS}
 """They end after a minute or two; the clients' own tests have them."""
@@ -39,7 +38,7 @@ SEED = next(filter(ends_soon, itertools.count()))
 
 @contextmanager
 def a_shop(home: Path, vendor: SandboxState, pictures: int = 4, **settings: str) -> Iterator[Shop]:
-    with running_sandbox(vendor, cut_left_half) as running:
+    with running_sandbox(vendor, cut_middle) as running:
         shop = Shop(home, vendor, running.base_url)
         for name in ("REMOVEBG", "PHOTOROOM"):
             shop.env |= {f"{name}_API_KEY": "canary-key", f"{name}_BASE_URL": running.base_url}
@@ -106,7 +105,7 @@ def test_two_services_with_one_protocol_are_vendors_of_their_own(tmp_path: Path)
     """The first has two credits and no balance that can be read: its refusal is what sends the rest to the second."""
     short = SandboxState({"removebg": Decimal(2)})
     with (
-        running_sandbox(short, cut_left_half) as first,
+        running_sandbox(short, cut_middle) as first,
         a_shop(tmp_path, SandboxState(), BG_PROVIDER="", BG_CONCURRENCY="1") as shop,
     ):
         second = SERVICE.format(name="second", url=shop.env["REMOVEBG_BASE_URL"], more="account_path = '/v1.0/account'")

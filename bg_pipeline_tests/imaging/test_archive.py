@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging import archive
 from bg_pipeline.imaging.archive import compose
@@ -22,7 +23,7 @@ CUTOUT = cutout_of(product(1))
 def test_colours_and_alpha_become_the_cutout_of_what_was_sent() -> None:
     sent = prepare(product(1, size=(120, 80)), 2500)
 
-    assert validate_answer(compose(zipped(cutout_of(sent.image))), sent).suspicion == ""
+    assert validate_answer(compose(zipped(cutout_of(sent.image))), sent, CheckLimits()).suspicion == ""
 
 
 @pytest.mark.parametrize("mode", ["1", "L"])

@@ -56,6 +56,17 @@ def test_hair_at_full_size_follows_the_original() -> None:
     assert ours < bicubic / 3
 
 
+def test_hair_that_the_frame_cuts_follows_the_original_up_to_the_frame() -> None:
+    within = (450, 300, 750, 500)
+    alpha, guide = strands().crop(within), shot(strands(), "green").crop(within)
+    full = np.asarray(upsample(alpha.resize((125, 83), Image.Resampling.BOX), guide), np.float64)
+    off = np.abs(full - np.asarray(alpha))
+    inner = off[8:-8, 8:-8].mean()
+
+    for side in (off[:8], off[-8:], off[:, :8].T, off[:, -8:].T):
+        assert side.mean() <= 1.5 * inner
+
+
 def test_where_the_original_explains_nothing_bicubic_interpolation_is_used() -> None:
     """A picture whose colours have nothing to do with the alpha, as where a subject has the colours of its backdrop."""
     ours, bicubic = errors(strands(), shot(Image.new("L", SIZE, 0), "noise"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
@@ -181,7 +182,7 @@ def test_whatever_a_decoder_raises_concerns_its_picture_only(monkeypatch: pytest
     with pytest.raises(ItemUnreadable, match="failed to decode"):
         prepare(encoded(corners()), 2500)
     with pytest.raises(UnusableAnswer, match="failed to decode"):
-        validate_answer(encoded(corners()), sound)
+        validate_answer(encoded(corners()), sound, CheckLimits())
 
 
 def answered(alpha: Image.Image | int = 128, image: Image.Image | None = None) -> bytes:
@@ -195,23 +196,24 @@ def prepared_corners() -> PreparedImage:
 
 
 def test_a_sound_answer_passes() -> None:
-    assert validate_answer(cutout_of(prepared_corners().image), prepared_corners()).suspicion == ""
+    assert validate_answer(cutout_of(prepared_corners().image), prepared_corners(), CheckLimits()).suspicion == ""
 
 
 @pytest.mark.parametrize("alpha", [0, 8, 250, 255])
 def test_an_empty_or_full_cutout_is_suspicious(alpha: int) -> None:
-    assert validate_answer(answered(alpha), prepared_corners()).suspicion
+    assert validate_answer(answered(alpha), prepared_corners(), CheckLimits()).suspicion
 
 
-def test_an_answer_that_shows_something_else_is_unusable() -> None:
+def test_an_answer_that_shows_something_else_waits_for_a_person() -> None:
     half = Image.new("L", (60, 40), 0)
     half.paste(255, (0, 0, 30, 40))
-    with pytest.raises(UnusableAnswer, match="another picture"):
-        validate_answer(answered(half, Image.new("RGB", (60, 40), (0, 255, 0))), prepared_corners())
+    answer = answered(half, Image.new("RGB", (60, 40), (0, 255, 0)))
+    why = validate_answer(answer, prepared_corners(), CheckLimits()).suspicion
+    assert "not those of the picture that was sent" in why
 
 
 def test_a_cutout_of_another_product_is_told_apart() -> None:
-    """The limit must let every right answer pass, and stop nearly every swapped one."""
+    """The limit must let every right answer pass, and stop every swapped one."""
     rng = np.random.default_rng(5)
     shots = [
         shoot(family, colour, styles[0], (240, 240), rng)
@@ -219,18 +221,11 @@ def test_a_cutout_of_another_product_is_told_apart() -> None:
     ]
     sent_ones = [prepare(encoded(picture), 2500) for picture, _ in shots]
     answers = [answered(alpha, picture) for picture, alpha in shots]
-    stopped = []
     for number, prepared in enumerate(sent_ones):
-        assert validate_answer(answers[number], prepared).suspicion == ""
+        assert validate_answer(answers[number], prepared, CheckLimits()).suspicion == ""
         for other in range(len(shots)):
             if other != number:
-                try:
-                    validate_answer(answers[other], prepared)
-                    stopped.append(False)
-                except UnusableAnswer:
-                    stopped.append(True)
-
-    assert sum(stopped) >= 0.9 * len(stopped)
+                assert validate_answer(answers[other], prepared, CheckLimits()).suspicion
 
 
 def rendered(rendition: Rendition, source: bytes | None = None, master: bytes | None = None) -> Image.Image:

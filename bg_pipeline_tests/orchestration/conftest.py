@@ -18,8 +18,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from bg_pipeline.orchestration.schedule import SCHEDULE
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.pictures import product
-from bg_pipeline_tests.sandbox.client import cut_left_half
+from bg_pipeline_tests.pictures import cut_middle, product
 
 
 @dataclass
@@ -38,7 +37,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     state = SandboxState()
-    with running_sandbox(state, cut_left_half) as running:
+    with running_sandbox(state, cut_middle) as running:
         monkeypatch.setenv("BG_PROVIDER", "bgeraser")
         monkeypatch.setenv("BG_LOW_CREDITS", "50")
         monkeypatch.setenv("BGERASER_API_KEY", "canary-key")

@@ -8,7 +8,8 @@ from bg_pipeline.pipeline.review import ReviewItem, decide, items_to_review
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
 
-APPROVE, REJECT, REDO, TAKE_OFF = ReviewDecision
+APPROVE, REJECT, REDO, TAKE_OFF, SWAP = ReviewDecision
+OF_ONE_ITEM = (APPROVE, REJECT, REDO, TAKE_OFF)
 KEY, TWIN, OTHER = "bags/a.png", "shoes/same.png", "bags/b.png"
 
 

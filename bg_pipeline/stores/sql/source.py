@@ -98,6 +98,10 @@ class SqlSource:
         self._engine_and_columns: tuple[Engine, Columns] | None = None
         self._key_kind: KeyKind | None = None
 
+    @property
+    def listing_is_proof(self) -> bool:
+        return True  # of rows with a version; all others are read each time
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one statement
         with SortedRows() as rows:
             with self._errors(), self._snapshot() as (conn, columns):

@@ -80,8 +80,19 @@ def test_a_finished_picture_that_waited_in_the_spool_is_published_and_not_bought
     assert opened(graph.outputs.blobs["c/1.png"]).size == (80, 60)
 
 
-def test_a_finished_picture_in_the_spool_outlives_the_manifest_and_waits_for_a_person() -> None:
+def test_a_finished_picture_in_the_spool_outlives_the_manifest() -> None:
     graph = shop_of(cut(bg_color="white"), SCENE)
+    unstored(graph)
+    fresh = Graph(source=graph.source, remover=graph.remover, spool=graph.spool, recipe=graph.recipe)
+    fresh.remover.before = lambda _request: None
+
+    assert fresh.sync().summary.published == 1
+    assert len(graph.remover.requests) == 1
+    assert opened(fresh.outputs.blobs["c/1.png"]).size == (80, 60)
+
+
+def test_a_cutout_in_the_spool_of_which_nothing_was_removed_still_waits_for_a_person() -> None:
+    graph = shop_of(cut(), encoded(opened(product(1)).convert("RGBA")))
     unstored(graph)
     fresh = Graph(source=graph.source, remover=graph.remover, spool=graph.spool, recipe=graph.recipe)
     fresh.remover.before = lambda _request: None

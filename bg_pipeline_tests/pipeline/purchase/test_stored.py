@@ -83,7 +83,7 @@ def test_a_stored_master_that_kills_its_decoder_waits_for_a_person(monkeypatch: 
     def crash(*_args: object) -> None:
         raise ItemError("its decoder died")
 
-    monkeypatch.setattr("bg_pipeline.purchasing.stored.inspect", crash)
+    monkeypatch.setattr("bg_pipeline.purchasing.stored.inspect_alone", crash)
     done = graph.sync().summary
 
     assert (done.purchases, state_of(graph, "c/1.png").value) == (0, "quarantined")

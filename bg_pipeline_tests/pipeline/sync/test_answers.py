@@ -135,13 +135,15 @@ def test_an_unusable_answer_is_never_published_and_counts_as_charged(graph: Grap
     assert [a.state for a in graph.database.attempts.values()] == [AttemptState.UNUSABLE]
 
 
-def test_an_answer_with_another_picture_is_not_published(graph: Graph) -> None:
+def test_an_answer_with_another_picture_waits_for_a_person_and_is_not_bought_again(graph: Graph) -> None:
     other = opened(product(9)).convert("RGBA").rotate(180)
     other.paste((255, 0, 0, 255), (8, 4, 40, 28))
     other.putpixel((0, 0), (0, 0, 0, 0))
     graph.remover = FakeRemover([encoded(other)])
 
-    assert graph.sync(collection="bags").summary.wasted == 1
+    assert graph.sync(collection="bags").summary.quarantined == 1
+    assert graph.sync(collection="bags").summary.purchases == 0
+    assert len(graph.remover.requests) == 1
 
 
 @pytest.mark.parametrize("alpha", [0, 255], ids=["empty", "full"])

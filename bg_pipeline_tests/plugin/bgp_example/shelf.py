@@ -103,6 +103,10 @@ class ShelfSource:
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
 
+    @property
+    def listing_is_proof(self) -> bool:
+        return True
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         with self._errors():
             for key, size_bytes, version in self.shelf.rows():

@@ -1,0 +1,1 @@
+"""Right cutouts that are drawn, and what can be wrong with an answer."""
