@@ -140,11 +140,11 @@ def test_a_cap_holds_where_no_balance_can_be_read(tmp_path: Path) -> None:
 
 
 def test_free_calls_are_counted(tmp_path: Path) -> None:
-    with a_shop(tmp_path, SandboxState(), BG_PROVIDER="photoroom", PHOTOROOM_API_KEY="sandbox_canary-key") as shop:
-        assert shop.json("sync")["published"] == 4
+    with a_shop(tmp_path, SandboxState(), 2, BG_PROVIDER="photoroom", PHOTOROOM_API_KEY="sandbox_canary-key") as shop:
+        assert shop.json("sync", code=1)["quarantined"] == 2  # for their watermark
         told = {each["check"]: each["detail"] for each in shop.json("doctor")}
 
-        assert "free calls: 4 of 100 in 24 hours, 4 of 1,000 in 30 days" in told["account photoroom"]
+        assert "free calls: 2 of 100 in 24 hours, 2 of 1,000 in 30 days" in told["account photoroom"]
 
 
 def test_an_empty_account_falls_over_to_the_next_vendor(tmp_path: Path) -> None:
