@@ -64,7 +64,8 @@ TEXT = Values("text", bool)
 BOOLEAN = one_of("true", "false")
 WEB_URL = matching(r"https?://\S+", "a URL")
 
-OFF = frozenset({"false", "none"})
+OFF = frozenset({"", "false", "none", "off"})
+"""Values that switch a parameter off, at every vendor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from bg_pipeline.errors import AccountError, BgPipelineError, ItemRejected, OutcomeUnknown, TransientError
-from bg_pipeline.net import deadline
-from bg_pipeline.net import http
+from bg_pipeline.net import deadline, http
 from bg_pipeline.redaction import redacted
 from bg_pipeline_tests.adapters.clients import CLIENTS, KEY, removebg, request
 from bg_pipeline_tests.adapters.server import Vendor

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline.errors import ConfigurationError, TransientError, UnusableAnswer
+from bg_pipeline.errors import AccountError, ConfigurationError, ItemRejected, TransientError, UnusableAnswer
 from bg_pipeline.vendors.photoroom import client as module
 from bg_pipeline_tests.adapters.clients import KEY, bought, examples, photoroom, replay, request
 from bg_pipeline_tests.adapters.server import Vendor
@@ -104,6 +104,22 @@ def test_the_subject_stays_where_it_is_unless_the_recipe_moves_it(
 
     always = {"removeBackground": b"true", "export.format": b"png", "imageFile": sent.image}
     assert vendor.seen[0].form == {**always, **form}
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("glow.mode must be one of ai.soft", AccountError),
+        ("background.prompt is not valid", ItemRejected),
+        ("The image has more than 6000 pixels a side.", ItemRejected),
+    ],
+)
+def test_a_refused_parameter_blames_no_picture(vendor: Vendor, message: str, error: type[Exception]) -> None:
+    vendor.say("/v2/edit", 400, json.dumps({"error": {"message": message}}).encode())
+
+    with pytest.raises(error, match=message) as caught:
+        photoroom(vendor.base_url, plan="plus").cut(request(params={"glow.mode": "3"}))
+    assert caught.value.answer  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"base64img": 3}', b'{"base64img": "no base64!"}', b"<html>", b""])

@@ -38,6 +38,12 @@ def test_a_cut_keeps_its_names(pinned: dict[str, Any]) -> None:
     assert (cut.digest, cut.digests) == (pinned["present"], (pinned["present"], pinned["older"]))
 
 
+def test_tools_without_a_cut_keep_their_name_and_no_older_scheme_has_one_for_them() -> None:
+    cut = cut_of("bgeraser", bgeraser_tools="upscale?factor=2", bgeraser_tools_only="true")
+
+    assert cut.digests == ("bdbfed91ccf9b7b030e65387a49a1f58513449601ef4353505f794de5199600e",)
+
+
 def test_what_is_cut_out_already_keeps_its_names() -> None:
     assert AS_IT_IS.digests == (
         "3e06f5e341e993557e2f64e6624025709b9cc0f98e2bc3c5b70afe248917cf39",

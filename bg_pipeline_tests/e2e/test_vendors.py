@@ -170,6 +170,32 @@ def test_accounts_keep_their_own_names_in_gates_and_ledger(tmp_path: Path) -> No
         assert set(shop.json("plan")["providers"]) >= {"renamed", "second", "local", "photoroom"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "size", "is_opaque"),
+    [
+        ({"BG_PROVIDER": "removebg", "BG_PARAMS": "crop=true&crop_margin=2px"}, (29, 21), False),
+        ({"BG_PROVIDER": "removebg", "BG_PARAMS": "bg_color=white"}, (48, 32), True),
+        (
+            {"BG_PROVIDER": "photoroom", "PHOTOROOM_PLAN": "plus", "BG_PARAMS": "outputSize=80x80&padding=10%25"},
+            (80, 80),
+            False,
+        ),
+        ({"BGERASER_TOOLS": "upscale", "BGERASER_TOOLS_ONLY": "true"}, (96, 64), True),
+    ],
+    ids=["crop", "background", "frame", "tool alone"],
+)
+def test_a_finished_picture_is_published_as_the_vendor_made_it(
+    settings: dict[str, str], size: tuple[int, int], is_opaque: bool, tmp_path: Path
+) -> None:
+    with a_shop(tmp_path, SandboxState(photoroom_plan="plus"), 1, **settings) as shop:
+        assert shop.json("sync")["published"] == 1
+        image = opened((tmp_path / "cutouts/hats/0.png").read_bytes())
+
+        assert abs(image.width - size[0]) + abs(image.height - size[1]) <= 4
+        assert (image.convert("RGBA").getchannel("A").getextrema()[0] == 255) is is_opaque
+        assert sum(paid(shop).values()) == 1
+
+
 def test_a_further_step_is_a_second_credit_that_is_paid_once(tmp_path: Path) -> None:
     with a_shop(tmp_path, SandboxState(), BGERASER_TOOLS="upscale") as shop:
         assert shop.json("sync")["published"] == 4

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from bg_pipeline.core.params import Effect, effect
 from bg_pipeline.core.responses import ResponseKind, Rule, Shape, read_json, shape_of
-from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.errors import AccountError, ConfigurationError, ItemRejected
 from bg_pipeline.net.http import Api
 from bg_pipeline.net.settings import Access
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
@@ -70,7 +71,10 @@ class PhotoRoom:
             url, field, defaults = f"{self._basic}/v1/segment", "image_file", {"format": "png"}
         else:
             url, field, defaults = f"{self._plus}/v2/edit", "imageFile", _defaults(params)
-        reply = self._api.post(url, field, request, {**defaults, **params}, headers)
+        try:
+            reply = self._api.post(url, field, request, {**defaults, **params}, headers)
+        except ItemRejected as error:
+            raise _of_parameter(error, request.params) or error from error
         return self._api.cut_reply(reply, request)  # no header gives the cost of a call
 
     def open_answer(self, answer: bytes) -> bytes:
@@ -99,6 +103,20 @@ class PhotoRoom:
                 "PHOTOROOM_PLAN=plus: the account has the plan basic, where each edit is charged as five images. Set"
                 " PHOTOROOM_PLAN=basic, or change the plan in the dashboard. Nothing was bought"
             )
+
+
+def _of_parameter(error: ItemRejected, params: Mapping[str, str]) -> AccountError | None:
+    """
+    Return the error in place of a refusal that is about a parameter; None if it is about the picture.
+
+    Plus says `removeBackground must be boolean` (its OpenAPI), without a code: every other picture would be refused too.
+    """
+    said = re.match(r"photoroom answered 400[^:]*: (\S+) ", str(error))
+    if said is None or said[1] not in params:
+        return None
+    of_account = AccountError(f"{error}. Check BG_PARAMS and BG_PARAMS_UNCHECKED")
+    of_account.answer, of_account.request_id = error.answer, error.request_id
+    return of_account
 
 
 def _defaults(params: Mapping[str, str]) -> dict[str, str]:
