@@ -74,7 +74,9 @@ class PhotoRoom:
         try:
             reply = self._api.post(url, field, request, {**defaults, **params}, headers)
         except ItemRejected as error:
-            raise _of_parameter(error, request.params) or error from error
+            if of_account := _of_parameter(error, request.params):
+                raise of_account from error
+            raise
         return self._api.cut_reply(reply, request)  # no header gives the cost of a call
 
     def open_answer(self, answer: bytes) -> bytes:
@@ -109,7 +111,7 @@ def _of_parameter(error: ItemRejected, params: Mapping[str, str]) -> AccountErro
     """
     Return the error in place of a refusal that is about a parameter; None if it is about the picture.
 
-    Plus says `removeBackground must be boolean` (its OpenAPI), without a code: every other picture would be refused too.
+    Plus says `removeBackground must be boolean` (its OpenAPI), without a code. Every other picture would be refused too.
     """
     said = re.match(r"photoroom answered 400[^:]*: (\S+) ", str(error))
     if said is None or said[1] not in params:
