@@ -34,9 +34,6 @@ _LEFTOVER_S = 3600.0
 
 _MOST_RECORDED = 1000
 
-_HASHERS = 2
-"""Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
-
 
 def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = None) -> ScanResult:
     """
@@ -61,7 +58,8 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         batch: list[Observation] = []
         started_at = run.now()
         observe = partial(observe_item, catalogue, policy, result, started_at)
-        settled = prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD)
+        threads = policy.reads_at_once or catalogue.source.reads_at_once
+        settled = prefetch(observe, to_hash, threads=threads, waiting=_AHEAD)
         young = observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
         try:
             for observation in chain(settled, young):

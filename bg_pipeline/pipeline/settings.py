@@ -54,6 +54,13 @@ class CatalogueSettings(CatalogueLocations):
         description="rehash the whole catalogue once every N nights; 0 for never. Default: 7 for a folder on a share,"
         " on FAT or behind FUSE, which may hide a change; never where the listing shows every one",
     )
+    reads_at_once: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="pictures that a scan reads at once. Default: 2 of a folder, 32 of a bucket, 8 of a database or of"
+        " picture hosts",
+    )
     delete_policy: Literal["keep", "trash"] = Field(
         "keep", description="`keep` or `trash` the cutout of a deleted picture"
     )

@@ -276,6 +276,7 @@ def _policy(settings: Settings) -> Policy:
         collection_depth=settings.catalogue.collection_depth,
         hold_in_doubt=settings.purchasing.in_doubt == "hold",
         rehash_nights=settings.catalogue.rehash_nights,
+        reads_at_once=settings.catalogue.reads_at_once,
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
         animated=settings.catalogue.animated,

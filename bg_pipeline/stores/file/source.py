@@ -62,6 +62,10 @@ class FolderSource:
     def listing_is_proof(self) -> bool:
         return is_proof(self._root)
 
+    @property
+    def reads_at_once(self) -> int:
+        return 2  # keep the disk and one core busy: hashing releases the interpreter's lock
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one disk
         with self._errors(self._root):
             root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)

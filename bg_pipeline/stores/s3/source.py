@@ -25,6 +25,10 @@ class S3Source:
     def listing_is_proof(self) -> bool:
         return True  # each write has a time of the server's, and an ETag
 
+    @property
+    def reads_at_once(self) -> int:
+        return 32  # most of a read is waiting: `benchmarks.reading`
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         try:
             for row in self._objects.list(split_points(RANGE_KEYS)):

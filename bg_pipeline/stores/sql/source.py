@@ -102,6 +102,10 @@ class SqlSource:
     def listing_is_proof(self) -> bool:
         return True  # of rows with a version; all others are read each time
 
+    @property
+    def reads_at_once(self) -> int:
+        return 8  # a picture host or a database may serve others too
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one statement
         with SortedRows() as rows:
             with self._errors(), self._snapshot() as (conn, columns):

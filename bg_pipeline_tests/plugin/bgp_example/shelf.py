@@ -56,6 +56,10 @@ class Shelf:
         with self._open() as shelf:
             return shelf.execute("SELECT data FROM blobs WHERE name = ?", [key_bytes(name)]).fetchone()
 
+    @property
+    def reads_at_once(self) -> int:
+        return 1
+
     def list(self) -> Iterator[str]:
         for key, _, _ in self.rows():
             if not any(part.startswith(".") for part in key.split("/")):
