@@ -111,7 +111,7 @@ def _of_parameter(error: ItemRejected, params: Mapping[str, str]) -> AccountErro
     """
     Return the error in place of a refusal that is about a parameter; None if it is about the picture.
 
-    Plus says `removeBackground must be boolean` (its OpenAPI), without a code. Every other picture would be refused too.
+    Plus has no codes; it says `removeBackground must be boolean` (its OpenAPI). No other picture would be taken either.
     """
     said = re.match(r"photoroom answered 400[^:]*: (\S+) ", str(error))
     if said is None or said[1] not in params:
