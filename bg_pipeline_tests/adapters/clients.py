@@ -43,6 +43,10 @@ def removebg(base_url: str) -> RemoveBg:
     return RemoveBg(Access(KEY), Service(base_url), call_here)
 
 
+def removebg_protocol(base_url: str) -> RemoveBg:
+    return RemoveBg(Access(KEY), Service(base_url, name="cutouts.example", is_bearer=True), call_here)
+
+
 def photoroom(base_url: str, *, plan: str = "basic", key: str = KEY) -> PhotoRoom:
     return PhotoRoom(Access(key), plan=plan, base_url=base_url)
 
@@ -51,6 +55,7 @@ CLIENTS: dict[str, tuple[Callable[[str], Remover], str, str]] = {
     "bgeraser tools": (bgeraser, "/api/tools/bg-removal", "/api/account"),
     "bgeraser v1": (partial(bgeraser, surface="v1"), "/v1/removebg", "/v1/account"),
     "removebg": (removebg, "/v1.0/removebg", "/v1.0/account"),
+    "removebg protocol": (removebg_protocol, "/v1.0/removebg", "/v1.0/account"),
     "photoroom basic": (photoroom, "/v1/segment", "/v2/account"),
     "photoroom plus": (partial(photoroom, plan="plus"), "/v2/edit", "/v2/account"),
 }
