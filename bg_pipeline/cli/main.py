@@ -24,6 +24,7 @@ _COMMANDS = {
     "forget": ("cli.erase", "Erase items for good: cutouts, masters, answers and pages."),
     "gate": ("cli.money", "Show the gate of every account; open or close one by hand."),
     "ledger": ("cli.money", "List every purchase attempt and its cost."),
+    "metrics": ("cli.metrics", "Print numbers for Prometheus, or serve them."),
     "plan": ("cli.nightly", "Show what the next sync would do and cost."),
     "prune": ("cli.erase", "Delete the masters that no item has used for BG_MASTERS_KEEP_DAYS."),
     "rebuild": ("cli.maintenance", "Rebuild a lost manifest from masters and outputs."),
