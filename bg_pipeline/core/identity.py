@@ -25,6 +25,7 @@ CUT: Mapping[str, Any] = {
     "surface": "",
     "params": {},
     "steps": [],
+    "tools_only": False,
 }
 """Scheme cut/2: all values that alter a vendor's result, each with its neutral value, which a name leaves out."""
 

@@ -41,6 +41,8 @@ class Cut:
     """Form fields passed to the vendor unchanged, including the size tier."""
     tools: tuple[Tool, ...] = ()
     """Tools that follow the cut, each a purchase of its own."""
+    tools_only: bool = False
+    """True if no cut comes before the tools: the first one is given the picture itself."""
     vendor_side_px: int = 0
     """Longest side that the vendor accepts; 0: no limit. Follows from the rest, so it is not part of the digest."""
     max_pixels: int = 0
@@ -69,14 +71,20 @@ class Cut:
                 "surface": self.variant,
                 "params": dict(self.params),
                 "steps": [[tool.name, dict(tool.params)] for tool in self.tools],
+                "tools_only": self.tools_only,
             },
             former=self.former or (self.side_px, 0),
         )
 
     @property
     def stages(self) -> tuple["Cut", ...]:
-        """All purchases, in this order: the cut alone, then with each further tool; the last is the complete cut."""
-        return tuple(replace(self, tools=self.tools[:count]) for count in range(len(self.tools) + 1))
+        """
+        All purchases, in this order: the cut alone, then with each further tool; the last is the complete cut.
+
+        Without a cut before the tools, the first one is that of the first tool.
+        """
+        first = min(len(self.tools), int(self.tools_only))
+        return tuple(replace(self, tools=self.tools[:count]) for count in range(first, len(self.tools) + 1))
 
 
 AS_IT_IS = Cut("none", 0)

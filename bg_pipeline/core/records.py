@@ -202,8 +202,15 @@ class Use(StrEnum):
     """Its alpha and its colours, in the frame of the source."""
     WHOLE = "whole"
     """Its alpha and its colours in a frame of its own."""
+    FINISHED = "finished"
+    """The whole picture as it came: it may have a background, and no transparency."""
     UNDECLARED = "undeclared"
     """Unknown: its colours where it is as large as the source; otherwise only its alpha, so as to lose no detail."""
+
+    @property
+    def has_own_frame(self) -> bool:
+        """True if its frame need not be that of the source, so that the two cannot be compared."""
+        return self in {Use.WHOLE, Use.FINISHED}
 
 
 @dataclass(frozen=True, slots=True)

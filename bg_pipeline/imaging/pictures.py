@@ -108,28 +108,32 @@ def as_master(source: bytes) -> bytes:
     return encode(decode(source).convert("RGBA"), **ENCODERS[Format.PNG])
 
 
-def inspect(answer: bytes) -> ValidatedAnswer:
+def inspect(answer: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
     """
     Decode an answer to its last byte.
+
+    Args:
+        answer: a picture.
+        may_be_opaque: True if it is a finished picture, which may have a background.
 
     Raises:
         UnusableAnswer: it is not a complete picture, or has no alpha.
     """
-    return inspected(_cutout(answer))
+    return inspected(_cutout(answer), may_be_opaque)
 
 
 def inspect_alone(answer: bytes) -> ValidatedAnswer:
-    """Run `inspect` where the picture is not at hand: a sound answer is then `NOT_COMPARED`."""
-    checked = inspect(answer)
+    """Run `inspect` where nothing but the answer is at hand: unless it is empty, it is then `NOT_COMPARED`."""
+    checked = inspect(answer, may_be_opaque=True)
     return checked if checked.suspicion else replace(checked, suspicion=NOT_COMPARED)
 
 
-def inspected(cutout: Image.Image) -> ValidatedAnswer:
+def inspected(cutout: Image.Image, may_be_opaque: bool = False) -> ValidatedAnswer:
     """Tell an empty cutout, and one of which nothing was removed."""
     levels = [level for level, count in enumerate(cutout.getchannel("A").histogram()) if count]
     if levels[-1] < 16:  # noise in the alpha does not count as a subject
         return ValidatedAnswer(*cutout.size, suspicion="the cutout is empty: no subject was found")
-    if levels[0] > 239:
+    if levels[0] > 239 and not may_be_opaque:
         return ValidatedAnswer(*cutout.size, suspicion="nothing was removed: the whole frame was kept")
     return ValidatedAnswer(*cutout.size, suspicion="")
 

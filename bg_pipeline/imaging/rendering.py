@@ -30,7 +30,7 @@ def render(source: bytes, master: bytes, renditions: Sequence[Rendition], use: U
         ItemUnreadable: the source cannot be decoded, or a format cannot hold a picture of this size.
     """
     # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
-    original = None if use is Use.WHOLE else decode(source)
+    original = None if use.has_own_frame else decode(source)
     cutout = _with_alpha(*compose(as_mode(open_limited(master, MASTER_FORMATS), "RGBA"), original, use))
     del original
     return [_rendered(source, cutout, each, is_last=each is renditions[-1]) for each in renditions]

@@ -203,8 +203,8 @@ class Buyer:
             return obtained
         use = self._policy.use(obtained.master, obtained.cut_digest, recipe)
         try:
-            if use is Use.WHOLE:
-                checked = self._run.call(inspect, obtained.image)
+            if use.has_own_frame:
+                checked = self._run.call(inspect, obtained.image, use is Use.FINISHED)
             else:
                 checked = self._run.call(compare, obtained.image, source, self._policy.checks, use is Use.ALPHA)
         except ItemBlocked:
@@ -342,5 +342,5 @@ def _ids(entry: Entry, cut: Cut) -> list[str]:
 
 def _limit_ids(entry: Entry, recipe: Recipe, tools: int) -> list[str]:
     """Return the ids of the purchase with so many tools, at every account."""
-    stages = [cut.stages[tools] for cut in recipe.cuts if len(cut.stages) > tools]
+    stages = [stage for cut in recipe.cuts for stage in cut.stages if len(stage.tools) == tools]
     return [each for stage in stages for each in _ids(entry, stage)]

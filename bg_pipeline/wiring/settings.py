@@ -76,13 +76,15 @@ class Settings:
         return [end for end in ends if end]
 
     def offers(self) -> Iterator[Account]:
-        """Return the accounts, then an account at every other usable vendor."""
+        """Return the accounts, then an account at every other usable vendor whose service is known."""
         yield from self.accounts
         bought_from = {account.vendor.name for account in self.accounts}
         accounts = ConfiguredAccounts(self.raw, self.purchasing.max_pixels_sent)
         for each in usable():
             if each.vendor.name not in bought_from:
-                yield accounts.build(each.vendor.name)
+                offer = accounts.build(each.vendor.name)
+                if offer.missing in {"", "api_key"}:
+                    yield offer
 
     def comparing(self, names: Sequence[str], setting: str) -> "Settings":
         """
@@ -108,7 +110,7 @@ class Settings:
                 firsts.setdefault(account.cut.digest, account)
             accounts = tuple(firsts.values())
         for account in accounts:
-            configured.require_key(account, setting)
+            configured.require_complete(account, setting)
         special = tuple(
             replace(each, recipe=replace(each.recipe, cuts=self._cuts_at(accounts, each.recipe)))
             for each in self.special

@@ -15,7 +15,7 @@ from bg_pipeline.settings.part import absolute
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_schedule, load_settings
-from bg_pipeline_tests.adapters.made_settings import BGERASER, REMOVEBG, settings_of
+from bg_pipeline_tests.adapters.made_settings import BGERASER, PHOTOROOM, REMOVEBG, settings_of
 from bg_pipeline_tests.pictures import encoded
 
 
@@ -129,7 +129,19 @@ def test_a_rendition_is_read() -> None:
         ({**REMOVEBG, "BG_PARAMS": "type"}, "BG_PARAMS: .*as in a URL"),
         ({**REMOVEBG, "BG_PARAMS": "type=car&type=person"}, "twice"),
         ({**REMOVEBG, "BG_PARAMS": "size=preview"}, "REMOVEBG_SIZE sets it"),
-        ({**REMOVEBG, "BG_PARAMS": "crop=true"}, "crop cannot be passed.*BG_CANVAS"),
+        (
+            {**REMOVEBG, "BG_PARAMS": "shadow_typ=drop"},
+            "remove.bg has no parameter shadow_typ; did you mean shadow_type",
+        ),
+        ({**REMOVEBG, "BG_PARAMS": "shadow_type=3d"}, "shadow_type=3d is not accepted: .*none, auto, car, drop, 3D"),
+        ({**REMOVEBG, "BG_PARAMS": "shadow_opacity=60"}, "shadow_opacity does nothing without shadow_type"),
+        ({**REMOVEBG, "BG_PARAMS": "type=car", "BG_PARAMS_UNCHECKED": "type=bus"}, "BG_PARAMS and BG_PARAMS_UNCHECKED"),
+        ({**BGERASER, "BGERASER_TOOLS": "upscal"}, "no tool upscal; it has upscale, generative-fill"),
+        ({**BGERASER, "BGERASER_TOOLS_ONLY": "true"}, "BGERASER_TOOLS_ONLY needs BGERASER_TOOLS"),
+        (
+            {**PHOTOROOM, "PHOTOROOM_PLAN": "plus", "BG_PARAMS": "upscale.mode=ai.slow"},
+            "upscale.mode=ai.slow takes pictures of at most 512 px: set BG_MAX_PIXELS_SENT=512",
+        ),
         ({**REMOVEBG, "BG_PARAMS": "format=jpg"}, "transparency"),
         ({**BGERASER, "BGERASER_TOOLS": "upscale", "BGERASER_API": "v1"}, "BGERASER_TOOLS .*BGERASER_API=tools"),
         ({**BGERASER, "BGERASER_TOOLS": "../upscale"}, "BGERASER_TOOLS"),
