@@ -136,6 +136,8 @@ class Recipe:
     rendition: Rendition
     keep_cutouts: bool = True
     """True to publish a picture that is already a cutout unchanged and unpaid."""
+    passed_on: int = 0
+    """Number of cuts, from the first, after whose suspicious result the next account is asked. They are free."""
 
     @property
     def cut(self) -> Cut:
@@ -146,6 +148,11 @@ class Recipe:
     def accepted(self) -> tuple[Cut, ...]:
         """Cuts that this recipe accepts for a published cutout."""
         return (*self.cuts, AS_IT_IS) if self.keep_cutouts else self.cuts
+
+    @property
+    def passed_on_digests(self) -> frozenset[str]:
+        """Digests of the cuts after whose suspicious result the next account is asked."""
+        return frozenset(digest for cut in self.cuts[: self.passed_on] for digest in cut.digests)
 
 
 def digest_of(data: bytes) -> str:

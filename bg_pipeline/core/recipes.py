@@ -58,6 +58,11 @@ class Recipes:
         number = self._number_of(key)
         return "" if number is None else self.special[number].name
 
+    @property
+    def passed_on_digests(self) -> frozenset[str]:
+        """Digests of the cuts after whose suspicious result a recipe asks the next account."""
+        return frozenset().union(*(each.passed_on_digests for each in self._all))
+
     def goals(self, *, rerender: bool = False) -> Callable[[str], Goal]:
         """Return the goal of each key; arguments as in `Goal.of`."""
         default, *others = self._goals(rerender)
@@ -78,7 +83,11 @@ class Recipes:
         )
 
     def _goals(self, rerender: bool) -> list[Goal]:
-        return [Goal.of(each, rerender=rerender) for each in (self.default, *(each.recipe for each in self.special))]
+        return [Goal.of(each, rerender=rerender) for each in self._all]
+
+    @property
+    def _all(self) -> list[Recipe]:
+        return [self.default, *(each.recipe for each in self.special)]
 
     def _first_match(self, key: str) -> int | None:
         return next((number for number, matches in self._matchers if matches(key)), None)

@@ -156,14 +156,23 @@ def result_of(entry: Entry, recipe: Recipe, masters: Mapping[str, Master]) -> Re
 
 
 def _find_master(entry: Entry, recipe: Recipe, masters: Mapping[str, Master]) -> tuple[Master | None, str]:
-    """Return the master of a whole cut, else of its last stage that has one, and the purchase of the whole cut."""
+    """
+    Return the master that a sync would use, and the purchase of its whole cut.
+
+    It is that of a whole cut, else of its last stage that has one. A suspicious one that is passed on to the next
+    account counts only where that account made none.
+    """
+    passed_on: tuple[Master | None, str] = (None, "")
     for cut in recipe.accepted if entry.content_hash else ():
         for stage in reversed(cut.stages):
             for name in (purchase_id(entry.content_hash, digest) for digest in stage.digests):
                 if name in masters:
                     is_whole = len(stage.tools) == len(cut.tools)
-                    return masters[name], name if is_whole else purchase_id(entry.content_hash, cut.digest)
-    return None, ""
+                    master = masters[name], name if is_whole else purchase_id(entry.content_hash, cut.digest)
+                    if not masters[name].suspicion or cut.digest not in recipe.passed_on_digests:
+                        return master
+                    passed_on = master
+    return passed_on
 
 
 def plan_decision(

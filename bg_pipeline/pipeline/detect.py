@@ -143,7 +143,7 @@ def plan(
     return price(
         findings,
         price=lambda entry: prices[recipes.name_of(entry.key)],
-        bought=accounts.purchases.bought(purchase_ids),
+        bought=accounts.purchases.bought(purchase_ids, recipes.passed_on_digests),
         publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
         taken=_taken_stems(catalogue.deltas, findings),
         apply_recipe_change=apply_recipe_change,

@@ -161,7 +161,8 @@ class Processing:
             e.key: {purchase_id(e.content_hash, cut) for cut in self._goal_of(e.key).cuts} | {e.purchase_id}
             for e in entries
         }
-        bought = self._accounts.purchases.bought(sorted(set().union(*names.values())))
+        passed_on = self._policy.recipes.passed_on_digests
+        bought = self._accounts.purchases.bought(sorted(set().union(*names.values())), passed_on)
         entries = _in_order(entries)
         free = [e.key for e in entries if names[e.key] & bought]
         return free, [e.key for e in entries if not names[e.key] & bought]
@@ -311,7 +312,7 @@ class Processing:
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
         except (BudgetReached, Stopped, WindowEnded) as error:
-            return self._stop(error)
+            return self._stop(task, error)
         except (GateClosed, AccountError, Deferred) as error:
             if self._are_all_closed(gates_of(self._accounts, self._policy)):
                 self._halt()
@@ -319,15 +320,17 @@ class Processing:
             self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.SERVICE)
         return True
 
-    def _stop(self, error: BgPipelineError) -> bool:
-        self._halt()
+    def _stop(self, task: Task, error: BgPipelineError) -> bool:
         if isinstance(error, BudgetReached):
-            with self._lock:
-                self.summary.budget_reached = True
+            self.summary.budget_reached = True
+            if self._policy.recipes.passed_on_digests:  # an engine on this machine can still cut the others
+                self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.SERVICE)
+                return True
         elif isinstance(error, WindowEnded):
             self._end_window()
         else:
             self._pause(str(error))
+        self._halt()
         return False
 
     def _postpone(self, task: Task, error: BgPipelineError) -> bool | None:

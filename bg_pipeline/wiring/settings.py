@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.credits import DayCap, Rules
+from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
@@ -185,6 +187,12 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
     configured = ConfiguredAccounts(raw, purchasing.max_pixels_sent)
     accounts = configured.select(chosen.accounts, shown["accounts"], _accounts_of_others(raw, name))
     rendered = raw.part(RenditionSettings, "rendition", rendition)
+    recipe = _recipe(accounts, rendered, chosen)
+    if chosen.suspicious == "next" and not recipe.passed_on:
+        raise ConfigurationError(
+            f"{shown['suspicious']}=next: begin {shown['accounts']} with an engine on this machine, such as rembg, and "
+            "name an account after it"
+        )
     return Settings(
         catalogue_name=name,
         catalogue=chosen,
@@ -197,14 +205,16 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
         purchasing=purchasing,
         schedule=schedule_of(raw, name),
         alerts=raw.part(AlertSettings),
-        special=special_recipes(raw, name, chosen, _recipe(accounts, rendered, chosen), accounts, configured),
+        special=special_recipes(raw, name, chosen, recipe, accounts, configured),
         raw=raw,
     )
 
 
 def _recipe(accounts: Sequence[Account], rendition: RenditionSettings, catalogue: CatalogueSettings) -> Recipe:
     cuts = tuple(account.cut for account in accounts)
-    return Recipe(cuts, rendition.rendition, keep_cutouts=catalogue.already_cut == "keep")
+    free = sum(1 for _ in takewhile(lambda account: not credits_for(account.vendor, account.cut, None), accounts))
+    passed_on = min(free, len(cuts) - 1) if catalogue.suspicious == "next" else 0
+    return Recipe(cuts, rendition.rendition, catalogue.already_cut == "keep", passed_on)
 
 
 def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:
