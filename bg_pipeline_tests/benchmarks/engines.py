@@ -39,7 +39,6 @@ class Sample(NamedTuple):
     kind: str
     picture: bytes
     truth: bytes
-    name: str = ""
 
 
 def generated() -> Iterator[Sample]:
@@ -50,22 +49,22 @@ def generated() -> Iterator[Sample]:
         good = [key for key in catalogue.keys if truth_path(truth, key).exists() and key != catalogue.rotated]
         for number, key in enumerate(good[::4]):
             picture, alpha = (Image.open(path) for path in (pictures / key, truth_path(truth, key)))
-            yield from _composites(key, picture.convert("RGB"), alpha.convert("L"), _scene(number))
+            yield from _composites(picture.convert("RGB"), alpha.convert("L"), _scene(number))
 
 
 def of_folder(folder: Path) -> Iterator[Sample]:
     """Pictures of a folder whose truth is known."""
-    readable = {path.stem: picture for path in sorted(folder.iterdir()) if (picture := _read(path))}
-    photos = [each for each in readable.values() if each.mode == "RGB" and min(each.size) >= 400]
-    for number, (name, picture) in enumerate(readable.items()):
+    readable = [picture for path in sorted(folder.iterdir()) if (picture := _read(path))]
+    photos = [picture for picture in readable if picture.mode == "RGB" and min(picture.size) >= 400]
+    for number, picture in enumerate(readable):
         if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 255):
             subject = _shrunk(picture.copy())
-            yield from _composites(name, subject.convert("RGB"), subject.getchannel("A"), photos[number % len(photos)])
+            yield from _composites(subject.convert("RGB"), subject.getchannel("A"), photos[number % len(photos)])
     for truth in sorted((folder / "truth").glob("*.png")):
         name = truth.name.partition(".")[0]
         with Image.open(truth) as answer, Image.open(next(folder.glob(f"{name}.*"))) as photo:
             alpha = answer.getchannel("A") if answer.mode == "RGBA" else answer.convert("L")
-            yield Sample("real", encoded(_shrunk(photo.convert("RGB"))), encoded(_shrunk(alpha)), name)
+            yield Sample("real", encoded(_shrunk(photo.convert("RGB"))), encoded(_shrunk(alpha)))
 
 
 def _read(path: Path) -> Image.Image | None:
@@ -87,7 +86,7 @@ def _scene(seed: int) -> Image.Image:
     return sharp.filter(ImageFilter.GaussianBlur(8))
 
 
-def _composites(name: str, subject: Image.Image, alpha: Image.Image, photo: Image.Image) -> Iterator[Sample]:
+def _composites(subject: Image.Image, alpha: Image.Image, photo: Image.Image) -> Iterator[Sample]:
     rng = np.random.default_rng(1)
     grain = Image.fromarray(rng.integers(90, 200, (subject.height // 6, subject.width // 6), np.uint8))
     backdrops = {
@@ -96,17 +95,16 @@ def _composites(name: str, subject: Image.Image, alpha: Image.Image, photo: Imag
         "photo": photo.resize(subject.size).filter(ImageFilter.GaussianBlur(3)),
     }
     for kind, backdrop in backdrops.items():
-        yield Sample(kind, encoded(Image.composite(subject, backdrop, alpha)), encoded(alpha), name)
+        yield Sample(kind, encoded(Image.composite(subject, backdrop, alpha)), encoded(alpha))
 
 
 def scores(engine: str, weights: str, samples: list[Sample]) -> list[float]:
     """IoU of each sample."""
     remover = GrabCutEngine(call_here) if engine == "GrabCut" else RembgEngine(call_here, weights)
-    return [iou(opened(remover.cut(request(image=each.picture)).answer), each.truth) for each in samples]
+    return [_iou(opened(remover.cut(request(image=each.picture)).answer), each.truth) for each in samples]
 
 
-def iou(answer: Image.Image, truth: bytes) -> float:
-    """Return the overlap of two alphas as a share of both together."""
+def _iou(answer: Image.Image, truth: bytes) -> float:
     cut, real = np.asarray(answer.getchannel("A")) > 127, np.asarray(Image.open(io.BytesIO(truth))) > 127
     return float((cut & real).sum() / max(1, (cut | real).sum()))
 
