@@ -1,11 +1,11 @@
 """Masters that were bought and stored."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from bg_pipeline.core.records import AttemptState, Master, Use
 from bg_pipeline.manifest.ledger import closing
@@ -18,14 +18,13 @@ _FIELDS = tuple(each.name for each in fields(Master))
 class SqlPurchases(Repeated):
     """`ports.purchasing.Purchases` in a database."""
 
-    def bought(self, purchase_ids: Sequence[str], passed_on: Collection[str] = ()) -> set[str]:
+    def bought(self, purchase_ids: Sequence[str]) -> set[str]:
         c, wanted = purchases.c, set(purchase_ids)
-        counts = or_(c.suspicion == "", c.cut_digest.not_in(passed_on))
         with self._db.read() as conn:
             return {
                 purchase_id
                 for these in self._db.at_least(conn, c.purchase_id, purchase_ids)
-                for purchase_id in conn.scalars(select(c.purchase_id).where(these, counts))
+                for purchase_id in conn.scalars(select(c.purchase_id).where(these))
                 if purchase_id in wanted
             }
 

@@ -1,6 +1,6 @@
 """Purchases: their requests, accounts and outcomes."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -133,14 +133,8 @@ class Answers(Protocol):
 class Purchases(Protocol):
     """Stored results, by the id of their purchase. All catalogues and accounts share them."""
 
-    def bought(self, purchase_ids: Sequence[str], passed_on: Collection[str] = ()) -> set[str]:
-        """
-        Return the purchases among these that have a master.
-
-        Args:
-            purchase_ids: ids of purchases.
-            passed_on: digests of cuts whose master counts only if nothing is suspicious about it.
-        """
+    def bought(self, purchase_ids: Sequence[str]) -> set[str]:
+        """Return the purchases among these that have a master."""
         ...
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:

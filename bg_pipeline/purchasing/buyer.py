@@ -92,34 +92,21 @@ class Buyer:
         """
         recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
-        passed_on: ObtainedMaster | None = None
         for master in self._masters.of(entry):
             compared = self._masters.compared(master, source, recipe)
             if not _is_passed_on(compared, recipe):
                 return compared
-            passed_on = compared
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
             if (old := self._masters.read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
                 return self._masters.compared(old, source, recipe)
             raise ItemChanged("its old master is damaged")
-        return self._try_accounts(entry, source, claim, recipe, passed_on)
+        return self._try_accounts(entry, source, claim, recipe)
 
-    def _try_accounts(
-        self, entry: Entry, source: bytes, claim: Claim, recipe: Recipe, passed_on: ObtainedMaster | None
-    ) -> ObtainedMaster:
-        """
-        Buy at the first account that serves, after those whose suspicious result is passed on.
-
-        Args:
-            entry: the item.
-            source: bytes of its picture.
-            claim: holds it.
-            recipe: its recipe.
-            passed_on: the last suspicious result of an account that comes before others; None if there is none yet.
-        """
+    def _try_accounts(self, entry: Entry, source: bytes, claim: Claim, recipe: Recipe) -> ObtainedMaster:
+        """Buy at the first account that serves, and whose result is not passed on to the next."""
+        passed_on: ObtainedMaster | None = None
         refusal: BgPipelineError | None = None
-        tried = 0 if passed_on is None else 1 + _number_of(passed_on, recipe)
-        for account, cut in list(zip(self._policy.accounts, recipe.cuts, strict=True))[tried:]:
+        for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
             prepared = self._run.call(
                 prepare, source, cut.max_side_px, cut.max_pixels, recipe.rendition, self._policy.animated
             )
@@ -291,10 +278,6 @@ class Buyer:
 def _is_passed_on(obtained: ObtainedMaster, recipe: Recipe) -> bool:
     """Return True if the next account is asked in place of this result."""
     return bool(obtained.master.suspicion) and obtained.cut_digest in recipe.passed_on_digests
-
-
-def _number_of(obtained: ObtainedMaster, recipe: Recipe) -> int:
-    return next(number for number, cut in enumerate(recipe.cuts) if obtained.cut_digest in cut.digests)
 
 
 def _limit_ids(entry: Entry, recipe: Recipe, tools: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The masters that an item's picture has already, on record or in the store only."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -9,10 +9,12 @@ from decimal import Decimal
 from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.keys import damaged_name, master_name
 from bg_pipeline.core.recipe import Cut, Recipe, digest_of, purchase_id
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Master, Use
 from bg_pipeline.errors import ItemBlocked, ItemError, StoreError, UnusableAnswer
 from bg_pipeline.imaging.pictures import compare, inspect, unseen
 from bg_pipeline.ports.context import Accounts, Policy, Run
+from bg_pipeline.ports.purchasing import Purchases
 from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.stored import record_stored
 
@@ -114,9 +116,7 @@ class StoredMasters:
             raise
         except (ItemError, UnusableAnswer) as error:
             checked = unseen(error)
-        # What recorded it without its picture may not have known its cut either.
-        cut_digest = obtained.master.cut_digest or obtained.cut_digest
-        master = replace(obtained.master, suspicion=checked.suspicion, cut_digest=cut_digest)
+        master = replace(obtained.master, suspicion=checked.suspicion)
         self._accounts.purchases.keep(master, None, Decimal(0))
         return replace(obtained, master=master)
 
@@ -124,3 +124,24 @@ class StoredMasters:
 def ids_of(entry: Entry, cut: Cut) -> list[str]:
     """Return the present and the former ids of the purchase."""
     return [purchase_id(entry.content_hash, digest) for digest in cut.digests]
+
+
+def bought_for_good(
+    purchases: Purchases, recipes: Recipes, entries: Iterable[Entry], purchase_ids: Sequence[str]
+) -> set[str]:
+    """
+    Return the purchases among these that have a master, and after which no further account is asked.
+
+    Args:
+        purchases: the records.
+        recipes: the recipes of the entries.
+        entries: the items that the purchases are for.
+        purchase_ids: ids of purchases.
+    """
+    bought = purchases.bought(purchase_ids)
+    digests = recipes.passed_on_digests
+    if not digests:
+        return bought
+    names = {purchase_id(entry.content_hash, digest) for entry in entries for digest in digests}
+    passed_on = purchases.get_many(sorted(names & bought))
+    return bought - {name for name, master in passed_on.items() if master.suspicion}

@@ -81,12 +81,3 @@ def test_many_purchases_can_be_asked_for_at_once(manifest: Manifest) -> None:
 
     assert manifest.purchases.bought([f"{n:04}" for n in range(1100)]) == {"0999"}
     assert manifest.purchases.bought([]) == set()
-
-
-def test_a_suspicious_master_of_a_cut_that_is_passed_on_does_not_count_as_bought(manifest: Manifest) -> None:
-    manifest.purchases.adopt(MASTER)
-    manifest.purchases.adopt(replace(MASTER, purchase_id="sound", suspicion=""))
-    manifest.purchases.adopt(replace(MASTER, purchase_id="paid", cut_digest="other"))
-
-    assert manifest.purchases.bought(["w", "sound", "paid"], ["cut"]) == {"sound", "paid"}
-    assert manifest.purchases.bought(["w", "sound", "paid"]) == {"w", "sound", "paid"}

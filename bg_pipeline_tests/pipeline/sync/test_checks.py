@@ -11,7 +11,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Exit
-from bg_pipeline.errors import ConfigurationError, ItemChanged
+from bg_pipeline.errors import ConfigurationError, ForeignStore, ItemChanged, LeaseHeld
 from bg_pipeline.pipeline.rebuild import rebuild
 from bg_pipeline.pipeline.review import items_to_review
 from bg_pipeline.pipeline.swap import swap
@@ -147,6 +147,15 @@ def test_a_swap_is_refused_before_anything_is_written(cases: tuple[Case, Case]) 
         swap(graph.pipeline, (A, "bags/none.png"), LEA)
     with pytest.raises(ConfigurationError, match="the same picture"):
         swap(graph.pipeline, (A, A), LEA)
+    claim = graph.claim(B, owner="another run")
+    with pytest.raises(LeaseHeld, match="another run has claimed it"):
+        swap(graph.pipeline, (A, B), LEA)
+    graph.queue.release(claim)
+    graph.identity = "mine"
+    graph.outputs.set_owner("of another")
+    with pytest.raises(ForeignStore):
+        swap(graph.pipeline, (A, B), LEA)
+    graph.identity = ""
     graph.source.put(B, product(3))
     with pytest.raises(ItemChanged, match="the picture changed"):
         swap(graph.pipeline, (A, B), LEA)
