@@ -58,7 +58,7 @@ class CatalogueSettings(CatalogueLocations):
     suspicious: Literal["review", "next"] = Field(
         "review",
         description="what follows a suspicious result of an engine on this machine: `review` by a person, or the `next`"
-        " account, which is paid; with `BG_PROVIDER=rembg,removebg`. What an account was paid for is always reviewed",
+        " account of `BG_PROVIDER`, which is paid. What was paid for is always reviewed",
     )
     already_cut: Literal["keep", "cut"] = Field(
         "keep",
