@@ -112,7 +112,8 @@ class Graph:
     """By account, where it is not `remover`."""
     runs: int = 0
     sink: FakeSink = field(default_factory=FakeSink)
-    rehash_nights: int = 0
+    rehash_nights: int | None = 0
+    reads_at_once: int | None = None
     collection_depth: int = 1
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
@@ -193,6 +194,7 @@ class Graph:
             collection_depth=self.collection_depth,
             hold_in_doubt=self.hold_in_doubt,
             rehash_nights=self.rehash_nights,
+            reads_at_once=self.reads_at_once,
             deletes=self.deletes,
             filter=self.filter,
             animated=self.animated,

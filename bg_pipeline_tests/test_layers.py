@@ -1,15 +1,20 @@
 """The map in ARCHITECTURE.md, enforced by plain pytest too."""
 
+import logging.config
 import os
 import re
 from pathlib import Path
 
+import pytest
+
 import bg_pipeline
 
 
-def test_imports_point_down() -> None:
+def test_imports_point_down(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlinter.cli import lint_imports
 
+    # It would disable every logger of this process, for the tests after this one.
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _config: None)
     here = Path.cwd()
     os.chdir(Path(bg_pipeline.__file__).parent.parent)
     try:

@@ -9,7 +9,7 @@ from rich.filesize import decimal
 
 from bg_pipeline.cli import render
 from bg_pipeline.cli.catalogues import one_catalogue
-from bg_pipeline.cli.options import as_json, print_json, run_name
+from bg_pipeline.cli.options import as_json, confirm, print_json, run_name
 from bg_pipeline.cli.terminal import Terminal, say
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import GuardStopped
@@ -69,7 +69,7 @@ def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> boo
             *((name, "output") for name in erasure.outputs),
             *((name, "master") for name in erasure.masters),
             *((name, "answer in the spool") for name in erasure.answers),
-            *([(erasure.page, "page of the gallery")] if erasure.page else []),
+            *((name, "page of the gallery") for name in erasure.pages),
             *((name, "thumbnail in the gallery") for name in erasure.thumbnails),
         ]
         out.print(f"{key}: {_counts(erasure)}")
@@ -77,22 +77,13 @@ def _is_wanted(pipeline: Pipeline, pages: BlobStore, keys: Sequence[str]) -> boo
             out.print(render.grid(("file", "of"), rows))
         _say_shared(erasure)
     out.print("The rows of the ledger stay, with the keys in them; so do backups of the manifest and of the stores.")
-    return _confirm("Erase this for good?")
-
-
-def _confirm(question: str) -> bool:
-    try:
-        return click.confirm(question)
-    except click.Abort as error:
-        if isinstance(error.__context__, EOFError):
-            raise click.UsageError("there is no terminal to ask at: --yes does not ask") from None
-        raise KeyboardInterrupt from None
+    return confirm("Erase this for good?")
 
 
 def _counts(erasure: erase.Erasure) -> str:
-    pages = 1 if erasure.page else 0
     return (
-        f"{len(erasure.outputs)} outputs, {len(erasure.masters)} masters, {len(erasure.answers)} answers, {pages} pages"
+        f"{len(erasure.outputs)} outputs, {len(erasure.masters)} masters, {len(erasure.answers)} answers, "
+        f"{len(erasure.pages)} pages"
     )
 
 
@@ -134,7 +125,7 @@ def prune(catalogue: str | None, dry_run: bool, yes: bool, as_json: bool) -> Non
             if as_json:
                 print_json({"due": due, "unused": len(unused), "bytes": size and size.size_bytes, "removed": []})
             return
-        if due and not (yes or _confirm("Delete them for good?")):
+        if due and not (yes or confirm("Delete them for good?")):
             say("nothing was deleted")
             return
         result = run_prune(pictures, accounts, policy, run, allow=len(due))

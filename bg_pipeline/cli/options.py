@@ -116,3 +116,18 @@ def require_entry(catalogue: Catalogue, key: str) -> Entry:
     if entry is None:
         raise ConfigurationError(f"{key!r} is not in the manifest: write it as `plan` and `failures` show it")
     return entry
+
+
+def confirm(question: str) -> bool:
+    """
+    Ask a person.
+
+    Raises:
+        click.UsageError: there is no terminal.
+    """
+    try:
+        return click.confirm(question)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            raise click.UsageError("there is no terminal to ask at: --yes does not ask") from None
+        raise KeyboardInterrupt from None

@@ -33,6 +33,8 @@ class AskedBy(StrEnum):
     SYNC = "sync"
     BACKFILL = "backfill"
     RETRY = "retry"
+    COMPARE = "compare"
+    """A comparison of vendors: results are bought and kept, and nothing is published."""
     MAINTENANCE = "maintenance"
     """Trash, restore and recovery: nothing is bought."""
 

@@ -22,6 +22,9 @@ _EXTENSIONS = tuple(each.extension for each in Format)
 THUMBNAILS = "thumbnails"
 """Folder of the gallery with the small pictures of its pages."""
 
+COMPARISON = "comparison/index.html"
+"""Name in the gallery of the page of the last comparison; in a folder, because a collection may have any name."""
+
 DAMAGED = ".damaged"
 """Hidden folder in the store of masters."""
 

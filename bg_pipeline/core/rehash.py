@@ -5,6 +5,9 @@ from zlib import crc32
 
 _DAY_S = 86_400.0
 
+_NIGHTS = 7
+"""Each item once a week, where a listing can hide a change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -21,6 +24,19 @@ class Slice:
 def day_of(now: float) -> int:
     """Return the days since the epoch, UTC."""
     return int(now // _DAY_S)
+
+
+def nights_of_a_round(wanted: int | None, *, listing_is_proof: bool) -> int:
+    """
+    Return the number of nights in which the whole catalogue is hashed once; 0 for never.
+
+    Args:
+        wanted: the number that a person set; None for none.
+        listing_is_proof: no item of the source can change and look the same in a listing.
+    """
+    if wanted is not None:
+        return wanted
+    return 0 if listing_is_proof else _NIGHTS
 
 
 def due_slice(nights: int, now: float, last: tuple[int, int] | None) -> Slice | None:

@@ -52,6 +52,11 @@ def sheet_html(pairs: Sequence[Pair], *, title: str, facts: Sequence[tuple[str, 
 
 @cache
 def _template() -> Template:
+    return load_template("sheet.html")
+
+
+def load_template(name: str) -> Template:
+    """Return a template of this folder: it escapes every value, and an unknown one is an error."""
     environment = Environment(
         loader=PackageLoader("bg_pipeline.imaging", "."),
         autoescape=True,
@@ -59,7 +64,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("sheet.html")
+    return environment.get_template(name)
 
 
 def _inline(picture: Image.Image) -> _Inline:

@@ -42,8 +42,9 @@ def source_images(opener: Opener) -> dg.AssetsDefinition:
         """
         List the whole catalogue, and hash new items and items that look changed.
 
-        `hashed` files were read, `gone` ones are no longer listed. `left_out` counts by pattern what is no picture of
-        the shop. Items that are `still_written`, `unreadable` or `not_looked_at` stay as they were.
+        `hashed` files were read, `rehashed` of them although they look unchanged; `gone` ones are no longer listed.
+        `left_out` counts by pattern what is no picture of the shop. Items that are `still_written`, `unreadable` or
+        `not_looked_at` stay as they were.
 
         A listing that fails, ends early or is suddenly empty fails this asset, and nothing counts as deleted. While
         another detection runs, this asset is skipped.

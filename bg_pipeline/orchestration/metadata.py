@@ -35,6 +35,7 @@ def of_scan(scan: ScanResult) -> Metadata:
         "items": dg.MetadataValue.int(scan.listed),
         "megabytes": dg.MetadataValue.float(round(scan.listed_bytes / 1e6, 1)),
         "hashed": dg.MetadataValue.int(scan.hashed),
+        "rehashed": dg.MetadataValue.int(scan.rehashed),
         "gone": dg.MetadataValue.int(len(scan.absent)),
         "left_out": dg.MetadataValue.json(dict(scan.left_out)),
         "still_written": reasons(scan.still_written),

@@ -1,4 +1,4 @@
-"""Claim items for maintenance, so that no two runs write their outputs at the same time."""
+"""Claim items for as long as a block runs, so that no two runs work on them at the same time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ ELSEWHERE = "another run has claimed it"
 
 
 @contextmanager
-def claimed_items(catalogue: Catalogue, run: Run, keys: Sequence[str]) -> Iterator[Claimed]:
-    """Claim those items that no other run has, and release them at the end."""
-    ask = Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
+def claimed_items(catalogue: Catalogue, run: Run, keys: Sequence[str], ask: Ask | None = None) -> Iterator[Claimed]:
+    """Claim those items that no other run has, and release them at the end; without `ask`, for maintenance."""
+    ask = ask or Ask(AskedBy.MAINTENANCE, Budget(run.name.run_id))
     claimed = catalogue.queue.claim_items(ask, run.name.owner, dict.fromkeys(keys))
     claim = claimed.claim
     if claim is None:
         yield claimed
         return
     try:
-        with kept_alive("maintenance", lambda: catalogue.queue.heartbeat([claim])):
+        with kept_alive(ask.asked_by, lambda: catalogue.queue.heartbeat([claim])):
             yield claimed
     finally:
         catalogue.queue.release(claim)

@@ -4,7 +4,8 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 
 from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, is_up_to_date
@@ -12,7 +13,7 @@ from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Observation
-from bg_pipeline.core.rehash import Slice, day_of, due_slice
+from bg_pipeline.core.rehash import Slice, day_of, due_slice, nights_of_a_round
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.core.survey import Survey, survey
@@ -34,9 +35,6 @@ _LEFTOVER_S = 3600.0
 """Age at which a temporary file belongs to a killed run: no write takes this long."""
 
 _MOST_RECORDED = 1000
-
-_HASHERS = 2
-"""Hashing releases the interpreter lock; two threads keep the disk and one core busy."""
 
 
 def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = None) -> ScanResult:
@@ -62,7 +60,8 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         batch: list[Observation] = []
         started_at = run.now()
         observe = partial(observe_item, catalogue, policy, result, started_at)
-        settled = prefetch(observe, to_hash, threads=_HASHERS, waiting=_AHEAD)
+        threads = policy.reads_at_once or catalogue.source.reads_at_once
+        settled = prefetch(observe, to_hash, threads=threads, waiting=_AHEAD)
         young = observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
         try:
             for observation in chain(settled, young):
@@ -94,9 +93,10 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
 
 
 def slice_to_rehash(catalogue: Catalogue, policy: Policy, run: Run) -> Slice | None:
-    """Return the slice that tonight's scan hashes even if it looks unchanged; None if today's slice is done."""
-    last = catalogue.run_log.read(RehashRecord)
-    return due_slice(policy.rehash_nights, run.now(), (last[0].day, last[0].slice) if last else None)
+    """Return the slice that tonight's scan hashes although it looks unchanged; None if there is none or it is done."""
+    nights = nights_of_a_round(policy.rehash_nights, listing_is_proof=catalogue.source.listing_is_proof)
+    last = catalogue.run_log.read(RehashRecord) if nights else None
+    return due_slice(nights, run.now(), (last[0].day, last[0].slice) if last else None)
 
 
 @contextmanager
@@ -259,7 +259,9 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
-def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, rerender: bool) -> tuple[list[Entry], int]:
+def _entries(
+    deltas: Deltas, recipes: Recipes, missing: Mapping[str, str], *, rerender: bool
+) -> tuple[list[Entry], int]:
     """Return every entry that may need work, and the number of all others, which are up to date."""
     goal_of, common = recipes.goals(rerender=rerender), recipes.common_goal(rerender=rerender)
     entries: list[Entry] = []
@@ -270,14 +272,17 @@ def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, reren
             up_to_date += 1
         else:
             entries.append(entry)
-    lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
+    lost = sorted(missing.keys() - {e.key for e in entries}, key=key_bytes)
     return entries + deltas.get_many(lost), up_to_date - len(lost)
 
 
-def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
-    pairs = merge_join(outputs.list(), deltas.published_names(), key_bytes, lambda published: key_bytes(published[0]))
+def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:
+    """Return by key the name of a published output that is missing."""
+    # Should two items ever have one name on record, one of them stands for both.
+    published_names = (next(same) for _, same in groupby(deltas.published_names(), itemgetter(0)))
+    pairs = merge_join(outputs.list(), published_names, key_bytes, lambda published: key_bytes(published[0]))
     try:
-        return frozenset(published[1] for name, published in pairs if published is not None and name is None)
+        return {published[1]: published[0] for name, published in pairs if published is not None and name is None}
     except ValueError as error:
         raise StoreError(f"the listing of the outputs is not in order: {error}") from error
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.erasure import output_names
-from bg_pipeline.core.keys import damaged_name, gallery_page, master_name, thumbnail_name
+from bg_pipeline.core.keys import COMPARISON, damaged_name, gallery_page, master_name, thumbnail_name
+from bg_pipeline.core.outputs import all_outputs
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import AttemptState, Entry
 from bg_pipeline.errors import ConfigurationError, LeaseHeld
@@ -27,8 +28,8 @@ class Erasure:
     """Files in the store of masters that no other item uses."""
     answers: tuple[str, ...]
     """Paid answers in the spool."""
-    page: str
-    """Page of the gallery that may show it; empty if there is none."""
+    pages: tuple[str, ...]
+    """Pages of the gallery that may show it."""
     thumbnails: tuple[str, ...]
     """Small pictures of it in the gallery."""
     purchases: tuple[str, ...]
@@ -58,7 +59,6 @@ def find(pipeline: Pipeline, pages: BlobStore, key: str) -> Erasure:
         raise ConfigurationError(f"{key!r} is not in the manifest: write it as `plan` and `why` show it")
     traces = catalogue.erasures.traces(key, _purchase_ids(policy, entry))
     names = [name for each in traces.own for name in _names_of_master(each)]
-    page = gallery_page(entry.collection)
     shown = {entry.content_hash, *(each.digest for each in accounts.purchases.get_many(traces.own).values())}
     shown |= {each.seen.result_digest for each in catalogue.reviews.decisions([key]).get(key, ())}
     if entry.published:
@@ -66,10 +66,10 @@ def find(pipeline: Pipeline, pages: BlobStore, key: str) -> Erasure:
     thumbnails = (thumbnail_name(digest) for digest in sorted(shown - {""}))
     return Erasure(
         key=key,
-        outputs=tuple(name for name in _outputs(catalogue, entry) if catalogue.outputs.read(name) is not None),
+        outputs=tuple(name for name in _outputs(catalogue, policy, entry) if catalogue.outputs.read(name) is not None),
         masters=tuple(name for name in names if accounts.masters.read(name) is not None),
         answers=tuple(name for name in traces.own if accounts.spool.read(name) is not None),
-        page=page if pages.read(page) is not None else "",
+        pages=tuple(name for name in (gallery_page(entry.collection), COMPARISON) if pages.read(name) is not None),
         thumbnails=tuple(name for name in thumbnails if pages.read(name) is not None),
         purchases=traces.own,
         shared=traces.shared,
@@ -151,7 +151,7 @@ def allow_again(catalogue: Catalogue, keys: tuple[str, ...]) -> None:
 
 
 def _erase(catalogue: Catalogue, accounts: Accounts, pages: BlobStore, erasure: Erasure) -> None:
-    for name in filter(None, (erasure.page, *erasure.thumbnails)):
+    for name in (*erasure.pages, *erasure.thumbnails):
         pages.remove(name)
     for name in erasure.outputs:
         catalogue.outputs.remove(name)
@@ -169,14 +169,11 @@ def _erase(catalogue: Catalogue, accounts: Accounts, pages: BlobStore, erasure: 
         accounts.purchases.forget(purchase)
 
 
-def _outputs(catalogue: Catalogue, entry: Entry) -> list[str]:
+def _outputs(catalogue: Catalogue, policy: Policy, entry: Entry) -> list[str]:
     """Return the names that are the item's own: a name of its published output can belong to another item by now."""
-    return [name for name in output_names(entry) if not _is_of_another(catalogue, entry, name)]
-
-
-def _is_of_another(catalogue: Catalogue, entry: Entry, name: str) -> bool:
-    mine = entry.published is not None and entry.published.output_name == name and not entry.absent
-    return not mine and catalogue.trash.is_published(name)
+    outputs = all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ()))
+    names = output_names(entry.stem, policy.recipes.of(entry.key).renditions.values(), outputs)
+    return [name for name in names if not catalogue.trash.is_published(name, but=entry.key)]
 
 
 def _names_of_master(purchase: str) -> tuple[str, str]:

@@ -1,18 +1,24 @@
 """The pictures of items, before and after, for display."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bg_pipeline.core.comparison import Result
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.errors import ItemChanged, ItemError, SourceUnreadable, StoreError
-from bg_pipeline.imaging.pictures import thumbnail
+from bg_pipeline.imaging.comparison import Cell, Row
+from bg_pipeline.imaging.pictures import display, thumbnail
 from bg_pipeline.imaging.sheet import Pair
+from bg_pipeline.pipeline.compare import Comparison, ComparisonPlan
 from bg_pipeline.pipeline.review import ReviewItem
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
+
+_COMPARED_PX = 480
+"""Longest side of a picture on the page of a comparison; about 25 KB each."""
 
 
 class Place(Enum):
@@ -89,3 +95,35 @@ def _pair(catalogue: Catalogue, accounts: Accounts, run: Run, entry: Entry, size
         return Pair(entry.key, before, None, str(error))
     note = "" if entry.state is State.PUBLISHED else f"{entry.state}: {entry.detail}"
     return Pair(entry.key, before, after, note)
+
+
+def picture_rows(
+    catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, plan: ComparisonPlan, comparison: Comparison
+) -> list[Row]:
+    """Return the pictures and their results for the page, each small enough for it."""
+    by_key = {name: {each.key: each for each in results} for name, results in comparison.results.items()}
+
+    def row(entry: Entry) -> Row:
+        cells = [_cell(accounts, run, by_key[name][entry.key]) for name in policy.accounts]
+        return Row(entry.key, _shown(run, lambda: catalogue.source.read(entry.key)), tuple(cells))
+
+    with ThreadPoolExecutor(policy.concurrency, thread_name_prefix="page") as pool:
+        return list(pool.map(row, plan.entries))
+
+
+def _cell(accounts: Accounts, run: Run, result: Result) -> Cell:
+    master, took = result.master, result.cost.seconds
+    if master is None:
+        return Cell(None, result.failure, is_doubtful=True)
+    picture = _shown(run, lambda: accounts.masters.read(master_name(master.purchase_id)))
+    seconds = "" if took is None else f"{took:.1f} s"
+    return Cell(picture, "; ".join(filter(None, (seconds, result.doubt))), is_doubtful=bool(result.doubt))
+
+
+def _shown(run: Run, read: Callable[[], bytes | None]) -> bytes | None:
+    """Return a small WebP; None if the picture cannot be read: the page is still of use."""
+    try:
+        data = read()
+        return None if data is None else run.call(display, data, _COMPARED_PX)
+    except (ItemError, SourceUnreadable, StoreError):
+        return None

@@ -48,6 +48,8 @@ class ScanResult:
     listed: int = 0
     listed_bytes: int = 0
     hashed: int = 0
+    rehashed: int = 0
+    """Items that look unchanged and are hashed nevertheless; see `core.rehash`."""
     still_written: dict[str, str] = field(default_factory=dict)
     """Items that something is still writing to, with the reason; their records stay as they were."""
     moved: int = 0
@@ -135,7 +137,10 @@ class ItemsToHash:
     def _looks_unchanged(self, listed: Listed, known: _Known | None) -> bool:
         if known is None or not known[1] or known[1] != listed.fingerprint:
             return False
-        return not (self._rehash and self._rehash.holds(known[0]))
+        if self._rehash and self._rehash.holds(known[0]):
+            self._result.rehashed += 1
+            return False
+        return True
 
     def _without_item(self, listed: Listed | None, known: _Known | None, hidden: bytes) -> bytes:
         """

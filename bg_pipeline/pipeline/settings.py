@@ -18,6 +18,10 @@ from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.tables.parquet import require_duckdb
 
 
+def _split(value: object) -> object:
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
 class CatalogueSettings(CatalogueLocations):
     """One catalogue: the locations of its pictures and cutouts, its accounts, and its nightly sync."""
 
@@ -36,10 +40,11 @@ class CatalogueSettings(CatalogueLocations):
         " In a table: a list of accounts. Default: all accounts that have a table, in the order of the file, or"
         " `local`",
     )
-    rendition: str = Field(
-        "",
-        description="name of the table of its rendition; default: the one with the catalogue's own name, then `main`,"
-        " then the only one",
+    renditions: tuple[str, ...] = Field(
+        (),
+        description="names of the tables of its renditions, separated by commas; in a table: a list. The first is the"
+        " main one ([renditions.md](renditions.md)). Default: the one with the catalogue's own name, then `main`, then"
+        " the only one",
     )
     recipe: tuple[dict[str, Any], ...] = Field(
         (), description="recipes for some of its pictures, each a table `[[catalogue.NAME.recipe]]`"
@@ -47,8 +52,19 @@ class CatalogueSettings(CatalogueLocations):
     collection_depth: int = Field(
         1, ge=1, le=10, description="number of leading folders of a key that name its collection"
     )
-    rehash_nights: int = Field(
-        7, ge=0, le=365, description="rehash the whole catalogue once every N nights; 0 for never"
+    rehash_nights: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="rehash the whole catalogue once every N nights; 0 for never. Default: 7 for a folder on a share,"
+        " on FAT or behind FUSE, which may hide a change; never where the listing shows every one",
+    )
+    reads_at_once: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="pictures that a scan reads at once. Default: 2 of a folder, 32 of a bucket, 8 of a database or of"
+        " picture hosts",
     )
     delete_policy: Literal["keep", "trash"] = Field(
         "keep", description="`keep` or `trash` the cutout of a deleted picture"
@@ -84,7 +100,7 @@ class CatalogueSettings(CatalogueLocations):
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
-        names = {**super().short_names(), "accounts": "bg_provider"}
+        names = {**super().short_names(), "accounts": "bg_provider", "renditions": "bg_rendition"}
         return {each: variable for each, variable in names.items() if each != "recipe"}
 
     @field_validator("gallery")
@@ -107,7 +123,12 @@ class CatalogueSettings(CatalogueLocations):
     @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        return _split(value)
+
+    @field_validator("renditions", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return _split(value or ())
 
     @field_validator("buy_first", mode="before")
     @classmethod
@@ -140,7 +161,9 @@ class RecipeSettings(Part):
         min_length=1,
         description="collections or gitignore patterns of the pictures; the first table that matches counts",
     )
-    rendition: str = Field("", description="name of the table of their rendition; default: the catalogue's")
+    renditions: tuple[str, ...] = Field(
+        (), description="names of the tables of their renditions, a list; default: the catalogue's"
+    )
     params: Form | None = Field(
         None, description="parameters of the first account for them, in place of those of the account"
     )
@@ -153,6 +176,11 @@ class RecipeSettings(Part):
     @classmethod
     def _split_patterns(cls, value: object) -> object:
         return split_patterns(value)
+
+    @field_validator("renditions", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return _split(value or ())
 
     @field_validator("match")
     @classmethod

@@ -93,8 +93,10 @@ class Policy:
     collection_depth: int = 1
     hold_in_doubt: bool = False
     """True if purchases that may have been charged are not repeated without a request."""
-    rehash_nights: int = 0
-    """Number of nights in which the whole catalogue is hashed once; 0 for never."""
+    rehash_nights: int | None = None
+    """Number of nights in which the whole catalogue is hashed once; 0 for never, None as its source needs it."""
+    reads_at_once: int | None = None
+    """Items that a scan reads at once; None for as many as suit the source."""
     deletes: DeletePolicy = field(default_factory=DeletePolicy)
     filter: Filter = field(default_factory=Filter)
     """The keys of the source that are items."""

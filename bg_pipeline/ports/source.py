@@ -17,6 +17,16 @@ def no_split_points(_every: int) -> Sequence[str]:
 class ImageSource(Protocol):
     """The pictures. Read only."""
 
+    @property
+    def listing_is_proof(self) -> bool:
+        """Return True if an item whose fingerprint is the same has the same bytes, by any way of writing."""
+        ...
+
+    @property
+    def reads_at_once(self) -> int:
+        """Return how many calls of `read` at a time suit it, unless a person sets another number."""
+        ...
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         """
         Yield every item, in ascending order of `key_bytes`, each key once.

@@ -107,9 +107,8 @@ class Buyer:
         passed_on: ObtainedMaster | None = None
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
-            prepared = self._run.call(
-                prepare, source, cut.max_side_px, cut.max_pixels, recipe.rendition, self._policy.animated
-            )
+            limits, renditions = (cut.max_side_px, cut.max_pixels), tuple(recipe.renditions.values())
+            prepared = self._run.call(prepare, source, *limits, renditions, self._policy.animated)
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)
             try:
@@ -282,5 +281,5 @@ def _is_passed_on(obtained: ObtainedMaster, recipe: Recipe) -> bool:
 
 def _limit_ids(entry: Entry, recipe: Recipe, tools: int) -> list[str]:
     """Return the ids of the purchase with so many tools, at every account."""
-    stages = [cut.stages[tools] for cut in recipe.cuts if len(cut.stages) > tools]
+    stages = [stage for cut in recipe.cuts for stage in cut.stages if len(stage.tools) == tools]
     return [each for stage in stages for each in ids_of(entry, stage)]

@@ -108,8 +108,8 @@ class StoredMasters:
             return obtained
         use = self._policy.use(obtained.master, obtained.cut_digest, recipe)
         try:
-            if use is Use.WHOLE:
-                checked = self._run.call(inspect, obtained.image)
+            if use.has_own_frame:
+                checked = self._run.call(inspect, obtained.image, use is Use.FINISHED)
             else:
                 checked = self._run.call(compare, obtained.image, source, self._policy.checks, use is Use.ALPHA)
         except ItemBlocked:

@@ -253,7 +253,9 @@ def _identity(settings: Settings, database: Database, catalogue: Catalogue, acco
 
 
 def _export(settings: Settings) -> Export:
-    naming = Naming(settings.catalogue_name, settings.rendition_name, partial(location_of, settings.catalogue.output))
+    naming = Naming(
+        settings.catalogue_name, next(iter(settings.renditions)), partial(location_of, settings.catalogue.output)
+    )
     return Export(naming, settings.catalogue.table_format)
 
 
@@ -274,6 +276,7 @@ def _policy(settings: Settings) -> Policy:
         collection_depth=settings.catalogue.collection_depth,
         hold_in_doubt=settings.purchasing.in_doubt == "hold",
         rehash_nights=settings.catalogue.rehash_nights,
+        reads_at_once=settings.catalogue.reads_at_once,
         deletes=settings.catalogue.deletes,
         filter=settings.catalogue.filter,
         animated=settings.catalogue.animated,

@@ -9,7 +9,7 @@ from bg_pipeline.core.buying import Position, position_of, sort_key
 from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.core.records import Entry, Output, Published, State
 from bg_pipeline_tests.fakes.database import Port
 
 
@@ -64,8 +64,14 @@ class MemoryWorkQueue(Port):
     def verify(self, claim: Claim, key: str) -> None:
         self._db.check_claim(key, claim)
 
-    def publish(self, key: str, published: Published, claim: Claim) -> None:
+    def publish(
+        self, key: str, published: Published, claim: Claim, others: Mapping[str, Published] | None = None
+    ) -> None:
         self._db.check_claim(key, claim)
+        known = self._db.others.get(key, {})
+        self._db.others[key] = {
+            name: replace(known.get(name, Output(name, each)), published=each) for name, each in (others or {}).items()
+        }
         self._db.change_state(
             key,
             state=State.PUBLISHED,

@@ -27,6 +27,8 @@ class MemorySource:
         self.reads: list[str] = []
         self.versions: dict[str, int] = {}
         self.priorities: dict[str, float] = {}
+        self.listing_is_proof = False
+        self.reads_at_once = 2
 
     def put(self, key: str, data: bytes) -> None:
         self.files[key] = data

@@ -155,7 +155,7 @@ def test_a_night_is_the_same_in_its_stages_charges_rows_outputs_and_records(both
 
     assert by_command == by_dagster
     assert [kind for kind, _ in by_command[3]] == [
-        *("balance", "scan", "rehash", "detect", "process"),
+        *("balance", "scan", "detect", "process"),
         *("scan", "detect", "process"),  # the balance may still be behind
     ]
 

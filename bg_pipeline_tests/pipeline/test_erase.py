@@ -62,7 +62,7 @@ def test_nothing_of_an_erased_item_is_left_and_all_of_the_others_is(graph: Graph
     del graph.source.files[KEY]
     erased = forget(graph.pipeline, pages, (KEY,))[KEY]
 
-    assert (erased.outputs, len(erased.masters), erased.page) == (("shoes/0.png",), 1, "shoes.html")
+    assert (erased.outputs, len(erased.masters), erased.pages) == (("shoes/0.png",), 1, ("shoes.html",))
     assert stored(graph) == {name: data for name, data in before.items() if data not in mine}
     assert len(before) - len(stored(graph)) == 2
     assert list(pages.blobs) == ["bags.html"]

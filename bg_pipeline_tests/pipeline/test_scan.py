@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from threading import Barrier
 
 import pytest
 
@@ -164,6 +165,54 @@ def test_a_change_that_leaves_no_trace_is_found_within_a_round(graph: Graph) -> 
 
     assert found == ["shoes/0.png"]
     assert hashed == 4
+
+
+@pytest.mark.parametrize("is_proof", [True, False])
+def test_unless_a_person_says_otherwise_only_what_a_listing_can_hide_is_hashed_again(
+    graph: Graph, is_proof: bool
+) -> None:
+    graph.rehash_nights, graph.source.listing_is_proof = None, is_proof
+    graph.sync()
+    read = len(graph.source.reads)
+    again = 0
+    for _ in range(7):
+        graph.clock.now += _DAY
+        again += graph.sync().scan.rehashed
+
+    assert again == (0 if is_proof else 4)
+    assert len(graph.source.reads) - read == again
+
+
+def test_what_is_hashed_only_by_the_calendar_is_counted_apart(graph: Graph) -> None:
+    graph.sync()
+    graph.rehash_nights, graph.clock.now = 1, graph.clock.now + _DAY
+    graph.source.put("shoes/0.png", product(50))
+    done = graph.sync()
+
+    assert (done.scan.hashed, done.scan.rehashed) == (4, 3)
+
+
+class MeetingReaders(MemorySource):
+    """Each read ends only when so many have begun."""
+
+    def __init__(self, readers: int) -> None:
+        super().__init__({f"shoes/{number}.png": product(number) for number in range(2 * readers)})
+        self._meet = Barrier(readers)
+
+    def read(self, key: str) -> bytes:
+        self._meet.wait(timeout=10)
+        return super().read(key)
+
+
+@pytest.mark.parametrize(("wanted", "suits", "readers"), [(None, 5, 5), (5, 2, 5)])
+def test_a_scan_reads_as_many_pictures_at_once_as_suit_its_source_or_a_person_says(
+    wanted: int | None, suits: int, readers: int
+) -> None:
+    source = MeetingReaders(readers)
+    source.reads_at_once = suits
+    graph = Graph(source=source, reads_at_once=wanted)
+
+    assert scan(graph.catalogue, graph.policy, graph.run).hashed == 2 * readers
 
 
 def test_a_slice_is_hashed_once_a_day_however_often_the_sync_runs(graph: Graph) -> None:

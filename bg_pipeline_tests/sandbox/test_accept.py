@@ -1,10 +1,5 @@
 """What a request's `Accept` header gets, at the vendors that answer in two ways; and how browsers call them."""
 
-import base64
-import json
-import shutil
-import subprocess
-
 import pytest
 import requests
 
@@ -74,23 +69,3 @@ def test_errors_of_a_vendor_can_be_read_by_a_page_too(start) -> None:
 @pytest.mark.parametrize(("key", "shape"), [("bge_live_abc", "data"), ("any", "credits"), ("sandbox_abc", "credits")])
 def test_the_account_on_a_shared_path_is_that_of_the_keys_vendor(shared: RunningSandbox, key: str, shape: str) -> None:
     assert list(client.get(f"{shared.base_url}/v1/account", key).json()) == [shape]
-
-
-@pytest.mark.processes
-@pytest.mark.skipif(not shutil.which("node"), reason="there is no node: apt-get install nodejs")
-def test_fetch_in_node_gets_the_picture(shared: RunningSandbox) -> None:
-    """The sample of remove.bg's page for JavaScript."""
-    script = """
-        const [url, base64] = process.argv.slice(1);
-        const form = new FormData();
-        form.append('size', 'auto');
-        form.append('image_file', new Blob([Buffer.from(base64, 'base64')]), 'a.png');
-        const answer = await fetch(url, { method: 'POST', headers: { 'X-Api-Key': 'any' }, body: form });
-        const bytes = Buffer.from(await answer.arrayBuffer());
-        console.log(JSON.stringify([answer.status, bytes.subarray(0, 4).toString('latin1')]));
-    """
-    sent = client.picture()
-    words = ["node", "--input-type=module", "-e", script, f"{shared.base_url}/v1.0/removebg", base64.b64encode(sent)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-
-    assert json.loads(done.stdout) == [200, "\x89PNG"]

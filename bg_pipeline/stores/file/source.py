@@ -14,6 +14,7 @@ from bg_pipeline.core.sources import read_source, require_size
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.running import Now
 from bg_pipeline.ports.source import SplitPoints, no_split_points
+from bg_pipeline.stores.file.mounts import is_proof
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -56,6 +57,14 @@ class FolderSource:
         self._follow_links = follow_links
         self._leaves_out = leaves_out
         self._folder_flags = _FOLDER & ~os.O_NOFOLLOW if follow_links else _FOLDER
+
+    @property
+    def listing_is_proof(self) -> bool:
+        return is_proof(self._root)
+
+    @property
+    def reads_at_once(self) -> int:
+        return 2  # keep the disk and one core busy: hashing releases the interpreter's lock
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one disk
         with self._errors(self._root):

@@ -21,6 +21,14 @@ class S3Source:
     def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
         self._objects = Objects(bucket, endpoint)
 
+    @property
+    def listing_is_proof(self) -> bool:
+        return True  # each write has a time of the server's, and an ETag
+
+    @property
+    def reads_at_once(self) -> int:
+        return 32  # most of a read is waiting: `benchmarks.reading`
+
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         try:
             for row in self._objects.list(split_points(RANGE_KEYS)):
