@@ -5,6 +5,10 @@ from functools import cache
 
 from PIL import Image, ImageDraw
 
+from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Use
+from bg_pipeline.imaging import rendering
+
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     """The bytes of an image file."""
@@ -61,3 +65,9 @@ def noisy(kind: str, size: tuple[int, int] = (480, 360)) -> bytes:
     image = opened(product(77, size))
     grain = Image.effect_noise(size, 60).convert("RGB")
     return encoded(Image.blend(image, grain, 0.4).convert("RGB"), kind)
+
+
+def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> bytes:
+    """One rendition alone."""
+    (made,) = rendering.render(source, master, [rendition], use)
+    return made

@@ -1,5 +1,6 @@
 """What the documents say, held against the program: prose about code rots."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 import bg_pipeline
 from bg_pipeline import errors
 from bg_pipeline.cli.main import main
+from bg_pipeline.core.presets import PRESETS
 from bg_pipeline.core.report import Exit
 from bg_pipeline.wiring import docs
 
@@ -29,6 +31,7 @@ DOCUMENTS = [
         "docs/decisions.md",
         "docs/export.md",
         "docs/operating.md",
+        "docs/renditions.md",
         "docs/review.md",
         "docs/settings.md",
         "docs/sources.md",
@@ -141,3 +144,12 @@ def test_the_drawn_error_tree_is_the_real_one() -> None:
         path.append((depth, name))
 
     assert real == {}
+
+
+def test_the_document_of_renditions_has_every_preset_as_it_is() -> None:
+    rows = (ROOT / "docs" / "renditions.md").read_text(encoding="utf-8").splitlines()
+    for name, preset in PRESETS.items():
+        (row,) = (row for row in rows if row.startswith(f"| `{name}` |"))
+        assert row.endswith(f"| {preset.rules} | {preset.source} |")
+        for field, value in preset.values.items():
+            assert f"`{field} = {json.dumps(value)}`" in row

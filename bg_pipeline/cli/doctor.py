@@ -21,7 +21,7 @@ from bg_pipeline.cli import render
 from bg_pipeline.cli.catalogues import named_catalogues, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal
-from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.credits import NO_BALANCE, why_closed
 from bg_pipeline.core.moments import TOLERANCE_S
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
@@ -31,6 +31,7 @@ from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import PROBE_BYTES, BlobStore
 from bg_pipeline.purchasing.gate import read_balance
+from bg_pipeline.purchasing.money import free_calls
 from bg_pipeline.settings.reader import RawSettings, dagster_home, read
 from bg_pipeline.stores import registry as stores
 from bg_pipeline.stores.locations import missing_folder
@@ -293,7 +294,17 @@ def _balance(pipeline: Pipeline, account: str) -> str:
     gate = read_balance(accounts, policy, run, account)
     if not gate.is_open:
         raise ConfigurationError(why_closed(gate, policy.thresholds[account]))
-    return f"{account} answers" + ("" if balance is None else f"; {balance} credits")
+    facts = [f"{account} answers", "" if balance is None else f"{balance} credits"]
+    vendor, cut = next(
+        (policy.vendors[name], cut)
+        for name, cut in zip(policy.accounts, policy.recipe.cuts, strict=True)
+        if name == account
+    )
+    if not vendor.has_balance:
+        facts = [f"{account}: {NO_BALANCE}"]
+    if (quota := vendor.variants[cut.variant].free_calls) is not None:
+        facts.append(free_calls(accounts, run, account, quota))
+    return "; ".join(filter(None, facts))
 
 
 def _at_work(catalogue: Catalogue) -> str:

@@ -12,12 +12,13 @@ from bg_pipeline.cli import render
 from bg_pipeline.cli.catalogues import named_catalogue, one_catalogue, open_each
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal, printable
-from bg_pipeline.core.credits import why_closed
+from bg_pipeline.core.credits import NO_BALANCE, why_closed
 from bg_pipeline.core.export import FORMULA
 from bg_pipeline.core.gate import Gate, GateState, Thresholds, by_hand
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, AttemptState
+from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.money import left_of, limits_of, saved_since, standing
 
@@ -138,11 +139,13 @@ def _gate(pipeline: Pipeline, account: str) -> dict[str, Any]:
         "pause": gate.pause,
         "balance": render.number(left),
         **render.limits(limits_of(accounts, gate, pipeline.run.now())),
-        "why": closed if not gate.is_open else _why_open(gate, thresholds),
+        "why": closed if not gate.is_open else _why_open(gate, thresholds, pipeline.policy.vendors[account]),
     }
 
 
-def _why_open(gate: Gate, thresholds: Thresholds) -> str:
+def _why_open(gate: Gate, thresholds: Thresholds, vendor: Vendor) -> str:
+    if not vendor.has_balance:
+        return NO_BALANCE
     if not gate.forced_open:
         return gate.why or "–"
     return (
@@ -209,4 +212,5 @@ def _show(report: Mapping[str, Any], days: int) -> None:
     if several:
         spent = [(name, *map(render.number, facts.values())) for name, facts in report["catalogues"].items()]
         out.print(render.grid(("catalogue", "attempts", "charged", "in_doubt"), spent, numbers=(1, 2, 3)))
-    out.print(f"saved in {days} days by existing masters: {render.number(report['saved'])} credits")
+    saved = render.number(report["saved"])
+    out.print(f"saved in {days} days by existing masters and by engines on this machine: {saved} credits")

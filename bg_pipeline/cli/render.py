@@ -15,7 +15,7 @@ from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.limits import Learned
 from bg_pipeline.core.moments import iso
-from bg_pipeline.core.records import Attempt, Entry
+from bg_pipeline.core.records import Attempt, Entry, Output
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.retry import moment
 from bg_pipeline.core.review import DecisionRecord
@@ -230,6 +230,7 @@ def history(
     attempts: Sequence[Attempt],
     failure: StandingFailure | None,
     decisions: Sequence[DecisionRecord] = (),
+    others: Sequence[Output] = (),
 ) -> dict[str, Any]:
     """Return the whole history of one item, for JSON."""
     return {
@@ -244,6 +245,7 @@ def history(
         "media_type": entry.media_type or None,
         "content_hash": entry.content_hash,
         "output": entry.published.output_name if entry.published else None,
+        "other_outputs": {each.rendition: each.published.output_name for each in others},
         "purchase_id": entry.purchase_id or None,
         "attempts": [
             {
@@ -270,9 +272,14 @@ def history(
     }
 
 
+def _cell(value: Any) -> str:
+    text = ", ".join(value.values()) if isinstance(value, dict) else str(value or "")
+    return text or "–"
+
+
 def show_history(out: Terminal, facts: Mapping[str, Any]) -> None:
     tables = ("attempts", "decisions")
-    rows = [(name, "–" if value in {None, ""} else str(value)) for name, value in facts.items() if name not in tables]
+    rows = [(name, _cell(value)) for name, value in facts.items() if name not in tables]
     table = grid(("", ""), rows)
     table.show_header = False
     out.print(table)

@@ -125,7 +125,8 @@ def why(catalogue: str | None, key: str, as_json: bool) -> None:
         attempts = pipeline.accounts.ledger.attempts(_purchase_ids_of(pipeline, entry))
         failure = next((each for each in pipeline.catalogue.failures.standing() if each.key == key), None)
         decisions = pipeline.catalogue.reviews.decisions([key]).get(key, [])
-        history = render.history(entry, attempts, failure, decisions)
+        others = pipeline.catalogue.items.outputs([key]).get(key, [])
+        history = render.history(entry, attempts, failure, decisions, others)
         history["recipe"] = pipeline.policy.recipes.name_of(key) or "default"
         history["run"] = entry.published.run or None if entry.published else None
         reverted = [each for each in pipeline.catalogue.reversions.all() if each.key == key]

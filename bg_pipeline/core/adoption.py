@@ -1,10 +1,11 @@
 """Match files of other tools to items, by name only: the picture itself is checked afterwards."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.keys import key_bytes, marked_stem, plain_stem, preferred_stem
+from bg_pipeline.core.naming import NameTemplate
 
 _EXTENSIONS = frozenset(kind.extension for kind in Format if kind.has_alpha)
 """Extensions of files that can be a master."""
@@ -38,7 +39,7 @@ def match(
 
         item             file, in the order in which names are tried
         shoes/a.jpg      shoes/a~<mark>.png       our own name for one of two items with the same stem
-                         shoes/a_final.png        the pattern `{stem}_final`, if it was given
+                         shoes/a_final.png        the pattern `{stem}_final`, if it was given, with either of both
                          shoes/a.png              the same tree
                          shoes/a.jpg.png          the same tree, with the extension of the picture
                          shoes/a-withoutbg.png    the same tree, with what a tool appends
@@ -96,10 +97,19 @@ def match(
     )
 
 
-def stems_from_before(keys: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Return the marked stem of every key that has an output of that stem among these names."""
+def stems_from_before(
+    keys: Iterable[str], names: Iterable[str], template_of: Callable[[str], NameTemplate]
+) -> dict[str, str]:
+    """
+    Return the marked stem of every key that has an output of that stem.
+
+    Args:
+        keys: the items.
+        names: outputs.
+        template_of: returns the template of the main output of a key.
+    """
     marked = {name.rpartition(".")[0] for name in names if "~" in name}
-    return {key: stem for key in keys if (stem := marked_stem(key)) in marked}
+    return {key: stem for key in keys if template_of(key).name_of(stem := marked_stem(key)) in marked}
 
 
 def _stems(key: str, suffixes: Sequence[str], pattern: str) -> tuple[str, ...]:
@@ -109,15 +119,15 @@ def _stems(key: str, suffixes: Sequence[str], pattern: str) -> tuple[str, ...]:
     names = (plain, key, *(plain + suffix for suffix in suffixes))
     return (
         marked_stem(key),
-        *(_by_pattern(key, pattern) if pattern else ()),
+        *(_by_pattern(key, marked_stem(key).rpartition("/")[2], pattern) if pattern else ()),
+        *(_by_pattern(key, plain_stem(key).rpartition("/")[2], pattern) if pattern else ()),
         *names,
         *(name.rpartition("/")[2] for name in names),
     )
 
 
-def _by_pattern(key: str, pattern: str) -> tuple[str, str]:
+def _by_pattern(key: str, stem: str, pattern: str) -> tuple[str, str]:
     folder, slash, name = key.rpartition("/")
-    stem = plain_stem(name)
     if "{stem}" not in pattern and "{name}" not in pattern:
         raise ValueError("it names no picture: it needs {stem} or {name}")
     try:

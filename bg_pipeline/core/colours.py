@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from bg_pipeline.core.params import Effect, effect
 from bg_pipeline.core.recipe import AS_IT_IS, Cut
 from bg_pipeline.core.records import Master, Use
 from bg_pipeline.core.vendor import Vendor
@@ -15,8 +16,13 @@ class Decision(NamedTuple):
     reason: str
 
 
-_OFF = frozenset({"", "false", "none", "off"})
-"""Values that switch a parameter off, at every vendor."""
+_USES = {
+    Effect.KEEPS: (Use.ALPHA, "keeps the colours of the source"),
+    Effect.COLOURS: (Use.PICTURE, "may alter colours"),
+    Effect.FRAME: (Use.WHOLE, "makes a frame of its own"),
+    Effect.BACKDROP: (Use.FINISHED, "makes a background"),
+    Effect.SCENE: (Use.FINISHED, "makes a picture of its own"),
+}
 
 
 def use_of(cut: Cut | None, vendors: Iterable[Vendor]) -> Decision:
@@ -32,15 +38,15 @@ def use_of(cut: Cut | None, vendors: Iterable[Vendor]) -> Decision:
     if cut == AS_IT_IS:
         return Decision(Use.WHOLE, "the source is a cutout already")
     if cut.tools:
-        return Decision(Use.WHOLE, f"{cut.tools[-1].name} makes a picture of its own")
+        return Decision(
+            Use.FINISHED if cut.tools_only else Use.WHOLE, f"{cut.tools[-1].name} makes a picture of its own"
+        )
     vendor = next((each for each in vendors if each.name == cut.provider), None)
     if vendor is None:
         return Decision(Use.UNDECLARED, f"{cut.provider} is not described")
-    keeping = vendor.variants[cut.variant].keeping
-    for name, value in sorted(cut.params.items()):
-        if name.partition(".")[0] not in keeping and name not in keeping and value.lower() not in _OFF:
-            return Decision(Use.PICTURE, f"{name}={value} may alter colours")
-    return Decision(Use.ALPHA, f"{vendor.title} keeps the colours of the source")
+    what, by = effect(vendor.variants[cut.variant].params, cut.params)
+    use, reason = _USES[what]
+    return Decision(use, f"{by or vendor.title} {reason}")
 
 
 def use_of_master(master: Master, digest: str, cuts: Iterable[Cut], vendors: Iterable[Vendor]) -> Decision:

@@ -175,6 +175,13 @@ def settle_doubts(doubts: Sequence[Attempt], missing: Decimal) -> list[tuple[Att
     return settled
 
 
+NO_BALANCE = (
+    "no balance can be read: only the caps limit what is spent, and the gate closes when the vendor says that no"
+    " credits are left"
+)
+"""What is said of an account whose vendor has no balance."""
+
+
 def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) -> str:
     """
     Explain in one sentence why the gate is closed and what opens it.
@@ -198,7 +205,7 @@ def why_closed(gate: Gate, thresholds: Thresholds, left: Decimal | None = None) 
         + (opens if left is None else f"it opens at {thresholds.resume}{not_before}, or {opens}"),
         GateReason.BALANCE_UNKNOWN: f"the balance cannot be read{cause}: check the settings of the account; {opens} "
         "anyway",
-        GateReason.BAD_KEY: f"the key is refused{cause}: put a working key into the settings; the gate opens at "
+        GateReason.BAD_KEY: f"the key or a setting is refused{cause}: correct it; the gate opens at "
         f"{opens_at}, or {opens} at once",
         GateReason.OUTAGE: f"it does not serve now{cause}; it is tried again at {opens_at}",
         GateReason.QUALITY: f"it delivers less than is paid for{cause}: check the plan and the credits; then {opens}",

@@ -29,7 +29,7 @@ class Goal:
     cuts: tuple[str, ...]
     """Digests of the cuts, in order of preference: any is accepted, a new purchase uses the first."""
     renditions: tuple[str, ...]
-    """Digests of the rendition: first those of the present renderer, then older ones that may stay."""
+    """Digests of the renditions: first those of the present renderer, then older ones that may stay."""
     first: tuple[str, ...]
     """The digests in `cuts` that name the first cut, the one to buy."""
 
@@ -43,8 +43,8 @@ class Goal:
             rerender: accept only outputs of the present renderer.
         """
         cuts = tuple(digest for cut in recipe.accepted for digest in cut.digests)
-        rendition = recipe.rendition
-        return cls(cuts, rendition.present_digests if rerender else rendition.digests, recipe.cut.digests)
+        renditions = recipe.present_rendition_digests if rerender else recipe.rendition_digests
+        return cls(cuts, renditions, recipe.cut.digests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def cut_of(entry: Entry, goal: Goal) -> str:
 
 
 def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its table
-    entry: Entry, goal: Goal, *, output_missing: bool, left_out: str = ""
+    entry: Entry, goal: Goal, *, missing_output: str = "", left_out: str = ""
 ) -> tuple[Reason, str]:
     """
     Return class and reason of one entry, as far as they are known without the others.
@@ -191,8 +191,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.SKIPPED, f"left out by {left_out}"
     shown = entry.published
     if is_up_to_date(entry, goal):
-        if output_missing:
-            return Reason.OUTPUT_MISSING, f"{shown.output_name if shown else ''} is not in the output"
+        if missing_output:
+            return Reason.OUTPUT_MISSING, f"{missing_output} is not in the output"
         return Reason.UNCHANGED, "source, recipe and output are as published"
     if entry.problem:
         return Reason.FAILED, entry.problem
@@ -206,7 +206,7 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
         return Reason.NEW, "it was erased, and is another picture now"
     if entry.state is State.WITHDRAWN:
         return Reason.CHANGED, "its result was rejected, and it is another picture now"
-    there = shown is not None and shown.output_name != "" and not output_missing
+    there = shown is not None and shown.output_name != "" and not missing_output
     if _is_away(entry) and there and _is_as_published(entry, goal):
         return Reason.RETURNED, "it is back as it was published, and its output is there"
     if entry.state in REFUSED:

@@ -6,11 +6,11 @@ The row of such an item stays with its key and content hash, in the state FORGOT
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bg_pipeline.core.formats import Format
-from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.recipe import Rendition, purchase_id
+from bg_pipeline.core.records import Entry, Output, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,19 @@ def forgotten_pictures(entries: Iterable[Entry]) -> Mapping[str, str]:
     return {entry.purchase_id: entry.key for entry in entries if entry.state is State.FORGOTTEN}
 
 
-def output_names(entry: Entry) -> tuple[str, ...]:
-    """Return the names of all files in the output store that an item has, or had in another format."""
-    names = dict.fromkeys(f"{entry.stem}{each.extension}" for each in Format) if entry.stem else {}
-    if entry.published and entry.published.output_name:
-        names[entry.published.output_name] = None
-    if entry.trash_name:
-        names[entry.trash_name] = None
+def output_names(stem: str, renditions: Iterable[Rendition], outputs: Iterable[Output]) -> tuple[str, ...]:
+    """
+    Return the names of all files in the output store that an item has, or had in another format.
+
+    Args:
+        stem: its plain output name; empty if it never had one.
+        renditions: those of its recipe.
+        outputs: its outputs on record.
+    """
+    names: dict[str, None] = {}
+    if stem:
+        each_format = (replace(each, format=kind) for each in renditions for kind in Format)
+        names = dict.fromkeys(each.name_of(stem) for each in each_format)
+    for output in outputs:
+        names |= dict.fromkeys(filter(None, (output.published.output_name, output.trash_name)))
     return tuple(names)

@@ -5,7 +5,7 @@ All values are text that any format can hold, and empty where there is none.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from bg_pipeline.core.keys import encode_partition, key_bytes
 from bg_pipeline.core.moments import iso
-from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.outputs import alone
+from bg_pipeline.core.records import MAIN, Entry, Output, State
 
 FOLDER = ".bg-pipeline"
 """Folder of the table in the output store: hidden, so that no listing of cutouts contains it."""
@@ -58,7 +59,7 @@ STATES = (*(state.value for state in State), REMOVED)
 
 
 class Row(NamedTuple):
-    """One item. Names that are not UTF-8 are written as `as_text` does."""
+    """One output of an item, or an item that has none. Names that are not UTF-8 are written as `as_text` does."""
 
     catalogue: str
     key: str
@@ -72,6 +73,7 @@ class Row(NamedTuple):
     location: str
     """Path or URL of that cutout."""
     rendition: str
+    """Name of its table in the settings."""
     sha256: str
     """SHA-256 of the cutout, in hexadecimal."""
     published_at: str
@@ -88,7 +90,8 @@ class Naming:
     """The names of a catalogue in its table."""
 
     catalogue: str = "default"
-    rendition: str = "main"
+    rendition: str = MAIN
+    """Name of the first rendition."""
     location_of: Callable[[str], str] = str
     """Returns path or URL of what has this name in the output store."""
 
@@ -107,8 +110,14 @@ class Chosen:
         return of_state and (not self.collections or row.collection in self.collections)
 
 
-def row_of(entry: Entry, naming: Naming) -> Row:
-    """Return the row of an item."""
+def rows_of(entry: Entry, others: Iterable[Output], naming: Naming) -> list[Row]:
+    """Return the row of an item's main output, and one of each other output, in the order of `place`."""
+    rows = [_row_of(entry, naming, naming.rendition)]
+    rows += [_row_of(alone(entry, each), naming, each.rendition) for each in others]
+    return sorted(rows, key=place)
+
+
+def _row_of(entry: Entry, naming: Naming, rendition: str) -> Row:
     shown = entry.published
     output = shown.output_name if shown else ""
     gone = not output and entry.state in {State.DELETED, State.PUBLISHED, State.FORGOTTEN}
@@ -120,7 +129,7 @@ def row_of(entry: Entry, naming: Naming) -> Row:
         reason="" if entry.state is State.PUBLISHED else entry.detail,
         output=as_text(output),
         location=as_text(naming.location_of(output)) if output else "",
-        rendition=naming.rendition,
+        rendition=rendition,
         sha256=shown.output_digest if shown and output else "",
         published_at=iso(entry.published_at) if output and entry.published_at is not None else "",
         changed_at=iso(entry.changed_at),
@@ -151,9 +160,9 @@ def difference(before: Row | None, now: Row | None, at: str) -> Row | None:
     )
 
 
-def place(row: Row) -> bytes:
+def place(row: Row) -> tuple[bytes, bytes]:
     """Return the position of a row: tables are in ascending order of it."""
-    return key_bytes(from_text(row.key))
+    return key_bytes(from_text(row.key)), row.rendition.encode()
 
 
 def as_text(name: str) -> str:

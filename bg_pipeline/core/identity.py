@@ -25,6 +25,7 @@ CUT: Mapping[str, Any] = {
     "surface": "",
     "params": {},
     "steps": [],
+    "tools_only": False,
 }
 """Scheme cut/2: all values that alter a vendor's result, each with its neutral value, which a name leaves out."""
 
@@ -33,6 +34,14 @@ RENDITION: Mapping[str, Any] = {
     "background": "",
     "canvas": None,
     "padding": 0.0,
+    "background_image": "",
+    "longest_side": 0,
+    "alignment": "center",
+    "upscale": True,
+    "shadow": 0.0,
+    "quality": 0,
+    "metadata": "none",
+    "output_name": "{stem}",
 }
 """Scheme rendition/2: all values that alter a rendition, each with its neutral value, which a name leaves out."""
 
@@ -75,6 +84,17 @@ def rendition_digests(
     if altered.keys() <= _NAMED_BY_RENDITION_1:
         names.append(digest({name: values[name] for name in _NAMED_BY_RENDITION_1}))
     return tuple(names)
+
+
+def set_digest(main: str, others: Mapping[str, str]) -> str:
+    """
+    Return the name of several renditions of one item; that of the only one, if there are no others.
+
+    Args:
+        main: name of the first.
+        others: names of the others, by the name of their table.
+    """
+    return digest(["renditions/1", main, dict(others)]) if others else main
 
 
 def _altered(values: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from typing import TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
+K = TypeVar("K", bytes, tuple[bytes, bytes])
 
 
 def merge_join(
-    left: Iterable[A], right: Iterable[B], left_key: Callable[[A], bytes], right_key: Callable[[B], bytes]
+    left: Iterable[A], right: Iterable[B], left_key: Callable[[A], K], right_key: Callable[[B], K]
 ) -> Iterator[tuple[A | None, B | None]]:
     """
     Pair the elements of two streams that share a key; an element alone comes with None.
@@ -38,5 +39,5 @@ def merge_join(
                 raise _out_of_order(b_key, last)
 
 
-def _out_of_order(key: bytes, last: bytes) -> ValueError:
+def _out_of_order(key: object, last: object) -> ValueError:
     return ValueError(f"out of order: {key!r} came after {last!r}")

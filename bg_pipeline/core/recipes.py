@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.filters import matcher
-from bg_pipeline.core.recipe import Recipe
+from bg_pipeline.core.naming import PLAIN
+from bg_pipeline.core.recipe import Recipe, Rendition
 
 _CACHED = 4096
 """Keys whose recipe is remembered: each is asked for several times in a row."""
@@ -58,6 +59,21 @@ class Recipes:
         number = self._number_of(key)
         return "" if number is None else self.special[number].name
 
+    @property
+    def passed_on_digests(self) -> frozenset[str]:
+        """Digests of the cuts after whose suspicious result a recipe asks the next account."""
+        return frozenset().union(*(each.passed_on_digests for each in self._all))
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """Those of all recipes."""
+        return tuple(rendition for each in self._all for rendition in each.renditions.values())
+
+    @property
+    def have_templates(self) -> bool:
+        """Return True if an output may be called otherwise than its item, and so like that of another."""
+        return any(each.output_name != PLAIN for each in self.renditions)
+
     def goals(self, *, rerender: bool = False) -> Callable[[str], Goal]:
         """Return the goal of each key; arguments as in `Goal.of`."""
         default, *others = self._goals(rerender)
@@ -78,7 +94,11 @@ class Recipes:
         )
 
     def _goals(self, rerender: bool) -> list[Goal]:
-        return [Goal.of(each, rerender=rerender) for each in (self.default, *(each.recipe for each in self.special))]
+        return [Goal.of(each, rerender=rerender) for each in self._all]
+
+    @property
+    def _all(self) -> list[Recipe]:
+        return [self.default, *(each.recipe for each in self.special)]
 
     def _first_match(self, key: str) -> int | None:
         return next((number for number, matches in self._matchers if matches(key)), None)

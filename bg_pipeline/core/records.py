@@ -98,6 +98,21 @@ class Published:
     """The run that published it; empty if it is not known, or if what it replaced is no longer kept."""
 
 
+MAIN = "main"
+"""Name on record of the first rendition of an item, whose output is in its `Entry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of an item."""
+
+    rendition: str
+    """Name of its rendition; `MAIN` for the first."""
+    published: Published
+    trash_name: str = ""
+    """As in `Entry`."""
+
+
 # Not frozen: a first detection makes hundreds of thousands, and a frozen one takes twice as long to make.
 @dataclass(slots=True, unsafe_hash=True)
 class Entry:
@@ -121,6 +136,7 @@ class Entry:
     problem: str = ""
     """Why the last scan could not read it; empty if it could."""
     published: Published | None = None
+    """Its main output. `Items.outputs` has the others, and its `rendition_digest` names the whole set of them."""
     published_at: float | None = None
     absent_since: float | None = None
     """Epoch second of the first complete listing without it; None while listed, or if its cutout is kept for good."""
@@ -190,8 +206,15 @@ class Use(StrEnum):
     """Its alpha and its colours, in the frame of the source."""
     WHOLE = "whole"
     """Its alpha and its colours in a frame of its own."""
+    FINISHED = "finished"
+    """The whole picture as it came: it may have a background, and no transparency."""
     UNDECLARED = "undeclared"
     """Unknown: its colours where it is as large as the source; otherwise only its alpha, so as to lose no detail."""
+
+    @property
+    def has_own_frame(self) -> bool:
+        """True if its frame need not be that of the source, so that the two cannot be compared."""
+        return self in {Use.WHOLE, Use.FINISHED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def _restored(item: _Related, survey: Survey, bought: Container[str]) -> Change 
     shown = item.entry.published
     if shown is None or item.entry.key not in survey.missing_outputs or shown.purchase_id not in bought:
         return None
-    because = f"{shown.output_name} is not in the output; its old cut is restored"
+    because = f"{survey.missing_outputs[item.entry.key]} is not in the output; its old cut is restored"
     return replace(item.change, reason=Reason.OUTPUT_MISSING, because=because, purchase_id=shown.purchase_id)
 
 

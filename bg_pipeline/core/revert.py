@@ -1,14 +1,14 @@
 """Take the publications of one run back: what is kept of each replaced output, and what becomes of each item."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.export import FOLDER
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Entry, Published
+from bg_pipeline.core.records import MAIN, Entry, Published
 
 PREVIOUS = f"{FOLDER}/previous"
 """Folder of the output store with the outputs that were replaced."""
@@ -30,6 +30,7 @@ class Previous:
     """SHA-256 of these bytes."""
     replaced_at: float = 0.0
     """Epoch second."""
+    rendition: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +84,12 @@ def previous_name(key: str, output_digest: str, output_name: str) -> str:
     return f"{PREVIOUS}/{name[:2]}/{name}{output_name[dot:] if dot >= 0 else ''}"
 
 
-def is_the_same(former: Published | None, published: Published) -> bool:
-    """Return True if an output is made again as it was, so that nothing is replaced."""
-    return former is not None and (*_origin(former), former.output_digest) == (
-        *_origin(published),
-        published.output_digest,
-    )
+def is_the_same(former: Mapping[str, Published], made: Mapping[str, Published]) -> bool:
+    """Return True if all outputs of an item, by rendition, are made again as they were, so that nothing is replaced."""
+    return {name: replace(each, run="") for name, each in former.items()} == made
 
 
-def _origin(published: Published) -> tuple[str, ...]:
-    return (
-        *(published.purchase_id, published.cut_digest, published.rendition_digest),
-        *(published.content_hash, published.output_name),
-    )
-
-
-def plan_revert(entry: Entry, run: str, previous: Previous | None) -> tuple[Step, str]:
+def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[Step, str]:
     """
     Return what becomes of an item, and why.
 
@@ -113,7 +104,7 @@ def plan_revert(entry: Entry, run: str, previous: Previous | None) -> tuple[Step
     Args:
         entry: an item that the run published.
         run: the run.
-        previous: what the run replaced; None if it replaced nothing.
+        previous: its outputs that the run replaced; none if it had none.
     """
     shown = entry.published
     if shown is None or shown.run != run:
@@ -121,31 +112,44 @@ def plan_revert(entry: Entry, run: str, previous: Previous | None) -> tuple[Step
         return Step.LEAVE, f"published again since, {since}"
     if not shown.output_name:
         return Step.LEAVE, f"its cutout is not on the shop: {entry.state}"
-    if previous is None:
+    if not previous:
         return Step.TAKE_OFF, "it had no cutout before that run"
-    if previous.published is None:
-        return Step.LEAVE, (
-            f"{shown.output_name} was the cutout of a picture that is gone; its bytes are kept as {previous.kept_name}"
-        )
-    if not previous.kept_name:
-        return Step.LEAVE, f"{previous.published.output_name} was missing already before that run"
-    return Step.PUT_BACK, f"{previous.published.output_name} as it was before that run"
+    names = []
+    for each in previous:
+        if each.published is None:
+            return Step.LEAVE, (
+                f"{shown.output_name} was the cutout of a picture that is gone; its bytes are kept as {each.kept_name}"
+            )
+        if not each.kept_name:
+            return Step.LEAVE, f"{each.published.output_name} was missing already before that run"
+        names.append(each.published.output_name)
+    return Step.PUT_BACK, f"{', '.join(names)} as before that run"
 
 
-def refusal_to_put_back(shown: Published, previous: Previous, present: str | None, kept: str | None) -> str:
+def refusal_of_kept(previous: Previous, kept: str | None) -> str:
     """
-    Return why an output cannot be put back; empty if it can.
+    Return why a kept output cannot be put back; empty if it can.
 
     Args:
-        shown: the present publication.
-        previous: what it replaced.
-        present: SHA-256 of the bytes under the name of the present output; None if there are none.
-        kept: SHA-256 of the bytes under the name of the kept one; None if there are none.
+        previous: its record.
+        kept: SHA-256 of the bytes under its name; None if there are none.
     """
-    if kept is None or kept != previous.kept_digest:
-        return f"its former cutout is no longer at {previous.kept_name}, or has other bytes"
+    if kept is not None and kept == previous.kept_digest:
+        return ""
+    return f"its former cutout is no longer at {previous.kept_name}, or has other bytes"
+
+
+def refusal_of_present(shown: Published, previous: Iterable[Previous], present: str | None) -> str:
+    """
+    Return why an output cannot be replaced; empty if it can.
+
+    Args:
+        shown: a present publication.
+        previous: what is put back in place of the item's outputs.
+        present: SHA-256 of the bytes under the name of the output; None if there are none.
+    """
     # Put back already, by a run that was killed before it could record it.
-    if present in {None, shown.output_digest, previous.kept_digest}:
+    if present in {None, shown.output_digest, *(each.kept_digest for each in previous)}:
         return ""
     return f"another program wrote {shown.output_name}; move that file away first"
 

@@ -1,7 +1,7 @@
 """Judge every entry of a manifest by itself: which need work, and what they become."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Survey:
     candidates: tuple[Candidate, ...]
     """Candidates in key order."""
     unchanged: int
-    missing_outputs: Container[str] = frozenset()
+    missing_outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def purchase_ids(self) -> list[str]:
@@ -59,7 +59,7 @@ class Survey:
 def survey(
     entries: Iterable[Entry],
     goal_of: Callable[[str], Goal],
-    missing_outputs: Container[str],
+    missing_outputs: Mapping[str, str],
     up_to_date: int = 0,
     *,
     leaves_out: Callable[[str], str] = lambda _key: "",
@@ -72,7 +72,7 @@ def survey(
     Args:
         entries: the manifest after a complete scan, in any order.
         goal_of: returns the names that the recipe of a key accepts.
-        missing_outputs: keys whose published output is missing.
+        missing_outputs: by key, the name of a published output that is missing.
         up_to_date: number of further entries that are up to date and have their output.
         leaves_out: see `core.filters.Filter.leaves_out`.
         reverted: what a person took back, by key.
@@ -85,8 +85,8 @@ def survey(
     for entry in entries:
         if entry.absent and (entry.state in {State.DELETED, State.FORGOTTEN} or is_withdrawn(entry)):
             continue
-        goal, left_out, missing = goal_of(entry.key), leaves_out(entry.key), entry.key in missing_outputs
-        reason, because = classify(entry, goal, output_missing=missing, left_out=left_out)
+        goal, left_out, missing = goal_of(entry.key), leaves_out(entry.key), missing_outputs.get(entry.key, "")
+        reason, because = classify(entry, goal, missing_output=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
             continue
@@ -95,7 +95,7 @@ def survey(
         if reason in _ARRIVED and (key := withdrawn.get(entry.content_hash)):
             reason, because = Reason.SKIPPED, f"the same picture as {key}, which a person keeps off the shop"
         accepted = accepted_purchases(entry, goal) if reason in WORK_REASONS else ()
-        becomes = _becomes(entry, reason, because, goal, left_out, output_missing=missing)
+        becomes = _becomes(entry, reason, because, goal, left_out, output_missing=bool(missing))
         wanted = "" if becomes is State.FAILED else entry.purchase_id
         if accepted or reason is Reason.RETURNED:
             wanted = _wanted(entry, goal, accepted)
@@ -107,7 +107,7 @@ def survey(
             becomes,
             purchase_id=wanted,
             revision=entry.revision,
-            step=order.step_of(entry, output_missing=missing) if accepted else entry.step,
+            step=order.step_of(entry, output_missing=bool(missing)) if accepted else entry.step,
             priority=entry.priority,
         )
         # Without an output there is nothing to keep: better what was taken back than no cutout at all.

@@ -5,13 +5,14 @@ Each vendor's own folder provides them. The modules that use them (`prices`, `pa
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from bg_pipeline.core.params import Param, refusal
 from bg_pipeline.core.recipe import Cut, Tool
 
 
@@ -40,6 +41,18 @@ class EndOfService:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeCalls:
+    """Calls that a vendor makes without a charge."""
+
+    source: str
+    """Source of the numbers, and the date when it was read."""
+    a_day: int = 0
+    """0: no such limit."""
+    a_month: int = 0
+    """0: no such limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tier:
     """One size that a vendor sells."""
 
@@ -64,16 +77,12 @@ class Variant:
     If the default of a setting changes, results from there must not count as the vendor's. Empty where the client
     knows the vendor's hosts: then only an explicitly set base URL is an endpoint.
     """
-    refused: Mapping[str, str] | None = None
-    """Parameters that may not be passed through, with the reason. A name stands for its whole group: `background` for
-    `background.color` too. None: it accepts no parameters at all."""
-    keeping: Collection[str] = ()
-    """
-    Parameters with which an answer keeps the frame and the colours of the picture sent, such as the size tier.
-
-    A name stands for its whole group, as in `refused`. With any other parameter that is switched on, such as a shadow,
-    the answer's own colours are published.
-    """
+    params: Mapping[str, Param] = field(default_factory=dict)
+    """The parameters that it documents; with any other, the answer's own colours are published."""
+    free_calls: FreeCalls | None = None
+    """Calls that are free; None where there are none, or where they are part of the balance."""
+    takes_others: bool = False
+    """True if it has parameters that it does not document: any name then passes."""
     max_pixels: int = 0
     """Most pixels of an answer in any size tier; 0: no limit."""
 
@@ -102,10 +111,6 @@ class Vendor:
     """Longest side that it accepts; 0: no limit."""
     rate_unit_px: int = 0
     """Pixels that count as one call of its rate limit; 0: every call counts as one call."""
-    formats: Sequence[str] = ()
-    """Values of `format` that carry transparency, and that the client reads."""
-    grouped: Sequence[str] = ()
-    """Prefixes that name a group of parameters: `padding` for `paddingTop`."""
     top_up: str = ""
     """The page on which credits are bought."""
     suffixes: Sequence[str] = ()
@@ -116,6 +121,8 @@ class Vendor:
     """Further facts for that person, each a line of a list."""
     sources: Sequence[str] = ()
     """Sources of the facts above, other than prices, with the dates when they were read."""
+    has_balance: bool = True
+    """False where no balance can be read: then only caps limit what is spent."""
     end: EndOfService | None = None
     """The announced end of its own hosts; services that keep its protocol go on."""
     former: Callable[[int, str, Mapping[str, str]], tuple[int, int]] = _no_limits
@@ -140,6 +147,11 @@ class Vendor:
             " another vendor or engine in BG_PROVIDER, as the only one or after it"
         )
 
+    def refusal(self, variant: str, passed: Mapping[str, str]) -> str:
+        """Return the reason not to pass these parameters; empty if none."""
+        sold = self.variants[variant]
+        return refusal(self.title, sold.params, passed, others=sold.takes_others)
+
     def cut(
         self,
         side_px: int,
@@ -148,6 +160,7 @@ class Vendor:
         base_url: str = "",
         params: Mapping[str, str] | None = None,
         tools: tuple[Tool, ...] = (),
+        tools_only: bool = False,
     ) -> Cut:
         """
         Return the cut to buy here.
@@ -158,6 +171,7 @@ class Vendor:
             base_url: URL to buy it from; empty for the vendor's own hosts.
             params: form fields that are passed to the vendor, including the size tier.
             tools: the vendor's further tools, each a purchase of its own.
+            tools_only: True if they are applied to the picture itself, without a cut before them.
         """
         params = params or {}
         is_own = base_url == self.variants[variant].own_url
@@ -168,6 +182,7 @@ class Vendor:
             variant=variant,
             params=params,
             tools=tools,
+            tools_only=tools_only,
             vendor_side_px=self.max_side_px,
             max_pixels=self.max_pixels(variant, params),
             former=self.former(side_px, variant, params),

@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from PIL import Image, ImageOps, TiffImagePlugin
@@ -44,27 +44,27 @@ _MOST_DIRECTORIES = 32
 """Directories that are searched for a second picture: pyramids have one for each size."""
 
 
-def admit(source: bytes, animated: Animated, for_format: Format | None = None) -> None:
+def admit(source: bytes, animated: Animated, formats: Iterable[Format] = ()) -> None:
     """
     Check a source before anything is bought for it, and before it is decoded.
 
     Args:
         source: its bytes.
         animated: what to do with a file of several pictures.
-        for_format: the format that must be able to hold a picture of this size; None for any.
+        formats: each must be able to hold a picture of this size.
 
     Raises:
         ItemSkipped: it has several pictures, and those are skipped.
         ItemUnreadable: it is no picture, damaged, too large, or has several pictures.
     """
-    with _open(source) as image:
+    with opened(source) as image:
         if animated is not Animated.FIRST_FRAME and _has_several(image):
             why = f"the file holds more than one picture, and BG_ANIMATED is {animated}"
             if animated is Animated.SKIP:
                 raise ItemSkipped(why)
             raise ItemUnreadable(f"{why}: first_frame takes the first one, after `bg-pipeline retry`")
-        if for_format is not None:
-            require_fitting(image.size, for_format)
+        for each in formats:
+            require_fitting(image.size, each)
         if image.format in {"JPEG", "MPO"}:
             require_sound(source)
 
@@ -80,7 +80,7 @@ def decode(source: bytes, min_side_px: int | None = None) -> Image.Image:
     Raises:
         ItemUnreadable: it is no picture, damaged or too large.
     """
-    with _open(source) as image:
+    with opened(source) as image:
         if min_side_px is not None:
             # JPEG takes down to an eighth of the work to decode when a smaller picture is needed.
             image.draft(None, (2 * min_side_px, 2 * min_side_px))
@@ -116,7 +116,7 @@ def open_limited(data: bytes, formats: tuple[str, ...]) -> Image.Image:
 
 
 @contextmanager
-def _open(source: bytes) -> Iterator[Image.Image]:
+def opened(source: bytes) -> Iterator[Image.Image]:
     """Open a source within the limits; any error inside is about the picture."""
     try:
         is_heic = sniff(source) == HEIC

@@ -1,4 +1,4 @@
-"""Encode pictures: the formats of outputs, their limits, and no metadata."""
+"""Encode pictures: the formats of outputs, their limits, and no metadata but what is given."""
 
 import io
 from typing import Any
@@ -13,18 +13,22 @@ ENCODERS: dict[Format, dict[str, Any]] = {
     Format.PNG: {"format": "PNG"},
     Format.WEBP: {"format": "WEBP", "quality": 90, "method": 4},
     Format.JPG: {"format": "JPEG", "quality": 92, "subsampling": 0},
+    Format.AVIF: {"format": "AVIF", "quality": 80, "subsampling": "4:4:4", "speed": 9},
 }
 """Options of `encode` for each format."""
+
+MASTER_FORMATS = tuple(ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
+"""Formats that an answer, and so a master, can have."""
 
 
 def encode(image: Image.Image, **options: Any) -> bytes:
     """
-    Encode a picture without its metadata. Every picture that is sent, stored or shown goes through here.
+    Encode a picture without its own metadata. Every picture that is sent, stored or shown goes through here.
 
     Pillow's encoders copy entries of `info`, such as a comment, and fail if they are too long.
     """
     if options["format"] == "PNG":
-        return png(image)
+        return png(image, options.get("icc_profile", b""), options.get("exif", b""))
     image.info = {}
     out = io.BytesIO()
     image.save(out, **options)

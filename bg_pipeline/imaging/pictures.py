@@ -1,23 +1,22 @@
-"""Conversion of source bytes to an upload, of an answer to a master, and of a master to a rendition."""
+"""Conversion of source bytes to an upload, and of an answer to a master."""
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from PIL import Image, ImageChops, ImageColor, ImageOps
+from PIL import Image
 
 from bg_pipeline.core.checks import NOT_COMPARED, CheckLimits, suspicion
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
-from bg_pipeline.core.records import Use
 from bg_pipeline.core.swaps import SIDE_PX, Pair
 from bg_pipeline.errors import QualityDropped, UnusableAnswer
 from bg_pipeline.imaging.already_cut import Kind, extended, kind_of
-from bg_pipeline.imaging.colour import as_mode
-from bg_pipeline.imaging.compositing import compose, is_same_shape
+from bg_pipeline.imaging.compositing import is_same_shape
 from bg_pipeline.imaging.decoding import admit, decode, open_limited
-from bg_pipeline.imaging.encoding import ENCODERS, encode, require_fitting
+from bg_pipeline.imaging.encoding import ENCODERS, MASTER_FORMATS, encode
 from bg_pipeline.imaging.measures import measure
 
 _SENT_QUALITY = 95
@@ -56,7 +55,7 @@ def prepare(
     source: bytes,
     max_side_px: int,
     max_pixels: int = 0,
-    rendition: Rendition | None = None,
+    renditions: Sequence[Rendition] = (),
     animated: Animated = Animated.FAIL,
 ) -> PreparedImage:
     """
@@ -66,14 +65,13 @@ def prepare(
         source: bytes of the source.
         max_side_px: longest side to send.
         max_pixels: most pixels to send; 0 for no such limit.
-        rendition: the wanted output, so that nothing is bought for a picture that its format cannot hold.
+        renditions: the wanted outputs, so that nothing is bought for a picture that a format cannot hold.
         animated: what to do with a file of several pictures.
 
     Raises:
         ItemSkipped, ItemUnreadable: see `decoding.admit`.
     """
-    # A canvas has its own size.
-    admit(source, animated, rendition.format if rendition and not rendition.canvas else None)
+    admit(source, animated, [each.format for each in renditions if each.is_as_large_as_its_source])
     image = decode(source, max_side_px)
     width, height = _fitting(image.size, max_side_px, max_pixels)
     image.thumbnail((width, height), Image.Resampling.HAMMING, reducing_gap=2.0)
@@ -110,28 +108,32 @@ def as_master(source: bytes) -> bytes:
     return encode(decode(source).convert("RGBA"), **ENCODERS[Format.PNG])
 
 
-def inspect(answer: bytes) -> ValidatedAnswer:
+def inspect(answer: bytes, may_be_opaque: bool = False) -> ValidatedAnswer:
     """
     Decode an answer to its last byte.
+
+    Args:
+        answer: a picture.
+        may_be_opaque: True if it is a finished picture, which may have a background.
 
     Raises:
         UnusableAnswer: it is not a complete picture, or has no alpha.
     """
-    return inspected(_cutout(answer))
+    return inspected(_cutout(answer), may_be_opaque)
 
 
 def inspect_alone(answer: bytes) -> ValidatedAnswer:
-    """Run `inspect` where the picture is not at hand: a sound answer is then `NOT_COMPARED`."""
-    checked = inspect(answer)
+    """Run `inspect` where nothing but the answer is at hand: unless it is empty, it is then `NOT_COMPARED`."""
+    checked = inspect(answer, may_be_opaque=True)
     return checked if checked.suspicion else replace(checked, suspicion=NOT_COMPARED)
 
 
-def inspected(cutout: Image.Image) -> ValidatedAnswer:
+def inspected(cutout: Image.Image, may_be_opaque: bool = False) -> ValidatedAnswer:
     """Tell an empty cutout, and one of which nothing was removed."""
     levels = [level for level, count in enumerate(cutout.getchannel("A").histogram()) if count]
     if levels[-1] < 16:  # noise in the alpha does not count as a subject
         return ValidatedAnswer(*cutout.size, suspicion="the cutout is empty: no subject was found")
-    if levels[0] > 239:
+    if levels[0] > 239 and not may_be_opaque:
         return ValidatedAnswer(*cutout.size, suspicion="nothing was removed: the whole frame was kept")
     return ValidatedAnswer(*cutout.size, suspicion="")
 
@@ -201,35 +203,6 @@ def _pair(picture: Image.Image, cutout: Image.Image) -> Pair:
     )
 
 
-def render(source: bytes, master: bytes, rendition: Rendition, use: Use) -> bytes:
-    """
-    Render the published bytes of an item.
-
-    Args:
-        source: bytes of the source.
-        master: bytes of its master.
-        rendition: the wanted output.
-        use: the part of the master that is published.
-
-    Raises:
-        ItemUnreadable: the source cannot be decoded, or the format cannot hold a picture of this size.
-    """
-    # In place where possible: a copy of 24 megapixels takes 96 MB, and several processes run this.
-    original = None if use is Use.WHOLE else decode(source)
-    cutout, alpha = compose(as_mode(open_limited(master, _MASTER_FORMATS), "RGBA"), original, use)
-    del original
-    if rendition.canvas:
-        cutout = _on_canvas(_with_alpha(cutout, alpha), rendition.canvas, rendition.padding)
-        alpha = cutout.getchannel("A")
-    if rendition.background:
-        cutout.paste(ImageColor.getrgb(rendition.background)[:3], mask=ImageChops.invert(alpha))
-        cutout = as_mode(cutout, "RGB")
-    else:
-        cutout = _with_alpha(cutout, alpha)
-    require_fitting(cutout.size, rendition.format)
-    return encode(cutout, **ENCODERS[rendition.format])
-
-
 _DISPLAY_QUALITY = 86
 """Of a WebP on the screen: edges stay sharp, and a thumbnail takes about 20 KB."""
 
@@ -256,12 +229,9 @@ def display(data: bytes, max_side_px: int) -> bytes:
     return encode(thumbnail(data, max_side_px), format="WEBP", quality=_DISPLAY_QUALITY, method=2)
 
 
-_MASTER_FORMATS = tuple(ENCODERS[kind]["format"] for kind in Format if kind.has_alpha)
-
-
 def _cutout(answer: bytes) -> Image.Image:
     try:
-        cutout = open_limited(answer, _MASTER_FORMATS)
+        cutout = open_limited(answer, MASTER_FORMATS)
         cutout.load()
     except MemoryError:  # says nothing of the answer
         raise
@@ -272,24 +242,7 @@ def _cutout(answer: bytes) -> Image.Image:
     return cutout.convert("RGBA")
 
 
-def _with_alpha(cutout: Image.Image, alpha: Image.Image) -> Image.Image:
-    """Add alpha and clear the colour under full transparency: it is invisible and takes a third of the file."""
-    cutout.putalpha(alpha)
-    # A mask of bits: Pillow pastes under it seven times as fast as under one of bytes.
-    cutout.paste((0, 0, 0, 0), mask=alpha.point(lambda a: 255 if a == 0 else 0, "1"))
-    return cutout
-
-
 def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:
     """Return True if the answer is the same picture in a cheaper size, and not an unusable one."""
     across, down = checked.width_px / prepared.width_px, checked.height_px / prepared.height_px
     return across < 1 and abs(across - down) < 0.02 and min(checked.width_px, checked.height_px) >= 32
-
-
-def _on_canvas(cutout: Image.Image, canvas: tuple[int, int], padding: float) -> Image.Image:
-    subject = cutout.crop(cutout.getchannel("A").getbbox() or (0, 0, *cutout.size))
-    room = (max(1, round(canvas[0] * (1 - 2 * padding))), max(1, round(canvas[1] * (1 - 2 * padding))))
-    fitted = ImageOps.contain(subject, room, Image.Resampling.LANCZOS)
-    frame = Image.new("RGBA", canvas, (0, 0, 0, 0))
-    frame.paste(fitted, ((canvas[0] - fitted.width) // 2, (canvas[1] - fitted.height) // 2))
-    return frame

@@ -16,15 +16,20 @@ _ROWS = 128
 """Rows that are filtered at once."""
 
 
-def png(image: Image.Image) -> bytes:
+def png(image: Image.Image, icc_profile: bytes = b"", exif: bytes = b"") -> bytes:
     """
-    Encode a picture of 8 bits, without metadata.
+    Encode a picture of 8 bits.
 
     Args:
         image: L, LA, RGB or RGBA.
+        icc_profile: of its colours; empty for none.
+        exif: metadata as in a JPEG's segment, with or without its name; empty for none.
     """
     header = struct.pack(">IIBBBBB", *image.size, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
-    chunks = ((b"IHDR", header), *((b"IDAT", part) for part in _deflated(image) if part), (b"IEND", b""))
+    named = b"ICC profile\0\0" + zlib.compress(icc_profile)
+    about = ((b"iCCP", named if icc_profile else b""), (b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    first = ((b"IHDR", header), *(each for each in about if each[1]))
+    chunks = (*first, *((b"IDAT", part) for part in _deflated(image) if part), (b"IEND", b""))
     return b"".join((b"\x89PNG\r\n\x1a\n", *(part for chunk in chunks for part in _chunk(*chunk))))
 
 

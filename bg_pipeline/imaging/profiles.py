@@ -113,18 +113,30 @@ def of_codes(primaries: int, transfer: int, *, full_range: bool = True) -> bytes
     return rgb_profile(space, curve if full_range else lambda v: curve(min(max((255 * v - 16) / 219, 0.0), 1.0)))
 
 
-def rgb_profile(primaries: Primaries, curve: Curve) -> bytes:
+@cache
+def srgb_profile() -> bytes:
+    """Return the profile that every output carries, always the same bytes; sRGB is IEC 61966-2-1."""
+    return rgb_profile(SRGB, _srgb, b"sRGB", 1024)
+
+
+def rgb_profile(primaries: Primaries, curve: Curve, name: bytes = b"", steps: int = _STEPS) -> bytes:
     """
     Return a profile of version 2 for RGB: three primaries, and one curve for all.
+
+    Args:
+        primaries: the colour space.
+        curve: from signal to light.
+        name: its description, in ASCII.
+        steps: points of the curve.
 
     Raises:
         ZeroDivisionError: the chromaticities name no colour space.
     """
     columns = _to_d50(primaries)
-    points = [round(65535 * min(max(curve(n / (_STEPS - 1)), 0.0), 1.0)) for n in range(_STEPS)]
-    shared = struct.pack(f">4s4xI{_STEPS}H", b"curv", _STEPS, *points)
+    points = [round(65535 * min(max(curve(n / (steps - 1)), 0.0), 1.0)) for n in range(steps)]
+    shared = struct.pack(f">4s4xI{steps}H", b"curv", steps, *points)
     tags = {
-        b"desc": struct.pack(">4s4xI1s78x", b"desc", 1, b"\0") + b"\0",
+        b"desc": struct.pack(">4s4xI", b"desc", len(name) + 1) + name + bytes(80),
         b"cprt": b"text\0\0\0\0\0\0\0\0",
         b"wtpt": _xyz(_D50),
         b"rXYZ": _xyz(columns[0]),
@@ -139,9 +151,12 @@ def rgb_profile(primaries: Primaries, curve: Curve) -> bytes:
 
 def _file(tags: dict[bytes, bytes]) -> bytes:
     at, table, body = 132 + 12 * len(tags), b"", b""
+    places: dict[bytes, int] = {}
     for name, content in tags.items():
-        table += struct.pack(">4sII", name, at + len(body), len(content))
-        body += content + b"\0" * (-len(content) % 4)
+        if content not in places:  # tags may share their content: ICC.1, 7.3.1
+            places[content] = at + len(body)
+            body += content + b"\0" * (-len(content) % 4)
+        table += struct.pack(">4sII", name, places[content], len(content))
     head = struct.pack(">4xI4s4s4s", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
     head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + _fixed(_D50)
     rest = head.ljust(124, b"\0") + struct.pack(">I", len(tags)) + table + body

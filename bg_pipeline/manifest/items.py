@@ -6,8 +6,8 @@ from sqlalchemy import bindparam, exists, func, select, update
 
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import fold, key_bytes
-from bg_pipeline.core.records import Entry, Reason, State
-from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, OfCatalogue, entry_of
+from bg_pipeline.core.records import MAIN, Entry, Output, Reason, State
+from bg_pipeline.manifest.rows import ANY_PUBLICATION, BATCH, ENTRY, PUBLICATION, OfCatalogue, entry_of, published_of
 from bg_pipeline.manifest.schema import items, publications
 
 
@@ -19,6 +19,25 @@ class SqlItems(OfCatalogue):
 
     def entries(self) -> Iterator[Entry]:
         yield from map(entry_of, self._stream(ENTRY.where(self._mine()).order_by(items.c.key)))
+
+    def outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
+        c, by_key = publications.c, dict[str, list[Output]]()
+        columns = (
+            c.purchase_id,
+            c.cut_digest,
+            c.rendition_digest,
+            c.output_name,
+            c.output_digest,
+            c.content_hash,
+            c.run,
+        )
+        query = select(c.key, c.rendition, c.trash_name, *columns).where(self._mine(publications), c.rendition != MAIN)
+        with self._db.read() as conn:
+            for these in self._db.among(c.key, keys):
+                for key, rendition, trash_name, *values in conn.execute(query.where(these).order_by(c.rendition)):
+                    output = Output(rendition, published_of(*values), trash_name or "")
+                    by_key.setdefault(key, []).append(output)
+        return by_key
 
     def in_state(self, state: State) -> list[Entry]:
         return self._entries(ENTRY.where(self._mine(), items.c.state == state).order_by(items.c.key))
@@ -74,7 +93,7 @@ class SqlItems(OfCatalogue):
         made_from = select(shown.purchase_id).where(PUBLICATION).scalar_subquery()
         stale = (
             update(items)
-            .where(self._mine(), still, exists().where(PUBLICATION, shown.output_digest == output_digest))
+            .where(self._mine(), still, exists().where(ANY_PUBLICATION, shown.output_digest == output_digest))
             .values(
                 state=State.PENDING,
                 reason=Reason.OUTPUT_MISSING,

@@ -1,16 +1,17 @@
 """The outputs that runs replaced, and the publications that a person took back."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, tuple_, update
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.core.records import MAIN, Entry, Published, State
 from bg_pipeline.core.revert import Previous, Reverted, RunPublications
 from bg_pipeline.errors import ClaimLost
-from bg_pipeline.manifest.rows import BATCH, ENTRY, MAIN, OfCatalogue
+from bg_pipeline.manifest.rows import BATCH, ENTRY, OfCatalogue
 from bg_pipeline.manifest.schema import items, previous_outputs, publications, reversions
 
 
@@ -18,7 +19,12 @@ class SqlPreviousOutputs(OfCatalogue):
     """`ports.previous.PreviousOutputs` in a database."""
 
     def begin(self, previous: Previous) -> None:
-        row = {"catalogue_id": self._catalogue, "key": previous.key, "rendition": MAIN, "run": previous.run}
+        row = {
+            "catalogue_id": self._catalogue,
+            "key": previous.key,
+            "rendition": previous.rendition,
+            "run": previous.run,
+        }
         former = previous.published
         values: dict[str, Any] = {
             "purchase_id": former.purchase_id if former else "",
@@ -40,8 +46,11 @@ class SqlPreviousOutputs(OfCatalogue):
     def of_item(self, key: str) -> list[Previous]:
         return self._select(previous_outputs.c.key == key)
 
-    def of_run(self, run: str) -> dict[str, Previous]:
-        return {each.key: each for each in self._select(previous_outputs.c.run == run)}
+    def of_run(self, run: str) -> dict[str, list[Previous]]:
+        by_key: dict[str, list[Previous]] = {}
+        for each in self._select(previous_outputs.c.run == run):
+            by_key.setdefault(each.key, []).append(each)
+        return by_key
 
     def published_by(self, run: str) -> list[Entry]:
         old, shown = previous_outputs.c, publications.c
@@ -52,7 +61,9 @@ class SqlPreviousOutputs(OfCatalogue):
     def runs(self) -> list[RunPublications]:
         c = publications.c
         columns = c.run, func.count(), func.min(c.published_at), func.max(c.published_at)
-        query = select(*columns).where(self._mine(publications), c.run != "", c.output_name.is_not(None))
+        query = select(*columns).where(
+            self._mine(publications), c.rendition == MAIN, c.run != "", c.output_name.is_not(None)
+        )
         with self._db.read() as conn:
             rows = [RunPublications(*row) for row in conn.execute(query.group_by(c.run))]
         return sorted(rows, key=lambda each: -each.last_at)
@@ -79,34 +90,30 @@ class SqlPreviousOutputs(OfCatalogue):
         c = previous_outputs.c
         query = select(previous_outputs).where(self._mine(previous_outputs), *conditions)
         with self._db.read() as conn:
-            return [_previous(row) for row in conn.execute(query.order_by(c.key, c.replaced_at))]
+            return [_previous(row) for row in conn.execute(query.order_by(c.key, c.replaced_at, c.rendition))]
 
 
 class SqlReversions(OfCatalogue):
     """`ports.previous.Reversions` in a database."""
 
-    def put_back(self, previous: Previous, reverted: Reverted, claim: Claim) -> None:
-        former = previous.published
-        assert former is not None
-        c, shown, now = items.c, publications.c, self._now()
-        mine = update(items).where(self._mine(), c.key == previous.key, c.claim_id == claim.id)
-        is_published = mine.where(c.state == State.PUBLISHED).values(purchase_id=former.purchase_id)
+    def put_back(self, previous: Sequence[Previous], reverted: Reverted, claim: Claim) -> None:
+        c, shown, now, key = items.c, publications.c, self._now(), reverted.key
+        former = {each.rendition: each for each in previous}
+        mine = update(items).where(self._mine(), c.key == key, c.claim_id == claim.id)
         with self._db.write() as conn:
             if not conn.execute(mine.values(changed_at=now, revision=c.revision + 1)).rowcount:
-                raise ClaimLost(f"another run took over {previous.key!r}; revert it again")
-            conn.execute(is_published)
-            row = self._mine(publications), shown.key == previous.key, shown.rendition == MAIN
-            values = {
-                "purchase_id": former.purchase_id,
-                "cut_digest": former.cut_digest,
-                "rendition_digest": former.rendition_digest,
-                "content_hash": former.content_hash,
-                "output_name": former.output_name,
-                "output_digest": former.output_digest,
-                "published_at": previous.published_at,
-                "run": former.run,
-            }
-            conn.execute(update(publications).where(*row).values(values))
+                raise ClaimLost(f"another run took over {key!r}; revert it again")
+            others = shown.rendition.not_in(list(former))
+            conn.execute(delete(publications).where(self._mine(publications), shown.key == key, others))
+            for rendition, each in former.items():
+                assert each.published is not None
+                row = {"catalogue_id": self._catalogue, "key": key, "rendition": rendition}
+                values = asdict(each.published) | {"published_at": each.published_at}
+                put = self._db.insert(publications).values(row | values)
+                conn.execute(put.on_conflict_do_update(index_elements=list(row), set_=values))
+                if rendition == MAIN:
+                    is_published = mine.where(c.state == State.PUBLISHED)
+                    conn.execute(is_published.values(purchase_id=each.published.purchase_id))
             self._record(conn, reverted, now)
 
     def record(self, reverted: Reverted) -> None:
@@ -148,4 +155,4 @@ def _previous(row: Row[Any]) -> Previous:
     origin = row.purchase_id, row.cut_digest, row.rendition_digest, row.output_name, row.output_digest, row.content_hash
     former = Published(*origin, row.published_by) if row.purchase_id else None
     kept = row.kept_name or "", row.kept_digest
-    return Previous(row.key, row.run, former, row.published_at, *kept, row.replaced_at)
+    return Previous(row.key, row.run, former, row.published_at, *kept, row.replaced_at, row.rendition)

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -22,11 +22,12 @@ from sqlalchemy import (
 )
 
 from bg_pipeline.core.buying import Position, position_of, sort_key
+from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget
-from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.core.records import MAIN, Entry, Published, State
 from bg_pipeline.errors import ClaimLost
-from bg_pipeline.manifest.rows import ENTRY, MAIN, OfCatalogue, are_live, entry_of, is_free
+from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, are_live, entry_of, is_free
 from bg_pipeline.manifest.schema import catalogues, items, publications, purchases
 from bg_pipeline.manifest.schema import claims as claim_rows
 
@@ -121,23 +122,19 @@ class SqlWorkQueue(OfCatalogue):
         if holder != claim.id:
             raise _lost(key)
 
-    def publish(self, key: str, published: Published, claim: Claim) -> None:
-        now = self._now()
+    def publish(
+        self, key: str, published: Published, claim: Claim, others: Mapping[str, Published] | None = None
+    ) -> None:
+        now, outputs, shown = self._now(), {MAIN: published, **(others or {})}, publications.c
         insert_ = self._db.insert(publications)
-        values = {
-            "purchase_id": published.purchase_id,
-            "cut_digest": published.cut_digest,
-            "rendition_digest": published.rendition_digest,
-            "content_hash": published.content_hash,
-            "output_name": published.output_name,
-            "output_digest": published.output_digest,
-            "published_at": now,
-            "run": published.run,
-        }
-        row = {"catalogue_id": self._catalogue, "key": key, "rendition": MAIN}
+        mine = self._mine(publications), shown.key == key
         with self._db.write() as conn:
             self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
-            conn.execute(insert_.values(row | values).on_conflict_do_update(index_elements=list(row), set_=values))
+            conn.execute(delete(publications).where(*mine, shown.rendition.not_in(outputs)))
+            for rendition, output in outputs.items():
+                row = {"catalogue_id": self._catalogue, "key": key, "rendition": rendition}
+                values = asdict(output) | {"published_at": now}
+                conn.execute(insert_.values(row | values).on_conflict_do_update(index_elements=list(row), set_=values))
             # A master that was taken in says nothing about the picture that it was cut from.
             unknown = (purchases.c.purchase_id == published.purchase_id) & (purchases.c.content_hash == "")
             conn.execute(update(purchases).where(unknown).values(content_hash=published.content_hash))
@@ -163,7 +160,10 @@ class SqlWorkQueue(OfCatalogue):
     ) -> dict[str, int | None]:
         """Return the revisions, by key, of all items that wait for the first `limit` purchases after `after`."""
         c = items.c
-        has_master = exists().where(purchases.c.purchase_id == c.purchase_id) if bought else true()
+        p = purchases.c
+        # A suspicious master may be passed on to the next account, which is paid.
+        is_bought = exists().where(p.purchase_id == c.purchase_id, p.suspicion.in_(("", NOT_COMPARED)))
+        has_master = is_bought if bought else true()
         wanted = and_(self._waiting(selection), has_master, is_free(self._now()))
         revisions: dict[str, int | None] = {}
         shared: set[str] = set()

@@ -8,7 +8,7 @@ from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.review import REVIEWED, DecisionPlan, DecisionRecord, ReviewDecision, Seen
 from bg_pipeline.errors import ClaimLost
-from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, entry_of
+from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, entry_of, of_any_output
 from bg_pipeline.manifest.schema import decisions, items, publications
 
 
@@ -34,7 +34,7 @@ class SqlReviews(OfCatalogue):
 
     def withdrawn_on_shop(self) -> list[Entry]:
         c = items.c
-        still = publications.c.output_name.is_not(None)
+        still = of_any_output(lambda each: each.output_name.is_not(None))
         return self._entries(ENTRY.where(self._mine(), c.state == State.WITHDRAWN, still).order_by(c.key))
 
     def record(self, records: Sequence[DecisionRecord], changes: Mapping[str, DecisionPlan], claim: Claim) -> None:

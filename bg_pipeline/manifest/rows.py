@@ -1,14 +1,14 @@
 """Rows of a catalogue as values, and the parts that all queries share."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select
 
 from bg_pipeline.core.claims import is_live
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Entry, Published, Reason, State
+from bg_pipeline.core.records import MAIN, Entry, Published, Reason, State
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import claims, items, publications
@@ -17,15 +17,15 @@ from bg_pipeline.ports.running import Now
 BATCH = 5_000
 """Rows written between two commits: many, because each commit waits for the disk; few, because others wait too."""
 
-MAIN = "main"
-"""Name of the rendition that every item has."""
-
 PUBLICATION = and_(
     publications.c.catalogue_id == items.c.catalogue_id,
     publications.c.key == items.c.key,
     publications.c.rendition == MAIN,
 )
-"""Join condition of an item and its publication."""
+"""Join condition of an item and its main publication."""
+
+ANY_PUBLICATION = and_(publications.c.catalogue_id == items.c.catalogue_id, publications.c.key == items.c.key)
+"""Join condition of an item and its publications in all renditions."""
 
 SHOWN = items.outerjoin(publications, PUBLICATION)
 """Items, each with its publication if there is one."""
@@ -40,6 +40,13 @@ ENTRY: Select[Any] = select(
     *(_SHOWN.content_hash, _SHOWN.run, _SHOWN.published_at, _SHOWN.trash_name, _SHOWN.trashed_at),
 ).select_from(SHOWN)
 """Query of all columns that `entry_of` needs, in its order."""
+
+
+def of_any_output(holds: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return the condition for items of which any publication, by its columns, satisfies another condition."""
+    each = publications.alias("each_output").c
+    mine = and_(each.catalogue_id == items.c.catalogue_id, each.key == items.c.key)
+    return exists().where(mine, holds(each))
 
 
 class OfCatalogue(Repeated):
@@ -97,7 +104,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
         stem=stem or "",
         absent=absent,
         problem=problem,
-        published=_published(shown_purchase, *shown) if shown_purchase else None,
+        published=published_of(shown_purchase, *shown) if shown_purchase else None,
         published_at=published_at,
         absent_since=absent_since,
         trash_name=trash_name or "",
@@ -109,7 +116,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
     )
 
 
-def _published(
+def published_of(
     purchase_id: str, cut: str, rendition: str, output_name: str | None, output_digest: str, content_hash: str, run: str
 ) -> Published:
+    """Return a publication from its columns in this order."""
     return Published(purchase_id, cut, rendition, output_name or "", output_digest, content_hash, run)

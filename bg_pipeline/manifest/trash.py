@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, select, true, update
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Entry, State
-from bg_pipeline.manifest.rows import ENTRY, MAIN, PUBLICATION, OfCatalogue
+from bg_pipeline.core.records import MAIN, Entry, State
+from bg_pipeline.manifest.rows import ANY_PUBLICATION, ENTRY, PUBLICATION, OfCatalogue, of_any_output
 from bg_pipeline.manifest.schema import items, publications
 
 
@@ -17,7 +17,8 @@ class SqlTrash(OfCatalogue):
 
     def gone_since(self, moment: float) -> list[Entry]:
         c = items.c
-        gone = ENTRY.where(self._mine(), c.absent, c.absent_since <= moment, publications.c.output_name.is_not(None))
+        shown = of_any_output(lambda each: each.output_name.is_not(None))
+        gone = ENTRY.where(self._mine(), c.absent, c.absent_since <= moment, shown)
         return self._entries(gone.order_by(c.key))
 
     def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
@@ -36,39 +37,39 @@ class SqlTrash(OfCatalogue):
         entries = self._entries(back.where(shown.content_hash == c.content_hash))
         return sorted(entries, key=lambda entry: key_bytes(entry.key))
 
-    def is_published(self, output_name: str) -> bool:
+    def is_published(self, output_name: str, but: str = "") -> bool:
         shown = publications.c
-        query = select(shown.key).join_from(publications, items, PUBLICATION)
+        query = select(shown.key).join_from(publications, items, ANY_PUBLICATION)
         here = query.where(self._mine(publications), shown.output_name == output_name, ~items.c.absent)
+        here = here.where(shown.key != but)
         with self._db.read() as conn:
             return conn.execute(here.limit(1)).one_or_none() is not None
 
-    def begin_trash(self, key: str, trash_name: str) -> None:
+    def begin_trash(self, key: str, trash_name: str, rendition: str = MAIN) -> None:
         with self._db.write() as conn:
-            self._set(conn, key, trash_name=trash_name, trashed_at=self._now())
+            self._set(conn, key, rendition, trash_name=trash_name, trashed_at=self._now())
 
-    def unpublish(self, key: str) -> None:
+    def unpublish(self, key: str, rendition: str = MAIN) -> None:
         with self._db.write() as conn:
-            self._set(conn, key, output_name=None)
+            self._set(conn, key, rendition, output_name=None)
 
     def in_trash(self, before: float | None = None) -> list[Entry]:
-        shown = publications.c
-        query = ENTRY.where(self._mine(), shown.trash_name.is_not(None))
-        if before is not None:
-            query = query.where(shown.trashed_at <= before)
-        return self._entries(query.order_by(items.c.key))
+        trashed = of_any_output(
+            lambda each: and_(each.trash_name.is_not(None), true() if before is None else each.trashed_at <= before)
+        )
+        return self._entries(ENTRY.where(self._mine(), trashed).order_by(items.c.key))
 
-    def end_trash(self, key: str, output_name: str | None = None) -> None:
+    def end_trash(self, key: str, output_name: str | None = None, rendition: str = MAIN) -> None:
         with self._db.write() as conn:
             if output_name is None:
-                self._set(conn, key, trash_name=None, trashed_at=None)
+                self._set(conn, key, rendition, trash_name=None, trashed_at=None)
                 return
-            self._set(conn, key, trash_name=None, trashed_at=None, output_name=output_name)
+            self._set(conn, key, rendition, trash_name=None, trashed_at=None, output_name=output_name)
             conn.execute(update(items).where(self._mine(), items.c.key == key).values(absent_since=None))
 
-    def _set(self, conn: Connection, key: str, **values: Any) -> None:
+    def _set(self, conn: Connection, key: str, rendition: str, **values: Any) -> None:
         shown, c = publications.c, items.c
-        row = self._mine(publications), shown.key == key, shown.rendition == MAIN
+        row = self._mine(publications), shown.key == key, shown.rendition == rendition
         conn.execute(update(publications).where(*row).values(values))
         changed = {"changed_at": self._now(), "revision": c.revision + 1}
         conn.execute(update(items).where(self._mine(), c.key == key).values(changed))

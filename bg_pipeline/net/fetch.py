@@ -1,50 +1,52 @@
-"""A GET for untrusted URLs, and a transport that ends every exchange in time."""
+"""A GET for untrusted URLs, and sessions whose every exchange ends in time."""
 
 import io
 import ipaddress
 import logging
 import socket
-import threading
-import time
+import ssl
 from collections.abc import Collection
-from contextlib import suppress
-from contextvars import ContextVar
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
+from urllib3.util.ssl_ import create_urllib3_context
 
 from bg_pipeline.core.hosts import blames_host
 from bg_pipeline.errors import FetchFailed, FetchRefused, HostFailed
+from bg_pipeline.net.deadline import CHUNK_BYTES, Deadline, watch
+from bg_pipeline.net.settings import DIRECT, Egress
 
 # Its warnings quote URLs and headers, which hold signatures and keys.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 CONNECT_S, READ_S = 5.0, 60.0
-CHUNK_BYTES = 1 << 15
-"""Bytes per read: few, because a compressed chunk may expand a thousandfold before it is counted."""
-
-STALL_S = 20.0
-"""Seconds in which at least one chunk of a body must arrive: slower ones would occupy a worker for minutes."""
-
 _MAX_REDIRECTS = 3
 _MAX_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-def fetch(url: str, *, allowed_origins: Collection[str] = (), max_bytes: int, total_s: float) -> bytes:
+def fetch(
+    url: str,
+    *,
+    allowed_origins: Collection[str] = (),
+    max_bytes: int,
+    total_s: float,
+    egress: Egress = DIRECT,
+) -> bytes:
     """
     Return the body of a URL, requested without key, cookie or credentials, over https from public addresses only.
 
-    The connection goes to the address that was checked, and every redirect is checked like the first URL.
+    The connection goes to the address that was checked, also through a proxy, which is asked for this address and not
+    for the name: it may reach hosts that this machine cannot. Every redirect is checked like the first URL.
 
     Args:
         url: address to fetch; it may be signed, so errors quote only its host.
@@ -52,6 +54,7 @@ def fetch(url: str, *, allowed_origins: Collection[str] = (), max_bytes: int, to
             own, for a sandbox; a shop's own server of pictures.
         max_bytes: most bytes of the body.
         total_s: most seconds in total, redirects included.
+        egress: how its host is reached.
 
     Raises:
         FetchRefused: policy forbids this URL, or one that it redirects to.
@@ -63,7 +66,7 @@ def fetch(url: str, *, allowed_origins: Collection[str] = (), max_bytes: int, to
         for _ in range(1 + _MAX_REDIRECTS):
             host, trusted = _checked(url, trusted_origins)
             try:
-                with _session(public_only=not trusted).get(
+                with _session(egress, public_only=not trusted).get(
                     url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True
                 ) as response:
                     location = response.headers.get("Location")
@@ -92,6 +95,8 @@ def _broken(error: Exception, host: str) -> HostFailed:
     reason = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(reason, NameResolutionError):
         return _unresolved(reason.__cause__, host)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return HostFailed(f"{host} cannot be reached through the proxy of BG_HTTP_PROXY")
     if isinstance(reason, NewConnectionError | ConnectTimeoutError):
         return HostFailed(f"{host} cannot be reached")
     return HostFailed(f"{host} sent an incomplete answer: {type(error).__name__}")
@@ -103,7 +108,7 @@ def _unresolved(error: BaseException | None, host: str) -> HostFailed:
     return HostFailed(f"{host}: no such host", unknown=True)
 
 
-def read_body(response: requests.Response, max_bytes: int, deadline: "Deadline") -> bytes | None:
+def read_body(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes | None:
     """Return the body of a streamed response; None as soon as it is larger than `max_bytes`."""
     body = io.BytesIO()
     deadline.expect_progress()
@@ -123,74 +128,6 @@ def host_of(url: str) -> str:
         return ""
 
 
-class Deadline:
-    """
-    Shuts every connection that this thread uses in the block after `total_s` seconds.
-
-    A read timeout starts again with every byte, so a peer that sends one byte at a time could hold a slot forever.
-    Only connections of `EndingAdapter` are shut.
-    """
-
-    def __init__(self, total_s: float) -> None:
-        self.passed = False
-        self.why = self._too_long = f"took longer than {total_s:g} s"
-        self._ends_at = time.monotonic() + total_s
-        self._renewed_at = 0.0
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = self._start(total_s)
-
-    def __enter__(self) -> Self:
-        self._token = _DEADLINE.set(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        _DEADLINE.reset(self._token)
-
-    def expect_progress(self) -> None:
-        """Shut the connections after `STALL_S` already, unless this is called again before."""
-        now = time.monotonic()
-        if now - self._renewed_at < STALL_S / 20:  # a timer is a thread, and a large body has thousands of chunks
-            return
-        self._renewed_at = now
-        left_s = self._ends_at - now
-        stalls = left_s > STALL_S
-        self.why = f"sent less than {CHUNK_BYTES >> 10} KiB in {STALL_S:g} s" if stalls else self._too_long
-        self._timer.cancel()
-        self._timer = self._start(STALL_S if stalls else max(0.0, left_s))
-
-    def watch(self, sock: socket.socket) -> None:
-        """Shut this socket when the time is over, or now if it is already over."""
-        with self._lock:
-            self._sockets.append(sock)
-            if self.passed:
-                _shut(sock)
-
-    def _start(self, seconds: float) -> threading.Timer:
-        timer = threading.Timer(seconds, self._end)
-        timer.daemon = True
-        timer.start()
-        return timer
-
-    def _end(self) -> None:
-        with self._lock:
-            self.passed = True
-            for sock in self._sockets:
-                _shut(sock)
-
-
-_DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-
-
-def _shut(sock: socket.socket) -> None:
-    with suppress(OSError):  # already closed
-        # Not the TLS socket's own `shutdown`: it drops the encryption first, and another thread may be sending.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
 class _Connection(HTTPConnection):
     def connect(self) -> None:
         super().connect()
@@ -204,9 +141,7 @@ class _Connection(HTTPConnection):
         if self.sock is not None:
             # urllib3 sends with the timeout for connecting, which is too short for a slow line.
             self.sock.settimeout(READ_S)
-            deadline = _DEADLINE.get()
-            if deadline:
-                deadline.watch(self.sock)
+            watch(self.sock)
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
@@ -216,7 +151,24 @@ class _TlsConnection(_Connection, HTTPSConnection):
 class _PublicConnection(_TlsConnection):
     """Looks up its host once and connects to the checked address: a second DNS answer changes nothing."""
 
+    _tunnel_host: str
+    _tunnel_port: int
+    _tunnel_headers: dict[str, str]
+
+    def _tunnel(self) -> None:
+        """Ask a proxy for the checked address. Certificate and request are the host's all the same."""
+        name, port = self._tunnel_host, self._tunnel_port
+        address = _public_addresses(name.strip("[]"), port)[0]
+        self._tunnel_host = address
+        self._tunnel_headers["Host"] = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        try:
+            super()._tunnel()
+        finally:
+            self._tunnel_host = name
+
     def _new_conn(self) -> socket.socket:
+        if self.proxy is not None:
+            return super()._new_conn()
         last: Exception | None = None
         for address in _public_addresses(self.host, self.port)[:_MAX_ADDRESSES]:
             try:
@@ -241,29 +193,49 @@ class _PublicPool(HTTPSConnectionPool):
 class EndingAdapter(HTTPAdapter):
     """A transport that `Deadline` can end; it never sends a request twice."""
 
-    def __init__(self, *, public_only: bool = False) -> None:
+    def __init__(self, egress: Egress, *, public_only: bool = False) -> None:
+        self._egress = egress
         self._pools = {"https": _PublicPool} if public_only else {"http": _Pool, "https": _TlsPool}
         super().__init__(pool_maxsize=64, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
+        super().init_poolmanager(*args, ssl_context=_trusting(self._egress.ca_bundle), **options)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        trusting = _trusting(self._egress.ca_bundle)
+        manager = super().proxy_manager_for(proxy, ssl_context=trusting, proxy_ssl_context=trusting, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
-def plain_session(*, public_only: bool = False) -> requests.Session:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        return super().send(request, *args, **{**options, "proxies": self._egress.proxies(request.url or "")})
+
+
+def _trusting(ca_bundle: str) -> ssl.SSLContext | None:
+    """Return a context that trusts further authorities besides the usual ones; None if there are none."""
+    if not ca_bundle:
+        return None
+    context = create_urllib3_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    context.load_verify_locations(ca_bundle)
+    return context
+
+
+def plain_session(egress: Egress = DIRECT, *, public_only: bool = False) -> requests.Session:
     """Make a session that takes no credentials from the environment or netrc, and keeps no cookies."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update({"User-Agent": "bg-pipeline", "Accept-Encoding": "identity"})
     for scheme in ("https://", "http://"):
-        session.mount(scheme, EndingAdapter(public_only=public_only))
+        session.mount(scheme, EndingAdapter(egress, public_only=public_only))
     return session
 
 
 @cache
-def _session(*, public_only: bool) -> requests.Session:
-    return plain_session(public_only=public_only)
+def _session(egress: Egress, *, public_only: bool) -> requests.Session:
+    return plain_session(egress, public_only=public_only)
 
 
 def _checked(url: str, trusted_origins: Collection[tuple[str, str, int]]) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """Shared parts of the vendors' clients: the session that sends the key to its own host, and errors from answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -35,7 +35,9 @@ from bg_pipeline.errors import (
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.net.fetch import CONNECT_S, READ_S, Deadline, fetch, host_of, plain_session, read_body
+from bg_pipeline.net.deadline import Deadline
+from bg_pipeline.net.fetch import CONNECT_S, READ_S, fetch, host_of, plain_session, read_body
+from bg_pipeline.net.settings import DIRECT, Access, Egress
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.redaction import redacted
 
@@ -108,23 +110,32 @@ class Api:
 
     Args:
         vendor: its name in messages.
-        key: the API key; never shown.
+        access: of the account.
         header: the header that carries the key.
         rules: the vendor's table of answers.
         advice: instruction for a refused account.
     """
 
-    def __init__(self, vendor: str, key: str, header: Mapping[str, str], rules: Sequence[Rule], advice: str) -> None:
+    def __init__(
+        self, vendor: str, access: Access, header: Mapping[str, str], rules: Sequence[Rule], advice: str
+    ) -> None:
         self.vendor = vendor
-        self._key = key
+        self._key = access.key
         self._rules = rules
         self._advice = advice
-        self._session = plain_session()
-        self._session.headers.update(header)
+        self._session = plain_session(access.egress)
+        self._session.headers.update({**access.headers, **header})
 
-    def post(self, url: str, field: str, request: CutRequest, params: Mapping[str, str]) -> Reply:
+    def post(
+        self,
+        url: str,
+        field: str,
+        request: CutRequest,
+        params: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """
-        Send one picture as a form; return the reply if its kind is OK.
+        Send one picture as a form, with further headers; return the reply if its kind is OK.
 
         Raises:
             TransientError, ItemRejected, AccountError, OutcomeUnknown, UnusableAnswer: as the table says.
@@ -132,17 +143,23 @@ class Api:
         # Our own file name: a source name may contain customers' names or characters that break a header.
         name = f"image.{request.media_type.partition('/')[2]}"
         try:
-            reply = send(
-                self._session, "POST", url, files={field: (name, request.image, request.media_type)}, data=dict(params)
-            )
+            picture = {field: (name, request.image, request.media_type)}
+            reply = send(self._session, "POST", url, files=picture, data=dict(params), headers=dict(headers or {}))
         except NotSent as error:
             raise TransientError(str(error)) from error
         self._raise_for(reply)
         return reply
 
-    def account(self, url: str, *paths: Sequence[str]) -> Decimal:
+    def account(
+        self, url: str, *paths: Sequence[str], check: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> Decimal:
         """
         Return the first number of credits at one of these paths in an account's JSON.
+
+        Args:
+            url: of the account.
+            paths: names from the outside inwards.
+            check: looks at that JSON too; may raise an error of its own.
 
         Raises:
             AccountError: the key is refused, or the account is empty.
@@ -157,6 +174,8 @@ class Api:
             raise self._error(TransientError(f"{problem}: {self.vendor} answered {reply.status}"), reply)
         if reply.status != 200:
             self._raise_for(reply)
+        if check is not None:
+            check(reply.json)
         for path in paths:
             value: Any = reply.json
             for name in path:
@@ -184,7 +203,9 @@ class Api:
             QualityDropped: credits or pixels show a lower tier than requested.
         """
         sent_pixels = request.width_px * request.height_px
-        why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, reply.pixels)
+        # What was bought may have a smaller frame.
+        pixels = None if request.use is not None and request.use.has_own_frame else reply.pixels
+        why = downgrade(request.credits_expected, reply.credits_charged, sent_pixels, pixels)
         if why:
             raise self._error(QualityDropped(f"{self.vendor} delivered less than was ordered: {why}"), reply)
 
@@ -232,6 +253,8 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
                 method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, **content
             ) as response:
                 body = read_body(response, MAX_ANSWER_BYTES, deadline)
+        except requests.exceptions.ProxyError as error:  # the tunnel is there before anything is sent
+            raise NotSent(f"no connection to {host}: the proxy of BG_HTTP_PROXY gives none: {_cause(error)}") from error
         except requests.ConnectTimeout as error:
             raise NotSent(f"no connection to {host}: it did not answer") from error
         except requests.RequestException as error:
@@ -245,21 +268,28 @@ def send(session: requests.Session, method: str, url: str, **content: Any) -> Re
     return Reply(response, body)
 
 
-def download(url: str, api_base: str) -> bytes:
+def download(url: str, api_base: str, egress: Egress = DIRECT) -> bytes:
     """
-    Fetch a result without the key.
+    Fetch a result without the key and the headers of the account.
 
     Raises:
         UnusableAnswer: policy forbids its URL.
         ResultAwaited: it cannot be fetched now.
     """
     try:
-        return fetch(url, allowed_origins=(api_base,), max_bytes=MAX_ANSWER_BYTES, total_s=TOTAL_S)
+        return fetch(url, allowed_origins=(api_base,), max_bytes=MAX_ANSWER_BYTES, total_s=TOTAL_S, egress=egress)
     except FetchRefused as error:
         raise UnusableAnswer(f"the URL of the result is refused: {error}") from error
     except FetchFailed as error:
         refused = error.status is not None and 400 <= error.status < 500
         raise ResultAwaited(f"paid for, and its result is not ready: {error}", refused=refused) from error
+
+
+def _cause(error: requests.RequestException) -> str:
+    """Return what a proxy said, such as `407 Proxy Authentication Required`."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    original = getattr(reason, "original_error", None)
+    return _plain(str(original)).removeprefix("Tunnel connection failed: ")[:100] if original else "it does not answer"
 
 
 def _broken(error: requests.RequestException, host: str) -> BgPipelineError:

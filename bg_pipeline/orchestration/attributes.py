@@ -29,7 +29,7 @@ def fields_of(*parts: type[Part], without: Iterable[str] = ()) -> dict[str, Any]
                 continue
             fields[name] = (Any, Field(None, description=setting.description))
             if setting.annotation is SecretStr:
-                described = f"name of the variable that holds `{name}`, for a location with a password"
+                described = f"name of the variable that holds `{name}`, where it has a password or a key"
                 fields[f"{name}_env"] = (str | None, Field(None, description=described))
     return fields
 

@@ -21,7 +21,7 @@ def of_recipes(recipes: Recipes) -> str:
 
 def _names(recipe: Recipe) -> list[str]:
     # The oldest names: neither a new naming scheme nor a newer renderer makes published cutouts outdated.
-    return [cut.digests[-1] for cut in recipe.cuts] + [recipe.rendition.digests[-1]]
+    return [cut.digests[-1] for cut in recipe.cuts] + [each.digests[-1] for each in recipe.renditions.values()]
 
 
 def of_settings(opener: Opener) -> str | None:

@@ -22,7 +22,8 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.imaging.difference import measure_difference
 from bg_pipeline.imaging.page import sheet_html
-from bg_pipeline.imaging.pictures import render, thumbnail
+from bg_pipeline.imaging.pictures import thumbnail
+from bg_pipeline.imaging.rendering import render
 from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.pipeline.claimed import ELSEWHERE
 from bg_pipeline.pipeline.detect import plan
@@ -151,7 +152,7 @@ class _Tried:
             recipe = policy.recipes.of(entry.key)
             cutout = Buyer(accounts, policy, run, Tally()).obtain(entry, source, self.claim)
             use = policy.use(cutout.master, cutout.cut_digest, recipe)
-            new = run.call(render, source, cutout.image, recipe.rendition, use)
+            (new,) = run.call(render, source, cutout.image, [recipe.rendition], use)
             old = self._published(entry)
             difference = run.call(measure_difference, old, new)
         except _OF_ONE_PICTURE as error:

@@ -4,7 +4,8 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 
 from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
@@ -25,6 +26,7 @@ from bg_pipeline.pipeline.trials import cuts_on_trial, require_canary
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.purchasing.masters import bought_for_good
 
 _BATCH = 1024
 """Items hashed between two commits; a killed scan has to hash these again."""
@@ -156,7 +158,7 @@ def plan(
     delta = price(
         findings,
         price=lambda entry: prices[recipes.name_of(entry.key)],
-        bought=accounts.purchases.bought(purchase_ids),
+        bought=bought_for_good(accounts.purchases, recipes, entries, purchase_ids),
         publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
         taken=_taken_stems(catalogue.deltas, findings),
         apply_recipe_change=apply_recipe_change,
@@ -277,7 +279,9 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
-def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, rerender: bool) -> tuple[list[Entry], int]:
+def _entries(
+    deltas: Deltas, recipes: Recipes, missing: Mapping[str, str], *, rerender: bool
+) -> tuple[list[Entry], int]:
     """Return every entry that may need work, and the number of all others, which are up to date."""
     goal_of, common = recipes.goals(rerender=rerender), recipes.common_goal(rerender=rerender)
     entries: list[Entry] = []
@@ -288,14 +292,17 @@ def _entries(deltas: Deltas, recipes: Recipes, missing: frozenset[str], *, reren
             up_to_date += 1
         else:
             entries.append(entry)
-    lost = sorted(missing.difference(e.key for e in entries), key=key_bytes)
+    lost = sorted(missing.keys() - {e.key for e in entries}, key=key_bytes)
     return entries + deltas.get_many(lost), up_to_date - len(lost)
 
 
-def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> frozenset[str]:
-    pairs = merge_join(outputs.list(), deltas.published_names(), key_bytes, lambda published: key_bytes(published[0]))
+def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:
+    """Return by key the name of a published output that is missing."""
+    # Should two items ever have one name on record, one of them stands for both.
+    published_names = (next(same) for _, same in groupby(deltas.published_names(), itemgetter(0)))
+    pairs = merge_join(outputs.list(), published_names, key_bytes, lambda published: key_bytes(published[0]))
     try:
-        return frozenset(published[1] for name, published in pairs if published is not None and name is None)
+        return {published[1]: published[0] for name, published in pairs if published is not None and name is None}
     except ValueError as error:
         raise StoreError(f"the listing of the outputs is not in order: {error}") from error
 

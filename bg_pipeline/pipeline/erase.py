@@ -7,6 +7,7 @@ from bg_pipeline.core.canary import CANARY_PAGE
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.erasure import output_names
 from bg_pipeline.core.keys import COMPARISON, damaged_name, gallery_page, master_name, thumbnail_name
+from bg_pipeline.core.outputs import all_outputs
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import AttemptState, Entry
 from bg_pipeline.errors import ConfigurationError, LeaseHeld
@@ -66,7 +67,7 @@ def find(pipeline: Pipeline, pages: BlobStore, key: str) -> Erasure:
     thumbnails = (CANARY_PAGE, *(thumbnail_name(digest) for digest in sorted(shown - {""})))
     return Erasure(
         key=key,
-        outputs=tuple(name for name in _outputs(catalogue, entry) if catalogue.outputs.read(name) is not None),
+        outputs=tuple(name for name in _outputs(catalogue, policy, entry) if catalogue.outputs.read(name) is not None),
         masters=tuple(name for name in names if accounts.masters.read(name) is not None),
         answers=tuple(name for name in traces.own if accounts.spool.read(name) is not None),
         pages=tuple(name for name in (gallery_page(entry.collection), COMPARISON) if pages.read(name) is not None),
@@ -169,15 +170,12 @@ def _erase(catalogue: Catalogue, accounts: Accounts, pages: BlobStore, erasure: 
         accounts.purchases.forget(purchase)
 
 
-def _outputs(catalogue: Catalogue, entry: Entry) -> list[str]:
+def _outputs(catalogue: Catalogue, policy: Policy, entry: Entry) -> list[str]:
     """Return the names that are the item's own: a name of its published output can belong to another item by now."""
-    names = [name for name in output_names(entry) if not _is_of_another(catalogue, entry, name)]
-    return [*names, *dict.fromkeys(each.kept_name for each in catalogue.previous.of_item(entry.key) if each.kept_name)]
-
-
-def _is_of_another(catalogue: Catalogue, entry: Entry, name: str) -> bool:
-    mine = entry.published is not None and entry.published.output_name == name and not entry.absent
-    return not mine and catalogue.trash.is_published(name)
+    outputs = all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ()))
+    names = output_names(entry.stem, policy.recipes.of(entry.key).renditions.values(), outputs)
+    own = [name for name in names if not catalogue.trash.is_published(name, but=entry.key)]
+    return [*own, *dict.fromkeys(each.kept_name for each in catalogue.previous.of_item(entry.key) if each.kept_name)]
 
 
 def _names_of_master(purchase: str) -> tuple[str, str]:

@@ -4,12 +4,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
-from bg_pipeline.core.export import FOLDER, OVERLAP_S, Chosen, Naming, Row, TableFormat, difference, place, row_of
+from bg_pipeline.core.export import FOLDER, OVERLAP_S, Chosen, Naming, Row, TableFormat, difference, place, rows_of
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.recipe import digest_of
+from bg_pipeline.core.records import Entry
 from bg_pipeline.core.runlog import ExportRecord
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped, LeaseHeld
 from bg_pipeline.ports.context import Catalogue, Pipeline, Run, leased
@@ -17,6 +18,8 @@ from bg_pipeline.tables.write import Write, table
 
 _LEASE = "export"
 """The lease under which the table beside the outputs is written: an older one must not replace a newer one."""
+
+_BATCH = 1000
 
 _TRIES, _WAIT_S = 60, 5.0
 """Most tries for the lease, and the seconds between two."""
@@ -184,7 +187,14 @@ def _rows(catalogue: Catalogue, naming: Naming) -> Iterator[Row]:
         raise GuardStopped(
             "the manifest has no item, so nothing was exported: run `bg-pipeline sync` first, or correct BG_STATE"
         )
-    return (row_of(entry, naming) for entry in chain([first], entries))
+    return _rows_of(catalogue, chain([first], entries), naming)
+
+
+def _rows_of(catalogue: Catalogue, entries: Iterator[Entry], naming: Naming) -> Iterator[Row]:
+    while batch := list(islice(entries, _BATCH)):
+        others = catalogue.items.outputs([entry.key for entry in batch])
+        for entry in batch:
+            yield from rows_of(entry, others.get(entry.key, ()), naming)
 
 
 def _validated(earlier: Earlier, catalogue: str) -> Iterator[Row]:

@@ -1,10 +1,11 @@
 """Keep the outputs that runs replace, for some days, so that a run can be reverted."""
 
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Entry, Published, Reason
+from bg_pipeline.core.records import MAIN, Entry, Output, Published, Reason
 from bg_pipeline.core.revert import Previous, is_the_same, previous_name
 from bg_pipeline.errors import ItemError
 from bg_pipeline.ports.context import Catalogue, Policy, Run
@@ -29,54 +30,70 @@ class ClearedPrevious:
 
 
 def keep_previous(
-    catalogue: Catalogue, policy: Policy, run: Run, entry: Entry, former: Published | None, published: Published
-) -> Published:
+    catalogue: Catalogue,
+    policy: Policy,
+    run: Run,
+    entry: Entry,
+    outputs: Iterable[Output],
+    made: Mapping[str, Published],
+) -> str:
     """
-    Keep the output that is about to be replaced. Call it before its bytes are overwritten or its name taken away.
+    Keep the outputs of an item before one of them is overwritten or taken away.
 
     Args:
         catalogue: owner of the outputs.
         policy: for how long they are kept.
-        run: the run that replaces it.
+        run: the run that replaces them.
         entry: the item.
-        former: the item's present publication in this rendition.
-        published: the publication that replaces it.
+        outputs: all of its outputs on record.
+        made: all of its outputs by rendition, as they will be.
 
     Returns:
-        The publication with the run by whose name it can be reverted.
+        The run by whose name the publication can be reverted; empty if it cannot be.
 
     Raises:
-        ItemError, StoreError: the output cannot be kept; nothing was replaced.
+        ItemError, StoreError: the outputs cannot be kept; nothing was replaced.
     """
-    if former is not None and not former.output_name:
-        former = None  # it is in the trash, or its name is another item's
-    if is_the_same(former, published):
-        return replace(published, run=former.run if former else "")
+    former = {each.rendition: each.published for each in outputs if each.published.output_name}
+    if MAIN not in former:
+        former = {}  # they are in the trash, or their name is another item's
+    elif is_the_same(former, made):
+        return former[MAIN].run
     if not policy.keep_previous_days:
-        return replace(published, run="" if former else run.name.run_id)
-    name = former.output_name if former else published.output_name
+        return "" if former else run.name.run_id
     with one_blob(catalogue.outputs):
-        data = catalogue.outputs.read(name)
-        if former is not None and (data is None or digest_of(data) != former.output_digest):
-            # A run that was killed after it had overwritten the output has kept it.
-            kept = catalogue.outputs.read(previous_name(entry.key, former.output_digest, name))
-            data = kept if kept is not None and digest_of(kept) == former.output_digest else data
-        if former is None and data is not None and digest_of(data) == published.output_digest:
-            # A killed run wrote it; else it was there before, under a lost manifest or for another key.
-            return replace(published, run=run.name.run_id if entry.reason is Reason.UNFINISHED else "")
-        if data is not None or former is not None:
-            _keep(catalogue, run, entry, former, name, data)
-    return replace(published, run=run.name.run_id)
+        for rendition, published in former.items():
+            data = catalogue.outputs.read(published.output_name)
+            if data is None or digest_of(data) != published.output_digest:
+                # A run that was killed after it had overwritten the output has kept it.
+                name = previous_name(entry.key, published.output_digest, published.output_name)
+                kept = catalogue.outputs.read(name)
+                data = kept if kept is not None and digest_of(kept) == published.output_digest else data
+            _keep(catalogue, run, entry, rendition, published, data)
+        if not former and (data := catalogue.outputs.read(made[MAIN].output_name)) is not None:
+            if digest_of(data) == made[MAIN].output_digest:
+                # A killed run wrote it; else it was there before, under a lost manifest or for another key.
+                return run.name.run_id if entry.reason is Reason.UNFINISHED else ""
+            _keep(catalogue, run, entry, MAIN, None, data, made[MAIN].output_name)
+    return run.name.run_id
 
 
 def _keep(
-    catalogue: Catalogue, run: Run, entry: Entry, former: Published | None, name: str, data: bytes | None
+    catalogue: Catalogue,
+    run: Run,
+    entry: Entry,
+    rendition: str,
+    former: Published | None,
+    data: bytes | None,
+    name: str = "",
 ) -> None:
     digest = "" if data is None else digest_of(data)
-    kept_name = previous_name(entry.key, digest, name) if digest else ""
+    kept_name = previous_name(entry.key, digest, former.output_name if former else name) if digest else ""
     published_at = entry.published_at if former else None
     # On record before it is written: no file is kept that nothing would ever remove.
-    catalogue.previous.begin(Previous(entry.key, run.name.run_id, former, published_at, kept_name, digest))
+    catalogue.previous.begin(
+        Previous(entry.key, run.name.run_id, former, published_at, kept_name, digest, rendition=rendition)
+    )
     if data is not None:
         catalogue.outputs.write(kept_name, data)
 

@@ -1,11 +1,15 @@
 """Publish the items that share one purchase."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
 
 from bg_pipeline.core.credits import MAX_CHARGES, charges_of
 from bg_pipeline.core.delta import Goal
-from bg_pipeline.core.recipe import digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Published, State
+from bg_pipeline.core.outputs import Origin, OutputPlan, all_outputs, of_set, plan_outputs, rivals, twins
+from bg_pipeline.core.recipe import Recipe, digest_of, purchase_id
+from bg_pipeline.core.records import MAIN, Entry, Output, Published, State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -20,13 +24,14 @@ from bg_pipeline.errors import (
     ResultAwaited,
     TransientError,
 )
-from bg_pipeline.imaging.pictures import render
+from bg_pipeline.imaging.rendering import render
 from bg_pipeline.pipeline.feed import Task
 from bg_pipeline.pipeline.previous import keep_previous
 from bg_pipeline.pipeline.recovery import HELD
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob, one_picture
-from bg_pipeline.purchasing.buyer import Buyer, ObtainedMaster
+from bg_pipeline.purchasing.buyer import Buyer
+from bg_pipeline.purchasing.masters import ObtainedMaster
 from bg_pipeline.purchasing.tally import Tally
 
 _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
@@ -38,6 +43,20 @@ _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {
     PurchaseDeferred: ("the next sync decides again", Cause.CHARGED),
 }
 """Errors after which an item waits for a later run, with the outlook and the cause."""
+
+
+_RENAME = "set another output_name in its [rendition.NAME] table, then run `bg-pipeline retry`"
+
+
+class _Job(NamedTuple):
+    """One item to publish."""
+
+    entry: Entry
+    plan: OutputPlan
+    kept: Mapping[str, Published]
+    """By rendition, the outputs that stay as they are."""
+    former: Sequence[Output]
+    """All of its outputs on record."""
 
 
 class Publisher:
@@ -75,15 +94,20 @@ class Publisher:
             self._hold(task, entries, cutout)
             return
         recipe = self._policy.recipes.of(entries[0].key)
-        use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
-        rendered = self._run.call(render, source, cutout.image, recipe.rendition, use)
+        jobs = self._plan(entries, recipe, cutout)
+        missing = [name for name in recipe.renditions if any(name not in job.kept for job in jobs)]
+        rendered: dict[str, bytes] = {}
+        if missing:
+            use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
+            wanted = [recipe.renditions[name] for name in missing]
+            rendered = dict(zip(missing, self._run.call(render, source, cutout.image, wanted, use), strict=True))
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
-        for entry in entries:
+        for job in jobs:
             try:
-                self._write(task, entry, cutout, rendered)
+                self._write(task, job, rendered)
             except ItemError as error:
-                self.give_up(task, [entry], error)
+                self.give_up(task, [job.entry], error)
 
     def _hold(self, task: Task, entries: list[Entry], cutout: ObtainedMaster) -> None:
         # Another worker may have learned meanwhile whose picture it shows.
@@ -93,21 +117,72 @@ class Publisher:
         if (other := cutout.swapped_with) is not None:
             self._catalogue.items.end_quarantine(other.purchase_id, State.QUARANTINED, other.suspicion)
 
-    def _write(self, task: Task, entry: Entry, cutout: ObtainedMaster, rendered: bytes) -> None:
-        name, rendition = self._output_name(entry), self._policy.recipes.of(entry.key).rendition
-        origin = (cutout.master.purchase_id, cutout.cut_digest, rendition.digest)
-        published = Published(*origin, name, digest_of(rendered), entry.content_hash)
-        published = keep_previous(self._catalogue, self._policy, self._run, entry, entry.published, published)
+    def _plan(self, entries: Sequence[Entry], recipe: Recipe, cutout: ObtainedMaster) -> list[_Job]:
+        others = self._catalogue.items.outputs([entry.key for entry in entries])
+        origin = Origin(cutout.master.purchase_id, cutout.cut_digest, is_new=cutout.paid)
+        jobs = []
+        for entry in entries:
+            recorded = others.get(entry.key, ())
+            plan = plan_outputs(entry, recorded, recipe, origin)
+            jobs.append(_Job(entry, plan, self._kept(plan), tuple(all_outputs(entry, recorded))))
+        return jobs
+
+    def _kept(self, plan: OutputPlan) -> Mapping[str, Published]:
+        """Return the outputs that are in the store as they are on record."""
+        kept = {}
+        for name, recorded in plan.recorded.items():
+            with suppress(ItemError), one_blob(self._catalogue.outputs):
+                data = self._catalogue.outputs.read(recorded.output_name)
+                if data is not None and digest_of(data) == recorded.output_digest:
+                    kept[name] = recorded
+        return kept
+
+    def _write(self, task: Task, job: _Job, rendered: Mapping[str, bytes]) -> None:
+        entry, plan, made = job.entry, job.plan, dict(job.kept)
+        for name, wanted in plan.wanted.items():
+            if name not in made:
+                made[name] = replace(wanted, output_digest=digest_of(rendered[name]))
+        main, others = of_set(made)
+        run = keep_previous(self._catalogue, self._policy, self._run, entry, job.former, {**others, MAIN: main})
         # `queue.publish` refuses a lost claim too late: a newer cutout of another run would be overwritten by then.
         self._catalogue.queue.verify(task.claim, entry.key)
-        with one_blob(self._catalogue.outputs, len(rendered)):
-            self._catalogue.outputs.write(name, rendered)
-        self._catalogue.queue.publish(entry.key, published, task.claim)
+        for name in [name for name in made if name not in job.kept]:
+            with one_blob(self._catalogue.outputs, len(rendered[name])):
+                self._catalogue.outputs.write(made[name].output_name, rendered[name])
+        # Before the record, or a killed run would leave files that no record names.
+        for output in plan.obsolete:
+            self._take_away(entry, output)
+        published = {name: replace(each, run=run) for name, each in others.items()}
+        self._catalogue.queue.publish(entry.key, replace(main, run=run), task.claim, published)
         task.ended[entry.key] = State.PUBLISHED
         self._tally.published(entry)
 
-    def _output_name(self, entry: Entry) -> str:
-        return f"{entry.stem}{self._policy.recipes.of(entry.key).rendition.format.extension}"
+    def _take_away(self, entry: Entry, output: Published) -> None:
+        """Remove an output that is no longer wanted, unless it is another program's, or another item's by now."""
+        with suppress(ItemError), one_blob(self._catalogue.outputs):
+            data = self._catalogue.outputs.read(output.output_name)
+            is_ours = data is not None and digest_of(data) == output.output_digest
+            if is_ours and not self._catalogue.trash.is_published(output.output_name, but=entry.key):
+                self._catalogue.outputs.remove(output.output_name)
+
+    def _validate_names(self, entry: Entry) -> None:
+        renditions = self._policy.recipes.of(entry.key).renditions.values()
+        names = [each.name_of(entry.stem) for each in renditions]
+        for name in names:
+            with one_blob(self._catalogue.outputs):
+                self._catalogue.outputs.validate_name(name)
+        if not self._policy.recipes.have_templates:
+            return
+        if name := twins(names):
+            raise ItemError(f"two of its renditions would be called {name}: {_RENAME}")
+        catalogue, others = self._catalogue, rivals(entry.stem, renditions, self._policy.recipes.renditions)
+        outputs = all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ()))
+        mine = {each.published.output_name for each in outputs}
+        taken = [others[stem] for stem in catalogue.deltas.taken_stems(sorted(others))]
+        taken = [name for name in taken if name not in mine]
+        taken += [name for name in names if catalogue.trash.is_published(name, but=entry.key)]
+        if taken:
+            raise ItemError(f"its output {taken[0]} would have the name of another item's: {_RENAME}")
 
     def _read(self, task: Task) -> tuple[bytes, list[Entry]]:
         """Return the bytes that were hashed, and the entries that still have them."""
@@ -117,8 +192,7 @@ class Publisher:
                 self.put_back(task, [entry], f"left out by {pattern}; the next sync skips it", Cause.CHANGED)
                 continue
             try:
-                with one_blob(self._catalogue.outputs):
-                    self._catalogue.outputs.validate_name(self._output_name(entry))
+                self._validate_names(entry)
                 with one_picture(self._catalogue.source):
                     data = self._catalogue.source.read(entry.key)
                 if digest_of(data) != entry.content_hash:

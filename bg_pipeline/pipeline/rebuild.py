@@ -7,6 +7,8 @@ from itertools import islice
 
 from bg_pipeline.core.adoption import stems_from_before
 from bg_pipeline.core.keys import master_name
+from bg_pipeline.core.naming import NameTemplate, name_template
+from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.pipeline.adopt import Adoption, take_over
 from bg_pipeline.pipeline.detect import scan
@@ -60,9 +62,16 @@ def rebuild(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) 
     scan(catalogue, policy, run)
     with leased(catalogue.leases, DETECTION, run.name.owner):
         unnamed = (e.key for e in catalogue.items.entries() if not e.absent and not e.stem)
-        catalogue.items.restore_stems(stems_from_before(unnamed, catalogue.outputs.list()))
-        result.adoption = take_over(catalogue, accounts, policy, run, catalogue.outputs)
+        stems = stems_from_before(unnamed, catalogue.outputs.list(), lambda key: _template(policy.recipes.of(key)))
+        catalogue.items.restore_stems(stems)
+        # Of several outputs, the main one is the largest that is surely named after its item.
+        pattern = policy.recipe.rendition.output_name
+        result.adoption = take_over(catalogue, accounts, policy, run, catalogue.outputs, pattern=pattern)
     return result
+
+
+def _template(recipe: Recipe) -> NameTemplate:
+    return name_template(recipe.rendition.output_name)
 
 
 def _is_master(name: str) -> bool:

@@ -11,7 +11,7 @@ from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
 from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
-from bg_pipeline.imaging.pictures import ValidatedAnswer, inspect_alone, unseen
+from bg_pipeline.imaging.pictures import ValidatedAnswer, as_master, inspect_alone, unseen
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
 
@@ -110,7 +110,8 @@ def _clear_spool(accounts: Accounts, policy: Policy, run: Run) -> None:
 def _taken_in(accounts: Accounts, policy: Policy, run: Run, purchase_id: str) -> bool:
     """Make a master of an answer that no attempt waits for; return False if it is no picture now."""
     try:
-        image = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
+        picture = accounts.removers[policy.account].open_answer(accounts.spool.read(purchase_id) or b"")
+        image = run.call(as_master, picture)  # nothing says if it is a finished picture, which may have no alpha
         answer = _inspect(run, image)
     except (ItemError, ResultAwaited, UnusableAnswer):
         return False

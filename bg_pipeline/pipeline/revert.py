@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.deletes import Action
+from bg_pipeline.core.outputs import all_outputs
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
-from bg_pipeline.core.revert import Previous, Reverted, Step, plan_revert, refusal_to_put_back
+from bg_pipeline.core.revert import Previous, Reverted, Step, plan_revert, refusal_of_kept, refusal_of_present
 from bg_pipeline.core.review import (
     DecisionRecord,
     ReviewDecision,
@@ -57,7 +58,7 @@ def preview(catalogue: Catalogue, run_id: str, collection: str | None = None) ->
     """
     result, previous = RevertResult(), catalogue.previous.of_run(run_id)
     for entry in _published_by(catalogue, run_id, collection):
-        result.add(entry.key, *plan_revert(entry, run_id, previous.get(entry.key)))
+        result.add(entry.key, *plan_revert(entry, run_id, previous.get(entry.key, ())))
     return result
 
 
@@ -94,7 +95,7 @@ def revert(pipeline: Pipeline, run_id: str, by: str, collection: str | None = No
                 for entry in claimed.entries:
                     assert claimed.claim is not None
                     change = _Reversion(pipeline, claimed.claim, run_id, by)
-                    result.add(entry.key, *change.carry_out(entry, previous.get(entry.key)))
+                    result.add(entry.key, *change.carry_out(entry, previous.get(entry.key, ())))
     return result
 
 
@@ -154,11 +155,11 @@ class _Reversion:
     run_id: str
     by: str
 
-    def carry_out(self, entry: Entry, previous: Previous | None) -> tuple[Step, str]:
+    def carry_out(self, entry: Entry, previous: Sequence[Previous]) -> tuple[Step, str]:
         step, why = plan_revert(entry, self.run_id, previous)
         try:
             with one_blob(self.pipeline.catalogue.outputs):
-                if step is Step.PUT_BACK and previous is not None:
+                if step is Step.PUT_BACK:
                     step, why = self._put_back(entry, previous, why)
                 elif step is Step.TAKE_OFF:
                     step, why = self._take_off(entry, why)
@@ -168,19 +169,28 @@ class _Reversion:
             return Step.LEAVE, str(error)
         return step, why
 
-    def _put_back(self, entry: Entry, previous: Previous, why: str) -> tuple[Step, str]:
-        catalogue, shown, former = self.pipeline.catalogue, entry.published, previous.published
+    def _put_back(self, entry: Entry, previous: Sequence[Previous], why: str) -> tuple[Step, str]:
+        catalogue, store, shown = self.pipeline.catalogue, self.pipeline.catalogue.outputs, entry.published
         assert shown is not None
-        assert former is not None
-        present, kept = catalogue.outputs.read(shown.output_name), catalogue.outputs.read(previous.kept_name)
-        if refused := refusal_to_put_back(shown, previous, _digest(present), _digest(kept)):
-            return Step.LEAVE, refused
-        is_renamed = former.output_name != shown.output_name
-        assert kept is not None
+        kept: dict[str, bytes] = {}
+        for each in previous:
+            data = store.read(each.kept_name)
+            if refused := refusal_of_kept(each, _digest(data)):
+                return Step.LEAVE, refused
+            if each.published and data is not None:
+                kept[each.published.output_name] = data
+        present = list(all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ())))
+        names = [output.published.output_name for output in present if output.published.output_name]
+        for output in present:
+            data = store.read(output.published.output_name) if output.published.output_name else None
+            if refused := refusal_of_present(output.published, previous, _digest(data)):
+                return Step.LEAVE, refused
         catalogue.queue.verify(self.claim, entry.key)
-        catalogue.outputs.write(former.output_name, kept)
-        if is_renamed:
-            catalogue.outputs.remove(shown.output_name)
+        for name, data in kept.items():
+            store.write(name, data)
+        for name in names:
+            if name not in kept:
+                store.remove(name)
         catalogue.reversions.put_back(previous, Reverted.of(entry.key, shown, self.by), self.claim)
         return Step.PUT_BACK, why
 

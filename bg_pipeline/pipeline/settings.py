@@ -18,6 +18,10 @@ from bg_pipeline.stores.locations import CatalogueLocations
 from bg_pipeline.tables.parquet import require_duckdb
 
 
+def _split(value: object) -> object:
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
 class CatalogueSettings(CatalogueLocations):
     """One catalogue: the locations of its pictures and cutouts, its accounts, and its nightly sync."""
 
@@ -36,10 +40,11 @@ class CatalogueSettings(CatalogueLocations):
         " In a table: a list of accounts. Default: all accounts that have a table, in the order of the file, or"
         " `local`",
     )
-    rendition: str = Field(
-        "",
-        description="name of the table of its rendition; default: the one with the catalogue's own name, then `main`,"
-        " then the only one",
+    renditions: tuple[str, ...] = Field(
+        (),
+        description="names of the tables of its renditions, separated by commas; in a table: a list. The first is the"
+        " main one ([renditions.md](renditions.md)). Default: the one with the catalogue's own name, then `main`, then"
+        " the only one",
     )
     recipe: tuple[dict[str, Any], ...] = Field(
         (), description="recipes for some of its pictures, each a table `[[catalogue.NAME.recipe]]`"
@@ -78,6 +83,11 @@ class CatalogueSettings(CatalogueLocations):
         description="days for which a cutout that a run replaced is kept beside the others, so that"
         " `bg-pipeline revert` can put it back; 0 keeps none",
     )
+    suspicious: Literal["review", "next"] = Field(
+        "review",
+        description="what follows a suspicious result of an engine on this machine: `review` by a person, or the `next`"
+        " account of `BG_PROVIDER`, which is paid. What was paid for is always reviewed",
+    )
     already_cut: Literal["keep", "cut"] = Field(
         "keep",
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",
@@ -102,7 +112,7 @@ class CatalogueSettings(CatalogueLocations):
 
     @classmethod
     def short_names(cls) -> dict[str, str]:
-        names = {**super().short_names(), "accounts": "bg_provider"}
+        names = {**super().short_names(), "accounts": "bg_provider", "renditions": "bg_rendition"}
         return {each: variable for each, variable in names.items() if each != "recipe"}
 
     @field_validator("gallery")
@@ -125,7 +135,12 @@ class CatalogueSettings(CatalogueLocations):
     @field_validator("accounts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        return _split(value)
+
+    @field_validator("renditions", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return _split(value or ())
 
     @field_validator("buy_first", "golden", mode="before")
     @classmethod
@@ -165,7 +180,9 @@ class RecipeSettings(Part):
         min_length=1,
         description="collections or gitignore patterns of the pictures; the first table that matches counts",
     )
-    rendition: str = Field("", description="name of the table of their rendition; default: the catalogue's")
+    renditions: tuple[str, ...] = Field(
+        (), description="names of the tables of their renditions, a list; default: the catalogue's"
+    )
     params: Form | None = Field(
         None, description="parameters of the first account for them, in place of those of the account"
     )
@@ -178,6 +195,11 @@ class RecipeSettings(Part):
     @classmethod
     def _split_patterns(cls, value: object) -> object:
         return split_patterns(value)
+
+    @field_validator("renditions", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return _split(value or ())
 
     @field_validator("match")
     @classmethod

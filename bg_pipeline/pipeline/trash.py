@@ -17,8 +17,9 @@ from bg_pipeline.core.deletes import (
     trash_name,
     without_copy,
 )
+from bg_pipeline.core.outputs import all_outputs, alone
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.records import Entry, Output, State
 from bg_pipeline.core.runlog import ClearOutRecord, ScanRecord
 from bg_pipeline.errors import ClaimLost, ConfigurationError, GuardStopped, ItemError, LeaseHeld
 from bg_pipeline.pipeline.claimed import ELSEWHERE, claimed_items
@@ -129,23 +130,34 @@ def bring_back(catalogue: Catalogue, run: Run) -> list[str]:
 
 def put_back(catalogue: Catalogue, entry: Entry) -> str:
     """
-    Move the cutout of an item from the trash to its place; return its output name. The item must be claimed.
+    Move all outputs of an item from the trash to their places; return the name of the main one. It must be claimed.
 
     Raises:
-        ConfigurationError: it is not there any more, or its name is in use again.
-        ItemError, StoreError: it cannot be moved.
+        ConfigurationError: one is not there any more, or its name is in use again; nothing was changed.
+        ItemError, StoreError: one cannot be moved.
     """
-    name = output_name_of(entry.trash_name)
-    data = catalogue.outputs.read(entry.trash_name)
-    if data is None:
-        raise ConfigurationError(f"{entry.trash_name} is no longer in the output store; nothing was changed")
-    existing = catalogue.outputs.read(name)
-    if catalogue.trash.is_published(name) or (existing is not None and existing != data):
-        raise ConfigurationError(f"{name} is in use again; the cutout of {entry.key} stays at {entry.trash_name}")
-    catalogue.outputs.write(name, data)
-    catalogue.trash.end_trash(entry.key, name)
-    catalogue.outputs.remove(entry.trash_name)
-    return name
+    store, moves = catalogue.outputs, []
+    for output in _outputs(catalogue, entry):
+        if not output.trash_name:
+            continue
+        name, data = output_name_of(output.trash_name), store.read(output.trash_name)
+        if data is None:
+            raise ConfigurationError(f"{output.trash_name} is no longer in the output store; nothing was changed")
+        existing = store.read(name)
+        if catalogue.trash.is_published(name) or (existing is not None and existing != data):
+            raise ConfigurationError(f"{name} is in use again; the cutout of {entry.key} stays at {output.trash_name}")
+        moves.append((output, name, data))
+    # The main one last: until then, the item counts as one in the trash.
+    for output, name, data in reversed(moves):
+        store.write(name, data)
+        catalogue.trash.end_trash(entry.key, name, output.rendition)
+        store.remove(output.trash_name)
+    return output_name_of(entry.trash_name)
+
+
+def _outputs(catalogue: Catalogue, entry: Entry) -> list[Output]:
+    """Return all outputs of an item, the main one first."""
+    return list(all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ())))
 
 
 def _find_due(catalogue: Catalogue, policy: Policy, allow: int) -> list[str]:
@@ -203,50 +215,65 @@ def move_to_trash(
     catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, *, exists: bool = False
 ) -> tuple[Action, str]:
     """
-    Move the cutout of an item to the trash, if it is the one that was published; return what was done, and why.
+    Move all outputs of an item to the trash, if they are those that were published; return what was done, and why.
 
     Call it under the lease of detection.
 
     Args:
-        catalogue: owner of the cutout.
+        catalogue: owner of the outputs.
         run: gives the time.
-        entry: an item with a published cutout.
+        entry: an item with a published output.
         claim: holds the item.
-        exists: True if its cutout has to stay because its picture is still there.
+        exists: True if its outputs have to stay because its picture is still there.
 
     Raises:
         ClaimLost: a run that took over the item may be publishing it right now.
         ItemError, StoreError: the output store cannot be read or written.
     """
-    assert entry.published is not None
-    name = entry.published.output_name
-    data = catalogue.outputs.read(name)
-    action, why = plan_deletion(
-        entry,
-        exists=exists,
-        name_is_taken=entry.absent and catalogue.trash.is_published(name),
-        digest=None if data is None else digest_of(data),
-    )
-    if action is Action.MOVE:
-        assert data is not None
-        name_in_trash = entry.trash_name or trash_name(name, run.now())
-        # This order keeps the bytes under a recorded name if the process is killed at any point.
-        catalogue.trash.begin_trash(entry.key, name_in_trash)
-        catalogue.outputs.write(name_in_trash, data)
-        catalogue.queue.verify(claim, entry.key)
-        catalogue.outputs.remove(name)
-    if action is not Action.LEAVE:
-        catalogue.trash.unpublish(entry.key)
-    return action, why
+    plans = []
+    for output in _outputs(catalogue, entry):
+        if not (name := output.published.output_name):
+            continue
+        data = catalogue.outputs.read(name)
+        action, why = plan_deletion(
+            alone(entry, output),
+            exists=exists,
+            name_is_taken=entry.absent and catalogue.trash.is_published(name),
+            digest=None if data is None else digest_of(data),
+        )
+        if action is Action.LEAVE:
+            return action, why
+        plans.append((output, data, action, why))
+    for output, data, action, _ in plans:
+        if action is Action.MOVE and data is not None:
+            _move_one(catalogue, run, entry, output, data, claim)
+        catalogue.trash.unpublish(entry.key, output.rendition)
+    done = [(action, why) for *_, action, why in plans]
+    return next((each for each in done if each[0] is Action.MOVE), done[0] if done else (Action.FORGET, "no output"))
+
+
+def _move_one(catalogue: Catalogue, run: Run, entry: Entry, output: Output, data: bytes, claim: Claim) -> None:
+    name_in_trash = output.trash_name or trash_name(output.published.output_name, run.now())
+    # This order keeps the bytes under a recorded name if the process is killed at any point.
+    catalogue.trash.begin_trash(entry.key, name_in_trash, output.rendition)
+    catalogue.outputs.write(name_in_trash, data)
+    catalogue.queue.verify(claim, entry.key)
+    catalogue.outputs.remove(output.published.output_name)
 
 
 def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:
     """Delete old cutouts. They need no claim: the trash changes only under the lease of detection."""
-    old = catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S)
-    names = {entry.key: entry.trash_name for entry in old}
-    for key in remove_each(catalogue.outputs, run, names, result.left):
-        catalogue.trash.end_trash(key)
-        result.purged.append(key)
+    owners: dict[str, tuple[str, str]] = {}
+    for entry in catalogue.trash.in_trash(before=run.now() - policy.deletes.days * _DAY_S):
+        trashed = (each for each in _outputs(catalogue, entry) if each.trash_name)
+        owners |= {each.trash_name: (entry.key, each.rendition) for each in trashed}
+    left: dict[str, str] = {}
+    for name in remove_each(catalogue.outputs, run, {name: name for name in owners}, left):
+        key, rendition = owners[name]
+        catalogue.trash.end_trash(key, rendition=rendition)
+        if key not in result.purged:
+            result.purged.append(key)
+    result.left |= {owners[name][0]: why for name, why in left.items()}
 
 
 def remove_each(store: BlobStore, run: Run, names: Mapping[str, str], left: dict[str, str]) -> Iterator[str]:

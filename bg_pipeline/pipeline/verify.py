@@ -1,7 +1,7 @@
 """Compare published outputs and paid masters with the manifest."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,8 +9,9 @@ from itertools import islice
 from typing import TypeVar
 
 from bg_pipeline.core.keys import key_bytes, master_name
+from bg_pipeline.core.outputs import all_outputs
 from bg_pipeline.core.recipe import digest_of
-from bg_pipeline.core.records import Entry, Master
+from bg_pipeline.core.records import Entry, Master, Published
 from bg_pipeline.core.rehash import Slice
 from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.ports.context import Accounts, Catalogue, Run
@@ -71,14 +72,14 @@ def verify(
     result = VerifyResult()
     with ThreadPoolExecutor(_READERS, thread_name_prefix="check") as pool:
         run.progress.start("checking outputs", None)
-        for entry, problem in _examine(
-            pool, _published(catalogue, chosen), lambda e: _problem(catalogue.outputs, *_output(e))
+        for (entry, output), problem in _examine(
+            pool, _published(catalogue, chosen), lambda each: _problem_of_output(catalogue, each[1])
         ):
             result.outputs += 1
             run.progress.advance()
             if problem:
-                next_step = _mark_for_rendering(catalogue, accounts, entry, problem)
-                result.damaged.append(Damage(entry.key, _output(entry)[0], problem, next_step))
+                next_step = _mark_for_rendering(catalogue, accounts, entry, output, problem)
+                result.damaged.append(Damage(entry.key, output.output_name, problem, next_step))
         run.progress.done()
         if masters:
             run.progress.start("checking masters", None)
@@ -97,18 +98,19 @@ def verify(
 
 def sample(catalogue: Catalogue, count: int) -> dict[str, str]:
     """Read that many published outputs, drawn at random; return the problem of each damaged one, by key."""
-    drawn: list[str] = []
-    # Reservoir sampling: every key has the same chance, and the names are never all in memory.
-    for seen, (_, key) in enumerate(catalogue.deltas.published_names()):
+    drawn: list[tuple[str, str]] = []
+    # Reservoir sampling: every name has the same chance, and the names are never all in memory.
+    for seen, published in enumerate(catalogue.deltas.published_names()):
         if seen < count:
-            drawn.append(key)
+            drawn.append(published)
         elif (position := random.randrange(seen + 1)) < count:  # noqa: S311  not a secret
-            drawn[position] = key
-    entries = filter(None, map(catalogue.items.entry, drawn))
-    damaged = {entry: problem for entry in entries if (problem := _problem(catalogue.outputs, *_output(entry)))}
+            drawn[position] = published
+    entries = catalogue.deltas.get_many(sorted({key for _, key in drawn}, key=key_bytes))
+    outputs = (each for each in _with_outputs(catalogue, entries) if (each[1].output_name, each[0].key) in drawn)
     return {
-        entry.key: f"{_output(entry)[0]} is {problem}; `bg-pipeline check` lists all damaged outputs and what to do"
-        for entry, problem in damaged.items()
+        entry.key: f"{output.output_name} is {problem}; `bg-pipeline check` lists all damaged outputs and what to do"
+        for entry, output in outputs
+        if (problem := _problem_of_output(catalogue, output))
     }
 
 
@@ -119,10 +121,23 @@ _MASTER_ADVICE = {
 }
 
 
-def _published(catalogue: Catalogue, chosen: Slice | None) -> Iterator[Entry]:
-    for entry in catalogue.items.entries():
-        if not entry.absent and _output(entry)[0] and (chosen is None or chosen.holds(key_bytes(entry.key))):
-            yield entry
+def _published(catalogue: Catalogue, chosen: Slice | None) -> Iterator[tuple[Entry, Published]]:
+    """Yield all published outputs of the listed items."""
+    entries = (
+        entry
+        for entry in catalogue.items.entries()
+        if not entry.absent and (chosen is None or chosen.holds(key_bytes(entry.key)))
+    )
+    while batch := list(islice(entries, _BATCH)):
+        yield from _with_outputs(catalogue, batch)
+
+
+def _with_outputs(catalogue: Catalogue, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Published]]:
+    others = catalogue.items.outputs([entry.key for entry in entries])
+    for entry in entries:
+        for output in all_outputs(entry, others.get(entry.key, ())):
+            if output.published.output_name:
+                yield entry, output.published
 
 
 def _examine(
@@ -134,8 +149,8 @@ def _examine(
         yield from zip(batch, pool.map(find_problem, batch), strict=True)
 
 
-def _output(entry: Entry) -> tuple[str, str]:
-    return (entry.published.output_name, entry.published.output_digest) if entry.published else ("", "")
+def _problem_of_output(catalogue: Catalogue, output: Published) -> Problem | None:
+    return _problem(catalogue.outputs, output.output_name, output.output_digest)
 
 
 def _problem(store: BlobStore, name: str, digest: str) -> Problem | None:
@@ -152,18 +167,19 @@ def _problem_of_master(accounts: Accounts, master: Master) -> Problem | None:
     return _problem(accounts.masters, master_name(master.purchase_id), master.digest)
 
 
-def _mark_for_rendering(catalogue: Catalogue, accounts: Accounts, entry: Entry, problem: Problem) -> str:
+def _mark_for_rendering(
+    catalogue: Catalogue, accounts: Accounts, entry: Entry, output: Published, problem: Problem
+) -> str:
     """Make an altered output pending if its master is intact; return the next step."""
-    assert entry.published is not None
     if problem is Problem.UNREADABLE:
         return "check that BG_OUTPUT is readable"
-    master = accounts.purchases.find([entry.published.purchase_id])
+    master = accounts.purchases.find([output.purchase_id])
     master_problem = "it has no master" if master is None else _problem_of_master(accounts, master)
     if master_problem:
         obstacle = master_problem if master is None else f"its master is {master_problem} too"
         if problem is Problem.MISSING:
             return f"{obstacle}: `bg-pipeline plan` shows what the next sync does"
         return f"{obstacle}, so nothing was changed; delete the output to buy it again"
-    if problem is Problem.ALTERED and not catalogue.items.mark_stale(entry.key, entry.published.output_digest):
+    if problem is Problem.ALTERED and not catalogue.items.mark_stale(entry.key, output.output_digest):
         return f"nothing was changed: the item is {entry.state}, or was just published again"
     return "the next sync renders it again from its master, free of charge"

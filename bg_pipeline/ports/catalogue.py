@@ -7,7 +7,7 @@ from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.failures import StandingFailure
-from bg_pipeline.core.records import Change, Entry, Lease, Observation, Published, State
+from bg_pipeline.core.records import MAIN, Change, Entry, Lease, Observation, Output, Published, State
 from bg_pipeline.core.runlog import R, Record
 
 
@@ -141,9 +141,17 @@ class WorkQueue(Protocol):
         """
         ...
 
-    def publish(self, key: str, published: Published, claim: Claim) -> None:
+    def publish(
+        self, key: str, published: Published, claim: Claim, others: Mapping[str, Published] | None = None
+    ) -> None:
         """
-        Record what was published, and end the claim's hold on the item.
+        Record what was published, in one transaction, and end the claim's hold on the item.
+
+        Args:
+            key: the item.
+            published: its main output.
+            claim: holds the item.
+            others: all further outputs by rendition; those of other renditions go off record.
 
         Raises:
             ClaimLost: another claim has this item; nothing was written.
@@ -173,6 +181,10 @@ class Items(Protocol):
         """Yield every item ever seen, in ascending order of `key_bytes`."""
         ...
 
+    def outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
+        """Return the outputs beside the main one by key, in ascending order of their rendition's name."""
+        ...
+
     def in_state(self, state: State) -> list[Entry]: ...
 
     def states(self) -> dict[str, int]:
@@ -197,7 +209,7 @@ class Items(Protocol):
 
     def mark_stale(self, key: str, output_digest: str) -> bool:
         """
-        Make an item pending if its output differs from the published bytes: it is made again from its master.
+        Make an item pending if one of its outputs differs from the published bytes: it is made again from its master.
 
         Returns:
             False if it was published again meanwhile, or is pending already; then nothing was changed.
@@ -229,7 +241,7 @@ class Trash(Protocol):
     """Cutouts of pictures that are gone."""
 
     def gone_since(self, moment: float) -> list[Entry]:
-        """Return items with a published cutout that no complete listing had since this epoch second, in key order."""
+        """Return items with a published output that no complete listing had since this epoch second, in key order."""
         ...
 
     def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
@@ -240,24 +252,24 @@ class Trash(Protocol):
         """Return deleted items that are listed again with the bytes of their cutout in the trash, in key order."""
         ...
 
-    def is_published(self, output_name: str) -> bool:
-        """Return True if a listed item has a cutout of this name."""
+    def is_published(self, output_name: str, but: str = "") -> bool:
+        """Return True if a listed item, other than `but`, has an output of this name."""
         ...
 
-    def begin_trash(self, key: str, trash_name: str) -> None:
-        """Record that the cutout of an item is about to be moved to this name in the trash."""
+    def begin_trash(self, key: str, trash_name: str, rendition: str = MAIN) -> None:
+        """Record that an output of an item is about to be moved to this name in the trash."""
         ...
 
-    def unpublish(self, key: str) -> None:
-        """Record that there is no longer a cutout of the item under its name."""
+    def unpublish(self, key: str, rendition: str = MAIN) -> None:
+        """Record that there is no longer an output of the item in this rendition under its name."""
         ...
 
     def in_trash(self, before: float | None = None) -> list[Entry]:
-        """Return items whose cutout was moved to the trash, before this epoch second if given, in key order."""
+        """Return items of which an output was moved to the trash, before this epoch second if given, in key order."""
         ...
 
-    def end_trash(self, key: str, output_name: str | None = None) -> None:
-        """Record that the cutout left the trash: it was deleted, or put back to stay under this name."""
+    def end_trash(self, key: str, output_name: str | None = None, rendition: str = MAIN) -> None:
+        """Record that an output left the trash: it was deleted, or put back to stay under this name."""
         ...
 
 

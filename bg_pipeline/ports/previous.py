@@ -19,7 +19,7 @@ class PreviousOutputs(Protocol):
         """Return what runs replaced of one item, the oldest first."""
         ...
 
-    def of_run(self, run: str) -> dict[str, Previous]:
+    def of_run(self, run: str) -> dict[str, list[Previous]]:
         """Return what a run replaced, by key."""
         ...
 
@@ -49,11 +49,11 @@ class PreviousOutputs(Protocol):
 class Reversions(Protocol):
     """The publications that a person took back."""
 
-    def put_back(self, previous: Previous, reverted: Reverted, claim: Claim) -> None:
+    def put_back(self, previous: Sequence[Previous], reverted: Reverted, claim: Claim) -> None:
         """
-        Make the former publication of an item the present one, and record what was taken back, in one step.
+        Make the former publications of an item, all of one run, the present ones, and record what was taken back.
 
-        The item keeps its state.
+        One step. The item keeps its state.
 
         Raises:
             ClaimLost: another claim has this item; nothing was written.

@@ -24,6 +24,7 @@ from bg_pipeline.errors import (
 from bg_pipeline.imaging.pictures import (
     PreparedImage,
     ValidatedAnswer,
+    as_master,
     inspect,
     inspect_alone,
     unseen,
@@ -97,7 +98,8 @@ class SpooledAnswers:
         Raises:
             StoreError: they cannot.
         """
-        need = answer_bytes(request.width_px, request.height_px, enlarged=bool(request.tool))
+        enlarged = request.use is not None and request.use.has_own_frame
+        need = answer_bytes(request.width_px, request.height_px, enlarged=enlarged)
         with self._lock:
             if self._failed or need > self._proven_bytes:
                 for store in (self._spool, self._masters):
@@ -166,7 +168,9 @@ class SpooledAnswers:
         """
         try:
             image = self._picture(attempt, answer, wait=wait)
-            checked = self._checked(image, request)
+            if attempt.use is Use.FINISHED:  # it may have no alpha, as every master has
+                image = self._call(as_master, image)
+            checked = self._checked(image, request, attempt.use)
         except ResultAwaited as error:
             self._leave(attempt, answer, spooled=spooled, why=str(error))
             raise
@@ -226,12 +230,12 @@ class SpooledAnswers:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _checked(self, image: bytes, request: CutRequest | None) -> ValidatedAnswer:
+    def _checked(self, image: bytes, request: CutRequest | None, use: Use | None) -> ValidatedAnswer:
         try:
+            if use is not None and use.has_own_frame:
+                return self._call(inspect, image, use is Use.FINISHED)
             if request is None:
                 return self._call(inspect_alone, image)
-            if request.tool:  # a further tool may change the frame, and is asked to change the colours
-                return self._call(inspect, image)
             sent = PreparedImage(request.image, request.media_type, request.width_px, request.height_px)
             return self._call(validate_answer, image, sent, self._checks, request.use in (None, Use.ALPHA))
         except ItemError as error:

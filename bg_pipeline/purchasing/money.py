@@ -9,6 +9,7 @@ from bg_pipeline.core.gate import LAG_S, Gate
 from bg_pipeline.core.limits import Learned, learned, limits_from
 from bg_pipeline.core.records import AttemptState, Totals
 from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord
+from bg_pipeline.core.vendor import FreeCalls
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.purchasing.gate import read_balance
 
@@ -17,6 +18,9 @@ _READINGS = 50
 """Number of latest readings searched for one of the same account."""
 
 _ALL_RECORDS = 100_000
+
+_ANSWERED = frozenset({AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.ANSWERED})
+"""States of attempts that the vendor has worked for."""
 
 
 def reconcile_balances(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run) -> dict[str, Reconciliation]:
@@ -119,6 +123,19 @@ def standing(accounts: Accounts, run: Run, account: str, days: int = 30) -> dict
     }
 
 
+def free_calls(accounts: Accounts, run: Run, account: str, quota: FreeCalls) -> str:
+    """Return how many of an account's free calls were used by the ledger, for a person."""
+    now = run.now()
+    uncharged = [
+        attempt.started_at
+        for attempt in accounts.ledger.log(now - 30 * _DAY_S)
+        if attempt.account == account and not attempt.credits_charged and attempt.state in _ANSWERED
+    ]
+    today = sum(at > now - _DAY_S for at in uncharged)
+    counts = [(today, quota.a_day, "in 24 hours"), (len(uncharged), quota.a_month, "in 30 days")]
+    return "free calls: " + ", ".join(f"{count} of {most:,} {when}" for count, most, when in counts if most)
+
+
 def left_of(accounts: Accounts, gate: Gate) -> Decimal | None:
     """Return the credits that should be left now: the last reading, counted down since."""
     return counted(gate, accounts.ledger.spent(gate.balance_at, gate.account))
@@ -133,6 +150,6 @@ def limits_of(accounts: Accounts, gate: Gate, now: float) -> Learned:
 
 
 def saved_since(catalogue: Catalogue, since: float) -> Decimal:
-    """Return the credits saved by duplicates, renames and new renditions."""
+    """Return the credits saved by duplicates, renames, new renditions, and engines before an account."""
     records = catalogue.run_log.read(ProcessRecord, since, _ALL_RECORDS)
     return sum((record.summary.saved for record in records), Decimal(0))

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.net.settings import Connected, EgressSettings
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore, StoreKind
 from bg_pipeline.settings.part import Location, Part, SecretLocation, absolute
@@ -69,7 +70,10 @@ class CatalogueLocations(FolderSettings, SqlSettings):
         location = self.source.get_secret_value()
         kind = _kind_of(location)
         assert kind.open_source is not None  # the validator made sure of it
-        return kind.open_source(location, self if isinstance(self, kind.settings) else raw.part(kind.settings))
+        settings = self if isinstance(self, kind.settings) else raw.part(kind.settings)
+        if isinstance(settings, Connected):
+            settings = settings.connected(raw.part(EgressSettings).egress)
+        return kind.open_source(location, settings)
 
     def open_output(self, raw: RawSettings) -> BlobStore:
         """Open the store of the cutouts; see `open_source`."""

@@ -13,7 +13,7 @@ from bg_pipeline.vendors.plugin import Plugin
 GROUP = "bg_pipeline.vendors"
 """Group of the entry points of other packages. Each has the name of its vendor and refers to a `Plugin`."""
 
-OURS = ("local", "rembg", "bgeraser", "removebg", "photoroom")
+OURS = ("local", "rembg", "bgeraser", "removebg", "removebg_protocol", "photoroom")
 """Built-in vendors: each has a folder beside this file, with a `PLUGIN` in its `vendor.py`."""
 
 

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bg_pipeline.core.params import refusal
 from bg_pipeline.core.recipe import Cut
 from bg_pipeline.core.vendor import Vendor
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.purchasing.settings import AccountSettings
+from bg_pipeline.settings.part import form
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.settings.sentences import sentence
 from bg_pipeline.vendors.plugin import KeyedSettings, Plugin, VendorSettings
@@ -30,15 +31,13 @@ class Account:
     cut: Cut
     limits: AccountSettings
     """Its thresholds, its cap of a day, and its requests at once, over all catalogues."""
+    vendor: Vendor
+    """The description of its vendor that holds with its settings."""
 
     @property
-    def vendor(self) -> Vendor:
-        return self.plugin.vendor
-
-    @property
-    def has_key(self) -> bool:
-        """True if it has the key that it needs, or needs none."""
-        return getattr(self.settings, "api_key", ...) is not None
+    def missing(self) -> str:
+        """Field that must be set before anything can be bought; empty if none."""
+        return next((each for each in self.settings.required if not getattr(self.settings, each)), "")
 
 
 class ConfiguredAccounts:
@@ -80,7 +79,7 @@ class ConfiguredAccounts:
             raise ConfigurationError(f"{setting}: name each account only once")
         accounts = tuple(self.build(name, is_first=name == chosen[0]) for name in chosen)
         for account in accounts:
-            self.require_key(account, setting)
+            self.require_complete(account, setting)
         self._validate_others({account.vendor.name for account in accounts}, {*chosen, *elsewhere})
         return accounts
 
@@ -93,29 +92,28 @@ class ConfiguredAccounts:
             name = each.vendor.name
             if name not in but and name not in self._vendor_of.values():
                 account = self.build(name)
-                if isinstance(account.settings, KeyedSettings) and account.has_key:
+                if isinstance(account.settings, KeyedSettings) and not account.missing:
                     yield account
 
-    def require_key(self, account: Account, setting: str) -> None:
+    def require_complete(self, account: Account, setting: str) -> None:
         """
         Raises:
-            ConfigurationError: the account needs a key and has none; the text begins with the setting that names it.
+            ConfigurationError: a field is missing, such as its key; the text begins with the setting that names it.
         """
-        if not account.has_key:
-            key = self._shown(account.name, account.plugin)["api_key"]
-            raise ConfigurationError(
-                f"{setting}={account.name} needs {key}: create a key in the dashboard of"
-                f" {account.vendor.title} (the sandbox accepts any)"
-            )
+        if missing := account.missing:
+            needed = f"{setting}={account.name} needs {self._shown(account.name, account.plugin)[missing]}"
+            where = f"create a key in the dashboard of {account.vendor.title} (the sandbox accepts any)"
+            raise ConfigurationError(f"{needed}: {where}" if missing == "api_key" else needed)
 
     def build(self, name: str, *, is_first: bool = False) -> Account:
-        """Build one account; the variable for parameters belongs to the first account only."""
+        """Build one account; the variables for parameters belong to the first account only."""
         plugin = load_plugin(self._vendor_of.get(name, name))
         shown = self._shown(name, plugin)
         short = self._short_names(plugin, is_first=is_first)
         settings = self._raw.part(plugin.settings, "account", name, short, beside=(AccountSettings,))
+        settings = settings.connected(self._raw.part(EgressSettings).egress)
         limits = self._raw.part(AccountSettings, "account", name, beside=(plugin.settings,))
-        return Account(name, plugin, settings, self._cut(plugin, settings, shown), limits)
+        return Account(name, plugin, settings, self._cut(plugin, settings, shown), limits, plugin.vendor_of(settings))
 
     def cut_with(self, account: Account, params: str, setting: str) -> Cut:
         """
@@ -132,7 +130,7 @@ class ConfiguredAccounts:
             cut = plugin.cut(settings, self._side_px)
         except ValueError as error:
             raise ConfigurationError(sentence((), str(error), shown)) from None
-        if why := refusal(plugin.vendor, cut.variant, settings.form):
+        if why := plugin.vendor_of(settings).refusal(cut.variant, form(settings.params)):
             raise ConfigurationError(f"{shown['params']}: {why}")
         return cut
 
@@ -167,17 +165,18 @@ class ConfiguredAccounts:
         return at_vendor[0] if at_vendor else name
 
     def _short_names(self, plugin: Plugin[Any], *, is_first: bool = True) -> Mapping[str, str]:
-        short = {k: v for k, v in plugin.settings.short_names().items() if k != "params" or is_first}
+        of_first = plugin.settings.of_first_account
+        short = {k: v for k, v in plugin.settings.short_names().items() if k not in of_first or is_first}
         same_vendor = [other for other, name in self._vendor_of.items() if name == plugin.vendor.name]
         if len(same_vendor) < 2:
             return short
         for each, variable in short.items():
-            if each != "params" and variable in self._raw.short:
+            if each not in of_first and variable in self._raw.short:
                 tables = " or ".join(f"[account.{other}]" for other in same_vendor)
                 raise ConfigurationError(
                     f"{variable.upper()}: {plugin.vendor.name} has several accounts: set {each} in {tables}"
                 )
-        return {each: variable for each, variable in short.items() if each == "params"}
+        return {each: variable for each, variable in short.items() if each in of_first}
 
     def _shown(self, name: str, plugin: Plugin[Any]) -> dict[str, str]:
         return self._raw.shown(plugin.settings, "account", name, self._short_names(plugin))

@@ -13,8 +13,11 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from bg_pipeline.alerts.settings import AlertSettings
+from bg_pipeline.core.params import Effect
 from bg_pipeline.core.vendor import Variant, Vendor
-from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.rendition_settings import RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
+from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part
@@ -84,6 +87,12 @@ simulates the vendors on one port: their wire formats, a ledger of all charges a
 latency, limits and faults at `/_sandbox/state`. Faults come from a script (`--faults`) or at random
 (`--fault-rate 0.05 --seed 7`).
 
+`BG_PARAMS` passes a vendor's own parameters, each checked against its table before anything is sent. What they make of
+the answer decides what is published: a plain cut lends its alpha to the source's own pixels; a shadow is kept at every
+size; what has another frame or a background is published as it came, and no check compares it with the source. Canvas,
+padding and background colour of the rendition are free: prefer them to a vendor's. What a vendor has added since goes
+into `BG_PARAMS_UNCHECKED`.
+
 Other packages can add vendors through the entry point group `bg_pipeline.vendors`; `bg-pipeline doctor` lists all.
 """
 
@@ -135,6 +144,7 @@ def settings() -> str:
                 CheckSettings,
                 MastersLocation,
                 PurchasingSettings,
+                EgressSettings,
                 *stores,
                 AlertSettings,
                 ChoiceSettings,
@@ -210,8 +220,37 @@ def _variant(name: str, variant: Variant, vendor: Vendor) -> str:
     return f"| {f'`{name}`' if name else '–'} | {each} | {usd} | {variant.price.source} |"
 
 
-def _facts(vendor: Vendor) -> Iterator[str]:
+_EFFECTS = {
+    Effect.KEEPS: "keep frame and colours",
+    Effect.COLOURS: "alter colours, and are kept at every size",
+    Effect.FRAME: "give the cutout a frame of its own",
+    Effect.BACKDROP: "give it a background",
+    Effect.SCENE: "make another picture",
+}
+
+
+def _params(vendor: Vendor) -> Iterator[str]:
+    """Yield the parameters of each variant, by what they make of the answer; the same table once."""
+    tables: dict[int, list[str]] = {}
     for name, variant in vendor.variants.items():
+        if variant.params:
+            tables.setdefault(id(variant.params), []).append(name)
+    for names in tables.values():
+        params = vendor.variants[names[0]].params
+        of = f" of {' and '.join(f'`{name}`' for name in names)}" if names[0] else ""
+        for effect, says in _EFFECTS.items():
+            named = [f"`{name}`" for name, param in params.items() if param.effect is effect and not param.refused]
+            if named:
+                yield f"parameters{of} that {says}: {', '.join(named)}"
+        if vendor.variants[names[0]].takes_others:
+            yield f"further parameters{of} are not documented, and passed without a check"
+
+
+def _facts(vendor: Vendor) -> Iterator[str]:
+    yield from _params(vendor)
+    for name, variant in vendor.variants.items():
+        if (quota := variant.free_calls) is not None:
+            yield f"free calls{f' of `{name}`' if name else ''} are counted by `doctor`: {quota.source}"
         if variant.max_pixels:
             yield f"`{name}` returns at most {_megapixels(variant.max_pixels)} megapixels"
     for name, pixels in vendor.format_pixels.items():

@@ -2,31 +2,30 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import takewhile
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.credits import DayCap, Rules
-from bg_pipeline.core.recipe import Cut, Recipe
+from bg_pipeline.core.prices import credits_for
+from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
 from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.stores.locations import MastersLocation, NamedLocation, require_separate
 from bg_pipeline.vendors.registry import usable
 from bg_pipeline.wiring.accounts import Account, ConfiguredAccounts
-from bg_pipeline.wiring.recipes import special_recipes
+from bg_pipeline.wiring.recipes import RENDITION, renditions_of, special_recipes
 from bg_pipeline.wiring.written import find_unknown
 
 CATALOGUE = "default"
 """Name of the catalogue that environment variables describe."""
-
-RENDITION = "main"
-"""Name of the rendition that environment variables describe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ class Settings:
 
     catalogue_name: str
     catalogue: CatalogueSettings
-    rendition_name: str
-    rendition: RenditionSettings
+    renditions: Mapping[str, Rendition]
+    """Those of the default recipe, by the name of their table; the first is the main one."""
     decoder: DecoderSettings
     checks: CheckSettings
     accounts: tuple[Account, ...]
@@ -53,7 +52,7 @@ class Settings:
     @property
     def recipe(self) -> Recipe:
         """The default recipe."""
-        return _recipe(self.accounts, self.rendition, self.catalogue)
+        return _recipe(self.accounts, self.renditions, self.catalogue)
 
     @property
     def recipes(self) -> Recipes:
@@ -79,13 +78,15 @@ class Settings:
         return [end for end in ends if end]
 
     def offers(self) -> Iterator[Account]:
-        """Return the accounts, then an account at every other usable vendor."""
+        """Return the accounts, then an account at every other usable vendor whose service is known."""
         yield from self.accounts
         bought_from = {account.vendor.name for account in self.accounts}
         accounts = ConfiguredAccounts(self.raw, self.purchasing.max_pixels_sent)
         for each in usable():
             if each.vendor.name not in bought_from:
-                yield accounts.build(each.vendor.name)
+                offer = accounts.build(each.vendor.name)
+                if offer.missing in {"", "api_key"}:
+                    yield offer
 
     def comparing(self, names: Sequence[str], setting: str) -> "Settings":
         """
@@ -111,7 +112,7 @@ class Settings:
                 firsts.setdefault(account.cut.digest, account)
             accounts = tuple(firsts.values())
         for account in accounts:
-            configured.require_key(account, setting)
+            configured.require_complete(account, setting)
         special = tuple(
             replace(each, recipe=replace(each.recipe, cuts=self._cuts_at(accounts, each.recipe)))
             for each in self.special
@@ -216,30 +217,38 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
     masters, purchasing = raw.part(MastersLocation), raw.part(PurchasingSettings)
     _require_separate(raw, name, chosen, masters, purchasing)
     shown = raw.shown(CatalogueSettings, "catalogue", name)
-    rendition = _rendition_name(raw, name, chosen.rendition, shown["rendition"])
+    renditions = renditions_of(raw, _rendition_names(raw, name, chosen), shown["renditions"])
     configured = ConfiguredAccounts(raw, purchasing.max_pixels_sent)
     accounts = configured.select(chosen.accounts, shown["accounts"], _accounts_of_others(raw, name))
-    rendered = raw.part(RenditionSettings, "rendition", rendition)
+    recipe = _recipe(accounts, renditions, chosen)
+    if chosen.suspicious == "next" and not recipe.passed_on:
+        raise ConfigurationError(
+            f"{shown['suspicious']}=next: begin {shown['accounts']} with an engine on this machine, such as rembg, and "
+            "name an account after it"
+        )
     return Settings(
         catalogue_name=name,
         catalogue=chosen,
         decoder=raw.part(DecoderSettings),
         checks=raw.part(CheckSettings),
-        rendition_name=rendition,
-        rendition=rendered,
+        renditions=renditions,
         accounts=accounts,
         masters=masters,
         purchasing=purchasing,
         schedule=schedule_of(raw, name),
         alerts=raw.part(AlertSettings),
-        special=special_recipes(raw, name, chosen, _recipe(accounts, rendered, chosen), accounts, configured),
+        special=special_recipes(raw, name, chosen, recipe, accounts, configured),
         raw=raw,
     )
 
 
-def _recipe(accounts: Sequence[Account], rendition: RenditionSettings, catalogue: CatalogueSettings) -> Recipe:
+def _recipe(accounts: Sequence[Account], renditions: Mapping[str, Rendition], catalogue: CatalogueSettings) -> Recipe:
     cuts = tuple(account.cut for account in accounts)
-    return Recipe(cuts, rendition.rendition, keep_cutouts=catalogue.already_cut == "keep")
+    main, *others = renditions
+    further = {name: renditions[name] for name in others}
+    free = sum(1 for _ in takewhile(lambda account: not credits_for(account.vendor, account.cut, None), accounts))
+    passed_on = min(free, len(cuts) - 1) if catalogue.suspicious == "next" else 0
+    return Recipe(cuts, renditions[main], catalogue.already_cut == "keep", further, passed_on)
 
 
 def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:
@@ -321,17 +330,18 @@ def _require_separate(
         raise ConfigurationError(f"{shown[name]['gallery']} and {shown[twin]['gallery']} must not be the same folder")
 
 
-def _rendition_name(raw: RawSettings, catalogue: str, wanted: str, setting: str) -> str:
+def _rendition_names(raw: RawSettings, catalogue: str, chosen: CatalogueSettings) -> tuple[str, ...]:
     """
-    Return the name of a catalogue's rendition: the wanted one, else the catalogue's own, `main`, or the only one.
+    Return the names of a catalogue's renditions: the wanted ones, else the catalogue's own, `main`, or the only one.
 
     Raises:
-        ConfigurationError: there is no such table, or there are several and none is chosen.
+        ConfigurationError: there are several tables and none is chosen.
     """
+    if chosen.renditions:
+        return chosen.renditions
     names = raw.names("rendition") or (RENDITION,)
-    if wanted and wanted not in names:
-        raise ConfigurationError(f"{setting}: there is no [rendition.{wanted}]; there are: {', '.join(names)}")
-    chosen = next((each for each in (wanted, catalogue, RENDITION) if each in names), None)
-    if chosen is None and len(names) > 1:
+    default = next((each for each in (catalogue, RENDITION) if each in names), None)
+    if default is None and len(names) > 1:
+        setting = raw.shown(CatalogueSettings, "catalogue", catalogue)["renditions"]
         raise ConfigurationError(f"{setting}: there are several renditions: name {' or '.join(names)}")
-    return chosen or names[0]
+    return (default or names[0],)

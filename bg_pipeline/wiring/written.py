@@ -8,7 +8,9 @@ from pydantic import SecretStr
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings, RenditionSettings
+from bg_pipeline.imaging.rendition_settings import RenditionSettings
+from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
+from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.redaction import redacted, secrets_in
@@ -32,6 +34,7 @@ _OTHERS: tuple[type[Part], ...] = (
     CheckSettings,
     MastersLocation,
     PurchasingSettings,
+    EgressSettings,
     AlertSettings,
     ChoiceSettings,
 )

@@ -17,10 +17,11 @@ from bg_pipeline import errors
 from bg_pipeline.core.claims import Ask, AskedBy, Claim
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import RateFacts
+from bg_pipeline.net.settings import Access
 from bg_pipeline.ports.purchasing import CutRequest, Remover
 from bg_pipeline.vendors.bgeraser.client import Bgeraser
 from bg_pipeline.vendors.photoroom.client import PhotoRoom
-from bg_pipeline.vendors.removebg.client import RemoveBg
+from bg_pipeline.vendors.removebg.client import RemoveBg, Service
 from bg_pipeline_tests.adapters.server import Vendor
 from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import cutout_of, encoded, product
@@ -35,21 +36,26 @@ SURFACES = {
 
 
 def bgeraser(base_url: str, *, surface: str = "tools", **settings: str) -> Bgeraser:
-    return Bgeraser(KEY, base_url=base_url, **{"file_field": "image_file", **SURFACES[surface], **settings})
+    return Bgeraser(Access(KEY), base_url=base_url, **{"file_field": "image_file", **SURFACES[surface], **settings})
 
 
 def removebg(base_url: str) -> RemoveBg:
-    return RemoveBg(KEY, base_url=base_url, call=call_here)
+    return RemoveBg(Access(KEY), Service(base_url), call_here)
+
+
+def removebg_protocol(base_url: str) -> RemoveBg:
+    return RemoveBg(Access(KEY), Service(base_url, name="cutouts.example", is_bearer=True), call_here)
 
 
 def photoroom(base_url: str, *, plan: str = "basic", key: str = KEY) -> PhotoRoom:
-    return PhotoRoom(key, plan=plan, base_url=base_url)
+    return PhotoRoom(Access(key), plan=plan, base_url=base_url)
 
 
 CLIENTS: dict[str, tuple[Callable[[str], Remover], str, str]] = {
     "bgeraser tools": (bgeraser, "/api/tools/bg-removal", "/api/account"),
     "bgeraser v1": (partial(bgeraser, surface="v1"), "/v1/removebg", "/v1/account"),
     "removebg": (removebg, "/v1.0/removebg", "/v1.0/account"),
+    "removebg protocol": (removebg_protocol, "/v1.0/removebg", "/v1.0/account"),
     "photoroom basic": (photoroom, "/v1/segment", "/v2/account"),
     "photoroom plus": (partial(photoroom, plan="plus"), "/v2/edit", "/v2/account"),
 }

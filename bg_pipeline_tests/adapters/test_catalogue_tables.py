@@ -27,7 +27,7 @@ max_credits_per_run = 3
 source = "b/images"
 output = "b/cutouts"
 accounts = ["main", "spare"]
-rendition = "web"
+renditions = ["web"]
 
 [account.main]
 vendor = "removebg"
@@ -67,7 +67,10 @@ def test_each_catalogue_has_its_own_source_output_rendition_accounts_night_and_g
         (f"{tmp_path}/a/images", f"{tmp_path}/a/cutouts"),
         (f"{tmp_path}/b/images", f"{tmp_path}/b/cutouts"),
     ]
-    assert [(each.rendition_name, each.rendition.format) for each in (a, b)] == [("brand_a", "jpg"), ("web", "webp")]
+    assert [(next(iter(each.renditions)), each.recipe.rendition.format) for each in (a, b)] == [
+        ("brand_a", "jpg"),
+        ("web", "webp"),
+    ]
     assert [[account.name for account in each.accounts] for each in (a, b)] == [["main"], ["main", "spare"]]
     assert (a.schedule.nightly_cron, a.schedule.timezone, a.schedule.max_credits_per_run) == (
         "0 1 * * *",
@@ -179,11 +182,15 @@ def test_two_catalogues_may_read_the_same_source() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('rendition = "web"', 'rendition = "print"', r"there is no \[rendition.print\]; there are: web, brand_a"),
-        ('rendition = "web"', "", r"\[catalogue.brand_b\] rendition: there are several renditions: name web or"),
+        ('renditions = ["web"]', 'renditions = ["print"]', r"there is no \[rendition.print\]; there are: web, brand_a"),
+        ('renditions = ["web"]', "", r"\[catalogue.brand_b\] renditions: there are several renditions: name web or"),
         ("catalogue.brand_b", 'catalogue."b/b"', r"one of several catalogues has a name of at most 60 letters"),
         ("catalogue.brand_b", "catalogue.Brand_A", "the names differ only in case"),
-        ('rendition = "web"', 'rendition = "web"\ngallery = ".bg_pipeline/gallery/brand_a"', "must not be the same"),
+        (
+            'renditions = ["web"]',
+            'renditions = ["web"]\ngallery = ".bg_pipeline/gallery/brand_a"',
+            "must not be the same",
+        ),
     ],
 )
 def test_what_cannot_be_two_catalogues_is_named(old: str, new: str, said: str) -> None:
@@ -225,7 +232,7 @@ def test_one_key_is_one_account() -> None:
 def test_the_accounts_of_others_are_those_that_this_catalogue_does_not_use(
     catalogue: str, broken: str, elsewhere: set[str]
 ) -> None:
-    write(TWO.replace('rendition = "web"', f'rendition = "web"\n{broken}'))
+    write(TWO.replace('renditions = ["web"]', f'renditions = ["web"]\n{broken}'))
 
     assert accounts_elsewhere(read(), catalogue) == elsewhere
 
@@ -250,13 +257,14 @@ params = "type=car&shadow_type=car"
 
 [[catalogue.shop.recipe]]
 match = "rings, *-ring.jpg"
-rendition = "padded"
+renditions = ["padded"]
 
 [rendition.main]
 format = "webp"
 
 [rendition.padded]
 padding = 0.2
+canvas = "90x90"
 """
 
 
@@ -285,9 +293,9 @@ def test_a_table_of_a_recipe_changes_cut_or_rendition_for_the_keys_that_it_match
             r"\[catalogue.shop.recipe.1\] format: unknown setting",
         ),
         (
-            'rendition = "padded"',
-            'rendition = "gone"',
-            r"\[catalogue.shop.recipe.2\] rendition: there is no \[rendition",
+            'renditions = ["padded"]',
+            'renditions = ["gone"]',
+            r"\[catalogue.shop.recipe.2\] renditions: there is no \[rendition",
         ),
         ("type=car&shadow_type=car", "type", r"\[catalogue.shop.recipe.1\] params: must be written as in a URL"),
         ("type=car&shadow_type=car", "size=huge", r"\[catalogue.shop.recipe.1\] params: "),

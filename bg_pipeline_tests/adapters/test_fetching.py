@@ -225,7 +225,7 @@ def test_the_certificate_must_be_the_hosts_although_its_address_is_connected_to(
     monkeypatch.setattr(fetching, "create_connection", to_loopback)
     session = fetching.plain_session(public_only=True)
     session.verify = str(tmp_path / "cert.pem")
-    monkeypatch.setattr(fetching, "_session", lambda public_only: session)
+    monkeypatch.setattr(fetching, "_session", lambda _egress, public_only: session)
     thread = threading.Thread(target=serve)
     thread.start()
     try:
@@ -249,7 +249,7 @@ def test_what_drips_ends_at_the_deadline(vendor: Vendor, manner: Any) -> None:
 
 def test_what_drips_ends_long_before_the_deadline(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow result would occupy a worker for minutes."""
-    monkeypatch.setattr("bg_pipeline.net.fetch.STALL_S", 0.2)
+    monkeypatch.setattr("bg_pipeline.net.deadline.STALL_S", 0.2)
     vendor.say("/a", manner="drip")
 
     with pytest.raises(FetchFailed, match=r"less than 32 KiB in 0\.2 s"):

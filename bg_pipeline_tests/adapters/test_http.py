@@ -10,8 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from bg_pipeline.errors import AccountError, BgPipelineError, ItemRejected, OutcomeUnknown, TransientError
-from bg_pipeline.net import fetch as fetching
-from bg_pipeline.net import http
+from bg_pipeline.net import deadline, http
 from bg_pipeline.redaction import redacted
 from bg_pipeline_tests.adapters.clients import CLIENTS, KEY, removebg, request
 from bg_pipeline_tests.adapters.server import Vendor
@@ -223,4 +222,4 @@ def test_a_connection_that_was_shut_is_not_used_again(vendor: Vendor, monkeypatc
     vendor.say("/v1.0/account", body=b'{"data": {"attributes": {"credits": {"total": 5}}}}')
 
     assert client.balance() == 5
-    assert fetching._DEADLINE.get() is None
+    assert deadline._DEADLINE.get() is None

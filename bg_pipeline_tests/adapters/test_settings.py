@@ -15,7 +15,7 @@ from bg_pipeline.settings.part import absolute
 from bg_pipeline.settings.reader import read
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_schedule, load_settings
-from bg_pipeline_tests.adapters.made_settings import BGERASER, REMOVEBG, settings_of
+from bg_pipeline_tests.adapters.made_settings import BGERASER, PHOTOROOM, REMOVEBG, settings_of
 from bg_pipeline_tests.pictures import encoded
 
 
@@ -33,12 +33,16 @@ def test_nothing_has_to_be_set() -> None:
 
 
 def test_the_environment_wins_over_dotenv_and_that_over_toml(monkeypatch: pytest.MonkeyPatch) -> None:
-    write('bg_format = "webp"\nbg_concurrency = 3\nbg_padding = 0.1\n')
+    write('bg_format = "webp"\nbg_concurrency = 3\nbg_padding = 0.1\nbg_canvas = "90x90"\n')
     Path(".env").write_text("BG_FORMAT=jpg\nBG_BACKGROUND=white\nBG_CONCURRENCY=4\n")
     monkeypatch.setenv("BG_CONCURRENCY", "5")
     settings = load_settings()
 
-    assert (settings.rendition.padding, settings.rendition.format, settings.purchasing.concurrency) == (0.1, "jpg", 5)
+    assert (settings.recipe.rendition.padding, settings.recipe.rendition.format, settings.purchasing.concurrency) == (
+        0.1,
+        "jpg",
+        5,
+    )
 
 
 def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +129,19 @@ def test_a_rendition_is_read() -> None:
         ({**REMOVEBG, "BG_PARAMS": "type"}, "BG_PARAMS: .*as in a URL"),
         ({**REMOVEBG, "BG_PARAMS": "type=car&type=person"}, "twice"),
         ({**REMOVEBG, "BG_PARAMS": "size=preview"}, "REMOVEBG_SIZE sets it"),
-        ({**REMOVEBG, "BG_PARAMS": "crop=true"}, "crop cannot be passed.*BG_CANVAS"),
+        (
+            {**REMOVEBG, "BG_PARAMS": "shadow_typ=drop"},
+            "remove.bg has no parameter shadow_typ; did you mean shadow_type",
+        ),
+        ({**REMOVEBG, "BG_PARAMS": "shadow_type=3d"}, "shadow_type=3d is not accepted: .*none, auto, car, drop, 3D"),
+        ({**REMOVEBG, "BG_PARAMS": "shadow_opacity=60"}, "shadow_opacity does nothing without shadow_type"),
+        ({**REMOVEBG, "BG_PARAMS": "type=car", "BG_PARAMS_UNCHECKED": "type=bus"}, "BG_PARAMS and BG_PARAMS_UNCHECKED"),
+        ({**BGERASER, "BGERASER_TOOLS": "upscal"}, "no tool upscal; it has upscale, generative-fill"),
+        ({**BGERASER, "BGERASER_TOOLS_ONLY": "true"}, "BGERASER_TOOLS_ONLY needs BGERASER_TOOLS"),
+        (
+            {**PHOTOROOM, "PHOTOROOM_PLAN": "plus", "BG_PARAMS": "upscale.mode=ai.slow"},
+            "upscale.mode=ai.slow takes pictures of at most 512 px: set BG_MAX_PIXELS_SENT=512",
+        ),
         ({**REMOVEBG, "BG_PARAMS": "format=jpg"}, "transparency"),
         ({**BGERASER, "BGERASER_TOOLS": "upscale", "BGERASER_API": "v1"}, "BGERASER_TOOLS .*BGERASER_API=tools"),
         ({**BGERASER, "BGERASER_TOOLS": "../upscale"}, "BGERASER_TOOLS"),
@@ -298,7 +314,7 @@ def test_the_nearest_file_of_settings_counts_alone(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path / "shop")
     settings = load_settings()
 
-    assert (settings.purchasing.concurrency, settings.rendition.format) == (4, "png")
+    assert (settings.purchasing.concurrency, settings.recipe.rendition.format) == (4, "png")
     assert settings.catalogue.output == f"{tmp_path}/shop/cutouts"
 
 

@@ -138,7 +138,7 @@ def test_no_folder_is_made_of_a_variable_or_a_user_that_does_not_exist(path: str
         ("BG_STABLE_S", "-1", "must be a number from 0 to 600 (it is '-1')"),
         ("BG_FOLLOW_LINKS", "maybe", "must be `true` or `false` (it is 'maybe')"),
         ("BG_DELETE_POLICY", "bin", "must be one of keep, trash (it is 'bin')"),
-        ("BG_FORMAT", "gif", "must be one of png, webp, jpg (it is 'gif')"),
+        ("BG_FORMAT", "gif", "must be one of png, webp, jpg, avif (it is 'gif')"),
         ("BG_MAX_CREDITS_PER_DAY", "a few", "must be a number from 0 to 1,000,000,000 (it is 'a few')"),
         ("BG_CANVAS", "big", "must be WIDTHxHEIGHT in pixels, such as 2000x2000 (it is 'big')"),
         ("REMOVEBG_SIZE", "huge", "must be one of preview, medium, hd, full, 50MP, auto (it is 'huge')"),
@@ -168,7 +168,9 @@ def test_no_wrong_secret_is_quoted(name: str, value: str) -> None:
 
 
 def test_each_setting_is_listed_with_its_value_and_its_origin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    Path("bg_pipeline.toml").write_text("bg_padding = 0.1\nbg_format = 'jpg'\n[catalogue.shop]\nsource = 'pictures'\n")
+    Path("bg_pipeline.toml").write_text(
+        "bg_padding = 0.1\nbg_canvas = '9x9'\nbg_format = 'jpg'\n[catalogue.shop]\nsource = 'pictures'\n"
+    )
     Path(".env").write_text(
         "BG_FORMAT=webp\nREMOVEBG_API_KEY=canary\nBG_ALERT_URLS=json://canary\n"
         "BG_STATE=postgresql+psycopg://me:canary@host/db\n"
@@ -197,7 +199,7 @@ def test_a_value_that_dagster_took_from_dotenv_follows_the_file(monkeypatch: pyt
     Path(".env").write_text("BG_MAX_CREDITS_PER_RUN=2\n")
     settings = load_settings()
 
-    assert (settings.schedule.max_credits_per_run, settings.rendition.format) == (2, "png")
+    assert (settings.schedule.max_credits_per_run, settings.recipe.rendition.format) == (2, "png")
     assert settings.purchasing.concurrency == 3
 
 

@@ -20,11 +20,12 @@ from PIL import Image
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
 from bg_pipeline.imaging.foreground import own_colours
-from bg_pipeline.imaging.pictures import prepare, render
+from bg_pipeline.imaging.pictures import prepare
 from bg_pipeline.imaging.upsampling import upsample
 from bg_pipeline_tests.benchmarks.measuring import measured
 from bg_pipeline_tests.benchmarks.tables import show, verdict
 from bg_pipeline_tests.benchmarks.truth import KINDS, Truth, truth
+from bg_pipeline_tests.pictures import render
 
 SENT_PX = 2500
 USUAL = (2000, 1333)

@@ -88,8 +88,8 @@ class Manifest:
         which = selection or Selection()
         return self.queue.claim_pending(ask, owner, which, limit=limit, bought=bought, after=after)
 
-    def publish(self, key: str, published: Published) -> None:
-        self.queue.publish(key, published, self.claim(key))
+    def publish(self, key: str, published: Published, **others: Published) -> None:
+        self.queue.publish(key, published, self.claim(key), others)
 
     def set_state(self, key: str, state: State, detail: str = "", purchase_id: str = "w") -> None:
         self.queue.set_state(key, state, detail, purchase_id, self.claim(key))

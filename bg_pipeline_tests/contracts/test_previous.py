@@ -42,7 +42,7 @@ def test_what_a_run_replaced_is_on_record_with_its_whole_origin(replaced: Manife
 
     assert record == replace(kept(), replaced_at=record.replaced_at)
     assert 0 < record.replaced_at <= now
-    assert replaced.previous.of_run("run 2") == {KEY: record}
+    assert replaced.previous.of_run("run 2") == {KEY: [record]}
     assert replaced.previous.of_run("run 1") == {}
     assert replaced.previous.of_item("c/b.jpg") == []
 
@@ -51,7 +51,7 @@ def test_a_record_without_publication_or_bytes_stays_so(manifest: Manifest) -> N
     manifest.see_work(KEY)
     for made in (kept(former=None), kept("run 3", name="")):
         manifest.previous.begin(made)
-        record = manifest.previous.of_run(made.run)[KEY]
+        (record,) = manifest.previous.of_run(made.run)[KEY]
         assert record == replace(made, replaced_at=record.replaced_at)
 
 
@@ -77,7 +77,7 @@ def test_runs_are_listed_with_what_of_them_is_still_published(replaced: Manifest
 def test_a_former_publication_returns_whole_and_what_it_replaces_is_on_record(replaced: Manifest) -> None:
     before = replaced.entry(KEY)
     claim = replaced.claim(KEY)
-    replaced.reversions.put_back(kept(), Reverted.of(KEY, NEW, "ana"), claim)
+    replaced.reversions.put_back([kept()], Reverted.of(KEY, NEW, "ana"), claim)
     entry = replaced.entry(KEY)
 
     assert (entry.published, entry.published_at, entry.state, entry.purchase_id) == (OLD, 7.5, State.PUBLISHED, "p1")
@@ -89,7 +89,7 @@ def test_a_former_publication_returns_whole_and_what_it_replaces_is_on_record(re
 
 def test_an_item_that_waits_for_work_keeps_its_state(replaced: Manifest) -> None:
     replaced.set_state(KEY, State.FAILED, "a reason", "p3")
-    replaced.reversions.put_back(kept(), Reverted.of(KEY, NEW, "ana"), replaced.claim(KEY))
+    replaced.reversions.put_back([kept()], Reverted.of(KEY, NEW, "ana"), replaced.claim(KEY))
     entry = replaced.entry(KEY)
 
     assert (entry.state, entry.purchase_id, entry.published) == (State.FAILED, "p3", OLD)
@@ -100,7 +100,7 @@ def test_nothing_returns_under_a_lost_claim(replaced: Manifest) -> None:
     replaced.queue.release(lost)
 
     with pytest.raises(ClaimLost):
-        replaced.reversions.put_back(kept(), Reverted.of(KEY, NEW, "ana"), lost)
+        replaced.reversions.put_back([kept()], Reverted.of(KEY, NEW, "ana"), lost)
     assert (replaced.entry(KEY).published, replaced.reversions.all()) == (NEW, [])
 
 
@@ -153,3 +153,18 @@ def test_an_unknown_run_stays_unknown(manifest: Manifest) -> None:
     manifest.publish(KEY, shown("c/a.png"))
 
     assert manifest.previous.runs() == []
+
+
+def test_all_outputs_of_an_item_return_together(manifest: Manifest) -> None:
+    thumb = replace(OLD, output_name="thumb/a.png", output_digest="d3")
+    manifest.see_work(KEY)
+    manifest.queue.publish(KEY, NEW, manifest.claim(KEY), {"wide": replace(NEW, output_name="wide/a.png")})
+    rows = [kept(), replace(kept(name="kept/3"), published=thumb, rendition="thumb")]
+    for row in rows:
+        manifest.previous.begin(row)
+    recorded = manifest.previous.of_run("run 2")[KEY]
+    assert {(each.rendition, each.published) for each in recorded} == {("main", OLD), ("thumb", thumb)}
+    manifest.reversions.put_back(recorded, Reverted.of(KEY, NEW, "ana"), manifest.claim(KEY))
+
+    assert manifest.entry(KEY).published == OLD
+    assert [(o.rendition, o.published) for o in manifest.items.outputs([KEY])[KEY]] == [("thumb", thumb)]

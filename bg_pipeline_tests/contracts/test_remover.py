@@ -53,6 +53,7 @@ REMOVERS: dict[str, tuple[Callable[[], AbstractContextManager[Remover]], int, di
     "bgeraser v1": (lambda: in_sandbox("bgeraser v1"), 1, {"size": "full", "format": "png"}),
     "removebg": (lambda: in_sandbox("removebg"), 1, {"size": "full"}),
     "removebg as PNG": (lambda: in_sandbox("removebg"), 1, {"size": "full", "format": "png"}),
+    "removebg protocol": (lambda: in_sandbox("removebg protocol"), 1, {"size": "full", "format": "png"}),
     "photoroom basic": (lambda: in_sandbox("photoroom basic"), 1, {"size": "full"}),
     "photoroom plus": (lambda: in_sandbox("photoroom plus", "plus"), 1, {}),
     "plugin": (of_another_package, 1, {}),

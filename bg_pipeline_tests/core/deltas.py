@@ -42,8 +42,10 @@ def delta_of(
     on_trial: Collection[str] = (),
 ) -> Delta:  # type: ignore[assignment]
     goal = Goal.of(recipe, rerender=rerender)
-    found = survey(entries, lambda _key: goal, missing_outputs=lost, reverted=by_key(reverted))
-    unchanged = [e for e in entries if classify(e, goal, output_missing=e.key in lost)[0] is Reason.UNCHANGED]
+    found = survey(entries, lambda _key: goal, missing_outputs=dict.fromkeys(lost, "a.png"), reverted=by_key(reverted))
+    unchanged = [
+        e for e in entries if classify(e, goal, missing_output="a.png" * (e.key in lost))[0] is Reason.UNCHANGED
+    ]
     publishing_keys = {e.published.purchase_id: e.key for e in reversed(unchanged) if e.published}
     return price(
         found,

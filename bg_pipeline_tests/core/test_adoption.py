@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bg_pipeline.core.adoption import match, stems_from_before
 from bg_pipeline.core.keys import marked_stem, preferred_stem
+from bg_pipeline.core.naming import name_template
 from bg_pipeline_tests.laws.strategies import keys
 
 SUFFIXES = ("-removebg", "-removebg-preview", "-Photoroom")
@@ -71,7 +72,10 @@ def test_our_own_name_for_a_twin_settles_whose_the_plain_one_is() -> None:
     marked = f"{marked_stem('a.jpg')}.png"
 
     assert match(catalogue, catalogue, ["a.png", marked], SUFFIXES).pairs == {"a.jpg": marked, "a.png": "a.png"}
-    assert stems_from_before(catalogue, ["a.png", marked]) == {"a.jpg": marked_stem("a.jpg")}
+    for template in ("{stem}", "{stem}_main", "web/{folder}/{stem}"):
+        names = [f"{name_template(template).name_of(stem)}.png" for stem in ("a", marked_stem("a.jpg"))]
+        stems = stems_from_before(catalogue, names, lambda _, template=template: name_template(template))
+        assert stems == {"a.jpg": marked_stem("a.jpg")}
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, de
 def test_an_entry_is_classified_by_what_it_was_published_from(
     known: Entry, recipe: Recipe, output_missing: bool, expected: Reason
 ) -> None:
-    reason, because = classify(known, Goal.of(recipe), output_missing=output_missing)
+    reason, because = classify(known, Goal.of(recipe), missing_output="a.png" * output_missing)
 
     assert reason is expected
     assert because

@@ -6,8 +6,10 @@ import pytest
 
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.erasure import forgotten_id, output_names
+from bg_pipeline.core.outputs import all_outputs
+from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.recipes import Recipes
-from bg_pipeline.core.records import Entry, Published, Reason, State
+from bg_pipeline.core.records import Entry, Output, Published, Reason, State
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.graph import RECIPE
@@ -17,7 +19,7 @@ NEW = Entry("b.jpg", "", "h", "image/jpeg", State.PENDING)
 
 
 def delta(*entries: Entry) -> Delta:
-    found = survey(entries, Recipes(RECIPE).goals(), frozenset())
+    found = survey(entries, Recipes(RECIPE).goals(), {})
     return price(found, price=lambda _: 1, bought=(), publishing_keys={}, taken=lambda _: False)  # type: ignore[arg-type,return-value]
 
 
@@ -64,5 +66,11 @@ def test_all_files_that_an_item_can_have_in_the_output_store_are_named() -> None
     shown = Published("w", "c", "r", "old/a.png", "d", "h")
     entry = replace(FORGOTTEN, stem="a", published=shown, trash_name=".trash/2026-01-01/old/a.png")
 
-    assert output_names(entry) == ("a.png", "a.webp", "a.jpg", "old/a.png", ".trash/2026-01-01/old/a.png")
-    assert output_names(FORGOTTEN) == ()
+    outputs = [*all_outputs(entry, [Output("thumb", replace(shown, output_name="t/a.webp"))])]
+    renditions = [Rendition(), Rendition(output_name="{stem}.thumb")]
+
+    assert output_names("a", renditions, outputs) == (
+        *("a.png", "a.webp", "a.jpg", "a.avif", "a.thumb.png", "a.thumb.webp", "a.thumb.jpg", "a.thumb.avif"),
+        *("old/a.png", ".trash/2026-01-01/old/a.png", "t/a.webp"),
+    )
+    assert output_names("", renditions, ()) == ()

@@ -76,7 +76,7 @@ def test_what_is_bought_under_both_names_is_taken_by_the_present_one_and_new_pur
 
 
 def test_every_name_of_a_purchase_is_looked_up() -> None:
-    works = survey([entry(state=State.PENDING)], Recipes(RECIPE).goals(), missing_outputs=()).purchase_ids
+    works = survey([entry(state=State.PENDING)], Recipes(RECIPE).goals(), missing_outputs={}).purchase_ids
 
     assert {purchase_id("h", name) for name in RECIPE.cut.digests} <= set(works)
 

@@ -14,7 +14,8 @@ from bg_pipeline.core.revert import (
     is_the_same,
     plan_revert,
     previous_name,
-    refusal_to_put_back,
+    refusal_of_kept,
+    refusal_of_present,
     reverted_by,
 )
 
@@ -27,17 +28,17 @@ ENTRY = Entry("c/a.jpg", "c", "h2", "image/png", State.PUBLISHED, published=NEW)
 @pytest.mark.parametrize(
     ("entry", "previous", "step"),
     [
-        (ENTRY, KEPT, Step.PUT_BACK),
-        (ENTRY, None, Step.TAKE_OFF),
-        (ENTRY, replace(KEPT, kept_name="", kept_digest=""), Step.LEAVE),
-        (ENTRY, replace(KEPT, published=None), Step.LEAVE),
-        (replace(ENTRY, published=replace(NEW, run="run 3")), KEPT, Step.LEAVE),
-        (replace(ENTRY, published=replace(NEW, run="")), None, Step.LEAVE),
-        (replace(ENTRY, published=replace(NEW, output_name="")), KEPT, Step.LEAVE),
-        (replace(ENTRY, published=None), KEPT, Step.LEAVE),
+        (ENTRY, [KEPT], Step.PUT_BACK),
+        (ENTRY, [], Step.TAKE_OFF),
+        (ENTRY, [KEPT, replace(KEPT, rendition="thumb", kept_name="", kept_digest="")], Step.LEAVE),
+        (ENTRY, [replace(KEPT, published=None)], Step.LEAVE),
+        (replace(ENTRY, published=replace(NEW, run="run 3")), [KEPT], Step.LEAVE),
+        (replace(ENTRY, published=replace(NEW, run="")), [], Step.LEAVE),
+        (replace(ENTRY, published=replace(NEW, output_name="")), [KEPT], Step.LEAVE),
+        (replace(ENTRY, published=None), [KEPT], Step.LEAVE),
     ],
 )
-def test_only_what_the_run_published_last_is_reverted(entry: Entry, previous: Previous | None, step: Step) -> None:
+def test_only_what_the_run_published_last_is_reverted(entry: Entry, previous: list[Previous], step: Step) -> None:
     decided, why = plan_revert(entry, "run 2", previous)
 
     assert decided is step
@@ -46,21 +47,24 @@ def test_only_what_the_run_published_last_is_reverted(entry: Entry, previous: Pr
 
 @pytest.mark.parametrize("present", [None, "d2", "d1"])
 def test_an_output_is_put_back_over_our_own_bytes_only(present: str | None) -> None:
-    assert refusal_to_put_back(NEW, KEPT, present, "d1") == ""
-    assert "another program wrote c/a.png" in refusal_to_put_back(NEW, KEPT, "d9", "d1")
+    assert refusal_of_present(NEW, [KEPT], present) == ""
+    assert "another program wrote c/a.png" in refusal_of_present(NEW, [KEPT], "d9")
 
 
 @pytest.mark.parametrize("kept", [None, "d9"])
 def test_nothing_is_put_back_from_other_bytes_than_those_that_were_kept(kept: str | None) -> None:
-    assert "kept" in refusal_to_put_back(NEW, KEPT, "d2", kept)
+    assert refusal_of_kept(KEPT, "d1") == ""
+    assert "kept" in refusal_of_kept(KEPT, kept)
 
 
 def test_any_other_output_replaces_the_former() -> None:
-    assert is_the_same(OLD, replace(OLD, run="run 9"))
-    assert not is_the_same(None, OLD)
+    made = replace(OLD, run="")
+    assert is_the_same({"main": OLD}, {"main": made})
+    assert not is_the_same({}, {"main": made})
+    assert not is_the_same({"main": OLD}, {"main": made, "thumb": made})
     names = ("purchase_id", "cut_digest", "rendition_digest", "output_name", "output_digest", "content_hash")
     for name in names:
-        assert not is_the_same(OLD, replace(OLD, **{name: "another"}))
+        assert not is_the_same({"main": OLD}, {"main": replace(made, **{name: "another"})})
 
 
 def test_what_was_taken_back_is_held_while_the_delta_would_publish_just_that() -> None:

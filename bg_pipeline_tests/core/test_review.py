@@ -40,7 +40,7 @@ APPROVE, REJECT, REDO, TAKE_OFF, SWAP = ReviewDecision
 
 
 def delta(*entries: Entry) -> Delta:
-    found = survey(entries, lambda _: Goal.of(RECIPE), frozenset())
+    found = survey(entries, lambda _: Goal.of(RECIPE), {})
     return price(found, price=lambda _: 1, bought=(), publishing_keys={}, taken=lambda _: False)  # type: ignore[arg-type,return-value]
 
 

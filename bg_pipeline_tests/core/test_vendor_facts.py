@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bg_pipeline.core.presets import PRESETS
 from bg_pipeline.vendors.registry import OURS, plugin
 
 REMOVEBG = plugin("removebg").vendor
@@ -59,3 +60,13 @@ def test_facts_of_a_vendor_name_the_month_in_which_they_were_read(name: str) -> 
     assert all(re.search(r"read \d{4}-\d{2}", text) for text in prices)
     if old := outdated(" ".join(texts), datetime.now(UTC)):
         warnings.warn(f"{vendor.title}: facts of {', '.join(old)} are more than a year old", stacklevel=1)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_names_the_page_and_the_month_in_which_it_was_read(name: str) -> None:
+    """It warns when that is more than a year ago: look again, and write the new month."""
+    source = PRESETS[name].source
+
+    assert re.fullmatch(r"\S+\.\S+/\S+, (.*, )?read \d{4}-\d{2}", source)
+    if old := outdated(source, datetime.now(UTC)):
+        warnings.warn(f"preset {name}: facts of {old[0]} are more than a year old", stacklevel=1)

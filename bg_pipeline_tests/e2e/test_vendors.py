@@ -83,6 +83,70 @@ def test_a_sync_publishes_all_and_both_ledgers_agree(settings: dict[str, str], t
         assert paid(shop) == {settings["BG_PROVIDER"]: 4 * price}
 
 
+def test_an_account_of_another_plan_stops_before_anything_is_bought(tmp_path: Path) -> None:
+    with a_shop(tmp_path, SandboxState(photoroom_plan="basic"), **SETTINGS["photoroom plus"]) as shop:
+        shop.run("sync", code=2)
+
+        assert "the account has the plan basic, where each edit is charged as five images" in shop.err
+        assert paid(shop) == {}
+
+
+SERVICE = """
+[account.{name}]
+vendor = "removebg_protocol"
+api_key = "canary-key"
+base_url = "{url}"
+{more}
+"""
+
+
+@pytest.mark.processes
+def test_two_services_with_one_protocol_are_vendors_of_their_own(tmp_path: Path) -> None:
+    """The first has two credits and no balance that can be read: its refusal is what sends the rest to the second."""
+    short = SandboxState({"removebg": Decimal(2)})
+    with (
+        running_sandbox(short, cut_middle) as first,
+        a_shop(tmp_path, SandboxState(), BG_PROVIDER="", BG_CONCURRENCY="1") as shop,
+    ):
+        second = SERVICE.format(name="second", url=shop.env["REMOVEBG_BASE_URL"], more="account_path = '/v1.0/account'")
+        (tmp_path / "bg_pipeline.toml").write_text(
+            SERVICE.format(name="first", url=first.base_url, more="auth = 'bearer'") + second
+        )
+        assert shop.json("sync")["bought_from"] == {"first": 2, "second": 2}
+        assert on_our_ledger(shop) == {"first": 2.0, "second": 2.0}
+        gates = {gate["provider"]: gate for gate in shop.json("gate")}
+        assert (gates["first"]["reason"], gates["second"]["state"]) == ("no_credits", "open")
+
+        shop.run("gate", "open", "first")
+        assert "no balance can be read: only the caps limit what is spent" in shop.run("gate")
+        told = {each["check"]: each["detail"] for each in shop.json("doctor")}
+        assert "no balance can be read" in told["account first"]
+        assert "credits" in told["account second"]
+
+
+@pytest.mark.processes
+def test_a_cap_holds_where_no_balance_can_be_read(tmp_path: Path) -> None:
+    with a_shop(tmp_path, SandboxState(), BG_PROVIDER="removebg_protocol") as shop:
+        shop.env |= {
+            "REMOVEBG_PROTOCOL_API_KEY": "canary-key",
+            "REMOVEBG_PROTOCOL_BASE_URL": shop.env["REMOVEBG_BASE_URL"],
+        }
+        shop.run("sync", "--max-credits", "3", code=4)
+
+        assert paid(shop) == {"removebg": 3.0}
+        shop.env["BG_MAX_CREDITS_PER_DAY"] = "3"
+        shop.run("sync", code=4)
+        assert paid(shop) == {"removebg": 3.0}
+
+
+def test_free_calls_are_counted(tmp_path: Path) -> None:
+    with a_shop(tmp_path, SandboxState(), 2, BG_PROVIDER="photoroom", PHOTOROOM_API_KEY="sandbox_canary-key") as shop:
+        assert shop.json("sync", code=1)["quarantined"] == 2  # for their watermark
+        told = {each["check"]: each["detail"] for each in shop.json("doctor")}
+
+        assert "free calls: 2 of 100 in 24 hours, 2 of 1,000 in 30 days" in told["account photoroom"]
+
+
 def test_an_empty_account_falls_over_to_the_next_vendor(tmp_path: Path) -> None:
     vendor = SandboxState({"bgeraser": Decimal(0)})
     with a_shop(tmp_path, vendor, BG_PROVIDER="bgeraser,removebg") as shop:
@@ -104,6 +168,32 @@ def test_accounts_keep_their_own_names_in_gates_and_ledger(tmp_path: Path) -> No
         (tmp_path / "bg_pipeline.toml").write_text(tables.format("renamed", "second"))
         assert shop.json("sync")["purchases"] == 0
         assert set(shop.json("plan")["providers"]) >= {"renamed", "second", "local", "photoroom"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "is_opaque"),
+    [
+        ({"BG_PROVIDER": "removebg", "BG_PARAMS": "crop=true&crop_margin=2px"}, (29, 21), False),
+        ({"BG_PROVIDER": "removebg", "BG_PARAMS": "bg_color=white"}, (48, 32), True),
+        (
+            {"BG_PROVIDER": "photoroom", "PHOTOROOM_PLAN": "plus", "BG_PARAMS": "outputSize=80x80&padding=10%25"},
+            (80, 80),
+            False,
+        ),
+        ({"BGERASER_TOOLS": "upscale", "BGERASER_TOOLS_ONLY": "true"}, (96, 64), True),
+    ],
+    ids=["crop", "background", "frame", "tool alone"],
+)
+def test_a_finished_picture_is_published_as_the_vendor_made_it(
+    settings: dict[str, str], size: tuple[int, int], is_opaque: bool, tmp_path: Path
+) -> None:
+    with a_shop(tmp_path, SandboxState(photoroom_plan="plus"), 1, **settings) as shop:
+        assert shop.json("sync")["published"] == 1
+        image = opened((tmp_path / "cutouts/hats/0.png").read_bytes())
+
+        assert abs(image.width - size[0]) + abs(image.height - size[1]) <= 4
+        assert (image.convert("RGBA").getchannel("A").getextrema()[0] == 255) is is_opaque
+        assert sum(paid(shop).values()) == 1
 
 
 def test_a_further_step_is_a_second_credit_that_is_paid_once(tmp_path: Path) -> None:

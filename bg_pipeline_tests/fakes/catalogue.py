@@ -7,7 +7,7 @@ from dataclasses import replace
 from bg_pipeline.core.delta import Goal, is_up_to_date, was_skipped_at_work
 from bg_pipeline.core.failures import StandingFailure, is_standing
 from bg_pipeline.core.keys import fold, key_bytes
-from bg_pipeline.core.records import Change, Entry, Observation, Reason, State
+from bg_pipeline.core.records import MAIN, Change, Entry, Observation, Output, Reason, State
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 
 
@@ -63,6 +63,11 @@ def _is_listed(entry: Entry) -> bool:
     return not entry.absent
 
 
+def output_names_of(database: MemoryDatabase, entry: Entry) -> list[str]:
+    """In all renditions."""
+    return [each.published.output_name for each in database.outputs(entry) if each.published.output_name]
+
+
 def output_name_of(entry: Entry) -> str:
     return entry.published.output_name if entry.published else ""
 
@@ -86,7 +91,8 @@ class MemoryDeltas(Port):
         return self._db.where(lambda e: e.key in wanted)
 
     def published_names(self) -> Iterator[tuple[str, str]]:
-        names = [(output_name_of(e), e.key) for e in self._db.where(lambda e: not e.absent and output_name_of(e))]
+        listed = self._db.where(_is_listed)
+        names = [(each, e.key) for e in listed for each in output_names_of(self._db, e)]
         yield from sorted(names, key=lambda n: key_bytes(n[0]))
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
@@ -123,6 +129,8 @@ class MemoryDeltas(Port):
         for e in self._db.where(lambda e: e.absent and e.stem and fold(e.stem) in given):
             self._db.update(e.key, stem="")
             self._db.rename_output(e.key, "")
+            for rendition in self._db.others.get(e.key, {}):
+                self._db.change_other(e.key, rendition, output_name="")
         for c in batch:
             stem = c.stem or self._db.entries[c.key].stem
             self._db.change_state(
@@ -148,6 +156,10 @@ class MemoryItems(Port):
 
     def entries(self) -> Iterator[Entry]:
         yield from self._db.where(lambda _entry: True)
+
+    def outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
+        others = {key: self._db.others.get(key, {}) for key in keys}
+        return {key: [each[name] for name in sorted(each)] for key, each in others.items() if each}
 
     def in_state(self, state: State) -> list[Entry]:
         return self._db.where(lambda e: e.state is state)
@@ -182,7 +194,8 @@ class MemoryItems(Port):
 
     def mark_stale(self, key: str, output_digest: str) -> bool:
         e = self._db.entries[key]
-        if e.state is not State.PUBLISHED or e.published is None or e.published.output_digest != output_digest:
+        digests = {each.published.output_digest for each in self._db.outputs(e)}
+        if e.state is not State.PUBLISHED or e.published is None or output_digest not in digests:
             return False
         why, bought = "its output is not what was published", e.published.purchase_id
         self._db.change_state(key, state=State.PENDING, reason=Reason.OUTPUT_MISSING, detail=why, purchase_id=bought)
@@ -215,11 +228,14 @@ class MemoryTrash(Port):
 
     def gone_since(self, moment: float) -> list[Entry]:
         return self._db.where(
-            lambda e: e.absent and e.absent_since is not None and e.absent_since <= moment and output_name_of(e)
+            lambda e: (
+                e.absent and e.absent_since is not None and e.absent_since <= moment and output_names_of(self._db, e)
+            )
         )
 
-    def is_published(self, output_name: str) -> bool:
-        return bool(self._db.where(lambda e: not e.absent and output_name_of(e) == output_name))
+    def is_published(self, output_name: str, but: str = "") -> bool:
+        listed = self._db.where(lambda e: not e.absent and e.key != but)
+        return any(output_name in output_names_of(self._db, e) for e in listed)
 
     def copies(self, purchase_ids: Sequence[str]) -> dict[str, int]:
         listed = self._db.where(lambda e: not e.absent and bool(output_name_of(e)))
@@ -233,19 +249,31 @@ class MemoryTrash(Port):
 
         return self._db.where(is_back)
 
-    def begin_trash(self, key: str, trash_name: str) -> None:
-        self._db.update(key, trash_name=trash_name, trashed_at=self._db.now())
+    def begin_trash(self, key: str, trash_name: str, rendition: str = MAIN) -> None:
+        if rendition == MAIN:
+            self._db.change_state(key, trash_name=trash_name, trashed_at=self._db.now())
+        else:
+            self._db.change_other(key, rendition, trash_name=trash_name)
 
-    def unpublish(self, key: str) -> None:
-        self._db.rename_output(key, "")
+    def unpublish(self, key: str, rendition: str = MAIN) -> None:
+        if rendition == MAIN:
+            self._db.rename_output(key, "")
+        else:
+            self._db.change_other(key, rendition, output_name="")
 
     def in_trash(self, before: float | None = None) -> list[Entry]:
         def is_in_trash(e: Entry) -> bool:
-            return bool(e.trash_name) and (before is None or (e.trashed_at is not None and e.trashed_at <= before))
+            others = [each for each in self._db.outputs(e) if each.trash_name]
+            at = e.trashed_at if e.trashed_at is not None else e.changed_at
+            return bool(others) and (before is None or at <= before)
 
         return self._db.where(is_in_trash)
 
-    def end_trash(self, key: str, output_name: str | None = None) -> None:
+    def end_trash(self, key: str, output_name: str | None = None, rendition: str = MAIN) -> None:
+        if rendition != MAIN:
+            name = {} if output_name is None else {"output_name": output_name}
+            self._db.change_other(key, rendition, trash_name="", **name)
+            return
         self._db.update(key, trash_name="", trashed_at=None)
         if output_name is not None:
             self._db.rename_output(key, output_name)

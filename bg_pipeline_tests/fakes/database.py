@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bg_pipeline.core.alerts import Delivery, Incident
 from bg_pipeline.core.claims import Claim, is_live
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Attempt, Entry, Lease, Master
+from bg_pipeline.core.outputs import all_outputs
+from bg_pipeline.core.records import Attempt, Entry, Lease, Master, Output
 from bg_pipeline.errors import ClaimLost, LeaseLost
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class MemoryDatabase:
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
         self.entries: dict[str, Entry] = {}
+        self.others: dict[str, dict[str, Output]] = {}
+        """By key, its outputs beside the main one, by rendition."""
         self.fingerprint: dict[str, str] = {}
         self.recorded_in: dict[str, int] = {}
         """By key, the number of the delta that it was last recorded in."""
@@ -52,8 +55,8 @@ class MemoryDatabase:
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[int, CutRequest] = {}
         self.decisions: list[DecisionRecord] = []
-        self.previous: dict[tuple[str, str], Previous] = {}
-        """By key and run."""
+        self.previous: dict[tuple[str, str, str], Previous] = {}
+        """By key, run and rendition."""
         self.reversions: dict[tuple[str, str], Reverted] = {}
         self.leases: dict[str, tuple[Lease, float]] = {}
         self.gates: dict[str, Gate] = {}
@@ -80,6 +83,17 @@ class MemoryDatabase:
     def rename_output(self, key: str, output_name: str) -> None:
         if published := self.entries[key].published:
             self.change_state(key, published=replace(published, output_name=output_name))
+
+    def outputs(self, entry: Entry) -> list[Output]:
+        return list(all_outputs(entry, self.others.get(entry.key, {}).values()))
+
+    def change_other(self, key: str, rendition: str, **values: Any) -> None:
+        """A write to an output beside the main one; its name is that of a publication."""
+        if (other := self.others.get(key, {}).get(rendition)) is not None:
+            if "output_name" in values:
+                other = replace(other, published=replace(other.published, output_name=values.pop("output_name")))
+            self.others[key][rendition] = replace(other, **values)
+        self.change_state(key)
 
     def is_alive(self, claim_id: int) -> bool:
         return claim_id in self.claims and is_live(self.claims[claim_id].ends_at, self.now())

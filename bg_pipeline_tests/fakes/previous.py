@@ -6,7 +6,7 @@ from typing import Any
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.records import MAIN, Entry, Output, State
 from bg_pipeline.core.revert import Previous, Reverted, RunPublications
 from bg_pipeline_tests.fakes.database import Port
 
@@ -15,13 +15,18 @@ class MemoryPreviousOutputs(Port):
     """`ports.previous.PreviousOutputs` in dictionaries."""
 
     def begin(self, previous: Previous) -> None:
-        self._db.previous[previous.key, previous.run] = replace(previous, replaced_at=self._db.now())
+        self._db.previous[previous.key, previous.run, previous.rendition] = replace(
+            previous, replaced_at=self._db.now()
+        )
 
     def of_item(self, key: str) -> list[Previous]:
-        return sorted((e for e in self._db.previous.values() if e.key == key), key=lambda e: e.replaced_at)
+        return sorted(
+            (e for e in self._db.previous.values() if e.key == key), key=lambda e: (e.replaced_at, e.rendition)
+        )
 
-    def of_run(self, run: str) -> dict[str, Previous]:
-        return {each.key: each for each in self._db.previous.values() if each.run == run}
+    def of_run(self, run: str) -> dict[str, list[Previous]]:
+        keys = {each.key for each in self._db.previous.values() if each.run == run}
+        return {key: [each for each in self.of_item(key) if each.run == run] for key in keys}
 
     def published_by(self, run: str) -> list[Entry]:
         replaced = {e.key for e in self._db.previous.values() if e.published and e.published.run == run}
@@ -42,7 +47,7 @@ class MemoryPreviousOutputs(Port):
 
     def drop(self, expired: Sequence[Previous]) -> None:
         for each in expired:
-            self._db.previous.pop((each.key, each.run), None)
+            self._db.previous.pop((each.key, each.run, each.rendition), None)
             entry = self._db.entries.get(each.key)
             if entry and entry.published and entry.published.run == each.run:
                 self._db.entries[each.key] = replace(entry, published=replace(entry.published, run=""))
@@ -51,13 +56,15 @@ class MemoryPreviousOutputs(Port):
 class MemoryReversions(Port):
     """`ports.previous.Reversions` in dictionaries."""
 
-    def put_back(self, previous: Previous, reverted: Reverted, claim: Claim) -> None:
-        self._db.check_claim(previous.key, claim)
-        assert previous.published is not None
-        changed: dict[str, Any] = {"published": previous.published, "published_at": previous.published_at}
-        if self._db.entries[previous.key].state is State.PUBLISHED:
-            changed["purchase_id"] = previous.published.purchase_id
-        self._db.change_state(previous.key, **changed)
+    def put_back(self, previous: Sequence[Previous], reverted: Reverted, claim: Claim) -> None:
+        key = reverted.key
+        self._db.check_claim(key, claim)
+        former = {each.rendition: each.published for each in previous if each.published}
+        changed: dict[str, Any] = {"published": former[MAIN], "published_at": previous[0].published_at}
+        if self._db.entries[key].state is State.PUBLISHED:
+            changed["purchase_id"] = former[MAIN].purchase_id
+        self._db.others[key] = {name: Output(name, each) for name, each in former.items() if name != MAIN}
+        self._db.change_state(key, **changed)
         self.record(reverted)
 
     def record(self, reverted: Reverted) -> None:

@@ -10,21 +10,21 @@ from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 _UNSETTLED = {AttemptState.INTENT, AttemptState.ANSWERED, AttemptState.IN_DOUBT}
 
 
-def _uses_its_picture(entry: Entry) -> bool:
-    shown = bool(entry.published and entry.published.output_name)
-    return entry.state is not State.FORGOTTEN and (not entry.absent or shown or bool(entry.trash_name))
+def _uses_its_picture(database: MemoryDatabase, entry: Entry) -> bool:
+    shown = any(each.published.output_name or each.trash_name for each in database.outputs(entry))
+    return entry.state is not State.FORGOTTEN and (not entry.absent or shown)
 
 
-def _pictures(entry: Entry) -> set[str]:
-    return {entry.content_hash, entry.published.content_hash if entry.published else ""} - {""}
+def _pictures(database: MemoryDatabase, entry: Entry) -> set[str]:
+    return {entry.content_hash, *(each.published.content_hash for each in database.outputs(entry))} - {""}
 
 
-def _names(entry: Entry) -> set[str]:
-    return {entry.purchase_id, entry.published.purchase_id if entry.published else ""} - {""}
+def _names(database: MemoryDatabase, entry: Entry) -> set[str]:
+    return {entry.purchase_id, *(each.published.purchase_id for each in database.outputs(entry))} - {""}
 
 
 def _used(database: MemoryDatabase) -> set[str]:
-    return set().union(*(_pictures(e) for e in database.entries.values() if _uses_its_picture(e)))
+    return set().union(*(_pictures(database, e) for e in database.entries.values() if _uses_its_picture(database, e)))
 
 
 class MemoryRetention(Port):
@@ -81,9 +81,9 @@ class MemoryErasures(Port):
 
     def traces(self, key: str, purchase_ids: Sequence[str]) -> Traces:
         entry, masters = self._db.entries.get(key), self._db.masters
-        pictures = _pictures(entry) if entry else set()
+        pictures = _pictures(self._db, entry) if entry else set()
         tries = [a for a in self._db.attempts.values() if a.item_key == key]
-        made_of = dict.fromkeys([*(_names(entry) if entry else ()), *(a.purchase_id for a in tries)], "")
+        made_of = dict.fromkeys([*(_names(self._db, entry) if entry else ()), *(a.purchase_id for a in tries)], "")
         made_of |= dict.fromkeys(purchase_ids, entry.content_hash if entry else "")
         sent = {a.sent_digest for a in tries}
         sent |= {m.sent_digest for m in masters.values() if m.purchase_id in made_of or m.content_hash in pictures}
@@ -93,9 +93,13 @@ class MemoryErasures(Port):
             if name in made_of or m.content_hash in pictures or m.sent_digest in sent - {""}
         }
         others = [e for e in self._db.entries.values() if e.key != key]
-        used = set().union(*(_pictures(e) | _names(e) for e in others if _uses_its_picture(e)))
+        used = set().union(
+            *(_pictures(self._db, e) | _names(self._db, e) for e in others if _uses_its_picture(self._db, e))
+        )
         shared = {name for name, picture in made_of.items() if name in used or picture in used}
-        same = [e.key for e in self._db.where(lambda e: e.state is not State.FORGOTTEN) if _pictures(e) & pictures]
+        same = [
+            e.key for e in self._db.where(lambda e: e.state is not State.FORGOTTEN) if _pictures(self._db, e) & pictures
+        ]
         return Traces(tuple(sorted(made_of.keys() - shared)), tuple(sorted(shared)), tuple(k for k in same if k != key))
 
     def begin(self, key: str, claim: Claim) -> None:
@@ -112,6 +116,7 @@ class MemoryErasures(Port):
             del self._db.previous[row]
         for row in [row for row in self._db.reversions if row[0] == key]:
             del self._db.reversions[row]
+        self._db.others.pop(key, None)
         del self._db.claim_of[key]
 
     def lift(self, key: str) -> bool:

@@ -7,6 +7,7 @@ from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.review import REVIEWED, DecisionPlan, DecisionRecord
+from bg_pipeline_tests.fakes.catalogue import output_names_of
 from bg_pipeline_tests.fakes.database import Port
 
 
@@ -28,7 +29,7 @@ class MemoryReviews(Port):
         return self._db.where(lambda e: not e.absent and e.content_hash == content_hash)
 
     def withdrawn_on_shop(self) -> list[Entry]:
-        return self._db.where(lambda e: e.state is State.WITHDRAWN and e.published and e.published.output_name)
+        return self._db.where(lambda e: e.state is State.WITHDRAWN and output_names_of(self._db, e))
 
     def record(self, records: Sequence[DecisionRecord], changes: Mapping[str, DecisionPlan], claim: Claim) -> None:
         for key in changes:

@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw
 
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
-from bg_pipeline.imaging.pictures import prepare, render
-from bg_pipeline_tests.pictures import cutout_of, encoded, opened
+from bg_pipeline.imaging.pictures import prepare
+from bg_pipeline_tests.pictures import cutout_of, encoded, opened, render
 
 SIZES = [pytest.param((300, 200), id="as large as sent"), pytest.param((900, 600), id="larger than sent")]
 SENT_PX = 300

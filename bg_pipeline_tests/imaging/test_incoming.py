@@ -21,9 +21,9 @@ from bg_pipeline.errors import ItemSkipped, ItemUnreadable
 from bg_pipeline.imaging import decoding
 from bg_pipeline.imaging.colour import _press
 from bg_pipeline.imaging.decoding import admit, decode
-from bg_pipeline.imaging.pictures import prepare, render
+from bg_pipeline.imaging.pictures import prepare
 from bg_pipeline.imaging.profiles import ADOBE_RGB, Primaries, gamma, of_codes, rgb_profile
-from bg_pipeline_tests.pictures import cutout_of, encoded, heic
+from bg_pipeline_tests.pictures import cutout_of, encoded, heic, render
 
 Pixel = tuple[int, ...]
 

@@ -14,8 +14,8 @@ from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
 from bg_pipeline.demo.products import COLOURS, STYLES, shoot
 from bg_pipeline.errors import ItemUnreadable, UnusableAnswer
-from bg_pipeline.imaging.pictures import PreparedImage, prepare, render, thumbnail, validate_answer
-from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
+from bg_pipeline.imaging.pictures import PreparedImage, prepare, thumbnail, validate_answer
+from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product, render
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -118,17 +118,20 @@ def test_the_colours_of_a_palette_go_through_their_profile_too() -> None:
     assert near(sent(source).getpixel((5, 5)), (RED[2], RED[1], RED[0]), 60)
 
 
-@pytest.mark.parametrize(("kind", "side_px"), [(Format.WEBP, 16_383), (Format.JPG, 65_500)])
+@pytest.mark.parametrize(("kind", "side_px"), [(Format.WEBP, 16_383), (Format.JPG, 65_500), (Format.AVIF, 32_768)])
 def test_a_picture_that_its_output_cannot_hold_is_refused_before_it_is_bought(kind: Format, side_px: int) -> None:
     rendition = Rendition(kind, "white")
     fits, too_long = (encoded(Image.new("RGB", (side_px + more, 40), RED), "PNG") for more in (0, 1))
     small = cutout_of(prepare(too_long, side_px // 4).image)
 
-    assert prepare(fits, 100, 0, rendition).width_px == 100
-    for each in (lambda: prepare(too_long, 100, 0, rendition), lambda: render(too_long, small, rendition, Use.ALPHA)):
+    assert prepare(fits, 100, 0, (rendition,)).width_px == 100
+    for each in (
+        lambda: prepare(too_long, 100, 0, (rendition,)),
+        lambda: render(too_long, small, rendition, Use.ALPHA),
+    ):
         with pytest.raises(ItemUnreadable, match=f"{side_px + 1}×40 px, and a {kind.upper()} has .* BG_FORMAT"):
             each()
-    assert prepare(too_long, 100, 0, Rendition(kind, "white", (50, 50))).width_px == 100
+    assert prepare(too_long, 100, 0, (Rendition(kind, "white", (50, 50)),)).width_px == 100
 
 
 def test_transparency_is_sent_on_white() -> None:
@@ -290,4 +293,3 @@ def test_reading_a_cutout_back_loses_nothing() -> None:
     data = render(encoded(corners()), cutout_of(prepared_corners().image), Rendition(), Use.ALPHA)
     with Image.open(io.BytesIO(data)) as image:
         assert image.getexif() == {}
-        assert "icc_profile" not in image.info

@@ -27,7 +27,7 @@ def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = fro
         if e.published and e.state is State.PUBLISHED and not e.absent
     }
     return price(
-        survey(known, Recipes(recipe).goals(), frozenset()),
+        survey(known, Recipes(recipe).goals(), {}),
         price=lambda _entry: Decimal(1),
         bought=bought,
         publishing_keys=publishing_keys,

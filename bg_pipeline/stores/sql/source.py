@@ -40,6 +40,7 @@ from bg_pipeline.errors import (
 )
 from bg_pipeline.net.fetch import fetch
 from bg_pipeline.net.hosts import Fetch, HostedPictures
+from bg_pipeline.net.settings import DIRECT, Egress
 from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.redaction import redacted
 from bg_pipeline.stores.sql.engine import length, open_engine
@@ -72,6 +73,7 @@ class SqlSource:
             first. Names in upper case are the same.
         fetch_url: returns the bytes at a URL; raises FetchFailed. None for a GET that `hosts` allows.
         hosts: see `allowed_origins` of `net.fetch.fetch`.
+        egress: how hosts of pictures are reached.
         folder: start of relative paths in the query.
     """
 
@@ -82,12 +84,15 @@ class SqlSource:
         fetch_url: Fetch | None = None,
         *,
         hosts: Collection[str] = (),
+        egress: Egress = DIRECT,
         folder: Path | None = None,
     ) -> None:
         self._url = make_url(url)
         self.name = self._url.set(query={}).render_as_string()
         self._query = _without_end(query)
-        over_http = partial(fetch, allowed_origins=hosts, max_bytes=sources.MAX_SOURCE_BYTES, total_s=_FETCH_S)
+        over_http = partial(
+            fetch, allowed_origins=hosts, max_bytes=sources.MAX_SOURCE_BYTES, total_s=_FETCH_S, egress=egress
+        )
         self._pictures = HostedPictures(fetch_url or over_http)
         self._folder = folder
         self._engine_and_columns: tuple[Engine, Columns] | None = None

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, field_validator
 from sqlalchemy.engine import make_url
 
+from bg_pipeline.net.settings import Connected
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import StoreKind
-from bg_pipeline.settings.part import Part
 
 
-class SqlSettings(Part):
+class SqlSettings(Connected):
     """Settings of a database of pictures."""
 
     source_query: str = Field(
@@ -76,7 +76,7 @@ def _open_source(location: str, settings: SqlSettings) -> ImageSource:
     from bg_pipeline.stores.sql.source import SqlSource  # noqa: PLC0415  requests is not needed for a folder
 
     hosts = _split(settings.source_hosts)
-    return SqlSource(location, settings.source_query, hosts=hosts, folder=settings.query_folder)
+    return SqlSource(location, settings.source_query, hosts=hosts, egress=settings.egress, folder=settings.query_folder)
 
 
 SQL = StoreKind(

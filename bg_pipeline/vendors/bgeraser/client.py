@@ -5,6 +5,7 @@ from decimal import Decimal
 from bg_pipeline.core.responses import ANY_STATUS, ResponseKind, Rule, Shape, read_json, shape_of
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.net.http import Api, download
+from bg_pipeline.net.settings import Access
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 
 RESPONSES = (
@@ -50,15 +51,18 @@ class Bgeraser:
     The vendor's public pages disagree on host, path, authentication and file field, so all are settings.
     """
 
-    def __init__(self, key: str, *, base_url: str, path: str, account_path: str, auth: str, file_field: str) -> None:
+    def __init__(
+        self, access: Access, *, base_url: str, path: str, account_path: str, auth: str, file_field: str
+    ) -> None:
         self._base = base_url
         self._path = path
         self._account_url = base_url + account_path
         self._file_field = file_field
+        self._egress = access.egress
         self._api = Api(
             "bgeraser",
-            key,
-            {"Authorization": f"Bearer {key}"} if auth == "bearer" else {"X-Api-Key": key},
+            access,
+            {"Authorization": f"Bearer {access.key}"} if auth == "bearer" else {"X-Api-Key": access.key},
             RESPONSES,
             "Check that BGERASER_API_KEY is right and belongs to BGERASER_BASE_URL, and that BGERASER_API is the API"
             " of your plan",
@@ -79,7 +83,7 @@ class Bgeraser:
         if not isinstance(url, str):
             raise self._api.unusable(answer, "success, but no imageUrl")
         try:
-            return download(url, self._base)
+            return download(url, self._base, self._egress)
         except UnusableAnswer as error:
             raise self._api.unusable(answer, str(error), url) from error
 

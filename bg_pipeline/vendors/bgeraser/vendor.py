@@ -1,6 +1,5 @@
 """Description of bgeraser.ink."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,13 +7,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bg_pipeline.core.params import ALPHA, BY_CLIENT, FRAME, refusal
+from bg_pipeline.core.params import BY_CLIENT, Param, refused, transparent
 from bg_pipeline.core.recipe import Cut, Tool
-from bg_pipeline.core.vendor import Price, Variant, Vendor
+from bg_pipeline.core.vendor import FreeCalls, Price, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, FieldName, ServiceUrl, UrlPath, form
 from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
+from bg_pipeline.vendors.removebg.params import PARAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ ENDPOINTS = {
 """APIs by bgeraser.ink/blog/bgeraser-api-quickstart and /api-docs, read 2026-11; v1's account as at remove.bg."""
 
 
+TOOLS = ("upscale", "generative-fill", "generative-expand", "magic-select", "crop", "brush")
+"""Tools besides the cut: bgeraser.ink/blog/bgeraser-api-quickstart, read 2026-11, which names no parameters."""
+
+
 class BgeraserSettings(KeyedSettings):
     """Settings of one account at bgeraser."""
 
@@ -51,15 +55,22 @@ class BgeraserSettings(KeyedSettings):
     auth: Literal["", "bearer", "x-api-key"] = Field("", description="`bearer` or `x-api-key`: how the key is sent")
     file_field: FieldName = Field("image_file", description="form field for the picture")
     tools: str = Field(
-        "", description="further tools after the cut, each a purchase: `upscale?factor=2,generative-expand`"
+        "",
+        description="further tools after the cut, each a purchase: `upscale?factor=2,generative-expand`. Their names:"
+        f" {', '.join(f'`{name}`' for name in TOOLS)}",
+    )
+    tools_only: bool = Field(
+        False, description="`true` applies the tools to the picture itself, without a cut before them"
     )
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> "BgeraserSettings":
         if self.tools and self.api != "tools":
             raise ValueError("{tools} needs {api}=tools")
+        if self.tools_only and not self.tools:
+            raise ValueError("{tools_only} needs {tools}: with neither a cut nor a tool, nothing would be done")
         for tool in self.further_tools:
-            why = refusal(VENDOR, "tools", tool.params)
+            why = VENDOR.refusal("tools", tool.params)
             if why or self.file_field in tool.params:
                 raise ValueError(f"{{tools}}: {why or 'the picture is not a parameter'}")
         return self
@@ -80,8 +91,11 @@ class BgeraserSettings(KeyedSettings):
         tools = []
         for text in filter(None, (part.strip() for part in self.tools.split(","))):
             name, _, params = text.partition("?")
-            if not re.fullmatch(r"[a-z][a-z0-9-]*", name) or name == "bg-removal":
-                raise ValueError("{tools} must be a list with commas, such as upscale?factor=2,generative-expand")
+            if name not in TOOLS:
+                raise ValueError(
+                    f"{{tools}}: bgeraser has no tool {name}; it has {', '.join(TOOLS)}. Write them with commas, such"
+                    " as upscale?factor=2,generative-expand"
+                )
             try:
                 tools.append(Tool(name, form(params)))
             except ValueError as error:
@@ -106,8 +120,8 @@ VENDOR = Vendor(
                 " not published, so those of v1 stand in: check your own; read 2026-11",
             ),
             own_url="https://bgeraser.ink",
-            refused=dict.fromkeys(("image_file", "image", "file"), BY_CLIENT),
-            keeping=("format",),
+            params={**refused(("image_file", "image", "file"), BY_CLIENT), "format": Param(transparent("png", "webp"))},
+            takes_others=True,
         ),
         "v1": Variant(
             Price(
@@ -116,16 +130,11 @@ VENDOR = Vendor(
                 " 2026-11",
             ),
             own_url="https://api.bgeraser.ink",
-            refused={
-                **dict.fromkeys(("image_file", "image_file_b64", "image_url", "size"), BY_CLIENT),
-                **dict.fromkeys(("channels", "bg_color", "bg_image_url", "bg_image_file"), ALPHA),
-                **dict.fromkeys(("crop", "crop_margin", "scale", "position"), FRAME),
-            },
-            keeping=("size", "format", "type", "type_level", "roi", "semitransparency"),
+            params={**PARAMS, **refused(("size",), BY_CLIENT), "format": Param(transparent("png", "webp"))},
+            free_calls=FreeCalls("10 free calls a day: bgeraser.ink/api-docs, read 2026-11", a_day=10),
             max_pixels=10_000_000,
         ),
     },
-    formats=("png", "webp"),
     top_up="https://bgeraser.ink",
     notes=(
         (
@@ -160,6 +169,7 @@ def _cut(settings: BgeraserSettings, side_px: int) -> Cut:
         base_url=settings.endpoint.base_url,
         params={**params, **settings.form},
         tools=settings.further_tools,
+        tools_only=settings.tools_only,
     )
 
 
@@ -168,7 +178,7 @@ def _client(settings: BgeraserSettings, _call: Call) -> Remover:
 
     endpoint = settings.endpoint
     return Bgeraser(
-        settings.key,
+        settings.access,
         base_url=endpoint.base_url,
         path=endpoint.path,
         account_path=endpoint.account_path,

@@ -7,12 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from bg_pipeline.core.params import ALPHA, BY_CLIENT, COLOURS, FRAME
 from bg_pipeline.core.recipe import Cut
-from bg_pipeline.core.vendor import Price, Tier, Variant, Vendor
+from bg_pipeline.core.vendor import FreeCalls, Price, Tier, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, ServiceUrl
+from bg_pipeline.vendors.photoroom.params import BASIC, PLUS, UPSCALED_PX
 from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
 
 SANDBOX_PREFIX = "sandbox_"
@@ -52,33 +52,19 @@ _ONE = Decimal(1)
 
 _BASIC = Variant(
     Price(Decimal("0.02"), "$0.02 an image, 10 free a month: docs.photoroom.com/getting-started/pricing, read 2026-11"),
-    refused={
-        "image_file": BY_CLIENT,
-        "size": "PHOTOROOM_SIZE sets it",
-        **dict.fromkeys(("channels", "bg_color"), ALPHA),
-        "crop": FRAME,
-    },
-    keeping=("size", "format"),
+    params=BASIC,
 )
 
 _PLUS = Variant(
     Price(Decimal("0.10"), "$0.10 an image: docs.photoroom.com/getting-started/pricing, read 2026-11"),
-    refused={
-        **dict.fromkeys(("imageFile", "imageUrl", "removeBackground", "outputSize", "referenceBox"), BY_CLIENT),
-        "background": ALPHA,
-        **dict.fromkeys(
-            ("maxWidth", "maxHeight", "padding", "margin", "scaling", "horizontalAlignment", "verticalAlignment"), FRAME
-        ),
-        **dict.fromkeys(("ignorePaddingAndSnapOnCroppedSides", "upscale", "expand", "uncrop", "templateId"), FRAME),
-        **dict.fromkeys(("lighting", "beautify", "flatLay", "ghostMannequin", "virtualModel", "editWithAI"), COLOURS),
-    },
-    keeping=("segmentation", "export"),
+    params=PLUS,
 )
 
 
 def _watermarked(variant: Variant) -> Variant:
     price = Price(Decimal(0), "free and watermarked: docs.photoroom.com, read 2026-11")
-    return replace(variant, price=price, credits=Decimal(0))
+    calls = FreeCalls("docs.photoroom.com, 'Sandbox mode', read 2026-11", a_day=100, a_month=1000)
+    return replace(variant, price=price, credits=Decimal(0), free_calls=calls)
 
 
 VENDOR = Vendor(
@@ -98,8 +84,6 @@ VENDOR = Vendor(
         "full": Tier(_ONE, 36_000_000),
     },
     max_side_px=6000,
-    formats=("png", "webp"),
-    grouped=("padding", "margin"),  # one for each side: paddingTop
     top_up="https://app.photoroom.com/api-dashboard",
     suffixes=("-photoroom", "-Photoroom"),
     notes=("A key with `sandbox_` before it is free; its watermarked cutouts never count as bought.",),
@@ -108,6 +92,7 @@ VENDOR = Vendor(
             "sizes: its OpenAPI (tryAGI/Photoroom), read 2026-11; an old page prices `preview` at 0.25 images, the"
             " present ones do not, so it counts as a whole image"
         ),
+        "parameters: its OpenAPI (tryAGI/Photoroom), and for headers docs.photoroom.com, read 2026-11",
         "the longest side: docs.photoroom.com, 'File size, resolution and format', read 2026-11",
         "the top-up page: named in its 402 answer, read 2026-11",
     ),
@@ -117,19 +102,21 @@ VENDOR = Vendor(
 
 def _cut(settings: PhotoRoomSettings, side_px: int) -> Cut:
     is_free = settings.api_key is not None and settings.key.startswith(SANDBOX_PREFIX)
-    params = {"size": settings.size} if settings.plan == "basic" else {}
-    return VENDOR.cut(
-        side_px,
-        settings.plan + (_WATERMARKED if is_free else ""),
-        base_url=settings.base_url,
-        params={**params, **settings.form},
-    )
+    params = {**({"size": settings.size} if settings.plan == "basic" else {}), **settings.form}
+    most_px = UPSCALED_PX.get(params.get("upscale.mode", ""), side_px)
+    if side_px > most_px:
+        raise ValueError(
+            f"{{params}}: upscale.mode={params['upscale.mode']} takes pictures of at most {most_px} px: set"
+            f" BG_MAX_PIXELS_SENT={most_px}"
+        )
+    variant = settings.plan + (_WATERMARKED if is_free else "")
+    return VENDOR.cut(side_px, variant, base_url=settings.base_url, params=params)
 
 
 def _client(settings: PhotoRoomSettings, _call: Call) -> Remover:
     from bg_pipeline.vendors.photoroom.client import PhotoRoom  # noqa: PLC0415  needed only to buy
 
-    return PhotoRoom(settings.key, plan=settings.plan, base_url=settings.base_url)
+    return PhotoRoom(settings.access, plan=settings.plan, base_url=settings.base_url)
 
 
 PLUGIN = Plugin(VENDOR, PhotoRoomSettings, _cut, _client)

@@ -1,11 +1,14 @@
 """remove.bg, API v1.0: multipart in, a ZIP of colours and alpha out, with fewer bytes and more pixels than its PNG."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from bg_pipeline.core.responses import ResponseKind, Rule, Shape, shape_of
 from bg_pipeline.errors import UnusableAnswer
 from bg_pipeline.imaging.archive import compose
 from bg_pipeline.net.http import Api
+from bg_pipeline.net.settings import Access
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.ports.running import Call
 
@@ -42,23 +45,36 @@ RESPONSES = (
 is charged. For others, `core.responses.DEFAULT_RULES` apply."""
 
 
-class RemoveBg:
-    """`ports.Remover` for remove.bg."""
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service that keeps the protocol; the defaults are remove.bg's own."""
 
-    def __init__(self, key: str, *, base_url: str, call: Call) -> None:
-        self._base = base_url
+    base_url: str
+    name: str = "removebg"
+    """Its name in messages."""
+    path: str = "/v1.0/removebg"
+    account_path: str = "/v1.0/account"
+    """Path of the balance; empty if there is none."""
+    balance: Sequence[str] = ("data", "attributes", "credits", "total")
+    """Where the balance is in the answer, from the outside inwards."""
+    is_bearer: bool = False
+    """True if the key is sent as a Bearer token."""
+    advice: str = "Check that REMOVEBG_API_KEY is right and belongs to REMOVEBG_BASE_URL, and that it takes BG_PARAMS"
+    """Instruction for a refused account."""
+
+
+class RemoveBg:
+    """`ports.Remover` for remove.bg and the services that keep its protocol."""
+
+    def __init__(self, access: Access, service: Service, call: Call) -> None:
+        self._service = service
         self._call = call
-        self._api = Api(
-            "removebg",
-            key,
-            {"X-Api-Key": key},
-            RESPONSES,
-            "Check that REMOVEBG_API_KEY is right and belongs to REMOVEBG_BASE_URL, and that it takes BG_PARAMS",
-        )
+        header = {"Authorization": f"Bearer {access.key}"} if service.is_bearer else {"X-Api-Key": access.key}
+        self._api = Api(service.name, access, header, RESPONSES, service.advice)
 
     def cut(self, request: CutRequest) -> CutReply:
         params = {"format": "zip", **request.params}
-        reply = self._api.post(f"{self._base}/v1.0/removebg", "image_file", request, params)
+        reply = self._api.post(f"{self._service.base_url}{self._service.path}", "image_file", request, params)
         self._api.check_quality(reply, request)
         return self._api.cut_reply(reply, request)
 
@@ -68,7 +84,9 @@ class RemoveBg:
         try:
             return self._call(compose, answer)
         except UnusableAnswer as error:
-            raise UnusableAnswer(f"removebg: the ZIP is no cutout: {error}") from error
+            raise UnusableAnswer(f"{self._service.name}: the ZIP is no cutout: {error}") from error
 
     def balance(self) -> Decimal | None:
-        return self._api.account(f"{self._base}/v1.0/account", ("data", "attributes", "credits", "total"))
+        if not self._service.account_path:
+            return None
+        return self._api.account(f"{self._service.base_url}{self._service.account_path}", self._service.balance)

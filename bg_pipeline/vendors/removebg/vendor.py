@@ -7,13 +7,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from bg_pipeline.core.params import ALPHA, BY_CLIENT, FRAME
+from bg_pipeline.core.params import refused
 from bg_pipeline.core.recipe import Cut
-from bg_pipeline.core.vendor import EndOfService, Price, Tier, Variant, Vendor
+from bg_pipeline.core.vendor import EndOfService, FreeCalls, Price, Tier, Variant, Vendor
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import ApiKey, ServiceUrl
 from bg_pipeline.vendors.plugin import KeyedSettings, Plugin
+from bg_pipeline.vendors.removebg.params import PARAMS
 
 
 class RemoveBgSettings(KeyedSettings):
@@ -58,13 +59,8 @@ VENDOR = Vendor(
                 " official table was found); 50 free calls a month: remove.bg/api; read 2026-11",
             ),
             own_url="https://api.remove.bg",
-            refused={
-                **dict.fromkeys(("image_file", "image_file_b64", "image_url"), BY_CLIENT),
-                **dict.fromkeys(("channels", "bg_color", "bg_image_url", "bg_image_file"), ALPHA),
-                **dict.fromkeys(("crop", "crop_margin", "scale", "position"), FRAME),
-                "size": "REMOVEBG_SIZE sets it",
-            },
-            keeping=("size", "format", "type", "type_level", "roi", "semitransparency"),
+            params={**PARAMS, **refused(("size",), "REMOVEBG_SIZE sets it")},
+            free_calls=FreeCalls("50 free calls a month: remove.bg/api, read 2026-11", a_month=50),
         )
     },
     tiers={
@@ -77,7 +73,6 @@ VENDOR = Vendor(
     },
     format_pixels={"png": 10_000_000},
     rate_unit_px=1_000_000,
-    formats=("zip", "png", "webp"),
     top_up="https://www.remove.bg/pricing",
     suffixes=("-removebg", "-removebg-preview"),
     notes=("Colours and alpha come apart, in a ZIP: fewer bytes, and up to 25 megapixels with transparency.",),
@@ -87,6 +82,7 @@ VENDOR = Vendor(
             " at registry.lap.sh, read 2026-11; a recorded call shows that `auto` bills the price of `preview` for what"
             " fits into it (remove-bg/ruby, VCR cassettes)"
         ),
+        "parameters: remove.bg/api with its changelog, and its OpenAPI, read 2026-11",
         "above 10 megapixels it sends transparency as ZIP or WebP only: its OpenAPI, read 2026-11",
         (
             "its rate limit counts megapixels, at least one a call: remove.bg/api, 'Rate limit', read 2026-11; the"
@@ -113,9 +109,9 @@ def _cut(settings: RemoveBgSettings, side_px: int) -> Cut:
 
 
 def _client(settings: RemoveBgSettings, call: Call) -> Remover:
-    from bg_pipeline.vendors.removebg.client import RemoveBg  # noqa: PLC0415  needed only to buy
+    from bg_pipeline.vendors.removebg.client import RemoveBg, Service  # noqa: PLC0415  needed only to buy
 
-    return RemoveBg(settings.key, base_url=settings.base_url, call=call)
+    return RemoveBg(settings.access, Service(settings.base_url), call)
 
 
 PLUGIN = Plugin(VENDOR, RemoveBgSettings, _cut, _client)

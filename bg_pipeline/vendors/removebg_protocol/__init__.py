@@ -1,0 +1,1 @@
+"""removebg_protocol."""
