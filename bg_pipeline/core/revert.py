@@ -25,9 +25,9 @@ class Previous:
     """Its whole origin; None if no listed item had published these bytes."""
     published_at: float | None
     kept_name: str = ""
-    """Name of its bytes in the output store; empty if they were missing already."""
+    """Name of its bytes in the output store; empty if they stay where they are, or were missing already."""
     kept_digest: str = ""
-    """SHA-256 of these bytes."""
+    """SHA-256 of these bytes; empty if they were missing."""
     replaced_at: float = 0.0
     """Epoch second."""
     rendition: str = MAIN
@@ -86,7 +86,8 @@ def previous_name(key: str, output_digest: str, output_name: str) -> str:
 
 def is_the_same(former: Mapping[str, Published], made: Mapping[str, Published]) -> bool:
     """Return True if all outputs of an item, by rendition, are made again as they were, so that nothing is replaced."""
-    return {name: replace(each, run="") for name, each in former.items()} == made
+    one, other = ({name: replace(each, run="") for name, each in of.items()} for of in (former, made))
+    return one == other
 
 
 def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[Step, str]:
@@ -120,10 +121,15 @@ def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[S
             return Step.LEAVE, (
                 f"{shown.output_name} was the cutout of a picture that is gone; its bytes are kept as {each.kept_name}"
             )
-        if not each.kept_name:
+        if not each.kept_digest:
             return Step.LEAVE, f"{each.published.output_name} was missing already before that run"
         names.append(each.published.output_name)
     return Step.PUT_BACK, f"{', '.join(names)} as before that run"
+
+
+def place_of(previous: Previous) -> str:
+    """Return the name in the output store under which the bytes of a former output are."""
+    return previous.kept_name or (previous.published.output_name if previous.published else "")
 
 
 def refusal_of_kept(previous: Previous, kept: str | None) -> str:
@@ -136,7 +142,7 @@ def refusal_of_kept(previous: Previous, kept: str | None) -> str:
     """
     if kept is not None and kept == previous.kept_digest:
         return ""
-    return f"its former cutout is no longer at {previous.kept_name}, or has other bytes"
+    return f"its former cutout is no longer at {place_of(previous)}, or has other bytes"
 
 
 def refusal_of_present(shown: Published, previous: Iterable[Previous], present: str | None) -> str:

@@ -62,7 +62,11 @@ def keep_previous(
     if not policy.keep_previous_days:
         return "" if former else run.name.run_id
     with one_blob(catalogue.outputs):
+        stay = {(each.output_name, each.output_digest) for each in made.values()}
         for rendition, published in former.items():
+            if (published.output_name, published.output_digest) in stay:
+                _record(catalogue, run, entry, rendition, published, "", published.output_digest)
+                continue
             data = catalogue.outputs.read(published.output_name)
             if data is None or digest_of(data) != published.output_digest:
                 # A run that was killed after it had overwritten the output has kept it.
@@ -89,13 +93,25 @@ def _keep(
 ) -> None:
     digest = "" if data is None else digest_of(data)
     kept_name = previous_name(entry.key, digest, former.output_name if former else name) if digest else ""
-    published_at = entry.published_at if former else None
     # On record before it is written: no file is kept that nothing would ever remove.
+    _record(catalogue, run, entry, rendition, former, kept_name, digest)
+    if data is not None:
+        catalogue.outputs.write(kept_name, data)
+
+
+def _record(
+    catalogue: Catalogue,
+    run: Run,
+    entry: Entry,
+    rendition: str,
+    former: Published | None,
+    kept_name: str,
+    digest: str,
+) -> None:
+    published_at = entry.published_at if former else None
     catalogue.previous.begin(
         Previous(entry.key, run.name.run_id, former, published_at, kept_name, digest, rendition=rendition)
     )
-    if data is not None:
-        catalogue.outputs.write(kept_name, data)
 
 
 def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPrevious:
