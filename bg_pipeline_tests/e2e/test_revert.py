@@ -56,7 +56,7 @@ def test_a_run_is_listed_previewed_reverted_and_done_again(shop: ShopInHere) -> 
     assert f"`bg-pipeline revert '{last['run']}' --redo`" in shop.run("plan")
     facts = shop.json("why", "shoes/0.png")
     assert "reverted the run" in facts["reverted"]
-    assert facts["run"] not in {None, last["run"]}
+    assert facts["run"].startswith("command ")
     assert shop.json("status", "--sizes")["sizes"]["previous outputs"]["files"] == 2
 
     assert sorted(shop.json("revert", last["run"], "--redo")["redone"]) == [
