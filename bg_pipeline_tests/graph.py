@@ -31,7 +31,6 @@ from bg_pipeline.pipeline.trash import TrashResult
 from bg_pipeline.ports.context import (
     Accounts,
     Alerting,
-    ByteBudget,
     Catalogue,
     Export,
     Identity,
@@ -42,7 +41,7 @@ from bg_pipeline.ports.context import (
     RunName,
 )
 from bg_pipeline.ports.purchasing import Remover
-from bg_pipeline.ports.running import Progress, Silent
+from bg_pipeline.ports.running import ByteBudget, Progress, Silent
 from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer

@@ -212,4 +212,5 @@ def _show(report: Mapping[str, Any], days: int) -> None:
     if several:
         spent = [(name, *map(render.number, facts.values())) for name, facts in report["catalogues"].items()]
         out.print(render.grid(("catalogue", "attempts", "charged", "in_doubt"), spent, numbers=(1, 2, 3)))
-    out.print(f"saved in {days} days by existing masters: {render.number(report['saved'])} credits")
+    saved = render.number(report["saved"])
+    out.print(f"saved in {days} days by existing masters and by engines on this machine: {saved} credits")

@@ -107,6 +107,9 @@ def plan(catalogue: str, as_json: bool) -> None:
         out.print(
             "this is an upper bound: a picture that is damaged, already cut out or only saved again costs nothing"
         )
+        if policy.recipe.passed_on:
+            free, paid = policy.accounts[: policy.recipe.passed_on], policy.accounts[policy.recipe.passed_on :]
+            out.print(f"{' and '.join(free)} cut first, free; only suspicious results are bought: {', '.join(paid)}")
     render.show_copies(out, copies)
     if pruned:
         out.print(

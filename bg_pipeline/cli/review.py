@@ -174,5 +174,7 @@ def _decide(pipeline: Pipeline, decision: ReviewDecision, keys: Sequence[str], w
     if as_json:
         print_json({"decision": decision.value, "keys": decided})
         return
+    if not decided:
+        say("both stay in quarantine: a result does not fit the other picture either, as `bg-pipeline review` says")
     for key in decided:
         say(f"{key}: {WHEN_DECIDED[decision]}; {_THEN[decision]}")

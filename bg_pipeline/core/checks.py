@@ -79,6 +79,9 @@ FAINT = 8.0
 `pieces`, `frame` and `backdrop` then say nothing."""
 
 
+_SEPARATOR = "; "
+
+
 def suspicion(measures: Measures, limits: CheckLimits, *, keeps_colours: bool) -> str:
     """
     Return why a person should look at this answer; empty if nothing is wrong with it.
@@ -93,7 +96,12 @@ def suspicion(measures: Measures, limits: CheckLimits, *, keeps_colours: bool) -
         for each in CHECKS
         if (keeps_colours or not each.of_colours) and each.fails(measures, limits)
     ]
-    return "; ".join(reasons)
+    return _SEPARATOR.join(reasons)
+
+
+def failed_checks(reasons: str) -> int:
+    """Return the number of reasons in what `suspicion` returned."""
+    return len(reasons.split(_SEPARATOR)) if reasons else 0
 
 
 class Check(NamedTuple):

@@ -179,6 +179,8 @@ class Recipe:
     """True to publish a picture that is already a cutout unchanged and unpaid."""
     others: Mapping[str, Rendition] = field(default_factory=dict)
     """Those of further outputs, by name."""
+    passed_on: int = 0
+    """Number of cuts, from the first, after whose suspicious result the next account is asked. They are free."""
 
     @property
     def renditions(self) -> Mapping[str, Rendition]:
@@ -210,6 +212,11 @@ class Recipe:
     def accepted(self) -> tuple[Cut, ...]:
         """Cuts that this recipe accepts for a published cutout."""
         return (*self.cuts, AS_IT_IS) if self.keep_cutouts else self.cuts
+
+    @property
+    def passed_on_digests(self) -> frozenset[str]:
+        """Digests of the cuts after whose suspicious result the next account is asked."""
+        return frozenset(digest for cut in self.cuts[: self.passed_on] for digest in cut.digests)
 
 
 def digest_of(data: bytes) -> str:

@@ -60,10 +60,14 @@ class Recipes:
         return "" if number is None else self.special[number].name
 
     @property
+    def passed_on_digests(self) -> frozenset[str]:
+        """Digests of the cuts after whose suspicious result a recipe asks the next account."""
+        return frozenset().union(*(each.passed_on_digests for each in self._all))
+
+    @property
     def renditions(self) -> tuple[Rendition, ...]:
         """Those of all recipes."""
-        recipes = (self.default, *(each.recipe for each in self.special))
-        return tuple(rendition for each in recipes for rendition in each.renditions.values())
+        return tuple(rendition for each in self._all for rendition in each.renditions.values())
 
     @property
     def have_templates(self) -> bool:
@@ -90,7 +94,11 @@ class Recipes:
         )
 
     def _goals(self, rerender: bool) -> list[Goal]:
-        return [Goal.of(each, rerender=rerender) for each in (self.default, *(each.recipe for each in self.special))]
+        return [Goal.of(each, rerender=rerender) for each in self._all]
+
+    @property
+    def _all(self) -> list[Recipe]:
+        return [self.default, *(each.recipe for each in self.special)]
 
     def _first_match(self, key: str) -> int | None:
         return next((number for number, matches in self._matchers if matches(key)), None)

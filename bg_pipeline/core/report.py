@@ -102,7 +102,7 @@ class Summary:
     purchases: int = 0
     credits: Decimal = Decimal(0)
     saved: Decimal = Decimal(0)
-    """Credits that the published items would have cost, had their masters not been there."""
+    """Credits that the published items would have cost without existing masters, and without an engine before them."""
     in_doubt: int = 0
     """Purchases that may or may not have been charged."""
     credits_in_doubt: Decimal = Decimal(0)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bg_pipeline.core.checks import failed_checks
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import AS_IT_IS, Recipe, purchase_id
 from bg_pipeline.core.records import Entry, Master, Published, Reason, State
@@ -158,14 +159,23 @@ def result_of(entry: Entry, recipe: Recipe, masters: Mapping[str, Master]) -> Re
 
 
 def _find_master(entry: Entry, recipe: Recipe, masters: Mapping[str, Master]) -> tuple[Master | None, str]:
-    """Return the master of a whole cut, else of its last stage that has one, and the purchase of the whole cut."""
+    """
+    Return the master that a sync would use, and the purchase of its whole cut.
+
+    It is that of a whole cut, else of its last stage that has one. A suspicious one that is passed on to the next
+    account counts only where that account made none.
+    """
+    passed_on: tuple[Master | None, str] = (None, "")
     for cut in recipe.accepted if entry.content_hash else ():
         for stage in reversed(cut.stages):
             for name in (purchase_id(entry.content_hash, digest) for digest in stage.digests):
                 if name in masters:
                     is_whole = len(stage.tools) == len(cut.tools)
-                    return masters[name], name if is_whole else purchase_id(entry.content_hash, cut.digest)
-    return None, ""
+                    master = masters[name], name if is_whole else purchase_id(entry.content_hash, cut.digest)
+                    if not masters[name].suspicion or cut.digest not in recipe.passed_on_digests:
+                        return master
+                    passed_on = master
+    return passed_on
 
 
 def plan_decision(
@@ -251,7 +261,7 @@ def suspicion(entry: Entry) -> float:
     """
     Return how much an item needs a person, from 0 to 1.
 
-        1.0   a suspicious result
+        above 0.9, up to 1.0   a suspicious result, the more the more checks failed: a right one seldom fails two
         0.9   no result, although its purchase was charged three times
         0.8   no result of this picture
         0.4   a person keeps it off the shop
@@ -259,7 +269,7 @@ def suspicion(entry: Entry) -> float:
         0.0   published
     """
     if entry.state is State.QUARANTINED:
-        return 0.9 if "charged" in entry.detail else 1.0
+        return 0.9 if "charged" in entry.detail else min(1.0, 0.9 + 0.02 * failed_checks(entry.detail))
     return {State.FAILED: 0.8, State.WITHDRAWN: 0.4, State.PENDING: 0.2}.get(entry.state, 0.0)
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from bg_pipeline.core.buying import Position, position_of, sort_key
+from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import MAIN, Entry, Published, State
@@ -159,7 +160,10 @@ class SqlWorkQueue(OfCatalogue):
     ) -> dict[str, int | None]:
         """Return the revisions, by key, of all items that wait for the first `limit` purchases after `after`."""
         c = items.c
-        has_master = exists().where(purchases.c.purchase_id == c.purchase_id) if bought else true()
+        p = purchases.c
+        # A suspicious master may be passed on to the next account, which is paid.
+        is_bought = exists().where(p.purchase_id == c.purchase_id, p.suspicion.in_(("", NOT_COMPARED)))
+        has_master = is_bought if bought else true()
         wanted = and_(self._waiting(selection), has_master, is_free(self._now()))
         revisions: dict[str, int | None] = {}
         shared: set[str] = set()

@@ -119,6 +119,7 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
         "published": dg.MetadataValue.int(summary.published),
         "purchases": dg.MetadataValue.int(summary.purchases),
         "credits": dg.MetadataValue.float(_number(summary.credits)),
+        "credits_saved": dg.MetadataValue.float(_number(summary.saved)),
         "failed": dg.MetadataValue.int(summary.failed),
         "quarantined": dg.MetadataValue.int(summary.quarantined),
         "pending": dg.MetadataValue.int(summary.pending),

@@ -23,6 +23,7 @@ from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, o
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.stores import BlobStore
+from bg_pipeline.purchasing.masters import bought_for_good
 
 _BATCH = 1024
 """Items hashed between two commits; a killed scan has to hash these again."""
@@ -143,7 +144,7 @@ def plan(
     return price(
         findings,
         price=lambda entry: prices[recipes.name_of(entry.key)],
-        bought=accounts.purchases.bought(purchase_ids),
+        bought=bought_for_good(accounts.purchases, recipes, entries, purchase_ids),
         publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
         taken=_taken_stems(catalogue.deltas, findings),
         apply_recipe_change=apply_recipe_change,

@@ -39,6 +39,7 @@ from bg_pipeline.pipeline.publish import Publisher
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
+from bg_pipeline.purchasing.masters import bought_for_good
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
 
 _Item = TypeVar("_Item", Entry, Change)
@@ -161,7 +162,8 @@ class Processing:
             e.key: {purchase_id(e.content_hash, cut) for cut in self._goal_of(e.key).cuts} | {e.purchase_id}
             for e in entries
         }
-        bought = self._accounts.purchases.bought(sorted(set().union(*names.values())))
+        wanted = sorted(set().union(*names.values()))
+        bought = bought_for_good(self._accounts.purchases, self._policy.recipes, entries, wanted)
         entries = _in_order(entries)
         free = [e.key for e in entries if names[e.key] & bought]
         return free, [e.key for e in entries if not names[e.key] & bought]
@@ -195,13 +197,9 @@ class Processing:
     def _is_closed(self) -> bool:
         """Return True if nothing may be bought now; the summary then gives the reason."""
         if self._ask.budget.is_over(self._run.now()):
-            self._end_window()
+            self.summary.window_ended = True
             return True
         return self._are_all_closed(self._balances())
-
-    def _end_window(self) -> None:
-        with self._lock:
-            self.summary.window_ended = True
 
     def _balances(self) -> list[Gate]:
         return read_balances(self._accounts, self._policy, self._run)
@@ -311,7 +309,7 @@ class Processing:
         except (OutcomeUnknown, UnusableAnswer) as error:
             self._publisher.end_unusable(task, error)
         except (BudgetReached, Stopped, WindowEnded) as error:
-            return self._stop(error)
+            return self._stop(task, error)
         except (GateClosed, AccountError, Deferred) as error:
             if self._are_all_closed(gates_of(self._accounts, self._policy)):
                 self._halt()
@@ -319,15 +317,17 @@ class Processing:
             self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.SERVICE)
         return True
 
-    def _stop(self, error: BgPipelineError) -> bool:
-        self._halt()
+    def _stop(self, task: Task, error: BgPipelineError) -> bool:
         if isinstance(error, BudgetReached):
-            with self._lock:
-                self.summary.budget_reached = True
+            self.summary.budget_reached = True
+            if self._policy.recipes.passed_on_digests:  # an engine on this machine can still cut the others
+                self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.SERVICE)
+                return True
         elif isinstance(error, WindowEnded):
-            self._end_window()
+            self.summary.window_ended = True
         else:
             self._pause(str(error))
+        self._halt()
         return False
 
     def _postpone(self, task: Task, error: BgPipelineError) -> bool | None:

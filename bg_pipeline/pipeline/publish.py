@@ -29,7 +29,8 @@ from bg_pipeline.pipeline.feed import Task
 from bg_pipeline.pipeline.recovery import HELD
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob, one_picture
-from bg_pipeline.purchasing.buyer import Buyer, ObtainedMaster
+from bg_pipeline.purchasing.buyer import Buyer
+from bg_pipeline.purchasing.masters import ObtainedMaster
 from bg_pipeline.purchasing.tally import Tally
 
 _LATER: Mapping[type[BgPipelineError], tuple[str, Cause]] = {

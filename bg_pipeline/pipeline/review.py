@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.deletes import Action
-from bg_pipeline.core.records import Entry, State
+from bg_pipeline.core.records import Entry, Master, State
 from bg_pipeline.core.review import (
     REVIEWED,
     DecisionPlan,
@@ -153,7 +153,7 @@ def decide(
             stack.enter_context(leased(catalogue.leases, DETECTION, run.name.owner))
         change = _Change(catalogue, accounts, policy, run, claimed.claim)
         for entry in entries:
-            change.prepare(decision, entry, plans[entry.key])
+            change.prepare(decision, entry, plans[entry.key], results[entry.key].master)
         records = [
             DecisionRecord(e.key, decision, by, reason, Seen(e.content_hash, results[e.key].digest)) for e in entries
         ]
@@ -204,16 +204,13 @@ class _Change:
     run: Run
     claim: Claim
 
-    def prepare(self, decision: ReviewDecision, entry: Entry, plan: DecisionPlan) -> None:
+    def prepare(self, decision: ReviewDecision, entry: Entry, plan: DecisionPlan, master: Master | None) -> None:
         """Do what comes before the record of the decision: if the process dies in between, nothing is lost."""
         if plan.replaces:
             keep_replaced(self.accounts, self.policy.recipes.of(entry.key), entry)
             self.accounts.ledger.waive(purchase_ids(entry, self.policy.recipes.of(entry.key)))
-        elif decision is ReviewDecision.APPROVE:
-            names = purchase_ids(entry, self.policy.recipes.of(entry.key))
-            for master in self.accounts.purchases.get_many(names).values():
-                if master.suspicion:
-                    self.accounts.purchases.approve(master.purchase_id)
+        elif decision is ReviewDecision.APPROVE and master is not None and master.suspicion:
+            self.accounts.purchases.approve(master.purchase_id)
         if plan.returns:
             put_back(self.catalogue, entry)
 

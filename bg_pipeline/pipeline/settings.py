@@ -71,6 +71,11 @@ class CatalogueSettings(CatalogueLocations):
     )
     sentinel: str = Field("", description="key that every listing must contain, or the sync stops; default: none")
     trash_days: int = Field(30, ge=1, le=3650, description="days until a cutout in the trash is deleted")
+    suspicious: Literal["review", "next"] = Field(
+        "review",
+        description="what follows a suspicious result of an engine on this machine: `review` by a person, or the `next`"
+        " account of `BG_PROVIDER`, which is paid. What was paid for is always reviewed",
+    )
     already_cut: Literal["keep", "cut"] = Field(
         "keep",
         description="`keep` or `cut` pictures that are cutouts already: publish them as they are, or buy a cutout",

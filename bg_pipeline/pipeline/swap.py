@@ -11,7 +11,7 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, Master, State, Use
 from bg_pipeline.core.review import DecisionPlan, DecisionRecord, ReviewDecision, Seen, purchase_ids, result_of
 from bg_pipeline.errors import ConfigurationError, ItemBlocked, ItemChanged, StoreError
-from bg_pipeline.imaging.pictures import compare
+from bg_pipeline.imaging.pictures import compare, inspect
 from bg_pipeline.pipeline.claimed import all_claimed
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.review import keys_about
@@ -102,7 +102,10 @@ def _compared(catalogue: Catalogue, policy: Policy, run: Run, side: _Side, image
     if digest_of(source) != entry.content_hash:
         raise ItemChanged(f"{entry.key}: the picture changed, so nothing was swapped: the next sync buys it again")
     use = policy.use(own, own.cut_digest, policy.recipes.of(entry.key))
-    checked = run.call(compare, image, source, policy.checks, use is Use.ALPHA)
+    if use.has_own_frame:
+        checked = run.call(inspect, image, use is Use.FINISHED)
+    else:
+        checked = run.call(compare, image, source, policy.checks, use is Use.ALPHA)
     return replace(
         own,
         digest=digest_of(image),

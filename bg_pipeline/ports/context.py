@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.media import Animated
 from bg_pipeline.core.prices import credits_for
-from bg_pipeline.core.recipe import AS_IT_IS, Recipe
+from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Lease, Master, Use
 from bg_pipeline.core.vendor import Vendor
@@ -37,15 +36,12 @@ from bg_pipeline.ports.catalogue import (
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
-from bg_pipeline.ports.running import Call, Now, Progress
+from bg_pipeline.ports.running import ByteBudget, Call, Now, Progress, UselessInARow
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore
 
 DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
-
-BYTES_PER_DECODER = 20 * 2**20
-"""Originals that workers may hold for each decoder. More would only wait and keep their answers in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,53 +136,18 @@ class Policy:
 
     def price_with(self, recipe: Recipe) -> Decimal:
         """Return the same for another recipe."""
-        return credits_for(self.vendor, recipe.cut, None)
+        vendor, cut = self.dearest(recipe)
+        return credits_for(vendor, cut, None)
+
+    def dearest(self, recipe: Recipe) -> tuple[Vendor, Cut]:
+        """Return the dearest cut that one picture may need, with its vendor."""
+        sold = list(zip(self.vendors.values(), recipe.cuts, strict=True))
+        return max(sold, key=lambda each: credits_for(each[0], each[1], None)) if recipe.passed_on else sold[0]
 
     def use(self, master: Master, cut_digest: str, recipe: Recipe) -> Use:
         """Return the part of a master that is published; its cut is one of the recipe's, or a stage of one."""
         stages = (stage for cut in recipe.cuts for stage in cut.stages)
         return use_of_master(master, cut_digest, (*stages, AS_IT_IS), self.vendors.values()).use
-
-
-class UselessInARow:
-    """Purchases in a row without a usable result, by account, over all workers of a process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._useless: Counter[str] = Counter()
-
-    def count(self, account: str) -> int:
-        """Count one more; return the number in a row."""
-        with self._lock:
-            self._useless[account] += 1
-            return self._useless[account]
-
-    def end(self, account: str) -> None:
-        """Reset the count after a usable result."""
-        with self._lock:
-            self._useless[account] = 0
-
-
-class ByteBudget:
-    """A limit on the bytes of originals that the workers of a process hold at once; one original of any size fits."""
-
-    def __init__(self, limit_bytes: int = BYTES_PER_DECODER) -> None:
-        self._limit_bytes = limit_bytes
-        self._held = 0
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def holding(self, size_bytes: int) -> Iterator[None]:
-        """Wait until this number of bytes is free, and hold them."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._held or self._held + size_bytes <= self._limit_bytes)
-            self._held += size_bytes
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._held -= size_bytes
-                self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)

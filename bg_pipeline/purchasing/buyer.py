@@ -3,18 +3,16 @@
 import logging
 import threading
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
-from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.colours import use_of
 from bg_pipeline.core.delta import Goal, cut_of
-from bg_pipeline.core.keys import damaged_name, master_name
+from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.prices import credits_for_stage
 from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
-from bg_pipeline.core.records import Entry, Master, Use
+from bg_pipeline.core.records import Entry, Master
 from bg_pipeline.errors import (
     AccountError,
     AnswerWaiting,
@@ -22,24 +20,21 @@ from bg_pipeline.errors import (
     BgPipelineError,
     Deferred,
     GateClosed,
-    ItemBlocked,
     ItemChanged,
-    ItemError,
     ItemRejected,
     OutcomeUnknown,
     QualityDropped,
     RefusedForNow,
     ResultAwaited,
-    StoreError,
     TransientError,
     UnusableAnswer,
 )
-from bg_pipeline.imaging.pictures import PreparedImage, as_master, compare, inspect, prepare, unseen
+from bg_pipeline.imaging.pictures import PreparedImage, as_master, inspect, prepare
 from bg_pipeline.ports.context import Accounts, Policy, Run
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Finished
 from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.gate import read_balance, report_answer
-from bg_pipeline.purchasing.stored import record_stored
+from bg_pipeline.purchasing.masters import ObtainedMaster, StoredMasters, ids_of
 from bg_pipeline.purchasing.tally import Tally
 
 _LOG = logging.getLogger(__name__)
@@ -58,19 +53,6 @@ UNCHARGED = (ItemRejected, GateClosed, AccountError, RefusedForNow, Deferred, Tr
 """The only errors after which the next account may be tried: nothing was paid for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObtainedMaster:
-    """A master with its bytes, and its cut."""
-
-    cut_digest: str
-    master: Master
-    image: bytes
-    paid: bool = False
-    """True if it was bought just now."""
-    swapped_with: Master | None = None
-    """As in `Finished`."""
-
-
 class Buyer:
     """
     The purchases of one run, for all its workers together.
@@ -87,6 +69,7 @@ class Buyer:
         self._policy = policy
         self._run = run
         self._tally = tally
+        self._masters = StoredMasters(accounts, policy, run)
         self._purchases: Counter[str] = Counter()
         self._reading_at: dict[str, int] = {}
         """Number of the purchase after which the balance is read, by account."""
@@ -109,12 +92,19 @@ class Buyer:
         """
         recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
-        if (master := self._find_any(entry)) is not None:
-            return self._compared(master, source, recipe)
+        for master in self._masters.of(entry):
+            compared = self._masters.compared(master, source, recipe)
+            if not _is_passed_on(compared, recipe):
+                return compared
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
-            if (master := self._read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
-                return self._compared(master, source, recipe)
+            if (old := self._masters.read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
+                return self._masters.compared(old, source, recipe)
             raise ItemChanged("its old master is damaged")
+        return self._try_accounts(entry, source, claim, recipe)
+
+    def _try_accounts(self, entry: Entry, source: bytes, claim: Claim, recipe: Recipe) -> ObtainedMaster:
+        """Buy at the first account that serves, and whose result is not passed on to the next."""
+        passed_on: ObtainedMaster | None = None
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
             limits, renditions = (cut.max_side_px, cut.max_pixels), tuple(recipe.renditions.values())
@@ -122,9 +112,16 @@ class Buyer:
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)
             try:
-                return self._buy(entry, account, cut, source, prepared, claim)
+                bought = self._buy(entry, account, cut, source, prepared, claim)
             except UNCHARGED as error:
                 refusal = self._refusal(account, error, refusal)
+                continue
+            if not _is_passed_on(bought, recipe):
+                return bought
+            passed_on = bought
+        # If no account cuts this picture better, a person looks at what there is.
+        if passed_on is not None and (refusal is None or isinstance(refusal, ItemRejected)):
+            return passed_on
         assert refusal is not None
         raise refusal
 
@@ -136,49 +133,6 @@ class Buyer:
             report_answer(self._accounts.gates, account, error, self._run.now)
         # The picture is at fault only if every vendor says so.
         return error if earlier is None or isinstance(earlier, ItemRejected) else earlier
-
-    def _find_any(self, entry: Entry) -> ObtainedMaster | None:
-        """Return a master of any accepted cut: one on record, else one in the store."""
-        cuts = self._policy.recipes.of(entry.key).accepted
-        masters = (find(entry, cut) for find in (self._find, self._find_stored) for cut in cuts)
-        return next((master for master in masters if master is not None), None)
-
-    def _find(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
-        return self._read(self._accounts.purchases.find(_ids(entry, cut)), cut.digest)
-
-    def _find_stored(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
-        """Return a master that is in the store and not on record: it need not be bought."""
-        for name in _ids(entry, cut):
-            try:
-                stored = record_stored(self._accounts, self._run, name, entry.content_hash)
-            except UnusableAnswer as error:
-                _LOG.warning("the master %s in the store is damaged, and is bought again: %s", name, error)
-            else:
-                if stored is not None:
-                    return ObtainedMaster(cut.digest, stored.master, stored.image)
-        return None
-
-    def _read(self, master: Master | None, cut_digest: str) -> ObtainedMaster | None:
-        if master is None:
-            return None
-        name = master_name(master.purchase_id)
-        with one_blob(self._accounts.masters):
-            data = self._accounts.masters.read(name)
-        if data is None:
-            lost = f"the master {name} is on record but not in the store"
-            if next(self._accounts.masters.list(), None) is None:
-                raise StoreError(
-                    f"{lost}: check that BG_MASTERS is the right location and mounted. Nothing was bought again"
-                )
-            raise ItemBlocked(f"{lost}: restore the file from a backup of BG_MASTERS. It is not bought again")
-        if digest_of(data) == master.digest:
-            return ObtainedMaster(cut_digest, master, data)
-        # Out of the way, or it would be taken for a master whose record was lost.
-        self._accounts.masters.write(damaged_name(master.purchase_id), data)
-        with suppress(StoreError):  # a store without the right to delete is allowed
-            self._accounts.masters.remove(name)
-        self._accounts.purchases.forget(master.purchase_id)
-        return None
 
     def _keep_original(self, entry: Entry, source: bytes) -> ObtainedMaster:
         image = self._run.call(as_master, source)
@@ -197,24 +151,6 @@ class Buyer:
         self._accounts.purchases.keep(master, None, Decimal(0))
         return ObtainedMaster(cut.digest, master, image)
 
-    def _compared(self, obtained: ObtainedMaster, source: bytes, recipe: Recipe) -> ObtainedMaster:
-        """Compare a master that was recorded without its picture at hand with it."""
-        if obtained.master.suspicion != NOT_COMPARED:
-            return obtained
-        use = self._policy.use(obtained.master, obtained.cut_digest, recipe)
-        try:
-            if use.has_own_frame:
-                checked = self._run.call(inspect, obtained.image, use is Use.FINISHED)
-            else:
-                checked = self._run.call(compare, obtained.image, source, self._policy.checks, use is Use.ALPHA)
-        except ItemBlocked:
-            raise
-        except (ItemError, UnusableAnswer) as error:
-            checked = unseen(error)
-        master = replace(obtained.master, suspicion=checked.suspicion)
-        self._accounts.purchases.keep(master, None, Decimal(0))
-        return replace(obtained, master=master)
-
     def _buy(
         self, entry: Entry, account: str, cut: Cut, source: bytes, prepared: PreparedImage, claim: Claim
     ) -> ObtainedMaster:
@@ -222,9 +158,11 @@ class Buyer:
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
-            stored = self._find(entry, stage) or (self._find_stored(entry, stage) if stage != cut else None)
+            stored = self._masters.of_cut(entry, stage) or (
+                self._masters.stored(entry, stage) if stage != cut else None
+            )
             result = stored or self._obtain_stage(entry, account, stage, sendable, claim)
-            result = self._compared(result, source, self._policy.recipes.of(entry.key))
+            result = self._masters.compared(result, source, self._policy.recipes.of(entry.key))
             if result.master.suspicion:  # no further stage is bought for a result that may be worthless
                 break
             image, media_type, size = result.image, "image/png", (result.master.width_px, result.master.height_px)
@@ -236,12 +174,12 @@ class Buyer:
         image, media_type, size = sendable
         sent_digest = digest_of(image)
         existing = self._accounts.purchases.same_payload(sent_digest, stage.digests)
-        if existing is not None and (obtained := self._read(existing, stage.digest)) is not None:
+        if existing is not None and (obtained := self._masters.read(existing, stage.digest)) is not None:
             # The file differs, but what would be sent does not: only metadata or compression changed.
             # An approval by a person stays valid.
             return self._store_free(entry, stage, obtained.image, obtained.master)
         tool = stage.tools[-1] if stage.tools else None
-        names = _ids(entry, stage)
+        names = ids_of(entry, stage)
         request = CutRequest(
             purchase_id=names[0],
             purchase_ids=tuple(names),
@@ -274,7 +212,8 @@ class Buyer:
             self._run.useless.end(account)
         else:
             self._count_useless(account, UnusableAnswer(finished.master.suspicion))
-        return ObtainedMaster(stage.digest, finished.master, finished.image, True, finished.swapped_with)
+        paid = request.credits_expected > 0
+        return ObtainedMaster(stage.digest, finished.master, finished.image, paid, finished.swapped_with)
 
     def _order(self, account: str, request: CutRequest) -> Finished:
         """Buy a cutout."""
@@ -335,12 +274,12 @@ class Buyer:
         report_answer(self._accounts.gates, account, reason, self._run.now)
 
 
-def _ids(entry: Entry, cut: Cut) -> list[str]:
-    """Return the present and the former ids of the purchase."""
-    return [purchase_id(entry.content_hash, digest) for digest in cut.digests]
+def _is_passed_on(obtained: ObtainedMaster, recipe: Recipe) -> bool:
+    """Return True if the next account is asked in place of this result."""
+    return bool(obtained.master.suspicion) and obtained.cut_digest in recipe.passed_on_digests
 
 
 def _limit_ids(entry: Entry, recipe: Recipe, tools: int) -> list[str]:
     """Return the ids of the purchase with so many tools, at every account."""
     stages = [stage for cut in recipe.cuts for stage in cut.stages if len(stage.tools) == tools]
-    return [each for stage in stages for each in _ids(entry, stage)]
+    return [each for stage in stages for each in ids_of(entry, stage)]

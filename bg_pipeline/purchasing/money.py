@@ -150,6 +150,6 @@ def limits_of(accounts: Accounts, gate: Gate, now: float) -> Learned:
 
 
 def saved_since(catalogue: Catalogue, since: float) -> Decimal:
-    """Return the credits saved by duplicates, renames and new renditions."""
+    """Return the credits saved by duplicates, renames, new renditions, and engines before an account."""
     records = catalogue.run_log.read(ProcessRecord, since, _ALL_RECORDS)
     return sum((record.summary.saved for record in records), Decimal(0))

@@ -38,10 +38,8 @@ from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.alerting.runs import find_alerts_despite
 from bg_pipeline.ports.context import (
-    BYTES_PER_DECODER,
     Accounts,
     Alerting,
-    ByteBudget,
     Catalogue,
     Export,
     Identity,
@@ -52,7 +50,7 @@ from bg_pipeline.ports.context import (
     Run,
     RunName,
 )
-from bg_pipeline.ports.running import Now, Progress, Silent
+from bg_pipeline.ports.running import BYTES_PER_DECODER, ByteBudget, Now, Progress, Silent
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import takewhile
 
 from bg_pipeline.alerts.settings import AlertSettings
 from bg_pipeline.core.credits import DayCap, Rules
+from bg_pipeline.core.prices import credits_for
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.errors import ConfigurationError
@@ -218,6 +220,12 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
     renditions = renditions_of(raw, _rendition_names(raw, name, chosen), shown["renditions"])
     configured = ConfiguredAccounts(raw, purchasing.max_pixels_sent)
     accounts = configured.select(chosen.accounts, shown["accounts"], _accounts_of_others(raw, name))
+    recipe = _recipe(accounts, renditions, chosen)
+    if chosen.suspicious == "next" and not recipe.passed_on:
+        raise ConfigurationError(
+            f"{shown['suspicious']}=next: begin {shown['accounts']} with an engine on this machine, such as rembg, and "
+            "name an account after it"
+        )
     return Settings(
         catalogue_name=name,
         catalogue=chosen,
@@ -229,7 +237,7 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
         purchasing=purchasing,
         schedule=schedule_of(raw, name),
         alerts=raw.part(AlertSettings),
-        special=special_recipes(raw, name, chosen, _recipe(accounts, renditions, chosen), accounts, configured),
+        special=special_recipes(raw, name, chosen, recipe, accounts, configured),
         raw=raw,
     )
 
@@ -238,7 +246,9 @@ def _recipe(accounts: Sequence[Account], renditions: Mapping[str, Rendition], ca
     cuts = tuple(account.cut for account in accounts)
     main, *others = renditions
     further = {name: renditions[name] for name in others}
-    return Recipe(cuts, renditions[main], keep_cutouts=catalogue.already_cut == "keep", others=further)
+    free = sum(1 for _ in takewhile(lambda account: not credits_for(account.vendor, account.cut, None), accounts))
+    passed_on = min(free, len(cuts) - 1) if catalogue.suspicious == "next" else 0
+    return Recipe(cuts, renditions[main], catalogue.already_cut == "keep", further, passed_on)
 
 
 def catalogue_of(raw: RawSettings, name: str) -> CatalogueSettings:

@@ -126,3 +126,20 @@ def test_what_a_sandbox_cut_is_not_taken_for_bought() -> None:
 def test_a_path_cannot_lead_the_key_to_another_host(name: str, path: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}: must be a path that begins with a slash"):
         settings_of(**BGERASER, **{name: path})
+
+
+@pytest.mark.parametrize(
+    ("accounts", "passed_on"),
+    [("local, removebg", 1), ("local,rembg,removebg", 2), ("local,rembg", 1), ("local,removebg,bgeraser", 1)],
+)
+def test_suspicious_results_of_engines_are_passed_on_if_asked(accounts: str, passed_on: int) -> None:
+    names = {**REMOVEBG, **BGERASER, "BG_PROVIDER": accounts}
+
+    assert settings_of(**names, BG_SUSPICIOUS="next").recipe.passed_on == passed_on
+    assert settings_of(**names).recipe.passed_on == 0
+
+
+@pytest.mark.parametrize("accounts", ["local", "removebg", "removebg,local"])
+def test_an_order_in_which_nothing_can_be_passed_on_is_explained(accounts: str) -> None:
+    with pytest.raises(ConfigurationError, match="BG_SUSPICIOUS=next: begin BG_PROVIDER with an engine"):
+        settings_of(**{**REMOVEBG, "BG_PROVIDER": accounts}, BG_SUSPICIOUS="next")

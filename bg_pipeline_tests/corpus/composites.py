@@ -8,6 +8,9 @@ from PIL import Image
 
 from bg_pipeline_tests.corpus.drawn import SIDE, Case, answered, as_sent, backdrop
 
+_SMALLEST_PX = 100
+"""Smaller pictures show no products."""
+
 
 def composites(folder: Path) -> Iterator[Case]:
     """
@@ -21,6 +24,8 @@ def composites(folder: Path) -> Iterator[Case]:
             with Image.open(path) as opened:
                 picture = opened.convert("RGBA")
         except (OSError, Image.DecompressionBombError):  # such folders have damaged ones too
+            continue
+        if min(picture.size) < _SMALLEST_PX:
             continue
         picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
         pixels = np.asarray(picture, np.float32)

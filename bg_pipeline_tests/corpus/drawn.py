@@ -320,10 +320,17 @@ def hard(kind: str, seed: int) -> Case:
     return Case(f"{kind} ({seed})", kind, sent, answered(sent, alpha, rng))
 
 
-def drawn(count: int = 160, of_each_hard: int = 12) -> Iterator[Case]:
-    """The whole corpus, or the first of it."""
-    for seed in range(count):
+def drawn(count: int = 160, of_each_hard: int = 12, first: int = 0) -> Iterator[Case]:
+    """
+    Yield cases of all kinds.
+
+    Args:
+        count: number of visible ones.
+        of_each_hard: number of each hard kind.
+        first: first seed. The limits were chosen by those below 160.
+    """
+    for seed in range(first, first + count):
         yield visible(seed)
     for kind in HARD:
-        for seed in range(of_each_hard):
+        for seed in range(first, first + of_each_hard):
             yield hard(kind, seed)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bg_pipeline.core.buying import Position, position_of, sort_key
+from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Output, Published, State
@@ -37,7 +38,8 @@ class MemoryWorkQueue(Port):
     ) -> Claimed:
         free = [e for e in self._pending(selection) if self._db.is_free(e.key)]
         if bought:
-            free = [e for e in free if e.purchase_id in self._db.masters]
+            sound = {name for name, each in self._db.masters.items() if each.suspicion in {"", NOT_COMPARED}}
+            free = [e for e in free if e.purchase_id in sound]
         start = None if after is None else sort_key(after)
         next_up = (_purchase(e) for e in free if start is None or _place(e) > start)
         purchases = set(itertools.islice(dict.fromkeys(next_up), limit))

@@ -128,7 +128,7 @@ class _AlertFinder:
         if not self.pending:
             return "nothing is pending"
         items, policy = sum(self.pending.values()), self.pipeline.policy
-        cost = quote(policy.vendor, policy.recipe.cut, items, None, Decimal(0))
+        cost = quote(*policy.dearest(policy.recipe), items, None, Decimal(0))
         usd = "" if cost["money_usd"] is None else f", ${cost['money_usd']:.2f}"
         largest = sorted(self.pending.items(), key=lambda entry: -entry[1])[:3]
         names = ", ".join(f"{name} {count}" for name, count in largest)

@@ -4,21 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.checks import NOT_COMPARED, CheckLimits
+from bg_pipeline.core.checks import NOT_COMPARED, CheckLimits, failed_checks
+from bg_pipeline.core.credits import MAX_CHARGES
 from bg_pipeline.core.gate import GateReason
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Exit
-from bg_pipeline.errors import ConfigurationError, ItemChanged
+from bg_pipeline.errors import ConfigurationError, ForeignStore, ItemChanged, LeaseHeld
 from bg_pipeline.pipeline.rebuild import rebuild
+from bg_pipeline.pipeline.review import items_to_review
 from bg_pipeline.pipeline.swap import swap
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.purchasing.buyer import MAX_USELESS
 from bg_pipeline_tests.corpus.drawn import Case, visible
 from bg_pipeline_tests.corpus.faults import FAULTS
 from bg_pipeline_tests.fakes import FakeRemover
-from bg_pipeline_tests.graph import Graph
+from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 from bg_pipeline_tests.pipeline.states import state_of
 
@@ -145,6 +147,15 @@ def test_a_swap_is_refused_before_anything_is_written(cases: tuple[Case, Case]) 
         swap(graph.pipeline, (A, "bags/none.png"), LEA)
     with pytest.raises(ConfigurationError, match="the same picture"):
         swap(graph.pipeline, (A, A), LEA)
+    claim = graph.claim(B, owner="another run")
+    with pytest.raises(LeaseHeld, match="another run has claimed it"):
+        swap(graph.pipeline, (A, B), LEA)
+    graph.queue.release(claim)
+    graph.identity = "mine"
+    graph.outputs.set_owner("of another")
+    with pytest.raises(ForeignStore):
+        swap(graph.pipeline, (A, B), LEA)
+    graph.identity = ""
     graph.source.put(B, product(3))
     with pytest.raises(ItemChanged, match="the picture changed"):
         swap(graph.pipeline, (A, B), LEA)
@@ -204,3 +215,43 @@ def test_a_master_whose_record_was_lost_is_compared_with_its_picture(
     assert [master.suspicion for master in graph.purchases.masters()] == [NOT_COMPARED]
     done = graph.sync().summary
     assert (done.published, done.quarantined, done.purchases) == (published, 1 - published, 0)
+
+
+def test_swapped_answers_of_pictures_of_different_sizes_are_never_published() -> None:
+    """Each has the size of the other picture, so neither is taken for a cutout of its own."""
+    large, small = visible(1), visible(2)
+    assert large.sent.size != small.sent.size
+    graph = swapped((large, small))
+    for _ in range(4):
+        graph.sync()
+
+    assert graph.outputs.blobs == {}
+    assert {state_of(graph, key) for key in (A, B)} == {State.QUARANTINED}
+    assert len(graph.remover.requests) == 2 * MAX_CHARGES
+
+
+def test_results_of_different_sizes_can_be_swapped_by_a_person() -> None:
+    """The larger was sent in the size of the smaller one."""
+    large, small = visible(1), visible(9)
+    bigger = large._replace(sent=large.sent.resize((2 * large.sent.width, 2 * large.sent.height)))
+    graph = Graph(remover=Swapping((large, small)), recipe=Recipe((replace(RECIPE.cut, side_px=480),), Rendition()))
+    graph.source.put(A, picture(bigger))
+    graph.source.put(B, picture(small))
+    assert graph.sync().summary.quarantined == 2
+
+    assert sorted(swap(graph.pipeline, (A, B), LEA)) == [A, B]
+    assert graph.sync().summary.published == 2
+    assert opened(graph.outputs.blobs[A]).size == bigger.sent.size
+
+
+def test_the_result_that_fails_more_checks_is_reviewed_first(cases: tuple[Case, Case]) -> None:
+    shifted, tinted = (encoded(FAULTS[name](*cases)) for name in ("shifted by a twelfth", "colours shifted"))
+    graph = Graph(remover=FakeRemover([tinted, shifted]))
+    graph.source.put(A, picture(cases[0]))
+    graph.sync()
+    graph.source.put(B, encoded(cases[0].sent.rotate(180)))
+    graph.sync()
+    shown = items_to_review(graph.catalogue, graph.accounts, graph.policy)
+
+    assert [item.entry.key for item in shown] == sorted([A, B], key=lambda key: -failed_checks(detail(graph, key)))
+    assert len({failed_checks(detail(graph, key)) for key in (A, B)}) == 2

@@ -9,8 +9,7 @@ from bg_pipeline.core.claims import Selection
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import StoreError
 from bg_pipeline.pipeline.process import Scope
-from bg_pipeline.ports.context import ByteBudget
-from bg_pipeline.ports.running import Silent
+from bg_pipeline.ports.running import ByteBudget, Silent
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
