@@ -68,6 +68,8 @@ class Shop:
             self.kills += 1
             killed(graph, int(what), bool(number))  # type: ignore[call-overload]
             graph.clock.now += 100
+            # With other renditions, what was written and not yet recorded would be a file that no record names.
+            self.sync()
         elif action == "sync":
             self.sync()
 
