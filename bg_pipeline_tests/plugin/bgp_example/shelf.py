@@ -56,10 +56,6 @@ class Shelf:
         with self._open() as shelf:
             return shelf.execute("SELECT data FROM blobs WHERE name = ?", [key_bytes(name)]).fetchone()
 
-    @property
-    def reads_at_once(self) -> int:
-        return 1
-
     def list(self) -> Iterator[str]:
         for key, _, _ in self.rows():
             if not any(part.startswith(".") for part in key.split("/")):
@@ -110,6 +106,10 @@ class ShelfSource:
     @property
     def listing_is_proof(self) -> bool:
         return True
+
+    @property
+    def reads_at_once(self) -> int:
+        return 1
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
         with self._errors():
