@@ -25,12 +25,17 @@ class Previous:
     """Its whole origin; None if no listed item had published these bytes."""
     published_at: float | None
     kept_name: str = ""
-    """Name of its bytes in the output store; empty if they were missing already."""
+    """Name of its bytes in the output store: their own, where the run left them; empty if they were missing already."""
     kept_digest: str = ""
     """SHA-256 of these bytes."""
     replaced_at: float = 0.0
     """Epoch second."""
     rendition: str = MAIN
+
+    @property
+    def is_copy(self) -> bool:
+        """True if its bytes have a file of their own, which nothing else uses."""
+        return self.kept_name.startswith(f"{PREVIOUS}/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,10 @@ def keep_previous(
         return "" if former else run.name.run_id
     with one_blob(catalogue.outputs):
         for rendition, published in former.items():
+            stays = made.get(rendition)
+            if stays and _file_of(stays) == _file_of(published):
+                _record(catalogue, run, entry, rendition, published, *_file_of(published))
+                continue
             data = catalogue.outputs.read(published.output_name)
             if data is None or digest_of(data) != published.output_digest:
                 # A run that was killed after it had overwritten the output has kept it.
@@ -89,13 +93,29 @@ def _keep(
 ) -> None:
     digest = "" if data is None else digest_of(data)
     kept_name = previous_name(entry.key, digest, former.output_name if former else name) if digest else ""
-    published_at = entry.published_at if former else None
     # On record before it is written: no file is kept that nothing would ever remove.
+    _record(catalogue, run, entry, rendition, former, kept_name, digest)
+    if data is not None:
+        catalogue.outputs.write(kept_name, data)
+
+
+def _record(
+    catalogue: Catalogue,
+    run: Run,
+    entry: Entry,
+    rendition: str,
+    former: Published | None,
+    kept_name: str,
+    digest: str,
+) -> None:
+    published_at = entry.published_at if former else None
     catalogue.previous.begin(
         Previous(entry.key, run.name.run_id, former, published_at, kept_name, digest, rendition=rendition)
     )
-    if data is not None:
-        catalogue.outputs.write(kept_name, data)
+
+
+def _file_of(published: Published) -> tuple[str, str]:
+    return published.output_name, published.output_digest
 
 
 def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPrevious:
@@ -107,15 +127,14 @@ def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPre
     """
     result = ClearedPrevious()
     expired = catalogue.previous.expired(run.now() - policy.keep_previous_days * _DAY_S, _MOST_CLEARED)
-    names = list(dict.fromkeys(each.kept_name for each in expired if each.kept_name))
+    names = list(dict.fromkeys(each.kept_name for each in expired if each.is_copy))
     with ThreadPoolExecutor(_REMOVERS, thread_name_prefix="previous") as pool:
         for name, why in zip(names, pool.map(lambda name: _remove(catalogue, run, name), names), strict=True):
             if why:
                 result.left[name] = why
             else:
                 result.removed.append(name)
-    gone = {"", *result.removed}
-    catalogue.previous.drop([each for each in expired if each.kept_name in gone])
+    catalogue.previous.drop([each for each in expired if each.kept_name not in result.left])
     return result
 
 

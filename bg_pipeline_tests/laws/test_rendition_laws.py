@@ -62,7 +62,7 @@ class Shop:
             graph.recipe = replace(RECIPE, rendition=main, others=named)
         elif action == "picture":
             graph.source.put(str(what), product(int(number), size=(24, 16)))  # type: ignore[call-overload]
-        elif action == "lose" and (ours := sorted(graph.outputs.blobs.keys() - FOREIGN.keys())):
+        elif action == "lose" and (ours := sorted(set(graph.outputs.list()) - FOREIGN.keys())):
             del graph.outputs.blobs[ours[int(what) % len(ours)]]  # type: ignore[call-overload]
         elif action == "kill":
             self.kills += 1
@@ -100,7 +100,7 @@ class Shop:
                 longest = rendition.longest_side or 24
                 assert opened(data).size == (rendition.canvas or (longest, round(longest * 2 / 3)))
                 wanted.add(output)
-        assert graph.outputs.blobs.keys() == wanted | FOREIGN.keys()
+        assert set(graph.outputs.list()) == wanted | FOREIGN.keys()
         assert {name: graph.outputs.blobs[name] for name in FOREIGN} == FOREIGN
         bought = {request.content_hash for request in graph.remover.requests}
         assert len(bought) <= len(graph.remover.requests) <= len(bought) + self.kills
