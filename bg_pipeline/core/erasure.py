@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bg_pipeline.core.formats import Format
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import Rendition, purchase_id
 from bg_pipeline.core.records import Entry, Output, State
 
@@ -36,8 +37,9 @@ def is_forgotten(entry: Entry) -> bool:
 
 
 def forgotten_pictures(entries: Iterable[Entry]) -> Mapping[str, str]:
-    """Return key by `forgotten_id` of each picture that was erased."""
-    return {entry.purchase_id: entry.key for entry in entries if entry.state is State.FORGOTTEN}
+    """Return, by `forgotten_id` of each picture that was erased, the first key that had it."""
+    forgotten = [entry for entry in entries if entry.state is State.FORGOTTEN]
+    return {each.purchase_id: each.key for each in sorted(forgotten, key=lambda e: key_bytes(e.key), reverse=True)}
 
 
 def output_names(stem: str, renditions: Iterable[Rendition], outputs: Iterable[Output]) -> tuple[str, ...]:

@@ -25,12 +25,17 @@ class Previous:
     """Its whole origin; None if no listed item had published these bytes."""
     published_at: float | None
     kept_name: str = ""
-    """Name of its bytes in the output store; empty if they stay where they are, or were missing already."""
+    """Name of its bytes in the output store: their own, where the run left them; empty if they were missing already."""
     kept_digest: str = ""
-    """SHA-256 of these bytes; empty if they were missing."""
+    """SHA-256 of these bytes."""
     replaced_at: float = 0.0
     """Epoch second."""
     rendition: str = MAIN
+
+    @property
+    def is_copy(self) -> bool:
+        """True if its bytes have a file of their own, which nothing else uses."""
+        return self.kept_name.startswith(f"{PREVIOUS}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,7 @@ def previous_name(key: str, output_digest: str, output_name: str) -> str:
 
 def is_the_same(former: Mapping[str, Published], made: Mapping[str, Published]) -> bool:
     """Return True if all outputs of an item, by rendition, are made again as they were, so that nothing is replaced."""
-    one, other = ({name: replace(each, run="") for name, each in of.items()} for of in (former, made))
-    return one == other
+    return {name: replace(each, run="") for name, each in former.items()} == made
 
 
 def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[Step, str]:
@@ -121,15 +125,10 @@ def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[S
             return Step.LEAVE, (
                 f"{shown.output_name} was the cutout of a picture that is gone; its bytes are kept as {each.kept_name}"
             )
-        if not each.kept_digest:
+        if not each.kept_name:
             return Step.LEAVE, f"{each.published.output_name} was missing already before that run"
         names.append(each.published.output_name)
     return Step.PUT_BACK, f"{', '.join(names)} as before that run"
-
-
-def place_of(previous: Previous) -> str:
-    """Return the name in the output store under which the bytes of a former output are."""
-    return previous.kept_name or (previous.published.output_name if previous.published else "")
 
 
 def refusal_of_kept(previous: Previous, kept: str | None) -> str:
@@ -142,7 +141,7 @@ def refusal_of_kept(previous: Previous, kept: str | None) -> str:
     """
     if kept is not None and kept == previous.kept_digest:
         return ""
-    return f"its former cutout is no longer at {place_of(previous)}, or has other bytes"
+    return f"its former cutout is no longer at {previous.kept_name}, or has other bytes"
 
 
 def refusal_of_present(shown: Published, previous: Iterable[Previous], present: str | None) -> str:

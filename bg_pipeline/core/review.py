@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bg_pipeline.core.checks import failed_checks
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import AS_IT_IS, Recipe, purchase_id
 from bg_pipeline.core.records import Entry, Master, Published, Reason, State
 
@@ -118,8 +119,9 @@ def is_withdrawn(entry: Entry) -> bool:
 
 
 def withdrawn_pictures(entries: Iterable[Entry]) -> Mapping[str, str]:
-    """Return key by content hash of each picture that a person keeps off the shop."""
-    return {entry.content_hash: entry.key for entry in entries if entry.content_hash and is_withdrawn(entry)}
+    """Return, by content hash of each picture that a person keeps off the shop, the first key that has it."""
+    withdrawn = [entry for entry in entries if entry.content_hash and is_withdrawn(entry)]
+    return {each.content_hash: each.key for each in sorted(withdrawn, key=lambda e: key_bytes(e.key), reverse=True)}
 
 
 def replaced_ids(purchase: str) -> Iterator[str]:

@@ -175,7 +175,7 @@ def _outputs(catalogue: Catalogue, policy: Policy, entry: Entry) -> list[str]:
     outputs = all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ()))
     names = output_names(entry.stem, policy.recipes.of(entry.key).renditions.values(), outputs)
     own = [name for name in names if not catalogue.trash.is_published(name, but=entry.key)]
-    return [*own, *dict.fromkeys(each.kept_name for each in catalogue.previous.of_item(entry.key) if each.kept_name)]
+    return [*own, *dict.fromkeys(each.kept_name for each in catalogue.previous.of_item(entry.key) if each.is_copy)]
 
 
 def _names_of_master(purchase: str) -> tuple[str, str]:

@@ -62,10 +62,10 @@ def keep_previous(
     if not policy.keep_previous_days:
         return "" if former else run.name.run_id
     with one_blob(catalogue.outputs):
-        stay = {(each.output_name, each.output_digest) for each in made.values()}
         for rendition, published in former.items():
-            if (published.output_name, published.output_digest) in stay:
-                _record(catalogue, run, entry, rendition, published, "", published.output_digest)
+            stays = made.get(rendition)
+            if stays and _file_of(stays) == _file_of(published):
+                _record(catalogue, run, entry, rendition, published, *_file_of(published))
                 continue
             data = catalogue.outputs.read(published.output_name)
             if data is None or digest_of(data) != published.output_digest:
@@ -114,6 +114,10 @@ def _record(
     )
 
 
+def _file_of(published: Published) -> tuple[str, str]:
+    return published.output_name, published.output_digest
+
+
 def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPrevious:
     """
     Delete replaced outputs that were kept long enough: only those on record, and so many that the night goes on soon.
@@ -123,15 +127,14 @@ def clear_previous(catalogue: Catalogue, policy: Policy, run: Run) -> ClearedPre
     """
     result = ClearedPrevious()
     expired = catalogue.previous.expired(run.now() - policy.keep_previous_days * _DAY_S, _MOST_CLEARED)
-    names = list(dict.fromkeys(each.kept_name for each in expired if each.kept_name))
+    names = list(dict.fromkeys(each.kept_name for each in expired if each.is_copy))
     with ThreadPoolExecutor(_REMOVERS, thread_name_prefix="previous") as pool:
         for name, why in zip(names, pool.map(lambda name: _remove(catalogue, run, name), names), strict=True):
             if why:
                 result.left[name] = why
             else:
                 result.removed.append(name)
-    gone = {"", *result.removed}
-    catalogue.previous.drop([each for each in expired if each.kept_name in gone])
+    catalogue.previous.drop([each for each in expired if each.kept_name not in result.left])
     return result
 
 

@@ -8,7 +8,7 @@ from bg_pipeline.core.deletes import Action
 from bg_pipeline.core.outputs import all_outputs
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Entry, State
-from bg_pipeline.core.revert import Previous, Reverted, Step, place_of, plan_revert, refusal_of_kept, refusal_of_present
+from bg_pipeline.core.revert import Previous, Reverted, Step, plan_revert, refusal_of_kept, refusal_of_present
 from bg_pipeline.core.review import (
     DecisionRecord,
     ReviewDecision,
@@ -174,7 +174,7 @@ class _Reversion:
         assert shown is not None
         kept: dict[str, bytes] = {}
         for each in previous:
-            data = store.read(place_of(each))
+            data = store.read(each.kept_name)
             if refused := refusal_of_kept(each, _digest(data)):
                 return Step.LEAVE, refused
             if each.published and data is not None:

@@ -6,14 +6,14 @@ from PIL import Image
 
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.e2e.shop import Shop
+from bg_pipeline_tests.e2e.test_maintenance import ShopInHere
 from bg_pipeline_tests.pictures import cut_middle, encoded, product
 
 
 def test_the_plan_is_the_most_and_the_ledger_says_what_was_saved(tmp_path: Path) -> None:
     vendor = SandboxState()
     with running_sandbox(vendor, cut_middle) as running:
-        shop = Shop(tmp_path, vendor, running.base_url)
+        shop = ShopInHere(tmp_path, vendor, running.base_url)
         shop.env |= {"BG_PROVIDER": "local,removebg", "BG_SUSPICIOUS": "next", "BG_IN_DOUBT": "hold"}
         shop.env |= {"REMOVEBG_API_KEY": "canary-key", "REMOVEBG_BASE_URL": running.base_url}
         for number in range(3):

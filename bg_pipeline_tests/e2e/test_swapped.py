@@ -11,6 +11,7 @@ from PIL import Image
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.corpus.drawn import visible
 from bg_pipeline_tests.e2e.shop import Shop
+from bg_pipeline_tests.e2e.test_maintenance import ShopInHere
 from bg_pipeline_tests.pictures import encoded, opened
 from bg_pipeline_tests.stub_vendor import Answer, StubVendor, stub_vendor
 
@@ -30,7 +31,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         return Answer(200, encoded(other), {"Content-Type": "image/png"}, charged=True)
 
     with stub_vendor(StubVendor(answers=answers)) as vendor:
-        made = Shop(tmp_path, SandboxState(), vendor.base_url)
+        made = ShopInHere(tmp_path, SandboxState(), vendor.base_url)
         made.env |= {"BG_PROVIDER": "removebg", "BG_PARAMS": "format=png", "REMOVEBG_API_KEY": "canary-key"}
         made.env |= {"REMOVEBG_BASE_URL": vendor.base_url}
         for key, case in zip(KEYS, CASES, strict=True):

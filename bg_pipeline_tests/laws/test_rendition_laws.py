@@ -62,12 +62,14 @@ class Shop:
             graph.recipe = replace(RECIPE, rendition=main, others=named)
         elif action == "picture":
             graph.source.put(str(what), product(int(number), size=(24, 16)))  # type: ignore[call-overload]
-        elif action == "lose" and (ours := sorted(graph.outputs.blobs.keys() - FOREIGN.keys())):
+        elif action == "lose" and (ours := sorted(set(graph.outputs.list()) - FOREIGN.keys())):
             del graph.outputs.blobs[ours[int(what) % len(ours)]]  # type: ignore[call-overload]
         elif action == "kill":
             self.kills += 1
             killed(graph, int(what), bool(number))  # type: ignore[call-overload]
             graph.clock.now += 100
+            # With other renditions, what was written and not yet recorded would be a file that no record names.
+            self.sync()
         elif action == "sync":
             self.sync()
 

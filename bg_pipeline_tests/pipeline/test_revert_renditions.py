@@ -6,6 +6,7 @@ import pytest
 
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Output, Published
+from bg_pipeline.core.revert import PREVIOUS
 from bg_pipeline.pipeline.revert import redo, revert
 from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.pictures import product
@@ -80,3 +81,18 @@ def test_all_outputs_of_a_new_picture_go_to_the_trash() -> None:
     assert state_of(graph)[0] == was[0]
     redo(graph.pipeline, "run 2", "ana")
     assert len(state_of(graph)[0]) == 6
+
+
+def test_an_output_that_stayed_as_it_was_is_not_copied_and_outlives_the_days() -> None:
+    graph = Graph(recipe=RECIPE)
+    graph.source.put(KEY, product(1))
+    graph.sync()
+    graph.recipe = replace(RECIPE, others={"thumb": THUMB})
+    graph.sync()
+    was = state_of(graph)[0]
+    assert [name for name in graph.outputs.blobs if name.startswith(PREVIOUS)] == []
+
+    graph.clock.now += 8 * 86_400
+    graph.sync()
+    assert state_of(graph)[0] == was
+    assert graph.catalogue.previous.of_run("run 2") == {}
