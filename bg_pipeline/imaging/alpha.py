@@ -1,8 +1,8 @@
-"""A picture combined with its alpha."""
+"""A picture combined with its alpha, and two alphas compared."""
 
 import io
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from bg_pipeline.imaging.encoding import encode
 
@@ -13,3 +13,25 @@ def with_alpha(image: bytes, alpha: Image.Image) -> bytes:
         cutout = opened.convert("RGB")
     cutout.putalpha(alpha.convert("L"))
     return encode(cutout, format="PNG")
+
+
+_COMPARED_PX = 512
+
+
+def overlap(one: bytes, other: bytes) -> float:
+    """
+    Return how far the subjects of two cutouts of a picture are the same: intersection by union, 0 to 1.
+
+    Args:
+        one: a cutout, RGBA.
+        other: another one, of the same shape.
+    """
+    masks = [_mask(each) for each in (one, other)]
+    shared, both = (join(*masks).histogram()[255] for join in (ImageChops.darker, ImageChops.lighter))
+    return shared / both if both else 1.0
+
+
+def _mask(cutout: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(cutout)) as opened:
+        alpha = opened.convert("RGBA").getchannel("A").resize((_COMPARED_PX, _COMPARED_PX), Image.Resampling.BOX)
+    return alpha.point(lambda level: 255 if level > 127 else 0)

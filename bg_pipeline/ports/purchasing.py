@@ -56,6 +56,8 @@ class CutReply:
     """True if the answer is in the spool."""
     doubts: int = 0
     """Earlier requests for it that may have been charged."""
+    suspicion: str = ""
+    """Why an engine does not trust its own cutout; empty if it does."""
 
 
 @dataclass(frozen=True, slots=True)

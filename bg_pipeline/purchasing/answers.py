@@ -139,7 +139,9 @@ class SpooledAnswers:
             use=request.use,
         )
         try:
-            return self._finish(attempt, reply.answer, request, spooled=reply.spooled, wait=True)
+            return self._finish(
+                attempt, reply.answer, request, spooled=reply.spooled, wait=True, suspicion=reply.suspicion
+            )
         except ResultAwaited as error:
             error.credits_charged = reply.credits_charged
             raise
@@ -154,7 +156,14 @@ class SpooledAnswers:
         return self._finish(attempt, answer, request, spooled=True, wait=False)
 
     def _finish(
-        self, attempt: Attempt, answer: bytes, request: CutRequest | None, *, spooled: bool, wait: bool
+        self,
+        attempt: Attempt,
+        answer: bytes,
+        request: CutRequest | None,
+        *,
+        spooled: bool,
+        wait: bool,
+        suspicion: str = "",
     ) -> Finished:
         """
         Make a master of an answer.
@@ -165,6 +174,7 @@ class SpooledAnswers:
             request: its request; None if it is not at hand.
             spooled: True if the answer is in the spool.
             wait: True to wait for a result that is not ready.
+            suspicion: why the engine does not trust it; empty if it does.
         """
         try:
             image = self._picture(attempt, answer, wait=wait)
@@ -185,7 +195,8 @@ class SpooledAnswers:
         sizes = (checked.width_px, checked.height_px)
         sent = (attempt.sent_digest, attempt.cut_digest)
         picture = request.content_hash if request else ""
-        master = Master(attempt.purchase_id, digest_of(image), *sizes, checked.suspicion, *sent, picture, attempt.use)
+        why = "; ".join(filter(None, (checked.suspicion, suspicion)))
+        master = Master(attempt.purchase_id, digest_of(image), *sizes, why, *sent, picture, attempt.use)
         try:
             self._masters.write(master_name(master.purchase_id), image)
         except (StoreError, ItemError) as error:

@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from bg_pipeline.ports.purchasing import Remover
-from bg_pipeline.vendors.local.engine import GrabCutEngine
+from bg_pipeline.vendors.local.engine import GrabCutEngine, grabcut
 from bg_pipeline.vendors.rembg.engine import RembgEngine
+from bg_pipeline.vendors.rembg.second import AGREE, SecondOpinion
 from bg_pipeline_tests.adapters.clients import request
 from bg_pipeline_tests.corpus.composites import composites
 from bg_pipeline_tests.corpus.drawn import Case, drawn
@@ -45,8 +46,9 @@ def judge(engine: Remover, cases: Iterable[Case]) -> list[Judged]:
     judged = []
     for case in cases:
         sent = request(case.sent.size, image=encoded(case.sent), media_type="image/png")
-        answer = opened(engine.open_answer(engine.cut(sent).answer)).convert("RGBA")
-        judged.append(Judged(case.name, _iou(answer, case.answer), reason(case, answer)))
+        reply = engine.cut(sent)
+        answer = opened(engine.open_answer(reply.answer)).convert("RGBA")
+        judged.append(Judged(case.name, _iou(answer, case.answer), reason(case, answer) or reply.suspicion))
     return judged
 
 
@@ -67,6 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         engines: dict[str, Remover] = {"GrabCut": GrabCutEngine(call_here)}
         engines["u2netp"] = RembgEngine(call_here, str(u2netp(Path(folder))))
+        engines["u2netp, and GrabCut agrees"] = SecondOpinion(engines["u2netp"], grabcut, "GrabCut", AGREE, call_here)
         engines |= {path.stem: RembgEngine(call_here, str(path)) for path in options.model}
         print("| engine, pictures | bought | mean IoU of all | published: mean IoU | least | below 0.8 |")
         print("|---|---|---|---|---|---|")

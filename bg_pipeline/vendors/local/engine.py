@@ -23,7 +23,7 @@ class GrabCutEngine:
         self._call = call
 
     def cut(self, request: CutRequest) -> CutReply:
-        return CutReply(self._call(_grabcut, request.image), Decimal(0))
+        return CutReply(self._call(grabcut, request.image), Decimal(0))
 
     def open_answer(self, answer: bytes) -> bytes:
         return answer
@@ -32,6 +32,7 @@ class GrabCutEngine:
         return None
 
 
-def _grabcut(image: bytes) -> bytes:
+def grabcut(image: bytes) -> bytes:
+    """Return a picture as a cutout, RGBA."""
     with Image.open(io.BytesIO(image)) as opened:
         return with_alpha(image, cut_alpha(opened.convert("RGB")))

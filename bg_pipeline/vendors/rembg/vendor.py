@@ -1,6 +1,8 @@
 """Description of the neural engine on this machine."""
 
 from decimal import Decimal
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from bg_pipeline.core.recipe import Cut
 from bg_pipeline.core.vendor import FREE, Variant, Vendor
+from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.purchasing import Remover
 from bg_pipeline.ports.running import Call
 from bg_pipeline.settings.part import absolute
@@ -27,6 +30,12 @@ class RembgSettings(VendorSettings):
     threads: int = Field(0, ge=0, description="most threads of one cut; 0 for all cores")
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="`cuda` needs a graphics card of NVIDIA and `onnxruntime-gpu`"
+    )
+
+    second: Literal["", "grabcut"] = Field(
+        "",
+        description="`grabcut` also cuts each picture by classical means (extra `local`), and where the two cut"
+        " different things, the result is suspicious; default: no second engine",
     )
 
     @field_validator("model")
@@ -51,7 +60,15 @@ def _cut(settings: RembgSettings, side_px: int) -> Cut:
 def _client(settings: RembgSettings, call: Call) -> Remover:
     from bg_pipeline.vendors.rembg.engine import RembgEngine  # noqa: PLC0415  needed only to buy
 
-    return RembgEngine(call, settings.model, settings.threads, cuda=settings.device == "cuda")
+    engine = RembgEngine(call, settings.model, settings.threads, cuda=settings.device == "cuda")
+    if not settings.second:
+        return engine
+    if not find_spec("cv2"):
+        raise ConfigurationError("BG_REMBG_SECOND=grabcut needs the extra `local`: pip install 'bg-pipeline[local]'")
+    from bg_pipeline.vendors.local.engine import grabcut  # noqa: PLC0415  needed only to buy
+    from bg_pipeline.vendors.rembg.second import AGREE, SecondOpinion  # noqa: PLC0415
+
+    return SecondOpinion(engine, partial(call, grabcut), "GrabCut", AGREE, call)
 
 
 def _about(settings: RembgSettings) -> str:

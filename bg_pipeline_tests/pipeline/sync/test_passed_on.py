@@ -70,6 +70,25 @@ def test_only_what_the_engine_leaves_suspicious_is_bought() -> None:
     assert (bought(graph), done.bought_from) == ([B], {"local": 3, "removebg": 1})
 
 
+class Doubting(Cutter):
+    """Does not trust its own cutout of one item."""
+
+    def cut(self, request: CutRequest) -> CutReply:
+        reply = super().cut(request)
+        return replace(reply, suspicion="another engine cuts something else") if request.item_key == B else reply
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, passed_on=0)], ids=["next", "review"])
+def test_what_the_engine_does_not_trust_itself_is_suspicious(recipe: Recipe) -> None:
+    graph = shop()
+    graph.remover, graph.recipe = Doubting(), recipe
+    done = graph.sync().summary
+
+    assert bought(graph) == ([B] if recipe.passed_on else [])
+    assert (done.published, done.quarantined) == ((3, 0) if recipe.passed_on else (2, 1))
+    assert graph.sync().summary.purchases == 0
+
+
 def test_what_the_engine_cut_well_counts_as_saved() -> None:
     assert shop(B).sync().summary.saved == 2
 
