@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from bg_pipeline import redaction
 from bg_pipeline_tests.fakes import FakeClock
 from bg_pipeline_tests.mariadb import is_installed, mariadb
 from bg_pipeline_tests.radosgw import missing, radosgw
@@ -55,6 +56,12 @@ def _nothing_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         if name.startswith(("AWS_", "BG_", "_BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_", "DAGSTER_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of one test may be a word in a message of the next."""
+    monkeypatch.setattr(redaction, "_known", dict(redaction._known))
 
 
 @pytest.fixture(scope="session")

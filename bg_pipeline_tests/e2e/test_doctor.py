@@ -74,7 +74,7 @@ def test_the_doctor_creates_no_tables_in_an_empty_database(home: Path, postgres_
 
 def test_the_doctor_shows_each_value_with_its_origin_and_a_slip_in_the_environment(home: Path) -> None:
     (home / ".env").write_text("BG_FORMAT=webp\nREMOVEBG_API_KEY=canary-key\n")
-    (home / "bg_pipeline.toml").write_text("bg_padding = 0.1\n")
+    (home / "bg_pipeline.toml").write_text("bg_padding = 0.1\nbg_canvas = '500x500'\n")
     told = doctor(home, BG_CONCURRENCY="3", BG_MAX_CREDIT_PER_RUN="3")
 
     assert told["BG_CONCURRENCY"]["detail"] == "3 (environment)"

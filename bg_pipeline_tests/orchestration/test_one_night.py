@@ -58,7 +58,15 @@ class Side:
         with open_pipeline(load_settings()) as pipeline:
             entries = list(pipeline.catalogue.items.entries())
         return [
-            replace(e, published_at=None, changed_at=0.0, absent_since=None, trashed_at=None, revision=0)
+            replace(
+                e,
+                published=e.published and replace(e.published, run=""),
+                published_at=None,
+                changed_at=0.0,
+                absent_since=None,
+                trashed_at=None,
+                revision=0,
+            )
             for e in entries
         ]
 
