@@ -38,7 +38,7 @@ test: check
 	$(RUN) pytest -n auto --dist loadfile
 
 test-processes: environment
-	SCREENSHOTS=$(CURDIR)/screenshots $(RUN) pytest -m processes
+	SCREENSHOTS=$(CURDIR)/screenshots $(RUN) pytest -m processes -n 2 --dist loadfile
 
 soak-signals: environment
 	SIGNALS=200 $(RUN) pytest -m processes -o junit_family=xunit1 --junit-xml=soak-signals.xml -k in_the_first_seconds bg_pipeline_tests/e2e/test_signals.py

@@ -103,6 +103,7 @@ def test_a_database_of_every_earlier_version_is_brought_up_with_its_rows_intact(
     database.close()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("version", [None, "0004"])
 def test_a_migration_that_dies_at_any_statement_leaves_the_old_version_as_it_was(url: str, version: str | None) -> None:
     if version:

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bg_pipeline.core.checks import CheckLimits
+from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
+from bg_pipeline.imaging.encoding import ENCODERS, encode
 from bg_pipeline.imaging.foreground import own_colours
-from bg_pipeline.imaging.pictures import prepare
+from bg_pipeline.imaging.pictures import prepare, validate_answer
 from bg_pipeline.imaging.upsampling import upsample
 from bg_pipeline_tests.benchmarks.measuring import measured
 from bg_pipeline_tests.benchmarks.tables import show, verdict
@@ -61,6 +64,9 @@ def main(arguments: Sequence[str]) -> bool:
     show(("alpha, of 255", "bicubic", "ours", "line"), alphas)
     show(("ΔE00 on white", "bicubic, as it is", "our alpha, as it is", "pymatting", "ours", "line"), colours)
     show(("cost", "Pillow: CPU s", "MB", "ours: CPU s", "MB", "line"), costs)
+    cut = made.picture.copy()
+    cut.putalpha(made.alpha)
+    show(("an output of 24 MP as", "CPU s", "MB beside the picture", "MB of the file"), list(_formats(cut)))
     if arguments:
         worst = max(_real(Path(arguments[0])))
         print(f"real alphas, error to that of bicubic: worst {worst:.2f}: {verdict(worst <= NOT_WORSE)}")
@@ -112,16 +118,43 @@ def _cost(kind: str, jpeg: bytes, small: Image.Image) -> Iterator[tuple[tuple[st
         answer.putalpha(small.resize(answer.size))
         out = io.BytesIO()
         answer.save(out, "PNG", compress_level=1)
-        theirs, ours = (measured(way, source, out.getvalue(), times=3) for way in (_plainly, _wholly))
+        sides = source, out.getvalue()
+        theirs, ours = (measured(way, *sides, times=3, before=_small_pair()) for way in (_plainly, _wholly))
         met = ours.cpu_s <= line and ours.result <= MB
         seconds = (f"{theirs.cpu_s:.2f}", f"{theirs.result:.0f}", f"{ours.cpu_s:.2f}", f"{ours.result:.0f}")
         yield (name, *seconds, f"≤ {line:g} s, ≤ {MB} MB: {verdict(met)}"), met
 
 
+def _small_pair() -> tuple[bytes, bytes]:
+    picture = Image.new("RGB", (96, 64), "white")
+    picture.paste((90, 30, 30), (30, 20, 60, 50))
+    answer = picture.copy()
+    answer.putalpha(Image.new("L", picture.size, 0))
+    answer.paste((90, 30, 30, 255), (30, 20, 60, 50))
+    return _jpeg(picture, 90), encode(answer, format="PNG")
+
+
 def _wholly(source: bytes, answer: bytes) -> float:
-    prepare(source, SENT_PX)
+    """Shrink, check and transfer the answer, and encode, as a worker does."""
+    prepared = prepare(source, SENT_PX)
+    validate_answer(answer, prepared, CheckLimits())
     render(source, answer, Rendition(), Use.ALPHA)
     return _peak_mb()
+
+
+def _formats(picture: Image.Image) -> Iterator[tuple[str, ...]]:
+    """What each format of an output takes."""
+    for kind in Format:
+        took = measured(_encoded, picture.tobytes(), picture.size, kind)
+        yield kind.value, f"{took.cpu_s:.1f}", f"{took.result[0]:.0f}", f"{took.result[1] / 1e6:.1f}"
+
+
+def _encoded(pixels: bytes, size: tuple[int, int], kind: Format) -> tuple[float, int]:
+    """Memory beside the picture, MB, and the size of the file."""
+    picture = Image.frombytes("RGBA", size, pixels)
+    before = _peak_mb()
+    data = encode(picture if kind.has_alpha else picture.convert("RGB"), **ENCODERS[kind])
+    return _peak_mb() - before, len(data)
 
 
 def _plainly(source: bytes, answer: bytes) -> float:

@@ -13,6 +13,8 @@ from bg_pipeline_tests.deployment import INSTANCE
 from bg_pipeline_tests.e2e.shop import COMMAND
 from bg_pipeline_tests.pictures import product
 
+pytestmark = pytest.mark.processes
+
 
 def doctor(home: Path, code: int = 0, **variables: str) -> dict[str, dict[str, Any]]:
     env = {"PATH": os.environ["PATH"], "HOME": str(home), **variables}

@@ -25,6 +25,8 @@ from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 from bg_pipeline_tests.pictures import cut_middle, product
 
+pytestmark = pytest.mark.processes
+
 COLLECTIONS = 24
 DAY_S = 86_400.0
 
