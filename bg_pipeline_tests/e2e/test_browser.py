@@ -168,6 +168,7 @@ def test_the_pages_show_what_is_so_after_a_night_a_command_and_a_terminated_back
             expect(page.get_by_text("Not Evaluated")).to_have_count(0)
             page.screenshot(animations="disabled", path=album / f"checks-of-{asset}.png")
         page.goto(f"{made.url}/assets/credit_balance?view=overview")
+        made.until("the sensor has told", lambda: "bgeraser: " in made.last_tick("low_credit_sensor"))
         (left,) = re.findall(r"bgeraser: (\d+) credits", made.last_tick("low_credit_sensor"))
         expect(page.get_by_text(left, exact=True).first).to_be_visible()
         page.screenshot(animations="disabled", path=album / "balance.png")

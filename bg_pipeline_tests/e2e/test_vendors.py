@@ -227,12 +227,12 @@ def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_no_account(name: Ve
             shop.start("sync").communicate(timeout=120)
             items = shop.json("status")["items"]
             awaited = sum(a["became"] == "answered" for a in shop.json("ledger")["attempts"])
-            if sum(items.get(state, 0) for state in ("published", "failed")) + awaited == 60:
+            if sum(items.get(state, 0) for state in ("published", "failed", "quarantined")) + awaited == 60:
                 break
             with_open_gate(tmp_path, name)
 
         assert vendor.faults.done()
-        assert sum(items.get(state, 0) for state in ("published", "failed")) + awaited == 60, items
+        assert sum(items.get(state, 0) for state in ("published", "failed", "quarantined")) + awaited == 60, items
         cutouts = list((tmp_path / "cutouts").rglob("*.png"))
         assert len(cutouts) == items["published"]
         assert {opened(path.read_bytes()).size for path in cutouts} == {(48, 32)}
