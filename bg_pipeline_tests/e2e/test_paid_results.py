@@ -12,7 +12,7 @@ from PIL import Image
 
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.e2e.test_cli_processes import queue_of
-from bg_pipeline_tests.pictures import encoded, product
+from bg_pipeline_tests.pictures import encoded, opened, product
 from bg_pipeline_tests.radosgw import RadosGateway
 from bg_pipeline_tests.stub_vendor import Answer, StubVendor
 
@@ -174,7 +174,8 @@ def test_a_bucket_whose_quota_ends_in_the_middle_of_a_run_costs_nothing(
     shop: Shop, vendor: StubVendor, radosgw: RadosGateway
 ) -> None:
     for n in range(PICTURES):
-        shop.put(f"bags/{n:02}.png", encoded(Image.effect_noise((200, 200), 80), "PNG"))
+        grain = Image.effect_noise((200, 200), 80).convert("RGB")
+        shop.put(f"bags/{n:02}.png", encoded(Image.blend(opened(product(n, (200, 200))), grain, 0.1), "PNG"))
     shop.env |= {
         "BG_MASTERS": f"s3://{radosgw.new_bucket().name}",
         "BG_S3_ENDPOINT": radosgw.endpoint,
