@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     Marks as `unit` the core, the use cases and the contracts over fakes: no server, no process of its own.
 
-    Not those that kill a run at each of its calls, which take as long as all others together.
+    Not those that kill a run at each of its calls, or judge many pictures: they take as long as all others together.
     """
     for item in items:
         assert isinstance(item, pytest.Function)
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         fake = folder == "contracts" and {"memory", "fake"} & params
         pure = folder in {"core", "pipeline"} and not SERVERS & set(item.fixturenames) and not SERVED & params
-        pure = pure and not item.get_closest_marker("every_call")
+        pure = pure and not (item.get_closest_marker("every_call") or item.get_closest_marker("pictures"))
         if fake or pure:
             item.add_marker(pytest.mark.unit)
 

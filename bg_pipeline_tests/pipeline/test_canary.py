@@ -28,6 +28,8 @@ from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 
+pytestmark = pytest.mark.pictures
+
 PICTURES = 9
 
 

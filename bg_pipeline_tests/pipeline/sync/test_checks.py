@@ -24,6 +24,8 @@ from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 from bg_pipeline_tests.pipeline.states import state_of
 
+pytestmark = pytest.mark.pictures
+
 A, B = "bags/a.png", "bags/b.png"
 
 LEA = "lea@studio"

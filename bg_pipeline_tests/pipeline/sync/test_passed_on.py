@@ -26,6 +26,8 @@ from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 from bg_pipeline_tests.pipeline.states import state_of
 from bg_pipeline_tests.pipeline.test_crashes import killed
 
+pytestmark = pytest.mark.pictures
+
 LOCAL, PAID = Cut("local", 2500), Cut("removebg", 2500, params={"size": "full"})
 RECIPE = Recipe((LOCAL, PAID), Rendition(), passed_on=1)
 A, B, C = "hats/a.png", "hats/b.png", "hats/c.png"
