@@ -140,21 +140,31 @@ acceptances = Table(
     sqlite_with_rowid=False,
 )
 
+
+def _of_output() -> tuple[Column[Any], ...]:
+    """Return the key of an output."""
+    return (
+        Column("catalogue_id", Integer, primary_key=True),
+        Column("key", Key, primary_key=True),
+        Column("rendition", String(60), primary_key=True),
+    )
+
+
+def _origin() -> tuple[Column[Any], ...]:
+    """Return what an output was made from, its name, empty if it is in the trash or another item's, and its bytes."""
+    return (
+        *(_text(name, 64) for name in ("purchase_id", "cut_digest", "rendition_digest", "content_hash")),
+        Column("output_name", Key),
+        _text("output_digest", 64),
+        Column("published_at", Float),
+    )
+
+
 publications = Table(
     "publications",
     metadata,
-    Column("catalogue_id", Integer, primary_key=True),
-    Column("key", Key, primary_key=True),
-    Column("rendition", String(60), primary_key=True),
-    # source of the output
-    _text("purchase_id", 64),
-    _text("cut_digest", 64),
-    _text("rendition_digest", 64),
-    _text("content_hash", 64),
-    # the output; without a name, it is in the trash or another item took the name
-    Column("output_name", Key),
-    _text("output_digest", 64),
-    Column("published_at", Float),
+    *_of_output(),
+    *_origin(),
     # the run that published it; empty if what it replaced is no longer kept
     _text("run", 200),
     # in the trash
@@ -168,21 +178,13 @@ publications = Table(
 previous_outputs = Table(
     "previous_outputs",
     metadata,
-    Column("catalogue_id", Integer, primary_key=True),
-    Column("key", Key, primary_key=True),
-    Column("rendition", String(60), primary_key=True),
+    *_of_output(),
     # the run that replaced it
     Column("run", String(200), primary_key=True),
     # the whole former row of `publications`; without a purchase, the bytes were no item's
-    _text("purchase_id", 64),
-    _text("cut_digest", 64),
-    _text("rendition_digest", 64),
-    _text("content_hash", 64),
-    Column("output_name", Key),
-    _text("output_digest", 64),
-    Column("published_at", Float),
+    *_origin(),
     _text("published_by", 200),
-    # its bytes; without a name, they were missing
+    # its bytes: under their own name if the run left them there; without a name, they were missing
     Column("kept_name", Key),
     _text("kept_digest", 64),
     Column("replaced_at", Float, nullable=False),
@@ -192,9 +194,7 @@ previous_outputs = Table(
 reversions = Table(
     "reversions",
     metadata,
-    Column("catalogue_id", Integer, primary_key=True),
-    Column("key", Key, primary_key=True),
-    Column("rendition", String(60), primary_key=True),
+    *_of_output(),
     # the run whose publication was taken back
     Column("run", String(200), primary_key=True),
     _text("cut_digest", 64),

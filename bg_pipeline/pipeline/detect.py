@@ -13,7 +13,7 @@ from bg_pipeline.core.delta import Delta, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipes import Recipes
-from bg_pipeline.core.records import Entry, Observation
+from bg_pipeline.core.records import Entry, Listed, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice, nights_of_a_round
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.revert import by_key
@@ -25,6 +25,7 @@ from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, o
 from bg_pipeline.pipeline.trials import cuts_on_trial, require_canary
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
+from bg_pipeline.ports.running import ByteBudget
 from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.masters import bought_for_good
 
@@ -38,6 +39,9 @@ _LEFTOVER_S = 3600.0
 """Age at which a temporary file belongs to a killed run: no write takes this long."""
 
 _MOST_RECORDED = 1000
+
+_MOST_BYTES = 128 << 20
+"""Bytes of pictures that a scan holds at once, however many it reads at once; a larger one is read alone."""
 
 
 def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = None) -> ScanResult:
@@ -62,9 +66,14 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
         to_hash = ItemsToHash(catalogue, policy, run, result, rehash)
         batch: list[Observation] = []
         started_at = run.now()
-        observe = partial(observe_item, catalogue, policy, result, started_at)
+        observe, in_memory = partial(observe_item, catalogue, policy, result, started_at), ByteBudget(_MOST_BYTES)
+
+        def observe_within(listed: Listed) -> Observation | None:
+            with in_memory.holding(listed.size_bytes):
+                return observe(listed)
+
         threads = policy.reads_at_once or catalogue.source.reads_at_once
-        settled = prefetch(observe, to_hash, threads=threads, waiting=_AHEAD)
+        settled = prefetch(observe_within, to_hash, threads=threads, waiting=_AHEAD)
         young = observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
         try:
             for observation in chain(settled, young):

@@ -32,6 +32,8 @@ from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 
+pytestmark = pytest.mark.pictures
+
 FIRST, SECOND, ENGINE = Cut("bgeraser", 2500, variant="tools"), Cut("removebg", 2500), Cut("local", 2500)
 RECIPE = Recipe((FIRST, SECOND, ENGINE), Rendition())
 

@@ -11,6 +11,8 @@ from bg_pipeline.ports.context import DETECTION
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import encoded, opened, product
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def graph() -> Graph:

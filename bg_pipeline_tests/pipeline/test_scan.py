@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
@@ -195,12 +195,12 @@ def test_what_is_hashed_only_by_the_calendar_is_counted_apart(graph: Graph) -> N
 class MeetingReaders(MemorySource):
     """Each read ends only when so many have begun."""
 
-    def __init__(self, readers: int) -> None:
+    def __init__(self, readers: int, timeout_s: float = 10) -> None:
         super().__init__({f"shoes/{number}.png": product(number) for number in range(2 * readers)})
-        self._meet = Barrier(readers)
+        self._meet, self._timeout_s = Barrier(readers), timeout_s
 
     def read(self, key: str) -> bytes:
-        self._meet.wait(timeout=10)
+        self._meet.wait(timeout=self._timeout_s)
         return super().read(key)
 
 
@@ -213,6 +213,17 @@ def test_a_scan_reads_as_many_pictures_at_once_as_suit_its_source_or_a_person_sa
     graph = Graph(source=source, reads_at_once=wanted)
 
     assert scan(graph.catalogue, graph.policy, graph.run).hashed == 2 * readers
+
+
+def test_the_pictures_that_are_read_at_once_fit_into_the_memory_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three readers meet only if nothing keeps the third one out."""
+    source = MeetingReaders(3, timeout_s=0.5)
+    monkeypatch.setattr("bg_pipeline.pipeline.detect._MOST_BYTES", 2 * max(map(len, source.files.values())))
+
+    graph = Graph(source=source, reads_at_once=3)
+
+    with pytest.raises(BrokenBarrierError):
+        scan(graph.catalogue, graph.policy, graph.run)
 
 
 def test_a_slice_is_hashed_once_a_day_however_often_the_sync_runs(graph: Graph) -> None:

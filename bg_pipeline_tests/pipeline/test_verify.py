@@ -10,6 +10,8 @@ from bg_pipeline.pipeline.verify import Problem, VerifyResult, sample, verify
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def graph() -> Graph:
