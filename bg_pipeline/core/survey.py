@@ -138,7 +138,8 @@ def _becomes(
         return None if stays else State.SKIPPED
     if reason is Reason.FAILED:
         known = entry.state in REFUSED and _is_known(entry, because, goal)
-        return None if known or decided or (published and not output_missing) else State.FAILED
+        locked = published and entry.problem != "" and not output_missing
+        return None if known or decided or locked else State.FAILED
     return {Reason.DELETED: State.DELETED, Reason.RETURNED: State.PUBLISHED}.get(reason, State.PENDING)
 
 

@@ -54,7 +54,7 @@ def test_a_page_that_becomes_a_picture_is_bought() -> None:
     assert graph.sync().summary.published == 1
 
 
-def test_a_published_picture_that_becomes_a_page_keeps_its_cutout() -> None:
+def test_a_published_picture_that_becomes_a_page_keeps_its_cutout_and_is_a_failure() -> None:
     graph = Graph()
     graph.source.put("shoes/a.jpg", product(1, kind="JPEG"))
     graph.sync()
@@ -62,7 +62,9 @@ def test_a_published_picture_that_becomes_a_page_keeps_its_cutout() -> None:
     done = graph.sync()
 
     assert (done.delta.counts["failed"], list(graph.outputs.blobs)) == (1, ["shoes/a.png"])
-    assert [e.key for e in graph.items.in_state(State.PUBLISHED)] == ["shoes/a.jpg"]
+    assert [e.key for e in graph.failures.standing()] == ["shoes/a.jpg"]
+    graph.source.put("shoes/a.jpg", product(1, kind="JPEG"))
+    assert (graph.sync().summary.standing, len(graph.remover.requests)) == (0, 1)
 
 
 @pytest.mark.parametrize(
