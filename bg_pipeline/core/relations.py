@@ -7,7 +7,7 @@ from decimal import Decimal
 from bg_pipeline.core import keys
 from bg_pipeline.core.delta import WORK_REASONS, Delta, Goal
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, Entry, Reason
+from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.core.survey import Candidate, Survey
 
 _MAYBE_DUPLICATES = frozenset({Reason.NEW, Reason.CHANGED, Reason.UNFINISHED})
@@ -60,8 +60,8 @@ def price(
             # What a canary bought is not published before a person accepts it.
             waits = item.is_on_trial(on_trial) if is_bought else first and change.purchase_id not in asked
             held = recut and waits
-            if held and (restored := _restored(item, survey, bought)):
-                item.change = replace(restored, stem=stem)
+            if held and (kept := _as_published(item, survey, bought)):
+                item.change = replace(kept, stem=stem)
                 continue
             # A renamed item has no cutout of its own that could stay: it is pending like any other.
             on_request = recut and change.purchase_id in asked and item.before is None
@@ -151,13 +151,30 @@ def _waiting(related: Iterable[_Related], bought: Container[str]) -> dict[str, t
     return ages
 
 
-def _restored(item: _Related, survey: Survey, bought: Container[str]) -> Change | None:
-    """Restore the lost output of a held item unchanged; the next delta holds the new cut again."""
-    shown = item.entry.published
-    if shown is None or item.entry.key not in survey.missing_outputs or shown.purchase_id not in bought:
+def _as_published(item: _Related, survey: Survey, bought: Container[str]) -> Change | None:
+    """
+    Keep a held item as it was published; the next delta holds the new cut again.
+
+        its output    its master   result
+        is there      -            RETURNED, if it failed or was away meanwhile; else None: it stays as it is
+        is not        is there     OUTPUT_MISSING: the old cut is restored
+        is not        is not       None
+    """
+    entry, shown = item.entry, item.entry.published
+    if shown is None:
         return None
-    because = f"{survey.missing_outputs[item.entry.key]} is not in the output; its old cut is restored"
-    return replace(item.change, reason=Reason.OUTPUT_MISSING, because=because, purchase_id=shown.purchase_id)
+    missing = survey.missing_outputs.get(entry.key, "")
+    if shown.output_name and not missing:
+        if entry.state is State.PUBLISHED:
+            return None
+        because = "it is back as it was published, and its output is there"
+        reason, becomes = Reason.RETURNED, State.PUBLISHED
+    elif shown.purchase_id in bought:
+        because = f"{missing or 'its cutout'} is not in the output; its old cut is restored"
+        reason, becomes = Reason.OUTPUT_MISSING, State.PENDING
+    else:
+        return None
+    return replace(item.change, reason=reason, because=because, becomes=becomes, purchase_id=shown.purchase_id)
 
 
 def _stems(related: Sequence[_Related], taken: Callable[[str], bool]) -> dict[str, str]:

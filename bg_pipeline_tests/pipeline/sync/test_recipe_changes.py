@@ -2,7 +2,7 @@
 
 from bg_pipeline.core.claims import Only
 from bg_pipeline.core.keys import master_name
-from bg_pipeline.core.records import Reason
+from bg_pipeline.core.records import Reason, State
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 
@@ -16,7 +16,26 @@ def test_a_changed_cut_is_held_also_for_files_that_were_away_or_moved(graph: Gra
     graph.source.put("boots/0.png", graph.source.files.pop("shoes/0.png"))
     done = graph.sync()
 
-    assert (done.summary.purchases, len(done.delta.held)) == (0, 4)
+    assert (done.summary.purchases, len(done.delta.held)) == (0, 3)
+    entry = graph.items.entry("bags/9.png")
+    assert entry is not None
+    assert entry.state is State.PUBLISHED  # as it was; the next delta holds its new cut
+    assert len(graph.sync().delta.held) == 4
+
+
+def test_a_failure_ends_once_the_published_picture_is_back_although_the_recipe_has_changed(graph: Graph) -> None:
+    graph.sync()
+    graph.change_recipe(side_px=40)
+    good = graph.source.files["bags/9.png"]
+    graph.source.put("bags/9.png", good[: len(good) // 2])
+    assert graph.sync().summary.failed == 1
+    graph.source.put("bags/9.png", good)
+    done = graph.sync()
+
+    assert (done.summary.purchases, done.summary.standing) == (0, 0)
+    entry = graph.items.entry("bags/9.png")
+    assert entry is not None
+    assert (entry.state, entry.reason) == (State.PUBLISHED, Reason.RETURNED)
 
 
 def test_settings_that_change_between_detection_and_processing_buy_nothing(graph: Graph) -> None:
