@@ -3,13 +3,14 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes soak-signals test-schedule test-mariadb test-radosgw test-pgbouncer check dev
+.PHONY: help environment demo unit test test-processes soak-signals soak-model test-schedule test-mariadb test-radosgw test-pgbouncer check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
 	@echo "make test    lint, types, layers and tests"
 	@echo "make test-processes real processes: killed, stopped, for many nights, and Dagster's UI in a browser; 20 minutes"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
+	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
@@ -44,6 +45,9 @@ soak-signals: environment
 	SIGNALS=200 $(RUN) pytest -m processes -o junit_family=xunit1 --junit-xml=soak-signals.xml -k in_the_first_seconds bg_pipeline_tests/e2e/test_signals.py
 	@grep -o 'ended_after_s" value="[0-9.]*' soak-signals.xml | grep -o '[0-9.]*$$' | sort -n \
 	    | awk '{ t[NR] = $$1 } END { print NR " signals; ended after " t[int((NR + 1) / 2)] " s in the median, " t[NR] " s at most" }'
+
+soak-model: environment
+	MODEL=5000x100 $(RUN) pytest -n 0 bg_pipeline_tests/model
 
 test-schedule: environment
 	$(RUN) pytest -m long

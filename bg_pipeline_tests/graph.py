@@ -41,7 +41,7 @@ from bg_pipeline.ports.context import (
     RunName,
 )
 from bg_pipeline.ports.purchasing import Remover
-from bg_pipeline.ports.running import ByteBudget, Progress, Silent
+from bg_pipeline.ports.running import ByteBudget, Call, Progress, Silent
 from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
@@ -101,6 +101,8 @@ class Graph:
     masters: MemoryStore = field(default_factory=MemoryStore)
     spool: MemoryStore = field(default_factory=MemoryStore)
     clock: FakeClock = field(default_factory=lambda: FakeClock(tick_s=0.001))
+    seconds: Callable[[], float] = time.time
+    """What passes between two looks of the limiter."""
     slept: list[float] = field(default_factory=list)
     while_asleep: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
@@ -129,6 +131,7 @@ class Graph:
     progress: Progress = field(default_factory=Silent)
     table: TableFormat | None = None
     """Format of the table beside the outputs."""
+    call: Call = call_here
     identity: str = ""
     """Identity of the manifest; empty if its stores carry no mark."""
 
@@ -181,7 +184,7 @@ class Graph:
             purchases=self.purchases,
             masters=self.masters,
             spool=self.spool,
-            call=call_here,
+            call=self.call,
             report=self._report,
             sleep=self.sleep,
             now=self.clock,
@@ -216,7 +219,7 @@ class Graph:
     @property
     def run(self) -> Run:
         name = RunName(f"run {self.runs}", "sync", "a test")
-        return Run(name, self.clock, self.stop, call_here, self.progress, self.bytes, self.sleep)
+        return Run(name, self.clock, self.stop, self.call, self.progress, self.bytes, self.sleep)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -237,8 +240,8 @@ class Graph:
 
     def _purchasing(self, account: str, client: FakeRemover, spool: Spool) -> Remover:
         def now() -> float:
-            # Real time, in which sleeping takes none, and which moves with the clock.
-            return time.time() + sum(self.slept) + self.clock.now
+            # Time in which sleeping takes none, and which moves with the clock.
+            return self.seconds() + sum(self.slept) + self.clock.now
 
         return purchasing(
             client,

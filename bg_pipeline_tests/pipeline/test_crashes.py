@@ -1,56 +1,17 @@
 """A run that dies at any moment, and the run after it."""
 
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from bg_pipeline.core.records import AttemptState, State
+from bg_pipeline_tests.crashing import Fuse, Killed, wired
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import opened, product
 
-PORTS = (
-    *("source", "outputs", "observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
-    *("spool", "masters", "purchases", "ledger", "gates", "remover"),
-)
 PICTURES = 3
 MAYBE_CHARGED = {AttemptState.CHARGED, AttemptState.UNUSABLE, AttemptState.IN_DOUBT}
-
-
-class Killed(BaseException):
-    """No code of ours may catch it: the process is gone."""
-
-
-class Fuse:
-    """Kills at one call to any port, before or after it took effect, and at every call from then on."""
-
-    def __init__(self, at: int, after: bool) -> None:
-        self.calls = 0
-        self._at = at
-        self._after = after
-
-    def wrap(self, port: Any) -> Any:
-        return _Wired(port, self)
-
-    def burn(self, call: Callable[[], Any]) -> Any:
-        self.calls += 1
-        if self.calls < self._at:
-            return call()
-        if self._after and self.calls == self._at:
-            call()
-        raise Killed
-
-
-class _Wired:
-    def __init__(self, port: Any, fuse: Fuse) -> None:
-        self._port = port
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
-        return (lambda *args, **more: self._fuse.burn(lambda: found(*args, **more))) if callable(found) else found
 
 
 def shop() -> Graph:
@@ -63,17 +24,12 @@ def shop() -> Graph:
 
 def killed(graph: Graph, at: int, after: bool) -> bool:
     """Sync until the fuse burns; whether it did."""
-    whole = {name: getattr(graph, name) for name in PORTS}
-    fuse = Fuse(at, after)
-    for name, port in whole.items():
-        setattr(graph, name, fuse.wrap(port))
     try:
-        graph.sync()
+        with wired(graph, Fuse(at, after)):
+            graph.sync()
     except Killed:
         return True
     finally:
-        for name, port in whole.items():
-            setattr(graph, name, port)
         # The dead hold their leases and claims until they run out.
         graph.clock.now += 1000
         graph.stop.clear()

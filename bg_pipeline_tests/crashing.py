@@ -1,0 +1,73 @@
+"""Runs that die, stop or are overtaken at any call to the world outside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bg_pipeline_tests.graph import Graph
+
+PORTS = (
+    *("source", "outputs", "observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
+    *("spool", "masters", "purchases", "ledger", "gates", "remover"),
+)
+
+
+class Killed(BaseException):
+    """No code of ours may catch it: the process is gone."""
+
+
+class Fuse:
+    """Kills at one call to any port, before or after it took effect, and at every call from then on."""
+
+    def __init__(self, at: int, after: bool) -> None:
+        self.calls = 0
+        self._at = at
+        self._after = after
+
+    def burn(self, call: Callable[[], Any]) -> Any:
+        """Make the call, or die."""
+        self.calls += 1
+        if self.calls < self._at:
+            return call()
+        if self._after and self.calls == self._at:
+            call()
+        raise Killed
+
+
+class Interruption:
+    """Does something at one call to any port, and then goes on as if nothing had been."""
+
+    def __init__(self, at: int, act: Callable[[], object]) -> None:
+        self.calls = 0
+        self._at = at
+        self._act = act
+
+    def burn(self, call: Callable[[], Any]) -> Any:
+        """Make the call, after the interruption if it is its turn."""
+        self.calls += 1
+        if self.calls == self._at:
+            self._act()
+        return call()
+
+
+class _Wired:
+    def __init__(self, port: Any, fuse: Fuse | Interruption) -> None:
+        self._port = port
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._port, name)
+        return (lambda *args, **more: self._fuse.burn(lambda: member(*args, **more))) if callable(member) else member
+
+
+@contextmanager
+def wired(graph: Graph, fuse: Fuse | Interruption) -> Iterator[None]:
+    """Lead each call to a port through the fuse."""
+    whole = {name: getattr(graph, name) for name in PORTS}
+    for name, port in whole.items():
+        setattr(graph, name, _Wired(port, fuse))
+    try:
+        yield
+    finally:
+        for name, port in whole.items():
+            setattr(graph, name, port)

@@ -1,0 +1,197 @@
+"""A catalogue through anything that can happen to it, in any order: see `world` for what must hold."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from bg_pipeline.core.review import ReviewDecision
+from bg_pipeline_tests.crashing import Fuse, Interruption
+from bg_pipeline_tests.model.inline import use_one_thread
+from bg_pipeline_tests.model.pictures import BAD, GOOD
+from bg_pipeline_tests.model.vendor import Fault
+from bg_pipeline_tests.model.world import World
+
+KEYS = ("a/0.png", "a/1.png", "a/2.jpg", "b/0.png", "b/ü.png", "B/0.png", "a/0.jpg", "lone.png")
+keys = st.sampled_from(KEYS)
+good, bad = st.integers(0, len(GOOD) - 1), st.integers(0, len(BAD) - 1)
+calls = st.integers(1, 220)
+faults = st.lists(st.none() | st.sampled_from(Fault), max_size=4)
+stores = st.sampled_from(("outputs", "masters", "spool"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_one_thread(monkeypatch)
+
+
+class Nights(RuleBasedStateMachine):
+    """A source that changes, a vendor that fails, processes that die, stores that fill up, a person who helps."""
+
+    @initialize(rehash=st.booleans(), trash=st.booleans(), day_cap=st.none() | st.integers(2, 12))
+    def begin(self, rehash: bool, trash: bool, day_cap: int | None) -> None:
+        self.world = World(rehash=rehash, trash=trash, day_cap=day_cap)
+        for n, key in enumerate(KEYS[:6]):
+            self.world.put(key, GOOD[n])
+
+    # the source
+
+    @rule(key=keys, picture=good)
+    def put(self, key: str, picture: int) -> None:
+        self.world.put(key, GOOD[picture])
+
+    @rule(key=keys, picture=bad)
+    def put_no_picture(self, key: str, picture: int) -> None:
+        self.world.put(key, BAD[picture])
+
+    @precondition(lambda self: self.world.graph.rehash_nights and self.world.graph.source.files)
+    @rule(data=st.data(), picture=good)
+    def edit_unseen(self, data: st.DataObject, picture: int) -> None:
+        self.world.graph.source.files[self._one(data)] = GOOD[picture]
+
+    @precondition(lambda self: self.world.graph.source.files)
+    @rule(data=st.data())
+    def touch(self, data: st.DataObject) -> None:
+        key = self._one(data)
+        self.world.put(key, self.world.graph.source.files[key])
+
+    @precondition(lambda self: self.world.graph.source.files)
+    @rule(data=st.data(), to=keys)
+    def rename(self, data: st.DataObject, to: str) -> None:
+        key = self._one(data)
+        if key != to:
+            self.world.put(to, self.world.graph.source.files[key])
+            self.world.delete(key)
+
+    @precondition(lambda self: self.world.graph.source.files)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        self.world.delete(self._one(data))
+
+    @precondition(lambda self: self.world.graph.source.files)
+    @rule(data=st.data())
+    def delete_for_a_few_hours(self, data: st.DataObject) -> None:
+        self.world.delete(self._one(data))
+        for _ in range(2):
+            self.world.sync(faults=[])
+            self.world.graph.clock.now += 3600
+
+    @rule(folder=st.sampled_from(("a/", "b/", "")))
+    def delete_many(self, folder: str) -> None:
+        for key in [key for key in self.world.graph.source.files if key.startswith(folder)]:
+            self.world.delete(key)
+
+    @rule(after=st.none() | st.integers(0, 5))
+    def break_listing(self, after: int | None) -> None:
+        self.world.graph.source.fail_after = after
+
+    @rule(folder=st.none() | st.sampled_from(("a/", "b/")))
+    def lock(self, folder: str | None) -> None:
+        self.world.graph.source.locked = {folder} if folder else set()
+
+    @rule(key=st.none() | keys)
+    def make_unreadable(self, key: str | None) -> None:
+        self.world.graph.source.unreadable = {key} if key else set()
+
+    @rule(key=st.none() | keys)
+    def hide(self, key: str | None) -> None:
+        self.world.graph.source.hidden = {key} if key else set()
+
+    # runs
+
+    @rule(faults=faults, cap=st.none() | st.integers(0, 4))
+    def night(self, faults: list[Fault | None], cap: int | None) -> None:
+        self.world.sync(faults=faults, cap=cap)
+
+    @rule(faults=faults, at=calls, after=st.booleans())
+    def killed_night(self, faults: list[Fault | None], at: int, after: bool) -> None:
+        self.world.sync(faults=faults, fuse=lambda _world: Fuse(at, after))
+
+    @rule(faults=faults, at=calls)
+    def stopped_night(self, faults: list[Fault | None], at: int) -> None:
+        self.world.sync(faults=faults, fuse=lambda world: Interruption(at, world.graph.stop.set))
+
+    @rule(faults=faults, at=calls)
+    def two_nights(self, faults: list[Fault | None], at: int) -> None:
+        other = self.world.another()
+        self.world.sync(faults=faults, fuse=lambda world: Interruption(at, other))
+
+    @rule(at=calls)
+    def overtaken_night(self, at: int) -> None:
+        other = self.world.another(after_death=True)
+        self.world.sync(faults=[], fuse=lambda world: Interruption(at, other))
+
+    @rule(at=calls, key=keys, picture=good)
+    def edited_meanwhile(self, at: int, key: str, picture: int) -> None:
+        self.world.sync(faults=[], fuse=lambda world: Interruption(at, lambda: world.put(key, GOOD[picture])))
+
+    @rule(at=calls, store=stores)
+    def full_meanwhile(self, at: int, store: str) -> None:
+        self.world.sync(faults=[], fuse=lambda world: Interruption(at, lambda: world.fill(store)))
+
+    # time and money
+
+    @rule(seconds=st.sampled_from((60.0, 3600.0, 90_000.0, 700_000.0, -3600.0)))
+    def wait(self, seconds: float) -> None:
+        self.world.graph.clock.now += seconds
+
+    @rule(credits_left=st.integers(0, 120))
+    def set_balance(self, credits_left: int) -> None:
+        self.world.set_balance(credits_left)
+
+    # stores
+
+    @rule(store=stores)
+    def fill(self, store: str) -> None:
+        self.world.fill(store)
+
+    @rule()
+    def make_room(self) -> None:
+        self.world.make_room()
+
+    @rule(store=stores, which=st.integers(0, 50), alter=st.booleans())
+    def harm(self, store: str, which: int, alter: bool) -> None:
+        self.world.harm(store, which, alter)
+
+    # a person
+
+    @rule()
+    def open_gate(self) -> None:
+        self.world.open_gate()
+
+    @rule(side_px=st.sampled_from((30, 2500)), apply=st.booleans(), faults=faults)
+    def change_recipe(self, side_px: int, apply: bool, faults: list[Fault | None]) -> None:
+        self.world.graph.change_recipe(side_px=side_px)
+        self.world.sync(faults=faults, apply_recipe_change=apply)
+
+    @rule()
+    def verify(self) -> None:
+        self.world.verify()
+
+    @rule()
+    def retry(self) -> None:
+        self.world.graph.items.retry()
+
+    @rule(decision=st.sampled_from(ReviewDecision), key=keys)
+    def decide(self, decision: ReviewDecision, key: str) -> None:
+        self.world.decide(decision, key)
+
+    @rule(back=st.integers(0, 3))
+    def revert(self, back: int) -> None:
+        self.world.revert(self.world.graph.runs - back)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.calm()
+
+    def _one(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.world.graph.source.files)))
+
+
+EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
+TestNights = Nights.TestCase
+TestNights.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck), print_blob=True
+)
