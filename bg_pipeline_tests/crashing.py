@@ -1,15 +1,17 @@
 """Runs that die, stop or are overtaken at any call to the world outside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from bg_pipeline_tests.graph import Graph
 
-PORTS = (
-    *("source", "outputs", "observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
-    *("spool", "masters", "purchases", "ledger", "gates", "remover"),
+STORES = ("outputs", "spool", "masters")
+MANIFEST = (
+    *("observations", "deltas", "queue", "items", "trash", "leases", "run_log"),
+    *("purchases", "ledger", "gates"),
 )
+PORTS = ("source", "remover", *STORES, *MANIFEST)
 
 
 class Killed(BaseException):
@@ -34,6 +36,25 @@ class Fuse:
         raise Killed
 
 
+class Failure:
+    """Raises an error at one call, before or after it took effect; all other calls are as usual."""
+
+    def __init__(self, at: int, after: bool, error: BaseException) -> None:
+        self.calls = 0
+        self._at = at
+        self._after = after
+        self._error = error
+
+    def burn(self, call: Callable[[], Any]) -> Any:
+        """Make the call, or fail."""
+        self.calls += 1
+        if self.calls != self._at:
+            return call()
+        if self._after:
+            call()
+        raise self._error
+
+
 class Interruption:
     """Does something at one call to any port, and then goes on as if nothing had been."""
 
@@ -51,7 +72,7 @@ class Interruption:
 
 
 class _Wired:
-    def __init__(self, port: Any, fuse: Fuse | Interruption) -> None:
+    def __init__(self, port: Any, fuse: "Wire") -> None:
         self._port = port
         self._fuse = fuse
 
@@ -60,10 +81,13 @@ class _Wired:
         return (lambda *args, **more: self._fuse.burn(lambda: member(*args, **more))) if callable(member) else member
 
 
+Wire = Fuse | Failure | Interruption
+
+
 @contextmanager
-def wired(graph: Graph, fuse: Fuse | Interruption) -> Iterator[None]:
-    """Lead each call to a port through the fuse."""
-    whole = {name: getattr(graph, name) for name in PORTS}
+def wired(graph: Graph, fuse: Wire, ports: Sequence[str] = PORTS) -> Iterator[None]:
+    """Lead each call to these ports through the fuse."""
+    whole = {name: getattr(graph, name) for name in ports}
     for name, port in whole.items():
         setattr(graph, name, _Wired(port, fuse))
     try:

@@ -17,7 +17,7 @@ from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.pipeline.revert import revert
 from bg_pipeline.pipeline.review import decide
 from bg_pipeline.pipeline.verify import verify
-from bg_pipeline_tests.crashing import Fuse, Interruption, Killed, wired
+from bg_pipeline_tests.crashing import Killed, Wire, wired
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.model.pictures import BAD, GOOD, call_once, subject_of
@@ -70,7 +70,7 @@ class World:
         *,
         faults: Sequence[Fault | None],
         cap: int | None = None,
-        fuse: Callable[["World"], Fuse | Interruption] | None = None,
+        fuse: Callable[["World"], Wire] | None = None,
         **options: bool,
     ) -> None:
         """One run, to its end or not; then everything is looked at."""
