@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes soak-signals soak-model test-schedule test-mariadb test-radosgw test-pgbouncer check dev
+.PHONY: help environment demo unit test test-processes soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer check dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -11,6 +11,7 @@ help:
 	@echo "make test-processes real processes: killed, stopped, for many nights, and Dagster's UI in a browser; 20 minutes"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
+	@echo "make soak-input     10,000 damaged pictures; five minutes"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
@@ -48,6 +49,9 @@ soak-signals: environment
 
 soak-model: environment
 	MODEL=5000x100 $(RUN) pytest -n 0 bg_pipeline_tests/model
+
+soak-input: environment
+	DAMAGED=10000 $(RUN) pytest -n 0 bg_pipeline_tests/pipeline/test_hostile_input.py
 
 test-schedule: environment
 	$(RUN) pytest -m long
