@@ -171,6 +171,7 @@ def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) ->
         settings.alert_failure_rate,
         settings.dagster_url,
         settings.review_url,
+        settings.operating_url,
         catalogue if len(catalogue_names(raw)) > 1 else "",
         accounts_elsewhere(raw, catalogue),
     )
