@@ -61,7 +61,7 @@ test-pgbouncer: environment
 	command -v pgbouncer >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends pgbouncer)
 	$(RUN) pytest -m pgbouncer
 
-# What only peers and plots need is no dependency. radosgw, rclone and awscli, from Debian, are left out where they are not there.
+# What only peers and plots need is no dependency. radosgw, rclone and awscli (Debian) are left out if they are not there.
 bench: environment
 	$(UV) run --no-sync --extra local --with matplotlib --with pymatting --with scikit-image --with s5cmd \
 	    python -m bg_pipeline_tests.benchmarks

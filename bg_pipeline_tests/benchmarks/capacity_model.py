@@ -38,7 +38,7 @@ class Costs:
     run_s: float
     """Every run, whatever it has to do."""
     item_s: float
-    """Every item that is listed and has not changed."""
+    """Every item that is listed, and compared with its record."""
     picture_s: float
     """Every new picture, from its hash to its output, while all processors are busy with pictures."""
     cores: int
@@ -97,7 +97,7 @@ def night(items: int, pictures: int, costs: Costs, service: Service) -> Night:
         "workers of the run": WORKERS_A_SLOT * service.slots / (service.latency_s + costs.picture_s * costs.cores),
     }
     limit = min(rates, key=lambda name: rates[name])
-    look_s = costs.run_s + items * costs.item_s
+    look_s = costs.run_s + (items + pictures) * costs.item_s
     # The last picture is still on its way when its slot has nothing more to do.
     work_s = pictures / rates[limit] + (costs.picture_s * costs.cores if pictures else 0)
     left_s = max(1.0, NIGHT_S - look_s)
@@ -139,7 +139,10 @@ def simulated(items: int, pictures: int, costs: Costs, service: Service) -> floa
             left -= 1
             processors.use(half_s, lambda: slots.use(service.latency_s, lambda: processors.use(half_s, begin)))
 
-    world.after(costs.run_s + items * costs.item_s, lambda: [begin() for _ in range(WORKERS_A_SLOT * service.slots)])
+    world.after(
+        costs.run_s + (items + pictures) * costs.item_s,
+        lambda: [begin() for _ in range(WORKERS_A_SLOT * service.slots)],
+    )
     world.run(10 * NIGHT_S)
     return world.now - began_at
 

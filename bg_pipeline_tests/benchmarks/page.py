@@ -53,8 +53,8 @@ Written by `make bench` on {date}, on {machine}. It takes about 40 minutes on tw
 peer, an ideal or a line of the same run on the same files: compare ratios, not seconds. What each measures, how to
 run it larger, and what it has to meet is in [its README](../bg_pipeline_tests/benchmarks/README.md).
 
-| benchmark | ours | peer | | ratio |
-|---|---|---|---|---|
+| what, by which command | unit | ours | beside it | | ratio |
+|---|---|---|---|---|---|
 """
 
 
@@ -81,10 +81,10 @@ def write(names: Sequence[str]) -> bool:
         print(f"{name} …", flush=True)
         ran.append(_run(name))
         print(ran[-1].printed or ran[-1].problem, flush=True)
-    compared = [row for each in ran for row in each.rows if "what" in row]
+    compared = [_row(each.name, row) for each in ran for row in each.rows if "what" in row]
     head = _HEAD.format(date=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", machine=machine(load))
     plots = [row for each in ran for row in each.rows if "plot" in row]
-    sections = [head + "\n".join(map(_row, compared)), *filter(None, map(_plot, plots)), *map(_section, ran)]
+    sections = [head + "\n".join(compared), *filter(None, map(_plot, plots)), *map(_section, ran)]
     PAGE.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     return not any(each.problem for each in ran)
 
@@ -122,10 +122,11 @@ def machine(load: float) -> str:
     return f"{cores} cores and {memory_gb:.0f} GB, Python {platform.python_version()}, load {load:.1f} before it began"
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def _row(name: str, row: Mapping[str, Any]) -> str:
     ours, theirs = row["ours"], row["theirs"]
     ratio = f"{ours / theirs:.2f}" if theirs else "–"
-    return f"| {row['what']} | {_number(ours)} | {_number(theirs)} | {row['unit']}; {row['peer']} | {ratio} |"
+    what = f"[{row['what']}](#{name})"
+    return f"| {what} | {row['unit']} | {_number(ours)} | {row['peer']} | {_number(theirs)} | {ratio} |"
 
 
 def _number(value: float) -> str:
