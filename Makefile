@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer check dev
+.PHONY: help environment demo unit test test-processes soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer check bench dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
+	@echo "make bench   all benchmarks, beside their peers, into docs/benchmarks.md; 40 minutes on two idle cores"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
 
@@ -71,6 +72,11 @@ test-radosgw: environment
 test-pgbouncer: environment
 	command -v pgbouncer >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends pgbouncer)
 	$(RUN) pytest -m pgbouncer
+
+# What only peers and plots need is no dependency. radosgw, rclone and awscli (Debian) are left out if they are not there.
+bench: environment
+	$(UV) run --no-sync --extra local --with matplotlib --with pymatting --with scikit-image --with s5cmd \
+	    python -m bg_pipeline_tests.benchmarks
 
 dev: export DAGSTER_HOME := $(CURDIR)/.dagster
 dev: environment

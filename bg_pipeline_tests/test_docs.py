@@ -24,6 +24,8 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTS = [
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *(
+        "docs/benchmarks.md",
+        "docs/capacity.md",
         "docs/catalogues.md",
         "docs/changes.md",
         "docs/checks.md",

@@ -4,13 +4,14 @@ import importlib
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
 
 import bg_pipeline
 from bg_pipeline.cli.start import STOPPED, interruptible
-from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.redaction import redacted
 
 _COMMANDS = {
@@ -68,6 +69,7 @@ class _Commands(click.Group):
         from bg_pipeline.cli.options import expect_json  # noqa: PLC0415  loaded by the command anyway
 
         expect_json(ctx, asked="--json" in args)
+        _start_logs()
         return resolved
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -87,7 +89,7 @@ class _Commands(click.Group):
             from bg_pipeline.cli.terminal import say  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415
 
-            say(f"bg-pipeline: {error}", err=True)
+            say(f"bg-pipeline: {error}", err=True, level=logging.ERROR)
             code = exit_code_of(error)
             _end(code, str(error))
             ctx.exit(code)
@@ -100,9 +102,19 @@ def _end(code: int, reason: str) -> None:
     print_end(Exit(code), reason)
 
 
+def _start_logs() -> None:
+    from bg_pipeline.settings.logs import LogSettings, log_as_json  # noqa: PLC0415  as above
+    from bg_pipeline.settings.reader import read  # noqa: PLC0415
+
+    with suppress(ConfigurationError):  # the command tells it, with what else is wrong
+        log_as_json(read().part(LogSettings))
+
+
 def _print_fault(_kind: object, error: BaseException, _trace: object) -> None:
     """Print the traceback of a fault of this program: a library's text in it may quote a secret."""
-    print(redacted("".join(traceback.format_exception(error))), file=sys.stderr)
+    from bg_pipeline.settings.logs import line_for_stderr  # noqa: PLC0415  as above
+
+    print(line_for_stderr(redacted("".join(traceback.format_exception(error)))), file=sys.stderr)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -123,5 +135,6 @@ def main(verbose: bool) -> None:
 
         lines.setFormatter(LogLine("%(asctime)s %(message)s"))
     # Only our own: libraries log URLs and headers, which hold keys and signatures.
-    logging.getLogger("bg_pipeline").setLevel(logging.WARNING if verbose else logging.CRITICAL)
-    logging.getLogger("bg_pipeline.wiring.settings").setLevel(logging.WARNING)
+    logging.getLogger("bg_pipeline").setLevel(logging.INFO)
+    shown = "bg_pipeline" if verbose else "bg_pipeline.wiring.settings"
+    lines.addFilter(lambda record: record.levelno >= (logging.WARNING if record.name.startswith(shown) else 99))

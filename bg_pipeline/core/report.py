@@ -113,6 +113,8 @@ class Summary:
     """Purchases that were charged and are no master yet; their answers wait in the spool."""
     bought_from: dict[str, int] = field(default_factory=dict)
     """Purchases by account."""
+    credits_at: dict[str, Decimal] = field(default_factory=dict)
+    """Credits by account; together `credits`."""
     duplicates: int = 0
     renamed: int = 0
     failed: int = 0
@@ -148,9 +150,9 @@ class Summary:
         self.in_doubt += requests
         self.credits_in_doubt += price * requests
 
-    def count_wasted(self, charged: Decimal) -> None:
+    def count_wasted(self, account: str, charged: Decimal) -> None:
         self.wasted += 1
-        self.credits += charged
+        self._count_charged(account, charged)
 
     def count_awaited(self, account: str, charged: Decimal) -> None:
         self.awaited += 1
@@ -158,8 +160,12 @@ class Summary:
 
     def count_bought(self, account: str, charged: Decimal) -> None:
         self.purchases += 1
-        self.credits += charged
+        self._count_charged(account, charged)
         self.bought_from[account] = self.bought_from.get(account, 0) + 1
+
+    def _count_charged(self, account: str, charged: Decimal) -> None:
+        self.credits += charged
+        self.credits_at[account] = self.credits_at.get(account, Decimal(0)) + charged
 
     def add(self, other: "Summary") -> None:
         """Add the counters of another collection of the same sync."""
@@ -175,6 +181,8 @@ class Summary:
         self.failures += other.failures
         self.not_looked = {**self.not_looked, **other.not_looked}
         self.hosts_down += other.hosts_down
+        for account, charged in other.credits_at.items():
+            self.credits_at[account] = self.credits_at.get(account, Decimal(0)) + charged
         for mine, others in ((self.by_reason, other.by_reason), (self.bought_from, other.bought_from)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
@@ -240,7 +248,9 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all counters in JSON types."""
-        return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}
+        money = {name: float(getattr(self, name)) for name in _MONEY}
+        at = {account: float(charged) for account, charged in self.credits_at.items()}
+        return asdict(self) | money | {"credits_at": at, "paused": self.paused or None}
 
 
 def why_unfinished(listed: int, published: int, result: Summary, left: int, left_because: str) -> str:

@@ -1,5 +1,6 @@
 """Gates, and the limits of accounts."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,8 @@ from bg_pipeline.manifest.rows import are_live
 from bg_pipeline.manifest.schema import claims as claim_rows
 from bg_pipeline.manifest.schema import gates, limits
 
+_LOG = logging.getLogger(__name__)
+
 
 def read_gate(conn: Connection, account: str) -> Gate:
     """Return the gate as this transaction sees it; a gate that was never written is open."""
@@ -21,8 +24,11 @@ def read_gate(conn: Connection, account: str) -> Gate:
     return Gate(**dict(row) | {"state": GateState(row["state"]), "reason": GateReason(row["reason"])})
 
 
-def write_gate(conn: Connection, gate: Gate) -> None:
-    """Write a gate; call it in the transaction that read the gate."""
+def write_gate(conn: Connection, old: Gate, gate: Gate) -> None:
+    """Write a gate in place of the old one; call it in the transaction that read that."""
+    if (gate.state, gate.reason) != (old.state, old.reason):
+        facts = {"event": "gate", "account": gate.account, "state": gate.state.value, "reason": gate.reason.value}
+        _LOG.warning("the gate of %s is %s: %s", gate.account, gate.state, gate.why, extra={"facts": facts})
     result = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
     if not result.rowcount:
         conn.execute(insert(gates).values(asdict(gate)))
@@ -40,7 +46,7 @@ class SqlGates(Repeated):
             gate = read_gate(conn, account)
             new = change(gate)
             if new != gate:
-                write_gate(conn, new)
+                write_gate(conn, gate, new)
         return new
 
     def limits(self, account: str) -> Mapping[str, Any] | None:

@@ -53,7 +53,7 @@ class SqlLedger(Repeated):
             spent = self._spent_so_far(conn, request, gate, rules, catalogue)
             new_gate, refusal = authorize_purchase(price, gate, spent, request.claim.ask.budget, rules, now)
             if new_gate != gate:
-                write_gate(conn, new_gate)
+                write_gate(conn, gate, new_gate)
             refusal = refusal or _refused_lately(conn, request, gate, now)
             if refusal is None:
                 row = {
@@ -116,7 +116,7 @@ class SqlLedger(Repeated):
             gate = read_gate(conn, account)
             new = change(gate, lambda since: _spent(conn, since, account))
             if new != gate:
-                write_gate(conn, new)
+                write_gate(conn, gate, new)
         return new
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:

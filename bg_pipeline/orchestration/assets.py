@@ -8,6 +8,7 @@ import dagster as dg
 
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, ScanRecord
 from bg_pipeline.errors import LeaseHeld
 from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
@@ -52,6 +53,7 @@ def source_images(opener: Opener) -> dg.AssetsDefinition:
         with opener.open(context) as services:
             try:
                 result = night.look(services)
+                seconds = metadata.of_seconds(services, seconds=ScanRecord)
             except LeaseHeld as error:
                 context.log.warning("skipped: another detection is running (%s)", error)
                 context.instance.add_run_tags(
@@ -59,7 +61,7 @@ def source_images(opener: Opener) -> dg.AssetsDefinition:
                 )
                 return
         yield dg.MaterializeResult(
-            metadata={**metadata.of_scan(result.scan), **metadata.of_money(result.lost, result.reconciled)}
+            metadata={**metadata.of_scan(result.scan), **seconds, **metadata.of_money(result.lost, result.reconciled)}
         )
 
     return source_images
@@ -140,6 +142,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
             pending = services.catalogue.queue.pending()
             present = services.catalogue.items.collections()
             delta, order = decision.delta, services.policy.order
+            seconds = metadata.of_seconds(services, seconds=DetectRecord, clear_out_seconds=ClearOutRecord)
             # Collections with work come first, in case there are more than can be shown.
             hidden = register(
                 context.instance, partitions, list(map(encode_partition, dict.fromkeys([*pending, *present])))
@@ -158,6 +161,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
             {
                 **metadata.of_delta(delta, pending),
                 **metadata.of_order(delta, order),
+                **seconds,
                 **metadata.of_trash(decision.trash),
                 **metadata.of_pruned(decision.pruned),
                 "not_taken_off": metadata.reasons(decision.withdrawals.left),

@@ -1,5 +1,6 @@
 """The opener of a catalogue, through which assets call use cases: it opens the pipeline and makes errors readable."""
 
+import logging
 import math
 import threading
 import time
@@ -22,6 +23,7 @@ from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.ports.catalogue import Leases
 from bg_pipeline.ports.context import Monitor, Pipeline, RunName, leased
 from bg_pipeline.redaction import redacted
+from bg_pipeline.settings.logs import json_handler
 from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
 from bg_pipeline.wiring.settings import Settings, settings_of
@@ -110,6 +112,7 @@ class Opener:
                 self.schedule()
             with (
                 open_pipeline(self.settings(), name, stop, progress) as pipeline,
+                logged_as_json(step.log if step else None),
                 run_lease(pipeline.catalogue.leases, name.run_id),
             ):
                 try:
@@ -184,6 +187,33 @@ def lease_name(run_id: str) -> str:
 def owner_of(run_id: str) -> str:
     """Return the readable name of the holder of a lease or claim."""
     return f"Dagster run {run_id[:8]} since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@contextmanager
+def logged_as_json(log: dg.DagsterLogManager | None) -> Iterator[None]:
+    """Write what a step logs as JSON too, if the settings ask for it."""
+    if log is None or (handler := json_handler()) is None:
+        yield
+        return
+    forward = _Forward(handler)
+    log.addHandler(forward)
+    try:
+        yield
+    finally:
+        log.removeHandler(forward)
+
+
+class _Forward(logging.Handler):
+    """Hands the records of a step to another handler, without the names that Dagster writes before each message."""
+
+    def __init__(self, to: logging.Handler) -> None:
+        super().__init__(logging.INFO)
+        self._to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = getattr(record, "dagster_meta", {}).get("orig_message", record.getMessage())
+        own = {"name": __name__, "msg": said, "args": (), "levelname": record.levelname, "created": record.created}
+        self._to.handle(logging.makeLogRecord(own))
 
 
 class LogProgress:

@@ -214,6 +214,8 @@ class Alerting:
     """Dagster's UI, for links; empty where there is none."""
     review_url: str = ""
     """Page of the review, for links; empty where there is none."""
+    operating_url: str = ""
+    """The operating page, for links; empty for its path in this project."""
     catalogue: str = ""
     """Name of the catalogue, for titles; empty if it is the only one."""
     elsewhere: frozenset[str] = frozenset()

@@ -226,7 +226,7 @@ class Buyer:
             raise
         except UnusableAnswer as error:
             charged = price if error.credits_charged is None else error.credits_charged
-            self._tally.count(request.collection, lambda summary: summary.count_wasted(charged))
+            self._tally.count(request.collection, lambda summary: summary.count_wasted(account, charged))
             self._count_useless(account, error)
             raise
         except ResultAwaited as error:

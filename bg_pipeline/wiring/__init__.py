@@ -57,6 +57,7 @@ from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
 from bg_pipeline.purchasing.settings import StateSettings
+from bg_pipeline.settings.logs import LogSettings, log_as_json, logged_about
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
@@ -82,10 +83,12 @@ def open_pipeline(
     Raises:
         ConfigurationError, StateError: the objects cannot be built.
     """
+    log_as_json(settings.logs)
+    run_fields = {"catalogue": settings.catalogue_name, "run_id": name.run_id} if name else {}
     database = Database(settings.purchasing.state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
-        with Workers(limits=settings.decoder.limits) as workers:
+        with Workers(limits=settings.decoder.limits) as workers, logged_about(**run_fields):
             stop = stop or threading.Event()
             run = Run(
                 name=name or RunName(),
@@ -124,6 +127,7 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
     Raises:
         ConfigurationError, StateError: a setting of the alerts or BG_STATE is wrong, or the manifest cannot be used.
     """
+    log_as_json(raw.part(LogSettings))
     state, name = raw.part(StateSettings).state, choose(raw, catalogue)
     database = Database(state.get_secret_value())
     try:
@@ -171,6 +175,7 @@ def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) ->
         settings.alert_failure_rate,
         settings.dagster_url,
         settings.review_url,
+        settings.operating_url,
         catalogue if len(catalogue_names(raw)) > 1 else "",
         accounts_elsewhere(raw, catalogue),
     )

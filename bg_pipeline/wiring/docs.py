@@ -20,6 +20,7 @@ from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.net.settings import EgressSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
+from bg_pipeline.settings.logs import LogSettings
 from bg_pipeline.settings.part import Part
 from bg_pipeline.stores.locations import MastersLocation
 from bg_pipeline.stores.registry import BUILT_IN
@@ -147,6 +148,7 @@ def settings() -> str:
                 EgressSettings,
                 *stores,
                 AlertSettings,
+                LogSettings,
                 ChoiceSettings,
             ]
         ),

@@ -26,7 +26,7 @@ from bg_pipeline.imaging.foreground import own_colours
 from bg_pipeline.imaging.pictures import prepare, validate_answer
 from bg_pipeline.imaging.upsampling import upsample
 from bg_pipeline_tests.benchmarks.measuring import measured
-from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.benchmarks.tables import compare, show, verdict
 from bg_pipeline_tests.benchmarks.truth import KINDS, Truth, truth
 from bg_pipeline_tests.pictures import render
 
@@ -55,6 +55,8 @@ def main(arguments: Sequence[str]) -> bool:
         ours, plain = _band_errors(made.alpha, alpha, bicubic)
         alphas.append((kind, f"{plain:.2f}", f"{ours:.2f}", f"≤ {BAND[kind]:g}: {verdict(ours <= BAND[kind])}"))
         off = [_off(made, *each) for each in _ways(made, alpha, bicubic)]
+        compare(f"alpha of {kind}", "mean error of 255", ours, "bicubic", plain)
+        compare(f"colours of {kind}", "ΔE00", off[-1], "pymatting", off[-2])
         line = COLOUR.get(kind, float("inf"))
         colours.append((kind, *(f"{each:.2f}" for each in off), f"≤ {line:g}: {verdict(off[-1] <= line)}"))
         met &= ours <= BAND[kind] and off[-1] <= line

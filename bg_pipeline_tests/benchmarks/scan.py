@@ -16,6 +16,7 @@ from pathlib import Path
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.stores.file.source import FolderSource
 from bg_pipeline_tests.benchmarks.measuring import make_tree, measured, pipeline_over
+from bg_pipeline_tests.benchmarks.tables import compare
 
 _PER_FOLDER = 1000
 
@@ -62,11 +63,11 @@ def main() -> None:
         print(f"first scan, all hashed   {first.seconds:7.1f} s  {first.rss_mb:5.0f} MB  {first.result}")
         # What was written within the last seconds is hashed once more: that is not what is measured here.
         measured(look, url, root)
-        base = measured(walk, root, times=3)
+        base, ours = measured(walk, root, times=3), measured(look, url, root, times=3)
         for name, run in (
             ("bare scandir and stat", base),
             ("source alone", measured(listing, root, times=3)),
-            ("scan, nothing changed", measured(look, url, root, times=3)),
+            ("scan, nothing changed", ours),
         ):
             ratio, cpu = run.seconds / base.seconds, run.cpu_s / base.cpu_s
             print(
@@ -74,9 +75,12 @@ def main() -> None:
                 f"{run.rss_mb:4.0f} MB  {run.result}",
                 flush=True,
             )
+        what = f"scan of {options.files:,} unchanged files"
+        compare(what, "s", ours.seconds, "bare scandir and stat", base.seconds)
         if shutil.which("rclone"):
             subprocess.run(["cp", "-al", root, copy], check=True)
             run = measured(rclone, root, copy)
+            compare(what, "s", ours.seconds, "rclone sync --dry-run", run.seconds)
             print(f"{'rclone sync --dry-run':24} {run.seconds:7.2f} s {run.seconds / base.seconds:5.2f} x")
 
 
