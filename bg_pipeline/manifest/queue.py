@@ -143,8 +143,10 @@ class SqlWorkQueue(OfCatalogue):
         with self._db.write() as conn:
             self._end(conn, key, claim, state=state, detail=detail, purchase_id=purchase_id)
 
-    def claims(self) -> list[Claim]:
+    def claims(self, holding: Selection | None = None) -> list[Claim]:
         query = select(claim_rows).where(self._mine(claim_rows), are_live(self._now())).order_by(claim_rows.c.id)
+        if holding is not None:
+            query = query.where(exists().where(items.c.claim_id == claim_rows.c.id, self._waiting(holding)))
         with self._db.read() as conn:
             return [_claim(row) for row in conn.execute(query)]
 

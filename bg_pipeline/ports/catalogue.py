@@ -167,8 +167,8 @@ class WorkQueue(Protocol):
         """
         ...
 
-    def claims(self) -> list[Claim]:
-        """Return the claims that are alive now."""
+    def claims(self, holding: Selection | None = None) -> list[Claim]:
+        """Return the claims that are alive now: all, or those that hold pending items of a selection."""
         ...
 
 
