@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from bg_pipeline.core.claims import LEASE_S, is_live
 from bg_pipeline.core.credits import DayCap, Rules, Spent, authorize_purchase, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals, Use
@@ -46,7 +47,7 @@ class SqlLedger(Repeated):
     def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
         price, now = request.credits_expected, self._now()
         with self._db.write() as conn:
-            catalogue = _catalogue_of(conn, request)
+            catalogue = _catalogue_of(conn, request, now)
             _refuse_duplicate(conn, request)
             _refuse_answered(conn, request)
             gate = read_gate(conn, account)
@@ -214,17 +215,21 @@ def _names(request: CutRequest) -> Sequence[str]:
     return request.purchase_ids or (request.purchase_id,)
 
 
-def _catalogue_of(conn: Connection, request: CutRequest) -> int:
+def _catalogue_of(conn: Connection, request: CutRequest, now: float) -> int:
     """
+    Return the catalogue of an item whose claim is alive, so that its slot and its attempt are too.
+
     Raises:
-        ClaimLost: another run has the item.
+        ClaimLost: another run has the item, or found that its claim had ended.
     """
     c = items.c
-    query = select(c.catalogue_id).where(c.claim_id == request.claim.id, c.key == request.item_key)
-    catalogue = conn.scalar(query)
-    if catalogue is None:
-        raise ClaimLost(f"another run took over {request.item_key!r}; nothing is bought for it here")
-    return int(catalogue)
+    query = select(c.catalogue_id, claims.c.ends_at).join(claims, claims.c.id == c.claim_id)
+    row = conn.execute(query.where(c.claim_id == request.claim.id, c.key == request.item_key)).one_or_none()
+    if row is None:
+        raise ClaimLost(f"this run's claim on {request.item_key!r} is over; nothing is bought for it here")
+    if not is_live(row.ends_at, now):  # the heartbeat is late
+        conn.execute(update(claims).where(claims.c.id == request.claim.id).values(ends_at=now + LEASE_S))
+    return int(row.catalogue_id)
 
 
 def _refuse_duplicate(conn: Connection, request: CutRequest) -> None:

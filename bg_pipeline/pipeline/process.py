@@ -97,6 +97,8 @@ class Processing:
         self._halted = False
         self._ended = False
         """True if no item is left that this run may do."""
+        self._lost_claims = False
+        """True since this run slept so long that its claims were void: what it had is free, or another run's."""
         self._postponed: list[Task] | None = []
         """Tasks whose purchase another worker was making; None after their second turn has begun."""
         self._results: SimpleQueue[CollectionResult | None] = SimpleQueue()
@@ -230,7 +232,8 @@ class Processing:
             before = self._others.holding(missed=bool(keys or requested))
             yield from self._work(self._claim(keys, requested, bought=False))
             keys, requested = self._others.still_wanted(*self._feed.take_missed())
-            if self._halted or not self._others.let_go(before, missed=bool(keys or requested)):
+            lost, self._lost_claims = self._lost_claims, False
+            if self._halted or not (lost or self._others.let_go(before, missed=bool(keys or requested))):
                 break
             # The balance was read at the first pass, and is counted down.
             is_closed = self._is_closed_on_record
@@ -307,7 +310,8 @@ class Processing:
         except BeingBought as error:
             return self._postpone(task, error)
         except ClaimLost as error:
-            _LOG.warning("%s", error)  # its new holder does it, and this run waits for that
+            _LOG.warning("%s", error)
+            self._lost_claims = True
         except ChargedTooOften as error:
             self._publisher.end(task, task.rest, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:

@@ -83,6 +83,26 @@ def test_nothing_is_bought_for_an_item_that_is_not_under_the_claim(manifest: Man
     assert manifest.buy("w", claim=claim, item_key="c/a.jpg")
 
 
+def test_nothing_is_bought_under_a_claim_that_another_run_found_dead(manifest: Manifest) -> None:
+    """Its slots are given away, though its items were not taken."""
+    manifest.see("c/a.jpg", "c/b.jpg")
+    slept = manifest.claim("c/a.jpg")
+    manifest.clock.now += LEASE_S + 1
+    manifest.claim("c/b.jpg")
+
+    with pytest.raises(ClaimLost):
+        manifest.buy("w", claim=slept, item_key="c/a.jpg")
+
+
+def test_a_claim_that_none_found_dead_is_alive_again_with_its_next_purchase(manifest: Manifest) -> None:
+    manifest.see("c/a.jpg")
+    slept = manifest.claim("c/a.jpg")
+    manifest.clock.now += LEASE_S + 1
+    manifest.buy("w", claim=slept, item_key="c/a.jpg")
+
+    assert manifest.gates.dead_claims([slept.id]) == set()
+
+
 def test_credits_are_exact_to_a_thousandth(manifest: Manifest) -> None:
     for number in range(3):
         attempt = manifest.buy(f"w{number}", "removebg", Decimal("0.25"))
