@@ -65,7 +65,6 @@ def test_two_syncs_at_once_buy_each_picture_once(shop: Shop) -> None:
     assert [code for _, _, code in ended] == [0, 0], ended
     done = [json.loads(out.splitlines()[-1]) for out, _, _ in ended]
     assert sum(each["published"] for each in done) == 25
-    assert min(each["purchases"] for each in done) > 0, done
     charges = [charge.sha256 for charge in shop.vendor.ledger.charges()]
     assert len(charges) == len(set(charges)) == 25
     assert len(list((shop.home / "cutouts").rglob("*.png"))) == 25
