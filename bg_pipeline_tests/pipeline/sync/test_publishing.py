@@ -73,17 +73,18 @@ def test_twins_in_two_collections_are_bought_once(graph: Graph) -> None:
     assert (done.summary.published, done.summary.purchases) == (5, 4)
 
 
-def test_an_output_that_another_host_publishes_while_the_outputs_are_listed_stays_published(graph: Graph) -> None:
+def test_an_output_that_another_host_publishes_while_the_outputs_are_listed_stays_published(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
     graph.sync(cap=0)
-    listing = graph.outputs.list
+    listed, names = list(graph.outputs.list()), graph.deltas.published_names
 
-    def list_and_publish() -> Iterator[str]:
-        names = list(listing())
-        graph.outputs.list = listing  # type: ignore[method-assign]
+    def after_another_published() -> Iterator[tuple[str, str]]:
         graph.process()
-        return iter(names)
+        return names()
 
-    graph.outputs.list = list_and_publish  # type: ignore[method-assign]
+    monkeypatch.setattr(graph.deltas, "published_names", after_another_published)
+    monkeypatch.setattr(graph.outputs, "list", lambda: iter(listed))
     detect(*graph.pipeline.context)
 
     assert graph.items.states()["published"] == 4
