@@ -278,6 +278,7 @@ class Graph:
             chosen["collections"] = frozenset({collection})
         done = sync(self.pipeline, budget, Choice(**chosen), **options)
         decision, summary = done.decision, done.work.summary
+        assert decision is not None, done.joined
         return Synced(done.look.scan, decision.delta, summary, done.work.published, decision.trash, decision.pruned)
 
     def process(self, cap: int | None = None, scope: Scope | None = None) -> WorkResult:

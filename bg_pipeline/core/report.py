@@ -127,8 +127,6 @@ class Summary:
     """True if the time for buying ended before the work did."""
     left_before: int | None = None
     """Items that the end of the window left the time before; None if it left none."""
-    busy: str = ""
-    """The other run that works on a collection that was left out; empty if none was."""
     seconds: float = 0.0
     by_reason: dict[str, int] = field(default_factory=dict)
     """Published items by the class they had in the delta."""
@@ -174,7 +172,6 @@ class Summary:
         for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds", "standing"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.paused = self.paused or other.paused
-        self.busy = self.busy or other.busy
         self.budget_reached = self.budget_reached or other.budget_reached
         self.window_ended = self.window_ended or other.window_ended
         self.left_before = other.left_before if self.left_before is None else self.left_before
@@ -190,9 +187,7 @@ class Summary:
     @property
     def left_because(self) -> str:
         """The reason why items of the request were left to another run; empty if none were."""
-        if self.busy or self.budget_reached:
-            return self.busy or "the credit limit is reached"
-        return self.backlog
+        return "the credit limit is reached" if self.budget_reached else self.backlog
 
     @property
     def backlog(self) -> str:
@@ -213,8 +208,6 @@ class Summary:
             return Exit.PAUSED
         if self.budget_reached or self.window_ended:
             return Exit.BUDGET
-        if self.busy:
-            return Exit.LEASE
         if self._problems:
             return Exit.SOME_FAILED
         return Exit.DONE
@@ -227,7 +220,6 @@ class Summary:
             Exit.BUDGET: f"the credit limit is reached; {self.pending} items are pending"
             if self.budget_reached
             else self.backlog,
-            Exit.LEASE: self.busy,
             Exit.SOME_FAILED: "; ".join(self._problems),
         }
         return reasons.get(self.exit_code, "done, and no failure stands")

@@ -26,7 +26,17 @@ from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import fold
 from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.errors import ConnectionLost
-from bg_pipeline.manifest.rows import BATCH, ENTRY, PUBLICATION, SHOWN, OfCatalogue, entry_of, is_free, near_to
+from bg_pipeline.manifest.rows import (
+    BATCH,
+    ENTRY,
+    PUBLICATION,
+    SHOWN,
+    OfCatalogue,
+    entry_of,
+    is_free,
+    near_to,
+    of_any_output,
+)
 from bg_pipeline.manifest.schema import catalogues, items, publications
 from bg_pipeline.manifest.staging import analyze, staged
 from bg_pipeline.manifest.types import Key, Prose
@@ -103,7 +113,9 @@ class SqlDeltas(OfCatalogue):
                 for stem in conn.scalars(select(c.stem_fold).where(self._mine(), these, ~c.absent))
             }.intersection(folded_stems)
 
-    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
+    def record(
+        self, changes: Sequence[Change], seen_at: float, before_batch: Callable[[], object] = lambda: None
+    ) -> None:
         wanted = [change for change in changes if change.becomes is not None]
         row = catalogues.c.id == self._catalogue
         with self._db.read() as conn:
@@ -116,17 +128,18 @@ class SqlDeltas(OfCatalogue):
                 before_batch()
                 # The last write is durable, and makes all writes before it durable.
                 with self._db.write(durable=False) as conn:
-                    self._record(conn, number, rows)
+                    self._record(conn, number, rows, seen_at)
         with self._db.write() as conn:
             if self._db.losses != losses:
                 raise ConnectionLost("a crash of the database may have taken batches of this delta")
             conn.execute(update(catalogues).where(row, catalogues.c.delta < number).values(delta=number))
 
-    def _record(self, conn: Connection, number: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _record(self, conn: Connection, number: int, rows: Sequence[tuple[Any, ...]], seen_at: float) -> None:
         now = self._now()
         c, new = items.c, _staged.c
         near = near_to([row[0] for row in rows])
         as_seen = self._mine() & near & (c.key == new.key) & (c.revision == new.revision) & is_free(now)
+        as_seen &= ~of_any_output(lambda output: output.published_at > seen_at)
         with staged(conn, _staged, rows):
             analyze(conn, _staged)
             self._take_stems(conn, as_seen, now)

@@ -214,7 +214,7 @@ def detect(
             rerender=rerender,
         )
         not_recorded = "the work was not recorded to its end, so none of it counts"
-        catalogue.deltas.record(delta.changes, lambda: run.end_if_asked(not_recorded))
+        catalogue.deltas.record(delta.changes, started_at, lambda: run.end_if_asked(not_recorded))
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,

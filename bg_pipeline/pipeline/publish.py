@@ -59,6 +59,17 @@ class _Job(NamedTuple):
     """All of its outputs on record."""
 
 
+def probe_stores(catalogue: Catalogue, accounts: Accounts) -> None:
+    """
+    Check that all stores take writes: a cutout that cannot be stored must not be bought.
+
+    Raises:
+        StoreError: one does not; the text gives the reason.
+    """
+    for store in (accounts.spool, accounts.masters, catalogue.outputs):
+        store.probe()
+
+
 class Publisher:
     """
     Publishes outputs, made from the source bytes of a task and a master.

@@ -74,13 +74,16 @@ class Deltas(Protocol):
         """Return the output stems among these that belong to an item that is not gone."""
         ...
 
-    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
+    def record(
+        self, changes: Sequence[Change], seen_at: float, before_batch: Callable[[], object] = lambda: None
+    ) -> None:
         """
         Make work pending, mark gone or skipped items; in batches, so that no other writer waits for long.
 
         Until the last batch is stored, none of it can be claimed: the next delta completes a half-recorded one of a
         process that was killed, or of a run that `before_batch` ended by an error. A change is left out if its row has
-        another revision now, or if a live claim holds its item.
+        another revision now, if a live claim holds its item, or if its item was published after `seen_at`, when the
+        listings that the delta was made from had not begun: what they miss may have come since.
         A stem that is given to an item is taken from the gone item that had it.
         """
         ...
@@ -167,8 +170,8 @@ class WorkQueue(Protocol):
         """
         ...
 
-    def claims(self) -> list[Claim]:
-        """Return the claims that are alive now."""
+    def claims(self, holding: Selection | None = None) -> list[Claim]:
+        """Return the claims that are alive now: all, or those that hold pending items of a selection."""
         ...
 
 

@@ -76,11 +76,11 @@ class Tally:
             self._left[entry.collection] = left = self._left.get(entry.collection, 0) - 1
             return self._result(entry.collection) if left == 0 else None
 
-    def rest(self) -> list[CollectionResult]:
-        """Return the result of every collection that was started but not finished."""
+    def rest(self, *, others_did_the_rest: bool = False) -> list[CollectionResult]:
+        """Return the result of every collection that was started but not finished, or that others finished."""
         with self._lock:
             for collection, left in self._left.items():
-                if left > 0 and collection in self._summaries:
+                if left > 0 and collection in self._summaries and not others_did_the_rest:
                     self._summaries[collection].pending += left
             return [self._result(collection) for collection in sorted(self._summaries, key=key_bytes)]
 

@@ -75,7 +75,7 @@ def recorded(url: str, count: int) -> dict[str, float]:
     other.start()
     waits.get()
     began = time.perf_counter()
-    deltas.record(changes)
+    deltas.record(changes, time.time())
     took = time.perf_counter() - began
     stop.set()
     longest, median = waits.get()

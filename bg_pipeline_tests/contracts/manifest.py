@@ -61,7 +61,7 @@ class Manifest:
 
     def record(self, *changes: Change) -> None:
         """Record a delta that was decided just now."""
-        self.deltas.record([replace(c, revision=self.entry(c.key).revision) for c in changes])
+        self.deltas.record([replace(c, revision=self.entry(c.key).revision) for c in changes], self.clock.now)
 
     def see_work(self, *keys: str) -> None:
         """Make keys pending, each with a purchase of its own that is called like the key."""

@@ -44,6 +44,21 @@ def test_a_delta_makes_items_pending_skipped_or_deleted(manifest: Manifest) -> N
     }
 
 
+def test_what_was_published_after_a_delta_looked_stays_published(manifest: Manifest) -> None:
+    """Another host's detection listed the outputs before, and misses this one."""
+    manifest.see_work("c/a.jpg", "c/b.jpg")
+    manifest.publish("c/a.jpg", shown("c/a.png"))
+    seen_at = manifest.clock.now
+    manifest.clock.now += 1
+    manifest.publish("c/b.jpg", shown("c/b.png"))
+    missing = [
+        work(key, Reason.OUTPUT_MISSING, revision=manifest.entry(key).revision) for key in ("c/a.jpg", "c/b.jpg")
+    ]
+    manifest.deltas.record(missing, seen_at)
+
+    assert [manifest.entry(change.key).state for change in missing] == [State.PENDING, State.PUBLISHED]
+
+
 def test_a_rename_marks_the_old_key_as_deleted(manifest: Manifest) -> None:
     manifest.see("c/new.jpg", "c/old.jpg")
     manifest.record(work("c/new.jpg", Reason.RENAMED, renamed_from="c/old.jpg"))
@@ -183,7 +198,7 @@ def test_a_change_that_was_decided_on_an_older_row_is_left_out(manifest: Manifes
     planned[2] = replace(planned[2], renamed_from="c/old.jpg")
     for key in ("c/a.jpg", "c/new.jpg"):
         manifest.set_state(key, State.FAILED, "meanwhile")
-    manifest.deltas.record(planned)
+    manifest.deltas.record(planned, manifest.clock.now)
 
     assert manifest.queue.pending() == {"c": 1}
     assert (manifest.entry("c/a.jpg").state, manifest.entry("c/a.jpg").stem) == (State.FAILED, "")
@@ -268,7 +283,7 @@ def test_a_delta_that_is_ended_between_two_batches_is_half_recorded(manifest: Ma
 
     changes = [replace(work(key, purchase_id=key), revision=manifest.entry(key).revision) for key in keys]
     with pytest.raises(Stopped):
-        manifest.deltas.record(changes, end_at_the_third)
+        manifest.deltas.record(changes, manifest.clock.now, end_at_the_third)
 
     assert [manifest.entry(key).reason for key in keys] == [Reason.NEW] * 4 + [None]
     assert manifest.queue.pending() == {}

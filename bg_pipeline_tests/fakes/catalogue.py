@@ -105,18 +105,26 @@ class MemoryDeltas(Port):
     def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
         return {fold(e.stem) for e in self._db.where(lambda e: not e.absent and e.stem)} & set(folded_stems)
 
-    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
+    def record(
+        self, changes: Sequence[Change], seen_at: float, before_batch: Callable[[], object] = lambda: None
+    ) -> None:
         holders = {fold(e.stem): e for e in self._db.where(lambda e: bool(e.stem))}
-        wanted = [c for c in changes if c.becomes is not None and self._is_as_it_was(c) and self._gets_stem(c, holders)]
+        wanted = [
+            c
+            for c in changes
+            if c.becomes is not None and self._is_as_it_was(c, seen_at) and self._gets_stem(c, holders)
+        ]
         for start in range(0, len(wanted), self.batch_size):
             self.before_batch()
             before_batch()
             self._record(wanted[start : start + self.batch_size], self._db.delta + 1)
         self._db.delta += 1
 
-    def _is_as_it_was(self, change: Change) -> bool:
+    def _is_as_it_was(self, change: Change, seen_at: float) -> bool:
         known = self._db.entries.get(change.key)
-        return known is not None and known.revision == change.revision and self._db.is_free(change.key)
+        if known is None or (known.published_at or 0.0) > seen_at:
+            return False
+        return known.revision == change.revision and self._db.is_free(change.key)
 
     def _gets_stem(self, change: Change, holders: Mapping[str, Entry]) -> bool:
         holder = holders.get(fold(change.stem)) if change.stem else None

@@ -1,5 +1,6 @@
 """The whole job on fakes: what is bought, what is published, what is left alone."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from bg_pipeline.core.formats import Format
 from bg_pipeline.core.records import Reason, State
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ItemRejected
+from bg_pipeline.pipeline.detect import detect
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import opened, product
@@ -69,6 +71,23 @@ def test_twins_in_two_collections_are_bought_once(graph: Graph) -> None:
     done = graph.sync()
 
     assert (done.summary.published, done.summary.purchases) == (5, 4)
+
+
+def test_an_output_that_another_host_publishes_while_the_outputs_are_listed_stays_published(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph.sync(cap=0)
+    listed, names = list(graph.outputs.list()), graph.deltas.published_names
+
+    def after_another_published() -> Iterator[tuple[str, str]]:
+        graph.process()
+        return names()
+
+    monkeypatch.setattr(graph.deltas, "published_names", after_another_published)
+    monkeypatch.setattr(graph.outputs, "list", lambda: iter(listed))
+    detect(*graph.pipeline.context)
+
+    assert graph.items.states()["published"] == 4
 
 
 def test_a_lost_output_is_made_again_from_its_master(graph: Graph) -> None:
