@@ -125,7 +125,7 @@ class StoredMasters:
             checked = unseen(error)
         master = replace(obtained.master, suspicion=checked.suspicion)
         self._accounts.purchases.keep(master, None, Decimal(0))
-        return replace(obtained, master=master)
+        return replace(obtained, master=master, alpha=checked.alpha)
 
 
 def ids_of(entry: Entry, cut: Cut) -> list[str]:
