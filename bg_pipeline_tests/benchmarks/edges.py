@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
@@ -37,7 +37,9 @@ from bg_pipeline.imaging.upsampling import upsample
 from bg_pipeline.imaging.workers import Limits, confine, in_worker
 from bg_pipeline_tests.benchmarks.measuring import measured
 from bg_pipeline_tests.benchmarks.tables import show, verdict
-from bg_pipeline_tests.benchmarks.truth import KINDS, Truth, truth
+
+if TYPE_CHECKING:
+    from bg_pipeline_tests.benchmarks.truth import Truth
 
 SENT_PX = 2500
 USUAL = (2000, 1333)
@@ -52,6 +54,8 @@ NOT_WORSE = 1.05
 
 def main(arguments: Sequence[str]) -> bool:
     """Whether every line was met."""
+    from bg_pipeline_tests.benchmarks.truth import KINDS, truth  # its OpenCV is no part of a worker's memory
+
     alphas, colours, costs, met = [], [], [], True
     only_cost = "--cost" in arguments
     for kind in KINDS:
@@ -95,7 +99,7 @@ def _band_errors(known: Image.Image, ours: Image.Image, bicubic: Image.Image) ->
     return float(np.abs(mine - true)[band].mean()), float(np.abs(plain - true)[band].mean())
 
 
-def _ways(made: Truth, alpha: Image.Image, bicubic: Image.Image) -> Iterator[tuple[Image.Image, Image.Image]]:
+def _ways(made: "Truth", alpha: Image.Image, bicubic: Image.Image) -> Iterator[tuple[Image.Image, Image.Image]]:
     """Colours and alpha by each way."""
     yield made.picture, bicubic
     yield made.picture, alpha
@@ -107,7 +111,7 @@ def _ways(made: Truth, alpha: Image.Image, bicubic: Image.Image) -> Iterator[tup
     yield own_colours(made.picture.copy(), alpha), alpha
 
 
-def _off(made: Truth, colours: Image.Image, alpha: Image.Image) -> float:
+def _off(made: "Truth", colours: Image.Image, alpha: Image.Image) -> float:
     """Mean difference on white, of 200,000 pixels of the soft band."""
     from skimage.color import deltaE_ciede2000
 
