@@ -111,7 +111,8 @@ class Publisher:
         if missing:
             use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
             wanted = [recipe.renditions[name] for name in missing]
-            rendered = dict(zip(missing, self._run.call(render, source, cutout.image, wanted, use), strict=True))
+            made = self._run.call(render, source, cutout.image, wanted, use, cutout.alpha)
+            rendered = dict(zip(missing, made, strict=True))
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
         for job in jobs:

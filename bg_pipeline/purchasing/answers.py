@@ -217,7 +217,7 @@ class SpooledAnswers:
 
     def _finished(self, master: Master, image: bytes, checked: ValidatedAnswer, request: CutRequest | None) -> Finished:
         if checked.other is None or request is None:
-            return Finished(master, image)
+            return Finished(master, image, alpha=checked.alpha)
         swapped = self._swaps.add(Mismatch(request.item_key, master.purchase_id, checked.other))
         master, other = swapped or (master, None)
         return Finished(master, image, is_of_picture=False, swapped_with=other)

@@ -154,6 +154,42 @@ def test_numpy_starts_no_threads_in_a_worker(pool: Workers) -> None:
     assert pool.call(threads_of_numpy) == 1
 
 
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+kept: list[bytes] = []
+
+
+def fragmented() -> float:
+    """400 MB in buffers such as Pillow's, of which all but a few small ones are free at the end."""
+    buffers = [b"x" * 2**22 for _ in range(100)]
+    kept.extend(b"x" * 2**12 for _ in range(100))
+    most = resident_mb()
+    del buffers
+    return most
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_gives_memory_back_after_a_large_picture(pool: Workers) -> None:
+    before = pool.call(resident_mb)
+    assert pool.call(fragmented) > before + 350
+    assert pool.call(resident_mb) < before + 50
+
+
+def page_faults() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        b"x" * 2**23
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_a_worker_takes_the_buffers_of_the_last_picture_for_the_next(pool: Workers) -> None:
+    pool.call(page_faults)
+    assert pool.call(page_faults) < 2**23 / resource.getpagesize()
+
+
 def test_the_largest_picture_decides_what_a_worker_may_use() -> None:
     with Workers(1, Limits(max_pixels=2_000_000)) as made:
         assert made.call(prepare, encoded(Image.new("L", (2000, 1000))), 100).width_px == 100

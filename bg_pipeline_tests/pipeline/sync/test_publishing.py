@@ -1,14 +1,17 @@
 """The whole job on fakes: what is bought, what is published, what is left alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pytest
 
 from bg_pipeline.core.formats import Format
-from bg_pipeline.core.records import Reason, State
+from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Reason, State, Use
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ItemRejected
+from bg_pipeline.imaging.alpha import unpacked
+from bg_pipeline.imaging.rendering import render
 from bg_pipeline.pipeline.detect import detect
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
@@ -162,3 +165,16 @@ def test_a_film_among_the_pictures_is_skipped_unread(graph: Graph, monkeypatch: 
 
     assert "shoes/film.mp4" not in graph.source.reads
     assert (done.delta.counts["skipped"], done.scan.unreadable) == (1, {})
+
+
+def test_an_answer_is_not_decoded_again_to_be_published(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    alphas = []
+
+    def seen(source: bytes, master: bytes, renditions: Sequence[Rendition], use: Use, alpha: bytes) -> list[bytes]:
+        alphas.append((use, unpacked(alpha).size))
+        return render(source, master, renditions, use, alpha)
+
+    monkeypatch.setattr("bg_pipeline.pipeline.publish.render", seen)
+    graph.sync()
+
+    assert alphas == [(Use.ALPHA, (48, 32))] * 4
