@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -65,6 +66,7 @@ class Workers:
         _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["bg_pipeline.imaging.forked", "bg_pipeline.imaging.pictures"])
+        _allow_children()
         _start_forkserver()
         self.count = count or os.cpu_count() or 1
         self._turns = _Turns()
@@ -193,6 +195,18 @@ def _give_back_large_buffers() -> None:
     """
     with contextlib.suppress(AttributeError, OSError):  # other systems have no mallopt
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+def _allow_children() -> None:
+    """
+    Let this process have children also if it is daemonic, such as a worker of Celery.
+
+    The rule against them keeps children from outliving a parent that is killed. These end with it: see `_confine`.
+    """
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001  no public way
+    config["daemon"] = False
+    # Celery's own kind of key cannot be sent to a child of another library.
+    config["authkey"] = AuthenticationString(config["authkey"])
 
 
 def _start_forkserver() -> None:

@@ -16,6 +16,7 @@ from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, PaidResultLost, StateError, StoreError
+from bg_pipeline.orchestration.executor import executor_of
 from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.pipeline.settings import ScheduleSettings
@@ -87,6 +88,13 @@ class Opener:
             raise ConfigurationError(self.problem)
         return valid_schedule(self.read(), self.names.catalogue)
 
+    def loaded_executor(self) -> dg.ExecutorDefinition:
+        """Return the executor for the definitions; the default if a setting is wrong, which every run then tells."""
+        try:
+            return executor_of(self.read())
+        except ConfigurationError:
+            return dg.in_process_executor
+
     @contextmanager
     def open(self, step: dg.OpExecutionContext | dg.AssetExecutionContext | None = None) -> Iterator[Pipeline]:
         """
@@ -108,6 +116,7 @@ class Opener:
         try:
             if step:  # a sensor works without a night, and tells that there is none
                 self.schedule()
+                executor_of(self.read())
             with (
                 open_pipeline(self.settings(), name, stop, progress) as pipeline,
                 run_lease(pipeline.catalogue.leases, name.run_id),

@@ -244,6 +244,20 @@ class ScheduleSettings(Part):
         return ends_at(began_at, parse_time(self.night_until), self.timezone) if self.night_until else None
 
 
+class ExecutorSettings(Part):
+    """Where Dagster executes the steps of a run. It counts from the next load of the code location on."""
+
+    executor: str = Field(
+        "dagster.in_process_executor",
+        description="Dagster's executor for all jobs, by its Python name: `dagster.multiprocess_executor`,"
+        " `dagster_celery.celery_executor`, `dagster_docker.docker_executor`, `dagster_k8s.k8s_job_executor`, or one of"
+        " your own",
+    )
+    executor_config: Location = Field(
+        "", description="YAML file with its config under `execution: config:`, as in Dagster's launchpad"
+    )
+
+
 class ChoiceSettings(Part):
     """The catalogue that is meant where a command names none."""
 

@@ -18,7 +18,13 @@ from bg_pipeline.core.vendor import Variant, Vendor
 from bg_pipeline.imaging.rendition_settings import RenditionSettings
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.net.settings import EgressSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
+from bg_pipeline.pipeline.settings import (
+    CatalogueSettings,
+    ChoiceSettings,
+    ExecutorSettings,
+    RecipeSettings,
+    ScheduleSettings,
+)
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.settings.part import Part
 from bg_pipeline.stores.locations import MastersLocation
@@ -147,6 +153,7 @@ def settings() -> str:
                 EgressSettings,
                 *stores,
                 AlertSettings,
+                ExecutorSettings,
                 ChoiceSettings,
             ]
         ),
