@@ -226,7 +226,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
                 context.log.warning("ends with %s items pending: %s", total.pending, why)
                 context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
             events.warn_of_table(context, result.table)
-            if total.paused:
+            if total.paused and not services.run.stop.is_set():
                 pause_pool(context.instance, names.account.pool)
             settings = opener.settings()
             failed = [f.key for f in total.failures[:2]]

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
+from bg_pipeline.manifest.stops import SqlStops
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.alerting.runs import find_alerts_despite
@@ -50,6 +51,7 @@ from bg_pipeline.ports.context import (
     Policy,
     Run,
     RunName,
+    stoppable,
 )
 from bg_pipeline.ports.running import BYTES_PER_DECODER, ByteBudget, Now, Progress, Silent
 from bg_pipeline.ports.stores import BlobStore
@@ -85,10 +87,14 @@ def open_pipeline(
     database = Database(settings.purchasing.state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
-        with Workers(limits=settings.decoder.limits) as workers:
-            stop = stop or threading.Event()
+        stops = SqlStops(database, clock)
+        stop, name = stop or threading.Event(), name or RunName()
+        with (
+            Workers(limits=settings.decoder.limits) as workers,
+            stoppable(stop, partial(stops.asked_by, name.run_id)) if name.run_id else nullcontext(),
+        ):
             run = Run(
-                name=name or RunName(),
+                name=name,
                 now=clock,
                 stop=stop,
                 call=workers.call,
@@ -103,6 +109,7 @@ def open_pipeline(
                 policy=_policy(settings),
                 run=run,
                 alerting=_alerting(settings.raw, settings.catalogue_name, database, run.now),
+                stops=stops,
                 identity=_identity(settings, database, catalogue, accounts),
                 export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
@@ -134,6 +141,7 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
             queue=SqlWorkQueue(database, number, clock),
             leases=SqlLeases(database, number, clock),
             alerting=_alerting(raw, name, database, clock),
+            stops=SqlStops(database, clock),
             now=clock,
         )
     finally:
