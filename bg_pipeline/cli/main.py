@@ -35,7 +35,7 @@ _COMMANDS = {
     "review": ("cli.review", "Show results to a person, and carry out what is decided."),
     "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
     "status": ("cli.reports", "Show the items by state, the gates and the spending."),
-    "stop": ("cli.stop", "Ask a run to end, in whichever process and on whichever machine, or list the runs at work."),
+    "stop": ("cli.stop", "Ask a run to end, or list the runs at work."),
     "sync": ("cli.nightly", "Run the nightly job now."),
     "trash": ("cli.reports", "List cutouts of deleted pictures; restore named ones for good."),
     "why": ("cli.reports", "Show the history of one item: purchase attempts and decisions."),

@@ -16,11 +16,7 @@ from bg_pipeline.wiring import open_monitor
 @click.argument("run", required=False)
 @as_json
 def stop(catalogue: str | None, run: str | None, as_json: bool) -> None:
-    """
-    Ask a run to end, in whichever process and on whichever machine, or list the runs at work.
-
-    RUN is the begin of its name. Requests in flight are finished and kept, and nothing new starts; what is left waits.
-    """
+    """Ask a run to end, or list the runs at work. RUN is the begin of its name, on whichever machine it works."""
     with open_monitor(read(), catalogue) as monitor:
         if run:
             owner = ask_to_stop(monitor, run, person())
