@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
@@ -236,7 +235,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
             events.log_spend(context, names, total)
             events.report_state(context, names, services)
             events.report_balance(context, names, services)
-        pages = dg.MetadataValue.path(Path(settings.catalogue.gallery).resolve())
+        pages = dg.MetadataValue.path(settings.catalogue.gallery)
         review = metadata.of_review(settings.alerts.review_url)
         facts = {**metadata.of_summary(total, sheet), **metadata.of_table(result.table), **review, "pages": pages}
         context.add_asset_metadata(facts)

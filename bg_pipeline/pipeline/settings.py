@@ -25,9 +25,6 @@ def _split(value: object) -> object:
 class CatalogueSettings(CatalogueLocations):
     """One catalogue: the locations of its pictures and cutouts, its accounts, and its nightly sync."""
 
-    gallery: Location = Field(
-        ".bg_pipeline/gallery", validate_default=True, description="folder for the before-and-after pages"
-    )
     review_share: float = Field(
         0.02,
         ge=0,
@@ -114,13 +111,6 @@ class CatalogueSettings(CatalogueLocations):
     def short_names(cls) -> dict[str, str]:
         names = {**super().short_names(), "accounts": "bg_provider", "renditions": "bg_rendition"}
         return {each: variable for each, variable in names.items() if each != "recipe"}
-
-    @field_validator("gallery")
-    @classmethod
-    def _a_folder(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("must be a folder")
-        return value
 
     @field_validator("export")
     @classmethod

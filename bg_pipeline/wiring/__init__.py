@@ -211,7 +211,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
     }
     ensure_accounts(database, known, run.now())
     masters = settings.masters.open_masters(settings.raw)
-    spool = open_blobs(settings.spool, settings.raw, masters=True)
+    spool = open_blobs(settings.spool, settings.raw, masters=True, profile=settings.masters.masters_profile)
     ledger, purchases, gates = (
         SqlLedger(database, run.now),
         SqlPurchases(database, run.now),

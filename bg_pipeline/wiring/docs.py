@@ -105,9 +105,10 @@ Other packages can add vendors through the entry point group `bg_pipeline.vendor
 
 _S3 = """\
 Credentials and region for S3 are found as in every AWS tool: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, a
-profile, or the machine's role. Each location needs `s3:ListBucket` and `s3:GetObject`, and for results `s3:PutObject`;
-without `s3:ListBucket`, AWS does not say that an object is missing, and the sync stops. `s3:DeleteObject` is not
-needed for masters. An ACL needs `s3:PutObjectAcl`.
+profile, or the machine's role. `BG_SOURCE_PROFILE`, `BG_OUTPUT_PROFILE` and `BG_MASTERS_PROFILE` name a profile of
+`~/.aws/config` for one place, with its own `aws_access_key_id`, `region` and `endpoint_url`. Each location needs
+`s3:ListBucket` and `s3:GetObject`, and for results `s3:PutObject`; without `s3:ListBucket`, AWS does not say that an
+object is missing, and the sync stops. `s3:DeleteObject` is not needed for masters. An ACL needs `s3:PutObjectAcl`.
 
 A changed option of S3 counts for what is written from then on. A cutout that is deleted is written again by the next
 sync, at no cost.
