@@ -19,6 +19,7 @@ _COMMANDS = {
     "canary": ("cli.canary", "Try a changed recipe on a few pictures; accept it for all."),
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "compare": ("cli.compare", "Compare vendors and engines on the same pictures."),
+    "declare": ("cli.declare", "Let the settings of this host count for all hosts of a catalogue."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
     "export": ("cli.export", "Write the state of all items as a table for programs."),

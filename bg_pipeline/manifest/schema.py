@@ -322,6 +322,16 @@ stops = Table(
     Column("asked_at", Float, nullable=False),
 )
 
+settings_in_use = Table(
+    "settings_in_use",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True, autoincrement=False),
+    # the host that set them last
+    Column("host", String(200), nullable=False),
+    # digests by setting
+    Column("digests", JSON, nullable=False),
+)
+
 gates = Table(
     "gates",
     metadata,

@@ -278,6 +278,10 @@ class Pipeline:
     export: Export = field(default_factory=Export)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
+    agree: Callable[[bool], object] = lambda _declared: None
+    """
+    Raises ConfigurationError if another host set other settings last, unless a person declares those of this host.
+    """
     clock_ahead: Callable[[], float] = lambda: 0.0
     """Returns the seconds by which this machine's clock is ahead of the time that all processes compare."""
 

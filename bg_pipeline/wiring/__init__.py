@@ -23,6 +23,7 @@ from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
 from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.manifest.hosts import SqlHosts
 from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
@@ -62,6 +63,7 @@ from bg_pipeline.purchasing.settings import StateSettings
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
+from bg_pipeline.wiring.hosts import require_agreement
 from bg_pipeline.wiring.settings import Settings, accounts_elsewhere, catalogue_names, choose
 
 
@@ -113,6 +115,12 @@ def open_pipeline(
                 identity=_identity(settings, database, catalogue, accounts),
                 export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
+                agree=lambda declared: require_agreement(
+                    settings,
+                    SqlHosts(database, catalogue_id(database, settings.catalogue_name), clock),
+                    identity_of(database),
+                    declared=declared,
+                ),
                 clock_ahead=lambda: clock.ahead_s,
             )
     finally:
