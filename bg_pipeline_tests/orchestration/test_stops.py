@@ -57,6 +57,7 @@ def test_a_run_that_is_asked_to_end_finishes_what_is_in_flight_and_stays_ended(
     ended = instance.get_run_by_id(result.run_id)
     assert ended is not None
     assert ended.status is dg.DagsterRunStatus.CANCELED
+    assert 0 not in {pool.limit for pool in instance.event_log_storage.get_pool_limits()}, "no gate is closed"
     assert f"run {result.run_id[:8]} was cancelled" in requests(instance)[1]
 
 
