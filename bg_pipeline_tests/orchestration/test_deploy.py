@@ -64,13 +64,16 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 
 
 def test_every_program_that_deploy_starts_is_in_the_environment() -> None:
-    services = read("compose.yaml")["services"].values()
+    compose = read("compose.yaml")
+    services = compose["services"].values()
     programs = {service["command"][0] for service in services if "command" in service}
     for unit in (DEPLOY / "systemd").glob("*.service"):
         programs |= set(re.findall(r"^ExecStart=/opt/bg-pipeline/bin/(\S+)", unit.read_text(), re.MULTILINE))
 
     assert programs == {"dagster", "dagster-daemon", "dagster-webserver", "dagster-celery"}
     assert [name for name in programs if not (BIN / name).exists()] == []
+    (server,) = yaml.safe_load(compose["configs"]["workspace"]["content"])["load_from"]
+    assert server["grpc_server"]["host"] in compose["services"]
 
 
 def test_what_the_values_of_the_chart_name_is_there() -> None:
