@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer check bench dev
+.PHONY: help environment demo unit test test-processes soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -77,6 +77,13 @@ test-pgbouncer: environment
 bench: environment
 	$(UV) run --no-sync --extra local --with matplotlib --with pymatting --with scikit-image --with s5cmd \
 	    python -m bg_pipeline_tests.benchmarks
+test-celery: environment
+	command -v redis-server >/dev/null && command -v rabbitmqctl >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-server rabbitmq-server)
+	$(RUN) pytest -m celery -n 2
+
+test-image: environment
+	command -v debootstrap >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends debootstrap)
+	$(RUN) pytest -m image
 
 dev: export DAGSTER_HOME := $(CURDIR)/.dagster
 dev: environment

@@ -68,6 +68,7 @@ from bg_pipeline_tests.fakes import (
     MemoryReviews,
     MemoryRunLog,
     MemorySource,
+    MemoryStops,
     MemoryStore,
     MemoryTrash,
     MemoryWorkQueue,
@@ -228,7 +229,14 @@ class Graph:
         marked = (MarkedStore(setting, "in memory", store) for setting, store in stores.items() if self.identity)
         identity = Identity(self.identity, "a manifest", tuple(marked))
         return Pipeline(
-            self.catalogue, self.accounts, self.policy, self.run, alerting, identity, Export(format=self.table)
+            self.catalogue,
+            self.accounts,
+            self.policy,
+            self.run,
+            alerting,
+            MemoryStops(),
+            identity,
+            Export(format=self.table),
         )
 
     @property

@@ -26,6 +26,7 @@ DOCUMENTS = [
     *(
         "docs/benchmarks.md",
         "docs/capacity.md",
+        "deploy/README.md",
         "docs/catalogues.md",
         "docs/changes.md",
         "docs/checks.md",

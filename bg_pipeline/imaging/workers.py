@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -69,6 +70,7 @@ class Workers:
         _give_back_large_buffers()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["bg_pipeline.imaging.forked", "bg_pipeline.imaging.pictures"])
+        _allow_children()
         _start_forkserver()
         self.count = count or os.cpu_count() or 1
         self._turns = _Turns()
@@ -222,6 +224,18 @@ def _give_back_the_rest() -> None:
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
         if resident > _MOST_KEPT:
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def _allow_children() -> None:
+    """
+    Let this process have children also if it is daemonic, such as a worker of Celery.
+
+    The rule against them keeps children from outliving a parent that is killed. These end with it: see `confine`.
+    """
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001  no public way
+    config["daemon"] = False
+    # Celery's own kind of key cannot be sent to a child of another library.
+    config["authkey"] = AuthenticationString(config["authkey"])
 
 
 def _start_forkserver() -> None:

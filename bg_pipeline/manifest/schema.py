@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0014"
+VERSION = "0016"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -312,6 +312,24 @@ leases = Table(
     Column("owner", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("ends_at", Float, nullable=False),
+)
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("run", String(200), primary_key=True),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", Float, nullable=False),
+)
+
+settings_in_use = Table(
+    "settings_in_use",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True, autoincrement=False),
+    # the host that set them last
+    Column("host", String(200), nullable=False),
+    # digests by setting
+    Column("digests", JSON, nullable=False),
 )
 
 gates = Table(

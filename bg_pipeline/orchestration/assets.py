@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
@@ -230,7 +229,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
                 context.log.warning("ends with %s items pending: %s", total.pending, why)
                 context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
             events.warn_of_table(context, result.table)
-            if total.paused:
+            if total.paused and not services.run.stop.is_set():
                 pause_pool(context.instance, names.account.pool)
             settings = opener.settings()
             failed = [f.key for f in total.failures[:2]]
@@ -240,7 +239,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
             events.log_spend(context, names, total)
             events.report_state(context, names, services)
             events.report_balance(context, names, services)
-        pages = dg.MetadataValue.path(Path(settings.catalogue.gallery).resolve())
+        pages = dg.MetadataValue.path(settings.catalogue.gallery)
         review = metadata.of_review(settings.alerts.review_url)
         facts = {**metadata.of_summary(total, sheet), **metadata.of_table(result.table), **review, "pages": pages}
         context.add_asset_metadata(facts)

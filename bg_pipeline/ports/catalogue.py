@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from bg_pipeline.core.agreement import SettingsInUse
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
@@ -273,6 +274,18 @@ class Trash(Protocol):
 
     def end_trash(self, key: str, output_name: str | None = None, rendition: str = MAIN) -> None:
         """Record that an output left the trash: it was deleted, or put back to stay under this name."""
+        ...
+
+
+class Hosts(Protocol):
+    """The settings on which the hosts of a catalogue agree."""
+
+    def settings(self) -> SettingsInUse | None:
+        """Return the settings in use; None before the first host worked."""
+        ...
+
+    def set(self, settings: SettingsInUse) -> None:
+        """Record these as those in use."""
         ...
 
 

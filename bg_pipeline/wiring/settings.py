@@ -326,11 +326,12 @@ def _require_separate(
             *(NamedLocation(shown[each]["output"], other.output) for each, other in catalogues),
             NamedLocation("BG_MASTERS", masters.masters),
             NamedLocation("BG_SPOOL", spool),
+            NamedLocation(shown[name]["gallery"], chosen.gallery),
         ],
     )
     galleries = {other.gallery: each for each, other in catalogues[1:]}
     if (twin := galleries.get(chosen.gallery)) is not None:
-        raise ConfigurationError(f"{shown[name]['gallery']} and {shown[twin]['gallery']} must not be the same folder")
+        raise ConfigurationError(f"{shown[name]['gallery']} and {shown[twin]['gallery']} must not be the same place")
 
 
 def _rendition_names(raw: RawSettings, catalogue: str, chosen: CatalogueSettings) -> tuple[str, ...]:

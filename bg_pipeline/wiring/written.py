@@ -11,7 +11,7 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.rendition_settings import RenditionSettings
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.net.settings import EgressSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
+from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ExecutorSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.redaction import redacted, secrets_in
 from bg_pipeline.settings.logs import LogSettings
@@ -38,6 +38,7 @@ _OTHERS: tuple[type[Part], ...] = (
     EgressSettings,
     AlertSettings,
     LogSettings,
+    ExecutorSettings,
     ChoiceSettings,
 )
 

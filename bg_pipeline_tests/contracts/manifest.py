@@ -17,6 +17,7 @@ from bg_pipeline.ports.previous import PreviousOutputs, Reversions
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
+from bg_pipeline.ports.running import Stops
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
@@ -44,6 +45,7 @@ class Manifest:
     previous: PreviousOutputs
     reversions: Reversions
     outbox: Outbox
+    stops: Stops
     clock: FakeClock
     batch: Callable[[int], object]
     """Sets how many changes a delta records at once."""

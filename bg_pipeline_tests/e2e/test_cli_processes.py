@@ -33,6 +33,23 @@ def test_a_terminated_sync_keeps_what_was_paid_for_and_buys_nothing_twice(shop: 
     assert len(shop.vendor.ledger.charges()) == 45
 
 
+def test_a_sync_that_another_process_asks_to_stop_keeps_what_was_paid_for(shop: Shop) -> None:
+    for n in range(60):
+        shop.put(f"hats/{n}.png", product(100 + n))
+    shop.vendor.latency_s = 0.5
+    shop.env["BG_CONCURRENCY"] = "2"
+    process = shop.start("sync", "--json")
+    while len(shop.vendor.ledger.charges()) < 2:
+        time.sleep(0.02)
+    (name,) = shop.json("stop")["at_work"]
+    assert "asked to stop" in shop.run("stop", name)
+
+    out, err = process.communicate(timeout=30)
+    stopped = json.loads(out.splitlines()[-1])
+    assert (process.returncode, stopped["paused"]) == (3, "stopped on request"), err
+    assert stopped["published"] == len(shop.vendor.ledger.charges()) < 65
+
+
 def test_a_sync_does_what_a_killed_one_held_and_pays_at_most_once_more_for_each_request_in_flight(
     shop: Shop,
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -74,6 +75,34 @@ def pool() -> Iterator[Workers]:
 
 def test_a_function_runs_in_another_process(pool: Workers) -> None:
     assert pool.call(os.getpid) != os.getpid()
+
+
+_DAEMONIC = """
+import os
+import {library} as library
+from bg_pipeline.imaging.workers import Workers
+
+def decode(answers):
+    with Workers(1) as own:
+        answers.put(own.call(os.getpid) != os.getpid())
+
+context = library.get_context("fork")
+answers = context.SimpleQueue()
+daemonic = context.Process(target=decode, args=(answers,), daemon=True)
+daemonic.start()
+daemonic.join(60)
+assert daemonic.exitcode == 0
+assert answers.get()
+"""
+
+
+@pytest.mark.parametrize("library", ["multiprocessing", "billiard"])
+def test_a_daemonic_process_has_workers_too_also_one_of_celery(library: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _DAEMONIC.format(library=library)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("function", "said"), [(crash, "crash"), (hoard, "MiB")])

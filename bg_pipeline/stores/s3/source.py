@@ -15,11 +15,12 @@ class S3Source:
 
     Args:
         bucket: bucket and prefix of the pictures.
-        endpoint: URL of an S3-compatible server; empty for AWS.
+        endpoint: URL of an S3-compatible server; empty for that of the profile, or AWS.
+        profile: see `Objects`.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
-        self._objects = Objects(bucket, endpoint)
+    def __init__(self, bucket: Bucket, endpoint: str = "", profile: str = "") -> None:
+        self._objects = Objects(bucket, endpoint, profile)
 
     @property
     def listing_is_proof(self) -> bool:
