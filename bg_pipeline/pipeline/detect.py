@@ -80,6 +80,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
                 if observation is None:
                     continue
                 result.hashed += 1
+                to_hash.blocks.observed(observation)
                 batch.append(observation)
                 if len(batch) == _BATCH:
                     catalogue.observations.observe(batch)
@@ -100,6 +101,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
             )
         catalogue.observations.set_places(to_hash.moved)
         catalogue.observations.mark_absent(result.absent)
+        to_hash.blocks.record()
     run.progress.done()
     return result
 

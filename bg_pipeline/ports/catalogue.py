@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from bg_pipeline.core.blocks import KnownBlock
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
@@ -14,12 +15,28 @@ from bg_pipeline.core.runlog import R, Record
 class Observations(Protocol):
     """The results of the last scans."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
+    def listing(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, str, bytes, float]]:
         """
         Yield key, fingerprint, collection and priority of each item in the last complete scan, in ascending key order.
 
         Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
+
+        Args:
+            first: the first key.
+            end: the first key that is left out; None for none.
         """
+        ...
+
+    def blocks(self) -> list[KnownBlock]:
+        """Return the blocks of the last complete scan in key order; none if any item was observed after it."""
+        ...
+
+    def set_blocks(self, blocks: Sequence[KnownBlock]) -> None:
+        """Record these blocks in place of all others."""
+        ...
+
+    def in_question(self) -> Iterator[bytes]:
+        """Yield the listed keys that a scan must look at, whatever a listing says, in ascending order."""
         ...
 
     def split_points(self, every: int) -> Sequence[str]:
