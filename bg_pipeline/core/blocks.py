@@ -8,8 +8,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed
@@ -19,6 +19,12 @@ ROWS = 1000
 
 MOST_ROWS = 2 * ROWS
 """Rows after which a block that grew ends, and a new one begins."""
+
+
+NAMES = 5000
+"""Names of outputs that are compared at once: fewer cost more queries, more are read in vain beside a missing one."""
+
+A = TypeVar("A")
 
 
 class Block(NamedTuple):
@@ -77,21 +83,34 @@ def divided(rows: Iterable[Listed], starts: Sequence[str]) -> Iterator[Block]:
 
 def in_ranges(blocks: Iterator[Block]) -> Iterator[tuple[bytes, Block, bytes | None]]:
     """
-    Yield each block with the range of keys that belongs to it: its first key, and the first of the next block.
-
-    The first range has no lower bound, and the last no upper one. A listing without rows is one block.
+    Yield each block with the range of keys that belongs to it. A listing without rows is one block.
 
     Raises:
         ValueError: a block begins before the one before it.
     """
-    block, first = next(blocks, Block("", "", tuple)), b""
-    for following in blocks:
-        end = key_bytes(following.first)
-        if end <= key_bytes(block.first):
-            raise ValueError(f"out of order: {following.first!r} came after {block.first!r}")
-        yield first, block, end
-        block, first = following, end
-    yield first, block, None
+    return _in_ranges(blocks, Block("", "", tuple), lambda block: block.first)
+
+
+def in_runs(names: Iterable[str]) -> Iterator[tuple[bytes, Sequence[str], bytes | None]]:
+    """Yield runs of consecutive names as `in_ranges` yields blocks."""
+    rest = iter(names)
+    return _in_ranges(iter(lambda: list(islice(rest, NAMES)), []), [], lambda run: run[0])
+
+
+def _in_ranges(runs: Iterator[A], empty: A, first_of: Callable[[A], str]) -> Iterator[tuple[bytes, A, bytes | None]]:
+    """
+    Yield each run with its range: from its first key to the first of the next run.
+
+    The first range has no lower bound, and the last no upper one.
+    """
+    run, first = next(runs, empty), b""
+    for following in runs:
+        end = key_bytes(first_of(following))
+        if end <= key_bytes(first_of(run)):
+            raise ValueError(f"out of order: {end!r} came after {key_bytes(first_of(run))!r}")
+        yield first, run, end
+        run, first = following, end
+    yield first, run, None
 
 
 def digest_under(digest: str, settings: object) -> str:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bg_pipeline.core.blocks import Block, KnownBlock, digest_under
-from bg_pipeline.core.records import Listed, Observation
 from bg_pipeline.ports.catalogue import Observations
 from bg_pipeline.ports.context import Policy
 
@@ -37,8 +36,8 @@ class BlocksOfScan:
         self._blocks: list[KnownBlock] = []
         self._open: set[int] = set()
         """Numbers of blocks that the next scan has to go through."""
-        self._waiting: dict[str, tuple[int, str]] = {}
-        """Number of the block and fingerprint of each row that is still to be read, by key."""
+        self._waiting: dict[str, int] = {}
+        """Number of the block of each row that is still to be read, by key."""
 
     @property
     def starts(self) -> list[str]:
@@ -84,19 +83,17 @@ class BlocksOfScan:
         """Let the next scan go through the present block."""
         self._open.add(len(self._blocks))
 
-    def wait_for(self, listed: Listed) -> None:
-        """Let the next scan go through the present block unless this row is observed as it was listed."""
-        self._waiting[listed.key] = len(self._blocks), listed.fingerprint
+    def wait_for(self, key: str) -> None:
+        """Let the next scan go through the present block unless this row is observed."""
+        self._waiting[key] = len(self._blocks)
 
-    def observed(self, observation: Observation) -> None:
-        """Count the observation of a row."""
-        number, fingerprint = self._waiting.pop(observation.key)
-        if observation.problem or not fingerprint or observation.fingerprint != fingerprint:
-            self._open.add(number)
+    def observed(self, key: str) -> None:
+        """Count the observation of a row. One without a fingerprint puts its item in question."""
+        del self._waiting[key]
 
     def record(self) -> None:
         """Record the blocks for the next scan. Call it when all else of the scan is on record."""
-        left = self._open.union(number for number, _ in self._waiting.values())
+        left = self._open.union(self._waiting.values())
         blocks = [block for number, block in enumerate(self._blocks) if number not in left]
         if blocks != self._observations.blocks():
             self._observations.set_blocks(blocks)

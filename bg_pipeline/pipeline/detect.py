@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain, groupby, islice
 from operator import itemgetter
 
+from bg_pipeline.core.blocks import in_runs
 from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, is_up_to_date
@@ -80,7 +81,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
                 if observation is None:
                     continue
                 result.hashed += 1
-                to_hash.blocks.observed(observation)
+                to_hash.blocks.observed(observation.key)
                 batch.append(observation)
                 if len(batch) == _BATCH:
                     catalogue.observations.observe(batch)
@@ -309,13 +310,19 @@ def _entries(
 
 def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:
     """Return by key the name of a published output that is missing."""
-    # Should two items ever have one name on record, one of them stands for both.
-    published_names = (next(same) for _, same in groupby(deltas.published_names(), itemgetter(0)))
-    pairs = merge_join(outputs.list(), published_names, key_bytes, lambda published: key_bytes(published[0]))
+    missing: dict[str, str] = {}
     try:
-        return {published[1]: published[0] for name, published in pairs if published is not None and name is None}
+        for first, names, end in in_runs(outputs.list()):
+            # Almost always the store has all names that are on record, and no other.
+            if names and deltas.joined_names(first, end) == key_bytes("\0".join(names)):
+                continue
+            # Should two items ever have one name on record, one of them stands for both.
+            published = (next(same) for _, same in groupby(deltas.published_names(first, end), itemgetter(0)))
+            pairs = merge_join(names, published, key_bytes, lambda published: key_bytes(published[0]))
+            missing |= {known[1]: known[0] for name, known in pairs if known is not None and name is None}
     except ValueError as error:
         raise StoreError(f"the listing of the outputs is not in order: {error}") from error
+    return missing
 
 
 def _taken_stems(deltas: Deltas, findings: Survey) -> Callable[[str], bool]:

@@ -142,7 +142,7 @@ class ItemsToHash:
                 result.moved += known[2] != collection
             if self._looks_unchanged(listed, known):
                 continue
-            self.blocks.wait_for(listed)
+            self.blocks.wait_for(listed.key)
             if listed.settles_in_s:
                 self.young.append(listed)
             else:

@@ -79,8 +79,18 @@ class Deltas(Protocol):
         """Return the entries of the known keys among these, in key order if the keys are."""
         ...
 
-    def published_names(self) -> Iterator[tuple[str, str]]:
-        """Yield (output name, key) of every published output of a listed item, in ascending byte order of names."""
+    def published_names(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[str, str]]:
+        """
+        Yield (output name, key) of every published output of a listed item, in ascending byte order of names.
+
+        Args:
+            first: the first name.
+            end: the first name that is left out; None for none.
+        """
+        ...
+
+    def joined_names(self, first: bytes, end: bytes | None) -> bytes:
+        """Return these names in this order, and those of items that are gone, with a NUL between each two."""
         ...
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:

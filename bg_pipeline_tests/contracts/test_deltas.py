@@ -6,6 +6,7 @@ import pytest
 
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S
 from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import Published, Reason, State
 from bg_pipeline.errors import Stopped
@@ -299,3 +300,21 @@ def test_names_that_a_half_recorded_delta_gave_away_stay_given(manifest: Manifes
 
     assert (manifest.entry("c/b.jpg").stem, manifest.entry("c/B.png").stem) == ("", "c/B")
     assert manifest.queue.pending() == {"c": 2}
+
+
+def test_joined_names_are_all_that_are_on_record_also_of_items_that_are_gone(manifest: Manifest) -> None:
+    names = sorted((f"c/{name}.png" for name in ("a\nb", "a\udcff", "é", "z", "b")), key=key_bytes)
+    for number, name in enumerate(names):
+        manifest.see_work(f"c/{number}.jpg")
+        manifest.publish(f"c/{number}.jpg", shown(name))
+    manifest.observations.mark_absent([f"c/{names.index('c/b.png')}.jpg"])
+
+    assert manifest.deltas.joined_names(b"", None) == b"\0".join(map(key_bytes, names))
+    assert manifest.deltas.joined_names(key_bytes(names[1]), key_bytes(names[3])) == b"\0".join(
+        map(key_bytes, names[1:3])
+    )
+    assert manifest.deltas.joined_names(b"d", None) == b""
+    of_listed = [name for name in names if name != "c/b.png"]
+    assert [name for name, _ in manifest.deltas.published_names()] == of_listed
+    assert [name for name, _ in manifest.deltas.published_names(b"c/z", b"c/z.pnh")] == ["c/z.png"]
+    assert [name for name, _ in manifest.deltas.published_names(b"c/z.pnh")] == of_listed[-1:]

@@ -106,10 +106,16 @@ class MemoryDeltas(Port):
         wanted = set(keys)
         return self._db.where(lambda e: e.key in wanted)
 
-    def published_names(self) -> Iterator[tuple[str, str]]:
-        listed = self._db.where(_is_listed)
-        names = [(each, e.key) for e in listed for each in output_names_of(self._db, e)]
-        yield from sorted(names, key=lambda n: key_bytes(n[0]))
+    def published_names(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[str, str]]:
+        yield from self._names_of(_is_listed, first, end)
+
+    def joined_names(self, first: bytes, end: bytes | None) -> bytes:
+        return b"\0".join(key_bytes(name) for name, _ in self._names_of(lambda _: True, first, end))
+
+    def _names_of(self, chosen: Callable[[Entry], bool], first: bytes, end: bytes | None) -> list[tuple[str, str]]:
+        names = [(each, e.key) for e in self._db.where(chosen) for each in output_names_of(self._db, e)]
+        here = [name for name in names if first <= key_bytes(name[0]) and (end is None or key_bytes(name[0]) < end)]
+        return sorted(here, key=lambda name: key_bytes(name[0]))
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from bg_pipeline.core import blocks as blocks_module
 from bg_pipeline.core.blocks import Block, divided, in_ranges
@@ -16,17 +16,30 @@ from bg_pipeline.core.filters import Filter
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed, State
 from bg_pipeline.core.rehash import Slice
-from bg_pipeline.errors import BgPipelineError, StateError
+from bg_pipeline.errors import BgPipelineError, ItemBlocked, StateError
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.laws.strategies import keys
 
-KEYS = [f"{folder}/{name}.png" for folder in "abc" for name in "0123456789"]
+KEYS = [f"{folder}/{name}.png" for folder in "abc" for name in "01234"]
 FILTERS = [Filter(), Filter(exclude=["a/1*"]), Filter(include=["a", "b"], exclude=["*2.png"])]
 
 
-class InBlocks(MemorySource):
+class Shelf(MemorySource):
+    """Some of its keys cannot be looked at, only for now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocked: set[str] = set()
+
+    def read(self, key: str) -> bytes:
+        if key in self.blocked:
+            raise ItemBlocked("not now")
+        return super().read(key)
+
+
+class InBlocks(Shelf):
     """Lists blocks, and counts those whose rows were asked for."""
 
     looked_into = 0
@@ -53,7 +66,7 @@ class Nights(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.graphs = [Graph(source=MemorySource()), Graph(source=InBlocks())]
+        self.graphs = [Graph(source=Shelf()), Graph(source=InBlocks())]
         self.rehash: Slice | None = None
 
     @initialize(present=st.sets(st.sampled_from(KEYS), min_size=1))
@@ -90,6 +103,10 @@ class Nights(RuleBasedStateMachine):
         self._each(lambda g: setattr(g.source, "unreadable", g.source.unreadable ^ {key}))
 
     @rule(key=st.sampled_from(KEYS))
+    def it_is_blocked_or_no_longer(self, key: str) -> None:
+        self._each(lambda g: setattr(g.source, "blocked", g.source.blocked ^ {key}))
+
+    @rule(key=st.sampled_from(KEYS))
     def it_has_to_be_hashed_again(self, key: str) -> None:
         self._each(lambda g: key in g.database.entries and g.observations.invalidate_hash(key))
 
@@ -124,9 +141,10 @@ class Nights(RuleBasedStateMachine):
     @rule(rows=st.integers(0, 10))
     def the_listing_breaks_off(self, rows: int) -> None:
         self._each(lambda g: setattr(g.source, "fail_after", rows))
-        for graph in self.graphs:  # how far each comes is its own affair
-            _outcome(graph, None)
+        self._each(lambda g: _outcome(g, None))
         self._each(lambda g: setattr(g.source, "fail_after", None))
+        # It may have hashed more of one than of the other.
+        self._each(lambda g: _outcome(g, None))
 
     @rule(step=st.sampled_from(["observe", "set_places", "mark_absent", "set_blocks"]))
     def the_scan_dies(self, step: str) -> None:
@@ -139,13 +157,13 @@ class Nights(RuleBasedStateMachine):
     def a_night(self) -> None:
         plain, in_blocks = (_outcome(graph, self.rehash) for graph in self.graphs)
         assert in_blocks == plain
-        self.rehash = None
-
-    @invariant()
-    def the_next_night_sees_the_same(self) -> None:
-        self.a_night()
         plain, in_blocks = (_on_record(graph) for graph in self.graphs)
         assert in_blocks == plain
+        self.rehash = None
+
+    def teardown(self) -> None:
+        self.a_night()
+        self.a_night()
 
     def _each(self, change: Callable[[Graph], object]) -> None:
         for graph in self.graphs:
@@ -153,7 +171,7 @@ class Nights(RuleBasedStateMachine):
 
 
 TestNights = Nights.TestCase
-TestNights.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TestNights.settings = settings(max_examples=150, stateful_step_count=20, deadline=None)
 
 
 def _dies(*_: object) -> None:
@@ -198,8 +216,8 @@ def test_a_night_without_a_change_looks_into_no_block_and_one_change_into_one() 
     _outcome(graph, None)
     assert source.looked_into == 0
 
-    source.put(KEYS[11], b"another")
-    del source.files[KEYS[20]]
+    source.put(KEYS[6], b"another")
+    del source.files[KEYS[13]]
     _outcome(graph, None)
     assert source.looked_into == 2
     _outcome(graph, None)
