@@ -295,15 +295,13 @@ def _entries(
     deltas: Deltas, recipes: Recipes, missing: Mapping[str, str], *, rerender: bool
 ) -> tuple[list[Entry], int]:
     """Return every entry that may need work, and the number of all others, which are up to date."""
-    goal_of, common = recipes.goals(rerender=rerender), recipes.common_goal(rerender=rerender)
+    goal_of, up_to_date = recipes.goals(rerender=rerender), deltas.count()
     entries: list[Entry] = []
-    up_to_date = deltas.up_to_date(common)
-    for entry in deltas.out_of_date(common):
+    for entry in deltas.out_of_date(recipes.common_goal(rerender=rerender)):
         # By its own recipe it may be: the database knows only what all recipes have in common.
-        if is_up_to_date(entry, goal_of(entry.key)):
-            up_to_date += 1
-        else:
+        if not is_up_to_date(entry, goal_of(entry.key)):
             entries.append(entry)
+            up_to_date -= 1
     lost = sorted(missing.keys() - {e.key for e in entries}, key=key_bytes)
     return entries + deltas.get_many(lost), up_to_date - len(lost)
 

@@ -67,12 +67,12 @@ class Observations(Protocol):
 class Deltas(Protocol):
     """The input of a delta, and the stored delta."""
 
-    def up_to_date(self, goal: Goal) -> int:
-        """Count the items that are up to date by `core.delta.is_up_to_date`."""
+    def count(self) -> int:
+        """Count the items, except those that are gone and marked as deleted."""
         ...
 
     def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        """Yield all others in ascending order of `key_bytes`, except items that are gone and marked as deleted."""
+        """Yield those that `core.delta.is_up_to_date` is not true of, in ascending order of `key_bytes`."""
         ...
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:

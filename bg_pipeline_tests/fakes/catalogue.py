@@ -79,6 +79,10 @@ def _is_listed(entry: Entry) -> bool:
     return not entry.absent
 
 
+def _is_done_with(entry: Entry) -> bool:
+    return entry.absent and entry.state is State.DELETED
+
+
 def output_names_of(database: MemoryDatabase, entry: Entry) -> list[str]:
     """In all renditions."""
     return [each.published.output_name for each in database.outputs(entry) if each.published.output_name]
@@ -96,11 +100,11 @@ class MemoryDeltas(Port):
         self.batch_size = 1000
         self.before_batch: Callable[[], object] = lambda: None
 
-    def up_to_date(self, goal: Goal) -> int:
-        return len(self._db.where(lambda e: is_up_to_date(e, goal)))
+    def count(self) -> int:
+        return len(self._db.where(lambda e: not _is_done_with(e)))
 
     def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        yield from self._db.where(lambda e: not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED))
+        yield from self._db.where(lambda e: not is_up_to_date(e, goal) and not _is_done_with(e))
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
         wanted = set(keys)

@@ -153,6 +153,14 @@ class Nights(RuleBasedStateMachine):
                 patch.setattr(graph.observations, step, _dies)
                 _outcome(graph, None)
 
+    @rule(key=st.sampled_from(KEYS))
+    def the_scan_dies_after_a_version_that_goes_again(self, key: str) -> None:
+        before = [(dict(g.source.files), dict(g.source.versions)) for g in self.graphs]
+        self.it_is_written(key, b"not for long")
+        self.the_scan_dies("mark_absent")
+        for graph, (files, versions) in zip(self.graphs, before, strict=True):
+            graph.source.files, graph.source.versions = files, versions
+
     @rule()
     def a_night(self) -> None:
         plain, in_blocks = (_outcome(graph, self.rehash) for graph in self.graphs)

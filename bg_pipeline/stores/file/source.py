@@ -44,7 +44,7 @@ class _Files(NamedTuple):
 
 
 _Part = _Files | Listed
-"""Some rows of a listing; not made as long as nobody needs them, because that takes as long as to walk."""
+"""Some rows of a listing; not made until they are needed, because that takes as long as to walk."""
 
 
 class FolderSource:
@@ -89,7 +89,7 @@ class FolderSource:
             yield from self._rows(part)
 
     def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
-        # As `core.blocks.divided`, but a million rows that nobody asks for are not made.
+        # As `core.blocks.divided`, but rows that are not asked for are not made.
         bounds, most = deque(map(key_bytes, starts)), most_rows(starts)
         parts: list[_Part] = []
         room = most
