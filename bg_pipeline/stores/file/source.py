@@ -39,8 +39,8 @@ class _Files(NamedTuple):
     """Files of one folder, in the order of their names."""
 
     prefix: str
-    names: list[str]
-    infos: list[os.stat_result]
+    names: Sequence[str]
+    infos: Sequence[os.stat_result]
 
 
 _Part = _Files | Listed
@@ -174,9 +174,9 @@ class FolderSource:
             except OSError as error:
                 yield self._not_looked(prefix, error)
                 return
-            for are_folders, group in groupby(names, lambda name: name[-1] == "/"):
+            for are_folders, group in groupby(names, _is_folder):
                 if not are_folders:
-                    yield from self._files(folder, prefix, path, group, at_once)
+                    yield from self._files(folder, prefix, path, list(group), at_once)
                     continue
                 for name in group:
                     if self._leaves_out(prefix + name):
@@ -193,26 +193,18 @@ class FolderSource:
                     else:
                         yield from self._walk(child, prefix + name, path / name, (*within, identity), at_once)
 
-    def _files(self, folder: int, prefix: str, path: Path, names: Iterable[str], at_once: int) -> Iterator[_Part]:
-        files = _Files(prefix, [], [])
-        for name in names:
+    def _files(self, folder: int, prefix: str, path: Path, names: Sequence[str], at_once: int) -> Iterator[_Part]:
+        for start in range(0, len(names), at_once):
+            here = names[start : start + at_once]
             try:
-                info = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
+                infos = [os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links) for name in here]
             except OSError as error:
-                if isinstance(error, FileNotFoundError) and path.exists():
-                    continue  # removed while the folder was listed
-                if files.names:
-                    yield files
-                    files = _Files(prefix, [], [])
-                yield self._not_looked(prefix + name, error)
-                continue
-            files.names.append(name)
-            files.infos.append(info)
-            if len(files.names) == at_once:
-                yield files
-                files = _Files(prefix, [], [])
-        if files.names:
-            yield files
+                if at_once > 1:
+                    yield from self._files(folder, prefix, path, here, 1)
+                elif not isinstance(error, FileNotFoundError) or not path.exists():  # else removed since it was listed
+                    yield self._not_looked(prefix + here[0], error)
+            else:
+                yield _Files(prefix, here, infos)
 
     def _rows(self, part: _Part) -> Iterable[Listed]:
         if isinstance(part, Listed):
@@ -296,6 +288,10 @@ class FolderSource:
                 f"{path} cannot be listed: {error.strerror}. Nothing was changed or deleted; "
                 "check that BG_SOURCE exists, is mounted and is readable"
             ) from error
+
+
+def _is_folder(name: str) -> bool:
+    return name[-1] == "/"
 
 
 def _fingerprint(info: os.stat_result) -> str:
