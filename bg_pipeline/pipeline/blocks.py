@@ -1,10 +1,10 @@
 """The blocks of one scan: those that it need not look into, and those that the next one need not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bg_pipeline.core.blocks import Block, KnownBlock, digest_under
+from bg_pipeline.core.blocks import ROWS, Block, KnownBlock, digest_under
 from bg_pipeline.ports.catalogue import Observations
 from bg_pipeline.ports.context import Policy
 
@@ -40,8 +40,10 @@ class BlocksOfScan:
         """Number of the block of each row that is still to be read, by key."""
 
     @property
-    def starts(self) -> list[str]:
-        """First keys of the known blocks after the first one."""
+    def starts(self) -> Sequence[str]:
+        """First keys of the known blocks after the first one, or keys as far apart if none is known."""
+        if not self._last:
+            return self._observations.split_points(ROWS)
         return [each.first.decode("utf-8", "surrogateescape") for each in self._last[1:]]
 
     def skipped(self, first: bytes, block: Block, end: bytes | None) -> KnownBlock | None:

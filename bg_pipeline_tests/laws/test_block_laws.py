@@ -17,6 +17,8 @@ from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Listed, State
 from bg_pipeline.core.rehash import Slice
 from bg_pipeline.errors import BgPipelineError, ItemBlocked, StateError
+from bg_pipeline.pipeline import blocks as of_scan
+from bg_pipeline.pipeline.blocks import BlocksOfScan
 from bg_pipeline.pipeline.detect import scan
 from bg_pipeline_tests.fakes import MemorySource
 from bg_pipeline_tests.graph import Graph
@@ -58,6 +60,7 @@ def _small_blocks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks_module, "ROWS", 3)
         patch.setattr(blocks_module, "MOST_ROWS", 6)
+        patch.setattr(of_scan, "ROWS", 3)
         yield
 
 
@@ -230,6 +233,22 @@ def test_a_night_without_a_change_looks_into_no_block_and_one_change_into_one() 
     assert source.looked_into == 2
     _outcome(graph, None)
     assert source.looked_into == 2
+
+
+def test_after_a_killed_scan_a_source_is_divided_at_keys_that_are_known() -> None:
+    graph = Graph(source=InBlocks())
+    for key in KEYS:
+        graph.source.put(key, key.encode())
+    assert BlocksOfScan(graph.observations, graph.policy, whole=False).starts == []
+    _outcome(graph, None)
+    known = BlocksOfScan(graph.observations, graph.policy, whole=False).starts
+    graph.source.put(KEYS[1], b"another")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph.observations, "mark_absent", _dies)
+        _outcome(graph, None)
+
+    assert not graph.observations.blocks()
+    assert len(BlocksOfScan(graph.observations, graph.policy, whole=False).starts) == len(known) + 1
 
 
 def test_blocks_that_are_out_of_order_are_no_listing() -> None:

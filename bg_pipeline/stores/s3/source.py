@@ -39,7 +39,7 @@ class S3Source:
             raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
 
     def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
-        return divided(self.list(lambda every: starts[:: max(1, every // ROWS)]), starts)
+        return divided(self.list(lambda every: starts[every // ROWS - 1 :: every // ROWS]), starts)
 
     def read(self, key: str) -> bytes:
         try:
