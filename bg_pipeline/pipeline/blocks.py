@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bg_pipeline import __version__
 from bg_pipeline.core.blocks import ROWS, Block, KnownBlock, digest_under
 from bg_pipeline.ports.catalogue import Observations
 from bg_pipeline.ports.context import Policy
@@ -27,7 +28,13 @@ class BlocksOfScan:
 
     def __init__(self, observations: Observations, policy: Policy, *, whole: bool) -> None:
         self._observations = observations
-        self._settings = policy.filter.patterns, policy.collection_depth, policy.deletes.sentinel
+        # Another version may read the same rows otherwise.
+        self._settings = (
+            __version__,
+            policy.filter.patterns,
+            policy.collection_depth,
+            policy.deletes.sentinel,
+        )
         self._last = observations.blocks()
         ends = [*(each.first for each in self._last[1:]), None]
         self._known = {} if whole else {(b.first, b.digest, end): b for b, end in zip(self._last, ends, strict=False)}

@@ -235,6 +235,17 @@ def test_a_night_without_a_change_looks_into_no_block_and_one_change_into_one() 
     assert source.looked_into == 2
 
 
+def test_another_version_looks_at_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = Graph(source=InBlocks())
+    graph.source.put(KEYS[0], b"1")
+    _outcome(graph, None)
+    graph.source.looked_into = 0
+    monkeypatch.setattr(of_scan, "__version__", "another")
+    _outcome(graph, None)
+    _outcome(graph, None)
+    assert graph.source.looked_into == 1
+
+
 def test_after_a_killed_scan_a_source_is_divided_at_keys_that_are_known() -> None:
     graph = Graph(source=InBlocks())
     for key in KEYS:
