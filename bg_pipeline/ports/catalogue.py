@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from bg_pipeline.core.agreement import SettingsInUse
+from bg_pipeline.core.blocks import KnownBlock
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
@@ -15,12 +16,28 @@ from bg_pipeline.core.runlog import R, Record
 class Observations(Protocol):
     """The results of the last scans."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
+    def listing(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, str, bytes, float]]:
         """
         Yield key, fingerprint, collection and priority of each item in the last complete scan, in ascending key order.
 
         Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
+
+        Args:
+            first: the first key.
+            end: the first key that is left out; None for none.
         """
+        ...
+
+    def blocks(self) -> list[KnownBlock]:
+        """Return the blocks of the last complete scan in key order; none if any item was observed after it."""
+        ...
+
+    def set_blocks(self, blocks: Sequence[KnownBlock]) -> None:
+        """Record these blocks in place of all others."""
+        ...
+
+    def in_question(self) -> Iterator[bytes]:
+        """Yield the listed keys that a scan must look at, whatever a listing says, in ascending order."""
         ...
 
     def split_points(self, every: int) -> Sequence[str]:
@@ -51,20 +68,30 @@ class Observations(Protocol):
 class Deltas(Protocol):
     """The input of a delta, and the stored delta."""
 
-    def up_to_date(self, goal: Goal) -> int:
-        """Count the items that are up to date by `core.delta.is_up_to_date`."""
+    def count(self) -> int:
+        """Count the items, except those that are gone and marked as deleted."""
         ...
 
     def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        """Yield all others in ascending order of `key_bytes`, except items that are gone and marked as deleted."""
+        """Yield those that `core.delta.is_up_to_date` is not true of, in ascending order of `key_bytes`."""
         ...
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
         """Return the entries of the known keys among these, in key order if the keys are."""
         ...
 
-    def published_names(self) -> Iterator[tuple[str, str]]:
-        """Yield (output name, key) of every published output of a listed item, in ascending byte order of names."""
+    def published_names(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[str, str]]:
+        """
+        Yield (output name, key) of every published output of a listed item, in ascending byte order of names.
+
+        Args:
+            first: the first name.
+            end: the first name that is left out; None for none.
+        """
+        ...
+
+    def joined_names(self, first: bytes, end: bytes | None) -> bytes:
+        """Return these names in this order, and those of items that are gone, with a NUL between each two."""
         ...
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:

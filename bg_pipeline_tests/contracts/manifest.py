@@ -9,6 +9,7 @@ from typing import Any
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.records import Change, Entry, Observation, Published, Reason, State
 from bg_pipeline.ports.alerts import Outbox
@@ -129,6 +130,10 @@ def work(key: str, reason: Reason = Reason.NEW, **more: Any) -> Change:
 
 def shown(name: str, purchase_id: str = "w") -> Published:
     return Published(purchase_id, "cut", "rendition", name, "digest", "h")
+
+
+def up_to_date(deltas: Deltas, goal: Goal) -> int:
+    return deltas.count() - len(list(deltas.out_of_date(goal)))
 
 
 def keys_of(claimed: Claimed) -> list[str]:

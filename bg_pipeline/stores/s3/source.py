@@ -1,7 +1,8 @@
 """A catalogue in an S3 bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from bg_pipeline.core.blocks import ROWS, Block, divided
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.source import SplitPoints, no_split_points
@@ -37,6 +38,9 @@ class S3Source:
                 yield Listed(row.key, f"{row.size_bytes}:{row.etag}:{row.modified}", row.size_bytes)
         except BucketError as error:
             raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
+
+    def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
+        return divided(self.list(lambda every: starts[every // ROWS - 1 :: every // ROWS]), starts)
 
     def read(self, key: str) -> bytes:
         try:
