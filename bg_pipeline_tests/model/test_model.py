@@ -193,5 +193,8 @@ class Nights(RuleBasedStateMachine):
 EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
 TestNights = Nights.TestCase
 TestNights.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
 )

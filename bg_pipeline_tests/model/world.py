@@ -9,11 +9,13 @@ from contextlib import suppress
 from decimal import Decimal
 from itertools import count, pairwise
 
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import GateState, by_hand
 from bg_pipeline.core.records import State
 from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.pipeline.night import Choice, sync
 from bg_pipeline.pipeline.revert import revert
 from bg_pipeline.pipeline.review import decide
 from bg_pipeline.pipeline.verify import verify
@@ -43,6 +45,7 @@ class World:
         self.graph.rehash_nights = 1 if rehash else 0
         self.graph.deletes = DeletePolicy(trash=trash)
         self.graph.day_cap = None if day_cap is None else Decimal(day_cap)
+        self.graph.while_asleep = self.pass_time  # a run waits for another, which may be dead
         self.removed_at: dict[str, float] = {}
         self.interruptions = 0
         """Runs that were killed, or that another run overtook: each may cost one request more."""
@@ -56,6 +59,9 @@ class World:
         """Purchases that the vendor refused, or whose answers were no cutouts."""
 
     # what happens
+
+    def pass_time(self) -> None:
+        self.graph.clock.now += 5.0
 
     def put(self, key: str, picture: bytes) -> None:
         self.graph.source.put(key, picture)
@@ -82,10 +88,10 @@ class World:
         first, whole = len(self.vendor.posts), False
         try:
             if fuse is None:
-                self.graph.sync(cap, **options)
+                _night(self.graph, cap, **options)
             else:
                 with wired(self.graph, fuse(self)):
-                    self.graph.sync(cap, **options)
+                    _night(self.graph, cap, **options)
             whole = not self.graph.stop.is_set()
         except Killed:
             self.interruptions += 1
@@ -115,11 +121,11 @@ class World:
         other.runs, other.stop = self.graph.runs + 10_000, threading.Event()
 
         def act() -> None:
+            self.interruptions += 1  # it waits for the one at work, which never beats meanwhile, and takes over
             if after_death:
-                self.interruptions += 1
                 self.graph.clock.now += DEAD_S
             with suppress(BgPipelineError):
-                other.sync()
+                _night(other)
 
         return act
 
@@ -285,6 +291,12 @@ class World:
                 assert key in standing, f"{key} is no picture, and no failure says so"
         posts, writes = len(self.vendor.posts), len(graph.outputs.writes)
         states = self._states()
-        graph.sync()
+        _night(graph)
         assert (len(self.vendor.posts), len(graph.outputs.writes)) == (posts, writes), "a night for nothing"
         assert self._states() == states, "a night changed what was done"
+
+
+def _night(graph: Graph, cap: int | None = None, **options: bool) -> None:
+    """A run of the command line; it may find that another has listed the source for it."""
+    graph.runs += 1
+    sync(graph.pipeline, Budget(f"run {graph.runs}", None if cap is None else Decimal(cap)), Choice(**options))
