@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes mutation audit soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer check dev
+.PHONY: help environment demo unit test test-processes mutation audit soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -11,6 +11,7 @@ help:
 	@echo "make test-processes real processes: killed, stopped, for many nights, and Dagster's UI in a browser; 20 minutes"
 	@echo "make mutation takes out each safeguard and sees its test fail; a quarter of an hour at most"
 	@echo "make audit   known vulnerabilities of the locked packages, and secrets in the files"
+	@echo "make soak           10,000 pictures, 270 signals, a failing vendor; half an hour, one table"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
 	@echo "make soak-input     10,000 damaged pictures; five minutes"
@@ -18,6 +19,7 @@ help:
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
+	@echo "make bench   all benchmarks, beside their peers, into docs/benchmarks.md; 40 minutes on two idle cores"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
 
@@ -50,6 +52,9 @@ mutation: environment
 audit: environment
 	UV=$(UV) $(RUN) python .ci/audit.py
 
+soak: environment
+	$(RUN) python -m bg_pipeline_tests.soak
+
 soak-signals: environment
 	SIGNALS=200 $(RUN) pytest -m processes -o junit_family=xunit1 --junit-xml=soak-signals.xml -k in_the_first_seconds bg_pipeline_tests/e2e/test_signals.py
 	@grep -o 'ended_after_s" value="[0-9.]*' soak-signals.xml | grep -o '[0-9.]*$$' | sort -n \
@@ -75,6 +80,18 @@ test-radosgw: environment
 test-pgbouncer: environment
 	command -v pgbouncer >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends pgbouncer)
 	$(RUN) pytest -m pgbouncer
+
+# What only peers and plots need is no dependency. radosgw, rclone and awscli (Debian) are left out if they are not there.
+bench: environment
+	$(UV) run --no-sync --extra local --with matplotlib --with pymatting --with scikit-image --with s5cmd \
+	    python -m bg_pipeline_tests.benchmarks
+test-celery: environment
+	command -v redis-server >/dev/null && command -v rabbitmqctl >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-server rabbitmq-server)
+	$(RUN) pytest -m celery -n 2
+
+test-image: environment
+	command -v debootstrap >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends debootstrap)
+	$(RUN) pytest -m image
 
 dev: export DAGSTER_HOME := $(CURDIR)/.dagster
 dev: environment

@@ -222,6 +222,7 @@ def deployed(
     postgres: str = "",
     settings: Mapping[str, str] | None = None,
     fast: bool = False,
+    instance: Mapping[str, Any] | None = None,
 ) -> Iterator[Deployment]:
     """
     A webserver and a daemon on a new shop in `home`, with the shipped `dagster.yaml` and `workspace.yaml`.
@@ -233,14 +234,15 @@ def deployed(
         postgres: URL of a database for Dagster's records; empty for SQLite.
         settings: of the pipeline.
         fast: with sensors and leases that take seconds.
+        instance: further entries of `dagster.yaml`.
     """
     vendor = vendor or SandboxState()
     (home / "dagster").mkdir()
-    instance = yaml.safe_load(INSTANCE.read_text())
+    whole = yaml.safe_load(INSTANCE.read_text()) | dict(instance or {})
     if postgres:
-        del instance["event_log_storage"]
-        instance["storage"] = {"postgres": {"postgres_url": postgres}}
-    (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(instance))
+        del whole["event_log_storage"]
+        whole["storage"] = {"postgres": {"postgres_url": postgres}}
+    (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(whole))
     (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
     with running_sandbox(vendor, cut) as sandbox:
         env = {

@@ -68,6 +68,7 @@ from bg_pipeline_tests.fakes import (
     MemoryReviews,
     MemoryRunLog,
     MemorySource,
+    MemoryStops,
     MemoryStore,
     MemoryTrash,
     MemoryWorkQueue,
@@ -228,7 +229,14 @@ class Graph:
         marked = (MarkedStore(setting, "in memory", store) for setting, store in stores.items() if self.identity)
         identity = Identity(self.identity, "a manifest", tuple(marked))
         return Pipeline(
-            self.catalogue, self.accounts, self.policy, self.run, alerting, identity, Export(format=self.table)
+            self.catalogue,
+            self.accounts,
+            self.policy,
+            self.run,
+            alerting,
+            MemoryStops(),
+            identity,
+            Export(format=self.table),
         )
 
     @property
@@ -278,6 +286,7 @@ class Graph:
             chosen["collections"] = frozenset({collection})
         done = sync(self.pipeline, budget, Choice(**chosen), **options)
         decision, summary = done.decision, done.work.summary
+        assert decision is not None, done.joined
         return Synced(done.look.scan, decision.delta, summary, done.work.published, decision.trash, decision.pruned)
 
     def process(self, cap: int | None = None, scope: Scope | None = None) -> WorkResult:

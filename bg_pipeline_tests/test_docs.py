@@ -24,6 +24,9 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTS = [
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *(
+        "docs/benchmarks.md",
+        "docs/capacity.md",
+        "deploy/README.md",
         "docs/catalogues.md",
         "docs/changes.md",
         "docs/checks.md",

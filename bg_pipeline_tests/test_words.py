@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bg_pipeline
-from bg_pipeline.core.alerts import Kind
+from bg_pipeline.core.alerts import Kind, explanation
 from bg_pipeline.core.report import Exit
 
 PACKAGE = Path(bg_pipeline.__file__).parent
@@ -110,12 +110,20 @@ def test_every_kind_of_alert_and_every_exit_code_is_explained() -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_every_kind_of_alert_has_a_row_that_says_what_it_means_and_what_to_do(kind: Kind) -> None:
-    alerts = (ROOT / "docs" / "operating.md").read_text().partition("## Alerts")[2]
-    rows = [line for line in alerts.splitlines() if line.startswith("|") and TITLES[kind] in line.split("|")[1]]
+def test_every_kind_of_alert_has_an_entry_where_its_notifications_link_to(kind: Kind) -> None:
+    page, _, anchor = explanation(kind).partition("#")
+    parts = re.split(r"^#+ (.+)$", (ROOT / page).read_text(), flags=re.MULTILINE)[1:]
+    entries = {_anchor(heading): text for heading, text in zip(parts[::2], parts[1::2], strict=True)}
 
-    assert rows
-    assert [row for row in rows if [bool(cell.strip()) for cell in row.split("|")[1:-1]] != [True] * 3] == []
+    assert TITLES[kind] in entries[anchor]
+    assert all(
+        re.search(rf"^- {each}: [\w`]", entries[anchor], re.MULTILINE) for each in ("It means", "Meanwhile", "Do")
+    )
+
+
+def _anchor(heading: str) -> str:
+    """Name of a heading as GitHub and most generators of pages make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("code", Exit)

@@ -12,7 +12,7 @@ _TOKEN = re.compile(r"(?<=[/:@=])(?=[^/:@?&=]*(?:\d|[a-z][A-Z]))[^/:@?&=.]{8,}(?
 
 
 class AlertSettings(Part):
-    """Targets of notifications, the failure rate that raises an alert, and the address for links."""
+    """Targets of notifications, the failure rate that raises an alert, and the addresses for links."""
 
     alert_urls: SecretStr = Field(
         SecretStr(""), description="Apprise URLs that receive alerts, separated by commas or white space"
@@ -25,6 +25,11 @@ class AlertSettings(Part):
         description="address of `bg-pipeline review --serve`, for the links in alerts and in Dagster's UI, such as"
         " `http://127.0.0.1:8786`. Its port is the one to serve on",
     )
+    operating_url: str = Field(
+        "",
+        description="address of [operating.md](operating.md), where every alert has an entry, for the links in alerts;"
+        " default: its path in this project",
+    )
 
     @field_validator("alert_urls")
     @classmethod
@@ -35,7 +40,7 @@ class AlertSettings(Part):
                 raise ValueError(f"entry {number} is no Apprise URL, such as slack://… or mailto://…")
         return value
 
-    @field_validator("dagster_url", "review_url")
+    @field_validator("dagster_url", "review_url", "operating_url")
     @classmethod
     def _a_page(cls, value: str) -> str:
         if value and not re.fullmatch(r"https?://[^\s@?]+", value):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from pathlib import Path
 
 import click
 
@@ -18,7 +17,8 @@ from bg_pipeline.core.records import Change
 from bg_pipeline.core.runlog import CanaryRecord
 from bg_pipeline.pipeline import canary as trial
 from bg_pipeline.pipeline import ownership
-from bg_pipeline.wiring import folder_of, open_pipeline
+from bg_pipeline.stores.locations import location_of
+from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
 _NOTHING = "no purchase waits for a changed recipe, so there is nothing to try"
@@ -54,9 +54,9 @@ def canary(catalogue: str | None, action: str, sample: int | None, why: str, *, 
             say("nothing was bought")
             return
         ask = Ask(AskedBy.SYNC, Budget(name.run_id, settings.schedule.max_credits_per_run))
-        pages = Path(settings.catalogue.gallery).absolute()
-        record = trial.try_recipe(pipeline, ask, golden, folder_of(pages))
-    _show(record, str(pages / CANARY_PAGE), as_json)
+        pages = settings.catalogue.open_gallery(settings.raw)
+        record = trial.try_recipe(pipeline, ask, golden, pages)
+    _show(record, location_of(settings.catalogue.gallery, CANARY_PAGE), as_json)
 
 
 def _say_nothing(as_json: bool) -> None:

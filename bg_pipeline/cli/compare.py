@@ -24,6 +24,7 @@ from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.ports.context import RunName
 from bg_pipeline.purchasing.gate import read_balance
 from bg_pipeline.purchasing.money import left_of
+from bg_pipeline.stores.locations import location_of
 from bg_pipeline.wiring import folder_of, open_pipeline
 from bg_pipeline.wiring.settings import Settings, load_settings
 
@@ -81,12 +82,16 @@ def compare(
         say("nothing was bought")
         return
     cap = settings.schedule.max_credits_per_run if max_credits is None else max_credits
-    page = (to or Path(settings.catalogue.gallery) / COMPARISON).absolute()
+    if to:
+        pages, name_of_page, page = folder_of(to.absolute().parent), to.name, str(to.absolute())
+    else:
+        pages, name_of_page = settings.catalogue.open_gallery(settings.raw), COMPARISON
+        page = location_of(settings.catalogue.gallery, COMPARISON)
     with stop_on_signal() as stop, Bars() as bars, open_pipeline(settings, name, stop, bars) as pipeline:
         comparison = make_comparison(pipeline, plan, of_catalogue.recipes, cap)
         figures = {account.name: figures_of(account, comparison) for account in settings.accounts}
         html = page_of(settings, pipeline, plan, comparison, figures)
-        folder_of(page.parent).write(page.name, html.encode())
+        pages.write(name_of_page, html.encode())
     _end(stop, plan, comparison, figures, page, as_json)
 
 
@@ -133,7 +138,7 @@ def _end(
     plan: ComparisonPlan,
     comparison: Comparison,
     figures: Figures,
-    page: Path,
+    page: str,
     as_json: bool,
 ) -> None:
     failed = sum(bool(each.failure) for results in comparison.results.values() for each in results)
@@ -143,9 +148,7 @@ def _end(
     elif failed:
         code, reason = Exit.SOME_FAILED, f"{failed} results are missing"
     if as_json:
-        print_json(
-            {"pictures": [entry.key for entry in plan.entries], "accounts": figures, "page": str(page)}, code, reason
-        )
+        print_json({"pictures": [entry.key for entry in plan.entries], "accounts": figures, "page": page}, code, reason)
     else:
         out = Terminal()
         out.print(render.grid(SUMS, sums(figures), numbers=range(1, len(SUMS))))

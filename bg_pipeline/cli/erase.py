@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 from rich.filesize import decimal
@@ -19,7 +18,7 @@ from bg_pipeline.pipeline.prune import prune as run_prune
 from bg_pipeline.pipeline.sizes import measure_masters
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.ports.stores import BlobStore
-from bg_pipeline.wiring import folder_of, open_pipeline
+from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
 
 _MOST_NAMES = 40
@@ -44,7 +43,7 @@ def forget(
             erase.allow_again(pipeline.catalogue, keys)
             _say_allowed(keys, as_json)
             return
-        pages = folder_of(Path(settings.catalogue.gallery).absolute())
+        pages = settings.catalogue.open_gallery(settings.raw)
         ownership.check(pipeline)
         if not although_listed:
             erase.refuse_listed(pipeline.catalogue, keys)

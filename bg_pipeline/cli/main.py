@@ -4,13 +4,14 @@ import importlib
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
 
 import bg_pipeline
 from bg_pipeline.cli.start import STOPPED, interruptible
-from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.errors import BgPipelineError, ConfigurationError
 from bg_pipeline.redaction import redacted
 
 _COMMANDS = {
@@ -19,6 +20,7 @@ _COMMANDS = {
     "canary": ("cli.canary", "Try a changed recipe on a few pictures; accept it for all."),
     "check": ("cli.maintenance", "Read the published outputs and compare them with the manifest."),
     "compare": ("cli.compare", "Compare vendors and engines on the same pictures."),
+    "declare": ("cli.declare", "Let the settings of this host count for all hosts of a catalogue."),
     "demo": ("demo.run", "Run the whole pipeline on sample pictures; no key needed."),
     "doctor": ("cli.doctor", "Find problems that would stop a sync."),
     "export": ("cli.export", "Write the state of all items as a table for programs."),
@@ -35,6 +37,7 @@ _COMMANDS = {
     "review": ("cli.review", "Show results to a person, and carry out what is decided."),
     "sandbox": ("cli.sandbox", "Simulate three vendors: real wire formats, play money."),
     "status": ("cli.reports", "Show the items by state, the gates and the spending."),
+    "stop": ("cli.stop", "Ask a run to end, or list the runs at work."),
     "sync": ("cli.nightly", "Run the nightly job now."),
     "trash": ("cli.reports", "List cutouts of deleted pictures; restore named ones for good."),
     "why": ("cli.reports", "Show the history of one item: purchase attempts and decisions."),
@@ -68,6 +71,7 @@ class _Commands(click.Group):
         from bg_pipeline.cli.options import expect_json  # noqa: PLC0415  loaded by the command anyway
 
         expect_json(ctx, asked="--json" in args)
+        _start_logs()
         return resolved
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -87,7 +91,7 @@ class _Commands(click.Group):
             from bg_pipeline.cli.terminal import say  # noqa: PLC0415  as above
             from bg_pipeline.core.report import exit_code_of  # noqa: PLC0415
 
-            say(f"bg-pipeline: {error}", err=True)
+            say(f"bg-pipeline: {error}", err=True, level=logging.ERROR)
             code = exit_code_of(error)
             _end(code, str(error))
             ctx.exit(code)
@@ -100,9 +104,19 @@ def _end(code: int, reason: str) -> None:
     print_end(Exit(code), reason)
 
 
+def _start_logs() -> None:
+    from bg_pipeline.settings.logs import LogSettings, log_as_json  # noqa: PLC0415  as above
+    from bg_pipeline.settings.reader import read  # noqa: PLC0415
+
+    with suppress(ConfigurationError):  # the command tells it, with what else is wrong
+        log_as_json(read().part(LogSettings))
+
+
 def _print_fault(_kind: object, error: BaseException, _trace: object) -> None:
     """Print the traceback of a fault of this program: a library's text in it may quote a secret."""
-    print(redacted("".join(traceback.format_exception(error))), file=sys.stderr)
+    from bg_pipeline.settings.logs import line_for_stderr  # noqa: PLC0415  as above
+
+    print(line_for_stderr(redacted("".join(traceback.format_exception(error)))), file=sys.stderr)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -123,5 +137,6 @@ def main(verbose: bool) -> None:
 
         lines.setFormatter(LogLine("%(asctime)s %(message)s"))
     # Only our own: libraries log URLs and headers, which hold keys and signatures.
-    logging.getLogger("bg_pipeline").setLevel(logging.WARNING if verbose else logging.CRITICAL)
-    logging.getLogger("bg_pipeline.wiring.settings").setLevel(logging.WARNING)
+    logging.getLogger("bg_pipeline").setLevel(logging.INFO)
+    shown = "bg_pipeline" if verbose else "bg_pipeline.wiring.settings"
+    lines.addFilter(lambda record: record.levelno >= (logging.WARNING if record.name.startswith(shown) else 99))

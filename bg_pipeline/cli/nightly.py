@@ -194,11 +194,14 @@ def sync(
     if not as_json:
         out = Terminal()
         render.show_scan(out, result.look.scan, settings.catalogue.source_name)
-        render.show_delta(out, result.decision.delta)
-        render.show_trashed(out, result.decision.trash)
-        render.show_pruned(out, result.decision.pruned)
-        render.show_withdrawals(out, result.decision.withdrawals)
-    if stopped := result.decision.stopped:
+        if result.decision is None:
+            out.print(f"joined another run: {result.joined}")
+        else:
+            render.show_delta(out, result.decision.delta)
+            render.show_trashed(out, result.decision.trash)
+            render.show_pruned(out, result.decision.pruned)
+            render.show_withdrawals(out, result.decision.withdrawals)
+    if result.decision is not None and (stopped := result.decision.stopped):
         _show_summary(result.work.summary, as_json, Exit.GUARD, stopped)
         raise GuardStopped(stopped)
     _end_with(result.work.summary, as_json)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bg_pipeline.cli.terminal import printable, say
+from bg_pipeline.settings.logs import owns_stderr
 
 _LINES = 5
 """Lines that one task prints without a terminal."""
@@ -24,7 +25,7 @@ class Bars:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=owns_stderr() or not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._what, self._total, self._count = "", 0, 0

@@ -205,8 +205,6 @@ def show_summary(out: Terminal, summary: Summary) -> None:
         out.print("stopped at the credit limit; pending items wait for the next sync")
     if summary.backlog:
         out.print(f"stopped: {summary.backlog}")
-    if summary.busy:
-        out.print(f"skipped: {summary.busy}")
 
 
 def show_failures(out: Terminal, failures: Sequence[tuple[str, str, str]]) -> None:

@@ -1,7 +1,6 @@
 """`bg-pipeline review`: look at results, and decide about them."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -18,7 +17,8 @@ from bg_pipeline.pipeline import review as reviews
 from bg_pipeline.pipeline.swap import swap
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.ports.stores import BlobStore
-from bg_pipeline.wiring import folder_of, open_pipeline
+from bg_pipeline.stores.locations import location_of
+from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import Settings, load_settings
 
 _DECISIONS = {each.value.replace("_", "-"): each for each in ReviewDecision}
@@ -59,14 +59,17 @@ def review(
     """Show results to a person, and carry out what is decided. It buys nothing: redo asks the next sync to."""
     _validate(decision, keys, why, serve=serve, port=port, pages=pages, collection=collection, as_json=as_json)
     settings = load_settings(catalogue)
-    gallery = folder_of(Path(settings.catalogue.gallery).absolute())
+    gallery = settings.catalogue.open_gallery(settings.raw)
     with open_pipeline(settings, run_name("review")) as pipeline:
         if serve:
             _serve(settings, pipeline, gallery, port)
         elif pages:
             _write_pages(settings, pipeline, gallery, collection, as_json)
         elif decision == "list":
-            _show_waiting([_case(settings, entry) for entry in reviews.in_quarantine(pipeline.catalogue)], as_json)
+            waiting = reviews.in_quarantine(pipeline.catalogue)
+            names = {gallery_page(entry.collection) for entry in waiting}
+            pages_there = {name for name in names if gallery.read(name) is not None}
+            _show_waiting([_case(settings, entry, pages_there) for entry in waiting], as_json)
         else:
             _decide(pipeline, _DECISIONS[decision], keys, why, as_json)
 
@@ -125,7 +128,7 @@ def _write_pages(
     written = []
     for name in chosen:
         items = write_page(pipeline, gallery, name, share=settings.catalogue.review_share)
-        page = str(Path(settings.catalogue.gallery, gallery_page(name)))
+        page = location_of(settings.catalogue.gallery, gallery_page(name))
         written.append({"collection": encode_partition(name), "items": len(items), "page": page})
         if not as_json:
             say(f"{len(items):,} items: {page}")
@@ -133,13 +136,13 @@ def _write_pages(
         print_json(written)
 
 
-def _case(settings: Settings, entry: Entry) -> dict[str, Any]:
-    page = Path(settings.catalogue.gallery, gallery_page(entry.collection))
+def _case(settings: Settings, entry: Entry, pages: Collection[str]) -> dict[str, Any]:
+    page = gallery_page(entry.collection)
     return {
         "key": entry.key,
         "collection": encode_partition(entry.collection),
         "why": entry.detail,
-        "page": str(page) if page.exists() else None,
+        "page": location_of(settings.catalogue.gallery, page) if page in pages else None,
         "master": f"{settings.masters.masters}/{master_name(entry.purchase_id)}",
     }
 

@@ -55,13 +55,15 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process."""
+    from bg_pipeline.settings.logs import line_for_stderr  # noqa: PLC0415  as above
+
     stop = threading.Event()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, end_at_once)
         stop.set()
         # Not by print: the signal may have interrupted one, and its lock cannot be taken twice.
-        os.write(2, b"stopping: requests in flight are finished and kept\n")
+        os.write(2, f"{line_for_stderr('stopping: requests in flight are finished and kept')}\n".encode())
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:

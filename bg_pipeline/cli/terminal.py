@@ -10,6 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bg_pipeline.redaction import redacted
+from bg_pipeline.settings.logs import owns_stderr
+
+_LOG = logging.getLogger(__name__)
 
 _WIDEST = 100_000
 """Columns of a table that no terminal shows: enough for any row."""
@@ -23,9 +26,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
-def say(line: str, *, err: bool = False) -> None:
-    """Print one line."""
-    click.echo(printable(line), err=err)
+def say(line: str, *, err: bool = False, level: int = logging.INFO) -> None:
+    """Print one line. What goes to standard error is a log record too; `level` is its level."""
+    if err:
+        _LOG.log(level, "%s", line)
+    if not (err and owns_stderr()):
+        click.echo(printable(line), err=err)
 
 
 class Terminal(Console):

@@ -63,6 +63,9 @@ class Kind(StrEnum):
     EXPORT = "export"
 
 
+OPERATING = "docs/operating.md"
+"""The page that explains every kind, by its path in this project."""
+
 OF_ACCOUNTS = frozenset({Kind.CREDITS, Kind.BAD_KEY, Kind.OUTAGE, Kind.PAUSED, Kind.DRIFT})
 """Kinds whose subject is an account: all catalogues that use it share the incident. Any other is one catalogue's."""
 
@@ -164,9 +167,17 @@ class Delivery:
     """Number of times it was sent, including this one."""
 
 
-def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: float) -> NotificationPlan:
+def explanation(kind: Kind, operating_url: str = "") -> str:
+    """Return the link to the entry of this kind in the operating page."""
+    return f"{operating_url or OPERATING}#alert-{kind.replace('_', '-')}"
+
+
+def plan_notifications(
+    check: AlertCheck, incidents: Sequence[Incident], now: float, operating_url: str = ""
+) -> NotificationPlan:
     """
-    Compare the current alerts with the open incidents. Notifications of one kind and event become one.
+    Compare the current alerts with the open incidents. Notifications of one kind and event become one, with a link to
+    the entry of the kind in the operating page.
 
         alert      incident  result
         there      none      it begins, with a notification; in a storm of its kind, later (`_STORM`)
@@ -204,13 +215,17 @@ def plan_notifications(check: AlertCheck, incidents: Sequence[Incident], now: fl
         lasted = f"from {moment(incident.began_at)} to {moment(incident.seen_at)}"
         ended = Alert(incident.kind, incident.subject, incident.title, (lasted,))
         due.setdefault((Event.OVER, incident.kind), []).append(ended)
-    return NotificationPlan(tuple(_notification(event, group) for (event, _), group in due.items()), tuple(kept))
+    notifications = (
+        _notification(event, group, explanation(kind, operating_url)) for (event, kind), group in due.items()
+    )
+    return NotificationPlan(tuple(notifications), tuple(kept))
 
 
-def _notification(event: Event, alerts: Sequence[Alert]) -> Notification:
+def _notification(event: Event, alerts: Sequence[Alert], link: str) -> Notification:
     first, *others = alerts
     title = f"{first.title} (and {len(others)} more)" if others else first.title
-    return notification(event, title, [*first.lines, *(other.title for other in others)])
+    # Among the first lines, because a long message loses its last ones.
+    return notification(event, title, [*first.lines[:1], link, *first.lines[1:], *(other.title for other in others)])
 
 
 def notification(event: Event, title: str, lines: Sequence[str]) -> Notification:

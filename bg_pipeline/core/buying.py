@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
 from itertools import accumulate
+from typing import TypeVar
 
 from bg_pipeline.core.filters import matcher
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Change, Entry
+
+_Item = TypeVar("_Item", Entry, Change)
 
 _STRIDE = 1000
 """Steps of one need. It does not follow from the number of patterns: a changed list leaves new before changed."""
@@ -78,6 +81,15 @@ def sort_key(position: Position) -> tuple[int, float, bytes]:
     """Return the value by which positions are sorted, in Python and in every database alike."""
     step, priority, key = position
     return step, priority, key_bytes(key)
+
+
+def in_order(items: Iterable[_Item]) -> list[_Item]:
+    """Return items in the order of purchases; those that share a purchase follow the first of them."""
+    first: dict[str, int] = {}
+    ordered = sorted(items, key=lambda item: sort_key(position_of(item)))
+    for number, item in enumerate(ordered):
+        first.setdefault(item.purchase_id, number)
+    return sorted(ordered, key=lambda item: first[item.purchase_id])
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def should_request_run(  # noqa: PLR0911  one return for each row of its table
 
 def _another_run_helps(last: Summary | None) -> bool:
     """Return True if the last run paused, left something that passes by itself, or left no counters."""
-    if last is None or last.paused or last.busy:
+    if last is None or last.paused:
         return True
     return any(failure.cause in {Cause.ELSEWHERE, Cause.AWAITED, Cause.STORE} for failure in last.failures)
 

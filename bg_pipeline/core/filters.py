@@ -26,6 +26,8 @@ class Filter:
     """
 
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+        self.patterns = tuple(include), tuple(exclude)
+        """The arguments: filters with the same ones leave out the same keys."""
         self._include = _compile(include) if include else None
         self._patterns = tuple(exclude)
         self._exclude = _compile(exclude)

@@ -113,6 +113,8 @@ class Summary:
     """Purchases that were charged and are no master yet; their answers wait in the spool."""
     bought_from: dict[str, int] = field(default_factory=dict)
     """Purchases by account."""
+    credits_at: dict[str, Decimal] = field(default_factory=dict)
+    """Credits by account; together `credits`."""
     duplicates: int = 0
     renamed: int = 0
     failed: int = 0
@@ -125,8 +127,6 @@ class Summary:
     """True if the time for buying ended before the work did."""
     left_before: int | None = None
     """Items that the end of the window left the time before; None if it left none."""
-    busy: str = ""
-    """The other run that works on a collection that was left out; empty if none was."""
     seconds: float = 0.0
     by_reason: dict[str, int] = field(default_factory=dict)
     """Published items by the class they had in the delta."""
@@ -148,9 +148,9 @@ class Summary:
         self.in_doubt += requests
         self.credits_in_doubt += price * requests
 
-    def count_wasted(self, charged: Decimal) -> None:
+    def count_wasted(self, account: str, charged: Decimal) -> None:
         self.wasted += 1
-        self.credits += charged
+        self._count_charged(account, charged)
 
     def count_awaited(self, account: str, charged: Decimal) -> None:
         self.awaited += 1
@@ -158,8 +158,12 @@ class Summary:
 
     def count_bought(self, account: str, charged: Decimal) -> None:
         self.purchases += 1
-        self.credits += charged
+        self._count_charged(account, charged)
         self.bought_from[account] = self.bought_from.get(account, 0) + 1
+
+    def _count_charged(self, account: str, charged: Decimal) -> None:
+        self.credits += charged
+        self.credits_at[account] = self.credits_at.get(account, Decimal(0)) + charged
 
     def add(self, other: "Summary") -> None:
         """Add the counters of another collection of the same sync."""
@@ -168,13 +172,14 @@ class Summary:
         for name in ("duplicates", "renamed", "failed", "quarantined", "pending", "seconds", "standing"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.paused = self.paused or other.paused
-        self.busy = self.busy or other.busy
         self.budget_reached = self.budget_reached or other.budget_reached
         self.window_ended = self.window_ended or other.window_ended
         self.left_before = other.left_before if self.left_before is None else self.left_before
         self.failures += other.failures
         self.not_looked = {**self.not_looked, **other.not_looked}
         self.hosts_down += other.hosts_down
+        for account, charged in other.credits_at.items():
+            self.credits_at[account] = self.credits_at.get(account, Decimal(0)) + charged
         for mine, others in ((self.by_reason, other.by_reason), (self.bought_from, other.bought_from)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
@@ -182,9 +187,7 @@ class Summary:
     @property
     def left_because(self) -> str:
         """The reason why items of the request were left to another run; empty if none were."""
-        if self.busy or self.budget_reached:
-            return self.busy or "the credit limit is reached"
-        return self.backlog
+        return "the credit limit is reached" if self.budget_reached else self.backlog
 
     @property
     def backlog(self) -> str:
@@ -205,8 +208,6 @@ class Summary:
             return Exit.PAUSED
         if self.budget_reached or self.window_ended:
             return Exit.BUDGET
-        if self.busy:
-            return Exit.LEASE
         if self._problems:
             return Exit.SOME_FAILED
         return Exit.DONE
@@ -219,7 +220,6 @@ class Summary:
             Exit.BUDGET: f"the credit limit is reached; {self.pending} items are pending"
             if self.budget_reached
             else self.backlog,
-            Exit.LEASE: self.busy,
             Exit.SOME_FAILED: "; ".join(self._problems),
         }
         return reasons.get(self.exit_code, "done, and no failure stands")
@@ -240,7 +240,9 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all counters in JSON types."""
-        return asdict(self) | {name: float(getattr(self, name)) for name in _MONEY} | {"paused": self.paused or None}
+        money = {name: float(getattr(self, name)) for name in _MONEY}
+        at = {account: float(charged) for account, charged in self.credits_at.items()}
+        return asdict(self) | money | {"credits_at": at, "paused": self.paused or None}
 
 
 def why_unfinished(listed: int, published: int, result: Summary, left: int, left_because: str) -> str:

@@ -221,6 +221,12 @@ def to_json(record: Record) -> dict[str, Any]:
     return facts
 
 
+def scalars_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers and texts of `to_json`, and those of its summary, without the lists of items."""
+    whole = {**facts, **facts.get("summary", {})}
+    return {name: value for name, value in whole.items() if isinstance(value, str | int | float)}
+
+
 def from_json(kind: type[R], facts: Mapping[str, Any]) -> R:
     """
     Restore a record from `to_json`.

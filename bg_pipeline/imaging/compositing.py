@@ -12,11 +12,11 @@ def compose(answer: Image.Image, original: Image.Image | None, use: Use) -> tupl
     Return colours (RGB or RGBA, with an alpha that does not count) and alpha (L), of the same size.
 
     Args:
-        answer: RGBA.
+        answer: RGBA; or L, its alpha, where only that is used.
         original: RGB or RGBA; altered. None if the answer is used whole.
         use: the part of the answer that is published. An answer of another shape is used whole in any case.
     """
-    alpha = answer.getchannel("A")
+    alpha = answer if answer.mode == "L" else answer.getchannel("A")
     if original is None or not is_same_shape(original.size, answer.size):
         return answer, alpha
     if use is Use.PICTURE or (use is Use.UNDECLARED and original.width <= answer.width):

@@ -102,22 +102,38 @@ def _relax(mixed: Floats, alpha: Floats, colours: Floats, rounds: int) -> Floats
     of_both = np.array([1 / _PLAINER, 1], np.float32)[:, None, None, None]
     weights = [
         of_both * (np.abs(near - alpha) * np.float32(_SMOOTH_AT_EDGES) + np.float32(_SMOOTH))
-        for near in _neighbours(alpha)
+        for near in _neighbours(np.pad(alpha, 1, mode="edge"))
     ]
     rest, smooth = 1 - alpha, sum(weights)[:, 0]
     one, both, other = alpha * alpha + smooth[0], alpha * rest, rest * rest + smooth[1]
     scale = 1 / (one * other - both * both)
     one, both, other = one * scale, both * scale, other * scale
     shown = np.stack([alpha * mixed, rest * mixed])
+    # In place: most levels are so small that each new array would cost more than the arithmetic in it.
+    padded = np.empty((*colours.shape[:2], colours.shape[2] + 2, colours.shape[3] + 2), np.float32)
+    inner, near, share, total = padded[..., 1:-1, 1:-1], _neighbours(padded), np.empty_like(shown), np.empty_like(shown)
+    inner[:] = colours
     for _ in range(rounds):
-        subject, backdrop = sum((w * near for w, near in zip(weights, _neighbours(colours), strict=True)), shown)
-        colours = np.stack([other * subject - both * backdrop, one * backdrop - both * subject]).clip(0, 1)
-    return colours
+        _repeat_edges(padded)
+        np.multiply(weights[0], near[0], out=total)
+        total += shown
+        for weight, values in zip(weights[1:], near[1:], strict=True):
+            np.multiply(weight, values, out=share)
+            total += share
+        (subject, backdrop), (less, more) = total, share
+        np.subtract(np.multiply(other, subject, out=less), np.multiply(both, backdrop, out=more), out=inner[0])
+        np.subtract(np.multiply(one, backdrop, out=less), np.multiply(both, subject, out=more), out=inner[1])
+        np.clip(inner, 0, 1, out=inner)
+    return inner
 
 
-def _neighbours(values: Floats) -> list[Floats]:
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
+def _neighbours(padded: Floats) -> list[Floats]:
     return [padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]]
+
+
+def _repeat_edges(padded: Floats) -> None:
+    padded[..., 0, :], padded[..., -1, :] = padded[..., 1, :], padded[..., -2, :]
+    padded[..., 0], padded[..., -1] = padded[..., 1], padded[..., -2]
 
 
 def _resized(values: Floats, shape: Any) -> Floats:

@@ -13,7 +13,9 @@ from bg_pipeline.core.media import Animated
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.swaps import SIDE_PX, Pair
 from bg_pipeline.errors import QualityDropped, UnusableAnswer
+from bg_pipeline.imaging.alpha import packed
 from bg_pipeline.imaging.already_cut import Kind, extended, kind_of
+from bg_pipeline.imaging.colour import as_mode
 from bg_pipeline.imaging.compositing import is_same_shape
 from bg_pipeline.imaging.decoding import admit, decode, open_limited
 from bg_pipeline.imaging.encoding import ENCODERS, MASTER_FORMATS, encode
@@ -44,6 +46,8 @@ class ValidatedAnswer:
     """Reason why a person should look at it; empty if it is sound."""
     other: Pair | None = None
     """Small copies of picture and answer, if the answer has other colours than the picture."""
+    alpha: bytes = b""
+    """Its alpha (`imaging.alpha.packed`), if that may be all that is published: so it need not be decoded again."""
 
 
 def unseen(error: Exception) -> ValidatedAnswer:
@@ -190,7 +194,12 @@ def _compared(cutout: Image.Image, sent: bytes, limits: CheckLimits, keeps_colou
     measures = measure(picture, cutout)
     why = suspicion(measures, limits, keeps_colours=keeps_colours)
     is_other = keeps_colours and measures.colours > limits.colours
-    return ValidatedAnswer(*cutout.size, suspicion=why, other=_pair(picture, cutout) if is_other else None)
+    return ValidatedAnswer(
+        *cutout.size,
+        suspicion=why,
+        other=_pair(picture, cutout) if is_other else None,
+        alpha=packed(cutout.getchannel("A")) if keeps_colours else b"",
+    )
 
 
 def _pair(picture: Image.Image, cutout: Image.Image) -> Pair:
@@ -239,7 +248,7 @@ def _cutout(answer: bytes) -> Image.Image:
         raise UnusableAnswer(f"the answer is no complete picture: {error}") from error
     if not cutout.has_transparency_data:
         raise UnusableAnswer("the answer has no transparency at all")
-    return cutout.convert("RGBA")
+    return as_mode(cutout, "RGBA")
 
 
 def _is_smaller_copy(checked: ValidatedAnswer, prepared: PreparedImage) -> bool:

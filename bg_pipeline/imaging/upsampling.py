@@ -35,13 +35,13 @@ def upsample(alpha: Image.Image, guide: Image.Image) -> Image.Image:
         guide: RGB, the original as it was sent.
     """
     smooth = alpha.resize(guide.size, Image.Resampling.BICUBIC)
-    small = guide.resize(alpha.size, Image.Resampling.BOX)
     full = smooth.copy()
     for tile in tiles(alpha.size, guide.size, _MARGIN_PX):
         known = alpha.crop(tile.around)
         level, highest = known.getextrema()
         if level != highest:
-            shown = np.concatenate([planes(small.crop(tile.around)), planes(known)])
+            small = guide.resize(known.size, Image.Resampling.BOX, box=tile.seen)
+            shown = np.concatenate([planes(small), planes(known)])
             line = _fit(np.pad(shown, ((0, 0), *tile.missing), mode="symmetric"))
             full.paste(_apply(line, smooth.crop(tile.full), guide.crop(tile.full), tile), tile.full[:2])
     return full

@@ -60,7 +60,8 @@ def ensure_accounts(database: Database, known: Mapping[str, KnownAccount], now: 
             elif not _is_of(each.key, digests[name]):
                 conn.execute(update(accounts).where(c.name == name).values(key_digest=_digest(each.key)))
                 if digests[name]:
-                    write_gate(conn, on_new_key(read_gate(conn, name), now))
+                    gate = read_gate(conn, name)
+                    write_gate(conn, gate, on_new_key(gate, now))
                     delete_limits(conn, name)
 
 

@@ -1,5 +1,6 @@
 """One database, SQLite or PostgreSQL, upgraded to the present schema when it is opened."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,8 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Engine,
     Table,
     any_,
-    create_engine,
     event,
     func,
     inspect,
@@ -22,18 +21,17 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from bg_pipeline.errors import ConfigurationError, ConnectionLost, StateError
+from bg_pipeline.errors import ConnectionLost, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
+from bg_pipeline.manifest.engines import open_engine
 from bg_pipeline.manifest.schema import VERSION
 
 T = TypeVar("T")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_TIMEOUT_MS = 30_000
 _PAUSE_S = 0.11
 """Pause between two batches: a process that waits for SQLite's lock checks it ten times a second."""
 
@@ -48,6 +46,9 @@ _WRITE_LOCK = 4_703_001
 
 REPEATS_S = 60.0
 """Seconds for which a lost transaction is repeated: a server that restarts is back within them."""
+
+_MET = {"40001", "40P01"}
+"""SQLSTATE of a transaction that waited for another that waited for it."""
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 """Seconds before a repetition; doubled each time."""
@@ -70,8 +71,8 @@ class Database:
     """
 
     def __init__(self, url: str, sleep: Callable[[float], object] = time.sleep) -> None:
-        self.engine = _engine(url)
-        self._unpooled = _engine(url, poolclass=NullPool)
+        self.engine = open_engine(url)
+        self._unpooled = open_engine(url, poolclass=NullPool)
         self._sleep = sleep
         self._was_reached = False
         self.losses = 0
@@ -96,17 +97,22 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def write(self, *, durable: bool = True, alone: bool = False) -> Iterator[Connection]:
+    def write(
+        self, *, durable: bool = True, alone: bool = False, locks: Sequence[str] | None = None
+    ) -> Iterator[Connection]:
         """
         Open a transaction that owns the write lock from its start; commit it durably at the end.
 
         Args:
             durable: False for data that a power cut may take, and that must not wait for the disk.
             alone: True for one statement that needs no other; in PostgreSQL it does not wait for other writers.
+            locks: in PostgreSQL, share the write lock with all that also name locks, and wait only for those that name
+                one of these. What such a transaction decides on is under its locks, or in rows that it compares and
+                sets. None keeps out every other writer.
         """
         options = {"bg_write": True, "bg_synchronous": "FULL" if durable else "NORMAL"}
         with self._errors(), self._connected(**options) as conn, conn.begin() as transaction:
-            number = self._own_the_lock(conn, durable=durable, alone=alone)
+            number = self._own_the_lock(conn, durable=durable, alone=alone, locks=locks)
             yield conn
             try:
                 transaction.commit()
@@ -166,9 +172,11 @@ class Database:
             yield part
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Open one snapshot; large results may be streamed from it."""
-        with self._errors(), self._connected() as conn, conn.begin():
+    def read(self, *, streams: bool = False) -> Iterator[Connection]:
+        """Read; in PostgreSQL each statement sees a snapshot of its own. Large results are streamed from one."""
+        # A transaction around a statement is two more waits for a server that is far away.
+        alone = {} if streams or self.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        with self._errors(), self._connected(**alone) as conn, conn.begin():
             yield conn
 
     def server_time(self) -> float:
@@ -185,17 +193,29 @@ class Database:
                 raise ConnectionLost(self._in_words(error)) from error
             raise
 
-    def _own_the_lock(self, conn: Connection, *, durable: bool, alone: bool) -> int | None:
+    def _own_the_lock(self, conn: Connection, *, durable: bool, alone: bool, locks: Sequence[str] | None) -> int | None:
         """Let no other writer come between reading and writing; return the server's number of this transaction."""
         if self.engine.dialect.name != "postgresql":
             return None  # BEGIN IMMEDIATE has done it
-        lock = " FROM pg_advisory_xact_lock(:key)"
-        number = conn.scalar(
-            text("SELECT txid_current()" + ("" if alone else lock)), {} if alone else {"key": _WRITE_LOCK}
-        )
+        # All in one statement: each of them is a wait for the network, and under the locks others wait for it too.
+        wanted = ["txid_current()"]
         if not durable:
-            conn.execute(text("SET LOCAL synchronous_commit = off"))
-        return int(number)
+            wanted.append("set_config('synchronous_commit', 'off', true)")
+        if not alone:
+            wanted.append(f"pg_advisory_xact_lock{'' if locks is None else '_shared'}({_WRITE_LOCK})")
+        # In order, so that no two transactions wait for each other.
+        wanted += [f"pg_advisory_xact_lock({_WRITE_LOCK}, {key})" for key in sorted(map(_lock_key, locks or ()))]
+        return int(conn.execute(text(f"SELECT {', '.join(wanted)}")).one()[0])
+
+    def also_lock(self, conn: Connection, locks: Sequence[str]) -> None:
+        """
+        Wait for further locks, after those of `write`: shortly before what is decided under them.
+
+        Transactions that take both have to name the same kinds of locks at first and the same later.
+        """
+        if self.engine.dialect.name == "postgresql":
+            wanted = [f"pg_advisory_xact_lock({_WRITE_LOCK}, {key})" for key in sorted(map(_lock_key, locks))]
+            conn.execute(text(f"SELECT {', '.join(wanted)}"))
 
     def _is_committed(self, number: int) -> bool:
         """Ask a PostgreSQL server that lost the connection during a commit for the end of that transaction."""
@@ -220,9 +240,9 @@ class Database:
             raise (ConnectionLost if self._is_loss(error) else StateError)(self._in_words(error)) from error
 
     def _is_loss(self, error: Exception) -> bool:
-        """Return True if the connection broke, so that the server rolled its transaction back."""
+        """Return True if the connection broke, or two transactions met: the server rolled this one back."""
         if isinstance(error, DBAPIError):
-            return error.connection_invalidated
+            return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _MET
         # A driver's error of a copy, which SQLAlchemy did not see; a severed session has these classes of SQLSTATE.
         state = getattr(error, "sqlstate", None)
         return isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError) and (
@@ -264,6 +284,11 @@ class Database:
         return version
 
 
+def _lock_key(name: str) -> int:
+    """Return a number of 32 bits; two names with the same one only wait for each other."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big", signed=True)
+
+
 def _parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(values), size):
         yield values[start : start + size]
@@ -278,57 +303,3 @@ def _migrate(conn: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
     command.upgrade(config, "head")
-
-
-def _engine(url: str, **options: Any) -> Engine:
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            _make_private(parsed.database)
-        # A pooler may give each transaction another session, which does not know the statements prepared in the last.
-        if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
-            options["connect_args"] = {"prepare_threshold": None}
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql", **options)
-    except (ArgumentError, ModuleNotFoundError, ValueError) as error:
-        raise ConfigurationError(
-            "BG_STATE is not a usable database URL; try sqlite:///./.bg_pipeline/manifest.db "
-            f"or postgresql+psycopg://USER:***@HOST/DATABASE ({type(error).__name__})"
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(f"BG_STATE: its folder cannot be created: {error}") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    elif engine.dialect.name != "postgresql":
-        raise ConfigurationError(f"BG_STATE: {engine.dialect.name} is neither sqlite nor postgresql")
-    return engine
-
-
-def _make_private(database: str) -> None:
-    """Make the file of a new database, for this user alone; SQLite gives those beside it the same permissions."""
-    file = Path(database)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not file.exists() and database != ":memory:":
-        file.touch(mode=0o600)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own BEGIN comes late and is deferred: a second writer then fails at once with
-    # "database is locked" instead of waiting.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "cache_size=-65536",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(conn: Connection) -> None:
-    options = conn.get_execution_options()
-    if not options.get("bg_write"):
-        conn.exec_driver_sql("BEGIN")
-        return
-    conn.exec_driver_sql(f"PRAGMA synchronous={options['bg_synchronous']}")
-    conn.exec_driver_sql("BEGIN IMMEDIATE")

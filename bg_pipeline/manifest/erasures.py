@@ -73,6 +73,7 @@ class SqlErasures(OfCatalogue):
         unfinished = select(shown.key).where(self._mine(publications), shown.key == key)
         forgotten = and_(self._mine(), c.key == key, c.state == State.FORGOTTEN, is_free(self._now()))
         with self._db.write() as conn:
+            self._void_blocks(conn)
             return bool(conn.execute(delete(items).where(forgotten, ~unfinished.exists())).rowcount)
 
     def _set(self, conn: Connection, key: str, claim: Claim, **values: Any) -> None:

@@ -1,10 +1,11 @@
 """Gates, and the limits of accounts."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
 from bg_pipeline.manifest.repeated import Repeated
@@ -12,17 +13,32 @@ from bg_pipeline.manifest.rows import are_live
 from bg_pipeline.manifest.schema import claims as claim_rows
 from bg_pipeline.manifest.schema import gates, limits
 
+_LOG = logging.getLogger(__name__)
+
+
+def money_of(account: str) -> str:
+    """Return the lock under which an account's gate, balance and caps are decided on."""
+    return f"money of {account}"
+
 
 def read_gate(conn: Connection, account: str) -> Gate:
     """Return the gate as this transaction sees it; a gate that was never written is open."""
-    row = conn.execute(select(gates).where(gates.c.account == account)).mappings().one_or_none()
-    if row is None:
+    return gate_of(conn.execute(select(gates).where(gates.c.account == account)).one_or_none(), account)
+
+
+def gate_of(row: Row[Any] | None, account: str) -> Gate:
+    """Return a row that begins with the columns of `gates` as a gate; one without values was never written."""
+    if row is None or row.account is None:
         return Gate(account)
-    return Gate(**dict(row) | {"state": GateState(row["state"]), "reason": GateReason(row["reason"])})
+    values = dict(zip(gates.c.keys(), row, strict=False))
+    return Gate(**values | {"state": GateState(row.state), "reason": GateReason(row.reason)})
 
 
-def write_gate(conn: Connection, gate: Gate) -> None:
-    """Write a gate; call it in the transaction that read the gate."""
+def write_gate(conn: Connection, old: Gate, gate: Gate) -> None:
+    """Write a gate in place of the old one; call it in the transaction that read that."""
+    if (gate.state, gate.reason) != (old.state, old.reason):
+        facts = {"event": "gate", "account": gate.account, "state": gate.state.value, "reason": gate.reason.value}
+        _LOG.warning("the gate of %s is %s: %s", gate.account, gate.state, gate.why, extra={"facts": facts})
     result = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
     if not result.rowcount:
         conn.execute(insert(gates).values(asdict(gate)))
@@ -36,11 +52,11 @@ class SqlGates(Repeated):
             return read_gate(conn, account)
 
     def change_gate(self, account: str, change: Callable[[Gate], Gate]) -> Gate:
-        with self._db.write() as conn:
+        with self._db.write(locks=[money_of(account)]) as conn:
             gate = read_gate(conn, account)
             new = change(gate)
             if new != gate:
-                write_gate(conn, new)
+                write_gate(conn, gate, new)
         return new
 
     def limits(self, account: str) -> Mapping[str, Any] | None:
@@ -49,7 +65,7 @@ class SqlGates(Repeated):
 
     def change_limits(self, account: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]) -> None:
         # Called twice per image while a slot is empty: relearning a limit costs less than waiting for the disk.
-        with self._db.write(durable=False) as conn:
+        with self._db.write(durable=False, locks=[f"limits of {account}"]) as conn:
             old = _limits(conn, account)
             new = dict(change(old))
             if old is None:

@@ -1,6 +1,7 @@
 """Observations of the last scans."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     case,
+    insert,
     literal,
     or_,
     select,
@@ -19,10 +21,12 @@ from sqlalchemy import (
     update,
 )
 
+from bg_pipeline.core.blocks import KnownBlock
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Observation, State
 from bg_pipeline.manifest import repeated
 from bg_pipeline.manifest.rows import BATCH, OfCatalogue, near_to
-from bg_pipeline.manifest.schema import items, purchases
+from bg_pipeline.manifest.schema import items, listings, purchases
 from bg_pipeline.manifest.staging import analyze, staged
 from bg_pipeline.manifest.types import Key, Prose
 
@@ -57,19 +61,47 @@ _UNUSED = text("purchases.unused_since IS NOT NULL")
 class SqlObservations(OfCatalogue):
     """`ports.catalogue.Observations` in a database."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
-        # By pages, not in one snapshot: a scan may hash for hours, and an open snapshot keeps both databases from
-        # cleaning up. In plain SQL, because this handles a million rows a night.
-        page = text(
+    def listing(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, str, bytes, float]]:
+        # In plain SQL, because a first night after an update handles a million rows.
+        return self._pages(
             "SELECT key, fingerprint, collection, priority FROM items "
-            "WHERE catalogue_id = :catalogue AND key > :after AND NOT absent ORDER BY key LIMIT :most"
+            "WHERE catalogue_id = :catalogue AND {range} AND NOT absent",
+            first,
+            end,
         )
-        after, most = b"", repeated.CHUNK
+
+    def blocks(self) -> list[KnownBlock]:
+        with self._db.read() as conn:
+            rows = conn.scalar(select(listings.c.blocks).where(self._mine(listings))) or ()
+        return [KnownBlock(key_bytes(first), *more) for first, *more in rows]
+
+    def set_blocks(self, blocks: Sequence[KnownBlock]) -> None:
+        rows = [(each.first.decode("utf-8", "surrogateescape"), *astuple(each)[1:]) for each in blocks]
+        with self._db.write() as conn:
+            self._void_blocks(conn)
+            conn.execute(insert(listings).values(catalogue_id=self._catalogue, blocks=rows))
+
+    def in_question(self) -> Iterator[bytes]:
+        # Each by its own index: a forgotten item may be removed at any moment, and be a new one.
+        pages = self._pages(
+            "SELECT key FROM items WHERE catalogue_id = :catalogue AND {range} AND fingerprint = '' AND NOT absent "
+            "UNION SELECT key FROM items WHERE catalogue_id = :catalogue AND {range} AND state = 'forgotten'"
+        )
+        return (key for (key,) in pages)
+
+    def _pages(self, query: str, first: bytes = b"", end: bytes | None = None) -> Iterator[Any]:
+        """Yield the rows of a query in the order of their key, with keys from `first` up to `end`."""
+        # By pages, not in one snapshot: a scan may hash for hours, and an open snapshot keeps both databases from
+        # cleaning up.
+        most = repeated.CHUNK
+        values = {"catalogue": self._catalogue, "from": first, "most": most} | ({} if end is None else {"end": end})
+        until = "" if end is None else " AND key < :end"
+        page = text(query.format(range=f"key >= :from{until}") + " ORDER BY key LIMIT :most")
 
         def read() -> Sequence[Any]:
             with self._db.read() as conn:
                 # Straight from the driver: wrapping each row takes longer than reading it.
-                cursor = conn.execute(page, {"catalogue": self._catalogue, "after": after, "most": most}).cursor
+                cursor = conn.execute(page, values).cursor
                 return cursor.fetchall() if cursor else []
 
         while True:
@@ -77,7 +109,7 @@ class SqlObservations(OfCatalogue):
             yield from batch
             if len(batch) < most:
                 return
-            after = batch[-1][0]
+            values["from"] = bytes(batch[-1][0]) + b"\0"
 
     def split_points(self, every: int) -> Sequence[str]:
         numbered = text(
@@ -123,6 +155,7 @@ class SqlObservations(OfCatalogue):
             )
             # Hashes lost in a power cut are computed again.
             with self._db.write(durable=False) as conn, staged(conn, _staged, rows):
+                self._void_blocks(conn)
                 conn.execute(remember)
                 conn.execute(used)
 
@@ -137,6 +170,7 @@ class SqlObservations(OfCatalogue):
         rows = [(key, collection, priority) for key, (collection, priority) in places.items()]
         for part in self._db.batches(rows, BATCH):
             with self._db.write() as conn, staged(conn, _moved, part):
+                self._void_blocks(conn)
                 analyze(conn, _moved)
                 conn.execute(move.where(near_to([key for key, _, _ in part])))
 
@@ -144,6 +178,7 @@ class SqlObservations(OfCatalogue):
         gone = {"absent": True, "absent_since": self._now(), "revision": items.c.revision + 1}
         for part in self._db.batches(keys, BATCH):
             with self._db.write() as conn:
+                self._void_blocks(conn)
                 for these in self._db.among(items.c.key, part):
                     conn.execute(update(items).where(self._mine(), these).values(gone))
 

@@ -51,9 +51,11 @@ class SqlPurchases(Repeated):
         return None if row is None else _master(row)
 
     def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
-        with self._db.write() as conn:
-            conn.execute(delete(purchases).where(purchases.c.purchase_id == master.purchase_id))
-            conn.execute(insert(purchases).values(**asdict(master), stored_at=self._now()))
+        row = asdict(master) | {"stored_at": self._now(), "unused_since": None}
+        stored = self._db.insert(purchases).values(row)
+        stored = stored.on_conflict_do_update(index_elements=[purchases.c.purchase_id], set_=row)
+        with self._db.write(locks=()) as conn:
+            conn.execute(stored)
             if attempt_id is not None:
                 conn.execute(closing(attempt_id, AttemptState.CHARGED, credits_charged, self._now(), request_id))
 

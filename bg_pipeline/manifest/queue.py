@@ -86,12 +86,17 @@ class SqlWorkQueue(OfCatalogue):
 
     def claim_items(self, ask: Ask, owner: str, wanted: Mapping[str, int | None]) -> Claimed:
         c, now = items.c, self._now()
+        locked = select(c.key).where(self._mine()).with_for_update()
+        dead = select(claim_rows.c.id).where(~are_live(now)).with_for_update(skip_locked=True)
         free = select(c.key, c.revision, c.claim_id).where(self._mine(), is_free(now))
-        with self._db.write() as conn:
-            conn.execute(delete(claim_rows).where(~are_live(now)))
+        # One claim at a time, so that items of one purchase stay together. Runs end their items at the same time.
+        with self._db.write(locks=[f"claims of {self._catalogue}"]) as conn:
+            conn.execute(delete(claim_rows).where(claim_rows.c.id.in_(dead)))
+            # Locked first, and looked at by a statement of its own: it sees what others have just committed.
+            keys = [key for these in self._db.among(c.key, list(wanted)) for key in conn.scalars(locked.where(these))]
             rows = [
                 row
-                for these in self._db.among(c.key, list(wanted))
+                for these in self._db.among(c.key, keys)
                 for row in conn.execute(free.where(these))
                 if wanted[row.key] in {None, row.revision}
             ]
@@ -112,7 +117,7 @@ class SqlWorkQueue(OfCatalogue):
                 conn.execute(update(claim_rows).where(these).values(ends_at=self._now() + LEASE_S))
 
     def release(self, claim: Claim) -> None:
-        with self._db.write() as conn:
+        with self._db.write(locks=()) as conn:
             conn.execute(update(items).where(items.c.claim_id == claim.id).values(claim_id=None))
             conn.execute(delete(claim_rows).where(claim_rows.c.id == claim.id))
 
@@ -128,7 +133,7 @@ class SqlWorkQueue(OfCatalogue):
         now, outputs, shown = self._now(), {MAIN: published, **(others or {})}, publications.c
         insert_ = self._db.insert(publications)
         mine = self._mine(publications), shown.key == key
-        with self._db.write() as conn:
+        with self._db.write(locks=()) as conn:
             self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
             conn.execute(delete(publications).where(*mine, shown.rendition.not_in(outputs)))
             for rendition, output in outputs.items():
@@ -140,11 +145,13 @@ class SqlWorkQueue(OfCatalogue):
             conn.execute(update(purchases).where(unknown).values(content_hash=published.content_hash))
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
-        with self._db.write() as conn:
+        with self._db.write(locks=()) as conn:
             self._end(conn, key, claim, state=state, detail=detail, purchase_id=purchase_id)
 
-    def claims(self) -> list[Claim]:
+    def claims(self, holding: Selection | None = None) -> list[Claim]:
         query = select(claim_rows).where(self._mine(claim_rows), are_live(self._now())).order_by(claim_rows.c.id)
+        if holding is not None:
+            query = query.where(exists().where(items.c.claim_id == claim_rows.c.id, self._waiting(holding)))
         with self._db.read() as conn:
             return [_claim(row) for row in conn.execute(query)]
 

@@ -46,7 +46,7 @@ class Repeated:
             last = _position(batch[-1])
 
     def _rows(self, query: Executable) -> Iterator[Row[Any]]:
-        with self._db.read() as conn, conn.execution_options(yield_per=CHUNK).execute(query) as result:
+        with self._db.read(streams=True) as conn, conn.execution_options(yield_per=CHUNK).execute(query) as result:
             yield from result
 
     def __init_subclass__(cls) -> None:

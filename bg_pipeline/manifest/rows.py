@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select
 
 from bg_pipeline.core.claims import is_live
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import MAIN, Entry, Published, Reason, State
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.repeated import Repeated
-from bg_pipeline.manifest.schema import claims, items, publications
+from bg_pipeline.manifest.schema import claims, items, listings, publications
 from bg_pipeline.ports.running import Now
 
 BATCH = 5_000
@@ -58,6 +58,10 @@ class OfCatalogue(Repeated):
 
     def _mine(self, table: Table = items) -> ColumnElement[bool]:
         return table.c.catalogue_id == self._catalogue
+
+    def _void_blocks(self, conn: Connection) -> None:
+        """Forget the blocks of the last listing, in the transaction that makes a row differ from it."""
+        conn.execute(delete(listings).where(self._mine(listings)))
 
     def _entries(self, query: Select[Any]) -> list[Entry]:
         with self._db.read() as conn:

@@ -1,12 +1,16 @@
 """The run log."""
 
+import logging
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import insert, select
 
-from bg_pipeline.core.runlog import BalanceRecord, R, Record, from_json, to_json
+from bg_pipeline.core.runlog import BalanceRecord, R, Record, from_json, scalars_of, to_json
 from bg_pipeline.manifest.rows import OfCatalogue
 from bg_pipeline.manifest.schema import run_log
+
+_LOG = logging.getLogger(__name__)
 
 
 class SqlRunLog(OfCatalogue):
@@ -14,7 +18,7 @@ class SqlRunLog(OfCatalogue):
 
     def write(self, record: Record) -> None:
         ended = replace(record, ended_at=self._now())
-        row = {
+        row: dict[str, Any] = {
             "kind": record.kind,
             "catalogue_id": self._whose(type(record)),
             "account": record.account if isinstance(record, BalanceRecord) else None,
@@ -26,6 +30,8 @@ class SqlRunLog(OfCatalogue):
         }
         with self._db.write() as conn:
             conn.execute(insert(run_log).values(row))
+        facts = {"event": record.kind, **scalars_of(row["record"])}
+        _LOG.info("%s of %s", record.kind, record.job, extra={"facts": facts})
 
     def read(self, kind: type[R], since: float = 0.0, limit: int = 1) -> list[R]:
         c = run_log.c

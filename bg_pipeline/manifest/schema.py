@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0014"
+VERSION = "0016"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -111,6 +111,8 @@ items = Table(
     _partial("items_by_stem", "catalogue_id", "stem_fold", unique=True, where="stem_fold IS NOT NULL"),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
     # a query must spell out the condition
+    # a query must spell out the condition
+    _partial("items_to_hash", "catalogue_id", "key", where="fingerprint = '' AND NOT absent"),
     _partial("items_by_problem", "catalogue_id", "key", where="problem <> ''"),
     # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
     *(
@@ -126,6 +128,14 @@ items = Table(
     _partial("items_by_purchase", "catalogue_id", "purchase_id", where="state = 'pending' AND purchase_id <> ''"),
     _partial("items_by_claim", "claim_id", where="claim_id IS NOT NULL"),
     sqlite_with_rowid=False,
+)
+
+listings = Table(
+    "listings",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True),
+    # core.blocks.KnownBlock of the last complete scan, each as a list; no row once an item is observed after it
+    Column("blocks", JSON, nullable=False),
 )
 
 acceptances = Table(
@@ -312,6 +322,24 @@ leases = Table(
     Column("owner", String(200), nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("ends_at", Float, nullable=False),
+)
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("run", String(200), primary_key=True),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", Float, nullable=False),
+)
+
+settings_in_use = Table(
+    "settings_in_use",
+    metadata,
+    Column("catalogue_id", Integer, primary_key=True, autoincrement=False),
+    # the host that set them last
+    Column("host", String(200), nullable=False),
+    # digests by setting
+    Column("digests", JSON, nullable=False),
 )
 
 gates = Table(

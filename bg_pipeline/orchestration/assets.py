@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, ScanRecord
 from bg_pipeline.errors import LeaseHeld
 from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
@@ -52,6 +52,7 @@ def source_images(opener: Opener) -> dg.AssetsDefinition:
         with opener.open(context) as services:
             try:
                 result = night.look(services)
+                seconds = metadata.of_seconds(services, seconds=ScanRecord)
             except LeaseHeld as error:
                 context.log.warning("skipped: another detection is running (%s)", error)
                 context.instance.add_run_tags(
@@ -59,7 +60,7 @@ def source_images(opener: Opener) -> dg.AssetsDefinition:
                 )
                 return
         yield dg.MaterializeResult(
-            metadata={**metadata.of_scan(result.scan), **metadata.of_money(result.lost, result.reconciled)}
+            metadata={**metadata.of_scan(result.scan), **seconds, **metadata.of_money(result.lost, result.reconciled)}
         )
 
     return source_images
@@ -140,6 +141,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
             pending = services.catalogue.queue.pending()
             present = services.catalogue.items.collections()
             delta, order = decision.delta, services.policy.order
+            seconds = metadata.of_seconds(services, seconds=DetectRecord, clear_out_seconds=ClearOutRecord)
             # Collections with work come first, in case there are more than can be shown.
             hidden = register(
                 context.instance, partitions, list(map(encode_partition, dict.fromkeys([*pending, *present])))
@@ -158,6 +160,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
             {
                 **metadata.of_delta(delta, pending),
                 **metadata.of_order(delta, order),
+                **seconds,
                 **metadata.of_trash(decision.trash),
                 **metadata.of_pruned(decision.pruned),
                 "not_taken_off": metadata.reasons(decision.withdrawals.left),
@@ -226,7 +229,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
                 context.log.warning("ends with %s items pending: %s", total.pending, why)
                 context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
             events.warn_of_table(context, result.table)
-            if total.paused:
+            if total.paused and not services.run.stop.is_set():
                 pause_pool(context.instance, names.account.pool)
             settings = opener.settings()
             failed = [f.key for f in total.failures[:2]]
@@ -236,7 +239,7 @@ def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
             events.log_spend(context, names, total)
             events.report_state(context, names, services)
             events.report_balance(context, names, services)
-        pages = dg.MetadataValue.path(Path(settings.catalogue.gallery).resolve())
+        pages = dg.MetadataValue.path(settings.catalogue.gallery)
         review = metadata.of_review(settings.alerts.review_url)
         facts = {**metadata.of_summary(total, sheet), **metadata.of_table(result.table), **review, "pages": pages}
         context.add_asset_metadata(facts)

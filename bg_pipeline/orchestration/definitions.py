@@ -26,6 +26,6 @@ OPENERS = openers(_several(), read)
 
 defs = dg.Definitions.merge(
     build_all(OPENERS, start=True),
-    # Also for what people materialize by hand: a process per step would only add start-up time.
-    dg.Definitions(executor=dg.in_process_executor),
+    # Also for what people materialize by hand.
+    dg.Definitions(executor=OPENERS[0].loaded_executor()),
 )

@@ -1,7 +1,6 @@
 """Events that a run logs for assets other than its own, so that every page shows the state after it."""
 
 from collections.abc import Collection
-from pathlib import Path
 
 import dagster as dg
 
@@ -21,8 +20,8 @@ from bg_pipeline.pipeline.review import ReviewItem
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 from bg_pipeline.purchasing.tally import CollectionResult
+from bg_pipeline.stores.locations import location_of
 from bg_pipeline.web.static import write_page as write_static_page
-from bg_pipeline.wiring import folder_of
 from bg_pipeline.wiring.settings import Settings
 
 INLINE_PAIRS = 6
@@ -122,16 +121,16 @@ def write_page(
     Returns:
         What Dagster's page says of it.
     """
-    gallery = Path(settings.catalogue.gallery).absolute()
+    gallery = settings.catalogue.open_gallery(settings.raw)
     items: list[ReviewItem] = []
     try:
         share = settings.catalogue.review_share
-        items = write_static_page(pipeline, folder_of(gallery), collection, share=share, most_new=most_new)
+        items = write_static_page(pipeline, gallery, collection, share=share, most_new=most_new)
     except (ItemError, StoreError) as error:
         context.log.warning("a page of the gallery: %s", error)
     sheet = make_pairs(*pipeline.context, [item.entry.key for item in items[:INLINE_PAIRS]], 140)
     return {
-        "page": dg.MetadataValue.path(gallery / gallery_page(collection)),
+        "page": dg.MetadataValue.path(location_of(settings.catalogue.gallery, gallery_page(collection))),
         "pictures": dg.MetadataValue.int(len(items)),
         "contact_sheet": metadata.picture(sheet),
         **metadata.of_review(settings.alerts.review_url, encode_partition(collection)),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from bg_pipeline import errors
+from bg_pipeline.core.alerts import explanation, inert
 from bg_pipeline.core.keys import decode_partition
 from bg_pipeline.core.runlog import FailureKind, Stage
 from bg_pipeline.errors import BgPipelineError, ConfigurationError
@@ -32,6 +33,9 @@ from bg_pipeline.orchestration.schedule import (
 from bg_pipeline.pipeline.alerting.failures import kind_of, note_failure
 from bg_pipeline.pipeline.alerting.notify import deliver, notify
 from bg_pipeline.ports.context import RunName
+
+_SHOWN = 5
+"""Most alerts that the tick of their sensor shows."""
 
 _SUCCEEDED = frozenset({"SUCCESS", "SKIPPED"})
 
@@ -99,16 +103,19 @@ def alerts(opener: Opener, loaded: LoadedSchedule) -> dg.SensorDefinition:
         """
         Send alerts in a tick of their own: a target that hangs delays no run and no other sensor.
 
-        It needs only the manifest and the alert settings, so it also reports that another setting is wrong.
+        Its text in the UI names the present alerts. It needs only the manifest and the alert settings, so it also
+        reports that another setting is wrong.
         """
         with opener.monitor() as monitor:
             state = schedule_state(context, names.name(SCHEDULE))
             due_at = nights_due(loaded.settings, state, monitor.now())
             check = opener.check_alerts(monitor, due_at, lambda at: night_of(loaded.settings, state, at, at))
             planned = notify(monitor, check)
+            operating_url = monitor.alerting.operating_url
             sent = deliver(monitor.alerting.outbox, monitor.alerting.sink, monitor.now)
         refused = "".join(f"; {refusal}" for refusal in sent.refusals)
-        return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}")
+        present = "".join(f"; {inert(a.title)}: {explanation(a.kind, operating_url)}" for a in check.alerts[:_SHOWN])
+        return dg.SkipReason(f"new notifications: {len(planned)}, delivered: {sent.sent}{refused}{present}")
 
     return alerts
 

@@ -8,9 +8,6 @@ from bg_pipeline.orchestration.names import DETECT, DETECTION_ASSETS, PROCESS_DE
 from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.pipeline.retry import try_again
 
-_EXECUTOR = dg.in_process_executor
-"""Steps mostly wait for the network; a process per step would only add start-up time."""
-
 
 class RetryConfig(dg.Config):
     """The failed items to try again."""
@@ -22,6 +19,7 @@ class RetryConfig(dg.Config):
 
 def build_jobs(opener: Opener) -> dg.Definitions:
     """Return all jobs of a catalogue."""
+    executor = opener.loaded_executor()
     names = opener.names
     detected = (
         "Lists the catalogue and finds what is new, changed or gone, and what it will cost. Buys nothing; afterwards"
@@ -34,7 +32,7 @@ def build_jobs(opener: Opener) -> dg.Definitions:
             names.name(name),
             selection=dg.AssetSelection.assets(*map(names.key, assets)),
             description=description,
-            executor_def=_EXECUTOR,
+            executor_def=executor,
         )
         for name, assets, description in (
             (DETECT, DETECTION_ASSETS, detected),
@@ -42,10 +40,10 @@ def build_jobs(opener: Opener) -> dg.Definitions:
             (PROCESS_DELTA, ("cutouts", "review_gallery"), chosen),
         )
     ]
-    return dg.Definitions(jobs=[*jobs, _retry_failed(opener)])
+    return dg.Definitions(jobs=[*jobs, _retry_failed(opener, executor)])
 
 
-def _retry_failed(opener: Opener) -> dg.JobDefinition:
+def _retry_failed(opener: Opener, executor: dg.ExecutorDefinition) -> dg.JobDefinition:
     @dg.op(name=opener.names.name("make_failed_pending"))
     def make_failed_pending(context: dg.OpExecutionContext, config: RetryConfig) -> None:
         """Make failed items pending again; `delta_dispatch` then requests their run."""
@@ -59,7 +57,7 @@ def _retry_failed(opener: Opener) -> dg.JobDefinition:
         name=opener.names.name(RETRY),
         description="Makes failed items pending again, all or those of one collection: the next run tries them again. "
         "This job buys nothing itself.",
-        executor_def=_EXECUTOR,
+        executor_def=executor,
     )
     def retry_failed() -> None:
         make_failed_pending()

@@ -14,11 +14,13 @@ from bg_pipeline.core.credits import Reconciliation
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.records import Attempt
 from bg_pipeline.core.report import Failure, Summary
+from bg_pipeline.core.runlog import Record
 from bg_pipeline.imaging.sheet import Pair, contact_sheet
 from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.listing import ScanResult
 from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult
+from bg_pipeline.ports.context import Pipeline
 
 Metadata = dict[str, dg.MetadataValue]
 Row = Mapping[str, str | int | float]
@@ -42,6 +44,16 @@ def of_scan(scan: ScanResult) -> Metadata:
         "unreadable": reasons(scan.unreadable),
         "not_looked_at": reasons(scan.not_looked),
         "hosts_down": reasons({each.host: f"{each.items} items: {each.why}" for each in scan.hosts_down}),
+    }
+
+
+def of_seconds(pipeline: Pipeline, **stages: type[Record]) -> Metadata:
+    """Return the duration of each stage of this run, by the record that it left."""
+    last = {name: next(iter(pipeline.catalogue.run_log.read(kind)), None) for name, kind in stages.items()}
+    return {
+        name: dg.MetadataValue.float(round(max(0.0, record.ended_at - record.started_at), 2))
+        for name, record in last.items()
+        if record is not None and record.run_id == pipeline.run.name.run_id
     }
 
 
@@ -119,6 +131,7 @@ def of_summary(summary: Summary, sheet: Sequence[Pair]) -> Metadata:
         "published": dg.MetadataValue.int(summary.published),
         "purchases": dg.MetadataValue.int(summary.purchases),
         "credits": dg.MetadataValue.float(_number(summary.credits)),
+        **{f"credits_at_{name}": dg.MetadataValue.float(_number(n)) for name, n in sorted(summary.credits_at.items())},
         "credits_saved": dg.MetadataValue.float(_number(summary.saved)),
         "failed": dg.MetadataValue.int(summary.failed),
         "quarantined": dg.MetadataValue.int(summary.quarantined),

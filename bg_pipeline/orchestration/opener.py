@@ -1,5 +1,6 @@
 """The opener of a catalogue, through which assets call use cases: it opens the pipeline and makes errors readable."""
 
+import logging
 import math
 import threading
 import time
@@ -9,19 +10,31 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import dagster as dg
 
 from bg_pipeline.core.alerts import AlertCheck
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.night_window import Night
-from bg_pipeline.errors import BgPipelineError, ConfigurationError, PaidResultLost, StateError, StoreError
+from bg_pipeline.errors import (
+    BgPipelineError,
+    ConfigurationError,
+    LeaseHeld,
+    PaidResultLost,
+    StateError,
+    Stopped,
+    StoreError,
+)
+from bg_pipeline.orchestration.executor import executor_of
 from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.schedule import valid_schedule
 from bg_pipeline.pipeline.settings import ScheduleSettings
 from bg_pipeline.ports.catalogue import Leases
-from bg_pipeline.ports.context import Monitor, Pipeline, RunName, leased
+from bg_pipeline.ports.context import OF_RUN, Monitor, Pipeline, RunName, leased, stoppable
+from bg_pipeline.ports.running import Stops
 from bg_pipeline.redaction import redacted
+from bg_pipeline.settings.logs import json_handler
 from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.wiring import check_alerts, open_monitor, open_pipeline
 from bg_pipeline.wiring.settings import Settings, settings_of
@@ -87,13 +100,21 @@ class Opener:
             raise ConfigurationError(self.problem)
         return valid_schedule(self.read(), self.names.catalogue)
 
+    def loaded_executor(self) -> dg.ExecutorDefinition:
+        """Return the executor for the definitions; the default if a setting is wrong, which every run then tells."""
+        try:
+            return executor_of(self.read())
+        except ConfigurationError:
+            return dg.in_process_executor
+
     @contextmanager
     def open(self, step: dg.OpExecutionContext | dg.AssetExecutionContext | None = None) -> Iterator[Pipeline]:
         """
         Open the pipeline; an expected error ends the step with one sentence.
 
         A lease shows that the step is alive. Anything that ends it early, such as a person who terminates its run,
-        sets `stop`: calls in flight are finished and kept, and sleeping workers wake up.
+        sets `stop`: calls in flight are finished and kept, and sleeping workers wake up. So does a request to end the
+        run, by `bg-pipeline stop` or by Terminate in Dagster, which reaches no step on another machine by itself.
 
         Args:
             step: the run's name goes into the log and on claims; None where nothing is logged or claimed.
@@ -108,12 +129,17 @@ class Opener:
         try:
             if step:  # a sensor works without a night, and tells that there is none
                 self.schedule()
+                executor_of(self.read())
             with (
                 open_pipeline(self.settings(), name, stop, progress) as pipeline,
+                logged_as_json(step.log if step else None),
                 run_lease(pipeline.catalogue.leases, name.run_id),
+                stoppable(stop, partial(_pass_on_end, step, pipeline.stops)) if step else nullcontext(),
             ):
                 try:
                     yield pipeline
+                    if step and stop.is_set():
+                        _end_as_asked(step, pipeline.stops)
                 except BaseException:
                     stop.set()
                     raise
@@ -167,8 +193,41 @@ class Opener:
         return Budget(name, lowest, min((each for each in ends if each is not None), default=None))
 
 
+def _pass_on_end(step: dg.OpExecutionContext | dg.AssetExecutionContext, stops: Stops) -> bool:
+    """
+    Record a request to end the run if it is over for Dagster; return True then.
+
+    A person terminated it; or it was marked as failed, and a queue gave its step out again.
+    """
+    try:
+        is_over = _is_over(step)
+    except Exception:  # noqa: BLE001  Dagster's storage raises errors of its driver; the next look may succeed
+        return False
+    if is_over:
+        stops.ask(step.run.run_id, "Dagster, where the run is terminated or has failed")
+    return is_over
+
+
+def _is_over(step: dg.OpExecutionContext | dg.AssetExecutionContext) -> bool:
+    run = step.instance.get_run_by_id(step.run.run_id)
+    return run is not None and (run.is_finished or run.status is dg.DagsterRunStatus.CANCELING)
+
+
+def _end_as_asked(step: dg.OpExecutionContext | dg.AssetExecutionContext, stops: Stops) -> None:
+    """
+    Raises:
+        Stopped: a person asked the run to end.
+    """
+    if by := stops.asked_by(step.run.run_id):
+        # Then Dagster ends the run as cancelled, and no sensor requests another one.
+        if not _is_over(step):
+            step.instance.report_run_canceling(step.run)
+        raise Stopped(f"stopped on request ({by}): requests in flight were finished and kept, the rest waits")
+
+
 def _may_be_temporary(error: BgPipelineError) -> bool:
-    return isinstance(error, StoreError | StateError) and not isinstance(error, PaidResultLost)
+    # The lease of a run may still be that of its lost process, whose step a queue gave out again.
+    return isinstance(error, StoreError | StateError | LeaseHeld) and not isinstance(error, PaidResultLost)
 
 
 def run_lease(leases: Leases, run_id: str) -> AbstractContextManager[object]:
@@ -178,12 +237,39 @@ def run_lease(leases: Leases, run_id: str) -> AbstractContextManager[object]:
 
 def lease_name(run_id: str) -> str:
     """Return the name of the lease that a run holds while it works."""
-    return f"run {run_id}"
+    return f"{OF_RUN}{run_id}"
 
 
 def owner_of(run_id: str) -> str:
     """Return the readable name of the holder of a lease or claim."""
     return f"Dagster run {run_id[:8]} since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@contextmanager
+def logged_as_json(log: dg.DagsterLogManager | None) -> Iterator[None]:
+    """Write what a step logs as JSON too, if the settings ask for it."""
+    if log is None or (handler := json_handler()) is None:
+        yield
+        return
+    forward = _Forward(handler)
+    log.addHandler(forward)
+    try:
+        yield
+    finally:
+        log.removeHandler(forward)
+
+
+class _Forward(logging.Handler):
+    """Hands the records of a step to another handler, without the names that Dagster writes before each message."""
+
+    def __init__(self, to: logging.Handler) -> None:
+        super().__init__(logging.INFO)
+        self._to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = getattr(record, "dagster_meta", {}).get("orig_message", record.getMessage())
+        own = {"name": __name__, "msg": said, "args": (), "levelname": record.levelname, "created": record.created}
+        self._to.handle(logging.makeLogRecord(own))
 
 
 class LogProgress:

@@ -24,7 +24,7 @@ from bg_pipeline.orchestration.schedule import (
     schedule_state,
 )
 from bg_pipeline.pipeline.ownership import find_foreign_store
-from bg_pipeline.pipeline.process import probe_stores
+from bg_pipeline.pipeline.publish import probe_stores
 from bg_pipeline.ports.context import DETECTION, Pipeline
 from bg_pipeline.purchasing.gate import gates_of
 

@@ -28,7 +28,7 @@ from bg_pipeline.imaging.sheet import Pair
 from bg_pipeline.pipeline.claimed import ELSEWHERE
 from bg_pipeline.pipeline.detect import plan
 from bg_pipeline.pipeline.ownership import guard
-from bg_pipeline.pipeline.process import probe_stores
+from bg_pipeline.pipeline.publish import probe_stores
 from bg_pipeline.pipeline.trials import MOST_READ
 from bg_pipeline.ports.context import Catalogue, Pipeline, Policy, Run, kept_alive
 from bg_pipeline.ports.running import Call

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain, groupby, islice
 from operator import itemgetter
 
+from bg_pipeline.core.blocks import in_runs
 from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, is_up_to_date
@@ -80,6 +81,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
                 if observation is None:
                     continue
                 result.hashed += 1
+                to_hash.blocks.observed(observation.key)
                 batch.append(observation)
                 if len(batch) == _BATCH:
                     catalogue.observations.observe(batch)
@@ -100,6 +102,7 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
             )
         catalogue.observations.set_places(to_hash.moved)
         catalogue.observations.mark_absent(result.absent)
+        to_hash.blocks.record()
     run.progress.done()
     return result
 
@@ -214,7 +217,7 @@ def detect(
             rerender=rerender,
         )
         not_recorded = "the work was not recorded to its end, so none of it counts"
-        catalogue.deltas.record(delta.changes, lambda: run.end_if_asked(not_recorded))
+        catalogue.deltas.record(delta.changes, started_at, lambda: run.end_if_asked(not_recorded))
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,
@@ -292,28 +295,32 @@ def _entries(
     deltas: Deltas, recipes: Recipes, missing: Mapping[str, str], *, rerender: bool
 ) -> tuple[list[Entry], int]:
     """Return every entry that may need work, and the number of all others, which are up to date."""
-    goal_of, common = recipes.goals(rerender=rerender), recipes.common_goal(rerender=rerender)
+    goal_of, up_to_date = recipes.goals(rerender=rerender), deltas.count()
     entries: list[Entry] = []
-    up_to_date = deltas.up_to_date(common)
-    for entry in deltas.out_of_date(common):
+    for entry in deltas.out_of_date(recipes.common_goal(rerender=rerender)):
         # By its own recipe it may be: the database knows only what all recipes have in common.
-        if is_up_to_date(entry, goal_of(entry.key)):
-            up_to_date += 1
-        else:
+        if not is_up_to_date(entry, goal_of(entry.key)):
             entries.append(entry)
+            up_to_date -= 1
     lost = sorted(missing.keys() - {e.key for e in entries}, key=key_bytes)
     return entries + deltas.get_many(lost), up_to_date - len(lost)
 
 
 def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:
     """Return by key the name of a published output that is missing."""
-    # Should two items ever have one name on record, one of them stands for both.
-    published_names = (next(same) for _, same in groupby(deltas.published_names(), itemgetter(0)))
-    pairs = merge_join(outputs.list(), published_names, key_bytes, lambda published: key_bytes(published[0]))
+    missing: dict[str, str] = {}
     try:
-        return {published[1]: published[0] for name, published in pairs if published is not None and name is None}
+        for first, names, end in in_runs(outputs.list()):
+            # Almost always the store has all names that are on record, and no other.
+            if names and deltas.joined_names(first, end) == key_bytes("\0".join(names)):
+                continue
+            # Should two items ever have one name on record, one of them stands for both.
+            published = (next(same) for _, same in groupby(deltas.published_names(first, end), itemgetter(0)))
+            pairs = merge_join(names, published, key_bytes, lambda published: key_bytes(published[0]))
+            missing |= {known[1]: known[0] for name, known in pairs if known is not None and name is None}
     except ValueError as error:
         raise StoreError(f"the listing of the outputs is not in order: {error}") from error
+    return missing
 
 
 def _taken_stems(deltas: Deltas, findings: Survey) -> Callable[[str], bool]:

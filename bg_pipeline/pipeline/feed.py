@@ -56,10 +56,10 @@ class Feed:
     owner: str
     goal_of: Callable[[str], Goal]
     claim_limit: int
-    missed: int = 0
-    """Number of items requested by key that another run has claimed."""
-    other_owners: dict[str, None] = field(default_factory=dict)
-    """Other owners that held items while this run claimed its own."""
+    missed_keys: list[str] = field(default_factory=list)
+    """Items requested by key that could not be claimed: another run has them, or they are done."""
+    missed_changes: list[Change] = field(default_factory=list)
+    """The same of purchases for a changed recipe."""
     _claims: "Iterator[Claimed]" = field(default_factory=lambda: iter(()))
     _tasks: "deque[Task]" = field(default_factory=deque)
     _open: dict[int, _OpenClaim] = field(default_factory=dict)
@@ -77,10 +77,6 @@ class Feed:
         """Claim all pending items of a selection, in one pass in the order of purchases."""
         after: Position | None = None
         while True:
-            # Read before claiming: another owner may release its items right after this claim skipped them.
-            self.other_owners |= {
-                claim.owner: None for claim in self.queue.claims() if claim.id not in self._own_claims
-            }
             claimed = self.queue.claim_pending(
                 self.ask, self.owner, selection, limit=self.claim_limit, bought=bought, after=after
             )
@@ -94,7 +90,8 @@ class Feed:
         rest = iter(keys)
         while batch := list(islice(rest, self.claim_limit)):
             claimed = self.queue.claim_items(self.ask, self.owner, dict.fromkeys(batch))
-            self.missed += len(batch) - len(claimed.entries)
+            taken = {entry.key for entry in claimed.entries}
+            self.missed_keys += [key for key in batch if key not in taken]
             yield replace(claimed, entries=tuple(e for e in claimed.entries if e.state is state))
 
     def requested(self, changes: Sequence[Change]) -> Iterator[Claimed]:
@@ -103,11 +100,22 @@ class Feed:
             batch: Mapping[str, Change] = {change.key: change for change in changes[start : start + self.claim_limit]}
             wanted = {key: change.revision for key, change in batch.items()}
             claimed = self.queue.claim_items(self.ask, self.owner, wanted)
-            self.missed += len(batch) - len(claimed.entries)
+            taken = {entry.key for entry in claimed.entries}
+            self.missed_changes += [change for key, change in batch.items() if key not in taken]
             entries = (
                 replace(e, reason=batch[e.key].reason, purchase_id=batch[e.key].purchase_id) for e in claimed.entries
             )
             yield replace(claimed, entries=tuple(entries))
+
+    def take_missed(self) -> tuple[list[str], list[Change]]:
+        """Return what was missed, and begin again."""
+        missed = self.missed_keys, self.missed_changes
+        self.missed_keys, self.missed_changes = [], []
+        return missed
+
+    def others(self, selection: Selection | None) -> dict[int, str]:
+        """Return the live claims of others that hold pending items of a selection, or any items, with their owners."""
+        return {each.id: each.owner for each in self.queue.claims(selection) if each.id not in self._own_claims}
 
     def next(self) -> tuple[Task, bool] | None:
         """Return the next task, and True if its claim took items from a dead process; None when none is left."""

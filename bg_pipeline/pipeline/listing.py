@@ -1,10 +1,11 @@
 """Compare the listing of the source with the records, and read the items that look changed."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from bg_pipeline.core.blocks import Block, in_ranges
 from bg_pipeline.core.hosts import HostOutage, Unanswered, judge
 from bg_pipeline.core.keys import collection_of, is_named_like_a_picture, key_bytes
 from bg_pipeline.core.media import is_unfinished, may_be_unfinished, sniff
@@ -21,8 +22,10 @@ from bg_pipeline.errors import (
     ItemTooLarge,
     SourceUnreadable,
 )
+from bg_pipeline.pipeline.blocks import BlocksOfScan
 from bg_pipeline.ports.context import Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_picture
+from bg_pipeline.ports.source import ListsBlocks
 
 _GRANULARITY_S = 3.0
 """
@@ -36,6 +39,8 @@ _COPYING_S = 3600.0
 _ZEROS = "its end holds only zeros, as in a copy that is not finished"
 
 _PROGRESS_EVERY = 100
+
+_NOT_LISTED = "the source was not listed to its end, so nothing was changed or deleted"
 
 _Known = tuple[bytes, str, bytes, float]
 """A row of `Observations.listing`."""
@@ -87,46 +92,67 @@ class ItemsToHash:
         self.moved: dict[str, tuple[str, float]] = {}
         """Collection and priority of keys that have other ones on record."""
         self.young: list[Listed] = []
+        self.blocks = BlocksOfScan(catalogue.observations, policy, whole=rehash is not None)
+        self._hidden = b"/"
+        """The last folder that could not be looked at. In key order, all that is below follows its row."""
 
     def __iter__(self) -> Iterator[Listed]:
-        result = self._result
-        pairs = merge_join(
-            self._items(),
-            self._catalogue.observations.listing(),
-            lambda listed: key_bytes(listed.key),
-            lambda known: known[0],
-        )
-        folder, collection, hidden = None, b"", b"/"
+        source, observations = self._catalogue.source, self._catalogue.observations
         try:
-            for listed, known in pairs:
-                if listed is None or listed.problem:
-                    hidden = self._without_item(listed, known, hidden)
-                    continue
-                result.listed += 1
-                result.listed_bytes += listed.size_bytes
-                if not result.listed % _PROGRESS_EVERY:
-                    self._run.progress.advance(_PROGRESS_EVERY)
-                if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
-                    folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
-                if known is not None and (known[2] != collection or known[3] != listed.priority):
-                    self.moved[listed.key] = collection.decode("utf-8", "surrogateescape"), listed.priority
-                    result.moved += known[2] != collection
-                if self._looks_unchanged(listed, known):
-                    continue
-                if listed.settles_in_s:
-                    self.young.append(listed)
-                else:
-                    yield listed
+            if isinstance(source, ListsBlocks):
+                yield from self._of_blocks(source.blocks(self.blocks.starts))
+            else:
+                yield from self._to_hash(source.list(observations.split_points), observations.listing())
         except ValueError as error:
             raise SourceUnreadable(
                 f"the listing is not in order, so it is unreliable: {error}. Nothing was deleted"
             ) from error
 
-    def _items(self) -> Iterator[Listed]:
+    def _of_blocks(self, listed_blocks: Iterator[Block]) -> Iterator[Listed]:
+        result = self._result
+        for first, block, end in in_ranges(listed_blocks):
+            if known := self.blocks.skipped(first, block, end):
+                self._run.end_if_asked(_NOT_LISTED)
+                self._run.progress.advance(known.listed)
+                result.listed += known.listed
+                result.listed_bytes += known.listed_bytes
+                result.left_out.update(known.left_out)
+                result.sentinel_seen |= known.has_sentinel
+                continue
+            with self.blocks.looked_into(first, block, result):
+                yield from self._to_hash(block.rows(), self._catalogue.observations.listing(first, end))
+
+    def _to_hash(self, rows: Iterable[Listed], known_rows: Iterable[_Known]) -> Iterator[Listed]:
+        """Compare rows of the listing with all that is known between the first and the last of them."""
+        result = self._result
+        pairs = merge_join(self._items(rows), known_rows, lambda listed: key_bytes(listed.key), lambda known: known[0])
+        folder, collection = None, b""
+        for listed, known in pairs:
+            if listed is None or listed.problem:
+                self._without_item(listed, known)
+                continue
+            result.listed += 1
+            result.listed_bytes += listed.size_bytes
+            if not result.listed % _PROGRESS_EVERY:
+                self._run.progress.advance(_PROGRESS_EVERY)
+            if known is not None and (parent := listed.key.rpartition("/")[0]) != folder:
+                folder, collection = parent, key_bytes(collection_of(listed.key, self._policy.collection_depth))
+            if known is not None and (known[2] != collection or known[3] != listed.priority):
+                self.moved[listed.key] = collection.decode("utf-8", "surrogateescape"), listed.priority
+                result.moved += known[2] != collection
+            if self._looks_unchanged(listed, known):
+                continue
+            self.blocks.wait_for(listed.key)
+            if listed.settles_in_s:
+                self.young.append(listed)
+            else:
+                yield listed
+
+    def _items(self, rows: Iterable[Listed]) -> Iterator[Listed]:
         """Yield the rows of the source that are not left out; count the others. End with the run."""
         sentinel, leaves_out = self._policy.deletes.sentinel, self._policy.filter.leaves_out
-        for listed in self._catalogue.source.list(self._catalogue.observations.split_points):
-            self._run.end_if_asked("the source was not listed to its end, so nothing was changed or deleted")
+        for listed in rows:
+            self._run.end_if_asked(_NOT_LISTED)
             if listed.key == sentinel:
                 self._result.sentinel_seen = True
             if pattern := leaves_out(listed.key):
@@ -142,26 +168,24 @@ class ItemsToHash:
             return False
         return True
 
-    def _without_item(self, listed: Listed | None, known: _Known | None, hidden: bytes) -> bytes:
+    def _without_item(self, listed: Listed | None, known: _Known | None) -> None:
         """
         Count a known item that is not listed, or a part that could not be looked at.
 
         Args:
             listed: the row of such a part; None if there is no row.
             known: the known item, if any.
-            hidden: the last folder that could not be looked at. In key order, all that is below follows its row.
-
-        Returns:
-            `hidden` for the next row.
         """
         if listed is not None:
             self._result.not_looked[listed.key] = listed.problem
-            return key_bytes(listed.key) if listed.key.endswith("/") else hidden
+            self.blocks.leave_open()
+            if listed.key.endswith("/"):
+                self._hidden = key_bytes(listed.key)
+            return
         assert known is not None
         key = known[0].decode("utf-8", "surrogateescape")
-        if not known[0].startswith(hidden) and not self._policy.filter.leaves_out(key):
+        if not known[0].startswith(self._hidden) and not self._policy.filter.leaves_out(key):
             self._result.absent.append(key)
-        return hidden
 
 
 def observe_item(

@@ -12,14 +12,16 @@ from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
 from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Change, State
-from bg_pipeline.core.report import Summary
+from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.core.runlog import ProcessRecord
-from bg_pipeline.errors import ConfigurationError, GuardStopped
+from bg_pipeline.errors import ConfigurationError, GuardStopped, LeaseHeld
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
 from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.failures import count_standing
 from bg_pipeline.pipeline.listing import ScanResult
+from bg_pipeline.pipeline.others import NIGHT, await_detection, detected_since, seen_by
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.previous import clear_previous
 from bg_pipeline.pipeline.process import Processing, Scope
@@ -27,7 +29,7 @@ from bg_pipeline.pipeline.prune import PruneResult, prune
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.pipeline.review import Withdrawals, complete_withdrawals
 from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
-from bg_pipeline.ports.context import Catalogue, Pipeline
+from bg_pipeline.ports.context import Catalogue, Pipeline, leased
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline.purchasing.tally import CollectionResult
 
@@ -74,8 +76,12 @@ class SyncResult:
     """Results of a whole night."""
 
     look: LookResult
-    decision: DecideResult
+    """If it joined another run, with the scan of that one as far as it is on record."""
+    decision: DecideResult | None
+    """None if it joined another run."""
     work: WorkResult
+    joined: str = ""
+    """The other run whose listing stands for its own, in a sentence; empty if it listed the source itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +203,7 @@ def work(
         published += result.published
         on_result(result)
     total.add(processing.summary)
+    total.failures = _without_published(catalogue, total.failures, started_at)
     total.pending = sum(catalogue.queue.pending().values())
     total.seconds = run.now() - started_at
     if total.window_ended:
@@ -225,7 +232,10 @@ def sync(
     rerender: bool = False,
 ) -> SyncResult:
     """
-    Run the whole night in one process.
+    Run the whole night in one process, beside any number of others.
+
+    While another run detects, this one waits. If that one began to list when this one did, this one works on what the
+    other found; else it lists the source too, because something may have come after the other looked.
 
     Args:
         pipeline: the whole pipeline.
@@ -236,17 +246,37 @@ def sync(
 
     Raises:
         ConfigurationError: there is no such collection.
-        LeaseHeld: another detection is running. Items that another run has claimed are only skipped.
+        Stopped: the run was asked to end while it waited.
     """
-    choice = choice or Choice()
-    look_result = look(pipeline)
-    _validate_collections(pipeline.catalogue, choice.collections)
-    decision = decide(pipeline, choice, allow_deletes=allow_deletes, rerender=rerender)
-    scope = scope_of(pipeline.catalogue, choice, decision.delta.requested)
+    choice, began_at, joined = choice or Choice(), pipeline.run.now(), ""
+    may_join = not (choice.apply_recipe_change or allow_deletes or rerender)
+    decision: DecideResult | None = None
+    while decision is None and not joined:
+        try:
+            with leased(pipeline.catalogue.leases, NIGHT, pipeline.run.name.owner):
+                look_result = look(pipeline)
+                _validate_collections(pipeline.catalogue, choice.collections)
+                decision = decide(pipeline, choice, allow_deletes=allow_deletes, rerender=rerender)
+        except LeaseHeld as error:
+            await_detection(pipeline.catalogue, pipeline.run, error)
+            other = detected_since(pipeline.catalogue, began_at) if may_join else None
+            if other is not None:
+                _validate_collections(pipeline.catalogue, choice.collections)
+                look_result = LookResult((), {}, seen_by(other))
+                joined = f"{error}; what it listed at {iso(other.started_at)} stands for the listing of this run"
+    requested = () if decision is None else decision.delta.requested
+    scope = scope_of(pipeline.catalogue, choice, requested)
     work_result = work(pipeline, Ask(AskedBy.SYNC, budget), scope)
     work_result.summary.count_lost(look_result.lost)
     count_standing(pipeline.catalogue, pipeline.policy, look_result.scan, work_result.summary, choice.collections)
-    return SyncResult(look_result, decision, work_result)
+    return SyncResult(look_result, decision, work_result, joined)
+
+
+def _without_published(catalogue: Catalogue, failures: Sequence[Failure], since: float) -> list[Failure]:
+    """Return the failures without those of items that another run has published since: the catalogue's state counts."""
+    entries = catalogue.deltas.get_many(sorted({failure.key for failure in failures}))
+    done = {e.key for e in entries if e.state is State.PUBLISHED and (e.published_at or 0.0) > since}
+    return [failure for failure in failures if failure.key not in done]
 
 
 def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] = ()) -> Scope:

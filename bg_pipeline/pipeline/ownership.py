@@ -14,8 +14,10 @@ def guard(pipeline: Pipeline) -> None:
     Raises:
         ForeignStore: a store belongs to another manifest, or this one is empty and the store is not.
         StoreError: a mark cannot be read or written.
+        ConfigurationError: another host works for this catalogue with other settings.
     """
     _mark(pipeline, check(pipeline))
+    pipeline.agree(False)
 
 
 def check(pipeline: Pipeline) -> list[MarkedStore]:

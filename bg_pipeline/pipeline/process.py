@@ -1,5 +1,6 @@
 """Carry out pending work: claim it, find or buy each master, publish."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from queue import SimpleQueue
-from typing import TypeVar
 
-from bg_pipeline.core.buying import position_of, sort_key
+from bg_pipeline.core.buying import in_order
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claimed, Selection
 from bg_pipeline.core.credits import counted, why_closed
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.recipe import purchase_id
-from bg_pipeline.core.records import Change, Entry, State
+from bg_pipeline.core.records import Change, State
 from bg_pipeline.core.report import Cause, Summary
 from bg_pipeline.errors import (
     AccountError,
@@ -35,14 +35,15 @@ from bg_pipeline.errors import (
     WindowEnded,
 )
 from bg_pipeline.pipeline.feed import Feed, Task
-from bg_pipeline.pipeline.publish import Publisher
+from bg_pipeline.pipeline.others import OtherRuns
+from bg_pipeline.pipeline.publish import Publisher, probe_stores
 from bg_pipeline.pipeline.recovery import recover
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run, kept_alive
 from bg_pipeline.purchasing.gate import gates_of, read_balances
 from bg_pipeline.purchasing.masters import bought_for_good
 from bg_pipeline.purchasing.tally import CollectionResult, Tally
 
-_Item = TypeVar("_Item", Entry, Change)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,6 @@ class Scope:
     @property
     def is_everything(self) -> bool:
         return self.keys is None and self.selection.is_everything
-
-
-def probe_stores(catalogue: Catalogue, accounts: Accounts) -> None:
-    """
-    Check that all stores take writes: a cutout that cannot be stored must not be bought.
-
-    Raises:
-        StoreError: one does not; the text gives the reason.
-    """
-    for store in (accounts.spool, accounts.masters, catalogue.outputs):
-        store.probe()
 
 
 class Processing:
@@ -99,19 +89,28 @@ class Processing:
         self._workers = 2 * policy.concurrency
         self._goal_of = policy.recipes.goals()
         self._feed = Feed(catalogue.queue, ask, run.name.owner, self._goal_of, claim_limit=self._workers)
+        selection = scope.selection if scope.keys is None else None
+        self._others = OtherRuns(self._feed, catalogue.deltas, run, selection, scope.state)
         self._tally = Tally()
         self._publisher = Publisher(catalogue, accounts, policy, run, self._tally)
         self._lock = threading.Lock()
         self._halted = False
+        self._ended = False
+        """True if no item is left that this run may do."""
+        self._lost_claims = False
+        """True since this run slept so long that its claims were void: what it had is free, or another run's."""
         self._postponed: list[Task] | None = []
         """Tasks whose purchase another worker was making; None after their second turn has begun."""
         self._results: SimpleQueue[CollectionResult | None] = SimpleQueue()
         self.summary = Summary()
-        """The reason for stopping, other active owners, leftovers of killed runs. The counters are in the results."""
+        """The reason for stopping, and leftovers of killed runs. The counters are in the results."""
 
     def results(self) -> Iterator[CollectionResult]:
         """
-        Do the work; yield the result of each collection when it is complete, and at the end those of the others.
+        Do the work until none is left; yield the result of each collection when it is complete, and at the end those of
+        the others.
+
+        Items that another run has are waited for: it does them, or lets go of them, or dies.
 
         After a pause, a spent budget or `run.stop`, no new task starts; running tasks finish, and their results are
         kept. The same happens if the caller stops iterating.
@@ -131,8 +130,7 @@ class Processing:
             try:
                 # Free items come first, so that neither a closing gate nor a reached cap delays them.
                 yield from self._work(self._claim(free, bought=True))
-                if not self._halted and self._is_left(to_buy) and not self._is_closed():
-                    yield from self._work(self._claim(to_buy, bought=False))
+                yield from self._work_to_the_end(to_buy)
                 # Another worker of this run may have bought the same picture meanwhile.
                 postponed, self._postponed = self._postponed, None
                 self._feed.give_back(postponed or [])
@@ -145,8 +143,7 @@ class Processing:
             finally:
                 self._feed.close()
         self._run.progress.done()
-        self._report_other_runs()
-        yield from self._tally.rest()
+        yield from self._tally.rest(others_did_the_rest=self._ended)
 
     # selection
 
@@ -164,7 +161,7 @@ class Processing:
         }
         wanted = sorted(set().union(*names.values()))
         bought = bought_for_good(self._accounts.purchases, self._policy.recipes, entries, wanted)
-        entries = _in_order(entries)
+        entries = in_order(entries)
         free = [e.key for e in entries if names[e.key] & bought]
         return free, [e.key for e in entries if not names[e.key] & bought]
 
@@ -175,19 +172,16 @@ class Processing:
             return requested + Counter(self._catalogue.queue.pending(self._scope.selection))
         return requested + Counter(entry.collection for entry in self._catalogue.deltas.get_many(keys))
 
-    def _claim(self, keys: Sequence[str], *, bought: bool) -> Iterator[Claimed]:
+    def _claim(self, keys: Sequence[str], requested: Sequence[Change] = (), *, bought: bool) -> Iterator[Claimed]:
         if self._scope.keys is None:
             yield from self._feed.pending(self._scope.selection, bought=bought)
         else:
             yield from self._feed.items(keys, self._scope.state)
-        if not bought:
-            yield from self._feed.requested(_in_order(self._scope.requested))
+        yield from self._feed.requested(in_order(requested))
 
-    def _is_left(self, to_buy: Sequence[str]) -> bool:
-        return bool(self._scope.requested or to_buy) or self._is_pending()
-
-    def _is_pending(self) -> bool:
-        return self._scope.keys is None and bool(self._catalogue.queue.pending(self._scope.selection))
+    def _is_left(self, keys: Sequence[str], requested: Sequence[Change]) -> bool:
+        is_pending = self._scope.keys is None and bool(self._catalogue.queue.pending(self._scope.selection))
+        return bool(keys or requested) or is_pending
 
     # reasons to stop
 
@@ -196,13 +190,14 @@ class Processing:
 
     def _is_closed(self) -> bool:
         """Return True if nothing may be bought now; the summary then gives the reason."""
-        if self._ask.budget.is_over(self._run.now()):
-            self.summary.window_ended = True
-            return True
-        return self._are_all_closed(self._balances())
+        return self._is_over() or self._are_all_closed(read_balances(self._accounts, self._policy, self._run))
 
-    def _balances(self) -> list[Gate]:
-        return read_balances(self._accounts, self._policy, self._run)
+    def _is_closed_on_record(self) -> bool:
+        return self._is_over() or self._are_all_closed(gates_of(self._accounts, self._policy))
+
+    def _is_over(self) -> bool:
+        self.summary.window_ended = self.summary.window_ended or self._ask.budget.is_over(self._run.now())
+        return self.summary.window_ended
 
     def _are_all_closed(self, gates: Iterable[Gate]) -> bool:
         """Return True if no account may be sent requests; the summary then gives the reason."""
@@ -224,14 +219,27 @@ class Processing:
         with self._lock:
             self._halted = True
 
-    def _report_other_runs(self) -> None:
-        """Report that other runs hold items, if that is why items are left."""
-        if self._halted or self.summary.paused or self.summary.window_ended:
-            return
-        others = list(self._feed.other_owners) or [claim.owner for claim in self._catalogue.queue.claims()]
-        if self._feed.missed or (others and self._is_pending()):
-            owner = others[0] if others else "another run"
-            self.summary.busy = self.summary.busy or f"{owner} holds some of the items; this run skipped them"
+    # other runs
+
+    def _work_to_the_end(self, keys: Sequence[str]) -> Iterator[CollectionResult]:
+        """Work in passes until nothing is left, also of what others let go of."""
+        keys, requested = [*self._feed.take_missed()[0], *keys], list(self._scope.requested)
+        is_closed = self._is_closed
+        while not self._halted and self._is_left(keys, requested):
+            if is_closed():
+                return
+            # Before the pass: others may let go of items right after it has passed by them.
+            before = self._others.holding(missed=bool(keys or requested))
+            yield from self._work(self._claim(keys, requested, bought=False))
+            keys, requested = self._others.still_wanted(*self._feed.take_missed())
+            lost, self._lost_claims = self._lost_claims, False
+            if self._halted or not (lost or self._others.let_go(before, missed=bool(keys or requested))):
+                break
+            # The balance was read at the first pass, and is counted down.
+            is_closed = self._is_closed_on_record
+        if self._run.stop.is_set():
+            self._pause("stopped on request")
+        self._ended = not (self._halted or self._run.stop.is_set())
 
     # workers
 
@@ -302,8 +310,8 @@ class Processing:
         except BeingBought as error:
             return self._postpone(task, error)
         except ClaimLost as error:
-            with self._lock:
-                self.summary.busy = self.summary.busy or str(error)
+            _LOG.warning("%s", error)
+            self._lost_claims = True
         except ChargedTooOften as error:
             self._publisher.end(task, task.rest, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:
@@ -337,12 +345,3 @@ class Processing:
                 return None
         self._publisher.put_back(task, task.rest, f"{error}; the next sync tries again", Cause.ELSEWHERE)
         return True
-
-
-def _in_order(items: Iterable[_Item]) -> list[_Item]:
-    """Return items in the order of purchases; those that share a purchase follow the first of them."""
-    first: dict[str, int] = {}
-    in_order = sorted(items, key=lambda item: sort_key(position_of(item)))
-    for number, item in enumerate(in_order):
-        first.setdefault(item.purchase_id, number)
-    return sorted(in_order, key=lambda item: first[item.purchase_id])

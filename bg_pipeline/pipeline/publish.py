@@ -59,6 +59,17 @@ class _Job(NamedTuple):
     """All of its outputs on record."""
 
 
+def probe_stores(catalogue: Catalogue, accounts: Accounts) -> None:
+    """
+    Check that all stores take writes: a cutout that cannot be stored must not be bought.
+
+    Raises:
+        StoreError: one does not; the text gives the reason.
+    """
+    for store in (accounts.spool, accounts.masters, catalogue.outputs):
+        store.probe()
+
+
 class Publisher:
     """
     Publishes outputs, made from the source bytes of a task and a master.
@@ -100,7 +111,8 @@ class Publisher:
         if missing:
             use = self._policy.use(cutout.master, cutout.cut_digest, recipe)
             wanted = [recipe.renditions[name] for name in missing]
-            rendered = dict(zip(missing, self._run.call(render, source, cutout.image, wanted, use), strict=True))
+            made = self._run.call(render, source, cutout.image, wanted, use, cutout.alpha)
+            rendered = dict(zip(missing, made, strict=True))
         free = entries[1:] if cutout.paid else entries
         self._tally.saved(entries[0].collection, len(free) * self._policy.price_with(recipe))
         for job in jobs:

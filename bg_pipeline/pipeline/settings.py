@@ -25,9 +25,6 @@ def _split(value: object) -> object:
 class CatalogueSettings(CatalogueLocations):
     """One catalogue: the locations of its pictures and cutouts, its accounts, and its nightly sync."""
 
-    gallery: Location = Field(
-        ".bg_pipeline/gallery", validate_default=True, description="folder for the before-and-after pages"
-    )
     review_share: float = Field(
         0.02,
         ge=0,
@@ -114,13 +111,6 @@ class CatalogueSettings(CatalogueLocations):
     def short_names(cls) -> dict[str, str]:
         names = {**super().short_names(), "accounts": "bg_provider", "renditions": "bg_rendition"}
         return {each: variable for each, variable in names.items() if each != "recipe"}
-
-    @field_validator("gallery")
-    @classmethod
-    def _a_folder(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("must be a folder")
-        return value
 
     @field_validator("export")
     @classmethod
@@ -242,6 +232,20 @@ class ScheduleSettings(Part):
     def window_ends_at(self, began_at: float) -> float | None:
         """Return the end of the window of a night, both in epoch seconds; None if it has none."""
         return ends_at(began_at, parse_time(self.night_until), self.timezone) if self.night_until else None
+
+
+class ExecutorSettings(Part):
+    """Where Dagster executes the steps of a run. It counts from the next load of the code location on."""
+
+    executor: str = Field(
+        "dagster.in_process_executor",
+        description="Dagster's executor for all jobs, by its Python name: `dagster.multiprocess_executor`,"
+        " `dagster_celery.celery_executor`, `dagster_docker.docker_executor`, `dagster_k8s.k8s_job_executor`, or one of"
+        " your own",
+    )
+    executor_config: Location = Field(
+        "", description="YAML file with its config under `execution: config:`, as in Dagster's launchpad"
+    )
 
 
 class ChoiceSettings(Part):

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from bg_pipeline.core.agreement import SettingsInUse
+from bg_pipeline.core.blocks import KnownBlock
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
@@ -14,12 +16,28 @@ from bg_pipeline.core.runlog import R, Record
 class Observations(Protocol):
     """The results of the last scans."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
+    def listing(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, str, bytes, float]]:
         """
         Yield key, fingerprint, collection and priority of each item in the last complete scan, in ascending key order.
 
         Keys and collections as `key_bytes`: the merge compares bytes, and most rows need nothing else.
+
+        Args:
+            first: the first key.
+            end: the first key that is left out; None for none.
         """
+        ...
+
+    def blocks(self) -> list[KnownBlock]:
+        """Return the blocks of the last complete scan in key order; none if any item was observed after it."""
+        ...
+
+    def set_blocks(self, blocks: Sequence[KnownBlock]) -> None:
+        """Record these blocks in place of all others."""
+        ...
+
+    def in_question(self) -> Iterator[bytes]:
+        """Yield the listed keys that a scan must look at, whatever a listing says, in ascending order."""
         ...
 
     def split_points(self, every: int) -> Sequence[str]:
@@ -50,20 +68,30 @@ class Observations(Protocol):
 class Deltas(Protocol):
     """The input of a delta, and the stored delta."""
 
-    def up_to_date(self, goal: Goal) -> int:
-        """Count the items that are up to date by `core.delta.is_up_to_date`."""
+    def count(self) -> int:
+        """Count the items, except those that are gone and marked as deleted."""
         ...
 
     def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        """Yield all others in ascending order of `key_bytes`, except items that are gone and marked as deleted."""
+        """Yield those that `core.delta.is_up_to_date` is not true of, in ascending order of `key_bytes`."""
         ...
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
         """Return the entries of the known keys among these, in key order if the keys are."""
         ...
 
-    def published_names(self) -> Iterator[tuple[str, str]]:
-        """Yield (output name, key) of every published output of a listed item, in ascending byte order of names."""
+    def published_names(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[str, str]]:
+        """
+        Yield (output name, key) of every published output of a listed item, in ascending byte order of names.
+
+        Args:
+            first: the first name.
+            end: the first name that is left out; None for none.
+        """
+        ...
+
+    def joined_names(self, first: bytes, end: bytes | None) -> bytes:
+        """Return these names in this order, and those of items that are gone, with a NUL between each two."""
         ...
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
@@ -74,13 +102,16 @@ class Deltas(Protocol):
         """Return the output stems among these that belong to an item that is not gone."""
         ...
 
-    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
+    def record(
+        self, changes: Sequence[Change], seen_at: float, before_batch: Callable[[], object] = lambda: None
+    ) -> None:
         """
         Make work pending, mark gone or skipped items; in batches, so that no other writer waits for long.
 
         Until the last batch is stored, none of it can be claimed: the next delta completes a half-recorded one of a
         process that was killed, or of a run that `before_batch` ended by an error. A change is left out if its row has
-        another revision now, or if a live claim holds its item.
+        another revision now, if a live claim holds its item, or if its item was published after `seen_at`, when the
+        listings that the delta was made from had not begun: what they miss may have come since.
         A stem that is given to an item is taken from the gone item that had it.
         """
         ...
@@ -167,8 +198,8 @@ class WorkQueue(Protocol):
         """
         ...
 
-    def claims(self) -> list[Claim]:
-        """Return the claims that are alive now."""
+    def claims(self, holding: Selection | None = None) -> list[Claim]:
+        """Return the claims that are alive now: all, or those that hold pending items of a selection."""
         ...
 
 
@@ -270,6 +301,18 @@ class Trash(Protocol):
 
     def end_trash(self, key: str, output_name: str | None = None, rendition: str = MAIN) -> None:
         """Record that an output left the trash: it was deleted, or put back to stay under this name."""
+        ...
+
+
+class Hosts(Protocol):
+    """The settings on which the hosts of a catalogue agree."""
+
+    def settings(self) -> SettingsInUse | None:
+        """Return the settings in use; None before the first host worked."""
+        ...
+
+    def set(self, settings: SettingsInUse) -> None:
+        """Record these as those in use."""
         ...
 
 

@@ -37,12 +37,15 @@ from bg_pipeline.ports.previous import PreviousOutputs, Reversions
 from bg_pipeline.ports.purchasing import Answers, Gates, Ledger, Purchases, Remover
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
-from bg_pipeline.ports.running import ByteBudget, Call, Now, Progress, UselessInARow
+from bg_pipeline.ports.running import ByteBudget, Call, Now, Progress, Stops, UselessInARow
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.ports.stores import BlobStore
 
 DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
+
+OF_RUN = "run "
+"""Begin of the name of the lease that a run of Dagster holds while it works; its id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,8 @@ class Alerting:
     """Dagster's UI, for links; empty where there is none."""
     review_url: str = ""
     """Page of the review, for links; empty where there is none."""
+    operating_url: str = ""
+    """The operating page, for links; empty for its path in this project."""
     catalogue: str = ""
     """Name of the catalogue, for titles; empty if it is the only one."""
     elsewhere: frozenset[str] = frozenset()
@@ -228,6 +233,7 @@ class Monitor:
     queue: WorkQueue
     leases: Leases
     alerting: Alerting
+    stops: Stops
     now: Now
 
 
@@ -269,10 +275,15 @@ class Pipeline:
     policy: Policy
     run: Run
     alerting: Alerting
+    stops: Stops
     identity: Identity = field(default_factory=Identity)
     export: Export = field(default_factory=Export)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
+    agree: Callable[[bool], object] = lambda _declared: None
+    """
+    Raises ConfigurationError if another host set other settings last, unless a person declares those of this host.
+    """
     clock_ahead: Callable[[], float] = lambda: 0.0
     """Returns the seconds by which this machine's clock is ahead of the time that all processes compare."""
 
@@ -285,7 +296,7 @@ class Pipeline:
     def monitor(self) -> Monitor:
         """Return the part that reports failures."""
         catalogue = self.catalogue
-        return Monitor(catalogue.run_log, catalogue.queue, catalogue.leases, self.alerting, self.run.now)
+        return Monitor(catalogue.run_log, catalogue.queue, catalogue.leases, self.alerting, self.stops, self.run.now)
 
 
 @contextmanager
@@ -303,6 +314,19 @@ def leased(leases: Leases, name: str, owner: str) -> Iterator[Lease]:
     finally:
         with contextlib.suppress(LeaseLost):
             leases.release(lease)
+
+
+@contextmanager
+def stoppable(stop: threading.Event, is_asked: Callable[[], object]) -> Iterator[None]:
+    """Set `stop` soon after a run is asked to end."""
+
+    def look() -> None:
+        if not stop.is_set() and is_asked():
+            stop.set()
+
+    look()
+    with kept_alive("request to stop", look):
+        yield
 
 
 @contextmanager

@@ -70,6 +70,8 @@ class Finished:
     """False if its colours are not those of the picture that was sent."""
     swapped_with: Master | None = None
     """Master of the purchase that the answer probably belongs to; its own answer fits this picture."""
+    alpha: bytes = b""
+    """Its alpha, as `imaging.rendering.render` takes it; empty if it is not at hand."""
 
 
 class Remover(Protocol):

@@ -1,4 +1,4 @@
-"""The clock, workers and progress display of a run."""
+"""The clock, workers and progress display of a run, and requests to end it."""
 
 import threading
 from collections import Counter
@@ -48,6 +48,18 @@ class Silent:
 
     def done(self) -> None:
         pass
+
+
+class Stops(Protocol):
+    """Requests to end runs, by their names: a run sees its own within seconds, in every process that works for it."""
+
+    def ask(self, run: str, by: str) -> None:
+        """Ask a run to end. The first who asks stays on record."""
+        ...
+
+    def asked_by(self, run: str) -> str:
+        """Return who asked this run to end; empty if that was not asked."""
+        ...
 
 
 class UselessInARow:

@@ -1,8 +1,9 @@
 """A catalogue's pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from bg_pipeline.core.blocks import Block
 from bg_pipeline.core.records import Listed
 
 SplitPoints = Callable[[int], Sequence[str]]
@@ -60,5 +61,19 @@ class ImageSource(Protocol):
 
         Raises:
             SourceUnreadable: the answer is unknown. It must never be treated as False.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsBlocks(Protocol):
+    """A source that can tell by a digest that a block of its listing is as it was. Any other is read row by row."""
+
+    def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
+        """
+        Yield the rows of `ImageSource.list`, divided as by `core.blocks.divided`.
+
+        Raises:
+            SourceUnreadable: as for `list`.
         """
         ...

@@ -33,7 +33,7 @@ from bg_pipeline.imaging.pictures import (
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Finished, Ledger, Purchases, Remover
 from bg_pipeline.ports.running import Call, Now
 from bg_pipeline.ports.stores import BlobStore
-from bg_pipeline.purchasing.ledger import close_as
+from bg_pipeline.purchasing.ledger import attempt_facts, close_as
 from bg_pipeline.purchasing.swaps import Swaps
 
 _LOG = logging.getLogger(__name__)
@@ -176,6 +176,7 @@ class SpooledAnswers:
             wait: True to wait for a result that is not ready.
             suspicion: why the engine does not trust it; empty if it does.
         """
+        item = request.item_key if request else ""
         try:
             image = self._picture(attempt, answer, wait=wait)
             if attempt.use is Use.FINISHED:  # it may have no alpha, as every master has
@@ -187,7 +188,7 @@ class SpooledAnswers:
         except UnusableAnswer as error:
             if error.credits_charged is None:
                 error.credits_charged = attempt.credits_charged
-            close_as(self._ledger, attempt.id, error, error.credits_charged)
+            close_as(self._ledger, attempt.id, error, error.credits_charged, account=attempt.account, item=item)
             self._discard(attempt)
             if isinstance(error, QualityDropped):
                 self._report(attempt.account, error)
@@ -207,13 +208,16 @@ class SpooledAnswers:
                 f"paid for, and BG_MASTERS could not store it: {error}. Its answer is in the spool"
             ) from error
         self._purchases.keep(master, attempt.id, attempt.credits_charged, attempt.request_id)
+        state = AttemptState.CHARGED
+        facts = attempt_facts(attempt.id, state, attempt.credits_charged, account=attempt.account, item=item)
+        _LOG.info("attempt %d is %s", attempt.id, state, extra={"facts": facts})
         self._discard(attempt)
         self._report(attempt.account, None)
         return self._finished(master, image, checked, request)
 
     def _finished(self, master: Master, image: bytes, checked: ValidatedAnswer, request: CutRequest | None) -> Finished:
         if checked.other is None or request is None:
-            return Finished(master, image)
+            return Finished(master, image, alpha=checked.alpha)
         swapped = self._swaps.add(Mismatch(request.item_key, master.purchase_id, checked.other))
         master, other = swapped or (master, None)
         return Finished(master, image, is_of_picture=False, swapped_with=other)

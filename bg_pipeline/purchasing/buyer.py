@@ -207,13 +207,12 @@ class Buyer:
                     self._accounts.answers.resume(error.attempt)
                     raise BeingBought("an earlier run bought the same picture under another name") from error
                 finished = self._accounts.answers.resume(error.attempt, request)
-            return ObtainedMaster(stage.digest, finished.master, finished.image, swapped_with=finished.swapped_with)
+            return ObtainedMaster.of(stage, finished)
         if finished.master.width_px and finished.is_of_picture:
             self._run.useless.end(account)
         else:
             self._count_useless(account, UnusableAnswer(finished.master.suspicion))
-        paid = request.credits_expected > 0
-        return ObtainedMaster(stage.digest, finished.master, finished.image, paid, finished.swapped_with)
+        return ObtainedMaster.of(stage, finished, paid=request.credits_expected > 0)
 
     def _order(self, account: str, request: CutRequest) -> Finished:
         """Buy a cutout."""
@@ -226,7 +225,7 @@ class Buyer:
             raise
         except UnusableAnswer as error:
             charged = price if error.credits_charged is None else error.credits_charged
-            self._tally.count(request.collection, lambda summary: summary.count_wasted(charged))
+            self._tally.count(request.collection, lambda summary: summary.count_wasted(account, charged))
             self._count_useless(account, error)
             raise
         except ResultAwaited as error:

@@ -72,7 +72,10 @@ class LedgerRemover(Wrapper):
         try:
             reply = self._inner.cut(request)
         except BgPipelineError as error:
-            if close_as(self._ledger, attempt, error, request.credits_expected) is AttemptState.IN_DOUBT:
+            closed = close_as(
+                self._ledger, attempt, error, request.credits_expected, account=self._account, item=request.item_key
+            )
+            if closed is AttemptState.IN_DOUBT:
                 error.doubts = 1
             if isinstance(error, AccountError | QualityDropped):
                 self._report(error)
@@ -100,8 +103,20 @@ def kind_of(error: BgPipelineError) -> str:
     return next((kind for each, kind in _KINDS.items() if isinstance(error, each)), "")
 
 
-def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal) -> AttemptState:
-    """End an attempt with the charge that its error implies; return its state."""
+def close_as(
+    ledger: Ledger, attempt: int, error: BgPipelineError, price: Decimal, *, account: str, item: str
+) -> AttemptState:
+    """
+    End an attempt with the charge that its error implies; return its state.
+
+    Args:
+        ledger: has the attempt.
+        attempt: its id.
+        error: what it ended with.
+        price: its charge if the error tells none.
+        account: where it was made, for the log.
+        item: key of the item that it was made for, for the log; empty if it is not at hand.
+    """
     state, charged = AttemptState.REFUSED, Decimal(0)
     if isinstance(error, UnusableAnswer):
         state, charged = AttemptState.UNUSABLE, price if error.credits_charged is None else error.credits_charged
@@ -109,5 +124,12 @@ def close_as(ledger: Ledger, attempt: int, error: BgPipelineError, price: Decima
         state = AttemptState.IN_DOUBT
     ledger.close_attempt(attempt, state, charged, str(error), error.answer, error.request_id, kind_of(error))
     # Already scrubbed and capped; quoted, because a vendor may send control codes for a terminal.
-    _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer)
+    facts = attempt_facts(attempt, state, charged, account=account, item=item)
+    _LOG.warning("attempt %d is %s: %s; answered: %r", attempt, state, error, error.answer, extra={"facts": facts})
     return state
+
+
+def attempt_facts(attempt: int, state: AttemptState, charged: Decimal, *, account: str, item: str) -> dict[str, object]:
+    """Return the fields of an ended attempt in the log."""
+    facts = {"event": "attempt", "attempt": attempt, "state": state.value, "credits": float(charged)}
+    return {**facts, "account": account, **({"item": item} if item else {})}

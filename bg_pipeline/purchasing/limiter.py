@@ -4,7 +4,9 @@ import contextlib
 import itertools
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bg_pipeline.core import limits
@@ -17,6 +19,59 @@ from bg_pipeline.purchasing.wrapper import Wrapper
 
 POLL_S = 0.25
 """Longest delay in seconds before a slot freed by another process is seen."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """A request that waits for a slot."""
+
+    token: str
+    units: float
+    is_admitted: bool = False
+
+
+class _SharedLimits:
+    """The limits of an account, to which changes of several workers are written together: each write is a journey."""
+
+    def __init__(self, gates: Gates, account: str) -> None:
+        self._gates = gates
+        self._account = account
+        self._lock = threading.Lock()
+        self._unwritten: deque[_Change] = deque()
+
+    def change(self, change: Callable[[Limits], Limits]) -> None:
+        """Return when a change is written, by this worker or by another that wrote it along."""
+        mine = _Change(change)
+        self._unwritten.append(mine)
+        with self._lock:
+            if not mine.is_made:
+                self._write([self._unwritten.popleft() for _ in range(len(self._unwritten))])
+        if mine.error is not None:
+            raise mine.error
+
+    def _write(self, changes: Sequence["_Change"]) -> None:
+        def update(state_json: Mapping[str, Any] | None) -> Mapping[str, Any]:
+            state = limits.limits_from(state_json)
+            for each in changes:
+                state = each.change(state)
+            return state.as_json()
+
+        error: BaseException | None = None
+        try:
+            self._gates.change_limits(self._account, update)
+        except BaseException as raised:  # noqa: BLE001  each worker raises it
+            error = raised
+        for each in changes:
+            each.is_made, each.error = True, error
+
+
+@dataclass(eq=False, slots=True)
+class _Change:
+    """A change that waits to be written."""
+
+    change: Callable[[Limits], Limits]
+    is_made: bool = False
+    error: BaseException | None = None
 
 
 class Limiter:
@@ -47,8 +102,10 @@ class Limiter:
         self._now = now
         self._stop = stop
         self.units = units
-        self._names = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count())
+        self._name, self._numbers = secrets.token_hex(4), itertools.count()
+        self._waiting: deque[_Waiter] = deque()
         self._turn = threading.Lock()
+        self._limits = _SharedLimits(gates, account)
         self._changed = threading.Condition()
         self._changes = 0
 
@@ -67,26 +124,56 @@ class Limiter:
             Stopped: the run must end; nothing was sent.
             Deferred: the wait is longer than a run sleeps.
         """
-        # Workers take turns: one polls the state, the others only wait.
-        with self._turn:
-            token = f"{claim}:{next(self._names)}"
-            while True:
-                if self._stop.is_set():
-                    raise Stopped("stopped on request")
-                changes, state = self._changes, limits.limits_from(self._gates.limits(self.account))
-                if (paused_s := limits.pause_s(state, self._now())) > LONGEST_SLEEP_S:
-                    raise Deferred(
-                        f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s
-                    )
-                # Most reads show no free slot: then nothing needs to be written.
-                wait_s = self._ask(state, token, units)[1] or self._move(lambda s: self._ask(s, token, units))
-                if not wait_s:
-                    return token
-                for orphan in self._orphans(state):
-                    self.released(orphan)
-                with self._changed:
-                    if self._changes == changes:
-                        self._changed.wait(min(wait_s, POLL_S))
+        waiter = _Waiter(f"{claim}:{self._name}-{next(self._numbers)}", units)
+        self._waiting.append(waiter)
+        try:
+            # Workers take turns: one asks for all that wait, the others only wait.
+            with self._turn:
+                while not waiter.is_admitted:
+                    self._ask_for_all(waiter)
+        finally:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+        return waiter.token
+
+    def _ask_for_all(self, first: "_Waiter") -> None:
+        """Admit a request, and of those that wait behind it as many as the limits allow; or wait for a while."""
+        if self._stop.is_set():
+            raise Stopped("stopped on request")
+        changes, state = self._changes, limits.limits_from(self._gates.limits(self.account))
+        if (paused_s := limits.pause_s(state, self._now())) > LONGEST_SLEEP_S:
+            raise Deferred(f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s)
+        # Most reads show no free slot: then nothing needs to be written.
+        wait_s = self._ask(state, first)[1] or self._admit(first)
+        if not wait_s:
+            return
+        for orphan in self._orphans(state):
+            self.released(orphan)
+        with self._changed:
+            if self._changes == changes:
+                self._changed.wait(min(wait_s, POLL_S))
+
+    def _admit(self, first: "_Waiter") -> float:
+        """Return the seconds that the first has to wait; 0 if it is admitted."""
+        # The first goes first, because it keeps the others from going on.
+        waiting = [first, *(each for each in tuple(self._waiting) if each is not first)]
+        waits_s, admitted = 0.0, list[_Waiter]()
+
+        def admit(state: Limits) -> Limits:
+            nonlocal waits_s
+            waits_s, admitted[:] = 0.0, []  # it is called again if its connection was lost
+            for each in waiting:
+                state, waits_s = self._ask(state, each)
+                if waits_s:
+                    break
+                admitted.append(each)
+            return state
+
+        self._limits.change(admit)
+        for each in admitted:
+            each.is_admitted = True
+            self._waiting.remove(each)
+        return 0.0 if first.is_admitted else waits_s
 
     def _orphans(self, state: Limits) -> list[str]:
         """Return the slots whose claim is no longer alive."""
@@ -97,7 +184,7 @@ class Limiter:
     def _leave(self, change: Callable[[Limits], Limits]) -> None:
         """Record the end of a request. A slot that cannot be freed now expires by itself."""
         with contextlib.suppress(BgPipelineError):
-            self._move(lambda state: (change(state), 0.0))
+            self._limits.change(change)
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
@@ -114,19 +201,8 @@ class Limiter:
     def released(self, token: str) -> None:
         self._leave(lambda state: limits.released(state, token))
 
-    def _ask(self, state: Limits, token: str, units: float) -> tuple[Limits, float]:
-        return limits.ask(state, token, units, self.ceiling, self._now())
-
-    def _move(self, change: Callable[[Limits], tuple[Limits, float]]) -> float:
-        wait_s = 0.0
-
-        def update(state_json: Mapping[str, Any] | None) -> Mapping[str, Any]:
-            nonlocal wait_s
-            state, wait_s = change(limits.limits_from(state_json))
-            return state.as_json()
-
-        self._gates.change_limits(self.account, update)
-        return wait_s
+    def _ask(self, state: Limits, waiter: "_Waiter") -> tuple[Limits, float]:
+        return limits.ask(state, waiter.token, waiter.units, self.ceiling, self._now())
 
 
 class RateLimitedRemover(Wrapper):

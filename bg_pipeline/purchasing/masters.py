@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Self
 
 from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.keys import damaged_name, master_name
@@ -14,7 +15,7 @@ from bg_pipeline.core.records import Entry, Master, Use
 from bg_pipeline.errors import ItemBlocked, ItemError, StoreError, UnusableAnswer
 from bg_pipeline.imaging.pictures import compare, inspect, unseen
 from bg_pipeline.ports.context import Accounts, Policy, Run
-from bg_pipeline.ports.purchasing import Purchases
+from bg_pipeline.ports.purchasing import Finished, Purchases
 from bg_pipeline.ports.single import one_blob
 from bg_pipeline.purchasing.stored import record_stored
 
@@ -32,6 +33,12 @@ class ObtainedMaster:
     """True if it was bought just now, for credits."""
     swapped_with: Master | None = None
     """As in `Finished`."""
+    alpha: bytes = b""
+    """As in `Finished`."""
+
+    @classmethod
+    def of(cls, cut: Cut, finished: Finished, *, paid: bool = False) -> Self:
+        return cls(cut.digest, finished.master, finished.image, paid, finished.swapped_with, finished.alpha)
 
 
 class StoredMasters:
@@ -71,7 +78,7 @@ class StoredMasters:
                 _LOG.warning("the master %s in the store is damaged, and is bought again: %s", name, error)
             else:
                 if stored is not None:
-                    return ObtainedMaster(cut.digest, stored.master, stored.image)
+                    return ObtainedMaster.of(cut, stored)
         return None
 
     def read(self, master: Master | None, cut_digest: str) -> ObtainedMaster | None:
@@ -118,7 +125,7 @@ class StoredMasters:
             checked = unseen(error)
         master = replace(obtained.master, suspicion=checked.suspicion)
         self._accounts.purchases.keep(master, None, Decimal(0))
-        return replace(obtained, master=master)
+        return replace(obtained, master=master, alpha=checked.alpha)
 
 
 def ids_of(entry: Entry, cut: Cut) -> list[str]:

@@ -1,5 +1,6 @@
 """Counters that the workers of a run share, by collection."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from decimal import Decimal
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.report import Cause, Failure, Summary
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Tally:
             summary.by_reason[reason] = summary.by_reason.get(reason, 0) + 1
             summary.duplicates += reason is Reason.DUPLICATE
             summary.renamed += reason is Reason.RENAMED
+        _tell(entry, State.PUBLISHED, reason)
 
     def saved(self, collection: str, credits_: Decimal) -> None:
         """Count the credits that items would have cost without an existing master."""
@@ -64,6 +68,7 @@ class Tally:
             summary.pending += state is State.PENDING
             summary.failed += state is State.FAILED
             summary.quarantined += state is State.QUARANTINED
+        _tell(entry, state, why)
 
     def done(self, entry: Entry) -> CollectionResult | None:
         """Count an item as done; return the result of its collection if it was the last one."""
@@ -71,11 +76,11 @@ class Tally:
             self._left[entry.collection] = left = self._left.get(entry.collection, 0) - 1
             return self._result(entry.collection) if left == 0 else None
 
-    def rest(self) -> list[CollectionResult]:
-        """Return the result of every collection that was started but not finished."""
+    def rest(self, *, others_did_the_rest: bool = False) -> list[CollectionResult]:
+        """Return the result of every collection that was started but not finished, or that others finished."""
         with self._lock:
             for collection, left in self._left.items():
-                if left > 0 and collection in self._summaries:
+                if left > 0 and collection in self._summaries and not others_did_the_rest:
                     self._summaries[collection].pending += left
             return [self._result(collection) for collection in sorted(self._summaries, key=key_bytes)]
 
@@ -86,3 +91,8 @@ class Tally:
         summary = self._summaries.pop(collection, Summary())
         published = sorted(self._published.pop(collection, []), key=key_bytes)
         return CollectionResult(collection, summary, tuple(published))
+
+
+def _tell(entry: Entry, state: State, why: str) -> None:
+    facts = {"event": "item", "item": entry.key, "collection": entry.collection, "state": state.value, "why": why}
+    _LOG.info("%r is %s: %s", entry.key, state, why, extra={"facts": facts})

@@ -15,6 +15,7 @@ from bg_pipeline.settings.part import Location, Part, SecretLocation, absolute
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.file.store import FolderSettings, folder_of
 from bg_pipeline.stores.registry import examples, kind_of, scheme_of
+from bg_pipeline.stores.s3.settings import S3Settings
 from bg_pipeline.stores.sql.store import SqlSettings
 
 
@@ -30,6 +31,14 @@ class CatalogueLocations(FolderSettings, SqlSettings):
         "./cutouts", validate_default=True, description="the cutouts: folder or `s3://BUCKET/PREFIX`"
     )
 
+    source_profile: str = Field("", description="`BG_S3_PROFILE` for a source in a bucket")
+    output_profile: str = Field("", description="`BG_S3_PROFILE` for an output and pages in buckets")
+    gallery: Location = Field(
+        ".bg_pipeline/gallery",
+        validate_default=True,
+        description="the before-and-after pages: folder or `s3://BUCKET/PREFIX`",
+    )
+
     @field_validator("source")
     @classmethod
     def _can_be_read(cls, value: SecretStr) -> SecretStr:
@@ -40,7 +49,7 @@ class CatalogueLocations(FolderSettings, SqlSettings):
         kind.validate(location)
         return value
 
-    @field_validator("output")
+    @field_validator("output", "gallery")
     @classmethod
     def _can_be_written(cls, value: str) -> str:
         return _validate_blobs(value)
@@ -70,14 +79,18 @@ class CatalogueLocations(FolderSettings, SqlSettings):
         location = self.source.get_secret_value()
         kind = _kind_of(location)
         assert kind.open_source is not None  # the validator made sure of it
-        settings = self if isinstance(self, kind.settings) else raw.part(kind.settings)
+        settings = self if isinstance(self, kind.settings) else _settings_of(kind, raw, self.source_profile)
         if isinstance(settings, Connected):
             settings = settings.connected(raw.part(EgressSettings).egress)
         return kind.open_source(location, settings)
 
     def open_output(self, raw: RawSettings) -> BlobStore:
         """Open the store of the cutouts; see `open_source`."""
-        return open_blobs(self.output, raw)
+        return open_blobs(self.output, raw, profile=self.output_profile)
+
+    def open_gallery(self, raw: RawSettings) -> BlobStore:
+        """Open the store of the pages; see `open_source`. In a bucket they are as private as masters are."""
+        return open_blobs(self.gallery, raw, masters=scheme_of(self.gallery) != "file", profile=self.output_profile)
 
 
 class MastersLocation(Part):
@@ -88,6 +101,7 @@ class MastersLocation(Part):
         validate_default=True,
         description="the paid results: folder or `s3://BUCKET/PREFIX`",
     )
+    masters_profile: str = Field("", description="`BG_S3_PROFILE` for masters and a spool in buckets")
     spool: Location = Field(
         "",
         description="paid answers until they are masters: folder or `s3://BUCKET/PREFIX`; default: `spool` beside the "
@@ -114,14 +128,19 @@ class MastersLocation(Part):
 
     def open_masters(self, raw: RawSettings) -> BlobStore:
         """Open the store of the masters; see `CatalogueLocations.open_source`."""
-        return open_blobs(self.masters, raw, masters=True)
+        return open_blobs(self.masters, raw, masters=True, profile=self.masters_profile)
 
 
-def open_blobs(location: str, raw: RawSettings, *, masters: bool = False) -> BlobStore:
+def open_blobs(location: str, raw: RawSettings, *, masters: bool = False, profile: str = "") -> BlobStore:
     """Open the store of a valid location; see `CatalogueLocations.open_source`."""
     kind = _kind_of(location)
     assert kind.open_blobs is not None  # the validator made sure of it
-    return kind.open_blobs(location, raw.part(kind.settings), masters)
+    return kind.open_blobs(location, _settings_of(kind, raw, profile), masters)
+
+
+def _settings_of(kind: StoreKind, raw: RawSettings, profile: str) -> Part:
+    settings = raw.part(kind.settings)
+    return settings.with_profile(profile) if profile and isinstance(settings, S3Settings) else settings
 
 
 def location_of(store: str, name: str) -> str:

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.erasures import SqlErasures
 from bg_pipeline.manifest.failures import SqlFailures
 from bg_pipeline.manifest.gates import SqlGates
+from bg_pipeline.manifest.hosts import SqlHosts
 from bg_pipeline.manifest.identity import identity_of
 from bg_pipeline.manifest.items import SqlItems
 from bg_pipeline.manifest.leases import SqlLeases
@@ -35,6 +36,7 @@ from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
+from bg_pipeline.manifest.stops import SqlStops
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.alerting.runs import find_alerts_despite
@@ -50,6 +52,7 @@ from bg_pipeline.ports.context import (
     Policy,
     Run,
     RunName,
+    stoppable,
 )
 from bg_pipeline.ports.running import BYTES_PER_DECODER, ByteBudget, Now, Progress, Silent
 from bg_pipeline.ports.stores import BlobStore
@@ -57,9 +60,11 @@ from bg_pipeline.purchasing.answers import SpooledAnswers
 from bg_pipeline.purchasing.compose import Time, purchasing
 from bg_pipeline.purchasing.gate import report_answer
 from bg_pipeline.purchasing.settings import StateSettings
+from bg_pipeline.settings.logs import LogSettings, log_as_json, logged_about
 from bg_pipeline.settings.reader import RawSettings
 from bg_pipeline.stores.locations import location_of, open_blobs
 from bg_pipeline.vendors.plugin import KeyedSettings, VendorSettings
+from bg_pipeline.wiring.hosts import require_agreement
 from bg_pipeline.wiring.settings import Settings, accounts_elsewhere, catalogue_names, choose
 
 
@@ -82,13 +87,20 @@ def open_pipeline(
     Raises:
         ConfigurationError, StateError: the objects cannot be built.
     """
+    log_as_json(settings.logs)
+    run_fields = {"catalogue": settings.catalogue_name, "run_id": name.run_id} if name else {}
     database = Database(settings.purchasing.state.get_secret_value())
     try:
         clock = DatabaseClock(database, time.time)
-        with Workers(limits=settings.decoder.limits) as workers:
-            stop = stop or threading.Event()
+        stops = SqlStops(database, clock)
+        stop, name = stop or threading.Event(), name or RunName()
+        with (
+            Workers(limits=settings.decoder.limits) as workers,
+            logged_about(**run_fields),
+            stoppable(stop, partial(stops.asked_by, name.run_id)) if name.run_id else nullcontext(),
+        ):
             run = Run(
-                name=name or RunName(),
+                name=name,
                 now=clock,
                 stop=stop,
                 call=workers.call,
@@ -103,9 +115,16 @@ def open_pipeline(
                 policy=_policy(settings),
                 run=run,
                 alerting=_alerting(settings.raw, settings.catalogue_name, database, run.now),
+                stops=stops,
                 identity=_identity(settings, database, catalogue, accounts),
                 export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
+                agree=lambda declared: require_agreement(
+                    settings,
+                    SqlHosts(database, catalogue_id(database, settings.catalogue_name), clock),
+                    identity_of(database),
+                    declared=declared,
+                ),
                 clock_ahead=lambda: clock.ahead_s,
             )
     finally:
@@ -124,6 +143,7 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
     Raises:
         ConfigurationError, StateError: a setting of the alerts or BG_STATE is wrong, or the manifest cannot be used.
     """
+    log_as_json(raw.part(LogSettings))
     state, name = raw.part(StateSettings).state, choose(raw, catalogue)
     database = Database(state.get_secret_value())
     try:
@@ -134,6 +154,7 @@ def open_monitor(raw: RawSettings, catalogue: str | None = None) -> Iterator[Mon
             queue=SqlWorkQueue(database, number, clock),
             leases=SqlLeases(database, number, clock),
             alerting=_alerting(raw, name, database, clock),
+            stops=SqlStops(database, clock),
             now=clock,
         )
     finally:
@@ -171,6 +192,7 @@ def _alerting(raw: RawSettings, catalogue: str, database: Database, now: Now) ->
         settings.alert_failure_rate,
         settings.dagster_url,
         settings.review_url,
+        settings.operating_url,
         catalogue if len(catalogue_names(raw)) > 1 else "",
         accounts_elsewhere(raw, catalogue),
     )
@@ -203,7 +225,7 @@ def _accounts(settings: Settings, database: Database, run: Run) -> Accounts:
     }
     ensure_accounts(database, known, run.now())
     masters = settings.masters.open_masters(settings.raw)
-    spool = open_blobs(settings.spool, settings.raw, masters=True)
+    spool = open_blobs(settings.spool, settings.raw, masters=True, profile=settings.masters.masters_profile)
     ledger, purchases, gates = (
         SqlLedger(database, run.now),
         SqlPurchases(database, run.now),

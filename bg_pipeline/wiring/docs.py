@@ -18,8 +18,15 @@ from bg_pipeline.core.vendor import Variant, Vendor
 from bg_pipeline.imaging.rendition_settings import RenditionSettings
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.net.settings import EgressSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, RecipeSettings, ScheduleSettings
+from bg_pipeline.pipeline.settings import (
+    CatalogueSettings,
+    ChoiceSettings,
+    ExecutorSettings,
+    RecipeSettings,
+    ScheduleSettings,
+)
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
+from bg_pipeline.settings.logs import LogSettings
 from bg_pipeline.settings.part import Part
 from bg_pipeline.stores.locations import MastersLocation
 from bg_pipeline.stores.registry import BUILT_IN
@@ -99,9 +106,10 @@ Other packages can add vendors through the entry point group `bg_pipeline.vendor
 
 _S3 = """\
 Credentials and region for S3 are found as in every AWS tool: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, a
-profile, or the machine's role. Each location needs `s3:ListBucket` and `s3:GetObject`, and for results `s3:PutObject`;
-without `s3:ListBucket`, AWS does not say that an object is missing, and the sync stops. `s3:DeleteObject` is not
-needed for masters. An ACL needs `s3:PutObjectAcl`.
+profile, or the machine's role. `BG_SOURCE_PROFILE`, `BG_OUTPUT_PROFILE` and `BG_MASTERS_PROFILE` name a profile of
+`~/.aws/config` for one place, with its own `aws_access_key_id`, `region` and `endpoint_url`. Each location needs
+`s3:ListBucket` and `s3:GetObject`, and for results `s3:PutObject`; without `s3:ListBucket`, AWS does not say that an
+object is missing, and the sync stops. `s3:DeleteObject` is not needed for masters. An ACL needs `s3:PutObjectAcl`.
 
 A changed option of S3 counts for what is written from then on. A cutout that is deleted is written again by the next
 sync, at no cost.
@@ -147,6 +155,8 @@ def settings() -> str:
                 EgressSettings,
                 *stores,
                 AlertSettings,
+                LogSettings,
+                ExecutorSettings,
                 ChoiceSettings,
             ]
         ),

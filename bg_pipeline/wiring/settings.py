@@ -17,6 +17,7 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import PurchasingSettings
+from bg_pipeline.settings.logs import LogSettings
 from bg_pipeline.settings.reader import RawSettings, read
 from bg_pipeline.stores.locations import MastersLocation, NamedLocation, require_separate
 from bg_pipeline.vendors.registry import usable
@@ -44,6 +45,7 @@ class Settings:
     purchasing: PurchasingSettings
     schedule: ScheduleSettings
     alerts: AlertSettings
+    logs: LogSettings
     special: tuple[SpecialRecipe, ...]
     """Recipes for some of its pictures."""
     raw: RawSettings = field(repr=False)
@@ -237,6 +239,7 @@ def compose(raw: RawSettings, catalogue: str | None = None) -> Settings:
         purchasing=purchasing,
         schedule=schedule_of(raw, name),
         alerts=raw.part(AlertSettings),
+        logs=raw.part(LogSettings),
         special=special_recipes(raw, name, chosen, recipe, accounts, configured),
         raw=raw,
     )
@@ -323,11 +326,12 @@ def _require_separate(
             *(NamedLocation(shown[each]["output"], other.output) for each, other in catalogues),
             NamedLocation("BG_MASTERS", masters.masters),
             NamedLocation("BG_SPOOL", spool),
+            NamedLocation(shown[name]["gallery"], chosen.gallery),
         ],
     )
     galleries = {other.gallery: each for each, other in catalogues[1:]}
     if (twin := galleries.get(chosen.gallery)) is not None:
-        raise ConfigurationError(f"{shown[name]['gallery']} and {shown[twin]['gallery']} must not be the same folder")
+        raise ConfigurationError(f"{shown[name]['gallery']} and {shown[twin]['gallery']} must not be the same place")
 
 
 def _rendition_names(raw: RawSettings, catalogue: str, chosen: CatalogueSettings) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.imaging.rendition_settings import RenditionSettings
 from bg_pipeline.imaging.settings import CheckSettings, DecoderSettings
 from bg_pipeline.net.settings import EgressSettings
-from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ScheduleSettings
+from bg_pipeline.pipeline.settings import CatalogueSettings, ChoiceSettings, ExecutorSettings, ScheduleSettings
 from bg_pipeline.purchasing.settings import AccountSettings, PurchasingSettings
 from bg_pipeline.redaction import redacted, secrets_in
+from bg_pipeline.settings.logs import LogSettings
 from bg_pipeline.settings.names import UnknownName, unknown_names
 from bg_pipeline.settings.part import Part, is_location
 from bg_pipeline.settings.reader import FILE, RawSettings
@@ -36,6 +37,8 @@ _OTHERS: tuple[type[Part], ...] = (
     PurchasingSettings,
     EgressSettings,
     AlertSettings,
+    LogSettings,
+    ExecutorSettings,
     ChoiceSettings,
 )
 

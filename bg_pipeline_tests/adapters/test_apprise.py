@@ -149,7 +149,7 @@ def test_an_incident_arrives_as_plain_text_once_at_each_target(post: Post, hook:
     for server in (hook, other):
         (taken,) = server.took
         assert (taken["title"], taken["type"]) == ("bg_pipeline: credits are low", "warning")
-        assert taken["message"] == "‹!channel› &lt;!channel&gt;\\nof two lines"
+        assert taken["message"] == "‹!channel› &lt;!channel&gt;\\nof two lines\ndocs/operating.md#alert-credits"
 
 
 @pytest.mark.parametrize("mode", ["500", "hang", "drip", "redirect"])

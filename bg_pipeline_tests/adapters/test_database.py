@@ -57,7 +57,7 @@ def test_between_two_batches_every_other_writer_gets_a_chance(tmp_path: Path, mo
     for write in (
         lambda: observations.observe([Observation(key, "c", "e", "h", 1, "image/png") for key in keys]),
         lambda: observations.set_places(dict.fromkeys(keys, ("d", 1.0))),
-        lambda: deltas.record([Change(key, "d", Reason.NEW, "") for key in keys]),
+        lambda: deltas.record([Change(key, "d", Reason.NEW, "") for key in keys], 0.0),
         lambda: observations.mark_absent(keys),
     ):
         free_for.clear()
@@ -123,7 +123,7 @@ def test_a_delta_whose_server_crashed_between_two_batches_is_complete(
             yield conn
 
     monkeypatch.setattr(database, "write", crash_before_the_second)
-    SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "") for key in keys])
+    SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "") for key in keys], 0.0)
 
     assert SqlWorkQueue(database, number).pending() == {"c": 4}
     database.close()
@@ -193,12 +193,12 @@ def test_a_delta_that_others_overtook_takes_nothing_of_theirs_back(
 
     def batches(changes: Sequence[Change], _size: int) -> Iterator[Sequence[Change]]:
         if changes:
-            SqlDeltas(quick, number).record(two)
-            SqlDeltas(quick, number).record(three)
+            SqlDeltas(quick, number).record(two, 0.0)
+            SqlDeltas(quick, number).record(three, 0.0)
             yield changes
 
     monkeypatch.setattr(slow, "batches", batches)
-    SqlDeltas(slow, number).record(one)
+    SqlDeltas(slow, number).record(one, 0.0)
 
     assert SqlWorkQueue(quick, number).pending() == {"": 3}
     slow.close()

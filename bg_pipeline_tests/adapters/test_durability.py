@@ -30,7 +30,7 @@ def test_a_delta_is_on_the_disk_when_it_is_recorded_though_its_batches_do_not_wa
         return real_write(durable=durable)
 
     monkeypatch.setattr(database, "write", write)
-    SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "new", purchase_id=key) for key in keys])
+    SqlDeltas(database, number).record([Change(key, "c", Reason.NEW, "new", purchase_id=key) for key in keys], 0.0)
     database.close()
 
     assert waited == [False, False, False, True]

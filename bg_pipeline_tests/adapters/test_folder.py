@@ -243,3 +243,20 @@ def test_a_listing_that_is_left_early_leaves_no_descriptor_open(tmp_path: Path) 
     listing.close()
 
     assert _descriptors() == before
+
+
+def test_blocks_have_the_rows_of_the_listing_also_of_what_cannot_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "left").mkdir()
+    for name in ("a.jpg", "b/1.jpg", "left/1.jpg", "z.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"1")
+    options = {"now": lambda: 0.0, "follow_links": True, "leaves_out": lambda key: "left/" if key == "left/" else ""}
+    source = FolderSource(tmp_path, **options)
+    before = [block.digest for block in source.blocks(["b/", "m"])]
+
+    assert [row for block in source.blocks(["b/", "m"]) for row in block.rows()] == list(source.list())
+    (tmp_path / "loop").unlink()
+    after = [block.digest for block in source.blocks(["b/", "m"])]
+    assert (len(after), after[0], after[2]) == (3, before[0], before[2])
+    assert after[1] != before[1]

@@ -260,7 +260,7 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
     taken = queue.claim_items(ask, "me", {"shown": None}).claim
     assert taken is not None
     queue.publish("shown", Published("w", "cut", "rendition", "shown.png", "digest", "h"), taken)
-    deltas.record([Change(key, "c", Reason.NEW, "", purchase_id="w", stem=key) for key in ("a", "b")])
+    deltas.record([Change(key, "c", Reason.NEW, "", purchase_id="w", stem=key) for key in ("a", "b")], 0.0)
     plans: list[tuple[str, str]] = []
 
     @event.listens_for(database.engine, "before_cursor_execute")
@@ -270,7 +270,7 @@ def test_nothing_goes_through_the_whole_catalogue_that_is_asked_for_many_times(t
             raw: Any = conn.connection.driver_connection
             plans.append((statement, str(raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())))
 
-    deltas.record([Change("b", "c", Reason.CHANGED, "", purchase_id="w", revision=1)])
+    deltas.record([Change("b", "c", Reason.CHANGED, "", purchase_id="w", revision=1)], 0.0)
     SqlObservations(database, number).set_places({"a": ("d", 1.0), "b": ("d", 1.0)})
     deltas.publishing_keys(["w"])
     deltas.taken_stems(["a"])

@@ -98,7 +98,11 @@ def test_a_rendition_is_read() -> None:
         ({"BG_PADDING": "nan"}, "BG_PADDING"),
         ({"BG_ALERT_FAILURE_RATE": "nan"}, "BG_ALERT_FAILURE_RATE"),
         ({"BG_RUN_DAYS": "1000000000"}, "BG_RUN_DAYS"),
-        ({"BG_GALLERY": "s3://bucket"}, "BG_GALLERY: must be a folder"),
+        ({"BG_GALLERY": "sqlite:///pages.db"}, "BG_GALLERY: must be a folder"),
+        (
+            {"BG_GALLERY": "./cutouts/pages"},
+            "BG_GALLERY and BG_OUTPUT must not overlap",
+        ),
         ({"BG_SOURCE": "mysql://u:p@ss@host/db", "BG_SOURCE_QUERY": "q"}, "BG_SOURCE: must have one @"),
         ({"BGERASER_FILE_FIELD": "a b"}, "BGERASER_FILE_FIELD: must be the name"),
         ({"BG_CANVAS": "100x16384", "BG_FORMAT": "webp"}, "BG_CANVAS=100x16384: a webp has at most 16,383 pixels"),

@@ -22,7 +22,7 @@ from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline_tests.benchmarks.plan import database_on, postgres
-from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.benchmarks.tables import compare, show, verdict
 from bg_pipeline_tests.rows import fill_items
 
 _AT_ONCE = 16
@@ -65,6 +65,7 @@ def main() -> None:
             fill_items(database, number, pending=options.rows, published=options.rows, collections=collections)
             took = claimed_ms(database, number, selection, options.claims)
             median, longest = statistics.median(took), max(took)
+            compare(f"a claim of {_AT_ONCE}, {name}", "ms", median, "the line", MAX_CLAIM_MS)
             found.append((name, f"{median:.1f}", f"{longest:.1f}", verdict(median <= MAX_CLAIM_MS)))
             with database.write() as conn:
                 conn.execute(text("DELETE FROM items"))

@@ -25,6 +25,7 @@ from bg_pipeline.vendors.local.engine import GrabCutEngine
 from bg_pipeline.vendors.rembg.engine import RembgEngine
 from bg_pipeline_tests.adapters.clients import request
 from bg_pipeline_tests.benchmarks.measuring import measured
+from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.graph import call_here
 from bg_pipeline_tests.pictures import encoded, opened
 from bg_pipeline_tests.weights import u2netp
@@ -129,6 +130,7 @@ def main() -> None:
             )
             good = sum(score >= 0.9 for score in run.result)
             cells = " | ".join(f"{score:.2f}" for score in by_kind)
+            compare(f"cutouts of {name} with IoU ≥ 0.9", "of the samples", good, "all", len(samples))
             print(f"| {name} | {cells} | {good} | {run.cpu_s / len(samples):.1f} | {run.rss_mb:.0f} MB |", flush=True)
 
 

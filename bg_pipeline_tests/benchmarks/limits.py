@@ -36,7 +36,7 @@ from bg_pipeline.vendors.bgeraser.client import Bgeraser
 from bg_pipeline.vendors.registry import plugin
 from bg_pipeline_tests.benchmarks.scenarios import MAX_REFUSED, MIN_SHARE, SCENARIOS, WARM_UP_S, Allowed, Scenario
 from bg_pipeline_tests.benchmarks.simulation import Adaptive, Counts, Guide, Oracle, simulate
-from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.benchmarks.tables import compare, show, verdict
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cut_middle, product
 
@@ -61,6 +61,8 @@ def main(arguments: Sequence[str]) -> bool:
     rows, all_met = [], True
     for number, scenario in enumerate(SCENARIOS):
         allowed = simulate(Oracle if virtual else _Ideal, scenario).counts.good
+        ours, guide = (100 * found[number, client].refused_share for client in CLIENTS)
+        compare(f"requests refused, {scenario.name}", "% of answers", ours, "the vendor's own recipe", guide)
         for client in CLIENTS:
             counts = found[number, client]
             met = counts.good >= MIN_SHARE * allowed and counts.refused_share <= MAX_REFUSED

@@ -25,6 +25,7 @@ from bg_pipeline.core.records import Observation
 from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.wiring import open_pipeline
 from bg_pipeline.wiring.settings import load_settings
+from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.radosgw import radosgw
 from bg_pipeline_tests.s3 import S3Server
 
@@ -86,6 +87,8 @@ def race(server: S3Server, folder: Path, objects: int) -> None:
     ours = statistics.median(seconds[STARTED])
     for name, taken in seconds.items():
         median = statistics.median(taken)
+        if name not in {STARTED, OURS}:
+            compare(f"a bucket of {objects:,} unchanged objects", "s", ours, name, median)
         print(f"{name:<34} {median:7.2f} s  {median / ours:5.2f} ×  {dict(requests.get(name, {}))}")
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.benchmarks.tables import compare, show, verdict
 from bg_pipeline_tests.deployment import BIN
 from bg_pipeline_tests.pictures import cut_middle, product
 
@@ -48,6 +48,8 @@ def main() -> int:
     sync, night = (Took(*map(min, zip(*took, strict=True))) for took in zip(*turns, strict=True))
     purchases = max(sync.purchases, night.purchases) / min(sync.purchases, night.purchases)
     process = sync.process / night.process
+    compare("first to last charge, Dagster's night", "s", night.purchases, "sync", sync.purchases)
+    compare("whole process, Dagster's night", "s", night.process, "sync", sync.process)
     show(
         [
             f"{asked.collections} × {asked.each}, {asked.latency:.1f} s, {asked.slots} slots",

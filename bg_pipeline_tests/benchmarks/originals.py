@@ -27,7 +27,7 @@ from PIL import Image
 from bg_pipeline.imaging.pictures import prepare
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
-from bg_pipeline_tests.benchmarks.tables import verdict
+from bg_pipeline_tests.benchmarks.tables import compare, verdict
 
 COMMAND = str(Path(sys.executable).parent / "bg-pipeline")
 SIZE = (6000, 4000)
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str]) -> bool:
 
 
 def within(what: str, value: float, most: float) -> bool:
+    compare(what, "", value, "the line", most)
     print(f"{what:<38}{value:8.2f}   at most {most:g}: {verdict(value <= most)}")
     return value <= most
 

@@ -22,10 +22,14 @@ from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.pipeline.detect import plan
 from bg_pipeline_tests.benchmarks.measuring import Run, make_tree, measured, pipeline_over
+from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import RECIPE
 
 _PER_FOLDER = 1000
+_MAX_S = 10.0
+"""Of a plan over a million rows."""
+
 _ITEMS = (
     *("catalogue_id", "key", "collection", "fingerprint", "content_hash", "size_bytes", "media_type", "absent"),
     *("absent_since", "state", "reason", "purchase_id", "changed_at", "stem", "stem_fold"),
@@ -141,10 +145,9 @@ def main() -> None:
                 if server is not None:
                     url = database_on(server, f"rows_{rows}_{round(1 / share)}")
                 _tell(f"{rows:,} rows, filled", measured(fill, url, rows, share))
-                _tell(
-                    f"{rows:,} rows, delta {share:.1%}",
-                    measured(look, url, cutouts, rows if options.no_outputs else None, times=3),
-                )
+                run = measured(look, url, cutouts, rows if options.no_outputs else None, times=3)
+                _tell(f"{rows:,} rows, delta {share:.1%}", run)
+                compare(f"plan over {rows:,} rows", "s", run.seconds, "its line by rows", _MAX_S * rows / 1e6)
         if server is not None:
             server.cleanup()
 

@@ -23,7 +23,7 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.stores.s3.location import Bucket
 from bg_pipeline.stores.s3.source import S3Source
-from bg_pipeline_tests.benchmarks.tables import show
+from bg_pipeline_tests.benchmarks.tables import compare, show
 from bg_pipeline_tests.radosgw import radosgw
 
 AT_ONCE = (1, 2, 4, 8, 16, 32, 64)
@@ -102,6 +102,9 @@ def main() -> None:
             for at_once in AT_ONCE:
                 part = keys[: max(40, min(len(keys), 20 * at_once))]
                 rate = len(part) / seconds(bucket, slow, part, at_once)
+                if at_once == 32:  # the default
+                    what = f"objects read, {at_once} at once"
+                    compare(what, "objects/s", rate, "if only waiting counted", at_once / least)
                 rows.append((str(at_once), f"{rate:.0f}", f"{at_once / least:.0f}"))
     show(("at once", "objects/s", "if only waiting counted"), rows)
 

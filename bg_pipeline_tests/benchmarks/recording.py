@@ -29,7 +29,7 @@ from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.pipeline.detect import detect
 from bg_pipeline_tests.benchmarks.measuring import measured, pipeline_over
 from bg_pipeline_tests.benchmarks.plan import database_on, postgres
-from bg_pipeline_tests.benchmarks.tables import show, verdict
+from bg_pipeline_tests.benchmarks.tables import compare, show, verdict
 
 _SCANNED = 1024
 """Items that a scan writes down at once."""
@@ -75,7 +75,7 @@ def recorded(url: str, count: int) -> dict[str, float]:
     other.start()
     waits.get()
     began = time.perf_counter()
-    deltas.record(changes)
+    deltas.record(changes, time.time())
     took = time.perf_counter() - began
     stop.set()
     longest, median = waits.get()
@@ -124,11 +124,17 @@ def _tell(url: Callable[[str], str], folder: Path, items: int, rows: int, *, pos
             for number in range(3)
         )
         whole = run.result["whole"]
+        line_s = MAX_DETECTION_S * items / 100_000
+        compare(
+            f"detection of {items:,} new items, {collections:,} collections", "s", whole, "its line by items", line_s
+        )
         met = verdict(whole <= MAX_DETECTION_S) if postgres else "no line"
         name = f"{items:,} new items in {collections:,} collections"
         found.append((name, f"{run.result['observed']:.2f}", f"{whole:.2f}", f"{run.rss_mb:.0f}", met))
     show(("first detection", "written down s", "whole s", "MB", f"<= {MAX_DETECTION_S:g} s"), found)
     result = recorded(url("recorded"), rows)
+    what = f"longest wait of a writer, delta of {rows:,}"
+    compare(what, "s", result["longest"], "the line", MAX_WAIT_S)
     show(
         ("recording", "s", "longest wait s", "median ms", f"<= {MAX_WAIT_S:g} s"),
         [

@@ -20,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import DEFAULT_CREDITS, SandboxState
+from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.e2e.shop import COMMAND, Shop
 from bg_pipeline_tests.pictures import cut_middle, encoded, opened, product
 
@@ -89,6 +90,8 @@ def _measure(shop: Shop, page: Page, how: str) -> None:
             steps.append(page.evaluate(_NEXT))
             # A person looks before the next one.
             page.wait_for_timeout(700)
+        compare(f"review, {how}: first 20 pairs", "s", shown, "the line", 1.0)
+        compare(f"review, {how}: next item", "ms", statistics.median(steps), "the line", 100.0)
         print(
             f"{how}: items listed after {listed:.2f} s, first 20 pairs shown after {shown:.2f} s; "
             f"next item {statistics.median(steps):.0f} ms in the median, {max(steps):.0f} ms at most"

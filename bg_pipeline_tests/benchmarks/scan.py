@@ -1,9 +1,10 @@
 """
-A catalogue in a folder in which nothing has changed: this scan, a bare walk, and rclone, side by side.
+A catalogue in a folder in which nothing has changed: a bare walk, this scan and plan, and rclone, side by side.
 
-    python -m bg_pipeline_tests.benchmarks.scan [--files 1000000] [--folder DIR]
+    python -m bg_pipeline_tests.benchmarks.scan [--files 1000000] [--per-folder 1000] [--folder DIR]
 
 Needs about 5 GB of inodes and disk for a million files, all removed at the end; rclone is left out if it is not there.
+Its CPU time is not measured. The memory of each begins at that of a bare walk: the modules of this benchmark.
 """
 
 import argparse
@@ -12,12 +13,13 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from bg_pipeline.pipeline.detect import scan
-from bg_pipeline.stores.file.source import FolderSource
+from bg_pipeline.manifest.database import Database
+from bg_pipeline.pipeline.detect import plan, scan
 from bg_pipeline_tests.benchmarks.measuring import make_tree, measured, pipeline_over
-
-_PER_FOLDER = 1000
+from bg_pipeline_tests.benchmarks.tables import compare
+from bg_pipeline_tests.graph import RECIPE
 
 
 def walk(root: Path) -> int:
@@ -33,16 +35,35 @@ def walk(root: Path) -> int:
     return count
 
 
-def listing(root: Path) -> int:
-    """The source by itself, without manifest."""
-    return sum(1 for _ in FolderSource(root).list())
-
-
 def look(url: str, root: Path) -> tuple[int, int]:
     """One scan; returns how many it listed and how many it hashed."""
     pipeline = pipeline_over(url, root, root)
     found = scan(pipeline.catalogue, pipeline.policy, pipeline.run)
     return found.listed, found.hashed
+
+
+def publish(url: str, cutouts: Path, folders: int, files: int) -> None:
+    """Every item as if it was published, and an output of its name for each."""
+    database, cut, rendition = Database(url), RECIPE.cut.digest, RECIPE.rendition.digest
+    with database.write() as conn:
+        raw: Any = conn.connection.driver_connection
+        raw.execute("UPDATE items SET state = 'published', reason = 'new', purchase_id = 'p', stem = key")
+        raw.execute(
+            "INSERT INTO publications (catalogue_id, key, rendition, purchase_id, cut_digest, rendition_digest, "
+            "content_hash, output_name, output_digest, published_at) SELECT catalogue_id, key, 'main', 'p', ?, ?, "
+            "content_hash, key, content_hash, 1.0 FROM items ORDER BY key",
+            (cut, rendition),
+        )
+    database.close()
+    make_tree(cutouts, folders, files)
+
+
+def night(url: str, root: Path, cutouts: Path) -> tuple[int, int, dict[str, int]]:
+    """One scan and the plan after it; returns how many it listed and hashed, and the items of each class."""
+    pipeline = pipeline_over(url, root, cutouts)
+    result = scan(pipeline.catalogue, pipeline.policy, pipeline.run)
+    counts = plan(pipeline.catalogue, pipeline.accounts, pipeline.policy).counts
+    return result.listed, result.hashed, {name: number for name, number in counts.items() if number}
 
 
 def rclone(root: Path, copy: Path) -> None:
@@ -53,31 +74,40 @@ def rclone(root: Path, copy: Path) -> None:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--files", type=int, default=1_000_000)
+    asked.add_argument("--per-folder", type=int, default=1000, help="0 for all in one folder")
     asked.add_argument("--folder", type=Path, help="where to make them; default: the folder for temporary files")
     options = asked.parse_args()
+    files = options.per_folder or options.files
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
-        root, copy, url = Path(made) / "images", Path(made) / "copy", f"sqlite:///{made}/manifest.db"
-        make_tree(root, options.files // _PER_FOLDER, _PER_FOLDER)
+        root, cutouts, copy = (Path(made) / name for name in ("images", "cutouts", "copy"))
+        url, folders = f"sqlite:///{made}/manifest.db", options.files // files
+        make_tree(root, folders, files)
         first = measured(look, url, root)
         print(f"first scan, all hashed   {first.seconds:7.1f} s  {first.rss_mb:5.0f} MB  {first.result}")
+        publish(url, cutouts, folders, files)
         # What was written within the last seconds is hashed once more: that is not what is measured here.
-        measured(look, url, root)
+        measured(night, url, root, cutouts, times=2)
         base = measured(walk, root, times=3)
-        for name, run in (
+        both = "scan and plan"
+        contestants = [
             ("bare scandir and stat", base),
-            ("source alone", measured(listing, root, times=3)),
             ("scan, nothing changed", measured(look, url, root, times=3)),
-        ):
+            (both, measured(night, url, root, cutouts, times=3)),
+        ]
+        if shutil.which("rclone"):
+            subprocess.run(["cp", "-al", root, copy], check=True)
+            contestants.append(("rclone sync --dry-run", measured(rclone, root, copy, times=3)))
+        for name, run in contestants:
             ratio, cpu = run.seconds / base.seconds, run.cpu_s / base.cpu_s
             print(
                 f"{name:24} {run.seconds:7.2f} s {ratio:5.2f} x   CPU {run.cpu_s:6.2f} s {cpu:5.2f} x   "
                 f"{run.rss_mb:4.0f} MB  {run.result}",
                 flush=True,
             )
-        if shutil.which("rclone"):
-            subprocess.run(["cp", "-al", root, copy], check=True)
-            run = measured(rclone, root, copy)
-            print(f"{'rclone sync --dry-run':24} {run.seconds:7.2f} s {run.seconds / base.seconds:5.2f} x")
+        ours = dict(contestants).pop(both)
+        for name, run in contestants:
+            if run is not ours:
+                compare(f"{both} of {options.files:,} unchanged files", "s", ours.seconds, name, run.seconds)
 
 
 if __name__ == "__main__":

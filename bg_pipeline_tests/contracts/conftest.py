@@ -26,6 +26,7 @@ from bg_pipeline.manifest.retention import SqlRetention
 from bg_pipeline.manifest.reviews import SqlReviews
 from bg_pipeline.manifest.runlog import SqlRunLog
 from bg_pipeline.manifest.schema import metadata
+from bg_pipeline.manifest.stops import SqlStops
 from bg_pipeline.manifest.trash import SqlTrash
 from bg_pipeline_tests.contracts.manifest import Manifest
 from bg_pipeline_tests.fakes import (
@@ -46,6 +47,7 @@ from bg_pipeline_tests.fakes import (
     MemoryReversions,
     MemoryReviews,
     MemoryRunLog,
+    MemoryStops,
     MemoryTrash,
     MemoryWorkQueue,
 )
@@ -135,6 +137,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         MemoryPreviousOutputs(shared),
         MemoryReversions(shared),
         MemoryOutbox(shared),
+        MemoryStops(),
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
         dying_after=dying_after,
@@ -181,6 +184,7 @@ def in_database(
         SqlPreviousOutputs(*mine),
         SqlReversions(*mine),
         SqlOutbox(*mine),
+        SqlStops(database, clock),
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),
         dying_after=dying_after,

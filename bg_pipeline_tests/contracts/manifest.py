@@ -9,6 +9,7 @@ from typing import Any
 from bg_pipeline.core.buying import Position
 from bg_pipeline.core.claims import Ask, AskedBy, Claim, Claimed, Selection
 from bg_pipeline.core.credits import Budget, Rules
+from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.gate import Thresholds
 from bg_pipeline.core.records import Change, Entry, Observation, Published, Reason, State
 from bg_pipeline.ports.alerts import Outbox
@@ -17,6 +18,7 @@ from bg_pipeline.ports.previous import PreviousOutputs, Reversions
 from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
+from bg_pipeline.ports.running import Stops
 from bg_pipeline_tests.fakes import FakeClock
 
 ONE = Decimal(1)
@@ -44,6 +46,7 @@ class Manifest:
     previous: PreviousOutputs
     reversions: Reversions
     outbox: Outbox
+    stops: Stops
     clock: FakeClock
     batch: Callable[[int], object]
     """Sets how many changes a delta records at once."""
@@ -61,7 +64,7 @@ class Manifest:
 
     def record(self, *changes: Change) -> None:
         """Record a delta that was decided just now."""
-        self.deltas.record([replace(c, revision=self.entry(c.key).revision) for c in changes])
+        self.deltas.record([replace(c, revision=self.entry(c.key).revision) for c in changes], self.clock.now)
 
     def see_work(self, *keys: str) -> None:
         """Make keys pending, each with a purchase of its own that is called like the key."""
@@ -127,6 +130,10 @@ def work(key: str, reason: Reason = Reason.NEW, **more: Any) -> Change:
 
 def shown(name: str, purchase_id: str = "w") -> Published:
     return Published(purchase_id, "cut", "rendition", name, "digest", "h")
+
+
+def up_to_date(deltas: Deltas, goal: Goal) -> int:
+    return deltas.count() - len(list(deltas.out_of_date(goal)))
 
 
 def keys_of(claimed: Claimed) -> list[str]:

@@ -16,7 +16,7 @@ from bg_pipeline.errors import BeingBought, BudgetReached, ClaimLost
 from bg_pipeline.manifest.catalogues import KnownAccount, catalogue_id, ensure_accounts
 from bg_pipeline.manifest.database import Database
 from bg_pipeline_tests.contracts.conftest import in_database
-from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown
+from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown, up_to_date
 from bg_pipeline_tests.fakes import FakeClock
 
 GOAL = Goal(("cut",), ("rendition",), ("cut",))
@@ -46,7 +46,7 @@ def test_items_of_another_catalogue_are_not_seen(shops: tuple[Manifest, Manifest
     assert [e.state for e in two.items.entries()] == [State.PENDING, State.PENDING]
     assert (two.entry("c/a.jpg").published, two.entry("c/b.jpg").absent) == (None, False)
     assert (two.items.states()["pending"], one.items.states()["pending"]) == (2, 1)
-    assert (one.deltas.up_to_date(GOAL), two.deltas.up_to_date(GOAL)) == (1, 0)
+    assert (up_to_date(one.deltas, GOAL), up_to_date(two.deltas, GOAL)) == (1, 0)
     assert [e.key for e in two.deltas.out_of_date(GOAL)] == ["c/a.jpg", "c/b.jpg"]
     assert (list(two.deltas.published_names()), two.deltas.publishing_keys(["w"])) == ([], {})
     assert not two.trash.is_published("c/a.png")

@@ -6,10 +6,11 @@ import pytest
 
 from bg_pipeline.core.claims import EVERYTHING, LEASE_S
 from bg_pipeline.core.delta import Goal
+from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.recipe import Cut, Recipe, Rendition
 from bg_pipeline.core.records import Published, Reason, State
 from bg_pipeline.errors import Stopped
-from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown, work
+from bg_pipeline_tests.contracts.manifest import Manifest, keys_of, shown, up_to_date, work
 
 RECIPE = Recipe((Cut("bgeraser", 2500), Cut("local", 2500)), Rendition())
 
@@ -42,6 +43,21 @@ def test_a_delta_makes_items_pending_skipped_or_deleted(manifest: Manifest) -> N
         "forgotten": 0,
         "withdrawn": 0,
     }
+
+
+def test_what_was_published_after_a_delta_looked_stays_published(manifest: Manifest) -> None:
+    """Another host's detection listed the outputs before, and misses this one."""
+    manifest.see_work("c/a.jpg", "c/b.jpg")
+    manifest.publish("c/a.jpg", shown("c/a.png"))
+    seen_at = manifest.clock.now
+    manifest.clock.now += 1
+    manifest.publish("c/b.jpg", shown("c/b.png"))
+    missing = [
+        work(key, Reason.OUTPUT_MISSING, revision=manifest.entry(key).revision) for key in ("c/a.jpg", "c/b.jpg")
+    ]
+    manifest.deltas.record(missing, seen_at)
+
+    assert [manifest.entry(change.key).state for change in missing] == [State.PENDING, State.PUBLISHED]
 
 
 def test_a_rename_marks_the_old_key_as_deleted(manifest: Manifest) -> None:
@@ -126,12 +142,12 @@ def test_up_to_date_items_are_counted_and_the_others_are_listed(manifest: Manife
     }.items():
         manifest.publish(f"c/{name}.jpg", replace(published, output_name=f"c/{name}.png"))
 
-    assert manifest.deltas.up_to_date(goal) == 2
+    assert up_to_date(manifest.deltas, goal) == 2
     assert [e.key for e in manifest.deltas.out_of_date(goal)] == ["c/c.jpg", "c/d.jpg", "c/e.jpg", "c/f.jpg"]
 
     manifest.observations.mark_absent(["c/a.jpg", "c/c.jpg"])
     manifest.record(work("c/c.jpg", Reason.DELETED, becomes=State.DELETED, stem=""))
-    assert manifest.deltas.up_to_date(goal) == 1
+    assert up_to_date(manifest.deltas, goal) == 1
     assert [e.key for e in manifest.deltas.out_of_date(goal)] == ["c/a.jpg", "c/d.jpg", "c/e.jpg", "c/f.jpg"]
 
 
@@ -143,9 +159,9 @@ def test_what_is_called_by_an_older_name_is_up_to_date(manifest: Manifest) -> No
     manifest.publish("c/c.jpg", replace(shown("c/c.png"), rendition_digest="older rendition"))
     manifest.publish("c/d.jpg", replace(shown("c/d.png"), rendition_digest="another"))
 
-    assert manifest.deltas.up_to_date(goal) == 3
+    assert up_to_date(manifest.deltas, goal) == 3
     assert [e.key for e in manifest.deltas.out_of_date(goal)] == ["c/d.jpg"]
-    assert manifest.deltas.up_to_date(replace(goal, renditions=("rendition",))) == 2
+    assert up_to_date(manifest.deltas, replace(goal, renditions=("rendition",))) == 2
 
 
 def test_entries_can_be_asked_for_by_key(manifest: Manifest) -> None:
@@ -183,7 +199,7 @@ def test_a_change_that_was_decided_on_an_older_row_is_left_out(manifest: Manifes
     planned[2] = replace(planned[2], renamed_from="c/old.jpg")
     for key in ("c/a.jpg", "c/new.jpg"):
         manifest.set_state(key, State.FAILED, "meanwhile")
-    manifest.deltas.record(planned)
+    manifest.deltas.record(planned, manifest.clock.now)
 
     assert manifest.queue.pending() == {"c": 1}
     assert (manifest.entry("c/a.jpg").state, manifest.entry("c/a.jpg").stem) == (State.FAILED, "")
@@ -268,7 +284,7 @@ def test_a_delta_that_is_ended_between_two_batches_is_half_recorded(manifest: Ma
 
     changes = [replace(work(key, purchase_id=key), revision=manifest.entry(key).revision) for key in keys]
     with pytest.raises(Stopped):
-        manifest.deltas.record(changes, end_at_the_third)
+        manifest.deltas.record(changes, manifest.clock.now, end_at_the_third)
 
     assert [manifest.entry(key).reason for key in keys] == [Reason.NEW] * 4 + [None]
     assert manifest.queue.pending() == {}
@@ -299,3 +315,21 @@ def test_names_that_a_half_recorded_delta_gave_away_stay_given(manifest: Manifes
 
     assert (manifest.entry("c/b.jpg").stem, manifest.entry("c/B.png").stem) == ("", "c/B")
     assert manifest.queue.pending() == {"c": 2}
+
+
+def test_joined_names_are_all_that_are_on_record_also_of_items_that_are_gone(manifest: Manifest) -> None:
+    names = sorted((f"c/{name}.png" for name in ("a\nb", "a\udcff", "é", "z", "b")), key=key_bytes)
+    for number, name in enumerate(names):
+        manifest.see_work(f"c/{number}.jpg")
+        manifest.publish(f"c/{number}.jpg", shown(name))
+    manifest.observations.mark_absent([f"c/{names.index('c/b.png')}.jpg"])
+
+    assert manifest.deltas.joined_names(b"", None) == b"\0".join(map(key_bytes, names))
+    assert manifest.deltas.joined_names(key_bytes(names[1]), key_bytes(names[3])) == b"\0".join(
+        map(key_bytes, names[1:3])
+    )
+    assert manifest.deltas.joined_names(b"d", None) == b""
+    of_listed = [name for name in names if name != "c/b.png"]
+    assert [name for name, _ in manifest.deltas.published_names()] == of_listed
+    assert [name for name, _ in manifest.deltas.published_names(b"c/z", b"c/z.pnh")] == ["c/z.png"]
+    assert [name for name, _ in manifest.deltas.published_names(b"c/z.pnh")] == of_listed[-1:]

@@ -6,7 +6,7 @@ import pytest
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.records import Observation, Reason, State
-from bg_pipeline_tests.contracts.manifest import Manifest, seen, shown, work
+from bg_pipeline_tests.contracts.manifest import Manifest, seen, shown, up_to_date, work
 
 
 def locked(key: str, why: str = "Permission denied") -> Observation:
@@ -123,8 +123,8 @@ def test_a_published_item_that_cannot_be_read_is_not_up_to_date(manifest: Manife
     goal = Goal(("cut",), ("rendition",), ("cut",))
     manifest.see_work("c/a.jpg")
     manifest.publish("c/a.jpg", shown("c/a.png"))
-    assert (manifest.deltas.up_to_date(goal), list(manifest.deltas.out_of_date(goal))) == (1, [])
+    assert (up_to_date(manifest.deltas, goal), list(manifest.deltas.out_of_date(goal))) == (1, [])
 
     manifest.observations.observe([locked("c/a.jpg")])
-    assert manifest.deltas.up_to_date(goal) == 0
+    assert up_to_date(manifest.deltas, goal) == 0
     assert [entry.key for entry in manifest.deltas.out_of_date(goal)] == ["c/a.jpg"]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.claims import LEASE_S
+from bg_pipeline.core.claims import LEASE_S, Ask, AskedBy
 from bg_pipeline.core.credits import Budget, DayCap, Rules
 from bg_pipeline.core.gate import GateReason, GateState, Thresholds
 from bg_pipeline.core.records import AttemptState, Master, Totals, Use
@@ -71,6 +71,44 @@ def test_of_several_that_want_to_buy_the_same_at_once_one_may(manifest: Manifest
         assert list(pool.map(buy, keys)).count(True) == 1
 
 
+@pytest.mark.parametrize(
+    ("limit", "accounts"),
+    [
+        ("cap of a day of the account", ["bgeraser"]),
+        ("cap of a day of all accounts", ["bgeraser", "removebg"]),
+        ("cap of the run", ["bgeraser", "removebg"]),
+        ("threshold", ["bgeraser"]),
+    ],
+)
+def test_many_that_buy_different_pictures_at_once_never_overspend(
+    manifest: Manifest, limit: str, accounts: list[str]
+) -> None:
+    """Each decides on what the others have not yet written down."""
+    day_caps = {accounts[0]: DayCap(Decimal(5), account="bgeraser"), "": DayCap(Decimal(5))}
+    caps = {"cap of a day of the account": (day_caps[accounts[0]],), "cap of a day of all accounts": (day_caps[""],)}
+    rules = Rules(Thresholds(Decimal(5 if limit == "threshold" else 0), Decimal(50)), caps.get(limit, ()))
+    budget = Budget("a run", Decimal(5) if limit == "cap of the run" else None)
+    if limit == "threshold":
+        manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, balance=Decimal(9), balance_at=1.0))
+    keys = [f"c/{n}.jpg" for n in range(16)]
+    manifest.see(*keys)
+    claim = manifest.claim(*keys, ask=Ask(AskedBy.NIGHT, budget))
+    together = threading.Barrier(8)
+
+    def buy(number: int) -> bool:
+        if number < 8:
+            together.wait()
+        try:
+            account = accounts[number % len(accounts)]
+            manifest.buy(f"w{number}", account, claim=claim, item_key=keys[number], rules=rules)
+        except (BudgetReached, GateClosed):
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(buy, range(16))).count(True) == 5
+
+
 def test_nothing_is_bought_for_an_item_that_is_not_under_the_claim(manifest: Manifest) -> None:
     manifest.see("c/a.jpg", "c/b.jpg", "c/c.jpg")
     claim, others = manifest.claim("c/a.jpg", "c/c.jpg"), manifest.claim("c/b.jpg")
@@ -81,6 +119,26 @@ def test_nothing_is_bought_for_an_item_that_is_not_under_the_claim(manifest: Man
             manifest.buy("w", claim=lost, item_key=key)
     assert manifest.ledger.attempts(["w"]) == []
     assert manifest.buy("w", claim=claim, item_key="c/a.jpg")
+
+
+def test_nothing_is_bought_under_a_claim_that_another_run_found_dead(manifest: Manifest) -> None:
+    """Its slots are given away, though its items were not taken."""
+    manifest.see("c/a.jpg", "c/b.jpg")
+    slept = manifest.claim("c/a.jpg")
+    manifest.clock.now += LEASE_S + 1
+    manifest.claim("c/b.jpg")
+
+    with pytest.raises(ClaimLost):
+        manifest.buy("w", claim=slept, item_key="c/a.jpg")
+
+
+def test_a_claim_that_none_found_dead_is_alive_again_with_its_next_purchase(manifest: Manifest) -> None:
+    manifest.see("c/a.jpg")
+    slept = manifest.claim("c/a.jpg")
+    manifest.clock.now += LEASE_S + 1
+    manifest.buy("w", claim=slept, item_key="c/a.jpg")
+
+    assert manifest.gates.dead_claims([slept.id]) == set()
 
 
 def test_credits_are_exact_to_a_thousandth(manifest: Manifest) -> None:

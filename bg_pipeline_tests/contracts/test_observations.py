@@ -1,7 +1,10 @@
 """One suite for the observations of a catalogue: in memory, in SQLite, in PostgreSQL."""
 
+from collections.abc import Callable
+
 import pytest
 
+from bg_pipeline.core.blocks import KnownBlock
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import NO_PRIORITY, State
 from bg_pipeline_tests.contracts.manifest import Manifest, seen, shown, work
@@ -136,3 +139,50 @@ def test_what_was_recorded_stays_when_an_item_is_seen_again(manifest: Manifest) 
     manifest.see("c/a.jpg")
 
     assert manifest.queue.pending() == {"c": 1}
+
+
+def test_a_range_of_the_listing_begins_with_its_first_key_and_ends_before_its_end(manifest: Manifest) -> None:
+    manifest.see("c/a", "c/b", "c/c", "c/d")
+
+    assert [key for key, *_ in manifest.observations.listing(b"c/b", b"c/d")] == [b"c/b", b"c/c"]
+    assert [key for key, *_ in manifest.observations.listing(b"c/bb")] == [b"c/c", b"c/d"]
+
+
+def test_blocks_come_back_as_they_were_and_the_next_ones_replace_them(manifest: Manifest) -> None:
+    known = [KnownBlock(b"", "d", 3, 1 << 40, {"*.txt": 2}, has_sentinel=True)]
+    known += [KnownBlock(key, "e") for key in sorted(map(key_bytes, NASTY))]
+    manifest.observations.set_blocks(known)
+    assert manifest.observations.blocks() == known
+
+    manifest.observations.set_blocks(known[:1])
+    assert manifest.observations.blocks() == known[:1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda manifest: manifest.observations.observe([seen("c/a.jpg")]),
+        lambda manifest: manifest.observations.set_places({"c/a.jpg": ("d", 1.0)}),
+        lambda manifest: manifest.observations.mark_absent(["c/a.jpg"]),
+        lambda manifest: manifest.erasures.lift("c/forgotten.jpg"),
+    ],
+)
+def test_a_row_that_changes_voids_all_blocks(manifest: Manifest, changed: Callable[[Manifest], object]) -> None:
+    manifest.see("c/a.jpg", "c/forgotten.jpg")
+    claim = manifest.claim("c/forgotten.jpg")
+    manifest.erasures.begin("c/forgotten.jpg", claim)
+    manifest.erasures.finish("c/forgotten.jpg", claim)
+    manifest.observations.set_blocks([KnownBlock(b"", "d", 1)])
+    changed(manifest)
+
+    assert manifest.observations.blocks() == []
+
+
+def test_what_has_to_be_hashed_and_what_is_forgotten_is_in_question(manifest: Manifest) -> None:
+    manifest.see("c/a.jpg", "c/b.jpg", "c/c.jpg", "c/d.jpg")
+    manifest.observations.invalidate_hash("c/d.jpg")
+    manifest.observations.invalidate_hash("c/c.jpg")
+    manifest.observations.mark_absent(["c/c.jpg"])
+    manifest.erasures.begin("c/b.jpg", manifest.claim("c/b.jpg"))
+
+    assert list(manifest.observations.in_question()) == [b"c/b.jpg", b"c/d.jpg"]

@@ -212,6 +212,20 @@ def test_a_claim_tells_its_owner_and_who_asked_and_for_how_much(manifest: Manife
     assert (second.owner, second.ask) == ("two", ASK)
 
 
+def test_claims_can_be_asked_for_that_hold_pending_items_of_a_selection(manifest: Manifest) -> None:
+    manifest.see_work("c/a.jpg", "c/done.jpg", "d/b.jpg")
+    first, second = manifest.claim("c/a.jpg"), manifest.claim("d/b.jpg")
+    manifest.publish("c/done.jpg", shown("c/done.png"))
+    third = manifest.claim("c/done.jpg")
+
+    assert {claim.id for claim in manifest.queue.claims()} >= {first.id, second.id, third.id}
+    assert manifest.queue.claims(EVERYTHING) == [first, second]
+    assert manifest.queue.claims(only("c")) == [first]
+    assert manifest.queue.claims(CHANGED) == []
+    manifest.clock.now += LEASE_S + 1
+    assert manifest.queue.claims(EVERYTHING) == []
+
+
 def test_a_heartbeat_keeps_a_claim_alive(manifest: Manifest) -> None:
     manifest.see_work("c/a.jpg")
     claim = manifest.claim("c/a.jpg")

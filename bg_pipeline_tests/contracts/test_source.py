@@ -9,9 +9,10 @@ import duckdb
 import pytest
 from sqlalchemy import create_engine, text
 
+from bg_pipeline.core import blocks
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
-from bg_pipeline.ports.source import ImageSource
+from bg_pipeline.ports.source import ImageSource, ListsBlocks
 from bg_pipeline.stores.file.source import FolderSource
 from bg_pipeline.stores.registry import kind_of
 from bg_pipeline.stores.s3.source import S3Source
@@ -332,3 +333,85 @@ def test_a_place_that_is_not_there_is_neither_empty_nor_does_it_lack_an_item(cat
         list(catalogue.source.list())
     with pytest.raises(SourceUnreadable):
         catalogue.source.exists("a.jpg")
+
+
+def test_blocks_are_the_listing_divided_where_known_blocks_begin(catalogue: Catalogue) -> None:
+    source = _in_blocks(catalogue)
+    names = ["b.jpg", "a/2.jpg", "a/1.jpg", "a.jpg", "a-b/1.jpg", "é/ö.jpg", "a/b/c/d.jpg", "a/3.jpg", "z/1.jpg"]
+    for name in names:
+        catalogue.put(name, b"1")
+    keys = [row.key for row in catalogue.source.list()]
+    starts = ["a/0.jpg", "a/2.jpg", "a/2.jpg0", "b.jpg", "c", "z/"]
+
+    divided = [[row.key for row in block.rows()] for block in source.blocks(starts)]
+    assert [key for block in divided for key in block] == keys
+    assert [block.first for block in source.blocks(starts)] == [block[0] for block in divided]
+    begins = [next(key for key in keys if key_bytes(key) >= key_bytes(start)) for start in starts]
+    assert {block[0] for block in divided} == {keys[0], *begins}
+
+
+def test_the_digest_of_a_block_tells_each_change_of_its_rows_and_no_other(catalogue: Catalogue) -> None:
+    source = _in_blocks(catalogue)
+    for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"):
+        catalogue.put(name, b"1")
+
+    def digests() -> dict[str, str]:
+        return {block.first: block.digest for block in source.blocks(["b/"])}
+
+    before = digests()
+    assert digests() == before
+    for change in (
+        lambda: catalogue.put("b/1.jpg", b"2"),
+        lambda: catalogue.put("b/3.jpg", b"1"),
+        lambda: catalogue.remove("b/2.jpg"),
+        lambda: catalogue.put("b/1.jpg0", b"2"),
+    ):
+        change()
+        after = digests()
+        assert after["a/1.jpg"] == before["a/1.jpg"]
+        assert after["b/1.jpg"] != before["b/1.jpg"]
+        before = after
+
+
+def test_a_block_ends_after_so_many_rows(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "ROWS", 2)
+    monkeypatch.setattr(blocks, "MOST_ROWS", 3)
+    source = _in_blocks(catalogue)
+    for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg", "b/3.jpg", "c.jpg", "d.jpg"):
+        catalogue.put(name, b"1")
+
+    def sizes(*starts: str) -> list[int]:
+        return [len(list(block.rows())) for block in source.blocks(starts)]
+
+    assert sizes() == [2, 2, 2, 1]
+    assert sizes("a/2.jpg") == [1, 3, 3]
+    assert sizes("b/2.jpg", "d.jpg") == [3, 3, 1]
+
+
+def test_a_listing_in_blocks_that_breaks_off_is_an_error(catalogue: Catalogue) -> None:
+    source = _in_blocks(catalogue)
+    for name in ("a/1.jpg", "b/1.jpg"):
+        catalogue.put(name, b"1")
+    catalogue.break_listing()
+    with pytest.raises(SourceUnreadable):
+        list(source.blocks(()))
+
+
+def test_what_cannot_be_looked_at_is_a_row_of_its_block(catalogue: Catalogue) -> None:
+    if catalogue.lock_folder is None:
+        pytest.skip("it has no folders")
+    source = _in_blocks(catalogue)
+    for name in ("a/1.jpg", "b/1.jpg", "b/2.jpg"):
+        catalogue.put(name, b"1")
+    (before,) = source.blocks(())
+    catalogue.lock_folder("b/")
+
+    (block,) = source.blocks(())
+    assert [(row.key, bool(row.problem)) for row in block.rows()] == [("a/1.jpg", False), ("b/", True)]
+    assert block.digest != before.digest
+
+
+def _in_blocks(catalogue: Catalogue) -> ListsBlocks:
+    if not isinstance(catalogue.source, ListsBlocks):
+        pytest.skip("it is read row by row")
+    return catalogue.source

@@ -295,3 +295,17 @@ def test_a_failure_that_no_record_can_end_is_over_after_a_day() -> None:
     assert not is_over(failed, [], set(), now=100.0 + REPEAT_S - 1)
     assert is_over(failed, [], set(), now=100.0 + REPEAT_S + 1)
     assert not is_over(failure(Stage.DETECTION), [], set(), now=100.0 + REPEAT_S + 1)
+
+
+@pytest.mark.parametrize("lines", [(), ("x" * 5_000,) * 50], ids=["no-line", "many-long-lines"])
+@pytest.mark.parametrize("kind", Kind)
+def test_every_notification_links_to_the_entry_of_its_kind(kind: Kind, lines: tuple[str, ...]) -> None:
+    page = "https://docs.test/operating.md"
+    wrong, now = AlertCheck((Alert(kind, "", "a title", lines),)), 1_000_000.0
+    began = plan_notifications(wrong, (), now, page)
+    still = plan_notifications(wrong, began.incidents, now + REPEAT_S, page)
+    over = plan_notifications(AlertCheck(()), still.incidents, now + 2 * REPEAT_S, page)
+    told = [*began.notifications, *still.notifications, *over.notifications]
+
+    assert [each.event for each in told] == [Event.BEGAN, Event.STILL, Event.OVER]
+    assert all(f"{page}#alert-{kind.replace('_', '-')}" in each.body.splitlines() for each in told)

@@ -24,7 +24,6 @@ def left(cause: Cause, state: State = State.PENDING, why: str = "for some reason
         ([previous(RunOutcome.LOST)], None, True),
         ([previous(RunOutcome.CANCELLED)], None, False),
         ([previous(RunOutcome.ENDED)], Summary(paused="an outage"), True),
-        ([previous(RunOutcome.ENDED)], Summary(busy="held by somebody"), True),
         ([previous(RunOutcome.ENDED)], left(Cause.ELSEWHERE), True),
         ([previous(RunOutcome.ENDED)], left(Cause.AWAITED), True),
         ([previous(RunOutcome.ENDED)], left(Cause.STORE), True),

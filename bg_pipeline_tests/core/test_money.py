@@ -136,7 +136,6 @@ def test_every_error_that_ends_a_command_has_its_exit_code(error: errors.BgPipel
         (Summary(failed=1, paused="no credits"), Exit.PAUSED),
         (Summary(budget_reached=True), Exit.BUDGET),
         (Summary(pending=1, failures=[Failure("a", State.PENDING, "503", Cause.SERVICE)]), Exit.SOME_FAILED),
-        (Summary(busy="held"), Exit.LEASE),
     ],
 )
 def test_the_exit_code_of_a_summary_is_the_worst_that_happened(summary: Summary, expected: Exit) -> None:

@@ -43,7 +43,6 @@ def test_a_collection_is_done_unless_it_is_empty_or_all_failed_or_requested_item
         (Summary(quarantined=1), Exit.SOME_FAILED, "1 items wait for a review"),
         (Summary(not_looked={"c/": "locked"}), Exit.SOME_FAILED, "1 items or folders could not be looked at"),
         (Summary(hosts_down=(HostOutage("cdn", 20, "503"),)), Exit.SOME_FAILED, "cdn does not serve its 20 items"),
-        (Summary(busy="pid 7 holds some of the items", standing=1), Exit.LEASE, "pid 7 holds"),
         (Summary(budget_reached=True, pending=3), Exit.BUDGET, "the credit limit is reached; 3 items are pending"),
         (Summary(window_ended=True, pending=3), Exit.BUDGET, "the time for buying is over: 3 items are left"),
         (Summary(paused="no credits are left", standing=1), Exit.PAUSED, "no credits are left"),

@@ -16,7 +16,7 @@ from bg_pipeline_tests.fakes.queue import MemoryWorkQueue
 from bg_pipeline_tests.fakes.remover import FakeRemover
 from bg_pipeline_tests.fakes.retention import MemoryErasures, MemoryRetention
 from bg_pipeline_tests.fakes.review import MemoryReviews
-from bg_pipeline_tests.fakes.running import MemoryLeases, MemoryRunLog
+from bg_pipeline_tests.fakes.running import MemoryLeases, MemoryRunLog, MemoryStops
 from bg_pipeline_tests.fakes.stores import MemorySource, MemoryStore
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "MemoryReversions",
     "MemoryReviews",
     "MemoryRunLog",
+    "MemoryStops",
     "MemorySource",
     "MemoryStore",
     "MemoryTrash",

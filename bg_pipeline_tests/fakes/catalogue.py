@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from bg_pipeline.core.blocks import KnownBlock
 from bg_pipeline.core.delta import Goal, is_up_to_date, was_skipped_at_work
 from bg_pipeline.core.failures import StandingFailure, is_standing
 from bg_pipeline.core.keys import fold, key_bytes
@@ -14,14 +15,27 @@ from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 class MemoryObservations(Port):
     """`ports.catalogue.Observations` in dictionaries."""
 
-    def listing(self) -> Iterator[tuple[bytes, str, bytes, float]]:
+    def listing(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, str, bytes, float]]:
         for e in self._db.where(_is_listed):
-            yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection), e.priority
+            if first <= key_bytes(e.key) and (end is None or key_bytes(e.key) < end):
+                yield key_bytes(e.key), self._db.fingerprint[e.key], key_bytes(e.collection), e.priority
+
+    def blocks(self) -> list[KnownBlock]:
+        return list(self._db.blocks)
+
+    def set_blocks(self, blocks: Sequence[KnownBlock]) -> None:
+        self._db.blocks = list(blocks)
+
+    def in_question(self) -> Iterator[bytes]:
+        for e in self._db.where(lambda _: True):
+            if e.state is State.FORGOTTEN or (_is_listed(e) and not self._db.fingerprint[e.key]):
+                yield key_bytes(e.key)
 
     def split_points(self, every: int) -> Sequence[str]:
         return [e.key for e in self._db.where(_is_listed)][every - 1 :: every]
 
     def observe(self, batch: Sequence[Observation]) -> None:
+        self._db.blocks = self._db.blocks if not batch else []
         for o in batch:
             new = Entry(o.key, o.collection, "", "", State.PENDING, changed_at=self._db.now())
             known = self._db.entries.get(o.key, new)
@@ -46,12 +60,14 @@ class MemoryObservations(Port):
                     self._db.unused_since.pop(master.purchase_id, None)
 
     def set_places(self, places: Mapping[str, tuple[str, float]]) -> None:
+        self._db.blocks = self._db.blocks if not places else []
         for key, (collection, priority) in places.items():
             known = self._db.entries[key]
             changed_at = known.changed_at if known.collection == collection else self._db.now()
             self._db.entries[key] = replace(known, collection=collection, priority=priority, changed_at=changed_at)
 
     def mark_absent(self, keys: Sequence[str]) -> None:
+        self._db.blocks = self._db.blocks if not keys else []
         for key in keys:
             self._db.update(key, absent=True, absent_since=self._db.now())
 
@@ -61,6 +77,10 @@ class MemoryObservations(Port):
 
 def _is_listed(entry: Entry) -> bool:
     return not entry.absent
+
+
+def _is_done_with(entry: Entry) -> bool:
+    return entry.absent and entry.state is State.DELETED
 
 
 def output_names_of(database: MemoryDatabase, entry: Entry) -> list[str]:
@@ -80,20 +100,26 @@ class MemoryDeltas(Port):
         self.batch_size = 1000
         self.before_batch: Callable[[], object] = lambda: None
 
-    def up_to_date(self, goal: Goal) -> int:
-        return len(self._db.where(lambda e: is_up_to_date(e, goal)))
+    def count(self) -> int:
+        return len(self._db.where(lambda e: not _is_done_with(e)))
 
     def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        yield from self._db.where(lambda e: not is_up_to_date(e, goal) and not (e.absent and e.state is State.DELETED))
+        yield from self._db.where(lambda e: not is_up_to_date(e, goal) and not _is_done_with(e))
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
         wanted = set(keys)
         return self._db.where(lambda e: e.key in wanted)
 
-    def published_names(self) -> Iterator[tuple[str, str]]:
-        listed = self._db.where(_is_listed)
-        names = [(each, e.key) for e in listed for each in output_names_of(self._db, e)]
-        yield from sorted(names, key=lambda n: key_bytes(n[0]))
+    def published_names(self, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[str, str]]:
+        yield from self._names_of(_is_listed, first, end)
+
+    def joined_names(self, first: bytes, end: bytes | None) -> bytes:
+        return b"\0".join(key_bytes(name) for name, _ in self._names_of(lambda _: True, first, end))
+
+    def _names_of(self, chosen: Callable[[Entry], bool], first: bytes, end: bytes | None) -> list[tuple[str, str]]:
+        names = [(each, e.key) for e in self._db.where(chosen) for each in output_names_of(self._db, e)]
+        here = [name for name in names if first <= key_bytes(name[0]) and (end is None or key_bytes(name[0]) < end)]
+        return sorted(here, key=lambda name: key_bytes(name[0]))
 
     def publishing_keys(self, purchase_ids: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -105,18 +131,26 @@ class MemoryDeltas(Port):
     def taken_stems(self, folded_stems: Sequence[str]) -> set[str]:
         return {fold(e.stem) for e in self._db.where(lambda e: not e.absent and e.stem)} & set(folded_stems)
 
-    def record(self, changes: Sequence[Change], before_batch: Callable[[], object] = lambda: None) -> None:
+    def record(
+        self, changes: Sequence[Change], seen_at: float, before_batch: Callable[[], object] = lambda: None
+    ) -> None:
         holders = {fold(e.stem): e for e in self._db.where(lambda e: bool(e.stem))}
-        wanted = [c for c in changes if c.becomes is not None and self._is_as_it_was(c) and self._gets_stem(c, holders)]
+        wanted = [
+            c
+            for c in changes
+            if c.becomes is not None and self._is_as_it_was(c, seen_at) and self._gets_stem(c, holders)
+        ]
         for start in range(0, len(wanted), self.batch_size):
             self.before_batch()
             before_batch()
             self._record(wanted[start : start + self.batch_size], self._db.delta + 1)
         self._db.delta += 1
 
-    def _is_as_it_was(self, change: Change) -> bool:
+    def _is_as_it_was(self, change: Change, seen_at: float) -> bool:
         known = self._db.entries.get(change.key)
-        return known is not None and known.revision == change.revision and self._db.is_free(change.key)
+        if known is None or (known.published_at or 0.0) > seen_at:
+            return False
+        return known.revision == change.revision and self._db.is_free(change.key)
 
     def _gets_stem(self, change: Change, holders: Mapping[str, Entry]) -> bool:
         holder = holders.get(fold(change.stem)) if change.stem else None

@@ -16,6 +16,7 @@ from bg_pipeline.core.records import Attempt, Entry, Lease, Master, Output
 from bg_pipeline.errors import ClaimLost, LeaseLost
 
 if TYPE_CHECKING:
+    from bg_pipeline.core.blocks import KnownBlock
     from bg_pipeline.core.gate import Gate
     from bg_pipeline.core.revert import Previous, Reverted
     from bg_pipeline.core.review import DecisionRecord
@@ -40,6 +41,7 @@ class MemoryDatabase:
         self.others: dict[str, dict[str, Output]] = {}
         """By key, its outputs beside the main one, by rendition."""
         self.fingerprint: dict[str, str] = {}
+        self.blocks: list[KnownBlock] = []
         self.recorded_in: dict[str, int] = {}
         """By key, the number of the delta that it was last recorded in."""
         self.accepted: dict[str, tuple[int, str, float]] = {}

@@ -6,11 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.credits import DayCap, Rules, Spent, authorize_purchase, charges_of, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
 from bg_pipeline.core.refusals import refused_lately
-from bg_pipeline.errors import AnswerWaiting, BeingBought
+from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost
 from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 
@@ -81,6 +82,9 @@ class MemoryLedger(Port):
     def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
         budget = request.claim.ask.budget
         self._db.check_claim(request.item_key, request.claim)
+        if request.claim.id not in self._db.claims:
+            raise ClaimLost(f"the claim on {request.item_key!r} is over")
+        self._db.claims[request.claim.id] = replace(request.claim, ends_at=self._db.now() + LEASE_S)
         self._check_not_being_bought(request)
         gate = self._db.gates.get(account, Gate(account))
         tried = self.attempts(request.limit_ids or _names(request))

@@ -89,8 +89,12 @@ class MemoryWorkQueue(Port):
         self._db.change_state(key, state=state, detail=detail, purchase_id=purchase_id)
         del self._db.claim_of[key]
 
-    def claims(self) -> list[Claim]:
-        return [claim for claim in self._db.claims.values() if self._db.is_alive(claim.id)]
+    def claims(self, holding: Selection | None = None) -> list[Claim]:
+        alive = [claim for claim in self._db.claims.values() if self._db.is_alive(claim.id)]
+        if holding is None:
+            return alive
+        holders = {self._db.claim_of.get(entry.key) for entry in self._pending(holding)}
+        return [claim for claim in alive if claim.id in holders]
 
     def _pending(self, selection: Selection) -> list[Entry]:
         """In the order in which it is worked on."""

@@ -10,6 +10,19 @@ from bg_pipeline.errors import LeaseHeld
 from bg_pipeline_tests.fakes.database import Port
 
 
+class MemoryStops:
+    """`ports.running.Stops` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, str] = {}
+
+    def ask(self, run: str, by: str) -> None:
+        self._asked.setdefault(run, by)
+
+    def asked_by(self, run: str) -> str:
+        return self._asked.get(run, "")
+
+
 class MemoryLeases(Port):
     """`ports.catalogue.Leases` in dictionaries."""
 

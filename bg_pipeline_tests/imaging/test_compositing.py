@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
-from bg_pipeline.imaging.pictures import prepare
+from bg_pipeline.imaging import rendering
+from bg_pipeline.imaging.alpha import packed
+from bg_pipeline.imaging.pictures import prepare, validate_answer
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, render
 
 SIZES = [pytest.param((300, 200), id="as large as sent"), pytest.param((900, 600), id="larger than sent")]
@@ -91,3 +94,34 @@ def test_transparency_that_the_source_has_is_kept(size: tuple[int, int]) -> None
     assert cut[height * 2 // 5, width * 2 // 5, 3] == 0
     assert (cut[height * 2 // 5, width * 3 // 5] == (*picture(size).getpixel((width * 3 // 5, height // 2)), 100)).all()  # type: ignore[misc]
     assert cut[height * 3 // 5, width // 2, 3] == 255
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_alpha_of_a_checked_answer_gives_the_same_output_as_the_answer(size: tuple[int, int]) -> None:
+    source = encoded(picture(size))
+    sent = prepare(source, SENT_PX)
+    answer = cutout_of(sent.image)
+    alpha = validate_answer(answer, sent, CheckLimits()).alpha
+
+    (made,) = rendering.render(source, b"not opened", [Rendition()], Use.ALPHA, alpha)
+
+    assert made == render(source, answer, Rendition(), Use.ALPHA)
+
+
+@pytest.mark.parametrize("use", [use for use in Use if use is not Use.ALPHA])
+def test_where_colours_of_an_answer_count_its_alpha_alone_is_not_used(use: Use) -> None:
+    source, alpha = encoded(picture((300, 200))), packed(Image.new("L", (300, 200), 99))
+    answer = tinted(cutout_of(source))
+
+    (made,) = rendering.render(source, answer, [Rendition()], use, alpha)
+
+    assert made == render(source, answer, Rendition(), use)
+
+
+def test_an_answer_that_rounding_gave_another_shape_is_used_whole() -> None:
+    source, answer = encoded(picture((1000, 8))), encoded(Image.new("RGBA", (300, 2), (9, 8, 7, 200)))
+
+    (made,) = rendering.render(source, answer, [Rendition()], Use.ALPHA, packed(opened(answer).getchannel("A")))
+
+    assert made == render(source, answer, Rendition(), Use.ALPHA)
+    assert opened(made).size == (300, 2)

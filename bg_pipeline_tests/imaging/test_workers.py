@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -74,6 +75,34 @@ def pool() -> Iterator[Workers]:
 
 def test_a_function_runs_in_another_process(pool: Workers) -> None:
     assert pool.call(os.getpid) != os.getpid()
+
+
+_DAEMONIC = """
+import os
+import {library} as library
+from bg_pipeline.imaging.workers import Workers
+
+def decode(answers):
+    with Workers(1) as own:
+        answers.put(own.call(os.getpid) != os.getpid())
+
+context = library.get_context("fork")
+answers = context.SimpleQueue()
+daemonic = context.Process(target=decode, args=(answers,), daemon=True)
+daemonic.start()
+daemonic.join(60)
+assert daemonic.exitcode == 0
+assert answers.get()
+"""
+
+
+@pytest.mark.parametrize("library", ["multiprocessing", "billiard"])
+def test_a_daemonic_process_has_workers_too_also_one_of_celery(library: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _DAEMONIC.format(library=library)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("function", "said"), [(crash, "crash"), (hoard, "MiB")])
@@ -152,6 +181,42 @@ def test_a_worker_sees_no_secret(pool: Workers, monkeypatch: pytest.MonkeyPatch)
 def test_numpy_starts_no_threads_in_a_worker(pool: Workers) -> None:
     """Each takes 40 MB of address space, and there would be one for each core."""
     assert pool.call(threads_of_numpy) == 1
+
+
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+kept: list[bytes] = []
+
+
+def fragmented() -> float:
+    """400 MB in buffers such as Pillow's, of which all but a few small ones are free at the end."""
+    buffers = [b"x" * 2**22 for _ in range(100)]
+    kept.extend(b"x" * 2**12 for _ in range(100))
+    most = resident_mb()
+    del buffers
+    return most
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_gives_memory_back_after_a_large_picture(pool: Workers) -> None:
+    before = pool.call(resident_mb)
+    assert pool.call(fragmented) > before + 350
+    assert pool.call(resident_mb) < before + 50
+
+
+def page_faults() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        b"x" * 2**23
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_a_worker_takes_the_buffers_of_the_last_picture_for_the_next(pool: Workers) -> None:
+    pool.call(page_faults)
+    assert pool.call(page_faults) < 2**23 / resource.getpagesize()
 
 
 def test_the_largest_picture_decides_what_a_worker_may_use() -> None:

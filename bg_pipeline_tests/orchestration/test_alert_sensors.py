@@ -61,15 +61,17 @@ def test_a_missing_key_is_told_once_with_its_setting_and_over_when_it_is_there(
     shop: Shop, run: Run, instance: dg.DagsterInstance, got: list[Notification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("detect_delta")
+    monkeypatch.setenv("BG_OPERATING_URL", "https://docs.test/operating.md")
     with monkeypatch.context() as wrong:
         wrong.delenv("BGERASER_API_KEY")
         for _ in range(3):
             result = run("detect_delta")
             (event,) = (e for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
             notice(instance, result.dagster_run, event)
-            tick(instance)
+            shown = tick(instance)
     assert [n.title.partition(":")[2].startswith(f" a setting is wrong: {MISSING_KEY}") for n in got] == [True]
     assert "bg-pipeline doctor" in got[0].body
+    assert all("https://docs.test/operating.md#alert-settings" in text for text in (got[0].body, shown))
 
     later = time.time() + 3600
     run("detect_delta")

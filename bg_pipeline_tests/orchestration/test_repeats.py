@@ -1,8 +1,11 @@
 """A step that failed is repeated, or not, and nothing is bought twice."""
 
+import dagster as dg
 import pytest
 
 from bg_pipeline.errors import StoreError
+from bg_pipeline.orchestration.definitions import OPENERS
+from bg_pipeline.orchestration.opener import lease_name
 from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.orchestration.runs import backfill
@@ -27,6 +30,23 @@ def broken_once(monkeypatch: pytest.MonkeyPatch, folder: str) -> list[str]:
 
     monkeypatch.setattr(FolderStore, "write", write)
     return tried
+
+
+def test_a_step_waits_for_the_lease_of_the_lost_process_whose_work_it_was_given(
+    shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OPENERS[0].open() as pipeline:
+        lease = pipeline.catalogue.leases.acquire(
+            lease_name("5d5fa5d2-0000-4000-8000-000000000000"), "a worker that was killed"
+        )
+
+        def expire(_policy: dg.RetryPolicy, _attempt: int) -> float:
+            pipeline.catalogue.leases.release(lease)
+            return 0.0
+
+        monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", expire)
+
+        assert run("process_pending", run_id="5d5fa5d2-0000-4000-8000-000000000000").success
 
 
 @pytest.mark.parametrize("job", ["process_pending", "process_delta"])

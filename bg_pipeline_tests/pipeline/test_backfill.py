@@ -1,7 +1,6 @@
 """A backfill says which of the requested items it did not reach."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -47,28 +46,29 @@ def unfinished_after(graph: Graph, choice: Choice, cap: int | None = None) -> tu
     result = BackfillResult()
     budget = Budget(f"run {graph.runs}", None if cap is None else Decimal(cap))
     backfill(graph.pipeline, Ask(AskedBy.BACKFILL, budget), choice, Quiet(), result)
-    return result, find_unfinished(graph.catalogue, result.by_collection, result.total.left_because)
+    why = result.total.paused or result.total.left_because
+    return result, find_unfinished(graph.catalogue, result.by_collection, why)
 
 
 @pytest.mark.parametrize("choice", [FAILED, CHANGED])
-def test_requested_items_that_another_run_holds_are_left(choice: Choice) -> None:
+@pytest.mark.parametrize("held", [2, 3])
+def test_requested_items_that_another_run_holds_are_waited_for(choice: Choice, held: int) -> None:
     graph = shop(choice)
-    claim = graph.claim("c/0.png", "c/1.png", owner="another run")
+    claim = graph.claim(*(f"c/{n}.png" for n in range(held)), owner="another run")
+    graph.while_asleep = lambda: graph.queue.release(claim)
     result, unfinished = unfinished_after(graph, choice)
 
-    assert (result.total.published, unfinished["c"][:17]) == (1, "2 items are left:")
-    assert "another run holds some of the items" in unfinished["c"]
-    graph.queue.release(claim)
-    result, unfinished = unfinished_after(graph, choice)
-    assert (result.total.published, unfinished) == (2, {})
+    assert (result.total.published, unfinished) == (3, {})
 
 
 @pytest.mark.parametrize("choice", [FAILED, CHANGED])
-def test_a_collection_of_which_another_run_holds_everything_is_left(choice: Choice) -> None:
+def test_a_stop_ends_the_wait_for_another_run(choice: Choice) -> None:
     graph = shop(choice)
-    graph.claim("c/0.png", "c/1.png", "c/2.png", owner="another run")
+    graph.claim("c/0.png", "c/1.png", owner="another run")
+    graph.while_asleep = graph.stop.set
+    result, unfinished = unfinished_after(graph, choice)
 
-    assert "3 items are left" in unfinished_after(graph, choice)[1]["c"]
+    assert (result.total.published, unfinished["c"]) == (1, "2 items are left: stopped on request")
 
 
 @pytest.mark.parametrize("choice", [FAILED, CHANGED])
@@ -78,18 +78,15 @@ def test_requested_items_beyond_the_credit_limit_are_left(choice: Choice) -> Non
     assert (result.total.published, unfinished) == (1, {"c": "2 items are left: the credit limit is reached"})
 
 
-def test_what_the_other_run_has_done_meanwhile_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_other_run_has_done_meanwhile_is_not_left() -> None:
     graph = shop(FAILED)
     claim = graph.claim("c/0.png", owner="another run")
-    claims = graph.queue.claims
 
-    def done_elsewhere() -> Any:
-        if graph.database.entries["c/0.png"].state is State.FAILED:
-            graph.database.change_state("c/0.png", state=State.PUBLISHED)
-            graph.queue.release(claim)
-        return claims()
+    def done_elsewhere() -> None:
+        graph.database.change_state("c/0.png", state=State.PUBLISHED)
+        graph.queue.release(claim)
 
-    monkeypatch.setattr(graph.queue, "claims", done_elsewhere)
+    graph.while_asleep = done_elsewhere
     result, unfinished = unfinished_after(graph, FAILED)
 
     assert (result.total.published, unfinished) == (2, {})

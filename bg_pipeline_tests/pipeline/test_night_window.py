@@ -57,7 +57,7 @@ def test_the_request_in_flight_is_finished_and_the_rest_waits() -> None:
     summary = work_until(graph, graph.clock.now + 15.0).summary
 
     assert (summary.purchases, summary.published, summary.pending) == (2, 2, 3)
-    assert (summary.window_ended, summary.paused, summary.busy, summary.left_before) == (True, "", "", None)
+    assert (summary.window_ended, summary.paused, summary.left_before) == (True, "", None)
     assert not summary.failures
 
 

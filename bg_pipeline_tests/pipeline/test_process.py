@@ -132,8 +132,7 @@ def test_the_open_attempt_of_a_run_that_dies_meanwhile_is_ended_before_its_item_
 
 
 @pytest.mark.parametrize("when", ["between two looks for work", "after the last look for work"])
-def test_what_a_dead_run_holds_for_a_while_is_told_of_so_that_another_run_is_asked_for(when: str) -> None:
-    """This run has passed by its items when its claim ends."""
+def test_what_a_dead_run_held_is_done_by_a_run_that_had_passed_by_it(when: str) -> None:
     graph = shop(1, 4)
     graph.claim("c0/0.png", "c0/1.png", owner="a killed run")
     real_claim = graph.queue.claim_pending
@@ -147,8 +146,37 @@ def test_what_a_dead_run_holds_for_a_while_is_told_of_so_that_another_run_is_ask
     graph.queue.claim_pending = claim_pending  # type: ignore[method-assign]
     after = processing(graph)
 
-    assert published(list(after.results())) == 2
-    assert "a killed run" in after.summary.busy
+    assert published(list(after.results())) == 4
+
+
+def test_a_run_waits_for_what_another_has_until_that_is_done_or_let_go_of() -> None:
+    graph = shop(1, 4)
+    first, second = graph.claim("c0/0.png", "c0/1.png"), graph.claim("c0/2.png")
+
+    def go_on() -> None:
+        if len(graph.slept) == 2:
+            graph.queue.set_state("c0/0.png", State.FAILED, "no subject", "", first)
+            graph.queue.release(first)
+        if len(graph.slept) == 4:
+            graph.queue.release(second)
+
+    graph.while_asleep = go_on
+    assert published(list(processing(graph).results())) == 3
+    assert len(graph.slept) == 4
+
+
+def test_two_runs_that_put_the_same_picture_back_both_end() -> None:
+    graph = shop(1, 2)
+    graph.source.files["c0/0.png"] = b"changed since"
+    one, other = processing(graph), processing(graph)
+    threads = [threading.Thread(target=lambda run=run: list(run.results())) for run in (one, other)]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert not any(thread.is_alive() for thread in threads)
+    assert graph.queue.pending() == {"c0": 1}
 
 
 def test_a_cap_holds_for_all_collections_together() -> None:

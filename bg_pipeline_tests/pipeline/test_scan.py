@@ -389,13 +389,13 @@ def test_a_source_without_its_sentinel_stops_the_sync(graph: Graph) -> None:
 def test_garbage_is_collected_after_a_detection(graph: Graph, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     seen: list[bool] = []
 
-    def up_to_date(_goal: object) -> int:
+    def count() -> int:
         seen.append(gc.isenabled())
         if fails:
             raise StoreError("away")
         return 0
 
-    monkeypatch.setattr(graph.deltas, "up_to_date", up_to_date)
+    monkeypatch.setattr(graph.deltas, "count", count)
     with pytest.raises(StoreError) if fails else nullcontext():
         detect(*graph.pipeline.context)
 

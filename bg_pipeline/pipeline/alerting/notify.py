@@ -107,7 +107,7 @@ def notify(monitor: Monitor, check: AlertCheck) -> tuple[Notification, ...]:
         alerts = (a if a.kind in OF_ACCOUNTS else replace(a, title=f"{name}: {a.title}") for a in check.alerts)
         check = replace(check, alerts=tuple(alerts))
     return monitor.alerting.outbox.note(
-        lambda incidents: plan_notifications(check, incidents, monitor.now()), targets
+        lambda incidents: plan_notifications(check, incidents, monitor.now(), monitor.alerting.operating_url), targets
     ).notifications
 
 

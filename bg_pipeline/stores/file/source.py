@@ -1,13 +1,19 @@
 """A catalogue in a folder."""
 
 import errno
+import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, groupby
 from pathlib import Path
+from typing import NamedTuple
 
+from bg_pipeline.core.blocks import ROWS, Block, most_rows
 from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.core.sources import read_source, require_size
@@ -27,6 +33,18 @@ _OF_THE_DISK = frozenset(
     }
 )
 """Errors of a disk, a share or this process, perhaps not of this file alone."""
+
+
+class _Files(NamedTuple):
+    """Files of one folder, in the order of their names."""
+
+    prefix: str
+    names: Sequence[str]
+    infos: Sequence[os.stat_result]
+
+
+_Part = _Files | Listed
+"""Some rows of a listing; not made until they are needed, because that takes as long as to walk."""
 
 
 class FolderSource:
@@ -67,9 +85,29 @@ class FolderSource:
         return 2  # keep the disk and one core busy: hashing releases the interpreter's lock
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:  # noqa: ARG002  one disk
-        with self._errors(self._root):
-            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
-        yield from self._walk(root, "", self._root, (_identity(root),))
+        for part in self._parts(1):
+            yield from self._rows(part)
+
+    def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
+        # As `core.blocks.divided`, but rows that are not asked for are not made.
+        bounds, most = deque(map(key_bytes, starts)), most_rows(starts)
+        parts: list[_Part] = []
+        room = most
+        for whole in self._parts(ROWS):
+            rest: _Part | None = whole
+            while rest is not None:
+                begins = room == 0
+                while bounds and key_bytes(_first(rest)) >= bounds[0]:
+                    begins = True
+                    bounds.popleft()
+                if begins and parts:
+                    yield self._block(parts)
+                    parts, room = [], most
+                part, rest = _cut(rest, bounds[0] if bounds else None, room)
+                parts.append(part)
+                room -= 1 if isinstance(part, Listed) else len(part.names)
+        if parts:
+            yield self._block(parts)
 
     def read(self, key: str) -> bytes:
         if why := unsafe(key):
@@ -102,45 +140,80 @@ class FolderSource:
             raise SourceUnreadable(f"{key} cannot be checked: {error.strerror}") from error
         return True
 
-    def _walk(self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
-        """Walk a folder and close its descriptor. `within` holds the folders above it, by device and inode."""
-        now = self._now()
+    def _parts(self, at_once: int) -> Iterator[_Part]:
+        with self._errors(self._root):
+            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        return self._walk(root, "", self._root, (_identity(root),), at_once)
+
+    def _block(self, parts: Sequence[_Part]) -> Block:
+        digest = hashlib.sha256()
+        for part in parts:
+            if isinstance(part, Listed):
+                what = f"\0{part.key}\0{part.problem}"
+            else:  # no name has a NUL, and there are as many fingerprints as names
+                what = "\0".join(chain((part.prefix,), part.names, map(_fingerprint, part.infos)))
+            digest.update(key_bytes(what + "\0\0"))
+        return Block(_first(parts[0]), digest.hexdigest(), lambda: chain.from_iterable(map(self._rows, parts)))
+
+    def _walk(
+        self, folder: int, prefix: str, path: Path, within: tuple[tuple[int, int], ...], at_once: int
+    ) -> Iterator[_Part]:
+        """
+        Walk a folder and close its descriptor.
+
+        Args:
+            folder: its descriptor.
+            prefix: of the keys below it.
+            path: its path.
+            within: the folders above it, by device and inode.
+            at_once: files that one part has at most.
+        """
         with _closing(folder):
             try:
                 names = self._names(folder, path)
             except OSError as error:
                 yield self._not_looked(prefix, error)
                 return
-            for name in names:
-                if name.endswith("/") and self._leaves_out(prefix + name):
-                    yield Listed(prefix + name, "", 0)
+            for are_folders, group in groupby(names, _is_folder):
+                if not are_folders:
+                    yield from self._files(folder, prefix, path, list(group), at_once)
                     continue
-                try:
-                    if name.endswith("/"):
+                for name in group:
+                    if self._leaves_out(prefix + name):
+                        yield Listed(prefix + name, "", 0)
+                        continue
+                    try:
                         child = os.open(name[:-1], self._folder_flags, dir_fd=folder)
-                    else:
-                        info = os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links)
-                except OSError as error:
-                    if isinstance(error, FileNotFoundError) and not name.endswith("/") and path.exists():
-                        continue  # removed while the folder was listed
-                    yield self._not_looked(prefix + name, error)
-                    continue
-                if name.endswith("/"):
+                    except OSError as error:
+                        yield self._not_looked(prefix + name, error)
+                        continue
                     identity = _identity(child)
                     if identity in within:
                         os.close(child)
                     else:
-                        yield from self._walk(child, prefix + name, path / name, (*within, identity))
-                    continue
-                modified_at = info.st_mtime
-                yield Listed(
-                    prefix + name,
-                    # A restored or edited file can keep its old time and size, but not its ctime and inode.
-                    f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}",
-                    info.st_size,
-                    self._settles_in_s(now, info),
-                    modified_at,
-                )
+                        yield from self._walk(child, prefix + name, path / name, (*within, identity), at_once)
+
+    def _files(self, folder: int, prefix: str, path: Path, names: Sequence[str], at_once: int) -> Iterator[_Part]:
+        for start in range(0, len(names), at_once):
+            here = names[start : start + at_once]
+            try:
+                infos = [os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links) for name in here]
+            except OSError as error:
+                if at_once > 1:
+                    yield from self._files(folder, prefix, path, here, 1)
+                elif not isinstance(error, FileNotFoundError) or not path.exists():  # else removed since it was listed
+                    yield self._not_looked(prefix + here[0], error)
+            else:
+                yield _Files(prefix, here, infos)
+
+    def _rows(self, part: _Part) -> Iterable[Listed]:
+        if isinstance(part, Listed):
+            return (part,)
+        now = self._now()
+        return (
+            Listed(part.prefix + name, _fingerprint(info), info.st_size, self._settles_in_s(now, info), info.st_mtime)
+            for name, info in zip(part.names, part.infos, strict=True)
+        )
 
     def _settles_in_s(self, now: float, info: os.stat_result) -> float:
         # A copy may set the time of the original at its start, but each write moves ctime. A far future is settled too.
@@ -169,6 +242,9 @@ class FolderSource:
             for entry in entries:
                 name = entry.name
                 plain = plain and name.isascii()
+                if entry.is_file(follow_symlinks=False):
+                    names.append(name)
+                    continue
                 if entry.is_symlink() and not (self._follow_links and self._leads_inside(path / name)):
                     continue
                 try:
@@ -212,6 +288,31 @@ class FolderSource:
                 f"{path} cannot be listed: {error.strerror}. Nothing was changed or deleted; "
                 "check that BG_SOURCE exists, is mounted and is readable"
             ) from error
+
+
+def _is_folder(name: str) -> bool:
+    return name[-1] == "/"
+
+
+def _fingerprint(info: os.stat_result) -> str:
+    # A restored or edited file can keep its old time and size, but not its ctime and inode.
+    return f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
+
+
+def _first(part: _Part) -> str:
+    return part.key if isinstance(part, Listed) else part.prefix + part.names[0]
+
+
+def _cut(part: _Part, bound: bytes | None, room: int) -> tuple[_Part, _Part | None]:
+    """Return what of a part belongs to a block with room for more rows, all before `bound`, and the rest."""
+    if isinstance(part, Listed):
+        return part, None
+    prefix, names, infos = part
+    if bound is not None and key_bytes(prefix + names[-1]) >= bound:
+        room = min(room, bisect_left(names, bound, key=lambda name: key_bytes(prefix + name)))
+    if room >= len(names):
+        return part, None
+    return _Files(prefix, names[:room], infos[:room]), _Files(prefix, names[room:], infos[room:])
 
 
 @contextmanager

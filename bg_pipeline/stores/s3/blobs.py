@@ -21,7 +21,8 @@ class S3Store:
 
     Args:
         bucket: bucket and prefix of the objects.
-        endpoint: URL of an S3-compatible server; empty for AWS.
+        endpoint: URL of an S3-compatible server; empty for that of the profile, or AWS.
+        profile: see `Objects`.
         write_once: do not rewrite an object that has the same bytes already; for masters, which rarely change.
         options: further parameters of PutObject.
         hidden_options: the same for what no listing shows: the trash, the table, the mark.
@@ -31,13 +32,14 @@ class S3Store:
         self,
         bucket: Bucket,
         endpoint: str = "",
+        profile: str = "",
         *,
         write_once: bool = False,
         options: Mapping[str, str] = MappingProxyType({}),
         hidden_options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._bucket = bucket
-        self._objects = Objects(bucket, endpoint)
+        self._objects = Objects(bucket, endpoint, profile)
         self._options, self._hidden_options = options, hidden_options
         self._write_once = write_once
 

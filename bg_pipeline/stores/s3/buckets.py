@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import mimetypes
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -71,12 +73,13 @@ class Objects:
 
     Args:
         bucket: bucket and prefix of the objects.
-        endpoint: URL of an S3-compatible server; empty for AWS or the value of AWS_ENDPOINT_URL.
+        endpoint: URL of an S3-compatible server; empty for that of the profile, the value of AWS_ENDPOINT_URL, or AWS.
+        profile: of the AWS configuration, with credentials, region and endpoint; empty for the default.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
+    def __init__(self, bucket: Bucket, endpoint: str = "", profile: str = "") -> None:
         self._bucket = bucket
-        self._client = _client(endpoint)
+        self._client = _client(endpoint, profile)
 
     def list(self, split_points: Sequence[str] = ()) -> Iterator[ListedObject]:
         """
@@ -166,7 +169,7 @@ class Objects:
             "Bucket": self._bucket.name,
             "Key": self._bucket.prefix + key,
             "Body": data,
-            "ContentType": sniff(data) or "application/octet-stream",
+            "ContentType": sniff(data) or mimetypes.guess_type(key)[0] or "application/octet-stream",
             "ChecksumSHA256": checksum,
             **options,
         }
@@ -300,7 +303,7 @@ class Objects:
         return host_of(self._client.meta.endpoint_url)
 
 
-def _client(endpoint: str) -> Any:
+def _client(endpoint: str, profile: str) -> Any:
     for name in ("boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)  # at lower levels they log signed requests
     config = Config(
@@ -315,7 +318,12 @@ def _client(endpoint: str) -> Any:
         response_checksum_validation="when_required",
     )
     try:
-        client = boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=config)
+        core = botocore.session.Session(profile=profile or None)
+        # AWS_REGION and AWS_ENDPOINT_URL win over a profile that AWS_PROFILE names, but are not meant for this one.
+        own = core.get_scoped_config() if profile else {}
+        client = boto3.session.Session(botocore_session=core, region_name=own.get("region")).client(
+            "s3", endpoint_url=endpoint or own.get("endpoint_url"), config=config
+        )
     except (BotoCoreError, ValueError) as error:
         why = "its endpoint is no URL" if isinstance(error, ValueError) else str(error)
         raise ConfigurationError(

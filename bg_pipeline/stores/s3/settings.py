@@ -21,6 +21,11 @@ class S3Settings(Part):
     s3_endpoint: ServerUrl = Field(
         "", description="URL of an S3-compatible server; default: `AWS_ENDPOINT_URL`, or AWS"
     )
+    s3_profile: str = Field(
+        "",
+        description="profile of `~/.aws/config` with credentials, `region` and `endpoint_url`; default: `AWS_PROFILE`,"
+        " or what AWS tools find. A source, an output and the masters can each have another",
+    )
     s3_cache_control: str = Field("", description="`Cache-Control` of cutouts, such as `public, max-age=86400`")
     s3_acl: str = Field("", description="canned ACL of cutouts, such as `public-read`; default: the bucket's")
     s3_storage_class: str = Field("", description="storage class of cutouts, such as `INTELLIGENT_TIERING`")
@@ -55,6 +60,10 @@ class S3Settings(Part):
         if self.s3_kms_key and not self.s3_encryption.startswith("aws:kms"):
             raise ValueError("{s3_kms_key} needs {s3_encryption}=aws:kms")
         return self
+
+    def with_profile(self, profile: str) -> "S3Settings":
+        """Return the settings for another profile: its own endpoint counts, and not the one of the others."""
+        return self.model_copy(update={"s3_profile": profile, "s3_endpoint": ""})
 
     def options(self, *, outputs: bool) -> dict[str, str]:
         """Return the parameters of every PutObject: of cutouts, or of all else."""

@@ -1,7 +1,8 @@
 """A catalogue in an S3 bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from bg_pipeline.core.blocks import ROWS, Block, divided
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.source import SplitPoints, no_split_points
@@ -15,11 +16,12 @@ class S3Source:
 
     Args:
         bucket: bucket and prefix of the pictures.
-        endpoint: URL of an S3-compatible server; empty for AWS.
+        endpoint: URL of an S3-compatible server; empty for that of the profile, or AWS.
+        profile: see `Objects`.
     """
 
-    def __init__(self, bucket: Bucket, endpoint: str = "") -> None:
-        self._objects = Objects(bucket, endpoint)
+    def __init__(self, bucket: Bucket, endpoint: str = "", profile: str = "") -> None:
+        self._objects = Objects(bucket, endpoint, profile)
 
     @property
     def listing_is_proof(self) -> bool:
@@ -36,6 +38,9 @@ class S3Source:
                 yield Listed(row.key, f"{row.size_bytes}:{row.etag}:{row.modified}", row.size_bytes)
         except BucketError as error:
             raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
+
+    def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
+        return divided(self.list(lambda every: starts[every // ROWS - 1 :: every // ROWS]), starts)
 
     def read(self, key: str) -> bytes:
         try:

@@ -17,7 +17,7 @@ def _overlaps(one: str, other: str) -> bool:
 def _open_source(location: str, settings: S3Settings) -> ImageSource:
     from bg_pipeline.stores.s3.source import S3Source  # noqa: PLC0415  boto3 takes half a second
 
-    return S3Source(bucket_of(location), settings.s3_endpoint)
+    return S3Source(bucket_of(location), settings.s3_endpoint, settings.s3_profile)
 
 
 def _open_blobs(location: str, settings: S3Settings, masters: bool) -> BlobStore:
@@ -26,6 +26,7 @@ def _open_blobs(location: str, settings: S3Settings, masters: bool) -> BlobStore
     return S3Store(
         bucket_of(location),
         settings.s3_endpoint,
+        settings.s3_profile,
         write_once=masters,
         options=settings.options(outputs=not masters),
         hidden_options=settings.options(outputs=False),

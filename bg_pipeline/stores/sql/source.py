@@ -28,6 +28,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.types import NullType
 
 from bg_pipeline.core import sources
+from bg_pipeline.core.blocks import Block, divided
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import (
     BgPipelineError,
@@ -121,6 +122,9 @@ class SqlSource:
             if rows.problem and not rows.usable:
                 self._fail(f"gives no row with a usable key: {rows.problem}")
             yield from rows
+
+    def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
+        return divided(self.list(), starts)
 
     def read(self, key: str) -> bytes:
         rows = self._rows(key, with_picture=True)

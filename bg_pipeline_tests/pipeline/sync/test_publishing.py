@@ -1,13 +1,18 @@
 """The whole job on fakes: what is bought, what is published, what is left alone."""
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pytest
 
 from bg_pipeline.core.formats import Format
-from bg_pipeline.core.records import Reason, State
+from bg_pipeline.core.recipe import Rendition
+from bg_pipeline.core.records import Reason, State, Use
 from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ItemRejected
+from bg_pipeline.imaging.alpha import unpacked
+from bg_pipeline.imaging.rendering import render
+from bg_pipeline.pipeline.detect import detect
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import opened, product
@@ -69,6 +74,23 @@ def test_twins_in_two_collections_are_bought_once(graph: Graph) -> None:
     done = graph.sync()
 
     assert (done.summary.published, done.summary.purchases) == (5, 4)
+
+
+def test_an_output_that_another_host_publishes_while_the_outputs_are_listed_stays_published(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph.sync(cap=0)
+    listed, names = list(graph.outputs.list()), graph.deltas.published_names
+
+    def after_another_published() -> Iterator[tuple[str, str]]:
+        graph.process()
+        return names()
+
+    monkeypatch.setattr(graph.deltas, "published_names", after_another_published)
+    monkeypatch.setattr(graph.outputs, "list", lambda: iter(listed))
+    detect(*graph.pipeline.context)
+
+    assert graph.items.states()["published"] == 4
 
 
 def test_a_lost_output_is_made_again_from_its_master(graph: Graph) -> None:
@@ -143,3 +165,16 @@ def test_a_film_among_the_pictures_is_skipped_unread(graph: Graph, monkeypatch: 
 
     assert "shoes/film.mp4" not in graph.source.reads
     assert (done.delta.counts["skipped"], done.scan.unreadable) == (1, {})
+
+
+def test_an_answer_is_not_decoded_again_to_be_published(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    alphas = []
+
+    def seen(source: bytes, master: bytes, renditions: Sequence[Rendition], use: Use, alpha: bytes) -> list[bytes]:
+        alphas.append((use, unpacked(alpha).size))
+        return render(source, master, renditions, use, alpha)
+
+    monkeypatch.setattr("bg_pipeline.pipeline.publish.render", seen)
+    graph.sync()
+
+    assert alphas == [(Use.ALPHA, (48, 32))] * 4

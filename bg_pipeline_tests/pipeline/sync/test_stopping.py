@@ -7,10 +7,13 @@ from decimal import Decimal
 import pytest
 
 from bg_pipeline.core.breaker import IN_A_ROW
+from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.gate import GateReason, on_refusal
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Exit
-from bg_pipeline.errors import AccountError, LeaseHeld, NoCredits, TransientError
+from bg_pipeline.errors import AccountError, NoCredits, OutcomeUnknown, Stopped, TransientError
+from bg_pipeline.pipeline.detect import detect, scan
+from bg_pipeline.pipeline.night import sync
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -129,20 +132,64 @@ def test_a_stop_on_request_keeps_what_is_in_flight_and_begins_nothing(graph: Gra
     assert len(graph.remover.requests) == 4
 
 
-def test_items_that_another_run_works_on_are_left_to_it(graph: Graph) -> None:
+def test_a_picture_that_failed_here_and_was_published_by_another_run_is_no_failure(graph: Graph) -> None:
     graph.sync(cap=0)
-    graph.claim("shoes/0.png", "shoes/1.png", owner="the night")
+    graph.claim("shoes/0.png", owner="another run")
+    graph.remover = FakeRemover([OutcomeUnknown("no answer")])
+
+    def publish_the_rest() -> None:
+        graph.while_asleep = lambda: None
+        graph.clock.now += 10_000
+        graph.process()
+
+    graph.while_asleep = publish_the_rest
     done = graph.sync()
 
-    assert (done.summary.published, done.summary.exit_code) == (2, Exit.LEASE)
-    assert "the night" in done.summary.busy
+    assert (done.summary.published, done.summary.pending, done.summary.in_doubt) == (2, 0, 1)
+    assert (done.summary.failures, done.summary.exit_code) == ([], Exit.DONE)
 
 
-def test_two_detections_do_not_run_at_once(graph: Graph) -> None:
+def test_a_sync_waits_while_another_run_detects(graph: Graph) -> None:
+    lease = graph.leases.acquire("detection", "the night")
+    graph.while_asleep = lambda: graph.leases.release(lease)
+    done = graph.sync()
+
+    assert (done.summary.published, done.summary.exit_code, len(graph.slept)) == (4, Exit.DONE, 1)
+
+
+def test_a_stop_ends_the_wait_for_a_detection(graph: Graph) -> None:
     graph.leases.acquire("detection", "the night")
+    graph.while_asleep = graph.stop.set
 
-    with pytest.raises(LeaseHeld, match="the night"):
+    with pytest.raises(Stopped, match="nothing was done"):
         graph.sync()
+
+
+@pytest.mark.parametrize(("younger_s", "listings"), [(30.0, 1), (90.0, 2)])
+def test_a_sync_takes_the_listing_of_another_that_began_with_it_for_its_own(
+    graph: Graph, younger_s: float, listings: int
+) -> None:
+    lease = graph.leases.acquire("night", "the night")
+    graph.while_asleep = lambda: graph.leases.release(lease)
+    scan(graph.catalogue, graph.policy, graph.run)
+    detect(*graph.pipeline.context)
+    graph.source.put("shoes/late.png", product(77))
+    graph.clock.now += younger_s
+    graph.leases.heartbeat(lease)
+    done = sync(graph.pipeline, Budget("the second"))
+
+    assert (done.decision is None, bool(done.joined)) == (listings == 1, listings == 1)
+    assert done.work.summary.published == 3 + listings
+    assert done.work.summary.exit_code is Exit.DONE
+
+
+def test_a_run_with_a_wish_of_its_own_joins_no_other(graph: Graph) -> None:
+    lease = graph.leases.acquire("night", "the night")
+    graph.while_asleep = lambda: graph.leases.release(lease)
+    scan(graph.catalogue, graph.policy, graph.run)
+    detect(*graph.pipeline.context)
+
+    assert sync(graph.pipeline, Budget("the second"), rerender=True).joined == ""
 
 
 def test_a_run_whose_claim_was_taken_over_sends_and_publishes_nothing_more(graph: Graph) -> None:
@@ -153,9 +200,10 @@ def test_a_run_whose_claim_was_taken_over_sends_and_publishes_nothing_more(graph
         graph.claim("shoes/0.png", "shoes/1.png", "shoes/2.png", owner="another run")
 
     graph.remover.before = take_over
+    graph.while_asleep = graph.stop.set  # it waits for the other
     done = graph.sync(collection="shoes")
 
-    assert (done.summary.published, done.summary.exit_code) == (0, Exit.LEASE)
+    assert (done.summary.published, done.summary.paused) == (0, "stopped on request")
     assert len(graph.remover.requests) == len(graph.masters.blobs) == 1
     assert graph.outputs.writes == []
     assert state_of(graph, graph.remover.requests[0].item_key) is State.PENDING

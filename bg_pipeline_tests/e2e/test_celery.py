@@ -1,0 +1,136 @@
+"""A night by two workers of Celery, one of which is killed: with Redis, and with RabbitMQ."""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+import yaml
+
+from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline_tests.deployment import ROOT, Deployment, deployed, free_port
+from bg_pipeline_tests.pictures import product
+
+pytestmark = pytest.mark.celery
+
+_DEPLOY = ROOT / "deploy"
+
+
+@contextmanager
+def server(home: Path, *command: str, **env: str) -> Iterator[None]:
+    with (home / "broker.log").open("a") as log:
+        process = subprocess.Popen(
+            command, env=os.environ | env, stdout=log, stderr=log, cwd=home, start_new_session=True
+        )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+@contextmanager
+def redis(home: Path) -> Iterator[tuple[str, str]]:
+    port = free_port()
+    with server(home, "redis-server", "--port", str(port), "--save", ""):
+        yield f"redis://127.0.0.1:{port}/0", f"redis://127.0.0.1:{port}/1"
+
+
+@contextmanager
+def rabbitmq(home: Path) -> Iterator[tuple[str, str]]:
+    port = free_port()
+    env = {
+        "RABBITMQ_NODENAME": f"bg{port}@localhost",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(home / "logs"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
+        "HOME": str(home),
+    }
+    (found,) = Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server")
+    with server(home, str(found), **env):
+        yield f"amqp://guest:guest@127.0.0.1:{port}//", "rpc://"
+
+
+BROKERS = {"redis": redis, "rabbitmq": rabbitmq}
+_shades = itertools.count()
+_EXECUTOR = {"BG_EXECUTOR": "dagster_celery.celery_executor", "BG_EXECUTOR_CONFIG": "celery.yaml"}
+
+
+@pytest.fixture(scope="module")
+def postgres(postgres_server: str) -> Callable[[], sqlalchemy.URL]:
+    """Makes databases."""
+    numbers = itertools.count()
+
+    def make() -> sqlalchemy.URL:
+        name = f"celery_{next(numbers)}"
+        engine = sqlalchemy.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as conn:
+            conn.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return sqlalchemy.make_url(postgres_server).set(database=name)
+
+    return make
+
+
+@contextmanager
+def working(
+    home: Path, broker: str, postgres: Callable[[], sqlalchemy.URL], *, launcher: bool = False
+) -> Iterator[Deployment]:
+    """A deployment with two workers, which execute whole runs, or their steps."""
+    shutil.copy(_DEPLOY / "celery.yaml", home)
+    with BROKERS[broker](home) as (broker_url, backend):
+        settings = {
+            "BG_STATE": postgres().render_as_string(hide_password=False),
+            "BG_CONCURRENCY": "2",
+            "CELERY_BROKER": broker_url,
+            "CELERY_BACKEND": backend,
+            **({} if launcher else _EXECUTOR),
+        }
+        records = postgres().set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+        instance = yaml.safe_load((_DEPLOY / "dagster-celery.yaml").read_text()) if launcher else {}
+        vendor = SandboxState(latency_s=0.4)
+        with deployed(home, vendor=vendor, postgres=records, settings=settings, fast=True, instance=instance) as made:
+            for name in ("one", "two"):
+                worker = ("dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-n", name)
+                made.start(name, *worker, "-y", "celery.yaml", "--", "--concurrency=2")
+            yield made
+
+
+def buying(deployment: Deployment, collection: str, count: int) -> str:
+    """Put pictures into a collection; return the run that buys them, as soon as it does."""
+    before = deployment.charges()
+    for n in range(count):
+        deployment.put(f"{collection}/{n}.png", product(next(_shades)))
+    deployment.launch("detect_delta")
+    deployment.until("it buys", lambda: deployment.charges() >= before + 2)
+    return next(str(r["runId"]) for r in deployment.runs() if r["jobName"] == "process_pending")
+
+
+def kill_the_worker_of(deployment: Deployment, run_id: str) -> None:
+    (worker,) = [name for name in ("one", "two") if run_id in (deployment.home / f"{name}.log").read_text()]
+    os.killpg(deployment.processes[worker].pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("broker", "launcher"), [("redis", True), ("rabbitmq", False)])
+def test_a_night_outlives_a_killed_worker_and_ends_when_it_is_terminated(
+    broker: str, launcher: bool, tmp_path: Path, postgres: Callable[[], sqlalchemy.URL]
+) -> None:
+    with working(tmp_path, broker, postgres, launcher=launcher) as deployment:
+        # Terminate reaches the step, which no signal does, and what is in flight is kept.
+        run = buying(deployment, "hats", 24)
+        deployment.terminate(run)
+        deployment.until("it has ended", lambda: deployment.status(run) == "CANCELED", 30)
+        assert deployment.charges() == len(deployment.outputs()) < 24
+
+        run = buying(deployment, "gloves", 12)
+        kill_the_worker_of(deployment, run)
+        deployment.until("everything is published", lambda: len(deployment.outputs()) == 36, 120)
+        assert 36 <= deployment.charges() <= 36 + 2, "at most what was in flight is bought twice"

@@ -1,0 +1,40 @@
+"""A server that is further away than it is: what is sent either way arrives later."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def further_away(socket_path: str, round_trip_s: float) -> Iterator[int]:
+    """A port of this machine that leads to a server, with that much more time for each way there and back."""
+    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(1 << 16):
+                # Each piece by its own timer: a link has a length, and no limit of pieces on it.
+                loop.call_later(round_trip_s / 2, writer.write, data)
+        except ConnectionError:
+            pass
+        loop.call_later(round_trip_s / 2, writer.close)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_unix_connection(socket_path)
+        await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+
+    async def serve() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        ports.append(server.sockets[0].getsockname()[1])
+        ready.set()
+
+    loop.create_task(serve())
+    thread = threading.Thread(target=loop.run_forever, name="slow network", daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
