@@ -51,6 +51,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         _MONEY,
+        "Many processes together spend no more than the limits",
+        "manifest/ledger.py",
+        "            self._db.also_lock(conn, _locks_of_money(account, request, rules))\n",
+        "",
+        "contracts/test_ledger.py::test_many_that_buy_different_pictures_at_once_never_overspend",
+    ),
+    Safeguard(
+        _MONEY,
         "No purchase begins after the end of the window",
         "core/credits.py",
         "    if budget.is_over(now):",
@@ -122,6 +130,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         " or (sent and each.sent_digest == sent)]",
         "]",
         "contracts/test_ledger.py::test_the_same_bytes_are_not_bought_twice_at_once_under_two_names[sqlite]",
+    ),
+    Safeguard(
+        _ONCE,
+        "Of several processes that want the same picture, one buys it",
+        "manifest/ledger.py",
+        "        with self._db.write(locks=_locks_of(request)) as conn:",
+        "        with self._db.write(locks=()) as conn:",
+        "contracts/test_ledger.py::test_of_several_that_want_to_buy_the_same_at_once_one_may[postgres]",
     ),
     Safeguard(
         _ONCE,
