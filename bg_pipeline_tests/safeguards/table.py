@@ -536,10 +536,10 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _NETWORK,
         "A certificate of an unknown authority is refused",
-        "net/fetch.py",
-        "                    url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True\n",
-        "                    url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, verify=False\n",
-        "adapters/test_fetching.py::test_the_certificate_must_be_the_hosts_although_its_address_is_connected_to",
+        "net/http.py",
+        "method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, **content",
+        "method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, stream=True, verify=False, **content",
+        "adapters/test_egress.py::test_a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent",
     ),
     Safeguard(
         _NETWORK,
