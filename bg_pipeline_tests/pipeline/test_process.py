@@ -351,6 +351,7 @@ def test_a_run_whose_claim_was_taken_over_overwrites_no_output() -> None:
             graph.clock.now += 2 * LEASE_S
             graph.claim("c0/0.png", owner="another run")
             graph.outputs.write("c0/0.png", b"of the other run")
+            graph.stop.set()
         return result
 
     graph.call = call
