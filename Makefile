@@ -3,12 +3,14 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
+.PHONY: help environment demo unit test test-processes mutation audit soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
 	@echo "make test    lint, types, layers and tests"
 	@echo "make test-processes real processes: killed, stopped, for many nights, and Dagster's UI in a browser; 20 minutes"
+	@echo "make mutation takes out each safeguard and sees its test fail; a quarter of an hour at most"
+	@echo "make audit   known vulnerabilities of the locked packages, and secrets in the files"
 	@echo "make soak           10,000 pictures, 270 signals, a failing vendor; half an hour, one table"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
@@ -43,6 +45,12 @@ test: check
 
 test-processes: environment
 	SCREENSHOTS=$(CURDIR)/screenshots $(RUN) pytest -m processes -n 2 --dist loadfile
+
+mutation: environment
+	$(RUN) python -m bg_pipeline_tests.safeguards
+
+audit: environment
+	UV=$(UV) $(RUN) python .ci/audit.py
 
 soak: environment
 	$(RUN) python -m bg_pipeline_tests.soak

@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTS = [
-    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *(
         "docs/benchmarks.md",
         "docs/capacity.md",
@@ -36,6 +36,7 @@ DOCUMENTS = [
         "docs/operating.md",
         "docs/renditions.md",
         "docs/review.md",
+        "docs/safeguards.md",
         "docs/settings.md",
         "docs/sources.md",
         "docs/vendors.md",

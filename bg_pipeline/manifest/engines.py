@@ -24,7 +24,7 @@ def open_engine(url: str, **options: Any) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_private(parsed.database)
         # A pooler may give each transaction another session, which does not know the statements prepared in the last.
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
             options["connect_args"] = {"prepare_threshold": None}
@@ -45,6 +45,14 @@ def open_engine(url: str, **options: Any) -> Engine:
     else:
         raise ConfigurationError(f"BG_STATE: {engine.dialect.name} is neither sqlite nor postgresql")
     return engine
+
+
+def _make_private(database: str) -> None:
+    """Make the file of a new database, for this user alone; SQLite gives those beside it the same permissions."""
+    file = Path(database)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not file.exists() and database != ":memory:":
+        file.touch(mode=0o600)
 
 
 def _note_idle(_connection: Any, record: ConnectionPoolEntry) -> None:

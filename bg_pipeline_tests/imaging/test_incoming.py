@@ -370,10 +370,11 @@ def test_the_limit_of_pixels_is_named_with_its_setting(monkeypatch: pytest.Monke
             prepare(encoded(Image.new("L", size)), 100)
 
 
-def test_only_formats_that_somebody_asked_for_are_opened() -> None:
-    assert "EPS" not in decoding.FORMATS
+@pytest.mark.parametrize("kind", ["EPS", "PCX", "PPM", "SGI"])
+def test_only_formats_that_somebody_asked_for_are_opened(kind: str) -> None:
+    assert kind not in decoding.FORMATS
     with pytest.raises(ItemUnreadable):
-        prepare(encoded(RGB, "EPS"), 100)
+        prepare(encoded(RGB, kind), 100)
 
 
 def test_the_profile_for_printing_is_part_of_the_package() -> None:

@@ -43,7 +43,7 @@ def hoard() -> None:
 
 
 def dawdle() -> None:
-    time.sleep(3600)
+    time.sleep(20)
 
 
 def surprise() -> None:

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from bg_pipeline.core.formats import Format
 from bg_pipeline.core.recipe import Rendition
 from bg_pipeline.core.records import Use
+from bg_pipeline.imaging.encoding import encode
 from bg_pipeline.imaging.page import sheet_html
 from bg_pipeline.imaging.pictures import as_master, prepare, thumbnail
 from bg_pipeline.imaging.profiles import srgb_profile
@@ -96,6 +97,15 @@ def test_no_metadata_of_a_source_leaves_in_any_way(kind: str) -> None:
         leaving += [render(source, each, rendition, Use.ALPHA) for rendition in renditions]
 
     assert [left_in(data) for data in (*leaving, as_master(source), shown)] == [[]] * (len(leaving) + 2)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_an_encoder_is_given_nothing_but_the_picture(kind: str) -> None:
+    """A picture of a vendor comes here with all that it was sent with."""
+    image = picture()
+    image.info = {"comment": LONG[:1000], "exif": exif().tobytes(), "xmp": XMP}
+
+    assert left_in(encode(image, format=kind)) == []
 
 
 def test_no_metadata_of_a_vendor_reaches_the_shop() -> None:

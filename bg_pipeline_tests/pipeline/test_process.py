@@ -1,24 +1,26 @@
 """Pending work in the hands of one run, and of several."""
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from bg_pipeline.core.claims import Ask, AskedBy, Claimed, Only, Selection
+from bg_pipeline.core.claims import LEASE_S, Ask, AskedBy, Claimed, Only, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import BeingBought, StoreError
+from bg_pipeline.imaging.rendering import render
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.feed import Feed
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.purchasing.tally import CollectionResult
 from bg_pipeline_tests.fakes import FakeRemover
-from bg_pipeline_tests.graph import Graph
+from bg_pipeline_tests.graph import Graph, call_here
 from bg_pipeline_tests.pictures import product
 
 
@@ -336,3 +338,23 @@ def test_a_master_that_was_just_stored_is_not_read_back() -> None:
     graph.masters.read = read  # type: ignore[method-assign]
 
     assert published(list(processing(graph).results())) == 3
+
+
+def test_a_run_whose_claim_was_taken_over_overwrites_no_output() -> None:
+    """It was suspended while it rendered; the other run has published since."""
+    graph = Graph()
+    graph.source.put("c0/0.png", product(1))
+
+    def call(function: Callable[..., Any], *args: Any) -> Any:
+        result = call_here(function, *args)
+        if function is render:
+            graph.clock.now += 2 * LEASE_S
+            graph.claim("c0/0.png", owner="another run")
+            graph.outputs.write("c0/0.png", b"of the other run")
+            graph.stop.set()
+        return result
+
+    graph.call = call
+    graph.sync()
+
+    assert graph.outputs.read("c0/0.png") == b"of the other run"

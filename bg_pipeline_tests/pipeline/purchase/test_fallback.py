@@ -45,6 +45,13 @@ def test_the_next_provider_is_not_asked_when_the_first_may_have_charged(error: E
     assert (done.summary.published, graph.others["removebg"].requests) == (0, [])
 
 
+def test_the_next_provider_is_not_asked_when_an_earlier_try_may_have_charged() -> None:
+    graph = with_fallback(FakeRemover([TransientError("500", free=False), ItemRejected("no subject")]))
+    done = graph.sync()
+
+    assert (done.summary.in_doubt, graph.others["removebg"].requests) == (1, [])
+
+
 def test_a_picture_fails_only_when_every_provider_rejects_it() -> None:
     graph = with_fallback(FakeRemover([ItemRejected("no")] * 2), FakeRemover([ItemRejected("neither")] * 2))
     assert graph.sync().summary.failed == 1

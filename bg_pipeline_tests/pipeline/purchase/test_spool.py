@@ -9,6 +9,7 @@ from bg_pipeline.core.answers import RESULT_HOST_S, RESULT_URL_S, WAITS_S, answe
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Cause
 from bg_pipeline.errors import ItemUnreadable, PaidResultLost, ResultAwaited, StoreError
+from bg_pipeline.ports.stores import PROBE_BYTES
 from bg_pipeline_tests.fakes.remover import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -109,9 +110,10 @@ def test_nothing_is_bought_without_room_for_its_answer(graph: Graph, store: str)
 @pytest.mark.parametrize("store", ["spool", "masters"])
 def test_a_probe_is_as_large_as_an_answer_may_be(graph: Graph, store: str) -> None:
     graph.sync()
-    largest = max(4 * r.width_px * r.height_px for r in graph.remover.requests)
+    largest = max(answer_bytes(r.width_px, r.height_px) for r in graph.remover.requests)
 
-    assert max(getattr(graph, store).probed) > largest
+    assert largest > PROBE_BYTES
+    assert max(getattr(graph, store).probed) == largest
 
 
 def test_a_run_killed_before_an_answer_was_decoded_pays_nothing_again(
