@@ -71,7 +71,9 @@ class Interruption:
         return call()
 
 
-class _Wired:
+class Wired:
+    """A port whose calls go through a fuse."""
+
     def __init__(self, port: Any, fuse: "Wire") -> None:
         self._port = port
         self._fuse = fuse
@@ -89,7 +91,7 @@ def wired(graph: Graph, fuse: Wire, ports: Sequence[str] = PORTS) -> Iterator[No
     """Lead each call to these ports through the fuse."""
     whole = {name: getattr(graph, name) for name in ports}
     for name, port in whole.items():
-        setattr(graph, name, _Wired(port, fuse))
+        setattr(graph, name, Wired(port, fuse))
     try:
         yield
     finally:

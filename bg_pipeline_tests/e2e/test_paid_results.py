@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from bg_pipeline_tests.e2e.shop import Shop
-from bg_pipeline_tests.e2e.test_cli_processes import queue_of
 from bg_pipeline_tests.pictures import encoded, opened, product
 from bg_pipeline_tests.radosgw import RadosGateway
 from bg_pipeline_tests.stub_vendor import Answer, StubVendor
@@ -129,9 +128,6 @@ def test_a_killed_run_pays_at_most_once_more_for_each_request_in_flight(shop: Sh
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    with queue_of(shop) as queue:  # the dead hold their items until their heartbeat is missed
-        for claim in queue.claims():
-            queue.release(claim)
     shop.run("sync")
 
     assert published(shop) == PICTURES + 16

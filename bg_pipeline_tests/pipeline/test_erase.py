@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -16,11 +17,11 @@ from bg_pipeline.pipeline.detect import scan
 from bg_pipeline.pipeline.erase import allow_again, find, forget, refuse_listed
 from bg_pipeline.ports.context import DETECTION
 from bg_pipeline.web.static import write_page
+from bg_pipeline_tests.crashing import PORTS, Fuse, Killed, Wired, wired
 from bg_pipeline_tests.fakes import FakeRemover, MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.states import state_of
-from bg_pipeline_tests.pipeline.test_crashes import PORTS, Fuse, Killed
 
 DAY_S = 86_400.0
 KEY = "shoes/0.png"
@@ -355,18 +356,13 @@ def shop() -> tuple[Graph, MemoryStore]:
 
 def killed(graph: Graph, pages: MemoryStore, act: Callable[[Graph, MemoryStore], object], at: int, after: bool) -> bool:
     """Act until the fuse burns; whether it did."""
-    ports = (*PORTS, "erasures", "retention")
-    whole = {name: getattr(graph, name) for name in ports}
     fuse = Fuse(at, after)
-    for name, port in whole.items():
-        setattr(graph, name, fuse.wrap(port))
     try:
-        act(graph, fuse.wrap(pages))
+        with wired(graph, fuse, (*PORTS, "erasures", "retention")):
+            act(graph, cast("MemoryStore", Wired(pages, fuse)))
     except Killed:
         return True
     finally:
-        for name, port in whole.items():
-            setattr(graph, name, port)
         graph.clock.now += 1000
     return False
 

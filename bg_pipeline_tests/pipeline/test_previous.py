@@ -14,6 +14,7 @@ from bg_pipeline.pipeline import erase
 from bg_pipeline.pipeline.previous import clear_previous
 from bg_pipeline.pipeline.revert import RevertResult, redo, revert
 from bg_pipeline.pipeline.review import decide
+from bg_pipeline_tests.crashing import PORTS, Fuse, Killed, wired
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -29,7 +30,6 @@ from bg_pipeline_tests.pipeline.reverting import (
     taken_back,
     three_published,
 )
-from bg_pipeline_tests.pipeline.test_crashes import PORTS, Fuse, Killed
 
 DAY_S = 86_400.0
 
@@ -149,17 +149,12 @@ def test_what_comes_back_from_the_trash_can_be_replaced_and_reverted(graph: Grap
 
 def dying(graph: Graph, at: int, after: bool, call: Callable[[], Any]) -> bool:
     """Call until the fuse burns; whether it did."""
-    whole = {name: getattr(graph, name) for name in (*PORTS, "previous", "reversions", "reviews")}
-    fuse = Fuse(at, after)
-    for name, port in whole.items():
-        setattr(graph, name, fuse.wrap(port))
     try:
-        call()
+        with wired(graph, Fuse(at, after), (*PORTS, "previous", "reversions", "reviews")):
+            call()
     except Killed:
         return True
     finally:
-        for name, port in whole.items():
-            setattr(graph, name, port)
         graph.clock.now += 1000
         graph.stop.clear()
     return False

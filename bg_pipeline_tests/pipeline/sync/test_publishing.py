@@ -82,9 +82,9 @@ def test_an_output_that_another_host_publishes_while_the_outputs_are_listed_stay
     graph.sync(cap=0)
     listed, names = list(graph.outputs.list()), graph.deltas.published_names
 
-    def after_another_published() -> Iterator[tuple[str, str]]:
+    def after_another_published(first: bytes, end: bytes | None) -> Iterator[tuple[str, str]]:
         graph.process()
-        return names()
+        return names(first, end)
 
     monkeypatch.setattr(graph.deltas, "published_names", after_another_published)
     monkeypatch.setattr(graph.outputs, "list", lambda: iter(listed))

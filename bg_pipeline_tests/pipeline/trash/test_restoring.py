@@ -94,7 +94,9 @@ def test_a_cutout_that_vanished_from_the_trash_is_rendered_again(graph: Graph) -
     assert "shoes/0.png" in graph.outputs.blobs
 
 
-def test_a_picture_that_comes_back_after_the_recipe_changed_is_held(graph: Graph) -> None:
+def test_a_picture_that_comes_back_after_the_recipe_changed_is_as_it_was_and_its_new_cut_is_held(
+    graph: Graph,
+) -> None:
     picture = graph.source.files["shoes/0.png"]
     lose(graph, "shoes/0.png")
     graph.sync()
@@ -103,7 +105,11 @@ def test_a_picture_that_comes_back_after_the_recipe_changed_is_held(graph: Graph
     done = graph.sync()
 
     assert done.summary.purchases == 0
-    assert "shoes/0.png" in {c.key for c in done.delta.held}
+    assert "shoes/0.png" in graph.outputs.blobs
+    entry = graph.items.entry("shoes/0.png")
+    assert entry is not None
+    assert entry.state is State.PUBLISHED
+    assert "shoes/0.png" in {c.key for c in graph.sync().delta.held}
 
 
 def test_what_lay_in_the_trash_for_long_enough_is_thrown_away(graph: Graph) -> None:
