@@ -49,9 +49,9 @@ _LONGEST_S = 900.0
 _HEAD = """\
 # Benchmarks
 
-Written by `make bench` on {date}, on {machine}. It takes about 40 minutes on two idle cores. Each row is beside a
-peer, an ideal or a line of the same run on the same files: compare ratios, not seconds. What each measures, how to
-run it larger, and what it has to meet is in [its README](../bg_pipeline_tests/benchmarks/README.md).
+Written by `{command}` on {date}, on {machine}. Each row is beside a peer, an ideal or a line of the same run on the
+same files: compare ratios, not seconds. `make bench` writes it whole. What each measures, how to run it larger, and
+what it has to meet is in [its README](../bg_pipeline_tests/benchmarks/README.md).
 
 | what, by which command | unit | ours | beside it | | ratio |
 |---|---|---|---|---|---|
@@ -82,7 +82,9 @@ def write(names: Sequence[str]) -> bool:
         ran.append(_run(name))
         print(ran[-1].printed or ran[-1].problem, flush=True)
     compared = [_row(each.name, row) for each in ran for row in each.rows if "what" in row]
-    head = _HEAD.format(date=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", machine=machine(load))
+    few = f"python -m bg_pipeline_tests.benchmarks --only {' '.join(names)}"
+    command = "make bench" if set(names) == set(MODULES) else few
+    head = _HEAD.format(command=command, date=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", machine=machine(load))
     plots = [row for each in ran for row in each.rows if "plot" in row]
     sections = [head + "\n".join(compared), *filter(None, map(_plot, plots)), *map(_section, ran)]
     PAGE.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
