@@ -28,9 +28,9 @@ def read(name: str) -> Any:
     ("launcher", "name"), [("dagster-celery.yaml", "CeleryLauncher"), ("dagster-docker.yaml", "DockerRunLauncher")]
 )
 def test_dagster_loads_an_instance_for_several_machines(
-    launcher: str, name: str, tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
+    launcher: str, name: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = sqlalchemy.make_url(postgres_server).set(drivername="postgresql+psycopg2")
+    url = sqlalchemy.make_url(postgres_url).set(drivername="postgresql+psycopg2")
     monkeypatch.setenv("DAGSTER_PG_URL", url.render_as_string(hide_password=False))
     monkeypatch.setenv("DAGSTER_LOGS_BUCKET", "logs")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
