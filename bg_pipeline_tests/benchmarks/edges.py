@@ -2,7 +2,7 @@
 Edges, colours and cost of 24 megapixels from an answer of 2,500 px, against a truth that is known exactly.
 
     uv run --extra local --with pymatting --with scikit-image python -m bg_pipeline_tests.benchmarks.edges [FOLDER]
-    uv run --extra local python -m bg_pipeline_tests.benchmarks.edges --cost
+    uv run --extra local python -m bg_pipeline_tests.benchmarks.edges --cost [FOLDER]
 
 FOLDER has cutouts with a good alpha (RGBA): they are put before other backdrops, shrunk, and held against bicubic
 interpolation too. Peers are Pillow's bicubic interpolation with the picture's colours, and pymatting's multi-level
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bg_pipeline.core.checks import CheckLimits, Measures
 from bg_pipeline.core.formats import Format
@@ -57,7 +57,11 @@ def main(arguments: Sequence[str]) -> bool:
     from bg_pipeline_tests.benchmarks.truth import KINDS, truth  # its OpenCV is no part of a worker's memory
 
     alphas, colours, costs, met = [], [], [], True
-    only_cost = "--cost" in arguments
+    only_cost, folders = "--cost" in arguments, [Path(each) for each in arguments if each != "--cost"]
+    for folder in folders:
+        for row, fits in _usual(folder):
+            costs.append(row)
+            met &= fits
     for kind in KINDS:
         made = truth(kind)
         small = made.alpha.resize(
@@ -87,8 +91,8 @@ def main(arguments: Sequence[str]) -> bool:
     cut = made.picture.copy()
     cut.putalpha(made.alpha)
     show(("an output of 24 MP as", "CPU s", "MB beside the picture", "MB of the file"), list(_formats(cut)))
-    if arguments:
-        worst = max(_real(Path(arguments[0])))
+    for folder in folders:
+        worst = max(_real(folder))
         print(f"real alphas, error to that of bicubic: worst {worst:.2f}: {verdict(worst <= NOT_WORSE)}")
         met &= worst <= NOT_WORSE
     return met
@@ -133,21 +137,36 @@ def _on_white(colours: Image.Image, alpha: Image.Image, which: Any) -> Any:
 
 def _cost(kind: str, jpeg: bytes, small: Image.Image) -> Iterator[tuple[tuple[str, ...], bool]]:
     usual = _jpeg(_opened(jpeg).resize(USUAL), 90)
-    for name, source in (("24 MP", jpeg), (f"{USUAL[0]}×{USUAL[1]}", usual)):
-        answer = _opened(prepare(source, SENT_PX).image)
-        answer.putalpha(small.resize(answer.size))
-        out = io.BytesIO()
-        answer.save(out, "PNG", compress_level=1)
-        sides = source, out.getvalue()
-        cells, met = [], True
-        for way in WAYS:
-            cpu_s, mb = measured(_as_a_worker, way.run, *sides).result
-            most_s = way.usual_cpu_s if source is usual else way.cpu_s
-            fits = cpu_s <= most_s and mb <= way.mb
-            met &= fits
-            line = f" (≤ {most_s:g}, {way.mb:g}: {verdict(fits)})" if most_s < float("inf") else ""
-            cells.append(f"{cpu_s:.2f}, {mb:.0f}{line}")
-        yield (f"{kind}, {name}", *cells), met
+    yield _ways_of(f"{kind}, 24 MP", jpeg, small, is_usual=False)
+    yield _ways_of(f"{kind}, {USUAL[0]}×{USUAL[1]}", usual, small, is_usual=True)
+
+
+def _usual(folder: Path) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """The cost of each cutout, before a light backdrop in a usual frame."""
+    for path in sorted(folder.glob("*.png")):
+        cutout = ImageOps.pad(Image.open(path).convert("RGBA"), USUAL, color=(0, 0, 0, 0))
+        alpha = cutout.getchannel("A")
+        if alpha.getextrema() == (0, 255):
+            picture = Image.new("RGB", USUAL, (245, 245, 245))
+            picture.paste(cutout, mask=alpha)
+            yield _ways_of(f"{path.stem}, {USUAL[0]}×{USUAL[1]}", _jpeg(picture, 90), alpha, is_usual=True)
+
+
+def _ways_of(name: str, source: bytes, alpha: Image.Image, *, is_usual: bool) -> tuple[tuple[str, ...], bool]:
+    """The row of one picture, and whether it keeps to its lines."""
+    answer = _opened(prepare(source, SENT_PX).image)
+    answer.putalpha(alpha.resize(answer.size))
+    out = io.BytesIO()
+    answer.save(out, "PNG", compress_level=1)
+    cells, met = [], True
+    for way in WAYS:
+        cpu_s, mb = measured(_as_a_worker, way.run, source, out.getvalue()).result
+        most_s = way.usual_cpu_s if is_usual else way.cpu_s
+        fits = cpu_s <= most_s and mb <= way.mb
+        met &= fits
+        line = f" (≤ {most_s:g}, {way.mb:g}: {verdict(fits)})" if most_s < float("inf") else ""
+        cells.append(f"{cpu_s:.2f}, {mb:.0f}{line}")
+    return (name, *cells), met
 
 
 def _as_a_worker(function: Callable[[bytes, bytes], None], source: bytes, answer: bytes) -> tuple[float, float]:
