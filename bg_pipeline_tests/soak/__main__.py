@@ -173,7 +173,7 @@ def main() -> bool:
         soak = Soak(Path(home), vendor, sandbox.base_url, rng)
         reader = Reader(soak.catalogue)
 
-        # First alone: whoever is asked to stop may not cost a request.
+        # First alone: a run that is asked to stop may not cost a request.
         soak.catalogue.add(chosen.images // 10)
         reader.start()
         soak.run_with([signal.SIGTERM] * chosen.stops, runners=1)
