@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from bg_pipeline.cli.main import main
@@ -29,6 +31,7 @@ class Shop:
             "BGERASER_API_KEY": "canary-key",
             "BGERASER_BASE_URL": base_url,
             "BG_STABLE_S": "0",
+            "PYTHONFAULTHANDLER": "1",
         }
 
     def put(self, key: str, data: bytes) -> None:
@@ -45,10 +48,19 @@ class Shop:
             text=True,
         )
 
+    def end(self, process: "subprocess.Popen[str]", within_s: float = 120) -> tuple[str, str]:
+        """Standard output and error of a process; one that hangs fails with the stacks of its threads."""
+        try:
+            return process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            out, err = process.communicate()
+            pytest.fail(f"{process.args} hangs\n{out}\n{err}", pytrace=False)
+
     def run(self, *words: str, code: int = 0) -> str:
         """Standard output; the exit code is checked, and no traceback and no key is shown."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=120)
+        out, err = self.end(process)
         assert process.returncode == code, (process.returncode, out, err)
         assert "Traceback" not in err, err
         assert "canary-key" not in out + err

@@ -23,7 +23,7 @@ def test_a_terminated_sync_keeps_what_was_paid_for_and_buys_nothing_twice(shop: 
     while len(shop.vendor.ledger.charges()) < 6:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = shop.end(process, 60)
     stopped = json.loads(out.splitlines()[-1])
     assert (process.returncode, stopped["paused"]) == (3, "stopped on request"), err
     assert stopped["published"] == stopped["purchases"] == len(shop.vendor.ledger.charges()) < 45
@@ -44,7 +44,7 @@ def test_a_sync_that_another_process_asks_to_stop_keeps_what_was_paid_for(shop: 
     (name,) = shop.json("stop")["at_work"]
     assert "asked to stop" in shop.run("stop", name)
 
-    out, err = process.communicate(timeout=30)
+    out, err = shop.end(process, 30)
     stopped = json.loads(out.splitlines()[-1])
     assert (process.returncode, stopped["paused"]) == (3, "stopped on request"), err
     assert stopped["published"] == len(shop.vendor.ledger.charges()) < 65
@@ -77,7 +77,7 @@ def test_two_syncs_at_once_buy_each_picture_once(shop: Shop) -> None:
         shop.put(f"ties/{n}.png", product(200 + n))
     shop.vendor.latency_s = 0.2
     both = [shop.start("sync", "--json") for _ in range(2)]
-    ended = [(*p.communicate(timeout=120), p.returncode) for p in both]
+    ended = [(*shop.end(p), p.returncode) for p in both]
 
     assert [code for _, _, code in ended] == [0, 0], ended
     done = [json.loads(out.splitlines()[-1]) for out, _, _ in ended]
@@ -94,7 +94,7 @@ def test_a_night_under_every_kind_of_fault_ends_with_all_published_and_all_charg
     shop.vendor.faults.replace([Fault(kind=kind, after=2) for kind in kinds])  # type: ignore[arg-type]
     for _ in range(4):
         process = shop.start("sync")
-        process.communicate(timeout=120)
+        shop.end(process)
 
     assert shop.json("status")["items"]["published"] == 25
     attempts = shop.json("ledger")["attempts"]

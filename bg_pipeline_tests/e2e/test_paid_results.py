@@ -77,7 +77,7 @@ def test_masters_that_fill_up_in_the_middle_of_a_run_cost_nothing(shop: Shop, ve
     while len(vendor.charges) < 6:
         time.sleep(0.02)
     fill_up(disk)
-    _, err = running.communicate(timeout=60)
+    _, err = shop.end(running, 60)
     bought = len(vendor.charges)
 
     assert running.returncode == 7, err
@@ -110,7 +110,7 @@ def test_a_result_host_that_is_down_for_a_whole_run_costs_nothing(shop: Shop, ve
     while len(vendor.charges) < 8:
         time.sleep(0.05)
     process.terminate()
-    process.communicate(timeout=60)
+    shop.end(process, 60)
     vendor.results = lambda _age_s: 200
     shop.run("sync")
 
@@ -140,7 +140,7 @@ def charged_500(_number: int, _image: bytes) -> Answer:
 
 def test_errors_that_are_charged_keep_to_the_cap(shop: Shop, vendor: StubVendor) -> None:
     vendor.answers = charged_500
-    shop.start("sync", "--max-credits", "10").communicate(timeout=120)
+    shop.end(shop.start("sync", "--max-credits", "10"))
 
     assert 0 < len(vendor.charges) <= 10
 
@@ -152,7 +152,7 @@ def test_a_picture_whose_errors_are_charged_waits_after_three_until_a_person_ask
     shop.put("hats/0.png", product(200))
     vendor.answers = charged_500
     for _ in range(4):
-        shop.start("sync", "--collection", "hats").communicate(timeout=120)
+        shop.end(shop.start("sync", "--collection", "hats"))
     assert len(vendor.charges) == 3
     assert "may have been charged" in " ".join(shop.run("why", "hats/0.png").split())
     shop.run("retry", "hats/0.png")

@@ -77,7 +77,7 @@ def kill_under_a_sync(shop: Shop, server: OwnServer, url: str) -> None:
         server.kill()
         time.sleep(2)
         server.start()
-    out, err = process.communicate(timeout=120)
+    out, err = shop.end(process)
 
     assert process.returncode == 0, (out, err)
     done = json.loads(out.splitlines()[-1])
@@ -127,7 +127,7 @@ def test_behind_a_pooler_of_transactions_two_syncs_buy_each_picture_once(shop: S
     shop.vendor.latency_s = 0.1
     shop.env |= {"BG_CONCURRENCY": "4", "BG_STATE": pooled}
     shop.run("sync", "--max-credits", "0", code=4)
-    ended = [(*each.communicate(timeout=120), each.returncode) for each in [shop.start("sync") for _ in range(2)]]
+    ended = [(*shop.end(each), each.returncode) for each in [shop.start("sync") for _ in range(2)]]
 
     assert [code for _, _, code in ended] == [0, 0], ended
     assert len(shop.vendor.ledger.charges()) == PICTURES

@@ -78,7 +78,7 @@ def test_a_signal_in_the_first_seconds_ends_a_sync_quietly_with_code_3_and_no_le
     send(process.pid, number)
     sent_at = time.monotonic()
     # A sync that hangs fails here.
-    _, err = process.communicate(timeout=15)
+    _, err = busy.end(process, 15)
     record_property("ended_after_s", round(time.monotonic() - sent_at, 2))
 
     assert process.returncode == 3, err
@@ -92,7 +92,7 @@ def test_a_killed_sync_takes_its_workers_with_it(busy: Shop) -> None:
         time.sleep(0.05)
     assert len(members_of(process.pid)) > 2
     process.kill()
-    process.communicate(timeout=15)
+    busy.end(process, 15)
 
     deadline = time.monotonic() + 15
     while members_of(process.pid) and time.monotonic() < deadline:

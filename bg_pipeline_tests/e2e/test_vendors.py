@@ -224,7 +224,7 @@ def test_a_bad_day_at_a_vendor_loses_nothing_and_overcharges_no_account(name: Ve
     vendor = SandboxState(chance=Chance(rate=0.1, seed=SEED))
     with a_shop(tmp_path, vendor, 60, BG_PROVIDER=name) as shop:
         for _ in range(8):
-            shop.start("sync").communicate(timeout=120)
+            shop.end(shop.start("sync"))
             items = shop.json("status")["items"]
             # An answer that is not ready, or a charge that only a later balance tells of.
             waits = {a["item"] for a in shop.json("ledger")["attempts"] if a["became"] in {"answered", "in_doubt"}}
