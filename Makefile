@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes mutation audit soak soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
+.PHONY: help environment demo unit test test-processes mutation audit soak soak-dagster soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -12,6 +12,7 @@ help:
 	@echo "make mutation takes out each safeguard and sees its test fail; a quarter of an hour at most"
 	@echo "make audit   known vulnerabilities of the locked packages, and secrets in the files"
 	@echo "make soak           10,000 pictures, 270 signals, a failing vendor; half an hour, one table"
+	@echo "make soak-dagster   30 nights of Dagster, a night a minute, all of it killed in between; three quarters of an hour"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
 	@echo "make soak-input     10,000 damaged pictures; five minutes"
@@ -54,6 +55,9 @@ audit: environment
 
 soak: environment
 	$(RUN) python -m bg_pipeline_tests.soak
+
+soak-dagster: environment
+	$(RUN) python -m bg_pipeline_tests.soak.dagster
 
 soak-signals: environment
 	SIGNALS=200 $(RUN) pytest -m processes -o junit_family=xunit1 --junit-xml=soak-signals.xml -k in_the_first_seconds bg_pipeline_tests/e2e/test_signals.py

@@ -1,6 +1,7 @@
 """Dagster as an operator runs it, for tests and benchmarks: webserver, daemon and code servers as real processes."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +38,8 @@ dagster.sensor = lambda *args, **options: _sensor(*args, **options | {"minimum_i
 import bg_pipeline.core.dispatch
 bg_pipeline.core.dispatch.FIRST_WAIT_S = 2.0
 bg_pipeline.core.dispatch.GRACE_S = 30.0
+import bg_pipeline.core.alerts
+bg_pipeline.core.alerts.HOLD_S = 20.0
 if any("dagster-daemon" in word for word in sys.orig_argv):
     import dagster._daemon.controller
     import dagster._core.run_coordinator
@@ -62,6 +65,11 @@ mutation($names: [String!]!, $config: RunConfigData) { launchPartitionBackfill(b
 _RUNS = """
 { runsOrError { ... on Runs { results {
     runId jobName status startTime endTime hasConcurrencyKeySlots tags { key value } } } } }
+"""
+
+_WORKERS = """
+{ runsOrError(filter: {statuses: [STARTING, STARTED]}) { ... on Runs { results {
+    runId eventConnection { events { ... on MessageEvent { message } } } } } } }
 """
 
 _TERMINATE = """
@@ -110,6 +118,7 @@ class Deployment:
     url: str
     env: Mapping[str, str]
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    _commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def put(self, key: str, data: bytes) -> None:
         (self.home / "images" / key).parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +168,15 @@ class Deployment:
     def status(self, run_id: str) -> str:
         return next(str(r["status"]) for r in self.runs() if r["runId"] == run_id)
 
+    def workers(self) -> dict[str, int]:
+        """The process of each run that works, as its own events tell it, by the id of the run."""
+        workers = {}
+        for run in self.ask(_WORKERS)["runsOrError"]["results"]:
+            told = " ".join(str(event.get("message")) for event in run["eventConnection"]["events"])
+            if process := re.search(r"Started process for run \(pid: (\d+)\)", told):
+                workers[str(run["runId"])] = int(process[1])
+        return workers
+
     def ended(self, backfill: str) -> bool:
         """Whether every run of a backfill ended well."""
         tag = {"key": "dagster/backfill", "value": backfill}
@@ -192,6 +210,7 @@ class Deployment:
 
     def start(self, name: str, *command: str) -> None:
         """Start one of the processes; its output goes to `NAME.log`."""
+        self._commands[name] = command
         with (self.home / f"{name}.log").open("a") as log:
             self.processes[name] = subprocess.Popen(
                 command, cwd=self.home, env=self.env, stdout=log, stderr=log, start_new_session=True
@@ -200,17 +219,24 @@ class Deployment:
     def start_daemon(self) -> None:
         self.start("daemon", "dagster-daemon", "run", "-w", "workspace.yaml")
 
+    def kill(self, name: str) -> None:
+        """Kill one of the processes, with what it started."""
+        os.killpg(self.processes[name].pid, signal.SIGKILL)
+        self.processes[name].wait()
+
+    def start_again(self, name: str) -> None:
+        self.start(name, *self._commands[name])
+
     def stop(self) -> None:
         """End what was started, with what that started, as Ctrl-C does."""
         for process in self.processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGINT)
-        for process in self.processes.values():
-            try:
+        for name, process in self.processes.items():
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            with suppress(ProcessLookupError):
+                self.kill(name)
 
 
 @contextmanager
@@ -220,6 +246,7 @@ def deployed(
     vendor: SandboxState | None = None,
     cut: CutAlpha = cut_middle,
     postgres: str = "",
+    code_server: bool = False,
     settings: Mapping[str, str] | None = None,
     fast: bool = False,
     instance: Mapping[str, Any] | None = None,
@@ -232,6 +259,7 @@ def deployed(
         vendor: whom the cutouts are bought from.
         cut: how he cuts.
         postgres: URL of a database for Dagster's records; empty for SQLite.
+        code_server: whether the code is in a server of its own, as in `deploy/`.
         settings: of the pipeline.
         fast: with sensors and leases that take seconds.
         instance: further entries of `dagster.yaml`.
@@ -243,7 +271,9 @@ def deployed(
         del whole["event_log_storage"]
         whole["storage"] = {"postgres": {"postgres_url": postgres}}
     (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(whole))
-    (home / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
+    code_port = free_port()
+    workspace = ROOT / "deploy" / "workspace.yaml" if code_server else ROOT / "workspace.yaml"
+    (home / "workspace.yaml").write_text(workspace.read_text().replace("4000", str(code_port)))
     with running_sandbox(vendor, cut) as sandbox:
         env = {
             "PATH": PATH,
@@ -261,9 +291,13 @@ def deployed(
         made = Deployment(home, vendor, f"http://127.0.0.1:{port}", env)
         address = ("--host", "127.0.0.1", "--port", str(port))
         subprocess.run([sys.executable, "-m", "bg_pipeline.orchestration.home"], cwd=home, env=env, check=True)
-        made.start("webserver", "dagster-webserver", "-w", "workspace.yaml", *address)
-        made.start_daemon()
         try:
+            if code_server:
+                module = ("--module-name", "bg_pipeline.orchestration.definitions")
+                at = ("--host", "127.0.0.1", "--port", str(code_port))
+                made.start("code-server", "dagster", "code-server", "start", *module, *at)
+            made.start("webserver", "dagster-webserver", "-w", "workspace.yaml", *address)
+            made.start_daemon()
             made.until("the webserver answers", lambda: answers(made.url))
             yield made
         finally:

