@@ -115,7 +115,8 @@ def sample(catalogue: Catalogue, count: int) -> dict[str, str]:
 
 
 _MASTER_ADVICE = {
-    Problem.MISSING: "what is made from it waits: check that BG_MASTERS is the right location, or restore the file",
+    Problem.MISSING: "what is made from it waits: check that BG_MASTERS is the right location, or restore the file; "
+    "`bg-pipeline review redo KEY` buys a new one",
     Problem.ALTERED: "restore the file; otherwise it is bought again when an output is made from it",
     Problem.UNREADABLE: "check that BG_MASTERS is readable",
 }
@@ -174,9 +175,11 @@ def _mark_for_rendering(
     if problem is Problem.UNREADABLE:
         return "check that BG_OUTPUT is readable"
     master = accounts.purchases.find([output.purchase_id])
-    master_problem = "it has no master" if master is None else _problem_of_master(accounts, master)
-    if master_problem:
-        obstacle = master_problem if master is None else f"its master is {master_problem} too"
+    master_problem = None if master is None else _problem_of_master(accounts, master)
+    if master_problem in {Problem.MISSING, Problem.UNREADABLE}:
+        return f"its master is {master_problem} too, so nothing was changed: {_MASTER_ADVICE[master_problem]}"
+    if master is None or master_problem:
+        obstacle = "it has no master" if master is None else f"its master is {master_problem} too"
         if problem is Problem.MISSING:
             return f"{obstacle}: `bg-pipeline plan` shows what the next sync does"
         return f"{obstacle}, so nothing was changed; delete the output to buy it again"

@@ -99,7 +99,10 @@ class StoredMasters:
                 raise StoreError(
                     f"{lost}: check that BG_MASTERS is the right location and mounted. Nothing was bought again"
                 )
-            raise ItemBlocked(f"{lost}: restore the file from a backup of BG_MASTERS. It is not bought again")
+            raise ItemBlocked(
+                f"{lost}: restore the file from a backup of BG_MASTERS. It is bought again only if "
+                "`bg-pipeline review redo KEY` asks for it"
+            )
         if digest_of(data) == master.digest:
             return ObtainedMaster(cut_digest, master, data)
         # Out of the way, or it would be taken for a master whose record was lost.

@@ -190,6 +190,23 @@ class Nights(RuleBasedStateMachine):
         return data.draw(st.sampled_from(sorted(self.world.graph.source.files)))
 
 
+def test_a_picture_that_comes_and_goes_between_two_nights_was_gone_all_the_while() -> None:
+    """Seed 271261401736581485987018558328005662810 of 5,000 lives of 100 steps."""
+    world = World(rehash=False, trash=True, day_cap=None)
+    for n, key in enumerate(KEYS[:6]):
+        world.put(key, GOOD[n])
+    world.sync(faults=[])
+    world.delete("a/0.png")
+    world.sync(faults=[])
+    world.put("a/0.png", GOOD[0])
+    world.graph.clock.now += 90_000
+    world.delete("a/0.png")
+    world.sync(faults=[])
+
+    assert "a/0.png" not in world.graph.outputs.list()
+    world.calm()
+
+
 EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
 TestNights = Nights.TestCase
 TestNights.settings = settings(

@@ -47,6 +47,7 @@ class World:
         self.graph.day_cap = None if day_cap is None else Decimal(day_cap)
         self.graph.while_asleep = self.pass_time  # a run waits for another, which may be dead
         self.removed_at: dict[str, float] = {}
+        """Since when no night has seen a picture: one that comes and goes between two nights is gone all the while."""
         self.interruptions = 0
         """Runs that were killed, or that another run overtook: each may cost one request more."""
         self.harm_done = 0
@@ -65,11 +66,10 @@ class World:
 
     def put(self, key: str, picture: bytes) -> None:
         self.graph.source.put(key, picture)
-        self.removed_at.pop(key, None)
 
     def delete(self, key: str) -> None:
         del self.graph.source.files[key]
-        self.removed_at[key] = self.graph.clock.now
+        self.removed_at.setdefault(key, self.graph.clock.now)
 
     def sync(
         self,
@@ -85,7 +85,7 @@ class World:
         name = f"run {self.graph.runs + 1}"
         if cap is not None:
             self.caps[name] = cap
-        first, whole = len(self.vendor.posts), False
+        first, whole, listed = len(self.vendor.posts), False, self._listed()
         try:
             if fuse is None:
                 _night(self.graph, cap, **options)
@@ -109,6 +109,8 @@ class World:
         self._check_outputs()
         if whole:
             self._check_blame()
+            for key in listed:
+                self.removed_at.pop(key, None)
 
     def another(self, *, after_death: bool = False) -> Callable[[], None]:
         """
@@ -246,15 +248,19 @@ class World:
                 is_owner = entry.published is not None and entry.stem and name.rpartition(".")[0] == entry.stem
                 if not is_owner or entry.state is State.WITHDRAWN or entry.published.output_name in after:
                     continue
-                gone_at = self.removed_at.get(entry.key)
-                assert gone_at is not None, f"{name} is gone, and its picture is there"
-                assert gone_at <= now - DAY_S, f"{name} went too early"
+                assert entry.key not in self.graph.source.files, f"{name} is gone, and its picture is there"
+                assert self.removed_at[entry.key] <= now - DAY_S, f"{name} went too early"
 
     def _states(self) -> dict[str, object]:
         return {key: (entry.state, entry.published) for key, entry in self.graph.database.entries.items()}
 
     def _store(self, name: str) -> MemoryStore:
         return {"outputs": self.graph.outputs, "masters": self.graph.masters, "spool": self.graph.spool}[name]
+
+    def _listed(self) -> list[str]:
+        """Keys that a listing of now has, if it does not break off."""
+        source = self.graph.source
+        return [each.key for each in source.list() if not each.problem] if source.fail_after is None else []
 
     def _visible(self) -> dict[str, bytes]:
         outputs = self.graph.outputs

@@ -5,7 +5,9 @@ import pytest
 from bg_pipeline.core.keys import key_bytes, master_name
 from bg_pipeline.core.records import State
 from bg_pipeline.core.rehash import Slice
+from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import ItemBlocked, StoreError
+from bg_pipeline.pipeline.review import decide
 from bg_pipeline.pipeline.verify import Problem, VerifyResult, sample, verify
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
@@ -97,6 +99,23 @@ def test_an_altered_output_is_left_alone_if_making_it_again_would_cost_something
     assert "it has no master" in said["shoes/3.png"]
     assert graph.items.states()["pending"] == 0
     assert graph.sync().summary.purchases == 0
+
+
+def test_what_is_said_about_an_altered_output_without_a_usable_master_leads_to_a_new_one(graph: Graph) -> None:
+    for key in ("shoes/1.png", "shoes/2.png"):
+        flip(graph.outputs.blobs, key)
+    flip(graph.masters.blobs, master_name(purchase_ids(graph)["shoes/1.png"]))
+    del graph.masters.blobs[master_name(purchase_ids(graph)["shoes/2.png"])]
+    said = {d.name: d.next_step for d in check(graph).damaged}
+
+    assert "delete the output to buy it again" in said["shoes/1.png"]
+    del graph.outputs.blobs["shoes/1.png"]
+    assert graph.sync().summary.purchases == 1
+    assert "`bg-pipeline review redo KEY` buys a new one" in said["shoes/2.png"]
+    assert "delete the output" not in said["shoes/2.png"]
+    decide(graph.pipeline, ReviewDecision.REDO, "shoes/2.png", "a person")
+    assert graph.sync().summary.purchases == 1
+    assert check(graph).damaged == []
 
 
 def test_damaged_masters_are_named_and_nothing_is_bought_for_it(graph: Graph) -> None:

@@ -141,6 +141,7 @@ def test_a_lost_master_is_not_bought_again_and_holds_up_only_its_own_item(graph:
     assert (done.summary.published, failures(done)) == (3, [(BAD, State.PENDING, Cause.STORE)])
     assert f"the master {lost} is on record but not in the store" in done.summary.failures[0].detail
     assert "restore the file" in done.summary.failures[0].detail
+    assert "only if `bg-pipeline review redo KEY` asks for it" in done.summary.failures[0].detail
 
     graph.masters.blobs[lost] = data
     assert (graph.sync().summary.published, len(graph.remover.requests)) == (1, 4)
