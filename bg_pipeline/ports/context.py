@@ -44,9 +44,6 @@ from bg_pipeline.ports.stores import BlobStore
 DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
 
-OF_RUN = "run "
-"""Begin of the name of the lease that a run of Dagster holds while it works; its id follows."""
-
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:

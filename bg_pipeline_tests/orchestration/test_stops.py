@@ -7,6 +7,7 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 
+from bg_pipeline.core.claims import lease_of_step
 from bg_pipeline.orchestration.definitions import OPENERS
 from bg_pipeline.pipeline.stop import ask_to_stop
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
@@ -64,7 +65,7 @@ def test_a_run_that_is_asked_to_end_finishes_what_is_in_flight_and_stays_ended(
 def test_a_name_that_no_run_at_work_has_is_told_with_those_at_work(shop: Shop, run: Run) -> None:
     run("detect_delta")
     with OPENERS[0].monitor() as monitor, OPENERS[0].open() as pipeline:
-        lease = pipeline.catalogue.leases.acquire("run 1a2b", "Dagster run 1a2b")
+        lease = pipeline.catalogue.leases.acquire(lease_of_step("1a2b", "nightly_cutouts.work_1"), "Dagster run 1a2b")
         with pytest.raises(Exception, match=r"no run at work has a name that begins with 'ffff'\. At work:\n  1a2b"):
             ask_to_stop(monitor, "ffff", "anna@shop")
         pipeline.catalogue.leases.release(lease)
