@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 
 import dagster as dg
 import pytest
@@ -57,7 +56,7 @@ def worked(instance: dg.DagsterInstance, run_id: str) -> list[int]:
 
 def at_work(instance: dg.DagsterInstance) -> dict[str, int]:
     """The process of each step that works on the night, by name."""
-    (run,) = instance.get_runs(dg.RunsFilter(job_name="process_pending"))
+    run = instance.get_runs(dg.RunsFilter(job_name="process_pending"))[0]
     logs = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_WORKER_STARTED)
     return {
         str(log.step_key): int(log.get_dagster_event().engine_event_data.metadata["pid"].value)  # type: ignore[arg-type]
@@ -65,10 +64,11 @@ def at_work(instance: dg.DagsterInstance) -> dict[str, int]:
     }
 
 
-def test_two_steps_share_a_night_and_buy_each_picture_once(shared: Shop, stored: dg.DagsterInstance) -> None:
+def test_two_steps_share_a_night_and_one_does_the_work_of_the_other_when_that_is_killed(
+    shared: Shop, stored: dg.DagsterInstance
+) -> None:
     with dg.execute_job(dg.reconstructable(night_job), instance=stored) as result:
         assert result.success
-
     shares = worked(stored, result.run_id)
     assert len(shares) == 2, "both had a part in the one collection"
     assert sum(shares) == PICTURES - 1
@@ -77,22 +77,22 @@ def test_two_steps_share_a_night_and_buy_each_picture_once(shared: Shop, stored:
     told = metadata_of(stored, "nightly_cutouts")
     assert (told["published"], told["purchases"], told["credits"], told["pending"]) == (PICTURES, PICTURES, PICTURES, 0)
 
-
-def test_the_others_do_the_work_of_a_step_that_is_killed(shared: Shop, stored: dg.DagsterInstance) -> None:
-    def kill_one_when_both(buy: Callable[[], bool]) -> None:
-        while not buy():
-            time.sleep(0.1)
-        os.kill(at_work(stored)["nightly_cutouts.work_1"], signal.SIGKILL)
-
-    def both_buy() -> bool:
-        return len(shared.vendor.ledger.charges()) >= 3 and len(at_work(stored)) == 2
-
-    killing = threading.Thread(target=kill_one_when_both, args=(both_buy,))
+    for n in range(8):
+        shared.put(f"shoes/next-{n}.png", product(200 + n))
+    detect_job().execute_in_process(instance=stored)
+    killing = threading.Thread(target=kill_one_while_both_work, args=(shared, stored))
     killing.start()
     with dg.execute_job(dg.reconstructable(night_job), instance=stored, raise_on_error=False) as result:
         failed = {event.step_key for event in result.all_events if event.is_step_failure}
     killing.join()
-
     assert failed == {"nightly_cutouts.work_1"}
-    assert len(list(shared.home.glob("cutouts/**/*.png"))) == PICTURES
-    assert len(shared.vendor.ledger.charges()) <= PICTURES + 2, "at most what was in flight is bought twice"
+    assert len(list(shared.home.glob("cutouts/**/*.png"))) == PICTURES + 8
+    assert len(shared.vendor.ledger.charges()) <= PICTURES + 8 + 2, "at most what was in flight is bought twice"
+
+
+def kill_one_while_both_work(shop: Shop, instance: dg.DagsterInstance) -> None:
+    deadline = time.monotonic() + 120
+    while len(shop.vendor.ledger.charges()) < PICTURES + 2 or len(at_work(instance)) < 2:
+        assert time.monotonic() < deadline, "they never began"
+        time.sleep(0.1)
+    os.kill(at_work(instance)["nightly_cutouts.work_1"], signal.SIGKILL)
