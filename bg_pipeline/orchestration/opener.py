@@ -151,10 +151,14 @@ class Opener:
             ):
                 try:
                     yield pipeline
-                    if step and stop.is_set():
-                        _end_as_asked(step, pipeline.stops)
-                except BaseException:
+                    if step and stop.is_set() and (by := pipeline.stops.asked_by(name.run_id)):
+                        raise Stopped(
+                            f"stopped on request ({by}): requests in flight were finished and kept, the rest waits"
+                        )
+                except BaseException as error:
                     stop.set()
+                    if step and isinstance(error, Stopped):
+                        _cancel(step)
                     raise
         except BgPipelineError as error:
             if step and _may_be_temporary(error) and step.retry_number < RETRY.max_retries:
@@ -226,16 +230,10 @@ def _is_over(step: Step) -> bool:
     return run is not None and (run.is_finished or run.status is dg.DagsterRunStatus.CANCELING)
 
 
-def _end_as_asked(step: Step, stops: Stops) -> None:
-    """
-    Raises:
-        Stopped: a person asked the run to end.
-    """
-    if by := stops.asked_by(step.run.run_id):
-        # Then Dagster ends the run as cancelled, and no sensor requests another one.
-        if not _is_over(step):
-            step.instance.report_run_canceling(step.run)
-        raise Stopped(f"stopped on request ({by}): requests in flight were finished and kept, the rest waits")
+def _cancel(step: Step) -> None:
+    """Let Dagster end the run of a stopped step as cancelled: then no sensor requests another one."""
+    if not _is_over(step):
+        step.instance.report_run_canceling(step.run)
 
 
 def _may_be_temporary(error: BgPipelineError) -> bool:
