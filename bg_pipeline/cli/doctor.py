@@ -21,6 +21,7 @@ from bg_pipeline.cli import render
 from bg_pipeline.cli.catalogues import named_catalogues, one_catalogue
 from bg_pipeline.cli.options import as_json, print_json
 from bg_pipeline.cli.terminal import Terminal
+from bg_pipeline.core.agreement import Purpose
 from bg_pipeline.core.credits import NO_BALANCE, why_closed
 from bg_pipeline.core.moments import TOLERANCE_S
 from bg_pipeline.core.report import Exit
@@ -215,6 +216,7 @@ def _checks(settings: Settings, pipeline: Pipeline) -> Iterator[tuple[str, Calla
     catalogue, accounts = pipeline.catalogue, pipeline.accounts
     yield "clock", lambda: _clock(pipeline)
     yield "identity", lambda: _ours(pipeline)
+    yield "other hosts", lambda: _as_elsewhere(pipeline)
     yield "source", lambda: _first_key(settings, catalogue.source)
     yield "output", lambda: _writable(catalogue.outputs, settings.catalogue.output)
     yield "masters", lambda: _writable(accounts.masters, settings.masters.masters)
@@ -255,6 +257,11 @@ def _ours(pipeline: Pipeline) -> str:
     if foreign := find_foreign_store(pipeline):
         raise foreign
     return "no store belongs to another manifest"
+
+
+def _as_elsewhere(pipeline: Pipeline) -> str:
+    pipeline.agree(Purpose.LOOK)
+    return "no other host works for this catalogue with other settings"
 
 
 def _writable(store: BlobStore, location: str) -> str:

@@ -6,6 +6,17 @@ With two recipes, each host would make the outputs of the other again, and with 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Purpose(Enum):
+    """What a host compares its settings for."""
+
+    LOOK = "look"
+    """To tell a person; nothing is recorded."""
+    WORK = "work"
+    DECLARE = "declare"
+    """A person says that they count from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +37,27 @@ class Agreement:
     record: bool = False
 
 
-def agree(own: SettingsInUse, known: SettingsInUse | None, *, declared: bool = False) -> Agreement:
+def agree(own: SettingsInUse, known: SettingsInUse | None, purpose: Purpose) -> Agreement:
     """
     Compare the settings of a host with those in use.
 
-        in use               a person declared its own   result
-        none                 any                         record them
-        the same             any                         nothing to do
-        others, set here     any                         record them: a person changed them here
-        others, set elsewhere    yes                     record them
-        others, set elsewhere    no                      refuse
+        in use                   purpose    result
+        any                      declare    record its own
+        none                     work       record its own
+        the same                 work       nothing to do
+        others, set here         work       record its own: a person changed them here
+        others, set elsewhere    work       refuse
+        as for work              look       the same, and nothing is recorded
 
     A setting that only one of two versions of this package has is not compared.
     """
-    if known is None:
+    if purpose is Purpose.DECLARE:
         return Agreement(record=True)
+    may_record = purpose is Purpose.WORK
+    if known is None:
+        return Agreement(record=may_record)
     both = own.digests.keys() & known.digests.keys()
     differing = tuple(sorted(name for name in both if own.digests[name] != known.digests[name]))
-    if differing and own.host != known.host and not declared:
+    if differing and own.host != known.host:
         return Agreement(differing)
-    return Agreement(record=bool(differing) or declared)
+    return Agreement(record=bool(differing) and may_record)

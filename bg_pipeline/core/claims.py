@@ -17,6 +17,19 @@ BEATS = 5
 """Heartbeats in that time: four may be late, because another process writes or the machine is busy."""
 
 
+_OF_STEP = "run "
+
+
+def lease_of_step(run: str, step: str) -> str:
+    """Return the name of the lease that a step of one of Dagster's runs holds while it works."""
+    return f"{_OF_STEP}{run} {step}"
+
+
+def run_of_lease(name: str) -> str:
+    """Return the run of Dagster that the holder of a lease works for; empty for any other lease."""
+    return name.removeprefix(_OF_STEP).partition(" ")[0] if name.startswith(_OF_STEP) else ""
+
+
 def is_live(ends_at: Any, now: float) -> Any:
     """
     Return True if what ends at this time is alive. A later end than a heartbeat gives, a clock gave that was ahead.

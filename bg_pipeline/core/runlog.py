@@ -1,10 +1,11 @@
 """The run log: the results of each stage of a run, one record per stage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from itertools import zip_longest
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import TypeAdapter
@@ -13,6 +14,9 @@ from bg_pipeline.core.canary import Trial
 from bg_pipeline.core.claims import AskedBy
 from bg_pipeline.core.hosts import HostOutage
 from bg_pipeline.core.report import ByKey, Summary
+
+MOST_SHOWN = 6
+"""Most published items that a record of processing names."""
 
 
 class Stage(StrEnum):
@@ -129,6 +133,20 @@ class ProcessRecord(Record):
     everything: bool
     """True if it covered all pending work, so that its end stands for the whole delta."""
     summary: Summary
+    shown: tuple[str, ...] = ()
+    """Keys of a few items that it published, for its page."""
+
+    def with_share(self, share: "ProcessRecord") -> "ProcessRecord":
+        """Return the record of a run whose steps share its work, with what one more of them did."""
+        started_at, summary = min(self.started_at, share.started_at), Summary()
+        for each in (self, share):
+            summary.add(each.summary)
+        ends = (each.started_at + each.summary.seconds for each in (self, share))
+        summary.seconds = max(ends) - started_at
+        summary.pending = share.summary.pending
+        summary.failures = list({failure.key: failure for failure in summary.failures}.values())
+        shown = tuple(key for keys in zip_longest(self.shown, share.shown) for key in keys if key is not None)
+        return replace(self, started_at=started_at, summary=summary, shown=shown[:MOST_SHOWN])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

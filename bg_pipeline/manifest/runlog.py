@@ -2,11 +2,12 @@
 
 import logging
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from bg_pipeline.core.runlog import BalanceRecord, R, Record, from_json, scalars_of, to_json
+from bg_pipeline.core.runlog import BalanceRecord, ProcessRecord, R, Record, from_json, scalars_of, to_json
 from bg_pipeline.manifest.rows import OfCatalogue
 from bg_pipeline.manifest.schema import run_log
 
@@ -17,6 +18,18 @@ class SqlRunLog(OfCatalogue):
     """`ports.catalogue.RunLog` in a database."""
 
     def write(self, record: Record) -> None:
+        with self._db.write() as conn:
+            self._insert(conn, record)
+
+    def add(self, share: ProcessRecord) -> None:
+        c = run_log.c
+        of_run = (c.kind == share.kind) & (c.catalogue_id == self._catalogue) & (c.run_id == share.run_id)
+        with self._db.write() as conn:
+            before = conn.scalars(delete(run_log).where(of_run).returning(c.record)).all()
+            records = [*(from_json(ProcessRecord, record) for record in before), share]
+            self._insert(conn, reduce(ProcessRecord.with_share, records))
+
+    def _insert(self, conn: Connection, record: Record) -> None:
         ended = replace(record, ended_at=self._now())
         row: dict[str, Any] = {
             "kind": record.kind,
@@ -28,8 +41,7 @@ class SqlRunLog(OfCatalogue):
             "ended_at": ended.ended_at,
             "record": to_json(ended),
         }
-        with self._db.write() as conn:
-            conn.execute(insert(run_log).values(row))
+        conn.execute(insert(run_log).values(row))
         facts = {"event": record.kind, **scalars_of(row["record"])}
         _LOG.info("%s of %s", record.kind, record.job, extra={"facts": facts})
 

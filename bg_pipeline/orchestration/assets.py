@@ -1,31 +1,20 @@
-"""The assets of a night: source images, manifest, delta, and the cutouts of all collections."""
+"""The assets that a night begins with: source images, manifest, delta."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
 
-from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.runlog import ClearOutRecord, DetectRecord, ScanRecord
 from bg_pipeline.errors import LeaseHeld
 from bg_pipeline.manifest import schema
 from bg_pipeline.orchestration import events, metadata, versions
 from bg_pipeline.orchestration.dagster_private import get_smallest_cron_interval
-from bg_pipeline.orchestration.events import INLINE_PAIRS, SPEND
-from bg_pipeline.orchestration.launches import LaunchConfig
-from bg_pipeline.orchestration.opener import LEFT_UNDONE, Opener
+from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.orchestration.partitions import MOST_COLLECTIONS, register
-from bg_pipeline.orchestration.pool import pause_pool
 from bg_pipeline.pipeline import night
-from bg_pipeline.pipeline.backfill import find_unfinished
-from bg_pipeline.pipeline.gallery import make_pairs
-from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.pipeline.settings import ScheduleSettings
-from bg_pipeline.purchasing.tally import CollectionResult
-
-_PAGES = 20
-"""Most pages that a night renders again, collections with most failures first; a backfill renders the others."""
 
 
 def source_images(opener: Opener) -> dg.AssetsDefinition:
@@ -184,70 +173,3 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
         )
 
     return image_delta
-
-
-def nightly_cutouts(opener: Opener) -> dg.AssetsDefinition:
-    names = opener.names
-    key = names.key("nightly_cutouts")
-
-    @dg.asset(
-        key=key,
-        deps=[names.key("image_delta")],
-        group_name=names.group,
-        kinds={"python"},
-        owners=metadata.OWNERS,
-        pool=names.account.pool,
-        check_specs=[dg.AssetCheckSpec("spend", asset=key, description=SPEND)],
-    )
-    def nightly_cutouts(context: dg.AssetExecutionContext, config: LaunchConfig) -> dg.MaterializeResult:
-        """
-        Cut out and publish all pending items of the catalogue in one run, several collections at once.
-
-        Each collection appears on `cutouts` as soon as it is done; the plots here are per night. If credits run low,
-        the run ends, says why in its tags, and `delta_dispatch` requests the next one after a top-up. Requests
-        `in_doubt` may have been charged; items in quarantine wait for `bg-pipeline review`. While all slots of the pool
-        `cutouts` are taken, or its limit is 0, the run waits, and says so in its tags.
-        """
-        failures: dict[str, int] = {}
-        with opener.open(context) as services:
-            version = versions.of_recipes(services.policy.recipes)
-
-            def log(result: CollectionResult) -> None:
-                failures[result.collection] = failures.get(result.collection, 0) + len(result.summary.failures)
-                unfinished = (
-                    {} if result.published else find_unfinished(services.catalogue, {result.collection: result})
-                )
-                if unfinished:
-                    events.log_unfinished(context, names, result, unfinished[result.collection])
-                else:
-                    events.log_cutouts(context, names, result, version)
-
-            budget = opener.budget(context.run, until=config.ends_at(context, opener.schedule().timezone))
-            result = night.work(services, Ask(AskedBy.NIGHT, budget), Scope(), log)
-            total = result.summary
-            if total.pending and (why := total.paused or total.left_because):
-                context.log.warning("ends with %s items pending: %s", total.pending, why)
-                context.instance.add_run_tags(context.run.run_id, {LEFT_UNDONE: f"{total.pending} items: {why}"})
-            events.warn_of_table(context, result.table)
-            if total.paused and not services.run.stop.is_set():
-                pause_pool(context.instance, names.account.pool)
-            settings = opener.settings()
-            failed = [f.key for f in total.failures[:2]]
-            sheet = make_pairs(*services.context, _spread(result.published, INLINE_PAIRS - len(failed)) + failed, 140)
-            for name in sorted(failures, key=lambda name: -failures[name])[:_PAGES]:
-                events.log_page(context, names, name, events.write_page(context, settings, services, name))
-            events.log_spend(context, names, total)
-            events.report_state(context, names, services)
-            events.report_balance(context, names, services)
-        pages = dg.MetadataValue.path(settings.catalogue.gallery)
-        review = metadata.of_review(settings.alerts.review_url)
-        facts = {**metadata.of_summary(total, sheet), **metadata.of_table(result.table), **review, "pages": pages}
-        context.add_asset_metadata(facts)
-        return dg.MaterializeResult(check_results=[metadata.spend_check(total)])
-
-    return nightly_cutouts
-
-
-def _spread(keys: Sequence[str], count: int) -> list[str]:
-    """Return keys spread over the whole list: neighbours look alike."""
-    return list(keys[:: max(1, -(-len(keys) // max(1, count)))])[:count]

@@ -11,6 +11,7 @@ from bg_pipeline.orchestration import assets, backfills, failures, sensors
 from bg_pipeline.orchestration.balance import AccountOpener, build_account
 from bg_pipeline.orchestration.jobs import build_jobs
 from bg_pipeline.orchestration.names import DETECT, AccountNames, Names
+from bg_pipeline.orchestration.nightly import nightly_cutouts
 from bg_pipeline.orchestration.opener import Opener
 from bg_pipeline.orchestration.schedule import SCHEDULE, LoadedSchedule, loaded_schedule
 from bg_pipeline.settings.reader import RawSettings, read
@@ -67,7 +68,7 @@ def build_catalogue(opener: Opener, *, start: bool) -> dg.Definitions:
             assets.source_images(opener),
             assets.manifest(opener),
             assets.image_delta(opener, loaded.settings),
-            assets.nightly_cutouts(opener),
+            nightly_cutouts(opener, opener.loaded_night_steps()),
             backfills.cutouts(opener, collections),
             backfills.review_gallery(opener, collections),
         ],

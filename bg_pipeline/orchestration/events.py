@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
-from bg_pipeline.core.keys import encode_partition, gallery_page
+from bg_pipeline.core.keys import decode_partition, encode_partition, gallery_page
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Summary
 from bg_pipeline.core.runlog import ScanRecord
@@ -12,6 +12,7 @@ from bg_pipeline.errors import ItemError, StoreError
 from bg_pipeline.orchestration import balance, metadata, versions
 from bg_pipeline.orchestration.dagster_private import StepMaterializationData
 from bg_pipeline.orchestration.names import Names
+from bg_pipeline.orchestration.opener import Step
 from bg_pipeline.pipeline import verify
 from bg_pipeline.pipeline.export import TableResult
 from bg_pipeline.pipeline.failures import standing_failures
@@ -35,9 +36,7 @@ SPEND = "Every purchase brought a cutout, and none is in doubt."
 """Description of the check `spend`."""
 
 
-def log_cutouts(
-    context: dg.AssetExecutionContext, names: Names, result: CollectionResult, version: str, how: str = ""
-) -> None:
+def log_cutouts(context: Step, names: Names, result: CollectionResult, version: str, how: str = "") -> None:
     """
     Log one collection as a materialization of `cutouts`.
 
@@ -60,7 +59,14 @@ def log_cutouts(
     )
 
 
-def log_unfinished(context: dg.AssetExecutionContext, names: Names, result: CollectionResult, why: str) -> None:
+def logged_cutouts(context: Step, names: Names) -> list[str]:
+    """Return the collections that the steps of this run have logged as made."""
+    logs = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    made = (each.get_dagster_event().step_materialization_data.materialization for each in logs)
+    return [decode_partition(str(each.partition)) for each in made if each.asset_key == names.key("cutouts")]
+
+
+def log_unfinished(context: Step, names: Names, result: CollectionResult, why: str) -> None:
     """Log why a collection does not count as made, as an observation of `cutouts`: its page then tells."""
     observation = dg.AssetObservation(
         names.key("cutouts"),
@@ -72,7 +78,7 @@ def log_unfinished(context: dg.AssetExecutionContext, names: Names, result: Coll
 
 
 def log_published(
-    context: dg.AssetExecutionContext,
+    context: Step,
     names: Names,
     pipeline: Pipeline,
     partitions: Collection[str],
@@ -101,14 +107,14 @@ def log_published(
         log_spend(context, names, Summary())
 
 
-def log_page(context: dg.AssetExecutionContext, names: Names, collection: str, facts: metadata.Metadata) -> None:
+def log_page(context: Step, names: Names, collection: str, facts: metadata.Metadata) -> None:
     """Log the page of one collection as a materialization of `review_gallery`."""
     key, partition = names.key("review_gallery"), encode_partition(collection)
     _log_materialization(context, dg.AssetMaterialization(key, partition=partition, metadata=facts))
 
 
 def write_page(
-    context: dg.AssetExecutionContext,
+    context: Step,
     settings: Settings,
     pipeline: Pipeline,
     collection: str,
@@ -137,13 +143,13 @@ def write_page(
     }
 
 
-def warn_of_table(context: dg.AssetExecutionContext, table: TableResult | None) -> None:
+def warn_of_table(context: Step, table: TableResult | None) -> None:
     """Log why the table beside the outputs is not up to date."""
     if table and table.problem:
         context.log.warning("the table beside the cutouts is not up to date: %s", table.problem)
 
 
-def log_spend(context: dg.AssetExecutionContext, names: Names, spent: Summary) -> None:
+def log_spend(context: Step, names: Names, spent: Summary) -> None:
     """
     Log the check `spend` of `cutouts`, for a run that logged collections and did not run its step.
 
@@ -153,7 +159,7 @@ def log_spend(context: dg.AssetExecutionContext, names: Names, spent: Summary) -
     _log(context, dg.DagsterEventType.ASSET_CHECK_EVALUATION, evaluation)
 
 
-def report_state(context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline) -> None:
+def report_state(context: Step, names: Names, pipeline: Pipeline) -> None:
     """Report the manifest and its checks as they are after this step."""
     facts, checks = of_manifest(pipeline)
     key = names.key("manifest")
@@ -164,7 +170,7 @@ def report_state(context: dg.AssetExecutionContext, names: Names, pipeline: Pipe
         context.instance.report_runless_asset_event(event)
 
 
-def report_balance(context: dg.AssetExecutionContext, names: Names, pipeline: Pipeline) -> None:
+def report_balance(context: Step, names: Names, pipeline: Pipeline) -> None:
     """Report the balances as this step left them: where only cron starts the nights, no sensor does."""
     gates = gates_of(pipeline.accounts, pipeline.policy)
     balances = balance.balances_of(pipeline.accounts, gates)
@@ -211,12 +217,12 @@ def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetChec
     )
 
 
-def _log_materialization(context: dg.AssetExecutionContext, materialization: dg.AssetMaterialization) -> None:
+def _log_materialization(context: Step, materialization: dg.AssetMaterialization) -> None:
     _log(context, dg.DagsterEventType.ASSET_MATERIALIZATION, StepMaterializationData(materialization, []))
 
 
 def _log(
-    context: dg.AssetExecutionContext,
+    context: Step,
     kind: dg.DagsterEventType,
     content: StepMaterializationData | dg.AssetCheckEvaluation,
 ) -> None:

@@ -167,8 +167,9 @@ def _stage_of(context: dg.RunFailureSensorContext, names: Names) -> Stage:
     run = context.dagster_run
     ended = {each.step_key: each.status for each in context.instance.get_run_step_stats(run.run_id)}
     succeeded = {step for step, status in ended.items() if status is not None and status.value in _SUCCEEDED}
+    left, done = ({step.partition(".")[0] for step in steps} for steps in (ended.keys() - succeeded, succeeded))
     planned = {"__".join(asset.path) for asset in run.asset_selection or ()}
-    steps = (ended.keys() - succeeded) or (planned - succeeded)
+    steps = left or (planned - done)
     if run.job_name == names.name(DETECT) or steps & set(map(names.step, DETECTION_ASSETS)):
         return Stage.DETECTION
     jobs = {names.name(PROCESS_PENDING), names.name(PROCESS_DELTA)}

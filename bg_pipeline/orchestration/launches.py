@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field, ValidationError, field_validator
 
 from bg_pipeline.core.night_window import ends_at, parse_time
+from bg_pipeline.orchestration.opener import Step
 from bg_pipeline.settings.sentences import explain
 
 
@@ -37,7 +38,7 @@ class LaunchConfig(dg.Config):
             parse_time(value)
         return value
 
-    def ends_at(self, step: dg.AssetExecutionContext, timezone: str) -> float | None:
+    def ends_at(self, step: Step, timezone: str) -> float | None:
         """
         Return the first moment of `until` after the launch, also for a repeated step; None for no end.
 

@@ -239,9 +239,10 @@ def _number(value: Decimal) -> float:
     return round(float(value), 3)
 
 
-def spend_check(summary: Summary) -> dg.AssetCheckResult:
-    """Return the check that nothing was paid in vain, and nothing is in doubt."""
+def spend_check(summary: Summary, asset: dg.AssetKey | None = None) -> dg.AssetCheckResult:
+    """Return the check that nothing was paid in vain, and nothing is in doubt; of the step's own asset by default."""
     return dg.AssetCheckResult(
+        asset_key=asset,
         check_name="spend",
         passed=not (summary.in_doubt or summary.wasted),
         severity=dg.AssetCheckSeverity.WARN,

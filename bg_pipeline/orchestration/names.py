@@ -76,7 +76,7 @@ class Names:
         return dg.AssetKey([*([] if self._prefix is None else [self._prefix]), asset])
 
     def step(self, asset: str) -> str:
-        """Return the name of the step that makes an asset."""
+        """Return the name of the step that makes an asset; where several do, the part before the dot of theirs."""
         return "__".join(self.key(asset).path)
 
     def name(self, name: str) -> str:
@@ -119,7 +119,8 @@ class Names:
         if run.job_name != AD_HOC_JOB:
             return self._has_job(run)
         own = self._keys().intersection(run.asset_selection or ())
-        return bool(own) and (not failed_steps or any(self.step(key.path[-1]) in failed_steps for key in own))
+        failed = {step.partition(".")[0] for step in failed_steps}
+        return bool(own) and (not failed or any(self.step(key.path[-1]) in failed for key in own))
 
     def _has_job(self, run: dg.DagsterRun) -> bool:
         return run.job_name in {self.name(job) for job in _JOBS}

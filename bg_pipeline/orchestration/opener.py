@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from functools import partial
 import dagster as dg
 
 from bg_pipeline.core.alerts import AlertCheck
+from bg_pipeline.core.claims import lease_of_step
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.night_window import Night
 from bg_pipeline.errors import (
@@ -29,9 +30,8 @@ from bg_pipeline.errors import (
 from bg_pipeline.orchestration.executor import executor_of
 from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.schedule import valid_schedule
-from bg_pipeline.pipeline.settings import ScheduleSettings
-from bg_pipeline.ports.catalogue import Leases
-from bg_pipeline.ports.context import OF_RUN, Monitor, Pipeline, RunName, leased, stoppable
+from bg_pipeline.pipeline.settings import ExecutorSettings, ScheduleSettings
+from bg_pipeline.ports.context import Monitor, Pipeline, RunName, leased, stoppable
 from bg_pipeline.ports.running import Stops
 from bg_pipeline.redaction import redacted
 from bg_pipeline.settings.logs import json_handler
@@ -60,6 +60,10 @@ A repeated step finds earlier purchases on record, and spends under the same nam
 shorter than the grace period of `lost_runs`. The policy is applied per error and not set on the assets: there Dagster
 would also retry after an interrupt, so a run that a person terminates would start again, and spend.
 """
+
+
+Step = dg.OpExecutionContext | dg.AssetExecutionContext
+"""A step of a run of Dagster, as it sees itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,15 @@ class Opener:
         except ConfigurationError:
             return dg.in_process_executor
 
+    def loaded_night_steps(self) -> int:
+        """Return the number of steps that share a night, for the definitions; as `loaded_executor`."""
+        try:
+            return self.read().part(ExecutorSettings).night_steps
+        except ConfigurationError:
+            return 1
+
     @contextmanager
-    def open(self, step: dg.OpExecutionContext | dg.AssetExecutionContext | None = None) -> Iterator[Pipeline]:
+    def open(self, step: Step | None = None) -> Iterator[Pipeline]:
         """
         Open the pipeline; an expected error ends the step with one sentence.
 
@@ -133,15 +144,21 @@ class Opener:
             with (
                 open_pipeline(self.settings(), name, stop, progress) as pipeline,
                 logged_as_json(step.log if step else None),
-                run_lease(pipeline.catalogue.leases, name.run_id),
+                leased(pipeline.catalogue.leases, lease_of_step(name.run_id, step_name(step)), name.owner)
+                if step
+                else nullcontext(),
                 stoppable(stop, partial(_pass_on_end, step, pipeline.stops)) if step else nullcontext(),
             ):
                 try:
                     yield pipeline
-                    if step and stop.is_set():
-                        _end_as_asked(step, pipeline.stops)
-                except BaseException:
+                    if step and stop.is_set() and (by := pipeline.stops.asked_by(name.run_id)):
+                        raise Stopped(
+                            f"stopped on request ({by}): requests in flight were finished and kept, the rest waits"
+                        )
+                except BaseException as error:
                     stop.set()
+                    if step and isinstance(error, Stopped):
+                        _cancel(step)
                     raise
         except BgPipelineError as error:
             if step and _may_be_temporary(error) and step.retry_number < RETRY.max_retries:
@@ -193,7 +210,7 @@ class Opener:
         return Budget(name, lowest, min((each for each in ends if each is not None), default=None))
 
 
-def _pass_on_end(step: dg.OpExecutionContext | dg.AssetExecutionContext, stops: Stops) -> bool:
+def _pass_on_end(step: Step, stops: Stops) -> bool:
     """
     Record a request to end the run if it is over for Dagster; return True then.
 
@@ -208,36 +225,25 @@ def _pass_on_end(step: dg.OpExecutionContext | dg.AssetExecutionContext, stops: 
     return is_over
 
 
-def _is_over(step: dg.OpExecutionContext | dg.AssetExecutionContext) -> bool:
+def _is_over(step: Step) -> bool:
     run = step.instance.get_run_by_id(step.run.run_id)
     return run is not None and (run.is_finished or run.status is dg.DagsterRunStatus.CANCELING)
 
 
-def _end_as_asked(step: dg.OpExecutionContext | dg.AssetExecutionContext, stops: Stops) -> None:
-    """
-    Raises:
-        Stopped: a person asked the run to end.
-    """
-    if by := stops.asked_by(step.run.run_id):
-        # Then Dagster ends the run as cancelled, and no sensor requests another one.
-        if not _is_over(step):
-            step.instance.report_run_canceling(step.run)
-        raise Stopped(f"stopped on request ({by}): requests in flight were finished and kept, the rest waits")
+def _cancel(step: Step) -> None:
+    """Let Dagster end the run of a stopped step as cancelled: then no sensor requests another one."""
+    if not _is_over(step):
+        step.instance.report_run_canceling(step.run)
 
 
 def _may_be_temporary(error: BgPipelineError) -> bool:
-    # The lease of a run may still be that of its lost process, whose step a queue gave out again.
+    # The lease of a step may still be that of its lost process, if a queue gave the step out again.
     return isinstance(error, StoreError | StateError | LeaseHeld) and not isinstance(error, PaidResultLost)
 
 
-def run_lease(leases: Leases, run_id: str) -> AbstractContextManager[object]:
-    """Hold a lease that shows that this run's process is alive: the run's status does not show it."""
-    return leased(leases, lease_name(run_id), owner_of(run_id)) if run_id else nullcontext()
-
-
-def lease_name(run_id: str) -> str:
-    """Return the name of the lease that a run holds while it works."""
-    return f"{OF_RUN}{run_id}"
+def step_name(step: Step) -> str:
+    """Return the name of a step, as on the page of its run."""
+    return str(step.get_step_execution_context().step.key)
 
 
 def owner_of(run_id: str) -> str:

@@ -2,10 +2,11 @@
 
 import dagster as dg
 
+from bg_pipeline.core.claims import run_of_lease
 from bg_pipeline.core.dispatch import GRACE_S, PreviousRun, RunOutcome
 from bg_pipeline.core.moments import age_s
 from bg_pipeline.orchestration.names import PROCESS_PENDING, Names
-from bg_pipeline.orchestration.opener import DELTA, PAUSES, lease_name
+from bg_pipeline.orchestration.opener import DELTA, PAUSES
 from bg_pipeline.ports.context import Monitor, Pipeline
 
 _WORKING = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -31,7 +32,7 @@ def find_dead_runs(
         location: name of the code location; see `Names.owns`.
     """
     records = instance.get_run_records(dg.RunsFilter(statuses=_WORKING))
-    held = {lease.name for lease, _ in monitor.leases.leases()}
+    at_work = {run_of_lease(lease.name) for lease, _ in monitor.leases.leases()}
     # A step that got a slot stays among the pending ones, with the time of its assignment.
     steps = instance.event_log_storage.get_concurrency_info(names.account.pool).pending_steps
     waiting = {step.run_id for step in steps if step.assigned_timestamp is None}
@@ -41,7 +42,7 @@ def find_dead_runs(
         if names.owns(record.dagster_run, location)
         and record.start_time is not None
         and age_s(record.start_time, monitor.now()) > GRACE_S
-        and lease_name(record.dagster_run.run_id) not in held
+        and record.dagster_run.run_id not in at_work
         and record.dagster_run.run_id not in waiting
     ]
 

@@ -1,10 +1,10 @@
 """Scan the catalogue and detect the work to be done."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from operator import itemgetter
 
 from bg_pipeline.core.blocks import in_runs
@@ -22,7 +22,8 @@ from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.core.survey import Survey, survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
-from bg_pipeline.pipeline.listing import ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
+from bg_pipeline.pipeline.interruptible import until_asked
+from bg_pipeline.pipeline.listing import NOT_LISTED, ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.pipeline.trials import cuts_on_trial, require_canary
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
@@ -74,10 +75,13 @@ def scan(catalogue: Catalogue, policy: Policy, run: Run, rehash: Slice | None = 
                 return observe(listed)
 
         threads = policy.reads_at_once or catalogue.source.reads_at_once
-        settled = prefetch(observe_within, to_hash, threads=threads, waiting=_AHEAD)
-        young = observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
+
+        def observations() -> Generator[Observation | None, None, None]:
+            yield from prefetch(observe_within, to_hash, threads=threads, waiting=_AHEAD)
+            yield from observe_settled(catalogue, policy, run, result, started_at, to_hash.young)
+
         try:
-            for observation in chain(settled, young):
+            for observation in until_asked(run, observations(), NOT_LISTED):
                 if observation is None:
                     continue
                 result.hashed += 1

@@ -40,7 +40,7 @@ _ZEROS = "its end holds only zeros, as in a copy that is not finished"
 
 _PROGRESS_EVERY = 100
 
-_NOT_LISTED = "the source was not listed to its end, so nothing was changed or deleted"
+NOT_LISTED = "the source was not listed to its end, so nothing was changed or deleted"
 
 _Known = tuple[bytes, str, bytes, float]
 """A row of `Observations.listing`."""
@@ -112,7 +112,7 @@ class ItemsToHash:
         result = self._result
         for first, block, end in in_ranges(listed_blocks):
             if known := self.blocks.skipped(first, block, end):
-                self._run.end_if_asked(_NOT_LISTED)
+                self._run.end_if_asked(NOT_LISTED)
                 self._run.progress.advance(known.listed)
                 result.listed += known.listed
                 result.listed_bytes += known.listed_bytes
@@ -152,7 +152,7 @@ class ItemsToHash:
         """Yield the rows of the source that are not left out; count the others. End with the run."""
         sentinel, leaves_out = self._policy.deletes.sentinel, self._policy.filter.leaves_out
         for listed in rows:
-            self._run.end_if_asked(_NOT_LISTED)
+            self._run.end_if_asked(NOT_LISTED)
             if listed.key == sentinel:
                 self._result.sentinel_seen = True
             if pattern := leaves_out(listed.key):

@@ -1,7 +1,8 @@
 """
 One night: preflight, scan, detect, clear out, process, summary.
 
-The command line runs it whole (`sync`). Dagster runs the same stages in three steps: `look`, `decide`, `work`.
+The command line runs it whole (`sync`). Dagster runs the same stages in steps: `look`, `decide`, `share`, which any
+number of steps do at once, and `sum_up`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from bg_pipeline.core.keys import encode_partition
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Change, State
 from bg_pipeline.core.report import Failure, Summary
-from bg_pipeline.core.runlog import ProcessRecord
+from bg_pipeline.core.runlog import MOST_SHOWN, ProcessRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped, LeaseHeld
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
 from bg_pipeline.pipeline.export import TableResult, update_table
@@ -32,6 +33,9 @@ from bg_pipeline.pipeline.trash import TrashResult, bring_back, clear_out
 from bg_pipeline.ports.context import Catalogue, Pipeline, leased
 from bg_pipeline.purchasing.money import reconcile_balances
 from bg_pipeline.purchasing.tally import CollectionResult
+
+_MOST_RECORDS = 100
+"""Most runs over pending work that end while one night goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,17 @@ class WorkResult:
     """Keys of the published items."""
     table: TableResult | None = None
     """The table beside the outputs; None if it was not looked after."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedResult:
+    """Results of a night that several steps shared."""
+
+    summary: Summary
+    shown: Sequence[str]
+    """Keys of a few of the published items."""
+    table: TableResult | None
+    """As in `WorkResult`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,52 @@ def work(
         ForeignStore: see `ownership.guard`.
         StateError, StoreError: the work cannot continue; everything paid for is kept.
     """
+    record, published = _process(pipeline, ask, scope, on_result)
+    pipeline.catalogue.run_log.write(record)
+    return WorkResult(record.summary, published, update_table(pipeline))
+
+
+def share(pipeline: Pipeline, ask: Ask, on_result: Callable[[CollectionResult], object]) -> Summary:
+    """
+    Do all pending work together with the other steps of the same run; return the summary of this one.
+
+    Args:
+        pipeline: see `work`.
+        ask: see `work`.
+        on_result: called with each collection as it ends, or as the share of this step in it ends.
+
+    Raises:
+        ForeignStore, StateError, StoreError: see `work`.
+    """
+    record, _ = _process(pipeline, ask, Scope(), on_result)
+    pipeline.catalogue.run_log.add(record)
+    return record.summary
+
+
+def sum_up(pipeline: Pipeline) -> SharedResult:
+    """
+    Return what all shares of this run did, and bring the table beside the outputs up to date.
+
+    Raises:
+        ForeignStore: see `ownership.guard`.
+        StateError, StoreError: the manifest or the table cannot be used.
+    """
+    guard(pipeline)
+    catalogue, run_id = pipeline.catalogue, pipeline.run.name.run_id
+    # The newest may be of a backfill that ended meanwhile.
+    records = catalogue.run_log.read(ProcessRecord, limit=_MOST_RECORDS)
+    record = next((each for each in records if each.run_id == run_id), None)
+    if record is None:
+        return SharedResult(Summary(pending=sum(catalogue.queue.pending().values())), (), update_table(pipeline))
+    total = record.summary
+    total.failures = _without_published(catalogue, total.failures, record.started_at)
+    return SharedResult(total, record.shown, update_table(pipeline))
+
+
+def _process(
+    pipeline: Pipeline, ask: Ask, scope: Scope, on_result: Callable[[CollectionResult], object]
+) -> tuple[ProcessRecord, Sequence[str]]:
+    """Do pending work; return its record, which is still to be written, and the keys of the published items."""
     guard(pipeline)
     catalogue, accounts, policy, run = pipeline.context
     started_at, chosen = run.now(), scope.selection.collections
@@ -207,20 +268,25 @@ def work(
     total.pending = sum(catalogue.queue.pending().values())
     total.seconds = run.now() - started_at
     if total.window_ended:
-        before = next((record.summary for record in catalogue.run_log.read(ProcessRecord)), Summary())
+        records = catalogue.run_log.read(ProcessRecord, limit=2)
+        before = next((each.summary for each in records if each.run_id != run.name.run_id), Summary())
         total.left_before = before.pending if before.window_ended else None
-    catalogue.run_log.write(
-        ProcessRecord(
-            run_id=run.name.run_id,
-            job=run.name.job,
-            collections=None if chosen is None else tuple(sorted(map(encode_partition, chosen))),
-            started_at=started_at,
-            asked_by=ask.asked_by,
-            everything=scope.is_everything,
-            summary=total,
-        )
+    record = ProcessRecord(
+        run_id=run.name.run_id,
+        job=run.name.job,
+        collections=None if chosen is None else tuple(sorted(map(encode_partition, chosen))),
+        started_at=started_at,
+        asked_by=ask.asked_by,
+        everything=scope.is_everything,
+        summary=total,
+        shown=_spread(published),
     )
-    return WorkResult(total, published, update_table(pipeline))
+    return record, published
+
+
+def _spread(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return a few keys, spread over all of them: neighbours look alike."""
+    return tuple(keys[:: max(1, -(-len(keys) // MOST_SHOWN))])
 
 
 def sync(

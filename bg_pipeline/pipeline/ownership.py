@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from bg_pipeline.core.agreement import Purpose
 from bg_pipeline.core.ownership import Ownership, decide_ownership
 from bg_pipeline.errors import ForeignStore, StoreError
 from bg_pipeline.ports.context import MarkedStore, Pipeline
@@ -17,7 +18,7 @@ def guard(pipeline: Pipeline) -> None:
         ConfigurationError: another host works for this catalogue with other settings.
     """
     _mark(pipeline, check(pipeline))
-    pipeline.agree(False)
+    pipeline.agree(Purpose.WORK)
 
 
 def check(pipeline: Pipeline) -> list[MarkedStore]:

@@ -246,6 +246,13 @@ class ExecutorSettings(Part):
     executor_config: Location = Field(
         "", description="YAML file with its config under `execution: config:`, as in Dagster's launchpad"
     )
+    night_steps: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="steps that share the work of a night: as many as the executor has workers for. The pool `cutouts`"
+        " needs as many slots, and has 3 by default",
+    )
 
 
 class ChoiceSettings(Part):

@@ -1,18 +1,17 @@
 """A request to end a run that works in another process, perhaps on another machine."""
 
+from bg_pipeline.core.claims import run_of_lease
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.ports.context import OF_RUN, Monitor
+from bg_pipeline.ports.context import Monitor
 
 _COMMANDS = "command "
 
 
 def runs_at_work(monitor: Monitor) -> dict[str, str]:
     """Return the owner of each run that works now: Dagster's by their leases, commands by their claims."""
-    held = [lease for lease, _ in monitor.leases.leases() if lease.name.startswith(OF_RUN)]
+    held = {run: lease.owner for lease, _ in monitor.leases.leases() if (run := run_of_lease(lease.name))}
     claims = [each for each in monitor.queue.claims() if each.ask.budget.run.startswith(_COMMANDS)]
-    return {lease.name.removeprefix(OF_RUN): lease.owner for lease in held} | {
-        claim.ask.budget.run: claim.owner for claim in claims
-    }
+    return held | {claim.ask.budget.run: claim.owner for claim in claims}
 
 
 def ask_to_stop(monitor: Monitor, name: str, by: str) -> str:

@@ -10,7 +10,7 @@ from bg_pipeline.core.claims import EVERYTHING, Ask, Claim, Claimed, Selection
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.failures import StandingFailure
 from bg_pipeline.core.records import MAIN, Change, Entry, Lease, Observation, Output, Published, State
-from bg_pipeline.core.runlog import R, Record
+from bg_pipeline.core.runlog import ProcessRecord, R, Record
 
 
 class Observations(Protocol):
@@ -350,6 +350,10 @@ class RunLog(Protocol):
 
     def write(self, record: Record) -> None:
         """Store a record; its `ended_at` becomes the present time."""
+        ...
+
+    def add(self, share: ProcessRecord) -> None:
+        """Store the record of a step; if others of its run have one, one record of all takes its place."""
         ...
 
     def read(self, kind: type[R], since: float = 0.0, limit: int = 1) -> list[R]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bg_pipeline.core.agreement import Purpose
 from bg_pipeline.core.buying import BuyOrder
 from bg_pipeline.core.checks import CheckLimits
 from bg_pipeline.core.claims import BEATS, LEASE_S
@@ -43,9 +44,6 @@ from bg_pipeline.ports.stores import BlobStore
 
 DETECTION = "detection"
 """The lease under which the delta is computed and recorded."""
-
-OF_RUN = "run "
-"""Begin of the name of the lease that a run of Dagster holds while it works; its id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +278,8 @@ class Pipeline:
     export: Export = field(default_factory=Export)
     back_up: Callable[[], object] = lambda: None
     """Keeps a copy of the manifest, where it is a file."""
-    agree: Callable[[bool], object] = lambda _declared: None
-    """
-    Raises ConfigurationError if another host set other settings last, unless a person declares those of this host.
-    """
+    agree: Callable[[Purpose], object] = lambda _purpose: None
+    """Raises ConfigurationError if another host set other settings last, unless a person declares those of this one."""
     clock_ahead: Callable[[], float] = lambda: 0.0
     """Returns the seconds by which this machine's clock is ahead of the time that all processes compare."""
 

@@ -119,11 +119,11 @@ def open_pipeline(
                 identity=_identity(settings, database, catalogue, accounts),
                 export=_export(settings),
                 back_up=lambda: backup(database, run.now()),
-                agree=lambda declared: require_agreement(
+                agree=lambda purpose: require_agreement(
                     settings,
                     SqlHosts(database, catalogue_id(database, settings.catalogue_name), clock),
                     identity_of(database),
-                    declared=declared,
+                    purpose,
                 ),
                 clock_ahead=lambda: clock.ahead_s,
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bg_pipeline.core.agreement import SettingsInUse, agree
+from bg_pipeline.core.agreement import Purpose, SettingsInUse, agree
 from bg_pipeline.core.recipe import Recipe, rendition_digests
 from bg_pipeline.errors import ConfigurationError
 from bg_pipeline.ports.catalogue import Hosts
@@ -22,15 +22,15 @@ _ANY_RENDERER = 1
 """Two hosts may have two versions of this package for a while."""
 
 
-def require_agreement(settings: Settings, hosts: Hosts, identity: str, *, declared: bool = False) -> None:
+def require_agreement(settings: Settings, hosts: Hosts, identity: str, purpose: Purpose) -> None:
     """
-    Record the settings of this host as those in use, or find that they are.
+    Find that the settings of this host are those in use, or, unless it only looks, record them as these.
 
     Args:
         settings: of this host.
         hosts: of its catalogue.
         identity: of the manifest, so that digests of two manifests cannot be compared.
-        declared: whether a person says that these count from now on.
+        purpose: see `agree`.
 
     Raises:
         ConfigurationError: another host set others last.
@@ -38,7 +38,7 @@ def require_agreement(settings: Settings, hosts: Hosts, identity: str, *, declar
     digests = {name: _digest(identity, name, value) for name, value in _named(settings)}
     own = SettingsInUse(socket.gethostname(), digests)
     known = hosts.settings()
-    agreement = agree(own, known, declared=declared)
+    agreement = agree(own, known, purpose)
     if agreement.differing:
         assert known is not None  # else nothing differs
         raise ConfigurationError(

@@ -61,3 +61,24 @@ def test_records_are_read_newest_first_since_a_moment_and_no_more_than_asked_for
     assert [r.items for r in manifest.run_log.read(RetryRecord, since=first, limit=9)] == [2, 1]
     assert [r.items for r in manifest.run_log.read(RetryRecord, since=first + 5, limit=9)] == [2]
     assert manifest.run_log.read(RetryRecord, since=first + 6) == []
+
+
+def test_the_steps_of_one_run_have_one_record_which_is_the_newest_and_the_sum(manifest: Manifest) -> None:
+    night = {"asked_by": AskedBy.NIGHT, "everything": True}
+    failed = Failure("c/\udcff.jpg", State.PENDING, "the vendor did not answer", Cause.SERVICE)
+    one = replace(SUMMARY, pending=9, seconds=3.0, failures=[failed])
+    two = replace(SUMMARY, pending=4, seconds=2.0, failures=[replace(failed, detail="again")])
+    manifest.run_log.add(ProcessRecord(summary=one, shown=("c/1", "c/2", "c/\udcff"), **night, **BY))
+    manifest.run_log.write(ProcessRecord(summary=SUMMARY, **night, **BY | {"run_id": "run 2"}))
+    manifest.clock.now += 5
+    manifest.run_log.add(ProcessRecord(summary=two, shown=("d/1",), **night, **BY | {"started_at": 4.0}))
+    of_both, other = manifest.run_log.read(ProcessRecord, limit=9)
+
+    assert (of_both.run_id, of_both.started_at, of_both.ended_at) == ("run 1", 1.5, manifest.clock.now)
+    assert (of_both.summary.published, of_both.summary.credits) == (4, Decimal("0.50"))
+    assert of_both.summary.bought_from == {"bgeraser": 2}
+    assert of_both.summary.pending == 4, "what the last one left"
+    assert of_both.summary.seconds == 4.5, "from the first begin to the last end"
+    assert [failure.detail for failure in of_both.summary.failures] == ["again"]
+    assert of_both.shown == ("c/1", "d/1", "c/2", "c/\udcff")
+    assert other.summary == SUMMARY

@@ -123,6 +123,7 @@ GOLDEN: list[tuple[Record, str]] = [
                 failures=[Failure("bags/\udcff.jpg", State.FAILED, "it is corrupt", Cause.PICTURE)],
                 not_looked={"lost+found/": "Permission denied"},
             ),
+            shown=("bags/\udcff.png",),
             **BY,
         ),
         """
@@ -137,7 +138,8 @@ GOLDEN: list[tuple[Record, str]] = [
                      "by_reason": {"new": 5}, "not_looked": [["lost+found/", "Permission denied"]],
                      "hosts_down": [], "standing": 0,
                      "failures": [{"key": "bags/\\udcff.jpg", "state": "failed", "detail": "it is corrupt",
-                                   "cause": "picture"}]}}
+                                   "cause": "picture"}]},
+         "shown": ["bags/\\udcff.png"]}
         """,
     ),
     (

@@ -38,9 +38,12 @@ def test_a_host_with_other_settings_is_refused_until_they_are_the_same_or_declar
     for name in ("[account.bgeraser] api_key", "[rendition.main]", "BG_MAX_CREDITS_PER_RUN"):
         assert name in shop.err
     assert "canary" not in shop.err
+    (found,) = [each for each in shop.json("doctor", code=2) if each["check"] == "other hosts"]
+    assert "the host one works for this catalogue with other values of" in found["detail"]
     assert [path.suffix for path in (shop.home / "cutouts").iterdir() if path.is_file()] == [".png"]
 
     shop.run("declare")
+    shop.json("doctor")
     shop.run("sync")
     on("one")
     shop.run("sync")

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import replace
+from functools import reduce
 
 from bg_pipeline.core.claims import LEASE_S, is_live
 from bg_pipeline.core.records import Lease
-from bg_pipeline.core.runlog import R, Record, from_json, to_json
+from bg_pipeline.core.runlog import ProcessRecord, R, Record, from_json, to_json
 from bg_pipeline.errors import LeaseHeld
 from bg_pipeline_tests.fakes.database import Port
 
@@ -53,6 +54,12 @@ class MemoryRunLog(Port):
     def write(self, record: Record) -> None:
         ended = replace(record, ended_at=self._db.now())
         self._db.records.append((record.kind, ended.ended_at, json.dumps(to_json(ended))))
+
+    def add(self, share: ProcessRecord) -> None:
+        theirs = [each for each in self.read(ProcessRecord, limit=len(self._db.records)) if each.run_id == share.run_id]
+        gone = {json.dumps(to_json(each)) for each in theirs}
+        self._db.records = [each for each in self._db.records if each[2] not in gone]
+        self.write(reduce(ProcessRecord.with_share, [*theirs[::-1], share]))
 
     def read(self, kind: type[R], since: float = 0.0, limit: int = 1) -> list[R]:
         newest = [facts for name, ended, facts in self._db.records if name == kind.kind and ended >= since][::-1]

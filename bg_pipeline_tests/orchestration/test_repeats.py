@@ -3,9 +3,9 @@
 import dagster as dg
 import pytest
 
+from bg_pipeline.core.claims import lease_of_step
 from bg_pipeline.errors import StoreError
 from bg_pipeline.orchestration.definitions import OPENERS
-from bg_pipeline.orchestration.opener import lease_name
 from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.orchestration.runs import backfill
@@ -37,7 +37,7 @@ def test_a_step_waits_for_the_lease_of_the_lost_process_whose_work_it_was_given(
 ) -> None:
     with OPENERS[0].open() as pipeline:
         lease = pipeline.catalogue.leases.acquire(
-            lease_name("5d5fa5d2-0000-4000-8000-000000000000"), "a worker that was killed"
+            lease_of_step("5d5fa5d2-0000-4000-8000-000000000000", "nightly_cutouts.work_1"), "a worker that was killed"
         )
 
         def expire(_policy: dg.RetryPolicy, _attempt: int) -> float:

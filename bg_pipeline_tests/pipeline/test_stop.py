@@ -1,5 +1,6 @@
 """A run that is asked to end while it lists the source or plans the work."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -69,6 +70,51 @@ def test_what_was_hashed_until_then_is_not_hashed_again(graph: Graph) -> None:
     graph.stop.clear()
 
     assert scan(graph.catalogue, graph.policy, graph.run).hashed < 4
+
+
+class Hanging(MemorySource):
+    """Gives no row, or no bytes, after the first until it is let go."""
+
+    def __init__(self, graph: Graph, *, reads: bool) -> None:
+        super().__init__()
+        self.graph, self.hangs_in_reads, self.go_on = graph, reads, threading.Event()
+        self.files, self.versions = dict(graph.source.files), dict(graph.source.versions)
+        self.reads_at_once = 1
+
+    def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
+        for n, listed in enumerate(super().list(split_points)):
+            if n and not self.hangs_in_reads:
+                self._hang()
+            yield listed
+
+    def read(self, key: str) -> bytes:
+        if self.reads and self.hangs_in_reads:
+            self._hang()
+        return super().read(key)
+
+    def _hang(self) -> None:
+        if not self.go_on.is_set():
+            self.graph.stop.set()
+            self.go_on.wait(60)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_listing_or_a_read_that_hangs_does_not_keep_a_run_that_is_asked_to_end(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, reads: bool
+) -> None:
+    monkeypatch.setattr("bg_pipeline.pipeline.interruptible.GRACE_S", 0.1)
+    source = graph.source
+    graph.source = hanging = Hanging(graph, reads=reads)
+    with pytest.raises(Stopped, match="the source was not listed to its end"):
+        graph.sync()
+
+    assert not hanging.go_on.is_set(), "it hangs still"
+    assert not graph.run_log.read(ScanRecord)[0].complete
+    assert not graph.run_log.read(DetectRecord)
+    hanging.go_on.set()
+    graph.source = source
+    graph.stop.clear()
+    assert graph.sync().summary.published == 4
 
 
 def test_a_run_that_is_asked_to_end_while_its_work_is_recorded_records_no_further_and_none_of_it_counts(
