@@ -1,6 +1,6 @@
 """Masters that were bought and stored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
 from functools import cached_property
@@ -27,12 +27,12 @@ class SqlPurchases(Repeated):
     """`ports.purchasing.Purchases` in a database."""
 
     @cached_property
-    def _finding(self) -> Together[Sequence[str], Master | None]:
-        def find(asked: Sequence[Sequence[str]]) -> list[Master | None]:
-            masters = self.get_many([name for names in asked for name in names])
-            return [next((masters[name] for name in names if name in masters), None) for names in asked]
+    def _getting(self) -> Together[Sequence[str], dict[str, Master]]:
+        def get(asked: Sequence[Sequence[str]]) -> list[dict[str, Master]]:
+            masters = self._get_many({name for names in asked for name in names})
+            return [{name: masters[name] for name in names if name in masters} for names in asked]
 
-        return Together(find)
+        return Together(get)
 
     @cached_property
     def _comparing(self) -> Together[tuple[str, Sequence[str]], Master | None]:
@@ -53,16 +53,11 @@ class SqlPurchases(Repeated):
             }
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
-        return self._finding(purchase_ids)
+        masters = self.get_many(purchase_ids)
+        return next((masters[each] for each in purchase_ids if each in masters), None)
 
     def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
-        c = purchases.c
-        with self._db.read() as conn:
-            return {
-                row.purchase_id: _master(row)
-                for these in self._db.among(c.purchase_id, sorted(set(purchase_ids)))
-                for row in conn.execute(_ALL.where(these))
-            }
+        return self._getting(purchase_ids)
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
         return self._comparing((sent_digest, cut_digests))
@@ -88,6 +83,15 @@ class SqlPurchases(Repeated):
     def approve(self, purchase_id: str) -> None:
         with self._db.write() as conn:
             conn.execute(update(purchases).where(purchases.c.purchase_id == purchase_id).values(suspicion=""))
+
+    def _get_many(self, purchase_ids: Iterable[str]) -> dict[str, Master]:
+        c = purchases.c
+        with self._db.read() as conn:
+            return {
+                row.purchase_id: _master(row)
+                for these in self._db.among(c.purchase_id, sorted(purchase_ids))
+                for row in conn.execute(_ALL.where(these))
+            }
 
     def _same_payloads(self, asked: Sequence[tuple[str, Sequence[str]]]) -> list[Master | None]:
         c, masters = purchases.c, dict[tuple[str, str], Master]()

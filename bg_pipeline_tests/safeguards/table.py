@@ -63,7 +63,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "manifest/opening.py",
         "            spent = _with(spent, request.credits_expected)\n",
         "",
-        "contracts/test_ledger.py::test_many_that_buy_different_pictures_at_once_never_overspend",
+        "adapters/test_opening.py::test_a_cap_holds_among_them",
     ),
     Safeguard(
         _MONEY,
@@ -153,7 +153,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "manifest/opening.py",
         "            earlier.append(_as_attempt(rows[number]))\n",
         "",
-        "contracts/test_ledger.py::test_of_several_that_want_to_buy_the_same_at_once_one_may",
+        "adapters/test_opening.py::test_of_those_that_want_the_same_picture_the_first_buys_it",
     ),
     Safeguard(
         _ONCE,
