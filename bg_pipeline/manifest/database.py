@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +81,8 @@ class Database:
         # The query of a URL can hold a password too.
         self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)
         on_disk = self.engine.dialect.name == "sqlite" and self.engine.url.database not in {None, "", ":memory:"}
+        # The driver then begins no transaction of its own.
+        self._alone = {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
         self.file = Path(str(self.engine.url.database)).resolve() if on_disk else None
         """Path of the SQLite file; None if there is no file."""
         try:
@@ -98,7 +100,7 @@ class Database:
 
     @contextmanager
     def write(
-        self, *, durable: bool = True, alone: bool = False, locks: Sequence[str] | None = None
+        self, *, durable: bool = True, alone: bool = False, locks: Collection[str] | None = None
     ) -> Iterator[Connection]:
         """
         Open a transaction that owns the write lock from its start; commit it durably at the end.
@@ -110,9 +112,9 @@ class Database:
                 one of these. What such a transaction decides on is under its locks, or in rows that it compares and
                 sets. None keeps out every other writer.
         """
-        options = {"bg_write": True, "bg_synchronous": "FULL" if durable else "NORMAL"}
+        options = {"bg_write": True, "bg_synchronous": "FULL" if durable else "NORMAL"} | self._alone
         with self._errors(), self._connected(**options) as conn, conn.begin() as transaction:
-            number = self._own_the_lock(conn, durable=durable, alone=alone, locks=locks)
+            number = self._begin(conn, durable=durable, alone=alone, locks=locks)
             yield conn
             try:
                 transaction.commit()
@@ -175,7 +177,7 @@ class Database:
     def read(self, *, streams: bool = False) -> Iterator[Connection]:
         """Read; in PostgreSQL each statement sees a snapshot of its own. Large results are streamed from one."""
         # A transaction around a statement is two more waits for a server that is far away.
-        alone = {} if streams or self.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        alone = {} if streams else self._alone
         with self._errors(), self._connected(**alone) as conn, conn.begin():
             yield conn
 
@@ -193,29 +195,26 @@ class Database:
                 raise ConnectionLost(self._in_words(error)) from error
             raise
 
-    def _own_the_lock(self, conn: Connection, *, durable: bool, alone: bool, locks: Sequence[str] | None) -> int | None:
+    def _begin(self, conn: Connection, *, durable: bool, alone: bool, locks: Collection[str] | None) -> int | None:
         """Let no other writer come between reading and writing; return the server's number of this transaction."""
         if self.engine.dialect.name != "postgresql":
             return None  # BEGIN IMMEDIATE has done it
-        # All in one statement: each of them is a wait for the network, and under the locks others wait for it too.
         wanted = ["txid_current()"]
         if not durable:
             wanted.append("set_config('synchronous_commit', 'off', true)")
         if not alone:
             wanted.append(f"pg_advisory_xact_lock{'' if locks is None else '_shared'}({_WRITE_LOCK})")
-        # In order, so that no two transactions wait for each other.
-        wanted += [f"pg_advisory_xact_lock({_WRITE_LOCK}, {key})" for key in sorted(map(_lock_key, locks or ()))]
-        return int(conn.execute(text(f"SELECT {', '.join(wanted)}")).one()[0])
-
-    def also_lock(self, conn: Connection, locks: Sequence[str]) -> None:
-        """
-        Wait for further locks, after those of `write`: shortly before what is decided under them.
-
-        Transactions that take both have to name the same kinds of locks at first and the same later.
-        """
-        if self.engine.dialect.name == "postgresql":
-            wanted = [f"pg_advisory_xact_lock({_WRITE_LOCK}, {key})" for key in sorted(map(_lock_key, locks))]
-            conn.execute(text(f"SELECT {', '.join(wanted)}"))
+        if locks:
+            # In order, so that no two transactions wait for each other.
+            keys = ", ".join(map(str, sorted(map(_lock_key, locks))))
+            lock = f"pg_advisory_xact_lock({_WRITE_LOCK}, key)"
+            wanted.append(f"(SELECT count({lock}::text) FROM unnest(ARRAY[{keys}]) AS key)")  # noqa: S608  numbers
+        # The driver's own BEGIN would be one more journey, under locks that others wait for.
+        driver: Any = conn.connection.driver_connection
+        with driver.cursor() as cursor:
+            cursor.execute(f"BEGIN; SELECT {', '.join(wanted)}")
+            cursor.nextset()
+            return int(cursor.fetchone()[0])
 
     def _is_committed(self, number: int) -> bool:
         """Ask a PostgreSQL server that lost the connection during a commit for the end of that transaction."""
@@ -243,10 +242,11 @@ class Database:
         """Return True if the connection broke, or two transactions met: the server rolled this one back."""
         if isinstance(error, DBAPIError):
             return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _MET
-        # A driver's error of a copy, which SQLAlchemy did not see; a severed session has these classes of SQLSTATE.
+        # A driver's error, of a copy or a BEGIN, which SQLAlchemy did not see. A severed session has these classes of
+        # SQLSTATE.
         state = getattr(error, "sqlstate", None)
         return isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError) and (
-            state is None or state[:2] in {"57", "08"}
+            state is None or state in _MET or state[:2] in {"57", "08"}
         )
 
     def _in_words(self, error: Exception) -> str:

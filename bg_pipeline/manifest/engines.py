@@ -14,6 +14,9 @@ from bg_pipeline.errors import ConfigurationError
 
 _BUSY_TIMEOUT_MS = 30_000
 
+_CONNECTIONS = 15
+"""Most connections of a process to a server. Each stays open: to open one takes longer than what it is opened for."""
+
 _IDLE_SINCE = "bg_idle_since"
 
 _IDLE_S = 2.0
@@ -28,6 +31,8 @@ def open_engine(url: str, **options: Any) -> Engine:
         # A pooler may give each transaction another session, which does not know the statements prepared in the last.
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
             options["connect_args"] = {"prepare_threshold": None}
+            if "poolclass" not in options:
+                options |= {"pool_size": _CONNECTIONS, "max_overflow": 0}
         engine = create_engine(parsed, **options)
     except (ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise ConfigurationError(

@@ -1,6 +1,7 @@
 """Items, singly and by state, for people and for maintenance."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from sqlalchemy import bindparam, exists, func, select, update
 
@@ -9,6 +10,7 @@ from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import MAIN, Entry, Output, Reason, State
 from bg_pipeline.manifest.rows import ANY_PUBLICATION, BATCH, ENTRY, PUBLICATION, OfCatalogue, entry_of, published_of
 from bg_pipeline.manifest.schema import items, publications
+from bg_pipeline.ports.together import Together
 
 
 class SqlItems(OfCatalogue):
@@ -20,7 +22,18 @@ class SqlItems(OfCatalogue):
     def entries(self) -> Iterator[Entry]:
         yield from map(entry_of, self._stream(ENTRY.where(self._mine()).order_by(items.c.key)))
 
+    @cached_property
+    def _reading_outputs(self) -> Together[Sequence[str], dict[str, list[Output]]]:
+        def read(asked: Sequence[Sequence[str]]) -> list[dict[str, list[Output]]]:
+            outputs = self._outputs([key for keys in asked for key in keys])
+            return [{key: outputs[key] for key in keys if key in outputs} for keys in asked]
+
+        return Together(read)
+
     def outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
+        return self._reading_outputs(keys)
+
+    def _outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
         c, by_key = publications.c, dict[str, list[Output]]()
         columns = (
             c.purchase_id,

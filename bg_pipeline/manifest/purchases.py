@@ -1,22 +1,46 @@
 """Masters that were bought and stored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
 from bg_pipeline.core.records import AttemptState, Master, Use
-from bg_pipeline.manifest.ledger import closing
+from bg_pipeline.manifest.attempts import closing, end_of
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import purchases
+from bg_pipeline.ports.together import Together
 
 _FIELDS = tuple(each.name for each in fields(Master))
 
 
+_ALL = select(purchases)
+
+_Kept = tuple[Master, int | None, Decimal, str]
+"""What `Purchases.keep` is given."""
+
+
 class SqlPurchases(Repeated):
     """`ports.purchasing.Purchases` in a database."""
+
+    @cached_property
+    def _getting(self) -> Together[Sequence[str], dict[str, Master]]:
+        def get(asked: Sequence[Sequence[str]]) -> list[dict[str, Master]]:
+            masters = self._get_many({name for names in asked for name in names})
+            return [{name: masters[name] for name in names if name in masters} for names in asked]
+
+        return Together(get)
+
+    @cached_property
+    def _comparing(self) -> Together[tuple[str, Sequence[str]], Master | None]:
+        return Together(self._same_payloads)
+
+    @cached_property
+    def _keeping(self) -> Together[_Kept, None]:
+        return Together(self._keep)
 
     def bought(self, purchase_ids: Sequence[str]) -> set[str]:
         c, wanted = purchases.c, set(purchase_ids)
@@ -29,35 +53,17 @@ class SqlPurchases(Repeated):
             }
 
     def find(self, purchase_ids: Sequence[str]) -> Master | None:
-        with self._db.read() as conn:
-            rows = conn.execute(select(purchases).where(purchases.c.purchase_id.in_(purchase_ids)))
-            masters = {row.purchase_id: _master(row) for row in rows}
+        masters = self.get_many(purchase_ids)
         return next((masters[each] for each in purchase_ids if each in masters), None)
 
     def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
-        c = purchases.c
-        with self._db.read() as conn:
-            return {
-                row.purchase_id: _master(row)
-                for these in self._db.among(c.purchase_id, sorted(set(purchase_ids)))
-                for row in conn.execute(select(purchases).where(these))
-            }
+        return self._getting(purchase_ids)
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
-        c = purchases.c
-        query = select(purchases).where(c.sent_digest == sent_digest, c.cut_digest.in_(cut_digests))
-        with self._db.read() as conn:
-            row = conn.execute(query.limit(1)).one_or_none()
-        return None if row is None else _master(row)
+        return self._comparing((sent_digest, cut_digests))
 
     def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
-        row = asdict(master) | {"stored_at": self._now(), "unused_since": None}
-        stored = self._db.insert(purchases).values(row)
-        stored = stored.on_conflict_do_update(index_elements=[purchases.c.purchase_id], set_=row)
-        with self._db.write(locks=()) as conn:
-            conn.execute(stored)
-            if attempt_id is not None:
-                conn.execute(closing(attempt_id, AttemptState.CHARGED, credits_charged, self._now(), request_id))
+        self._keeping((master, attempt_id, credits_charged, request_id))
 
     def forget(self, purchase_id: str) -> None:
         with self._db.write() as conn:
@@ -77,6 +83,35 @@ class SqlPurchases(Repeated):
     def approve(self, purchase_id: str) -> None:
         with self._db.write() as conn:
             conn.execute(update(purchases).where(purchases.c.purchase_id == purchase_id).values(suspicion=""))
+
+    def _get_many(self, purchase_ids: Iterable[str]) -> dict[str, Master]:
+        c = purchases.c
+        with self._db.read() as conn:
+            return {
+                row.purchase_id: _master(row)
+                for these in self._db.among(c.purchase_id, sorted(purchase_ids))
+                for row in conn.execute(_ALL.where(these))
+            }
+
+    def _same_payloads(self, asked: Sequence[tuple[str, Sequence[str]]]) -> list[Master | None]:
+        c, masters = purchases.c, dict[tuple[str, str], Master]()
+        with self._db.read() as conn:
+            for these in self._db.among(c.sent_digest, sorted({sent for sent, _ in asked})):
+                masters |= {(row.sent_digest, row.cut_digest): _master(row) for row in conn.execute(_ALL.where(these))}
+        return [next((masters[sent, cut] for cut in cuts if (sent, cut) in masters), None) for sent, cuts in asked]
+
+    def _keep(self, kept: Sequence[_Kept]) -> list[None]:
+        now = self._now()
+        rows = [asdict(master) | {"stored_at": now, "unused_since": None} for master, *_ in kept]
+        new = self._db.insert(purchases)
+        values = {name: new.excluded[name] for name in rows[0]}
+        stored = new.on_conflict_do_update(index_elements=[purchases.c.purchase_id], set_=values)
+        charged = [end_of(number, cost, request) for _, number, cost, request in kept if number is not None]
+        with self._db.write(locks=()) as conn:
+            conn.execute(stored, sorted(rows, key=lambda row: row["purchase_id"]))
+            if charged:
+                conn.execute(closing(AttemptState.CHARGED, now), charged)
+        return [None] * len(kept)
 
 
 def _master(row: Row[Any]) -> Master:

@@ -1,8 +1,10 @@
 """Pending items, and the claims on them."""
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -30,6 +33,7 @@ from bg_pipeline.errors import ClaimLost
 from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, are_live, entry_of, is_free
 from bg_pipeline.manifest.schema import catalogues, items, publications, purchases
 from bg_pipeline.manifest.schema import claims as claim_rows
+from bg_pipeline.ports.together import Together
 
 _PAGE = 500
 """Number of candidates read together."""
@@ -45,6 +49,21 @@ _PENDING = text("items.state = 'pending'")
 
 _WAITS = text("items.state = 'pending' AND items.purchase_id <> ''")
 """Condition for items that wait for a purchase, written out so that their partial index is used."""
+
+
+_OUTPUT = ("catalogue_id", "key", "rendition")
+"""Columns that name an output."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of an item under its claim."""
+
+    key: str
+    claim: Claim
+    purchase_id: str = ""
+    outputs: Mapping[str, Published] = field(default_factory=dict)
+    """By rendition; none if it was not published."""
 
 
 class SqlWorkQueue(OfCatalogue):
@@ -121,32 +140,31 @@ class SqlWorkQueue(OfCatalogue):
             conn.execute(update(items).where(items.c.claim_id == claim.id).values(claim_id=None))
             conn.execute(delete(claim_rows).where(claim_rows.c.id == claim.id))
 
+    @cached_property
+    def _verifying(self) -> Together[_Outcome, None]:
+        def verify(asked: Sequence[_Outcome]) -> list[ClaimLost | None]:
+            with self._db.read() as conn:
+                return self._losses(conn, asked)
+
+        return Together(verify)
+
+    @cached_property
+    def _publishing(self) -> Together[_Outcome, None]:
+        return Together(self._publish)
+
     def verify(self, claim: Claim, key: str) -> None:
-        with self._db.read() as conn:
-            holder = conn.scalar(select(items.c.claim_id).where(self._mine(), items.c.key == key))
-        if holder != claim.id:
-            raise _lost(key)
+        self._verifying(_Outcome(key, claim))
 
     def publish(
         self, key: str, published: Published, claim: Claim, others: Mapping[str, Published] | None = None
     ) -> None:
-        now, outputs, shown = self._now(), {MAIN: published, **(others or {})}, publications.c
-        insert_ = self._db.insert(publications)
-        mine = self._mine(publications), shown.key == key
-        with self._db.write(locks=()) as conn:
-            self._end(conn, key, claim, state=State.PUBLISHED, purchase_id=published.purchase_id)
-            conn.execute(delete(publications).where(*mine, shown.rendition.not_in(outputs)))
-            for rendition, output in outputs.items():
-                row = {"catalogue_id": self._catalogue, "key": key, "rendition": rendition}
-                values = asdict(output) | {"published_at": now}
-                conn.execute(insert_.values(row | values).on_conflict_do_update(index_elements=list(row), set_=values))
-            # A master that was taken in says nothing about the picture that it was cut from.
-            unknown = (purchases.c.purchase_id == published.purchase_id) & (purchases.c.content_hash == "")
-            conn.execute(update(purchases).where(unknown).values(content_hash=published.content_hash))
+        self._publishing(_Outcome(key, claim, published.purchase_id, {MAIN: published, **(others or {})}))
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
         with self._db.write(locks=()) as conn:
-            self._end(conn, key, claim, state=state, detail=detail, purchase_id=purchase_id)
+            (lost,) = self._end(conn, [_Outcome(key, claim, purchase_id)], state=state, detail=detail)
+        if lost is not None:
+            raise lost
 
     def claims(self, holding: Selection | None = None) -> list[Claim]:
         query = select(claim_rows).where(self._mine(claim_rows), are_live(self._now())).order_by(claim_rows.c.id)
@@ -205,16 +223,59 @@ class SqlWorkQueue(OfCatalogue):
         number = conn.execute(insert(claim_rows).values(row).returning(claim_rows.c.id)).scalar_one()
         return Claim(number, owner, ask, now + LEASE_S)
 
-    def _end(self, conn: Connection, key: str, claim: Claim, **values: Any) -> None:
-        """Write an item under a claim, and end the claim's hold on it."""
+    def _losses(self, conn: Connection, outcomes: Sequence[_Outcome], *, lock: bool = False) -> list[ClaimLost | None]:
+        """Return the error of each item that its claim does not hold; lock those items."""
         c = items.c
-        result = conn.execute(
-            update(items)
-            .where(self._mine(), c.key == key, c.claim_id == claim.id)
-            .values(**values, changed_at=self._now(), claim_id=None, revision=c.revision + 1)
-        )
-        if not result.rowcount:
-            raise _lost(key)
+        query = select(c.key, c.claim_id).where(self._mine()).order_by(c.key)
+        query = query.with_for_update() if lock else query
+        holders: dict[str, int | None] = {}
+        for these in self._db.among(c.key, sorted({each.key for each in outcomes})):
+            holders |= {row.key: row.claim_id for row in conn.execute(query.where(these))}
+        return [None if holders.get(each.key) == each.claim.id else _lost(each.key) for each in outcomes]
+
+    def _end(self, conn: Connection, outcomes: Sequence[_Outcome], **values: Any) -> list[ClaimLost | None]:
+        """Write items under their claims, and end the claims' hold on them; return the error of each that is lost."""
+        c, losses = items.c, self._losses(conn, outcomes, lock=True)
+        ended = update(items).where(self._mine(), c.key == bindparam("ended")).values(purchase_id=bindparam("of"))
+        rows = [
+            {"ended": each.key, "of": each.purchase_id}
+            for each, lost in zip(outcomes, losses, strict=True)
+            if lost is None
+        ]
+        if rows:
+            free = {"changed_at": self._now(), "claim_id": None, "revision": c.revision + 1}
+            conn.execute(ended.values(**values, **free), rows)
+        return losses
+
+    def _publish(self, outcomes: Sequence[_Outcome]) -> list[ClaimLost | None]:
+        now, shown = self._now(), publications.c
+        with self._db.write(locks=()) as conn:
+            losses = self._end(conn, outcomes, state=State.PUBLISHED)
+            held = [each for each, lost in zip(outcomes, losses, strict=True) if lost is None]
+            by_renditions = defaultdict[frozenset[str], list[str]](list)
+            rows = []
+            for each in held:
+                by_renditions[frozenset(each.outputs)].append(each.key)
+                rows += [
+                    {"catalogue_id": self._catalogue, "key": each.key, "rendition": rendition}
+                    | asdict(output)
+                    | {"published_at": now}
+                    for rendition, output in each.outputs.items()
+                ]
+            for renditions, keys in by_renditions.items():
+                for these in self._db.among(shown.key, keys):
+                    mine = self._mine(publications), these
+                    conn.execute(delete(publications).where(*mine, shown.rendition.not_in(renditions)))
+            if rows:
+                new = self._db.insert(publications)
+                values = {name: new.excluded[name] for name in rows[0] if name not in _OUTPUT}
+                conn.execute(new.on_conflict_do_update(index_elements=_OUTPUT, set_=values), rows)
+                # A master that was taken in says nothing about the picture that it was cut from.
+                unknown = (purchases.c.purchase_id == bindparam("of")) & (purchases.c.content_hash == "")
+                learned = update(purchases).where(unknown).values(content_hash=bindparam("picture"))
+                main = [each.outputs[MAIN] for each in held]
+                conn.execute(learned, [{"of": each.purchase_id, "picture": each.content_hash} for each in main])
+        return losses
 
 
 def _in_order(

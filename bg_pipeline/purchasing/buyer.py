@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -92,19 +93,23 @@ class Buyer:
         """
         recipe = self._policy.recipes.of(entry.key)
         goal = Goal.of(recipe)
+        passed_on: dict[str, ObtainedMaster] = {}
         for master in self._masters.of(entry):
             compared = self._masters.compared(master, source, recipe)
             if not _is_passed_on(compared, recipe):
                 return compared
+            passed_on[compared.cut_digest] = compared
         if (wanted := cut_of(entry, goal)) not in goal.cuts:
             if (old := self._masters.read(self._accounts.purchases.find([entry.purchase_id]), wanted)) is not None:
                 return self._masters.compared(old, source, recipe)
             raise ItemChanged("its old master is damaged")
-        return self._try_accounts(entry, source, claim, recipe)
+        return self._try_accounts(entry, source, claim, recipe, passed_on)
 
-    def _try_accounts(self, entry: Entry, source: bytes, claim: Claim, recipe: Recipe) -> ObtainedMaster:
-        """Buy at the first account that serves, and whose result is not passed on to the next."""
-        passed_on: ObtainedMaster | None = None
+    def _try_accounts(
+        self, entry: Entry, source: bytes, claim: Claim, recipe: Recipe, passed_on: Mapping[str, ObtainedMaster]
+    ) -> ObtainedMaster:
+        """Buy at the first account that serves, and whose result is not passed on to the next, now or earlier."""
+        last: ObtainedMaster | None = None
         refusal: BgPipelineError | None = None
         for account, cut in zip(self._policy.accounts, recipe.cuts, strict=True):
             limits, renditions = (cut.max_side_px, cut.max_pixels), tuple(recipe.renditions.values())
@@ -112,16 +117,16 @@ class Buyer:
             if recipe.keep_cutouts and prepared.is_cutout:
                 return self._keep_original(entry, source)
             try:
-                bought = self._buy(entry, account, cut, source, prepared, claim)
+                bought = passed_on.get(cut.digest) or self._buy(entry, account, cut, source, prepared, claim)
             except UNCHARGED as error:
                 refusal = self._refusal(account, error, refusal)
                 continue
             if not _is_passed_on(bought, recipe):
                 return bought
-            passed_on = bought
+            last = bought
         # If no account cuts this picture better, a person looks at what there is.
-        if passed_on is not None and (refusal is None or isinstance(refusal, ItemRejected)):
-            return passed_on
+        if last is not None and (refusal is None or isinstance(refusal, ItemRejected)):
+            return last
         assert refusal is not None
         raise refusal
 
@@ -158,9 +163,9 @@ class Buyer:
         image, media_type, size = prepared.image, prepared.media_type, (prepared.width_px, prepared.height_px)
         for stage in cut.stages:
             sendable = (image, media_type, size)
-            stored = self._masters.of_cut(entry, stage) or (
-                self._masters.stored(entry, stage) if stage != cut else None
-            )
+            stored = None  # of the cut itself there is none
+            if stage != cut:
+                stored = self._masters.of_cut(entry, stage) or self._masters.stored(entry, stage)
             result = stored or self._obtain_stage(entry, account, stage, sendable, claim)
             result = self._masters.compared(result, source, self._policy.recipes.of(entry.key))
             if result.master.suspicion:  # no further stage is bought for a result that may be worthless

@@ -4,9 +4,10 @@ import contextlib
 import itertools
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bg_pipeline.core import limits
@@ -15,10 +16,16 @@ from bg_pipeline.core.retry import LONGEST_SLEEP_S
 from bg_pipeline.errors import BgPipelineError, Deferred, OutcomeUnknown, RateLimited, Stopped, TransientError
 from bg_pipeline.ports.purchasing import CutReply, CutRequest, Gates, Remover
 from bg_pipeline.ports.running import Now
+from bg_pipeline.ports.together import Together
 from bg_pipeline.purchasing.wrapper import Wrapper
 
 POLL_S = 0.25
 """Longest delay in seconds before a slot freed by another process is seen."""
+
+ORPHANS_EVERY_S = 2.0
+"""Seconds between two searches for slots of dead claims: little beside those after which a claim is dead."""
+
+_Change = Callable[[Limits], Limits]
 
 
 @dataclass(eq=False, slots=True)
@@ -27,51 +34,7 @@ class _Waiter:
 
     token: str
     units: float
-    is_admitted: bool = False
-
-
-class _SharedLimits:
-    """The limits of an account, to which changes of several workers are written together: each write is a journey."""
-
-    def __init__(self, gates: Gates, account: str) -> None:
-        self._gates = gates
-        self._account = account
-        self._lock = threading.Lock()
-        self._unwritten: deque[_Change] = deque()
-
-    def change(self, change: Callable[[Limits], Limits]) -> None:
-        """Return when a change is written, by this worker or by another that wrote it along."""
-        mine = _Change(change)
-        self._unwritten.append(mine)
-        with self._lock:
-            if not mine.is_made:
-                self._write([self._unwritten.popleft() for _ in range(len(self._unwritten))])
-        if mine.error is not None:
-            raise mine.error
-
-    def _write(self, changes: Sequence["_Change"]) -> None:
-        def update(state_json: Mapping[str, Any] | None) -> Mapping[str, Any]:
-            state = limits.limits_from(state_json)
-            for each in changes:
-                state = each.change(state)
-            return state.as_json()
-
-        error: BaseException | None = None
-        try:
-            self._gates.change_limits(self._account, update)
-        except BaseException as raised:  # noqa: BLE001  each worker raises it
-            error = raised
-        for each in changes:
-            each.is_made, each.error = True, error
-
-
-@dataclass(eq=False, slots=True)
-class _Change:
-    """A change that waits to be written."""
-
-    change: Callable[[Limits], Limits]
-    is_made: bool = False
-    error: BaseException | None = None
+    admitted: threading.Event = field(default_factory=threading.Event)
 
 
 class Limiter:
@@ -105,9 +68,10 @@ class Limiter:
         self._name, self._numbers = secrets.token_hex(4), itertools.count()
         self._waiting: deque[_Waiter] = deque()
         self._turn = threading.Lock()
-        self._limits = _SharedLimits(gates, account)
-        self._changed = threading.Condition()
-        self._changes = 0
+        self._first: _Waiter | None = None
+        """The request whose worker looks for a free slot: it goes first, because it keeps the others from going on."""
+        self._orphans_at = -ORPHANS_EVERY_S
+        self._change: Together[_Change, None] = Together(self._write)
 
     def enter(self, units: float, claim: int) -> str:
         """
@@ -127,53 +91,56 @@ class Limiter:
         waiter = _Waiter(f"{claim}:{self._name}-{next(self._numbers)}", units)
         self._waiting.append(waiter)
         try:
-            # Workers take turns: one asks for all that wait, the others only wait.
+            # Workers take turns: one looks for all that wait, the others only wait.
             with self._turn:
-                while not waiter.is_admitted:
-                    self._ask_for_all(waiter)
+                self._first = waiter
+                while not waiter.admitted.is_set():
+                    self._look(waiter)
         finally:
-            if waiter in self._waiting:
+            with contextlib.suppress(ValueError):
                 self._waiting.remove(waiter)
         return waiter.token
 
-    def _ask_for_all(self, first: "_Waiter") -> None:
-        """Admit a request, and of those that wait behind it as many as the limits allow; or wait for a while."""
+    def _look(self, first: _Waiter) -> None:
+        """Admit those that wait if there is a free slot; else wait for a while, or until an answer frees one."""
         if self._stop.is_set():
             raise Stopped("stopped on request")
-        changes, state = self._changes, limits.limits_from(self._gates.limits(self.account))
+        state = limits.limits_from(self._gates.limits(self.account))
         if (paused_s := limits.pause_s(state, self._now())) > LONGEST_SLEEP_S:
             raise Deferred(f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s)
-        # Most reads show no free slot: then nothing needs to be written.
-        wait_s = self._ask(state, first)[1] or self._admit(first)
+        # Most looks show no free slot: then nothing needs to be written.
+        wait_s = self._ask(state, first)[1]
         if not wait_s:
+            self._change(lambda state: state)
             return
-        for orphan in self._orphans(state):
-            self.released(orphan)
-        with self._changed:
-            if self._changes == changes:
-                self._changed.wait(min(wait_s, POLL_S))
+        if time.monotonic() - self._orphans_at > ORPHANS_EVERY_S:
+            self._orphans_at = time.monotonic()
+            for orphan in self._orphans(state):
+                self.released(orphan)
+        first.admitted.wait(min(wait_s, POLL_S))
 
-    def _admit(self, first: "_Waiter") -> float:
-        """Return the seconds that the first has to wait; 0 if it is admitted."""
-        # The first goes first, because it keeps the others from going on.
-        waiting = [first, *(each for each in tuple(self._waiting) if each is not first)]
-        waits_s, admitted = 0.0, list[_Waiter]()
+    def _write(self, changes: Sequence[_Change]) -> list[None]:
+        """Make the changes of several workers at once; admit as many of those that wait as the limits then allow."""
+        admitted = list[_Waiter]()
 
-        def admit(state: Limits) -> Limits:
-            nonlocal waits_s
-            waits_s, admitted[:] = 0.0, []  # it is called again if its connection was lost
-            for each in waiting:
-                state, waits_s = self._ask(state, each)
-                if waits_s:
+        def update(stored: Mapping[str, Any] | None) -> Mapping[str, Any]:
+            state = limits.limits_from(stored)
+            for change in changes:
+                state = change(state)
+            admitted.clear()  # it is called again if its connection was lost
+            for waiter in sorted(self._waiting, key=lambda each: each is not self._first):
+                state, wait_s = self._ask(state, waiter)
+                if wait_s:
                     break
-                admitted.append(each)
-            return state
+                admitted.append(waiter)
+            return state.as_json()
 
-        self._limits.change(admit)
-        for each in admitted:
-            each.is_admitted = True
-            self._waiting.remove(each)
-        return 0.0 if first.is_admitted else waits_s
+        self._gates.change_limits(self.account, update)
+        for waiter in admitted:
+            with contextlib.suppress(ValueError):  # it was stopped meanwhile: its slot is void with its claim
+                self._waiting.remove(waiter)
+            waiter.admitted.set()
+        return [None] * len(changes)
 
     def _orphans(self, state: Limits) -> list[str]:
         """Return the slots whose claim is no longer alive."""
@@ -181,13 +148,10 @@ class Limiter:
         dead = self._gates.dead_claims(list(claim_of.values()))
         return [token for token, claim in claim_of.items() if claim in dead]
 
-    def _leave(self, change: Callable[[Limits], Limits]) -> None:
+    def _leave(self, change: _Change) -> None:
         """Record the end of a request. A slot that cannot be freed now expires by itself."""
         with contextlib.suppress(BgPipelineError):
-            self._limits.change(change)
-        with self._changed:
-            self._changes += 1
-            self._changed.notify_all()
+            self._change(change)
 
     def succeeded(self, token: str, reply: CutReply) -> None:
         self._leave(lambda state: limits.succeeded(state, token, reply.rate, self.ceiling, self._now()))
@@ -201,7 +165,7 @@ class Limiter:
     def released(self, token: str) -> None:
         self._leave(lambda state: limits.released(state, token))
 
-    def _ask(self, state: Limits, waiter: "_Waiter") -> tuple[Limits, float]:
+    def _ask(self, state: Limits, waiter: _Waiter) -> tuple[Limits, float]:
         return limits.ask(state, waiter.token, waiter.units, self.ceiling, self._now())
 
 

@@ -58,12 +58,18 @@ class StoredMasters:
 
     def of(self, entry: Entry) -> Iterator[ObtainedMaster]:
         """Yield a master of each accepted cut that has one: those on record, then those in the store only."""
-        recorded = set()
-        for find in (self.of_cut, self.stored):
-            for cut in self._policy.recipes.of(entry.key).accepted:
-                if cut.digest not in recorded and (master := find(entry, cut)) is not None:
-                    recorded.add(cut.digest)
-                    yield master
+        cuts = self._policy.recipes.of(entry.key).accepted
+        recorded = self._accounts.purchases.get_many([name for cut in cuts for name in ids_of(entry, cut)])
+        missing = []
+        for cut in cuts:
+            named = next((recorded[name] for name in ids_of(entry, cut) if name in recorded), None)
+            if (master := self.read(named, cut.digest)) is not None:
+                yield master
+            else:
+                missing.append(cut)
+        for cut in missing:
+            if (master := self.stored(entry, cut)) is not None:
+                yield master
 
     def of_cut(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:
         """Return the recorded master of a cut."""

@@ -23,7 +23,6 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-import bg_pipeline_tests.graph as graph_of_tests
 from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.limits import Limits
@@ -95,16 +94,15 @@ def record_work(url: str, count: int, slots: int) -> None:
 
 def work_off(url: str, count: int, slots: int, start: Any, results: Any) -> None:
     """One host of a night."""
-    graph_of_tests.call_here = _undecoded
     database = Database(url)
     number = catalogue_id(database)
-    books = _Books(concurrency=slots, remover=_AtOnce(), clock=FakeClock(0.0))
+    books = _Books(concurrency=slots, remover=_AtOnce(), clock=FakeClock(0.0), call=_undecoded)
     books.source.files = {_key(each): _key(each).encode() for each in range(count)}
     books.queue, books.deltas = SqlWorkQueue(database, number), SqlDeltas(database, number)  # type: ignore[assignment]
     books.items, books.ledger = SqlItems(database, number), SqlLedger(database)  # type: ignore[assignment]
     books.purchases, books.gates = SqlPurchases(database), SqlGates(database)  # type: ignore[assignment]
     catalogue, accounts, policy, run = books.pipeline.context
-    run = replace(run, now=time.time, call=_undecoded, wait=threading.Event().wait)
+    run = replace(run, now=time.time, wait=threading.Event().wait)
     processing = Processing(
         catalogue, accounts, policy, run, Ask(AskedBy.NIGHT, Budget("a night", Decimal(10 * count))), Scope()
     )

@@ -141,6 +141,7 @@ def _in_memory(clock: FakeClock) -> Manifest:
         clock,
         batch=lambda size: setattr(deltas, "batch_size", size),
         dying_after=dying_after,
+        another_ledger=lambda: MemoryLedger(shared),
     )
 
 
@@ -188,4 +189,5 @@ def in_database(
         clock,
         batch=lambda size: patch.setattr(f"{SqlDeltas.__module__}.BATCH", size),
         dying_after=dying_after,
+        another_ledger=lambda: SqlLedger(database, clock),
     )

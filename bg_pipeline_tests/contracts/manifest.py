@@ -52,6 +52,8 @@ class Manifest:
     """Sets how many changes a delta records at once."""
     dying_after: Callable[[int], Any]
     """A context in which the process dies after so many batches of a delta."""
+    another_ledger: Callable[[], Ledger]
+    """Makes the ledger of another process."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def entry(self, key: str) -> Entry:
@@ -96,6 +98,10 @@ class Manifest:
 
     def set_state(self, key: str, state: State, detail: str = "", purchase_id: str = "w") -> None:
         self.queue.set_state(key, state, detail, purchase_id, self.claim(key))
+
+    def as_others_see_it(self, processes: int) -> "list[Manifest]":
+        """The same for so many processes."""
+        return [replace(self, ledger=self.another_ledger()) for _ in range(processes)]
 
     def buy(
         self,

@@ -53,7 +53,9 @@ def test_one_purchase_has_one_open_attempt(manifest: Manifest) -> None:
     assert [a.state for a in manifest.ledger.attempts(["w"])] == [AttemptState.REFUSED, AttemptState.INTENT]
 
 
-def test_of_several_that_want_to_buy_the_same_at_once_one_may(manifest: Manifest) -> None:
+@pytest.mark.parametrize("processes", [1, 6])
+def test_of_several_that_want_to_buy_the_same_at_once_one_may(manifest: Manifest, processes: int) -> None:
+    seen_by = manifest.as_others_see_it(processes)
     keys = [f"c/{n}.jpg" for n in range(6)]
     manifest.see(*keys)
     claims = {key: manifest.claim(key) for key in keys}
@@ -62,7 +64,9 @@ def test_of_several_that_want_to_buy_the_same_at_once_one_may(manifest: Manifest
     def buy(key: str) -> bool:
         together.wait()
         try:
-            manifest.buy("w", claim=claims[key], item_key=key)
+            number = keys.index(key)
+            account = ("bgeraser", "removebg")[number % 2]
+            seen_by[number % processes].buy("w", account, claim=claims[key], item_key=key)
         except BeingBought:
             return False
         return True
@@ -71,6 +75,7 @@ def test_of_several_that_want_to_buy_the_same_at_once_one_may(manifest: Manifest
         assert list(pool.map(buy, keys)).count(True) == 1
 
 
+@pytest.mark.parametrize("processes", [1, 8])
 @pytest.mark.parametrize(
     ("limit", "accounts"),
     [
@@ -81,7 +86,7 @@ def test_of_several_that_want_to_buy_the_same_at_once_one_may(manifest: Manifest
     ],
 )
 def test_many_that_buy_different_pictures_at_once_never_overspend(
-    manifest: Manifest, limit: str, accounts: list[str]
+    manifest: Manifest, limit: str, accounts: list[str], processes: int
 ) -> None:
     """Each decides on what the others have not yet written down."""
     day_caps = {accounts[0]: DayCap(Decimal(5), account="bgeraser"), "": DayCap(Decimal(5))}
@@ -93,14 +98,16 @@ def test_many_that_buy_different_pictures_at_once_never_overspend(
     keys = [f"c/{n}.jpg" for n in range(16)]
     manifest.see(*keys)
     claim = manifest.claim(*keys, ask=Ask(AskedBy.NIGHT, budget))
-    together = threading.Barrier(8)
+    seen_by, together = manifest.as_others_see_it(processes), threading.Barrier(8)
 
     def buy(number: int) -> bool:
         if number < 8:
+            seen_by[number % processes].ledger.spent(0.0)  # each has its connection
             together.wait()
         try:
             account = accounts[number % len(accounts)]
-            manifest.buy(f"w{number}", account, claim=claim, item_key=keys[number], rules=rules)
+            mine = seen_by[number % processes]
+            mine.buy(f"w{number}", account, claim=claim, item_key=keys[number], rules=rules)
         except (BudgetReached, GateClosed):
             return False
         return True

@@ -266,6 +266,31 @@ def _writes(manifest: Manifest, claim: Claim) -> list[Callable[[], object]]:
     ]
 
 
+def test_of_what_is_published_at_once_only_what_was_taken_over_is_lost(manifest: Manifest) -> None:
+    keys = [f"c/{n}.jpg" for n in range(8)]
+    manifest.see_work(*keys)
+    claim = manifest.claim(*keys)
+    manifest.clock.now += LEASE_S + 1
+    taken = manifest.claim(*keys[:2])
+    together = threading.Barrier(8)
+
+    def publish(key: str) -> bool:
+        together.wait()
+        try:
+            manifest.queue.publish(key, shown(f"{key}.png", key), claim, {"small": shown(f"{key}.webp", key)})
+        except ClaimLost:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(publish, keys)) == [False, False, *[True] * 6]
+    entries = [manifest.entry(key) for key in keys]
+    assert [entry.state for entry in entries] == [State.PENDING] * 2 + [State.PUBLISHED] * 6
+    assert [entry.published.output_name for entry in entries[2:] if entry.published] == [f"{k}.png" for k in keys[2:]]
+    assert sorted(manifest.items.outputs(keys)) == keys[2:]
+    manifest.queue.publish(keys[0], shown("first.png", keys[0]), taken)
+
+
 def test_a_claim_of_what_was_free_takes_nothing_over(manifest: Manifest) -> None:
     manifest.see_work("c/a.jpg", "c/b.jpg", "c/c.jpg")
     manifest.queue.release(manifest.claim("c/a.jpg"))

@@ -44,7 +44,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _MONEY,
         "What is in flight counts as spent",
-        "manifest/ledger.py",
+        "manifest/attempts.py",
         "    unconfirmed = c.state.in_((AttemptState.INTENT, AttemptState.IN_DOUBT))",
         "    unconfirmed = c.state.in_((AttemptState.IN_DOUBT,))",
         "contracts/test_ledger.py::test_what_is_in_flight_or_in_doubt_counts_as_spent_by_its_account[sqlite]",
@@ -52,10 +52,18 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _MONEY,
         "Many processes together spend no more than the limits",
-        "manifest/ledger.py",
-        "            self._db.also_lock(conn, _locks_of_money(account, request, rules))\n",
+        "manifest/opening.py",
+        "        locks.add(money_of(self.account))\n",
         "",
         "contracts/test_ledger.py::test_many_that_buy_different_pictures_at_once_never_overspend",
+    ),
+    Safeguard(
+        _MONEY,
+        "What is bought in one transaction counts for the next in it",
+        "manifest/opening.py",
+        "            spent = _with(spent, request.credits_expected)\n",
+        "",
+        "adapters/test_opening.py::test_a_cap_holds_among_them",
     ),
     Safeguard(
         _MONEY,
@@ -118,7 +126,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _ONCE,
         "A purchase has one open attempt at a time",
-        "manifest/ledger.py",
+        "manifest/opening.py",
         "        if each.state is AttemptState.INTENT:",
         "        if False:",
         "contracts/test_ledger.py::test_one_purchase_has_one_open_attempt[sqlite]",
@@ -126,7 +134,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _ONCE,
         "The same bytes are not bought under two names at once",
-        "manifest/ledger.py",
+        "manifest/opening.py",
         " or (sent and each.sent_digest == sent)]",
         "]",
         "contracts/test_ledger.py::test_the_same_bytes_are_not_bought_twice_at_once_under_two_names[sqlite]",
@@ -134,17 +142,25 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _ONCE,
         "Of several processes that want the same picture, one buys it",
-        "manifest/ledger.py",
-        "        with self._db.write(locks=_locks_of(request)) as conn:",
-        "        with self._db.write(locks=()) as conn:",
-        "contracts/test_ledger.py::test_of_several_that_want_to_buy_the_same_at_once_one_may[postgres]",
+        "manifest/opening.py",
+        '        locks = {f"picture {request.content_hash or request.purchase_id}" for request in requests}\n',
+        "        locks = set[str]()\n",
+        "contracts/test_ledger.py::test_of_several_that_want_to_buy_the_same_at_once_one_may",
+    ),
+    Safeguard(
+        _ONCE,
+        "Of several workers that want the same picture in one transaction, one buys it",
+        "manifest/opening.py",
+        "            earlier.append(_as_attempt(rows[number]))\n",
+        "",
+        "adapters/test_opening.py::test_of_those_that_want_the_same_picture_the_first_buys_it",
     ),
     Safeguard(
         _ONCE,
         "What has a master is not bought again",
-        "manifest/ledger.py",
-        "    if (bought := conn.execute(ids.limit(1)).scalar()) is not None:",
-        "    if (bought := conn.execute(ids.limit(1)).scalar()) == 0:",
+        "manifest/opening.py",
+        "    for master in bought:",
+        "    for master in bought[:0]:",
         "contracts/test_ledger.py::test_a_purchase_with_a_master_cannot_be_bought_until_its_master_is_forgotten[sqlite]",
     ),
     Safeguard(
@@ -174,9 +190,9 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _ONCE,
         "An item that another run took over is not bought",
-        "manifest/ledger.py",
-        "query.where(c.claim_id == request.claim.id, c.key == request.item_key)",
-        "query.where(c.key == request.item_key)",
+        "manifest/opening.py",
+        "                catalogue = catalogue_of.get((request.claim.id, request.item_key))",
+        "                catalogue: int | None = 1",
         "contracts/test_ledger.py::test_nothing_is_bought_for_an_item_that_is_not_under_the_claim[sqlite]",
     ),
     Safeguard(
@@ -214,7 +230,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     Safeguard(
         _PAID,
         "A result that is not ready is not bought again",
-        "manifest/ledger.py",
+        "manifest/opening.py",
         "        if each.state is AttemptState.ANSWERED:",
         "        if False:",
         "contracts/test_charges.py::test_an_answer_that_waits_is_paid_and_keeps_its_purchase_from_being_made_again[sqlite]",
@@ -279,8 +295,8 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         _CLAIMS,
         "A run whose claim was taken over writes nothing more",
         "manifest/queue.py",
-        "c.key == key, c.claim_id == claim.id)",
-        "c.key == key)",
+        "        return [None if holders.get(each.key) == each.claim.id else _lost(each.key) for each in outcomes]",
+        "        return [None for each in outcomes]",
         "contracts/test_queue.py::test_what_a_dead_claim_held_is_taken_over_and_it_writes_no_more[sqlite]",
     ),
     Safeguard(
