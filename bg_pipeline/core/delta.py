@@ -1,10 +1,10 @@
 """Compare the observations with the manifest: find the items that need work, each with its reason."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from bg_pipeline.core import keys
 from bg_pipeline.core.erasure import is_forgotten
@@ -47,6 +47,21 @@ class Goal:
         return cls(cuts, renditions, recipe.cut.digests)
 
 
+class SetAside(NamedTuple):
+    """Items of one class for which nothing is done until their row or the settings change."""
+
+    items: int
+    key: str
+    """The first of them."""
+    because: str
+    """Why that one is."""
+
+    def and_these(self, others: "SetAside | None") -> "SetAside":
+        """Return both together."""
+        first = self if others is None else min(self, others, key=lambda each: keys.key_bytes(each.key))
+        return first._replace(items=self.items + (others.items if others else 0))
+
+
 @dataclass(frozen=True, slots=True)
 class Delta:
     """The work of the next sync."""
@@ -55,12 +70,18 @@ class Delta:
     unchanged: int
     collisions: Mapping[str, str]
     """Key to its output stem, where the plain stem is another item's, too long, or would be hidden."""
+    set_aside: Mapping[Reason, SetAside] = field(default_factory=dict)
+    """Items that are skipped or failed already, and in no change."""
+    judged: Sequence[tuple[str, int]] = ()
+    """Keys and revisions of items that need nothing until their row or the settings change, where the manifest cannot
+    tell by itself."""
 
     @property
     def counts(self) -> dict[str, int]:
         """Count the listed keys in each class; `deleted` counts keys that were listed before."""
         items = Counter(change.reason for change in self.changes)
         items[Reason.UNCHANGED] = self.unchanged
+        items.update({reason: aside.items for reason, aside in self.set_aside.items()})
         return {reason.value: items[reason] for reason in Reason} | {"collision": len(self.collisions)}
 
     @property
@@ -98,14 +119,18 @@ class Delta:
         for reason in Reason:
             changes = [c for c in self.changes if c.reason is reason]
             buying = [c for c in changes if c.purchase and not c.held]
+            count, key, because = self.set_aside.get(reason) or SetAside(0, "", "")
+            count += len(changes)
             if changes:
+                key, because = changes[0].key, changes[0].because
+            if count:
                 rows.append(
                     {
                         "class": reason.value,
-                        "items": len(changes),
+                        "items": count,
                         "to_buy": len(buying),
                         "credits": float(sum((c.credits for c in buying), Decimal(0))),
-                        "why": f"{changes[0].key}: {changes[0].because}" + ("; …" if len(changes) > 1 else ""),
+                        "why": f"{key}: {because}" + ("; …" if count > 1 else ""),
                     }
                 )
         return rows

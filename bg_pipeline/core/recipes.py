@@ -93,6 +93,11 @@ class Recipes:
             first.first,
         )
 
+    @property
+    def accepted(self) -> Sequence[tuple[Sequence[str], Goal]]:
+        """The names that each recipe accepts, with its patterns: all that decides what is up to date."""
+        return [*zip(((), *(each.patterns for each in self.special)), self._goals(rerender=False), strict=True)]
+
     def _goals(self, rerender: bool) -> list[Goal]:
         return [Goal.of(each, rerender=rerender) for each in self._all]
 

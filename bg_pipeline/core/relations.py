@@ -83,6 +83,8 @@ def price(
         changes=tuple(item.change for item in related if item.change.key not in renamed_away),
         unchanged=survey.unchanged,
         collisions={key: stem for key, stem in stems.items() if stem != keys.plain_stem(key)},
+        set_aside=survey.set_aside,
+        judged=survey.judged,
     )
 
 

@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from bg_pipeline.core import keys
 from bg_pipeline.core.buying import BuyOrder
-from bg_pipeline.core.delta import REFUSED, WORK_REASONS, Goal, accepted_purchases, classify, was_skipped_at_work
+from bg_pipeline.core.delta import (
+    REFUSED,
+    WORK_REASONS,
+    Goal,
+    SetAside,
+    accepted_purchases,
+    classify,
+    was_skipped_at_work,
+)
 from bg_pipeline.core.erasure import forgotten_id, forgotten_pictures
 from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.core.revert import Reverted, because_reverted, reverted_by
@@ -18,6 +26,9 @@ _ARRIVED = frozenset({Reason.NEW, Reason.CHANGED})
 
 _REPLACES = frozenset({Reason.CHANGED, Reason.RECIPE_CHANGED})
 """Classes of items whose published output would be replaced by another."""
+
+_SET_ASIDE = frozenset({State.SKIPPED, *REFUSED})
+"""States of items that need nothing until their row or the settings change."""
 
 
 class Candidate(NamedTuple):
@@ -35,6 +46,16 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """Items that need nothing, and are not among the entries of a survey."""
+
+    unchanged: int = 0
+    set_aside: Mapping[Reason, SetAside] = field(default_factory=dict)
+    rows: Sequence[tuple[str, int]] = ()
+    """As `judged` in `core.delta.Delta`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """The state of each entry, judged without the others."""
 
@@ -42,6 +63,9 @@ class Survey:
     """Candidates in key order."""
     unchanged: int
     missing_outputs: Mapping[str, str] = field(default_factory=dict)
+    set_aside: Mapping[Reason, SetAside] = field(default_factory=dict)
+    judged: Sequence[tuple[str, int]] = ()
+    """As in `core.delta.Delta`."""
 
     @property
     def purchase_ids(self) -> list[str]:
@@ -60,7 +84,7 @@ def survey(
     entries: Iterable[Entry],
     goal_of: Callable[[str], Goal],
     missing_outputs: Mapping[str, str],
-    up_to_date: int = 0,
+    others: Judged = Judged(),
     *,
     leaves_out: Callable[[str], str] = lambda _key: "",
     reverted: Mapping[str, Sequence[Reverted]] = MappingProxyType({}),
@@ -73,22 +97,24 @@ def survey(
         entries: the manifest after a complete scan, in any order.
         goal_of: returns the names that the recipe of a key accepts.
         missing_outputs: by key, the name of a published output that is missing.
-        up_to_date: number of further entries that are up to date and have their output.
+        others: all further items.
         leaves_out: see `core.filters.Filter.leaves_out`.
         reverted: what a person took back, by key.
         order: order of the purchases.
     """
     candidates: list[Candidate] = []
-    unchanged = up_to_date
+    set_aside, judged = dict(others.set_aside), list(others.rows)
+    unchanged = others.unchanged
     entries = list(entries)
     erased, withdrawn = forgotten_pictures(entries), withdrawn_pictures(entries)
     for entry in entries:
         if entry.absent and (entry.state in {State.DELETED, State.FORGOTTEN} or is_withdrawn(entry)):
             continue
         goal, left_out, missing = goal_of(entry.key), leaves_out(entry.key), missing_outputs.get(entry.key, "")
-        reason, because = classify(entry, goal, missing_output=missing, left_out=left_out)
+        reason, because = by_itself = classify(entry, goal, missing_output=missing, left_out=left_out)
         if reason is Reason.UNCHANGED:
             unchanged += 1
+            judged.append((entry.key, entry.revision))
             continue
         if erased and reason in _ARRIVED and (key := erased.get(forgotten_id(entry.content_hash))):
             reason, because = Reason.SKIPPED, f"the same picture as {key}, which was erased on request"
@@ -110,6 +136,10 @@ def survey(
             step=order.step_of(entry, output_missing=bool(missing)) if accepted else entry.step,
             priority=entry.priority,
         )
+        if becomes is None and by_itself == (reason, because) and entry.state in _SET_ASIDE and not missing:
+            set_aside[reason] = SetAside(1, entry.key, because).and_these(set_aside.get(reason))
+            judged.append((entry.key, entry.revision))
+            continue
         # Without an output there is nothing to keep: better what was taken back than no cutout at all.
         keeps_output = reason in _REPLACES and not missing
         if keeps_output and (taken_back := reverted_by(entry, goal, reverted.get(entry.key, ()))):
@@ -118,7 +148,7 @@ def survey(
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem, goal))
     candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, missing_outputs)
+    return Survey(tuple(candidates), unchanged, missing_outputs, set_aside, judged)
 
 
 def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:
@@ -135,7 +165,8 @@ def _becomes(
     published, decided = entry.state is State.PUBLISHED, entry.state in {State.FORGOTTEN, State.WITHDRAWN}
     if reason is Reason.SKIPPED:
         stays = decided or (published if left_out else was_skipped_at_work(entry))
-        return None if stays else State.SKIPPED
+        known = (entry.state, entry.reason, entry.detail) == (State.SKIPPED, reason, because)
+        return None if stays or known else State.SKIPPED
     if reason is Reason.FAILED:
         known = entry.state in REFUSED and _is_known(entry, because, goal)
         locked = published and entry.problem != "" and not output_missing

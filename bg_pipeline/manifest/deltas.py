@@ -1,6 +1,8 @@
 """Read the data that a delta is computed from, and record the delta."""
 
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import (
@@ -17,7 +19,9 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal,
     not_,
+    or_,
     select,
     text,
     update,
@@ -31,6 +35,7 @@ from bg_pipeline.manifest.rows import (
     BATCH,
     ENTRY,
     PUBLICATION,
+    SHOWN,
     OfCatalogue,
     entry_of,
     is_free,
@@ -61,6 +66,14 @@ _staged = Table(
 """Temporary table for changes that are recorded together."""
 
 
+_judged = Table("staged_judged", MetaData(), Column("key", Key), Column("revision", BigInteger), prefixes=["TEMPORARY"])
+
+_TO_JUDGE = text("(items.judged <> items.revision) IS TRUE")
+"""Condition for items that are not judged, written out so that their partial index is used."""
+
+_SET_ASIDE = text("items.judged = items.revision AND items.state <> 'published'")
+"""Condition for judged items that are not published, written out for the same reason."""
+
 _DONE_WITH = and_(items.c.absent, items.c.state == State.DELETED)
 
 _JOINED = {
@@ -79,9 +92,58 @@ class SqlDeltas(OfCatalogue):
         with self._db.read() as conn:
             return (conn.scalar(query) or 0) - (conn.scalar(query.where(_DONE_WITH)) or 0)
 
-    def out_of_date(self, goal: Goal) -> Iterator[Entry]:
+    def judged(self, settings: str) -> Mapping[State, tuple[int, str]]:
+        c = items.c
+        query = select(c.state, func.count().label("n"), func.min(c.key).label("first")).where(self._mine(), _SET_ASIDE)
+        with self._db.read() as conn:
+            if self._judged_under(conn) != settings:
+                return {}
+            rows = conn.execute(query.group_by(c.state)).all()
+        return {State(row.state): (row.n, row.first) for row in rows if row.state != State.DELETED}
+
+    def out_of_date(self, goal: Goal, settings: str = "") -> Iterator[Entry]:
         query = ENTRY.where(self._mine(), not_(_is_up_to_date(goal)), not_(_DONE_WITH))
+        with self._db.read() as conn:
+            if settings and self._judged_under(conn) == settings:
+                query = query.where(_TO_JUDGE)
         yield from map(entry_of, self._stream(query.order_by(items.c.key)))
+
+    def judge(self, goal: Goal, settings: str, judged: Sequence[tuple[str, int]]) -> None:
+        c = items.c
+        needs_nothing = or_(_is_up_to_date(goal), _DONE_WITH)
+        rows = select(c.key, c.revision).select_from(SHOWN).where(self._mine()).order_by(c.key)
+        with self._db.read() as conn:
+            under = self._judged_under(conn)
+        if under != settings:
+            # Until the end, so that a killed one leaves nothing that counts.
+            self._judge_under(under, under := f"-{secrets.token_hex(16)}")
+            self._set_judged(under, self._stream(rows.where(c.judged == c.revision, not_(needs_nothing))), literal(-1))
+        settled = self._stream(rows.where(_TO_JUDGE, needs_nothing))
+        self._set_judged(under, chain(settled, judged), c.revision)
+        if under != settings:
+            self._judge_under(under, settings)
+
+    def _judged_under(self, conn: Connection) -> str:
+        query = select(catalogues.c.judged_under).where(catalogues.c.id == self._catalogue)
+        return str(conn.execute(query).scalar_one())
+
+    def _judge_under(self, before: str, settings: str) -> None:
+        c = catalogues.c
+        with self._db.write() as conn:
+            mine = update(catalogues).where(c.id == self._catalogue, c.judged_under == before)
+            conn.execute(mine.values(judged_under=settings))
+
+    def _set_judged(self, under: str, rows: Iterable[Sequence[Any]], value: ColumnElement[int]) -> None:
+        """Set the column of these keys, where their revision is still the same, unless other settings hold now."""
+        c, these = items.c, iter(rows)
+        while batch := [tuple(row) for row in islice(these, BATCH)]:
+            # What a power cut takes is judged again.
+            with self._db.write(durable=False) as conn, staged(conn, _judged, batch):
+                analyze(conn, _judged)
+                same = (c.key == _judged.c.key) & (c.revision == _judged.c.revision)
+                holds = select(catalogues.c.judged_under).where(catalogues.c.id == self._catalogue).scalar_subquery()
+                row = self._mine() & near_to([key for key, _ in batch]) & same & (holds == under)
+                conn.execute(update(items).where(row).values(judged=value))
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
         with self._db.read() as conn:

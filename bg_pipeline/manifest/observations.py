@@ -133,7 +133,7 @@ class SqlObservations(OfCatalogue):
             for name in ("content_hash", "size_bytes", "media_type")
         }
         # A plan made from other bytes, or without the item, is out of date.
-        differs = or_(c.content_hash != bytes_of["content_hash"], c.problem != seen.problem, c.absent)
+        differs = or_(*(c[name] != value for name, value in bytes_of.items()), c.problem != seen.problem, c.absent)
         remember = insert.on_conflict_do_update(
             index_elements=[c.catalogue_id, c.key],
             set_={

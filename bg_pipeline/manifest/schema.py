@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0016"
+VERSION = "0018"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -43,6 +43,8 @@ catalogues = Table(
     Column("name", String(100), nullable=False, unique=True),
     # number of the last completely recorded delta; items recorded under a higher number are not claimed yet
     Column("delta", BigInteger, nullable=False, server_default="0"),
+    # digest of the settings under which `items.judged` holds
+    _text("judged_under", 64),
 )
 
 accounts = Table(
@@ -94,6 +96,7 @@ items = Table(
     Column("changed_at", Float, nullable=False, doc="epoch second of the last change of the row"),
     Column("delta", BigInteger, nullable=False, server_default="0", doc="number of the delta that gave it work"),
     Column("revision", BigInteger, nullable=False, server_default="0", doc="number of changes of the row"),
+    Column("judged", BigInteger, nullable=False, server_default="-1", doc="revision that a delta left as it was"),
     Column("claim_id", BigInteger, doc="claim that holds it, if there is one"),
     Column(
         "step", Integer, nullable=False, server_default="0", doc="step in the order of purchases; lower ones come first"
@@ -111,7 +114,6 @@ items = Table(
     _partial("items_by_stem", "catalogue_id", "stem_fold", unique=True, where="stem_fold IS NOT NULL"),
     Index("items_by_state", "catalogue_id", "state", "collection", "key"),
     # a query must spell out the condition
-    # a query must spell out the condition
     _partial("items_to_hash", "catalogue_id", "key", where="fingerprint = '' AND NOT absent"),
     _partial("items_by_problem", "catalogue_id", "key", where="problem <> ''"),
     # pending items in the order of purchases, of all collections and of one; a query must spell out the condition
@@ -122,6 +124,10 @@ items = Table(
             ("items_to_buy_of_collection", ("collection", "step", "priority")),
         )
     ),
+    # what the next delta has to judge, and what it need not although it is not published; as above. PostgreSQL
+    # measures the first condition as it stands, IS TRUE included, by statistics of its own
+    _partial("items_to_judge", "catalogue_id", "key", where="(judged <> revision) IS TRUE"),
+    _partial("items_set_aside", "catalogue_id", "state", "key", where="judged = revision AND state <> 'published'"),
     # few items are absent: queries for the others exclude these keys
     _partial("items_by_absence", "catalogue_id", "key", where="absent"),
     # items that wait for the same purchase; a query must spell out the condition

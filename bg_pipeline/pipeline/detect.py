@@ -7,19 +7,20 @@ from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
 
-from bg_pipeline.core.blocks import in_runs
+from bg_pipeline import __version__
+from bg_pipeline.core.blocks import digest_under, in_runs
 from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
-from bg_pipeline.core.delta import Delta, is_up_to_date
+from bg_pipeline.core.delta import Delta, SetAside, classify, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipes import Recipes
-from bg_pipeline.core.records import Entry, Listed, Observation
+from bg_pipeline.core.records import Entry, Listed, Observation, Reason
 from bg_pipeline.core.rehash import Slice, day_of, due_slice, nights_of_a_round
 from bg_pipeline.core.relations import price
 from bg_pipeline.core.revert import by_key
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
-from bg_pipeline.core.survey import Survey, survey
+from bg_pipeline.core.survey import Judged, Survey, survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.pipeline.interruptible import until_asked
@@ -159,12 +160,12 @@ def plan(
     """
     missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
     goal_of = policy.recipes.goals(rerender=rerender)
-    entries, up_to_date = _entries(catalogue.deltas, policy.recipes, missing, rerender=rerender)
+    entries, others = _entries(catalogue.deltas, policy, missing, rerender=rerender)
     findings = survey(
         entries,
         goal_of,
         missing,
-        up_to_date,
+        others,
         leaves_out=policy.filter.leaves_out,
         reverted=by_key(catalogue.reversions.all()),
         order=policy.order,
@@ -222,6 +223,8 @@ def detect(
         )
         not_recorded = "the work was not recorded to its end, so none of it counts"
         catalogue.deltas.record(delta.changes, started_at, lambda: run.end_if_asked(not_recorded))
+        if not rerender:
+            catalogue.deltas.judge(policy.recipes.common_goal(), _judged_under(policy), delta.judged)
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,
@@ -295,19 +298,37 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
+def _judged_under(policy: Policy) -> str:
+    """Return the digest of all settings that decide whether an item needs nothing. Another version may do otherwise."""
+    return digest_under("", (__version__, policy.recipes.accepted, policy.filter.patterns))
+
+
 def _entries(
-    deltas: Deltas, recipes: Recipes, missing: Mapping[str, str], *, rerender: bool
-) -> tuple[list[Entry], int]:
-    """Return every entry that may need work, and the number of all others, which are up to date."""
-    goal_of, up_to_date = recipes.goals(rerender=rerender), deltas.count()
+    deltas: Deltas, policy: Policy, missing: Mapping[str, str], *, rerender: bool
+) -> tuple[list[Entry], Judged]:
+    """Return every entry that may need work, and all others, which need nothing."""
+    recipes, rest = policy.recipes, deltas.count()
+    goal_of, under = recipes.goals(rerender=rerender), "" if rerender else _judged_under(policy)
+    judged = deltas.judged(under)
     entries: list[Entry] = []
-    for entry in deltas.out_of_date(recipes.common_goal(rerender=rerender)):
+    up_to_date: list[tuple[str, int]] = []
+    for entry in deltas.out_of_date(recipes.common_goal(rerender=rerender), under):
         # By its own recipe it may be: the database knows only what all recipes have in common.
-        if not is_up_to_date(entry, goal_of(entry.key)):
+        if is_up_to_date(entry, goal_of(entry.key)):
+            up_to_date.append((entry.key, entry.revision))
+        else:
             entries.append(entry)
-            up_to_date -= 1
-    lost = sorted(missing.keys() - {e.key for e in entries}, key=key_bytes)
-    return entries + deltas.get_many(lost), up_to_date - len(lost)
+    lost = deltas.get_many(sorted(missing.keys() - {e.key for e in entries}, key=key_bytes))
+    set_aside: dict[Reason, SetAside] = {}
+    for state, (number, first) in judged.items():
+        rest -= number
+        lost_of_state = sum(e.state is state for e in lost)
+        rest += lost_of_state
+        for entry in deltas.get_many([first]):
+            reason, because = classify(entry, goal_of(first), left_out=policy.filter.leaves_out(first))
+            these = SetAside(number - lost_of_state, first, because)
+            set_aside[reason] = these.and_these(set_aside.get(reason))
+    return entries + lost, Judged(rest - len(entries) - len(lost), set_aside, up_to_date)
 
 
 def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:

@@ -72,8 +72,36 @@ class Deltas(Protocol):
         """Count the items, except those that are gone and marked as deleted."""
         ...
 
-    def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        """Yield those that `core.delta.is_up_to_date` is not true of, in ascending order of `key_bytes`."""
+    def judged(self, settings: str) -> Mapping[State, tuple[int, str]]:
+        """
+        Count the items that were judged under these settings and are neither published nor deleted.
+
+        Returns:
+            By state, their number and the first key.
+        """
+        ...
+
+    def out_of_date(self, goal: Goal, settings: str = "") -> Iterator[Entry]:
+        """
+        Yield those that `core.delta.is_up_to_date` is not true of, in ascending order of `key_bytes`.
+
+        Args:
+            goal: what is accepted.
+            settings: leave out what was judged under these.
+        """
+        ...
+
+    def judge(self, goal: Goal, settings: str, judged: Sequence[tuple[str, int]]) -> None:
+        """
+        Record that items need nothing, until their revision or the settings change.
+
+        These are all that `core.delta.is_up_to_date` is true of, those that are done with, and the given ones.
+
+        Args:
+            goal: what is accepted of every item.
+            settings: digest of all settings that such a judgement depends on.
+            judged: keys of further items, each with the revision of its row.
+        """
         ...
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:

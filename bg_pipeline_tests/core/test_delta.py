@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Goal, classify
+from bg_pipeline.core.delta import Goal, SetAside, classify
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, delta_of, entry, published
@@ -112,7 +112,8 @@ def test_an_entry_is_classified_by_what_it_was_published_from(
 def test_what_failed_before_keeps_its_state() -> None:
     failed = entry(state=State.FAILED, purchase_id=purchase_id("h", RECIPE.cut.digest), detail="corrupt")
 
-    assert delta_of(failed).changes[0].becomes is None
+    assert delta_of(failed).changes == ()
+    assert delta_of(failed).set_aside == {Reason.FAILED: SetAside(1, failed.key, "failed before: corrupt")}
 
 
 def test_a_deleted_entry_is_reported_once() -> None:
@@ -127,4 +128,4 @@ def test_a_failure_of_other_bytes_does_not_hide_that_they_are_no_picture(state: 
     assert (change.reason, change.becomes) == (Reason.FAILED, State.FAILED)
 
     known = replace(old, state=State.FAILED, purchase_id="", detail=change.because)
-    assert delta_of(known).changes[0].becomes is None
+    assert delta_of(known).changes == ()

@@ -40,7 +40,8 @@ class MemoryObservations(Port):
             new = Entry(o.key, o.collection, "", "", State.PENDING, changed_at=self._db.now())
             known = self._db.entries.get(o.key, new)
             last = known if o.problem else o
-            differs = (known.absent, known.content_hash, known.problem) != (False, last.content_hash, o.problem)
+            was = known.absent, known.content_hash, known.media_type, known.size_bytes, known.problem
+            differs = was != (False, last.content_hash, last.media_type, last.size_bytes, o.problem)
             self._db.entries[o.key] = replace(
                 known,
                 collection=o.collection,
@@ -83,6 +84,10 @@ def _is_done_with(entry: Entry) -> bool:
     return entry.absent and entry.state is State.DELETED
 
 
+def _needs_nothing(entry: Entry, goal: Goal) -> bool:
+    return is_up_to_date(entry, goal) or _is_done_with(entry)
+
+
 def output_names_of(database: MemoryDatabase, entry: Entry) -> list[str]:
     """In all renditions."""
     return [each.published.output_name for each in database.outputs(entry) if each.published.output_name]
@@ -103,8 +108,21 @@ class MemoryDeltas(Port):
     def count(self) -> int:
         return len(self._db.where(lambda e: not _is_done_with(e)))
 
-    def out_of_date(self, goal: Goal) -> Iterator[Entry]:
-        yield from self._db.where(lambda e: not is_up_to_date(e, goal) and not _is_done_with(e))
+    def judged(self, settings: str) -> Mapping[State, tuple[int, str]]:
+        judged = self._db.where(lambda e: self._is_judged(e, settings))
+        aside = [e for e in judged if e.state not in {State.PUBLISHED, State.DELETED}]
+        return {state: (len(same), same[0].key) for state in State if (same := [e for e in aside if e.state is state])}
+
+    def out_of_date(self, goal: Goal, settings: str = "") -> Iterator[Entry]:
+        yield from self._db.where(lambda e: not _needs_nothing(e, goal) and not self._is_judged(e, settings))
+
+    def judge(self, goal: Goal, settings: str, judged: Sequence[tuple[str, int]]) -> None:
+        known = {key: revision for key, revision in self._db.judged.items() if settings == self._db.judged_under}
+        mine = {e.key: e.revision for e in self._db.where(lambda e: _needs_nothing(e, goal))}
+        self._db.judged, self._db.judged_under = known | mine | dict(judged), settings
+
+    def _is_judged(self, entry: Entry, settings: str) -> bool:
+        return self._db.judged_under == settings and self._db.judged.get(entry.key) == entry.revision
 
     def get_many(self, keys: Sequence[str]) -> list[Entry]:
         wanted = set(keys)

@@ -46,6 +46,9 @@ class MemoryDatabase:
         """By key, the number of the delta that it was last recorded in."""
         self.accepted: dict[str, tuple[int, str, float]] = {}
         """Revision, reason and time of accepted failures."""
+        self.judged: dict[str, int] = {}
+        """Revision by key."""
+        self.judged_under = ""
         self.delta = 0
         """Number of the last delta that was recorded to its end."""
         self.claims: dict[int, Claim] = {}

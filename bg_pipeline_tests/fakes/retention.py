@@ -124,5 +124,6 @@ class MemoryErasures(Port):
         if entry is None or entry.state is not State.FORGOTTEN or entry.published or not self._db.is_free(key):
             return False
         del self._db.entries[key]
+        self._db.judged.pop(key, None)
         self._db.blocks = []
         return True

@@ -17,7 +17,7 @@ from bg_pipeline.core.keys import fold, key_bytes, plain_stem, preferred_stem, s
 from bg_pipeline.core.recipe import Recipe
 from bg_pipeline.core.records import Entry, State
 from bg_pipeline.core.rehash import Slice
-from bg_pipeline.core.survey import survey
+from bg_pipeline.core.survey import Judged, survey
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.deltas import SqlDeltas
@@ -83,7 +83,7 @@ def test_the_manifest_and_the_delta_agree_on_what_is_up_to_date(
     lost = {e.key: "a.png" for e in known if is_up_to_date(e, goal)} if missing else {}
 
     rest = [*deltas.out_of_date(goal), *deltas.get_many(sorted(lost, key=key_bytes))]
-    piecemeal = survey(rest, lambda _key: goal, lost, deltas.count() - len(rest))
+    piecemeal = survey(rest, lambda _key: goal, lost, Judged(deltas.count() - len(rest)))
     whole = survey(known, lambda _key: goal, lost)
 
     assert {e.key for e in deltas.out_of_date(goal)} == {

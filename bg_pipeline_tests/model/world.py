@@ -15,6 +15,7 @@ from bg_pipeline.core.gate import GateState, by_hand
 from bg_pipeline.core.records import State
 from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import BgPipelineError
+from bg_pipeline.pipeline.detect import plan
 from bg_pipeline.pipeline.night import Choice, sync
 from bg_pipeline.pipeline.revert import revert
 from bg_pipeline.pipeline.review import decide
@@ -107,6 +108,7 @@ class World:
         self._check_removals(before)
         self._check_charges()
         self._check_outputs()
+        self._check_judged()
         if whole:
             self._check_blame()
             for key in listed:
@@ -224,6 +226,15 @@ class World:
             if entry.state is State.FAILED and entry.content_hash in DIGESTS:
                 is_good = DIGESTS[entry.content_hash] in GOOD and not entry.problem
                 assert not is_good or entry.purchase_id in self.refused, f"{entry.key} failed: {entry.detail}"
+
+    def _check_judged(self) -> None:
+        """A plan that leaves out what was judged before says the same as one that judges all."""
+        catalogue, accounts, policy, _ = self.graph.pipeline.context
+        quick = plan(catalogue, accounts, policy)
+        judged, self.graph.database.judged = self.graph.database.judged, {}
+        whole = plan(catalogue, accounts, policy)
+        self.graph.database.judged = judged
+        assert (quick.changes, quick.counts, quick.rows) == (whole.changes, whole.counts, whole.rows)
 
     def _check_stops(self, posts: list[Post]) -> None:
         """After an answer that the account is empty, or its key refused, nothing is sent without a new reading."""
