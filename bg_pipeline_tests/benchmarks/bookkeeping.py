@@ -1,7 +1,7 @@
 """
 How many pictures a second the manifest carries, from claim to publication, with nothing to wait for but itself.
 
-    python -m bg_pipeline_tests.benchmarks.bookkeeping [--workers 1 2 4] [--ms 0 2 10] [--pictures 1500] [--slots 32] [--answer-s 2]
+    python -m bg_pipeline_tests.benchmarks.bookkeeping [--workers 1 2 4] [--ms 0 2 10] [--answer-s 2]
 
 Processes share one catalogue and one account in PostgreSQL, and find, buy, store and publish by the code of a night. A
 picture is a few bytes, stores are dictionaries, the vendor answers at once, and decoders return what they would. The
