@@ -2,18 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def further_away(socket_path: str, round_trip_s: float) -> Iterator[int]:
-    """A port of this machine that leads to a server, with that much more time for each way there and back."""
+def further_away(socket_path: str, round_trip_s: float, asked: Callable[[], object] = lambda: None) -> Iterator[int]:
+    """
+    A port of this machine that leads to a server, with that much more time for each way there and back.
+
+    Each piece that is sent there calls `asked`: clients of a database send one, and wait for its answer.
+    """
     loop, ready, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: Callable[[], object]) -> None:
         try:
             while data := await reader.read(1 << 16):
+                passed()
                 # Each piece by its own timer: a link has a length, and no limit of pieces on it.
                 loop.call_later(round_trip_s / 2, writer.write, data)
         except ConnectionError:
@@ -22,7 +27,7 @@ def further_away(socket_path: str, round_trip_s: float) -> Iterator[int]:
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await asyncio.open_unix_connection(socket_path)
-        await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+        await asyncio.gather(carry(reader, there[1], asked), carry(there[0], writer, lambda: None))
 
     async def serve() -> None:
         server = await asyncio.start_server(connected, "127.0.0.1", 0)

@@ -130,7 +130,9 @@ class Publisher:
             self._catalogue.items.end_quarantine(other.purchase_id, State.QUARANTINED, other.suspicion)
 
     def _plan(self, entries: Sequence[Entry], recipe: Recipe, cutout: ObtainedMaster) -> list[_Job]:
-        others = self._catalogue.items.outputs([entry.key for entry in entries])
+        # No output is on record without the main one.
+        shown = [entry.key for entry in entries if entry.published is not None]
+        others = self._catalogue.items.outputs(shown) if shown else {}
         origin = Origin(cutout.master.purchase_id, cutout.cut_digest, is_new=cutout.paid)
         jobs = []
         for entry in entries:

@@ -18,7 +18,7 @@ from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.opening import Opening
 from bg_pipeline.manifest.queue import SqlWorkQueue
-from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.purchasing import CutRequest  # noqa: TC001
 from bg_pipeline_tests.adapters.clients import request
 
 RULES = Rules(Thresholds(Decimal(0), Decimal(50)))

@@ -1,26 +1,34 @@
 """
 How many pictures a second the manifest carries, from claim to publication, with nothing to wait for but itself.
 
-    python -m bg_pipeline_tests.benchmarks.bookkeeping [--workers 1 2 4] [--ms 0 2 10] [--pictures 1500] [--slots 32]
+    python -m bg_pipeline_tests.benchmarks.bookkeeping [--workers 1 2 4] [--ms 0 2 10] [--answer-s 2]
 
 Processes share one catalogue and one account in PostgreSQL, and find, buy, store and publish by the code of a night. A
 picture is a few bytes, stores are dictionaries, the vendor answers at once, and decoders return what they would. The
-server is so many milliseconds there and back away from each process.
+server is so many milliseconds there and back away from each process. Journeys are the pieces that a relay carries
+there, for all of a run, its start and its end included; without a delay there is no relay.
+
+The peer is one process that writes the least that has to last, by psycopg alone: for each picture the intent, then
+charge and master, then state and output; three statements, each a transaction of its own, by as many connections as
+slots. It decides on nothing: no cap, no gate, no limit, no claim.
 """
 
 import argparse
 import hashlib
+import itertools
 import multiprocessing
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import make_url
 
 from bg_pipeline.core.claims import Ask, AskedBy
@@ -49,8 +57,13 @@ from bg_pipeline_tests.slow_network import further_away
 _ANSWER = b"a cutout"
 
 
-class _AtOnce(FakeRemover):
+class _Vendor(FakeRemover):
+    def __init__(self, answer_s: float) -> None:
+        super().__init__()
+        self._answer_s = answer_s
+
     def cut(self, request: CutRequest) -> CutReply:
+        time.sleep(self._answer_s)
         return CutReply(_ANSWER, request.credits_expected)
 
 
@@ -92,11 +105,11 @@ def record_work(url: str, count: int, slots: int) -> None:
     database.close()
 
 
-def work_off(url: str, count: int, slots: int, start: Any, results: Any) -> None:
+def work_off(url: str, count: int, slots: int, answer_s: float, start: Any, results: Any) -> None:
     """One host of a night."""
     database = Database(url)
     number = catalogue_id(database)
-    books = _Books(concurrency=slots, remover=_AtOnce(), clock=FakeClock(0.0), call=_undecoded)
+    books = _Books(concurrency=slots, remover=_Vendor(answer_s), clock=FakeClock(0.0), call=_undecoded)
     books.source.files = {_key(each): _key(each).encode() for each in range(count)}
     books.queue, books.deltas = SqlWorkQueue(database, number), SqlDeltas(database, number)  # type: ignore[assignment]
     books.items, books.ledger = SqlItems(database, number), SqlLedger(database)  # type: ignore[assignment]
@@ -113,23 +126,69 @@ def work_off(url: str, count: int, slots: int, start: Any, results: Any) -> None
     database.close()
 
 
+_PLAIN = (
+    """
+    INSERT INTO attempts (account, catalogue_id, item_key, collection, purchase_id, state, credits_expected, started_at)
+    VALUES ('bgeraser', 1, %(key)s, %(folder)s, %(key)s, 'intent', 1, 1) RETURNING id
+    """,
+    """
+    WITH charged AS (UPDATE attempts SET state = 'charged', credits_charged = 1, ended_at = 2 WHERE id = %(id)s)
+    INSERT INTO purchases (purchase_id, digest, width_px, height_px, stored_at) VALUES (%(key)s, 'd', 1, 1, 2)
+    """,
+    """
+    WITH ended AS (UPDATE items SET state = 'published', claim_id = NULL, revision = revision + 1
+                   WHERE catalogue_id = 1 AND key = %(key)s)
+    INSERT INTO publications (catalogue_id, key, rendition, purchase_id, output_name, published_at)
+    VALUES (1, %(key)s, 'main', %(key)s, %(key)s, 2)
+    """,
+)
+
+
+def write_plainly(url: str, count: int, slots: int, _answer_s: float, start: Any, results: Any) -> None:
+    """The peer."""
+    connections = [
+        psycopg.connect(
+            make_url(url).set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
+        )
+        for _ in range(slots)
+    ]
+
+    def work(slot: int) -> None:
+        for number in range(slot, count, slots):
+            values: dict[str, Any] = {"key": _key(number).encode(), "folder": _key(number)[:3].encode()}
+            (values["id"],) = connections[slot].execute(_PLAIN[0], values).fetchone() or ()
+            for statement in _PLAIN[1:]:
+                connections[slot].execute(statement, values)
+
+    start.wait()
+    before_s = time.process_time()
+    with ThreadPoolExecutor(slots) as pool:
+        list(pool.map(work, range(slots)))
+    results.put((count, time.process_time() - before_s))
+
+
 @contextmanager
-def _reached(url: str, round_trip_s: float) -> Iterator[str]:
+def _reached(url: str, round_trip_s: float, asked: Callable[[], object]) -> Iterator[str]:
     if not round_trip_s:
         yield url
         return
     parsed = make_url(url)
-    with further_away(f"{parsed.query['host']}/.s.PGSQL.5432", round_trip_s) as port:
+    with further_away(f"{parsed.query['host']}/.s.PGSQL.5432", round_trip_s, asked) as port:
         yield parsed.set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
 
 
-def per_second(url: str, workers: int, count: int, slots: int, round_trip_s: float) -> tuple[float, float]:
-    """Pictures a second, and processor milliseconds a picture."""
+def per_second(
+    url: str, workers: int, count: int, slots: int, answer_s: float, round_trip_s: float, work: Callable[..., None]
+) -> tuple[float, float, float]:
+    """Pictures a second, processor milliseconds a picture, and journeys a picture."""
     record_work(url, count, slots)
     context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(workers + 1), context.Queue()
-    with _reached(url, round_trip_s) as reached:
-        hosts = [context.Process(target=work_off, args=(reached, count, slots, start, results)) for _ in range(workers)]
+    journeys = itertools.count()
+    with _reached(url, round_trip_s, lambda: next(journeys)) as reached:
+        hosts = [
+            context.Process(target=work, args=(reached, count, slots, answer_s, start, results)) for _ in range(workers)
+        ]
         for host in hosts:
             host.start()
         start.wait()
@@ -139,7 +198,7 @@ def per_second(url: str, workers: int, count: int, slots: int, round_trip_s: flo
         for host in hosts:
             host.join()
     assert sum(published for published, _ in done) == count, done
-    return count / took, sum(cpu_s for _, cpu_s in done) / count * 1000
+    return count / took, sum(cpu_s for _, cpu_s in done) / count * 1000, next(journeys) / count
 
 
 def main() -> None:
@@ -148,20 +207,25 @@ def main() -> None:
     asked.add_argument("--ms", type=float, nargs="*", default=[0.0, 2.0, 10.0], help="to the database and back")
     asked.add_argument("--pictures", type=int, default=1500)
     asked.add_argument("--slots", type=int, default=32)
+    asked.add_argument("--answer-s", type=float, default=0.0, help="until the vendor answers; the peer has no vendor")
     options = asked.parse_args()
     rows, number = [], 0
     with tempfile.TemporaryDirectory() as made:
         server = postgres(Path(made))
         for ms in options.ms:
             alone = 0.0
-            for workers in options.workers:
+            for workers in (*options.workers, 0):
                 number += 1
-                url = database_on(server, f"books_{number}")
-                speed, cpu_ms = per_second(url, workers, options.pictures, options.slots, ms / 1000)
+                given = workers or 1, options.pictures, options.slots, options.answer_s, ms / 1000
+                work = work_off if workers else write_plainly
+                speed, cpu_ms, journeys = per_second(database_on(server, f"books_{number}"), *given, work)
                 alone = alone or speed
-                rows.append((f"{ms:g}", str(workers), f"{speed:.0f}", f"{speed / alone:.2f}", f"{cpu_ms:.1f}"))
+                share = f"{speed * options.answer_s / options.slots:.2f}" if options.answer_s else ""
+                values = f"{speed:.1f}", f"{speed / alone:.2f}", f"{cpu_ms:.1f}", f"{journeys:.1f}" if ms else "", share
+                rows.append((f"{ms:g}", str(workers or "peer"), *values))
         server.cleanup()
-    show(("ms to the database", "workers", "pictures a second", "x the first", "CPU ms a picture"), rows)
+    heads = "ms to the database", "workers", "pictures a second", "x the first", "CPU ms a picture"
+    show((*heads, "journeys", "of what the vendor gives"), rows)
 
 
 if __name__ == "__main__":

@@ -167,8 +167,8 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         _ONCE,
         "A master whose record was lost is looked up in the store before anything is bought",
         "purchasing/masters.py",
-        "        for find in (self.of_cut, self.stored):",
-        "        for find in (self.of_cut,):",
+        "        for cut in missing:",
+        "        for cut in missing[:0]:",
         "pipeline/purchase/test_stored.py::test_a_master_in_the_store_is_not_bought_again_when_its_record_is_lost",
     ),
     Safeguard(
