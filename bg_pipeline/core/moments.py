@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 TOLERANCE_S = 5.0
 """Seconds by which a time on record may be ahead of the clock: two clocks that are right still differ a little."""
@@ -23,6 +24,16 @@ def age_s(moment: float, now: float) -> float:
     """
     age = now - moment
     return math.inf if age < -TOLERANCE_S else max(0.0, age)
+
+
+def is_since(moment: Any, start: float, now: float) -> Any:
+    """
+    Return True if a moment on record came after `start`. One that is ahead of the clock may be of any time, and does
+    not count.
+
+    It takes a number, or a column for a condition.
+    """
+    return (moment > start) & (moment <= now + TOLERANCE_S)
 
 
 def ago(moment: float, now: float) -> str:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from bg_pipeline.core.delta import Goal
 from bg_pipeline.core.keys import fold
+from bg_pipeline.core.moments import is_since
 from bg_pipeline.core.records import Change, Entry, Reason, State
 from bg_pipeline.errors import ConnectionLost
 from bg_pipeline.manifest.rows import (
@@ -224,7 +225,7 @@ class SqlDeltas(OfCatalogue):
         c, new = items.c, _staged.c
         near = near_to([row[0] for row in rows])
         as_seen = self._mine() & near & (c.key == new.key) & (c.revision == new.revision) & is_free(now)
-        as_seen &= ~of_any_output(lambda output: output.published_at > seen_at)
+        as_seen &= ~of_any_output(lambda output: is_since(output.published_at, seen_at, now))
         with staged(conn, _staged, rows):
             analyze(conn, _staged)
             self._take_stems(conn, as_seen, now)

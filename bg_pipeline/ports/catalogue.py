@@ -139,7 +139,8 @@ class Deltas(Protocol):
         Until the last batch is stored, none of it can be claimed: the next delta completes a half-recorded one of a
         process that was killed, or of a run that `before_batch` ended by an error. A change is left out if its row has
         another revision now, if a live claim holds its item, or if its item was published after `seen_at`, when the
-        listings that the delta was made from had not begun: what they miss may have come since.
+        listings that the delta was made from had not begun: what they miss may have come since. A time of publication
+        that is ahead of the clock does not count.
         A stem that is given to an item is taken from the gone item that had it.
         """
         ...

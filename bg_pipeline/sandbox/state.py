@@ -167,6 +167,10 @@ class ResultStore:
         self._results[token] = replace(result, fault=None)
         return result.content, result.fault
 
+    def mend(self) -> None:
+        """Serve all stored results from now on, also those that had a fault."""
+        self._results = {token: replace(result, fault=None) for token, result in self._results.items()}
+
     def _evict(self) -> None:
         now = self._now()
         for token, result in list(self._results.items()):

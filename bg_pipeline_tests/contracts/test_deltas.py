@@ -60,6 +60,17 @@ def test_what_was_published_after_a_delta_looked_stays_published(manifest: Manif
     assert [manifest.entry(change.key).state for change in missing] == [State.PENDING, State.PUBLISHED]
 
 
+def test_what_was_published_by_a_clock_that_was_ahead_can_change(manifest: Manifest) -> None:
+    """It would stay as it is until the clock is there, a year later where the clock was a year ahead."""
+    manifest.clock.now += 3600
+    manifest.see_work("c/a.jpg")
+    manifest.publish("c/a.jpg", shown("c/a.png"))
+    manifest.clock.now -= 3600
+    manifest.record(work("c/a.jpg", Reason.CHANGED))
+
+    assert manifest.entry("c/a.jpg").state is State.PENDING
+
+
 def test_a_rename_marks_the_old_key_as_deleted(manifest: Manifest) -> None:
     manifest.see("c/new.jpg", "c/old.jpg")
     manifest.record(work("c/new.jpg", Reason.RENAMED, renamed_from="c/old.jpg"))

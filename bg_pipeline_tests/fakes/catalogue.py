@@ -8,6 +8,7 @@ from bg_pipeline.core.blocks import KnownBlock
 from bg_pipeline.core.delta import Goal, is_up_to_date, was_skipped_at_work
 from bg_pipeline.core.failures import StandingFailure, is_standing
 from bg_pipeline.core.keys import fold, key_bytes
+from bg_pipeline.core.moments import is_since
 from bg_pipeline.core.records import MAIN, Change, Entry, Observation, Output, Reason, State
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 
@@ -166,7 +167,7 @@ class MemoryDeltas(Port):
 
     def _is_as_it_was(self, change: Change, seen_at: float) -> bool:
         known = self._db.entries.get(change.key)
-        if known is None or (known.published_at or 0.0) > seen_at:
+        if known is None or is_since(known.published_at or 0.0, seen_at, self._db.now()):
             return False
         return known.revision == change.revision and self._db.is_free(change.key)
 

@@ -245,6 +245,23 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         _PAID,
+        "An attempt that was open in a restored manifest is settled by its master",
+        "pipeline/recovery.py",
+        "    if data is None:\n        return False\n",
+        "    return False\n",
+        "pipeline/test_recovery.py::test_with_a_stored_master_nothing_was_lost",
+    ),
+    Safeguard(
+        _PAID,
+        "What an earlier version bought is known under the names that it had",
+        "core/identity.py",
+        "        names.append(_cut_1(provider, values, former))\n",
+        "        pass\n",
+        "upgrade/test_upgrade.py::"
+        "test_only_what_was_in_flight_is_bought_and_masters_and_failures_are_as_they_were[sqlite-0004]",
+    ),
+    Safeguard(
+        _PAID,
         "A master with other bytes than its record is not published",
         "purchasing/masters.py",
         "        if digest_of(data) == master.digest:",

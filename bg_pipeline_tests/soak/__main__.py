@@ -7,9 +7,11 @@ It exits with 1 if anything is lost, torn, wrong or paid for without a record.
 """
 
 import argparse
+import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,14 +19,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.report import Exit
-from bg_pipeline.sandbox.faults import NO_CHANCE, Chance
+from bg_pipeline.sandbox.faults import CHARGED, NO_CHANCE, Chance
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import COMMAND
@@ -35,6 +40,7 @@ from bg_pipeline_tests.soak.table import Line, charges, end, of_money
 IN_FLIGHT = 8
 FREEZE_S = 25.0
 """Longer than a lease and a claim live."""
+MOST_WAIT_S = 60.0
 CHANGED_A_MINUTE = 0.05
 MOST_MB = 400
 
@@ -49,10 +55,17 @@ class Soak:
     rng: random.Random
     catalogue: Catalogue = field(init=False)
     sent: Counter[str] = field(default_factory=Counter)
+    in_flight: Counter[str] = field(default_factory=Counter)
+    """Requests that had no recorded end when a signal was sent, by its name."""
+    gates_opened: int = 0
     peak_mb: float = 0.0
+    _stopping: set[int] = field(default_factory=set)
+    _frozen: dict[int, float] = field(default_factory=dict)
+    """When each frozen process goes on."""
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue(self.home)
+        self.manifest = self.home / ".bg_pipeline" / "manifest.db"
         self.env = {
             "PATH": os.environ["PATH"],
             "BG_PROVIDER": "bgeraser",
@@ -64,8 +77,11 @@ class Soak:
         }
 
     def start(self) -> "subprocess.Popen[bytes]":
-        log = (self.home / "log.txt").open("ab")
-        return subprocess.Popen([COMMAND, "sync"], cwd=self.home, env=self.env, stdout=log, stderr=log)
+        with (self.home / "log.txt").open("ab") as log:
+            return subprocess.Popen([COMMAND, "sync"], cwd=self.home, env=self.env, stdout=log, stderr=log)
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run([COMMAND, *words], cwd=self.home, env=self.env, capture_output=True, check=False)
 
     def sync(self) -> int:
         """One run to its end; a dead one may hold its lease for a while."""
@@ -77,50 +93,97 @@ class Soak:
             if process.returncode != Exit.LEASE:
                 break
             time.sleep(LEASE_S / 4)
+        self._look_at(process.returncode)
         return int(process.returncode)
 
     def settle(self) -> Iterator[int]:
-        """The codes of further runs, until one is done: an account that failed much gets no requests for a while."""
+        """The codes of further runs, until one leaves nothing that another could do."""
         for _ in range(30):
             yield (code := self.sync())
-            if code == Exit.DONE:
+            if code in {Exit.DONE, Exit.SOME_FAILED}:
                 break
-            time.sleep(20)
 
-    def run_with(self, signals: list[int], runners: int) -> None:
-        """Runners that begin again whenever they end, until all signals are sent."""
-        running: dict[int, subprocess.Popen[bytes]] = {}
-        thaws: list[tuple[float, int]] = []
-        while signals or thaws:
-            for n in range(runners):
-                if n not in running or running[n].poll() is not None:
+    def waiting(self) -> set[str]:
+        """Items without a cutout of which a person is told."""
+        return {str(each["key"]) for each in json.loads(self.command("failures", "--json").stdout)}
+
+    def decide(self) -> None:
+        """A person has everything that waits bought again."""
+        for key in sorted(self.waiting()):
+            if self.command("review", "redo", key).returncode:
+                self.command("retry", "--again", key)
+
+    def recorded(self, state: str = "%") -> Counter[str]:
+        """Attempts in the manifest, by the picture that was sent."""
+        rows = self._query("SELECT sent_digest FROM attempts WHERE state LIKE ?", state)
+        return Counter(sent for (sent,) in rows)
+
+    def run_with(self, signals: list[int], runners: int, images: int) -> None:
+        """Runners that begin again whenever they end, until all signals are sent; new images come with each of them."""
+        each = images // (len(signals) + 1)
+        self.catalogue.add(images - each * len(signals))
+        running = [self.start() for _ in range(runners)]
+        while signals or self._frozen:
+            for n, process in enumerate(running):
+                if process.poll() is not None:
+                    self._look_at(process.returncode)
                     running[n] = self.start()
-            time.sleep(self.rng.uniform(1.0, 4.0))
-            self._measure(running.values())
-            for due, pid in list(thaws):
-                if due <= time.monotonic():
-                    thaws.remove((due, pid))
-                    _send(pid, signal.SIGCONT)
-            frozen = {pid for _, pid in thaws}
-            awake = [
-                process.pid for process in running.values() if process.poll() is None and process.pid not in frozen
-            ]
-            if not signals or not awake:
-                continue
-            pid, number = self.rng.choice(awake), signals.pop()
-            _send(pid, number)
-            self.sent[signal.Signals(number).name] += 1
-            if number == signal.SIGSTOP:
-                thaws.append((time.monotonic() + FREEZE_S, pid))
-        for process in running.values():
+            self._wait_for_requests(running)
+            time.sleep(self.rng.uniform(0.0, 3.0))
+            self._measure(running)
+            self._thaw()
+            awake = [p.pid for p in running if p.poll() is None and p.pid not in self._stopping | self._frozen.keys()]
+            if signals and awake:
+                self._signal(self.rng.choice(awake), signals.pop())
+                self.catalogue.add(each)
+        for process in running:
             process.wait()
 
+    def _signal(self, pid: int, number: int) -> None:
+        _send(pid, number)
+        self.sent[signal.Signals(number).name] += 1
+        self.in_flight[signal.Signals(number).name] += self._open_attempts()
+        if number == signal.SIGSTOP:
+            self._frozen[pid] = time.monotonic() + FREEZE_S
+        if number == signal.SIGTERM:
+            self._stopping.add(pid)  # a second one would end it at once
+
+    def _thaw(self) -> None:
+        for pid, due in list(self._frozen.items()):
+            if due <= time.monotonic():
+                del self._frozen[pid]
+                _send(pid, signal.SIGCONT)
+
+    def _wait_for_requests(self, running: "Iterable[subprocess.Popen[bytes]]") -> None:
+        """A signal to a process that only starts would show little."""
+        until = time.monotonic() + MOST_WAIT_S
+        while not self._open_attempts() and time.monotonic() < until:
+            if any(process.poll() is not None for process in running):
+                break
+            time.sleep(0.1)
+
+    def _look_at(self, code: int | None) -> None:
+        """A person opens the account when a run says that it is closed: the vendor may have asked for an hour."""
+        if code == Exit.PAUSED:
+            self.command("gate", "open", "bgeraser")
+            self.gates_opened += 1
+
+    def _open_attempts(self) -> int:
+        return min(IN_FLIGHT, self.recorded("intent").total())
+
+    def _query(self, statement: str, *values: str) -> list[Any]:
+        address = f"file:{self.manifest}?mode=ro"
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(address, uri=True)) as conn:
+            return conn.execute(statement, values).fetchall()
+        return []  # the first run has not made it yet
+
     def _measure(self, processes: "Iterable[subprocess.Popen[bytes]]") -> None:
+        """Each run with its workers; what they share counts for each."""
         for process in processes:
-            with suppress(OSError, StopIteration):
-                status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                peak = next(line for line in status if line.startswith("VmHWM"))
-                self.peak_mb = max(self.peak_mb, int(peak.split()[1]) / 1024)
+            with suppress(psutil.Error):
+                run = psutil.Process(process.pid)
+                family = [run, *run.children(recursive=True)]
+                self.peak_mb = max(self.peak_mb, sum(each.memory_info().rss for each in family) / 2**20)
 
 
 def _send(pid: int, number: int) -> None:
@@ -132,11 +195,10 @@ def _send(pid: int, number: int) -> None:
 def changing(soak: Soak) -> Iterator[None]:
     """Some pictures change all the while."""
     done = threading.Event()
-    pause_s = 60 / (CHANGED_A_MINUTE * len(soak.catalogue.numbers))
     rng = random.Random(soak.rng.random())
 
     def change() -> None:
-        while not done.wait(pause_s):
+        while not done.wait(60 / (CHANGED_A_MINUTE * len(soak.catalogue.numbers))):
             soak.catalogue.change(rng)
 
     changer = threading.Thread(target=change)
@@ -154,7 +216,7 @@ def main() -> bool:
     for name, default in (("images", 10_000), ("kills", 200), ("stops", 50), ("freezes", 20), ("seed", 1)):
         asked.add_argument(f"--{name}", type=int, default=default)
     chosen = asked.parse_args()
-    print(f"seed {chosen.seed}: {' '.join(sys.argv[1:]) or 'as it is'}", flush=True)
+    print(asked.prog, *(f"--{name} {value}" for name, value in vars(chosen).items()), flush=True)
     rng = random.Random(chosen.seed)
     began = time.monotonic()
     vendor = SandboxState({"bgeraser": Decimal(10**6)}, latency_s=0.05)
@@ -163,47 +225,59 @@ def main() -> bool:
         reader = Reader(soak.catalogue)
 
         # First alone: a run that is asked to stop may not cost a request.
-        soak.catalogue.add(chosen.images // 10)
         reader.start()
-        soak.run_with([signal.SIGTERM] * chosen.stops, runners=1)
+        first = chosen.images // 5
+        soak.run_with([signal.SIGTERM] * chosen.stops, runners=1, images=first)
         soak.sync()
         after_stops = charges(vendor).total() - len(charges(vendor))
 
         vendor.faults.chance = Chance(rate=0.05, seed=chosen.seed)
-        soak.catalogue.add(chosen.images - chosen.images // 10)
         signals = [signal.SIGKILL] * chosen.kills + [signal.SIGSTOP] * chosen.freezes
         rng.shuffle(signals)
         with changing(soak):
-            soak.run_with(list(map(int, signals)), runners=2)
+            soak.run_with(list(map(int, signals)), runners=2, images=chosen.images - first)
         vendor.faults.chance = Chance(rate=0.2, seed=chosen.seed + 1)
         soak.catalogue.add(chosen.images // 5)
-        soak.sync()
+        list(soak.settle())
         vendor.faults.chance = NO_CHANCE
+        vendor.results.mend()
         codes = list(soak.settle())
+        twice = [sent for sent, count in soak.recorded("charged").items() if count > 1]
+        faults = vendor.faults.done()
+        failing = sum(count for kind, count in faults.items() if kind in CHARGED)
+        cut_short = soak.in_flight["SIGKILL"] + soak.in_flight["SIGSTOP"]
+        money = of_money(vendor, f"sqlite:///{soak.manifest}", cut_short + failing)
+        waiting = soak.waiting()
+        untold = set(soak.catalogue.wrong()[0]) - waiting
+        soak.decide()
+        codes += soak.settle()
         requests = vendor.ledger.requests
         soak.sync()
         again = vendor.ledger.requests - requests
         reader.done.set()
         reader.join()
         lost, wrong = soak.catalogue.wrong()
-        faults = vendor.faults.done()
-        failing = sum(faults.values())
-        in_flight = IN_FLIGHT * (soak.sent["SIGKILL"] + soak.sent["SIGSTOP"])
-        manifest = f"sqlite:///{soak.home / '.bg_pipeline' / 'manifest.db'}"
-        money = of_money(vendor, manifest, in_flight + failing)
+        for key in [*lost, *untold][:5]:
+            print(soak.command("why", key).stdout.decode())
     lines: list[Line] = [
         ("images", len(soak.catalogue.numbers), None),
         ("signals", ", ".join(f"{count} {name}" for name, count in soak.sent.items()), None),
-        ("faults of the vendor", f"{failing} of {len(faults)} kinds", None),
+        ("requests in flight at them", ", ".join(f"{count} {name}" for name, count in soak.in_flight.items()), None),
+        ("faults of the vendor", f"{sum(faults.values())} of {len(faults)} kinds", None),
+        ("of them charged", failing, None),
+        ("times that a person opened the gate", soak.gates_opened, None),
         ("cutouts read meanwhile", reader.read, None),
         ("torn cutouts", len(reader.torn), not reader.torn),
+        ("lost without a word", len(untold), not untold),
+        ("left to a person, then bought", len(waiting), None),
         ("lost", len(lost), not lost),
         ("wrong", len(wrong), not wrong),
         ("charged twice after SIGTERM", after_stops, after_stops == 0),
+        ("good results bought again", len(twice), not twice),
         *money,
         ("requests of one more run", again, again == 0),
-        ("memory of a run, MB", round(soak.peak_mb), soak.peak_mb <= MOST_MB),
-        ("exit codes of the last runs", codes, codes[-1] == 0),
+        ("memory of a run with its workers, MB", round(soak.peak_mb), soak.peak_mb <= MOST_MB),
+        ("exit codes of the last runs", codes, codes[-1] == Exit.DONE),
         ("minutes", round((time.monotonic() - began) / 60, 1), None),
     ]
     return end(lines)

@@ -52,14 +52,17 @@ class Catalogue:
     home: Path
     numbers: dict[str, int] = field(default_factory=dict)
     _next: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, count: int) -> None:
-        for _ in range(count):
-            self._write(f"c{self._next % 12:02}/{self._next:06}.png")
+        with self._lock:
+            for _ in range(count):
+                self._write(f"c{self._next % 12:02}/{self._next:06}.png")
 
     def change(self, rng: random.Random) -> None:
         """Replace one picture, as a careful program does: by a rename."""
-        self._write(rng.choice(list(self.numbers)))
+        with self._lock:
+            self._write(rng.choice(list(self.numbers)))
 
     def _write(self, key: str) -> None:
         path = self.home / "images" / key
@@ -102,7 +105,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         while not self.done.is_set():
             for path in self._catalogue.cutouts():
-                if self.done.wait(0.002):
+                if self.done.wait(0.005):
                     return
                 try:
                     data = path.read_bytes()
