@@ -12,7 +12,7 @@ from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
-from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.keys import encode_partition, key_bytes
 from bg_pipeline.core.moments import iso
 from bg_pipeline.core.records import Attempt, Change, State
 from bg_pipeline.core.report import Failure, Summary
@@ -279,7 +279,7 @@ def _process(
         asked_by=ask.asked_by,
         everything=scope.is_everything,
         summary=total,
-        shown=_spread(published),
+        shown=_spread(sorted(published, key=key_bytes)),
     )
     return record, published
 
