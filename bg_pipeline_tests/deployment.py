@@ -125,7 +125,9 @@ class Deployment:
         (self.home / "images" / key).write_bytes(data)
 
     def outputs(self) -> list[str]:
-        return sorted(p.relative_to(self.home / "cutouts").as_posix() for p in self.home.glob("cutouts/**/*.png"))
+        cutouts = self.home / "cutouts"
+        files = (Path(folder, name) for folder, _, names in os.walk(cutouts) for name in names)  # some come and go
+        return sorted(file.relative_to(cutouts).as_posix() for file in files if file.suffix == ".png")
 
     def charges(self) -> int:
         return len(self.vendor.ledger.charges())

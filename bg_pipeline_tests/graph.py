@@ -23,8 +23,9 @@ from bg_pipeline.core.recipes import Recipes, SpecialRecipe
 from bg_pipeline.core.report import Summary
 from bg_pipeline.errors import BgPipelineError
 from bg_pipeline.imaging.workers import for_one_picture
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline.pipeline.listing import ScanResult
-from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
+from bg_pipeline.pipeline.night import WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.pipeline.prune import PruneResult
 from bg_pipeline.pipeline.trash import TrashResult

@@ -27,6 +27,7 @@ from bg_pipeline.core.report import Exit, Summary
 from bg_pipeline.errors import BgPipelineError, ConfigurationError, GuardStopped
 from bg_pipeline.pipeline import night, ownership
 from bg_pipeline.pipeline.alerting.notify import after_no_sync, after_sync
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline.pipeline.detect import count_copies_to_buy, count_outdated_outputs, scan
 from bg_pipeline.pipeline.detect import plan as plan_delta
 from bg_pipeline.pipeline.process import Scope
@@ -169,7 +170,7 @@ def sync(
     """Run the nightly job now."""
     name = run_name("sync")
     chosen = None if collection is None else decode_partition(collection)
-    choice = night.Choice(
+    choice = Choice(
         collections=None if chosen is None else frozenset({chosen}),
         only=Only(only),
         apply_recipe_change=apply_recipe_change or recipe_change_share is not None,

@@ -19,8 +19,8 @@ from bg_pipeline.orchestration.names import Names
 from bg_pipeline.orchestration.opener import LEFT_UNDONE, Opener
 from bg_pipeline.orchestration.pool import pause_pool
 from bg_pipeline.orchestration.waiting import tag_going_on, tag_waiting
-from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline.pipeline.gallery import make_pairs
 from bg_pipeline.ports.context import Pipeline
 from bg_pipeline.ports.running import Now
@@ -94,7 +94,7 @@ def cutouts(opener: Opener, collections: dg.DynamicPartitionsDefinition) -> dg.A
         """
         chosen = [decode_partition(each) for each in context.partition_keys]
         share = config.recipe_change_share
-        choice = night.Choice(
+        choice = Choice(
             frozenset(chosen),
             OnlyPart(config.only.value),
             config.sample,

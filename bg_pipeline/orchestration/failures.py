@@ -51,7 +51,7 @@ def lost_runs(opener: Opener) -> dg.SensorDefinition:
         description="Marks runs whose process died as failed, and frees their slots.",
     )
     def lost_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        """Mark runs that look dead at two ticks in a row: between two steps, a live run holds no lease either."""
+        """Mark runs that look dead at two ticks in a row: a step that has just begun holds no lease either."""
         with opener.monitor() as monitor:
             records = find_dead_runs(context.instance, monitor, names, location_name(context))
         suspects = {record.dagster_run.run_id: record.dagster_run for record in records}

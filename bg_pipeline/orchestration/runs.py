@@ -21,9 +21,9 @@ def find_dead_runs(
     instance: dg.DagsterInstance, monitor: Monitor, names: Names, location: str | None = None
 ) -> list[dg.RunRecord]:
     """
-    Return started runs of a catalogue that hold no lease and do not wait for the pool.
+    Return started runs of a catalogue that hold no lease, are not between two steps, and do not wait for the pool.
 
-    Between steps, a live run looks the same.
+    A run whose step has just begun looks the same.
 
     Args:
         instance: owner of the runs.
@@ -44,7 +44,15 @@ def find_dead_runs(
         and age_s(record.start_time, monitor.now()) > GRACE_S
         and record.dagster_run.run_id not in at_work
         and record.dagster_run.run_id not in waiting
+        and not _is_between_steps(instance, record.dagster_run.run_id, monitor.now())
     ]
+
+
+def _is_between_steps(instance: dg.DagsterInstance, run_id: str, now: float) -> bool:
+    """Return True if every step that began has ended, the last not long ago: the next may begin on another machine."""
+    begun = [each for each in instance.get_run_step_stats(run_id) if each.start_time is not None]
+    ends = [each.end_time for each in begun if each.end_time is not None]
+    return len(ends) == len(begun) and bool(ends) and age_s(max(ends), now) <= GRACE_S
 
 
 def runs_of_delta(

@@ -9,9 +9,10 @@ from bg_pipeline.core.claims import Ask
 from bg_pipeline.core.gate import first_open
 from bg_pipeline.core.records import Change, State
 from bg_pipeline.core.report import Summary, why_unfinished
+from bg_pipeline.pipeline.choice import Choice, scope_of
 from bg_pipeline.pipeline.detect import plan
 from bg_pipeline.pipeline.export import TableResult
-from bg_pipeline.pipeline.night import Choice, WorkResult, scope_of, work
+from bg_pipeline.pipeline.night import WorkResult, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.context import Catalogue, Pipeline
 from bg_pipeline.purchasing.gate import read_balances

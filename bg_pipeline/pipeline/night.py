@@ -8,16 +8,16 @@ number of steps do at once, and `sum_up`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bg_pipeline.core.canary import Extent
-from bg_pipeline.core.claims import Ask, AskedBy, Only, Selection, reasons_of
+from bg_pipeline.core.claims import Ask, AskedBy
 from bg_pipeline.core.credits import Budget, Reconciliation
 from bg_pipeline.core.delta import Delta
-from bg_pipeline.core.keys import encode_partition
+from bg_pipeline.core.keys import encode_partition, key_bytes
 from bg_pipeline.core.moments import iso
-from bg_pipeline.core.records import Attempt, Change, State
+from bg_pipeline.core.records import Attempt, State
 from bg_pipeline.core.report import Failure, Summary
 from bg_pipeline.core.runlog import MOST_SHOWN, ProcessRecord
 from bg_pipeline.errors import ConfigurationError, GuardStopped, LeaseHeld
+from bg_pipeline.pipeline.choice import Choice, scope_of
 from bg_pipeline.pipeline.detect import detect, scan, slice_to_rehash
 from bg_pipeline.pipeline.export import TableResult, update_table
 from bg_pipeline.pipeline.failures import count_standing
@@ -97,30 +97,6 @@ class SyncResult:
     work: WorkResult
     joined: str = ""
     """The other run whose listing stands for its own, in a sentence; empty if it listed the source itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Items that a person may request in place of all pending ones."""
-
-    collections: frozenset[str] | None = None
-    only: Only = Only.ALL
-    sample: int | None = None
-    """Number of items per collection."""
-    apply_recipe_change: bool = False
-    recipe_change_limit: int | None = None
-    """Largest number of purchases for a changed recipe, oldest first; None for all."""
-    without_canary: bool = False
-    """Buy them although no canary of the recipe is accepted."""
-
-    @property
-    def extent(self) -> Extent:
-        """The part of a changed recipe that is requested."""
-        return Extent(self.collections, self.sample, self.without_canary)
-
-    @property
-    def is_everything(self) -> bool:
-        return self.collections is None and self.only is Only.ALL and self.sample is None
 
 
 def look(pipeline: Pipeline) -> LookResult:
@@ -279,7 +255,7 @@ def _process(
         asked_by=ask.asked_by,
         everything=scope.is_everything,
         summary=total,
-        shown=_spread(published),
+        shown=_spread(sorted(published, key=key_bytes)),
     )
     return record, published
 
@@ -343,45 +319,6 @@ def _without_published(catalogue: Catalogue, failures: Sequence[Failure], since:
     entries = catalogue.deltas.get_many(sorted({failure.key for failure in failures}))
     done = {e.key for e in entries if e.state is State.PUBLISHED and (e.published_at or 0.0) > since}
     return [failure for failure in failures if failure.key not in done]
-
-
-def scope_of(catalogue: Catalogue, choice: Choice, requested: Sequence[Change] = ()) -> Scope:
-    """
-    Return the scope that a choice describes.
-
-    Args:
-        catalogue: owner of the items.
-        choice: the requested items.
-        requested: the requested purchases for a changed recipe.
-    """
-    selection = Selection(choice.collections, reasons_of(choice.only))
-    changes = [c for c in requested if selection.holds(c.collection, c.reason) and choice.only is not Only.FAILED]
-    keys: Sequence[str] | None = None
-    state = State.PENDING
-    if choice.only is Only.FAILED:
-        state = State.FAILED
-        failed = (e for e in catalogue.items.in_state(state) if e.purchase_id and not e.absent)
-        keys = [e.key for e in failed if choice.collections is None or e.collection in choice.collections]
-    if choice.sample is not None:
-        keys, changes = _take_sample(catalogue, selection, choice.sample, keys, changes)
-    return Scope(selection, keys, state, tuple(changes))
-
-
-def _take_sample(
-    catalogue: Catalogue, selection: Selection, count: int, keys: Sequence[str] | None, changes: Sequence[Change]
-) -> tuple[Sequence[str], list[Change]]:
-    """Return at most `count` items per collection: pending ones first, then requested changes."""
-    left: dict[str, int] = {}
-    if keys is None:
-        keys = catalogue.queue.pending_keys(selection, count)
-    entries = catalogue.deltas.get_many(keys)
-    chosen = [e.key for e in entries if _take_one(left, e.collection, count)]
-    return chosen, [change for change in changes if _take_one(left, change.collection, count)]
-
-
-def _take_one(left: dict[str, int], collection: str, count: int) -> bool:
-    left[collection] = left.get(collection, count) - 1
-    return left[collection] >= 0
 
 
 def _validate_collections(catalogue: Catalogue, collections: frozenset[str] | None) -> None:

@@ -61,7 +61,11 @@ def rabbitmq(home: Path) -> Iterator[tuple[str, str]]:
 
 BROKERS = {"redis": redis, "rabbitmq": rabbitmq}
 _shades = itertools.count()
-_EXECUTOR = {"BG_EXECUTOR": "dagster_celery.celery_executor", "BG_EXECUTOR_CONFIG": "celery.yaml"}
+_EXECUTOR = {
+    "BG_EXECUTOR": "dagster_celery.celery_executor",
+    "BG_EXECUTOR_CONFIG": "celery.yaml",
+    "BG_NIGHT_STEPS": "2",
+}
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +118,9 @@ def buying(deployment: Deployment, collection: str, count: int) -> str:
     return next(str(r["runId"]) for r in deployment.runs() if r["jobName"] == "process_pending")
 
 
-def kill_the_worker_of(deployment: Deployment, run_id: str) -> None:
-    (worker,) = [name for name in ("one", "two") if run_id in (deployment.home / f"{name}.log").read_text()]
-    os.killpg(deployment.processes[worker].pid, signal.SIGKILL)
+def at_work_on(deployment: Deployment, run_id: str) -> list[str]:
+    """The workers that have the run, or a step of it."""
+    return [name for name in ("one", "two") if run_id in (deployment.home / f"{name}.log").read_text()]
 
 
 @pytest.mark.parametrize(("broker", "launcher"), [("redis", True), ("rabbitmq", False)])
@@ -130,7 +134,13 @@ def test_a_night_outlives_a_killed_worker_and_ends_when_it_is_terminated(
         deployment.until("it has ended", lambda: deployment.status(run) == "CANCELED", 30)
         assert deployment.charges() == len(deployment.outputs()) < 24
 
-        run = buying(deployment, "gloves", 12)
-        kill_the_worker_of(deployment, run)
-        deployment.until("everything is published", lambda: len(deployment.outputs()) == 36, 120)
-        assert 36 <= deployment.charges() <= 36 + 2, "at most what was in flight is bought twice"
+        run = buying(deployment, "gloves", 24)
+        # One worker has the run, or each has one of the steps that share its work.
+        deployment.until("all are at work", lambda: len(at_work_on(deployment, run)) == (1 if launcher else 2))
+        os.killpg(deployment.processes[at_work_on(deployment, run)[0]].pid, signal.SIGKILL)
+        deployment.until("everything is published", lambda: len(deployment.outputs()) == 48, 120)
+        assert 48 <= deployment.charges() <= 48 + 2, "at most what was in flight is bought twice"
+        if not launcher:
+            deployment.until(
+                "the queue gave the step of the lost worker to the other", lambda: deployment.status(run) == "SUCCESS"
+            )

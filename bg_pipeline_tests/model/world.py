@@ -15,8 +15,9 @@ from bg_pipeline.core.gate import GateState, by_hand
 from bg_pipeline.core.records import State
 from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import BgPipelineError, StoreError
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline.pipeline.detect import plan
-from bg_pipeline.pipeline.night import Choice, sync
+from bg_pipeline.pipeline.night import sync
 from bg_pipeline.pipeline.revert import revert
 from bg_pipeline.pipeline.review import decide
 from bg_pipeline.pipeline.verify import verify

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.execution.plan.objects import StepSuccessData
 
 import bg_pipeline
-from bg_pipeline.orchestration.definitions import defs
+from bg_pipeline.orchestration.definitions import OPENERS, defs
 from bg_pipeline.orchestration.opener import DELTA
+from bg_pipeline.orchestration.runs import find_dead_runs
 from bg_pipeline_tests.orchestration.conftest import Run, Shop
 from bg_pipeline_tests.orchestration.location import sensor
 from bg_pipeline_tests.pictures import product
@@ -189,6 +191,33 @@ def test_a_started_run_without_a_sign_of_life_is_marked_as_failed_at_the_second_
     assert zombie.run_id[:8] in (sensor("lost_runs").evaluate_tick(again).skip_message or "")
     status = instance.get_run_by_id(zombie.run_id).status  # type: ignore[union-attr]
     assert status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_whose_next_step_begins_on_another_machine_is_no_dead_one(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    started = instance.create_run_for_job(
+        defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={DELTA: "1"}
+    )
+    now = time.time()
+
+    def happens(kind: str, ago_s: float, step: str | None = None) -> None:
+        facts = StepSuccessData(duration_ms=1.0) if kind == "STEP_SUCCESS" else None
+        event = dg.DagsterEvent(kind, "process_pending", step_key=step, event_specific_data=facts)
+        instance.report_dagster_event(event, started.run_id, timestamp=now - ago_s)
+
+    def is_dead() -> bool:
+        with OPENERS[0].monitor() as monitor:
+            return bool(find_dead_runs(instance, monitor, OPENERS[0].names))
+
+    happens("PIPELINE_START", 900)
+    happens("STEP_START", 800, "nightly_cutouts.work_1")
+    assert is_dead(), "its step is at work, without a lease"
+    happens("STEP_SUCCESS", 60, "nightly_cutouts.work_1")
+    assert not is_dead()
+    happens("STEP_START", 700, "nightly_cutouts.work_2")
+    happens("STEP_SUCCESS", 600, "nightly_cutouts.work_2")
+    assert not is_dead()
 
 
 def test_a_missed_night_is_caught_up_by_one_run(

@@ -62,6 +62,20 @@ def test_a_wrong_executor_is_told_and_unloads_nothing(written: str, said: str) -
     assert executors() == {"in_process"}
 
 
+def test_one_setting_says_how_many_steps_share_a_night() -> None:
+    def steps() -> int:
+        (night,) = build().resolve_job_def("process_pending").nodes
+        return len(night.definition.nodes) - 1  # the last one reports
+
+    assert steps() == 1
+    Path(".env").write_text("BG_NIGHT_STEPS=4\n")
+    assert steps() == 4
+    Path(".env").write_text("BG_NIGHT_STEPS=none\n")
+    assert steps() == 1
+    with pytest.raises(ConfigurationError, match="BG_NIGHT_STEPS"):
+        executor_of(read())
+
+
 def test_every_run_fails_with_what_is_wrong_with_the_executor(shop: Shop, run: Run) -> None:
     Path(".env").write_text("BG_EXECUTOR=dagster.asset\n")
     result = run("detect_delta")

@@ -4,16 +4,17 @@ import os
 import signal
 import threading
 import time
+from decimal import Decimal
 
 import dagster as dg
 import pytest
 
+from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.orchestration.build import build
+from bg_pipeline.orchestration.definitions import OPENERS
 from bg_pipeline_tests.orchestration.conftest import Shop
 from bg_pipeline_tests.orchestration.runs import metadata_of
 from bg_pipeline_tests.pictures import product
-
-pytestmark = pytest.mark.processes
 
 PICTURES = 16
 
@@ -64,6 +65,7 @@ def at_work(instance: dg.DagsterInstance) -> dict[str, int]:
     }
 
 
+@pytest.mark.processes
 def test_two_steps_share_a_night_and_one_does_the_work_of_the_other_when_that_is_killed(
     shared: Shop, stored: dg.DagsterInstance
 ) -> None:
@@ -88,6 +90,30 @@ def test_two_steps_share_a_night_and_one_does_the_work_of_the_other_when_that_is
     assert failed == {"nightly_cutouts.work_1"}
     assert len(list(shared.home.glob("cutouts/**/*.png"))) == PICTURES + 8
     assert len(shared.vendor.ledger.charges()) <= PICTURES + 8 + 2, "at most what was in flight is bought twice"
+
+
+def test_a_pause_ends_every_step_and_closes_the_pool_after_the_last_one(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BG_NIGHT_STEPS", "3")
+    detect_job().execute_in_process(instance=instance)
+    shop.vendor.ledger.set_balance("bgeraser", Decimal(51))
+    result = night_job().execute_in_process(instance=instance)
+
+    steps = [event.step_key for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_SUCCESS]
+    assert steps == [*(f"nightly_cutouts.work_{n}" for n in (1, 2, 3)), "nightly_cutouts.report"]
+    told = metadata_of(instance, "nightly_cutouts")
+    assert 0 < int(str(told["pending"])) < 3
+    assert "credits" in str(told["paused"])
+    assert [pool.limit for pool in instance.event_log_storage.get_pool_limits()] == [0]
+    with OPENERS[0].monitor() as monitor:
+        (record,) = monitor.run_log.read(ProcessRecord, limit=9)
+    assert (record.run_id, record.summary.pending) == (result.run_id, told["pending"])
+
+    shop.vendor.ledger.set_balance("bgeraser", Decimal(500))
+    assert night_job().execute_in_process(instance=instance).success
+    assert metadata_of(instance, "nightly_cutouts")["pending"] == 0
+    assert len(shop.vendor.ledger.charges()) == 3
 
 
 def kill_one_while_both_work(shop: Shop, instance: dg.DagsterInstance) -> None:

@@ -9,7 +9,7 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import State
 from bg_pipeline.errors import ItemRejected, NoCredits
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill, find_unfinished
-from bg_pipeline.pipeline.night import Choice
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline_tests.fakes import FakeRemover
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product

@@ -23,7 +23,7 @@ from bg_pipeline.errors import (
 from bg_pipeline.pipeline import erase
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill
 from bg_pipeline.pipeline.canary import accept, find_golden, try_recipe
-from bg_pipeline.pipeline.night import Choice
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product

@@ -13,8 +13,9 @@ from bg_pipeline.core.records import Listed
 from bg_pipeline.core.runlog import ProcessRecord
 from bg_pipeline.pipeline.alerting.find import find_alerts
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline.pipeline.detect import detect, scan
-from bg_pipeline.pipeline.night import Choice, WorkResult, sync, work
+from bg_pipeline.pipeline.night import WorkResult, sync, work
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline.ports.source import SplitPoints, no_split_points

@@ -12,6 +12,7 @@ from bg_pipeline.errors import ForeignStore, StateError, StoreError
 from bg_pipeline.pipeline import night
 from bg_pipeline.pipeline.alerting.notify import after_sync
 from bg_pipeline.pipeline.backfill import BackfillResult, backfill
+from bg_pipeline.pipeline.choice import Choice
 from bg_pipeline.pipeline.ownership import check, find_foreign_store, guard, take_possession
 from bg_pipeline.pipeline.process import Scope
 from bg_pipeline.pipeline.retry import try_again
@@ -63,9 +64,7 @@ def test_nothing_begins_beside_the_stores_of_another_manifest(entrance: str) -> 
         "look": lambda: night.look(other.pipeline),
         "decide": lambda: night.decide(other.pipeline),
         "work": lambda: night.work(other.pipeline, ask, Scope()),
-        "backfill": lambda: backfill(
-            other.pipeline, ask, night.Choice(apply_recipe_change=True), None, BackfillResult()
-        ),  # type: ignore[arg-type]
+        "backfill": lambda: backfill(other.pipeline, ask, Choice(apply_recipe_change=True), None, BackfillResult()),  # type: ignore[arg-type]
         "retry": lambda: try_again(other.pipeline),
     }
     with pytest.raises(
