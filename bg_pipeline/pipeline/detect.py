@@ -224,7 +224,7 @@ def detect(
         not_recorded = "the work was not recorded to its end, so none of it counts"
         catalogue.deltas.record(delta.changes, started_at, lambda: run.end_if_asked(not_recorded))
         if not rerender:
-            catalogue.deltas.judge(policy.recipes.common_goal(), _judged_under(policy), delta.judged)
+            catalogue.deltas.judge(policy.recipes.common_goal(), judged_under(policy), delta.judged)
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,
@@ -298,7 +298,7 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
 
 
-def _judged_under(policy: Policy) -> str:
+def judged_under(policy: Policy) -> str:
     """Return the digest of all settings that decide whether an item needs nothing. Another version may do otherwise."""
     return digest_under("", (__version__, policy.recipes.accepted, policy.filter.patterns))
 
@@ -308,7 +308,7 @@ def _entries(
 ) -> tuple[list[Entry], Judged]:
     """Return every entry that may need work, and all others, which need nothing."""
     recipes, rest = policy.recipes, deltas.count()
-    goal_of, under = recipes.goals(rerender=rerender), "" if rerender else _judged_under(policy)
+    goal_of, under = recipes.goals(rerender=rerender), "" if rerender else judged_under(policy)
     judged = deltas.judged(under)
     entries: list[Entry] = []
     up_to_date: list[tuple[str, int]] = []
@@ -320,13 +320,12 @@ def _entries(
             entries.append(entry)
     lost = deltas.get_many(sorted(missing.keys() - {e.key for e in entries}, key=key_bytes))
     set_aside: dict[Reason, SetAside] = {}
-    for state, (number, first) in judged.items():
+    for state, (total, first) in judged.items():
+        number = total - sum(e.state is state for e in lost)
         rest -= number
-        lost_of_state = sum(e.state is state for e in lost)
-        rest += lost_of_state
         for entry in deltas.get_many([first]):
             reason, because = classify(entry, goal_of(first), left_out=policy.filter.leaves_out(first))
-            these = SetAside(number - lost_of_state, first, because)
+            these = SetAside(number, first, because)
             set_aside[reason] = these.and_these(set_aside.get(reason))
     return entries + lost, Judged(rest - len(entries) - len(lost), set_aside, up_to_date)
 

@@ -18,13 +18,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.pipeline.detect import plan
+from bg_pipeline.manifest.schema import catalogues
+from bg_pipeline.pipeline.detect import judged_under, plan
 from bg_pipeline_tests.benchmarks.measuring import Run, make_tree, measured, pipeline_over
 from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.fakes import MemoryStore
-from bg_pipeline_tests.graph import RECIPE
+from bg_pipeline_tests.graph import RECIPE, Graph
 
 _PER_FOLDER = 1000
 _MAX_S = 10.0
@@ -32,7 +36,7 @@ _MAX_S = 10.0
 
 _ITEMS = (
     *("catalogue_id", "key", "collection", "fingerprint", "content_hash", "size_bytes", "media_type", "absent"),
-    *("absent_since", "state", "reason", "purchase_id", "changed_at", "stem", "stem_fold"),
+    *("absent_since", "state", "reason", "purchase_id", "changed_at", "stem", "stem_fold", "judged"),
 )
 _PUBLICATIONS = (
     *("catalogue_id", "key", "rendition", "purchase_id", "cut_digest", "rendition_digest", "content_hash"),
@@ -56,7 +60,7 @@ def _stem(number: int) -> str:
 
 
 def _items(count: int, share: float) -> Iterator[tuple[object, ...]]:
-    """A catalogue as a scan leaves it: almost all published, a share each of new, changed and gone."""
+    """A catalogue as a scan leaves it: almost all judged before, a share each of new, changed and gone."""
     every = round(1 / share)
     for number in range(count):
         stem, kind = _stem(number), number % every
@@ -64,9 +68,10 @@ def _items(count: int, share: float) -> Iterator[tuple[object, ...]]:
         what = f"{stem}.jpg".encode(), stem[:5].encode(), "70000:1700000000000000000:1700000000000000000:12345678"
         seen = 1, *what, _content(stem), 70_000, "image/jpeg", gone, 1.0 if gone else None
         if kind == 0:
-            yield *seen, "pending", "", "", 1.0, None, None
+            yield *seen, "pending", "", "", 1.0, None, None, -1
         else:
-            yield *seen, "published", "new", _shown(stem, kind)[1], 1.0, stem.encode(), stem.encode()
+            judged = 0 if kind > 2 else -1
+            yield *seen, "published", "new", _shown(stem, kind)[1], 1.0, stem.encode(), stem.encode(), judged
 
 
 def _publications(count: int, share: float) -> Iterator[tuple[object, ...]]:
@@ -92,6 +97,9 @@ def _shown(stem: str, kind: int) -> tuple[str, str]:
 def fill(url: str, count: int, share: float) -> None:
     """Make the manifest: through COPY on PostgreSQL."""
     database = Database(url)
+    row = catalogues.c.id == catalogue_id(database)
+    with database.write() as conn:
+        conn.execute(update(catalogues).where(row).values(judged_under=judged_under(Graph().policy)))
     for table, columns, rows in (
         ("items", _ITEMS, _items(count, share)),
         ("publications", _PUBLICATIONS, _publications(count, share)),

@@ -1,10 +1,11 @@
 """
 A catalogue in a folder in which nothing has changed: a bare walk, this scan and plan, and rclone, side by side.
 
-    python -m bg_pipeline_tests.benchmarks.scan [--files 1000000] [--per-folder 1000] [--folder DIR]
+    python -m bg_pipeline_tests.benchmarks.scan [--files 1000000] [--per-folder 1000] [--state published] [--folder DIR]
 
 Needs about 5 GB of inodes and disk for a million files, all removed at the end; rclone is left out if it is not there.
-Its CPU time is not measured. The memory of each begins at that of a bare walk: the modules of this benchmark.
+Its CPU time is not measured. The memory of each begins at that of a bare walk: the modules of this benchmark. With the
+state `skipped` no file is a picture, with `failed` all are only called so; neither has an output.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.pipeline.detect import plan, scan
+from bg_pipeline.pipeline.detect import detect, plan, scan
 from bg_pipeline_tests.benchmarks.measuring import make_tree, measured, pipeline_over
 from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.graph import RECIPE
@@ -58,6 +59,13 @@ def publish(url: str, cutouts: Path, folders: int, files: int) -> None:
     make_tree(cutouts, folders, files)
 
 
+def settle(url: str, root: Path, cutouts: Path) -> None:
+    """One scan, and its delta on record: what a night leaves behind, if it has nothing to do."""
+    pipeline = pipeline_over(url, root, cutouts)
+    scan(pipeline.catalogue, pipeline.policy, pipeline.run)
+    detect(pipeline.catalogue, pipeline.accounts, pipeline.policy, pipeline.run)
+
+
 def night(url: str, root: Path, cutouts: Path) -> tuple[int, int, dict[str, int]]:
     """One scan and the plan after it; returns how many it listed and hashed, and the items of each class."""
     pipeline = pipeline_over(url, root, cutouts)
@@ -75,18 +83,21 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--files", type=int, default=1_000_000)
     asked.add_argument("--per-folder", type=int, default=1000, help="0 for all in one folder")
+    asked.add_argument("--state", choices=["published", "skipped", "failed"], default="published")
     asked.add_argument("--folder", type=Path, help="where to make them; default: the folder for temporary files")
     options = asked.parse_args()
     files = options.per_folder or options.files
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         root, cutouts, copy = (Path(made) / name for name in ("images", "cutouts", "copy"))
         url, folders = f"sqlite:///{made}/manifest.db", options.files // files
-        make_tree(root, folders, files)
+        make_tree(root, folders, files, ending=".txt" if options.state == "skipped" else ".png")
         first = measured(look, url, root)
         print(f"first scan, all hashed   {first.seconds:7.1f} s  {first.rss_mb:5.0f} MB  {first.result}")
-        publish(url, cutouts, folders, files)
-        # What was written within the last seconds is hashed once more: that is not what is measured here.
-        measured(night, url, root, cutouts, times=2)
+        if options.state == "published":
+            publish(url, cutouts, folders, files)
+        # What was written within the last seconds is hashed once more, and what a delta changed is judged once more:
+        # that is not what is measured here.
+        measured(settle, url, root, cutouts, times=3)
         base = measured(walk, root, times=3)
         both = "scan and plan"
         contestants = [
@@ -107,7 +118,9 @@ def main() -> None:
         ours = dict(contestants).pop(both)
         for name, run in contestants:
             if run is not ours:
-                compare(f"{both} of {options.files:,} unchanged files", "s", ours.seconds, name, run.seconds)
+                compare(
+                    f"{both} of {options.files:,} unchanged {options.state} files", "s", ours.seconds, name, run.seconds
+                )
 
 
 if __name__ == "__main__":

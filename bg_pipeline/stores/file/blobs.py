@@ -181,13 +181,20 @@ class FolderStore:
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
         try:
+            names, has_folders = [], False
             with os.scandir(folder) as entries:
-                names = [
-                    entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
-                    for entry in entries
-                    if not (entry.name.startswith(".") or entry.name == _OF_THE_FILE_SYSTEM or entry.is_symlink())
-                ]
-            for name in sorted(names, key=key_bytes):
+                for entry in entries:
+                    name = entry.name
+                    if name[0] == "." or name == _OF_THE_FILE_SYSTEM or entry.is_symlink():
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        name, has_folders = name + "/", True
+                    names.append(name)
+            names.sort(key=None if all(map(str.isascii, names)) else key_bytes)
+            if not has_folders:
+                yield from map(prefix.__add__, names)
+                return
+            for name in names:
                 if name.endswith("/"):
                     yield from self._walk(folder / name, prefix + name)
                 else:

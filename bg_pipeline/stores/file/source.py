@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import marshal
 import os
 import stat
 import time
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +28,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags for opening a file: opening a named pipe must not wait for a writer."""
 
+_SECOND_NS = 1e9
+
 _OF_THE_DISK = frozenset(
     {
         *(errno.EIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
@@ -35,13 +39,22 @@ _OF_THE_DISK = frozenset(
 """Errors of a disk, a share or this process, perhaps not of this file alone."""
 
 
+_STABLE = 2
+"""The newest format of `marshal` in which equal values have equal bytes. Text would take twice as long."""
+
+
 class _Files(NamedTuple):
     """Files of one folder, in the order of their names."""
 
     prefix: str
     names: Sequence[str]
-    infos: Sequence[os.stat_result]
+    infos: list["_Info"]
 
+
+_Info = tuple[int, int, int, int]
+"""Size, mtime and ctime in nanoseconds, and inode: a restored or edited file can keep its old time and size."""
+
+_info_of = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 
 _Part = _Files | Listed
 """Some rows of a listing; not made until they are needed, because that takes as long as to walk."""
@@ -149,10 +162,9 @@ class FolderSource:
         digest = hashlib.sha256()
         for part in parts:
             if isinstance(part, Listed):
-                what = f"\0{part.key}\0{part.problem}"
-            else:  # no name has a NUL, and there are as many fingerprints as names
-                what = "\0".join(chain((part.prefix,), part.names, map(_fingerprint, part.infos)))
-            digest.update(key_bytes(what + "\0\0"))
+                digest.update(marshal.dumps((part.key, part.problem), _STABLE))
+            else:  # no name has a NUL
+                digest.update(marshal.dumps((part.prefix, "\0".join(part.names), part.infos), _STABLE))
         return Block(_first(parts[0]), digest.hexdigest(), lambda: chain.from_iterable(map(self._rows, parts)))
 
     def _walk(
@@ -170,11 +182,12 @@ class FolderSource:
         """
         with _closing(folder):
             try:
-                names = self._names(folder, path)
+                names, has_folders = self._names(folder, path)
             except OSError as error:
                 yield self._not_looked(prefix, error)
                 return
-            for are_folders, group in groupby(names, _is_folder):
+            groups = groupby(names, _is_folder) if has_folders else [(False, iter(names))]
+            for are_folders, group in groups:
                 if not are_folders:
                     yield from self._files(folder, prefix, path, list(group), at_once)
                     continue
@@ -194,10 +207,11 @@ class FolderSource:
                         yield from self._walk(child, prefix + name, path / name, (*within, identity), at_once)
 
     def _files(self, folder: int, prefix: str, path: Path, names: Sequence[str], at_once: int) -> Iterator[_Part]:
+        follow = self._follow_links
         for start in range(0, len(names), at_once):
             here = names[start : start + at_once]
             try:
-                infos = [os.stat(name, dir_fd=folder, follow_symlinks=self._follow_links) for name in here]
+                infos = [_info_of(os.stat(name, dir_fd=folder, follow_symlinks=follow)) for name in here]
             except OSError as error:
                 if at_once > 1:
                     yield from self._files(folder, prefix, path, here, 1)
@@ -210,15 +224,14 @@ class FolderSource:
         if isinstance(part, Listed):
             return (part,)
         now = self._now()
-        return (
-            Listed(part.prefix + name, _fingerprint(info), info.st_size, self._settles_in_s(now, info), info.st_mtime)
-            for name, info in zip(part.names, part.infos, strict=True)
-        )
+        return (self._row(now, part.prefix + name, info) for name, info in zip(part.names, part.infos, strict=True))
 
-    def _settles_in_s(self, now: float, info: os.stat_result) -> float:
+    def _row(self, now: float, key: str, info: _Info) -> Listed:
+        size, *times_ns, _ = info
+        written_at, changed_at = (each / _SECOND_NS for each in times_ns)
         # A copy may set the time of the original at its start, but each write moves ctime. A far future is settled too.
-        age_s = min(abs(now - info.st_mtime), abs(now - info.st_ctime))
-        return max(0.0, self._stable_s - age_s)
+        age_s = min(abs(now - written_at), abs(now - changed_at))
+        return Listed(key, "%d:%d:%d:%d" % info, size, max(0.0, self._stable_s - age_s), written_at)  # noqa: UP031
 
     def _not_looked(self, key: str, error: OSError) -> Listed:
         """
@@ -234,17 +247,20 @@ class FolderSource:
                 next(entries, None)
         return Listed(key, "", 0, problem=error.strerror or type(error).__name__)
 
-    def _names(self, folder: int, path: Path) -> Sequence[str]:
-        """Return names in byte order, folders with their slash, so that the keys of the whole tree are in order."""
-        names = []
-        plain = True
+    def _names(self, folder: int, path: Path) -> tuple[Sequence[str], bool]:
+        """
+        Return names in byte order, and True if some may be of folders.
+
+        Those have their slash, so that the keys of the whole tree are in order.
+        """
+        names, has_others = [], False
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                plain = plain and name.isascii()
                 if entry.is_file(follow_symlinks=False):
                     names.append(name)
                     continue
+                has_others = True
                 if entry.is_symlink() and not (self._follow_links and self._leads_inside(path / name)):
                     continue
                 try:
@@ -254,8 +270,8 @@ class FolderSource:
                         names.append(name)
                 except OSError:  # it may be either; `_walk` meets the error again
                     names += [name, name + "/"]
-        names.sort(key=None if plain else key_bytes)
-        return names
+        names.sort(key=None if all(map(str.isascii, names)) else key_bytes)
+        return names, has_others
 
     def _leads_inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root))
@@ -292,11 +308,6 @@ class FolderSource:
 
 def _is_folder(name: str) -> bool:
     return name[-1] == "/"
-
-
-def _fingerprint(info: os.stat_result) -> str:
-    # A restored or edited file can keep its old time and size, but not its ctime and inode.
-    return f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
 
 
 def _first(part: _Part) -> str:
