@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0018"
+VERSION = "0017"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
