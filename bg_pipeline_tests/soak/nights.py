@@ -1,6 +1,7 @@
 """What can be said of many nights in Dagster after them."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from bg_pipeline.manifest.schema import attempts
 from bg_pipeline_tests.deployment import Deployment
 
 WORKER, DAEMON, CODE, DATABASE = "run worker", "daemon", "code-server", "database"
+ZOMBIE = "a killed run counted as failed"
 
 _TICKS = """
 query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "bg_pipeline",
@@ -22,8 +24,8 @@ query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "
 class Kill:
     what: str
     at: float
-    run: str = ""
-    """Id of the run whose worker it was."""
+    runs: Sequence[str] = ()
+    """Ids of the runs whose workers died."""
 
 
 @dataclass
@@ -45,17 +47,19 @@ def recoveries(made: Deployment, kills: Sequence[Kill]) -> Iterator[tuple[str, l
     ended = {run["runId"]: run["endTime"] for run in runs if run["status"] != "SUCCESS"}
     ticks = made.ask(_TICKS, name="delta_dispatch")["sensorOrError"]["sensorState"]["ticks"]
     looked_at = [tick["timestamp"] for tick in ticks if tick["status"] in {"SUCCESS", "SKIPPED"}]
-    # A run that was killed after its last event was not harmed.
-    harmful = [kill for kill in kills if not kill.run or kill.run in ended]
 
     def went_on(kill: Kill) -> float | None:
-        starts = [run["startTime"] for run in runs if run["startTime"] and run["jobName"] == jobs.get(kill.run)]
-        return min((at for at in (starts if kill.run else looked_at) if at > kill.at), default=None)
+        killed = {jobs[run] for run in kill.runs}
+        starts = [run["startTime"] for run in runs if run["startTime"] and run["jobName"] in killed]
+        return min((at for at in (starts if kill.what == WORKER else looked_at) if at > kill.at), default=None)
 
     for kind in (WORKER, DAEMON, CODE, DATABASE):
-        ends = [(went_on(kill), kill.at) for kill in harmful if kill.what == kind]
+        # A run that was killed after its last event was not harmed.
+        harmful = [kill for kill in kills if kill.what == kind and (kind != WORKER or ended.keys() & set(kill.runs))]
+        ends = [(went_on(kill), kill.at) for kill in harmful]
         yield f"{kind} went on", [end - at for end, at in ends if end]
-    yield "a killed run counted as failed", [ended[kill.run] - kill.at for kill in harmful if kill.run]
+    killed = [(ended[run], kill.at) for kill in kills for run in kill.runs if run in ended]
+    yield ZOMBIE, [(end or math.inf) - at for end, at in killed]
 
 
 def lasted(nights: Sequence[Night], pauses: Sequence[tuple[float, float]]) -> list[float]:
