@@ -97,7 +97,7 @@ class Nights(RuleBasedStateMachine):
 
     @rule(key=st.none() | keys)
     def hide(self, key: str | None) -> None:
-        self.world.graph.source.hidden = {key} if key else set()
+        self.world.hide(key)
 
     # runs
 

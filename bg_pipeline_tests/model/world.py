@@ -73,6 +73,12 @@ class World:
         del self.graph.source.files[key]
         self.removed_at.setdefault(key, self.graph.clock.now)
 
+    def hide(self, key: str | None) -> None:
+        """A listing lacks a picture that is there."""
+        self.graph.source.hidden = {key} if key else set()
+        if key:
+            self.removed_at.setdefault(key, self.graph.clock.now)
+
     def sync(
         self,
         *,
@@ -83,7 +89,7 @@ class World:
     ) -> None:
         """One run, to its end or not; then everything is looked at."""
         self.vendor.faults = list(faults)
-        before = dict(self._visible())
+        before, there = dict(self._visible()), set(self.graph.source.files)
         name = f"run {self.graph.runs + 1}"
         if cap is not None:
             self.caps[name] = cap
@@ -106,7 +112,7 @@ class World:
         unusable = {Fault.GARBAGE, Fault.OTHERS, Fault.REJECTED, Fault.LOST_CHARGED, Fault.LOST_FREE}
         self.refused |= {each.purchase_id for each in self.vendor.posts if each.fault in unusable}
         self._check_stops(self.vendor.posts[first:])
-        self._check_removals(before)
+        self._check_removals(before, there)
         self._check_charges()
         self._check_outputs()
         self._check_judged()
@@ -252,15 +258,21 @@ class World:
             assert before[name] in kept, f"{name} is gone, and no copy is kept"
         return gone
 
-    def _check_removals(self, before: dict[str, bytes]) -> None:
-        """A night takes off what is replaced, what a person rejected, and what has been gone for long; no more."""
+    def _check_removals(self, before: dict[str, bytes], there: set[str]) -> None:
+        """
+        A night takes off what is replaced, what a person rejected, and what has been gone for long; no more.
+
+        Args:
+            before: what was visible before the night.
+            there: keys of the pictures that were there then; one that came meanwhile may have come too late.
+        """
         after, now = self._visible(), self.graph.clock.now
         for name in self._check_copies(before):
             for entry in self.graph.database.entries.values():
                 is_owner = entry.published is not None and entry.stem and name.rpartition(".")[0] == entry.stem
                 if not is_owner or entry.state is State.WITHDRAWN or entry.published.output_name in after:
                     continue
-                assert entry.key not in self.graph.source.files, f"{name} is gone, and its picture is there"
+                assert entry.key not in there, f"{name} is gone, and its picture is there"
                 assert self.removed_at[entry.key] <= now - DAY_S, f"{name} went too early"
 
     def _states(self) -> dict[str, object]:

@@ -107,8 +107,18 @@ class Soak:
         """Items without a cutout of which a person is told."""
         return {str(each["key"]) for each in json.loads(self.command("failures", "--json").stdout)}
 
+    def untold(self) -> list[str]:
+        """Items that are not as their pictures are, and of which `why` says nothing."""
+        told = {
+            bytes(key).decode()
+            for (key,) in self._query("SELECT key FROM items WHERE state <> ? AND detail <> ''", "published")
+        }
+        lost, wrong = self.catalogue.wrong()
+        return [key for key in [*lost, *wrong] if key not in told]
+
     def decide(self) -> None:
-        """A person has everything that waits bought again."""
+        """A person has everything that waits bought again, and what was refused once sent at once."""
+        self.command("gate", "open", "bgeraser")
         for key in sorted(self.waiting()):
             if self.command("review", "redo", key).returncode:
                 self.command("retry", "--again", key)
@@ -248,7 +258,7 @@ def main() -> bool:
         cut_short = soak.in_flight["SIGKILL"] + soak.in_flight["SIGSTOP"]
         money = of_money(vendor, f"sqlite:///{soak.manifest}", cut_short + failing)
         waiting = soak.waiting()
-        untold = set(soak.catalogue.wrong()[0]) - waiting
+        untold = soak.untold()
         soak.decide()
         codes += soak.settle()
         requests = vendor.ledger.requests
@@ -257,7 +267,7 @@ def main() -> bool:
         reader.done.set()
         reader.join()
         lost, wrong = soak.catalogue.wrong()
-        for key in [*lost, *untold][:5]:
+        for key in [*lost, *wrong, *untold][:5]:
             print(soak.command("why", key).stdout.decode())
     lines: list[Line] = [
         ("images", len(soak.catalogue.numbers), None),
@@ -268,7 +278,7 @@ def main() -> bool:
         ("times that a person opened the gate", soak.gates_opened, None),
         ("cutouts read meanwhile", reader.read, None),
         ("torn cutouts", len(reader.torn), not reader.torn),
-        ("lost without a word", len(untold), not untold),
+        ("lost or wrong without a word", len(untold), not untold),
         ("left to a person, then bought", len(waiting), None),
         ("lost", len(lost), not lost),
         ("wrong", len(wrong), not wrong),
