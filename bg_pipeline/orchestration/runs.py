@@ -50,9 +50,9 @@ def find_dead_runs(
 
 def _is_between_steps(instance: dg.DagsterInstance, run_id: str, now: float) -> bool:
     """Return True if every step that began has ended, the last not long ago: the next may begin on another machine."""
-    begun = [each for each in instance.get_run_step_stats(run_id) if each.start_time is not None]
-    ends = [each.end_time for each in begun if each.end_time is not None]
-    return len(ends) == len(begun) and bool(ends) and age_s(max(ends), now) <= GRACE_S
+    started = [each for each in instance.get_run_step_stats(run_id) if each.start_time is not None]
+    ends = [each.end_time for each in started if each.end_time is not None]
+    return len(ends) == len(started) and bool(ends) and age_s(max(ends), now) <= GRACE_S
 
 
 def runs_of_delta(

@@ -95,7 +95,8 @@ class Hanging(MemorySource):
     def _hang(self) -> None:
         if not self.go_on.is_set():
             self.graph.stop.set()
-            self.go_on.wait(60)
+            if not self.go_on.wait(10):
+                raise AssertionError("the run waits for it")
 
 
 @pytest.mark.parametrize("reads", [False, True])

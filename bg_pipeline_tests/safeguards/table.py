@@ -333,6 +333,22 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "laws/test_clock_laws.py::test_what_a_clock_wrote_that_was_ahead_blocks_nothing_at_all",
     ),
     Safeguard(
+        _CLAIMS,
+        "Each step of a run has a lease of its own",
+        "core/claims.py",
+        'return f"{_OF_STEP}{run} {step}"',
+        'return f"{_OF_STEP}{run}"',
+        "core/test_claims.py::test_each_step_of_a_run_has_a_lease_of_its_own",
+    ),
+    Safeguard(
+        _DELETES,
+        "A listing that hangs ends with its run, and counts for nothing",
+        "pipeline/detect.py",
+        "in until_asked(run, observations(), NOT_LISTED):",
+        "in observations():",
+        "pipeline/test_stop.py::test_a_listing_or_a_read_that_hangs_does_not_keep_a_run_that_is_asked_to_end[False]",
+    ),
+    Safeguard(
         _DELETES,
         "An incomplete listing deletes nothing",
         "core/deletes.py",
