@@ -120,16 +120,34 @@ def test_other_settings_judge_everything_and_keep_what_they_accept_too(manifest:
 def test_a_process_that_dies_while_it_judges_leaves_nothing_judged(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = catalogue_id(database)
-    fill_items(database, number, pending=10, published=10, collections=2)
-    deltas = SqlDeltas(database, number)
-    deltas.judge(GOAL, "before", [])
+    deltas, items = _ten_items(database)
+    deltas.judge(GOAL, "before", items)
+    assert list(deltas.out_of_date(NONE, "before")) == []
     with monkeypatch.context() as patch:
         patch.setattr(deltas, "_set_judged", _dies)
         with pytest.raises(KeyboardInterrupt):
             deltas.judge(GOAL, "now", [])
 
-    assert len(list(deltas.out_of_date(NONE, "before"))) == len(list(deltas.out_of_date(NONE, "now"))) == 20
+    assert len(list(deltas.out_of_date(NONE, "before"))) == len(list(deltas.out_of_date(NONE, "now"))) == 10
+
+
+def test_a_process_that_others_overtook_with_other_settings_judges_nothing_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deltas, items = _ten_items(database)
+    deltas.judge(GOAL, "of others", [])
+    with monkeypatch.context() as patch:
+        patch.setattr(deltas, "_judged_under", lambda _conn: "now")
+        deltas.judge(GOAL, "now", items)
+
+    assert len(list(deltas.out_of_date(NONE, "of others"))) == 10
+
+
+def _ten_items(database: Database) -> tuple[SqlDeltas, list[tuple[str, int]]]:
+    number = catalogue_id(database)
+    fill_items(database, number, pending=10, published=0, collections=2)
+    deltas = SqlDeltas(database, number)
+    return deltas, [(entry.key, entry.revision) for entry in deltas.out_of_date(NONE)]
 
 
 def test_a_delta_reads_only_what_it_has_to_judge(database: Database) -> None:

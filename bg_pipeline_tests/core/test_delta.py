@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bg_pipeline.core.delta import Goal, SetAside, classify
+from bg_pipeline.core.erasure import forgotten_id
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Entry, Reason, State
-from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, delta_of, entry, published
+from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, change, delta_of, entry, published
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,38 @@ def test_a_failure_of_other_bytes_does_not_hide_that_they_are_no_picture(state: 
 
     known = replace(old, state=State.FAILED, purchase_id="", detail=change.because)
     assert delta_of(known).changes == ()
+
+
+def test_what_was_skipped_is_recorded_once() -> None:
+    new = entry("c/notes.txt", state=State.PENDING, media_type="")
+    (skipped,) = delta_of(new).changes
+    assert (skipped.reason, skipped.becomes) == (Reason.SKIPPED, State.SKIPPED)
+
+    known = replace(
+        new, key="c/notes.txt", state=State.SKIPPED, reason=Reason.SKIPPED, detail=skipped.because, revision=3
+    )
+    again = delta_of(known)
+    assert (again.changes, again.judged) == ((), [("c/notes.txt", 3)])
+    assert again.counts["skipped"] == 1
+    assert again.rows == [
+        {"class": "skipped", "items": 1, "to_buy": 0, "credits": 0.0, "why": f"c/notes.txt: {skipped.because}"}
+    ]
+
+
+def test_what_is_skipped_because_of_another_item_is_judged_every_time() -> None:
+    erased = entry("c/a.jpg", state=State.FORGOTTEN, purchase_id=forgotten_id("h"))
+    twin = entry("c/b.jpg", state=State.PENDING)
+    because = change(delta_of(erased, twin), "c/b.jpg").because
+    skipped = replace(twin, state=State.SKIPPED, reason=Reason.SKIPPED, detail=because)
+
+    assert delta_of(erased, skipped).judged == []
+    assert change(delta_of(erased, skipped), "c/b.jpg").becomes is None
+    assert change(delta_of(skipped), "c/b.jpg").becomes is State.PENDING
+
+
+def test_a_failed_item_whose_output_is_missing_is_judged_every_time() -> None:
+    wanted = purchase_id("h", RECIPE.cut.digest)
+    failed = entry(state=State.FAILED, published=published("older"), purchase_id=wanted, detail="corrupt")
+
+    assert delta_of(failed).judged == [(failed.key, 0)]
+    assert delta_of(failed, lost={failed.key}).judged == []
