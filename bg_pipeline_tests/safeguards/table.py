@@ -293,6 +293,22 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         _CLAIMS,
+        "A host that lost its power keeps no lock of the database",
+        "manifest/database.py",
+        """        wanted += [f"set_config('{name}', '{value}', true)" for name, value in WRITER_IS_GONE.items()]\n""",
+        "",
+        "adapters/test_database.py::test_a_writer_that_stands_still_keeps_no_other_waiting_until_their_claims_are_over",
+    ),
+    Safeguard(
+        _CLAIMS,
+        "A database that lost its power is not waited for as long as a claim lives",
+        "manifest/engines.py",
+        '{"prepare_threshold": None, **patience}',
+        '{"prepare_threshold": None}',
+        "adapters/test_database.py::test_a_server_that_lost_its_power_is_not_waited_for_as_long_as_a_lease",
+    ),
+    Safeguard(
+        _CLAIMS,
         "A heartbeat that is ahead of the clock keeps nothing alive for long",
         "core/claims.py",
         "(ends_at > now) & (ends_at <= now + LEASE_S + TOLERANCE_S)",
