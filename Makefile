@@ -16,7 +16,7 @@ help:
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
 	@echo "make soak-input     10,000 damaged pictures; five minutes"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
-	@echo "make test-hosts     two hosts in namespaces of their own, killed and cut off; ten minutes, one table; needs root"
+	@echo "make test-hosts     two hosts in namespaces of their own, killed and cut off; a quarter of an hour, one table; needs root"
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
@@ -72,8 +72,8 @@ test-schedule: environment
 
 # ONLY=dies runs the trials with that word in their names.
 test-hosts: environment
-	command -v ip >/dev/null && command -v radosgw >/dev/null && dpkg -s libfaketime >/dev/null 2>&1 \
-	    || (apt-get update -qq && apt-get install -qq -y --no-install-recommends iproute2 libfaketime radosgw ceph-mon ceph-osd)
+	command -v ip >/dev/null && command -v radosgw >/dev/null && command -v cc >/dev/null \
+	    || (apt-get update -qq && apt-get install -qq -y --no-install-recommends iproute2 gcc libc6-dev radosgw ceph-mon ceph-osd)
 	$(RUN) python -m bg_pipeline_tests.hosts --only "$(ONLY)"
 
 test-mariadb: environment

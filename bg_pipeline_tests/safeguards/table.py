@@ -293,6 +293,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         _CLAIMS,
+        "What a stopped run let go of is done by a run that had passed by it",
+        "pipeline/process.py",
+        "again = lost or self._feed.claimed > claimed",
+        "again = lost",
+        "pipeline/test_process.py::test_what_another_run_took_and_let_go_of_during_one_pass_is_done",
+    ),
+    Safeguard(
+        _CLAIMS,
         "A host that lost its power keeps no lock of the database",
         "manifest/database.py",
         """        wanted += [f"set_config('{name}', '{value}', true)" for name, value in WRITER_IS_GONE.items()]\n""",
