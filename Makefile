@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help environment demo unit test test-processes mutation audit soak soak-dagster soak-signals soak-model soak-input test-schedule test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
+.PHONY: help environment demo unit test test-processes mutation audit soak soak-dagster soak-signals soak-model soak-input test-schedule test-hosts test-mariadb test-radosgw test-pgbouncer test-celery test-image check bench dev
 help:
 	@echo "make demo    the whole job on sample pictures: no key, no network"
 	@echo "make unit    core, use cases, and contracts over fakes; half a minute"
@@ -17,6 +17,7 @@ help:
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"
 	@echo "make soak-input     10,000 damaged pictures; five minutes"
 	@echo "make test-schedule  the schedule by itself, a night a minute"
+	@echo "make test-hosts     two hosts in namespaces of their own, killed and cut off; a quarter of an hour, one table; needs root"
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
@@ -72,6 +73,12 @@ soak-input: environment
 
 test-schedule: environment
 	$(RUN) pytest -m long
+
+# ONLY=dies runs the trials with that word in their names.
+test-hosts: environment
+	command -v ip >/dev/null && command -v radosgw >/dev/null && command -v cc >/dev/null \
+	    || (apt-get update -qq && apt-get install -qq -y --no-install-recommends iproute2 gcc libc6-dev radosgw ceph-mon ceph-osd)
+	$(RUN) python -m bg_pipeline_tests.hosts --only "$(ONLY)"
 
 test-mariadb: environment
 	command -v mariadbd >/dev/null || (apt-get update -qq && apt-get install -qq -y --no-install-recommends mariadb-server)

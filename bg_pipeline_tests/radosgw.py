@@ -44,7 +44,7 @@ osd pool default pg num = 4
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 rgw data = {folder}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
+rgw frontends = beast endpoint={address}:{rgw_port} tcp_nodelay=1
 rgw enable usage log = false
 rgw enable ops log = false
 debug ms = 0
@@ -65,18 +65,18 @@ def missing() -> list[str]:
 
 
 @contextmanager
-def radosgw(folder: Path) -> Iterator[S3Server]:
+def radosgw(folder: Path, address: str = "127.0.0.1") -> Iterator[S3Server]:
     """A running server with one account; all it stores is in memory, and gone at the end."""
     mon_port, rgw_port = _free_port(), _free_port()
     fsid, conf, keyring = str(uuid.uuid4()), folder / "ceph.conf", folder / "keyring"
-    conf.write_text(_CONF.format(fsid=fsid, folder=folder, mon_port=mon_port, rgw_port=rgw_port))
+    conf.write_text(_CONF.format(fsid=fsid, folder=folder, mon_port=mon_port, rgw_port=rgw_port, address=address))
     for name in ("mon", "osd", "rgw"):
         (folder / name).mkdir()
     _run("ceph-authtool", str(keyring), "--create-keyring")
     for entity, caps in _CAPS.items():
         granted = [word for what, may in caps.items() for word in ("--cap", what, may)]
         _run("ceph-authtool", str(keyring), "--gen-key", "-n", entity, *granted)
-    server = S3Server(f"http://127.0.0.1:{rgw_port}")
+    server = S3Server(f"http://{address}:{rgw_port}")
     with ExitStack() as stack:
         monmap = str(folder / "monmap")
         _run("monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", monmap)

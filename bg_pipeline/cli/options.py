@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,7 +103,8 @@ def run_name(command: str) -> RunName:
     """Make the name of a command-line run, under which it spends and holds leases and claims."""
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     owner = f"{person()}, process {os.getpid()}"
-    return RunName(f"command {moment} {os.getpid()}", command, owner)
+    # In containers that start at the same time, processes have the same number too.
+    return RunName(f"command {moment} {secrets.token_hex(4)}", command, owner)
 
 
 def person() -> str:

@@ -44,6 +44,16 @@ _MAX_IN_ARRAY = 20_000
 _WRITE_LOCK = 4_703_001
 """Key of the advisory lock: any number not used for anything else in this database."""
 
+WRITER_IS_GONE = {
+    "idle_in_transaction_session_timeout": 10_000,
+    "tcp_keepalives_idle": 3,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""PostgreSQL's limits for a writer that stands still, or is on a host that lost its power or its network: half of a
+lease, so that no other loses a claim while it waits for the lock. By default it keeps its locks for two hours."""
+
 REPEATS_S = 60.0
 """Seconds for which a lost transaction is repeated: a server that restarts is back within them."""
 
@@ -200,6 +210,7 @@ class Database:
         if self.engine.dialect.name != "postgresql":
             return None  # BEGIN IMMEDIATE has done it
         wanted = ["txid_current()"]
+        wanted += [f"set_config('{name}', '{value}', true)" for name, value in WRITER_IS_GONE.items()]
         if not durable:
             wanted.append("set_config('synchronous_commit', 'off', true)")
         if not alone:

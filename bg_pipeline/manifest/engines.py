@@ -22,6 +22,16 @@ _IDLE_SINCE = "bg_idle_since"
 _IDLE_S = 2.0
 """Seconds after which an idle connection is proved: a server that restarts is away for longer than most."""
 
+_SERVER_IS_GONE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 3,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""libpq's limits for a server that lost its power or its network, which ends no connection: half of a lease. By default
+an answer is awaited for two hours."""
+
 
 def open_engine(url: str, **options: Any) -> Engine:
     try:
@@ -30,7 +40,8 @@ def open_engine(url: str, **options: Any) -> Engine:
             _make_private(parsed.database)
         # A pooler may give each transaction another session, which does not know the statements prepared in the last.
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
-            options["connect_args"] = {"prepare_threshold": None}
+            patience = {name: value for name, value in _SERVER_IS_GONE.items() if name not in parsed.query}
+            options["connect_args"] = {"prepare_threshold": None, **patience}
             if "poolclass" not in options:
                 options |= {"pool_size": _CONNECTIONS, "max_overflow": 0}
         engine = create_engine(parsed, **options)

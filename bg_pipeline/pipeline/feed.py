@@ -153,6 +153,11 @@ class Feed:
         for opened in unreleased.values():
             self.queue.release(opened.claim)
 
+    @property
+    def claimed(self) -> int:
+        """Return the number of claims that brought work so far."""
+        return len(self._own_claims)
+
     def heartbeat(self) -> None:
         with self._lock:
             claims = [opened.claim for opened in self._open.values()]

@@ -229,11 +229,13 @@ class Processing:
             if is_closed():
                 return
             # Before the pass: others may let go of items right after it has passed by them.
-            before = self._others.holding(missed=bool(keys or requested))
+            before, claimed = self._others.holding(missed=bool(keys or requested)), self._feed.claimed
             yield from self._work(self._claim(keys, requested, bought=False))
             keys, requested = self._others.still_wanted(*self._feed.take_missed())
             lost, self._lost_claims = self._lost_claims, False
-            if self._halted or not (lost or self._others.let_go(before, missed=bool(keys or requested))):
+            # In a pass with work, others may have claimed something behind it and let go of it.
+            again = lost or self._feed.claimed > claimed
+            if self._halted or not (again or self._others.let_go(before, missed=bool(keys or requested))):
                 break
             # The balance was read at the first pass, and is counted down.
             is_closed = self._is_closed_on_record

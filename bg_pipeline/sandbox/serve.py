@@ -43,9 +43,9 @@ def serve(port: int, state: SandboxState, announce: Callable[[str], object], cut
 class RunningSandbox:
     """A sandbox that serves from a thread of this process as soon as it is created."""
 
-    def __init__(self, state: SandboxState, cut: CutAlpha, port: int = 0) -> None:
+    def __init__(self, state: SandboxState, cut: CutAlpha, port: int = 0, host: str = HOST) -> None:
         self.state = state
-        listener = _listen(port)
+        listener = _listen(port, host)
         self.base_url = _base_url(listener)
         self._server = _Server(state, cut)
         self._thread = threading.Thread(
@@ -99,11 +99,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, host: str = HOST) -> socket.socket:
     if not 0 <= port <= 65535:
         raise ConfigurationError(f"The sandbox cannot use port {port}: ports go from 0 to 65535.")
     try:
-        listener = socket.create_server((HOST, port))
+        listener = socket.create_server((host, port))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise ConfigurationError(f"The sandbox cannot use port {port}: {reason}. Choose another.") from error
@@ -114,7 +114,8 @@ def _listen(port: int) -> socket.socket:
 
 
 def _base_url(listener: socket.socket) -> str:
-    return f"http://{HOST}:{listener.getsockname()[1]}"
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"
 
 
 def _default_cut() -> CutAlpha:

@@ -11,10 +11,11 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
+from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.records import Change, Observation, Reason
 from bg_pipeline.errors import ConnectionLost, StateError
 from bg_pipeline.manifest.catalogues import catalogue_id
-from bg_pipeline.manifest.database import REPEATS_S, Database
+from bg_pipeline.manifest.database import REPEATS_S, WRITER_IS_GONE, Database
 from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.identity import identity_of
@@ -167,6 +168,47 @@ def test_a_server_that_stays_away_is_told_after_a_minute(postgres_url: str, monk
         database.repeat(lost)
     assert not isinstance(caught.value, ConnectionLost)
     assert REPEATS_S <= sum(slept) < REPEATS_S + 10
+    database.close()
+
+
+def test_a_writer_that_stands_still_keeps_no_other_waiting_until_their_claims_are_over(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is frozen, or is on a host without power, ends no transaction."""
+    still, other = Database(postgres_url), Database(f"{postgres_url}&options=-c%20lock_timeout%3D20s")
+    with still.write() as conn:
+        name = "idle_in_transaction_session_timeout"
+        kept_ms = int(conn.scalar(text(f"SELECT setting FROM pg_settings WHERE name = '{name}'")) or 0)
+    assert 0 < kept_ms <= LEASE_S * 1000 / 2
+
+    def stand_still() -> None:
+        with still.write() as conn:
+            SqlGates(other).change_limits("bgeraser", lambda _old: {"count": 1})
+            conn.execute(text("SELECT 1"))
+
+    monkeypatch.setitem(WRITER_IS_GONE, name, 300)
+    with pytest.raises(ConnectionLost):
+        stand_still()
+    assert SqlGates(other).limits("bgeraser") == {"count": 1}
+    still.close()
+    other.close()
+
+
+def test_a_server_that_lost_its_power_is_not_waited_for_as_long_as_a_lease(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.read() as conn:
+        limits = conn.connection.driver_connection.info.get_parameters()
+    idle, interval, count = (int(limits[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert idle + interval * count < LEASE_S / 2
+    assert 0 < int(limits["tcp_user_timeout"]) <= LEASE_S * 1000 / 2
+    assert int(limits["connect_timeout"]) < LEASE_S
+    database.close()
+
+
+def test_what_a_url_says_of_a_server_that_is_gone_counts(postgres_url: str) -> None:
+    database = Database(f"{postgres_url}&keepalives_idle=60")
+    with database.read() as conn:
+        assert conn.connection.driver_connection.info.get_parameters()["keepalives_idle"] == "60"
     database.close()
 
 

@@ -164,6 +164,7 @@ def test_an_object_that_arrives_damaged_is_asked_for_again_and_never_taken(scrip
         ((404, b"<html>nothing here</html>"), SourceUnreadable, "404"),
         ((403, error_body("SignatureDoesNotMatch")), SourceUnreadable, "AWS_ACCESS_KEY_ID"),
         ((403, error_body("InvalidAccessKeyId")), SourceUnreadable, "AWS_ACCESS_KEY_ID"),
+        ((403, error_body("RequestTimeTooSkewed")), SourceUnreadable, "the clock of this machine is wrong"),
         ((503, error_body("SlowDown")), SourceUnreadable, "503 SlowDown"),
     ],
     ids=lambda value: "",

@@ -1,11 +1,14 @@
 """Two hosts that work for one catalogue, with settings of their own."""
 
+import os
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bg_pipeline.cli import options
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import ShopInHere
@@ -56,3 +59,13 @@ def test_one_host_changes_its_settings_as_it_likes(shop: ShopInHere) -> None:
     for format_ in ("png", "webp", "png"):
         shop.env["BG_FORMAT"] = format_
         shop.run("sync")
+
+
+def test_runs_that_begin_in_one_second_as_the_first_process_of_their_containers_spend_each_under_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    moment = datetime(2026, 11, 27, tzinfo=UTC)
+    monkeypatch.setattr(options, "datetime", type("Stopped", (datetime,), {"now": lambda _zone: moment}))
+
+    assert options.run_name("sync").run_id != options.run_name("sync").run_id

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bg_pipeline.core.claims import LEASE_S, Ask, AskedBy, Claimed, Only, Selection
+from bg_pipeline.core.claims import LEASE_S, Ask, AskedBy, Claim, Claimed, Only, Selection
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import State
@@ -163,6 +163,23 @@ def test_a_run_waits_for_what_another_has_until_that_is_done_or_let_go_of() -> N
     graph.while_asleep = go_on
     assert published(list(processing(graph).results())) == 3
     assert len(graph.slept) == 4
+
+
+def test_what_another_run_took_and_let_go_of_during_one_pass_is_done() -> None:
+    graph = shop(1, 40, concurrency=1)
+    taken: list[Claim] = []
+
+    def stop_another(_request: CutRequest) -> None:
+        number = len(graph.remover.requests)
+        if number == 2:
+            taken.append(graph.claim("c0/20.png", "c0/21.png", owner="a run that is stopped"))
+        if number == 35:
+            graph.queue.release(taken.pop())
+
+    graph.remover.before = stop_another
+
+    assert published(list(processing(graph).results())) == 40
+    assert not taken
 
 
 def test_two_runs_that_put_the_same_picture_back_both_end() -> None:

@@ -37,8 +37,7 @@ from bg_pipeline.stores.s3.page import ListedObject, Page, parse_page
 MAX_KEY_BYTES = 1024
 """Longest key (docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, read 2026-11)."""
 
-_ATTEMPTS, _CONNECT_S, _READ_S = 5, 10, 60
-_CONNECTIONS = 64
+_ATTEMPTS, _CONNECT_S, _READ_S, _CONNECTIONS = 5, 10, 60, 64
 
 RANGE_KEYS = 10_000
 """Keys per range: ten pages. More take more memory; fewer mean more half-filled pages after keys were added."""
@@ -290,6 +289,8 @@ class Objects:
             return BucketError(f"there is no bucket {self._bucket.name} at {self._host}")
         if code in _REFUSED_KEYS:
             return BucketError(f"the credentials for {self._bucket} are refused ({code}); check AWS_ACCESS_KEY_ID")
+        if code == "RequestTimeTooSkewed":
+            return BucketError(f"{self._host} refuses all requests: the clock of this machine is wrong; correct it")
         if code == "NoSuchKey":
             return NoObject(f"{self._bucket} has no such object")
         if code in {"AccessDenied", "403"}:
