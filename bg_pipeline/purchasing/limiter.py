@@ -5,7 +5,6 @@ import itertools
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +33,9 @@ class _Waiter:
 
     token: str
     units: float
-    admitted: threading.Event = field(default_factory=threading.Event)
+    is_admitted: bool = False
+    woken: threading.Event = field(default_factory=threading.Event)
+    """Set when it is admitted, or is the first of those that wait."""
 
 
 class Limiter:
@@ -66,10 +67,8 @@ class Limiter:
         self._stop = stop
         self.units = units
         self._name, self._numbers = secrets.token_hex(4), itertools.count()
-        self._waiting: deque[_Waiter] = deque()
-        self._turn = threading.Lock()
-        self._first: _Waiter | None = None
-        """The request whose worker looks for a free slot: it goes first, because it keeps the others from going on."""
+        self._waiting: list[_Waiter] = []
+        """In the order in which they came. The worker of the first looks for free slots, for all of them."""
         self._orphans_at = -ORPHANS_EVERY_S
         self._change: Together[_Change, None] = Together(self._write)
 
@@ -91,15 +90,23 @@ class Limiter:
         waiter = _Waiter(f"{claim}:{self._name}-{next(self._numbers)}", units)
         self._waiting.append(waiter)
         try:
-            # Workers take turns: one looks for all that wait, the others only wait.
-            with self._turn:
-                self._first = waiter
-                while not waiter.admitted.is_set():
+            # One that is admitted waits for no other: with all slots in such hands, each would wait for the next.
+            while not waiter.is_admitted:
+                if self._waiting[:1] == [waiter]:
                     self._look(waiter)
+                else:
+                    waiter.woken.wait()
+                waiter.woken.clear()
         finally:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(waiter)
+            self._dismiss(waiter)
         return waiter.token
+
+    def _dismiss(self, waiter: _Waiter) -> None:
+        """Take a request out of those that wait, and let the first of the others go on."""
+        with contextlib.suppress(ValueError):  # it was admitted
+            self._waiting.remove(waiter)
+        for first in self._waiting[:1]:
+            first.woken.set()
 
     def _look(self, first: _Waiter) -> None:
         """Admit those that wait if there is a free slot; else wait for a while, or until an answer frees one."""
@@ -117,7 +124,7 @@ class Limiter:
             self._orphans_at = time.monotonic()
             for orphan in self._orphans(state):
                 self.released(orphan)
-        first.admitted.wait(min(wait_s, POLL_S))
+        first.woken.wait(min(wait_s, POLL_S))
 
     def _write(self, changes: Sequence[_Change]) -> list[None]:
         """Make the changes of several workers at once; admit as many of those that wait as the limits then allow."""
@@ -128,7 +135,7 @@ class Limiter:
             for change in changes:
                 state = change(state)
             admitted.clear()  # it is called again if its connection was lost
-            for waiter in sorted(self._waiting, key=lambda each: each is not self._first):
+            for waiter in tuple(self._waiting):
                 state, wait_s = self._ask(state, waiter)
                 if wait_s:
                     break
@@ -137,9 +144,9 @@ class Limiter:
 
         self._gates.change_limits(self.account, update)
         for waiter in admitted:
-            with contextlib.suppress(ValueError):  # it was stopped meanwhile: its slot is void with its claim
-                self._waiting.remove(waiter)
-            waiter.admitted.set()
+            waiter.is_admitted = True
+            self._dismiss(waiter)
+            waiter.woken.set()
         return [None] * len(changes)
 
     def _orphans(self, state: Limits) -> list[str]:

@@ -228,3 +228,23 @@ def test_slots_of_a_process_that_was_killed_are_free_with_its_claim_and_others_a
         finally:
             lanes._stop.set()
     assert len(gates.state().slots) == 1
+
+
+@pytest.mark.parametrize("ceiling", [1, 2, 4])
+def test_no_request_that_has_a_slot_waits_for_one_that_has_none(gates: CountingGates, ceiling: int) -> None:
+    """Where it does, all slots are sooner or later with such requests, and nothing is sent until the slots expire."""
+    lanes = limiter(gates, ceiling)
+
+    def send_many() -> None:
+        for _ in range(60):
+            token = lanes.enter(1.0, 1)
+            time.sleep(0.0005)  # so that others come in between
+            lanes.released(token)
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(send_many) for _ in range(8)]
+        try:
+            for future in done:
+                future.result(30)
+        finally:
+            lanes._stop.set()
