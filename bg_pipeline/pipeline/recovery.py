@@ -10,7 +10,7 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
-from bg_pipeline.errors import ItemError, ResultAwaited, UnusableAnswer
+from bg_pipeline.errors import BeingBought, ItemError, ResultAwaited, UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, as_master, inspect_alone, unseen
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
 from bg_pipeline.ports.single import one_blob
@@ -85,7 +85,7 @@ def _close(catalogue: Catalogue, accounts: Accounts, policy: Policy, run: Run, a
 
 def _resume(accounts: Accounts, attempt: Attempt) -> None:
     # What is not ready, cannot be read, or is no cutout, is met again with its item.
-    with suppress(ResultAwaited, UnusableAnswer, ItemError), one_blob(accounts.spool):
+    with suppress(BeingBought, ResultAwaited, UnusableAnswer, ItemError), one_blob(accounts.spool):
         accounts.answers.resume(attempt)
 
 

@@ -128,6 +128,7 @@ class Answers(Protocol):
             request: the same purchase, if it is wanted now; without it, the answer is compared later, with its picture.
 
         Raises:
+            BeingBought: another worker has made a master of it meanwhile.
             ResultAwaited, UnusableAnswer, PaidResultLost: see `take`.
             StoreError: the spool cannot be read.
         """

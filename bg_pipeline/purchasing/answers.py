@@ -12,6 +12,7 @@ from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Use
 from bg_pipeline.core.swaps import Mismatch
 from bg_pipeline.errors import (
+    BeingBought,
     BgPipelineError,
     ItemBlocked,
     ItemError,
@@ -149,6 +150,9 @@ class SpooledAnswers:
     def resume(self, attempt: Attempt, request: CutRequest | None = None) -> Finished:
         answer = self._spool.read(attempt.purchase_id)
         if answer is None:
+            now = [each.state for each in self._ledger.attempts([attempt.purchase_id]) if each.id == attempt.id]
+            if AttemptState.ANSWERED not in now:
+                raise BeingBought("another worker has just made the master of its answer")
             why = "paid for, and its answer is not in the spool: see that BG_SPOOL is the right folder"
             if is_expired(self._now() - (attempt.ended_at or attempt.started_at), refused=False):
                 self._ledger.close_attempt(attempt.id, AttemptState.LOST, attempt.credits_charged, why)

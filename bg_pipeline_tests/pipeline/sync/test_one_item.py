@@ -243,3 +243,31 @@ def test_an_answer_that_cannot_be_read_from_the_spool_ends_no_night(graph: Graph
     assert (done.summary.published, [key for key, _, _ in failures(done)]) == (3, ["bags/9.png"])
     graph.spool.read = real_read  # type: ignore[method-assign]
     assert (graph.sync().summary.published, len(graph.remover.requests)) == (1, 4)
+
+
+def test_an_answer_that_another_worker_makes_a_master_of_meanwhile_is_not_missed(graph: Graph) -> None:
+    real_write = graph.masters.write
+
+    def no_masters(name: str, data: bytes) -> None:
+        raise StoreError("503")
+
+    graph.masters.write = no_masters  # type: ignore[method-assign]
+    graph.sync(collection="bags")
+    graph.masters.write = real_write  # type: ignore[method-assign]
+    (kept,) = graph.spool.blobs
+    real_read = graph.spool.read
+    reads = []
+
+    def read(name: str) -> bytes | None:
+        reads.append(name)
+        if reads.count(kept) <= 2:  # so that both recoveries of a sync leave it to its item
+            raise StoreError("Input/output error")
+        graph.spool.read = real_read  # type: ignore[method-assign]
+        graph.accounts.answers.resume(graph.ledger.answered()[0])
+        return real_read(name)
+
+    graph.spool.read = read  # type: ignore[method-assign]
+    done = graph.sync(collection="bags")
+
+    assert (done.summary.published, failures(done)) == (1, [])
+    assert (len(reads), len(graph.remover.requests)) == (3, 1)
