@@ -18,11 +18,6 @@ from bg_pipeline_tests.pictures import product
 
 PICTURES = 16
 
-FORKED = """
-execution: {config: {start_method: {forkserver: {preload_modules: [bg_pipeline.orchestration.build]}}}}
-"""
-"""Steps that need not import all of Dagster again."""
-
 
 def night_job() -> dg.JobDefinition:
     return build().resolve_job_def("process_pending")
@@ -36,10 +31,8 @@ def detect_job() -> dg.JobDefinition:
 def shared(shop: Shop, monkeypatch: pytest.MonkeyPatch, stored: dg.DagsterInstance) -> Shop:
     """A shop with one collection to do, and two steps for it."""
     monkeypatch.setenv("BG_EXECUTOR", "dagster.multiprocess_executor")
-    monkeypatch.setenv("BG_EXECUTOR_CONFIG", "executor.yaml")
     monkeypatch.setenv("BG_NIGHT_STEPS", "2")
     monkeypatch.setenv("BG_CONCURRENCY", "2")
-    (shop.home / "executor.yaml").write_text(FORKED)
     for n in range(PICTURES - 3):
         shop.put(f"shoes/more-{n}.png", product(100 + n))
     detect_job().execute_in_process(instance=stored)
