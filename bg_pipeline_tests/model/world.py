@@ -48,6 +48,8 @@ class World:
         self.graph.deletes = DeletePolicy(trash=trash)
         self.graph.day_cap = None if day_cap is None else Decimal(day_cap)
         self.graph.while_asleep = self.pass_time  # a run waits for another, which may be dead
+        self.set_back_s = 0.0
+        """Seconds by which the clock was set back, in all."""
         self.removed_at: dict[str, float] = {}
         """Since when no night has seen a picture: one that comes and goes between two nights is gone all the while."""
         self.interruptions = 0
@@ -63,6 +65,16 @@ class World:
 
     # what happens
 
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since some moment, whatever was done to the clock."""
+        return self.graph.clock.now + self.set_back_s
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; negative seconds set the clock back."""
+        self.graph.clock.now += seconds
+        self.set_back_s += max(0.0, -seconds)
+
     def pass_time(self) -> None:
         self.graph.clock.now += 5.0
 
@@ -71,13 +83,13 @@ class World:
 
     def delete(self, key: str) -> None:
         del self.graph.source.files[key]
-        self.removed_at.setdefault(key, self.graph.clock.now)
+        self.removed_at.setdefault(key, self.elapsed_s)
 
     def hide(self, key: str | None) -> None:
         """A listing lacks a picture that is there."""
         self.graph.source.hidden = {key} if key else set()
         if key:
-            self.removed_at.setdefault(key, self.graph.clock.now)
+            self.removed_at.setdefault(key, self.elapsed_s)
 
     def sync(
         self,
@@ -266,14 +278,14 @@ class World:
             before: what was visible before the night.
             there: keys of the pictures that were there then; one that came meanwhile may have come too late.
         """
-        after, now = self._visible(), self.graph.clock.now
+        after = self._visible()
         for name in self._check_copies(before):
             for entry in self.graph.database.entries.values():
                 is_owner = entry.published is not None and entry.stem and name.rpartition(".")[0] == entry.stem
                 if not is_owner or entry.state is State.WITHDRAWN or entry.published.output_name in after:
                     continue
                 assert entry.key not in there, f"{name} is gone, and its picture is there"
-                assert self.removed_at[entry.key] <= now - DAY_S, f"{name} went too early"
+                assert self.removed_at[entry.key] <= self.elapsed_s - DAY_S, f"{name} went too early"
 
     def _states(self) -> dict[str, object]:
         return {key: (entry.state, entry.published) for key, entry in self.graph.database.entries.items()}
