@@ -226,7 +226,7 @@ def test_a_lost_paid_result_is_no_item_s_fault() -> None:
         raise PaidResultLost("no store took it")
 
 
-def test_an_answer_that_cannot_be_read_from_the_spool_ends_no_night(graph: Graph) -> None:
+def leave_an_answer_in_the_spool(graph: Graph) -> str:
     real_write = graph.masters.write
 
     def no_masters(name: str, data: bytes) -> None:
@@ -236,6 +236,11 @@ def test_an_answer_that_cannot_be_read_from_the_spool_ends_no_night(graph: Graph
     graph.sync(collection="bags")
     graph.masters.write = real_write  # type: ignore[method-assign]
     (kept,) = graph.spool.blobs
+    return kept
+
+
+def test_an_answer_that_cannot_be_read_from_the_spool_ends_no_night(graph: Graph) -> None:
+    kept = leave_an_answer_in_the_spool(graph)
     real_read = graph.spool.read
     graph.spool.read = refusing(real_read, {kept}, StoreError("Input/output error"))  # type: ignore[method-assign]
     done = graph.sync()
@@ -246,15 +251,7 @@ def test_an_answer_that_cannot_be_read_from_the_spool_ends_no_night(graph: Graph
 
 
 def test_an_answer_that_another_worker_makes_a_master_of_meanwhile_is_not_missed(graph: Graph) -> None:
-    real_write = graph.masters.write
-
-    def no_masters(name: str, data: bytes) -> None:
-        raise StoreError("503")
-
-    graph.masters.write = no_masters  # type: ignore[method-assign]
-    graph.sync(collection="bags")
-    graph.masters.write = real_write  # type: ignore[method-assign]
-    (kept,) = graph.spool.blobs
+    kept = leave_an_answer_in_the_spool(graph)
     real_read = graph.spool.read
     reads = []
 
