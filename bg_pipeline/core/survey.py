@@ -141,7 +141,9 @@ def survey(
             judged.append((entry.key, entry.revision))
             continue
         # Without an output there is nothing to keep: better what was taken back than no cutout at all.
-        keeps_output = reason in _REPLACES and not missing
+        keeps_output = (
+            reason in _REPLACES and not missing and entry.published is not None and entry.published.output_name
+        )
         if keeps_output and (taken_back := reverted_by(entry, goal, reverted.get(entry.key, ()))):
             change.because, change.becomes, change.reverted = because_reverted(taken_back), None, taken_back.run
             accepted = ()

@@ -109,6 +109,20 @@ def test_runs_are_reverted_one_after_the_other(graph: Graph) -> None:
     assert graph.sync().summary.published == 1
 
 
+def test_a_changed_picture_is_made_again_when_the_cutout_that_was_kept_for_it_is_taken_off_too(graph: Graph) -> None:
+    """Found in lives of the model: it counted as published, had no output, and stayed so."""
+    another_picture(graph)
+    graph.sync()
+    revert(graph.pipeline, "run 2", "a person")
+    revert(graph.pipeline, "run 1", "a person")
+    paid = len(graph.remover.requests)
+    graph.sync()
+
+    shown = [e.key for e in graph.database.entries.values() if e.published and e.published.output_name]
+    assert len(shown) == 1
+    assert len(graph.remover.requests) == paid
+
+
 def test_only_the_named_collection_is_reverted(graph: Graph) -> None:
     another_rendition(graph)
     graph.sync()
