@@ -3,8 +3,9 @@
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -41,6 +42,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         pure = pure and not (item.get_closest_marker("every_call") or item.get_closest_marker("pictures"))
         if fake or pure:
             item.add_marker(pytest.mark.unit)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """Escapes names that are no UTF-8 in reports: workers send them as UTF-8, and end for good where they cannot."""
+    report = yield
+    return None if report is None else escaped(report)
+
+
+def escaped(value: Any) -> Any:
+    """Return `value` with no lone surrogate in any text within it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {escaped(name): escaped(each) for name, each in value.items()}
+    return type(value)(escaped(each) for each in value) if isinstance(value, list | tuple) else value
 
 
 @pytest.fixture

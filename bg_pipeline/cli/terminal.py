@@ -28,10 +28,11 @@ def printable(text: str) -> str:
 
 def say(line: str, *, err: bool = False, level: int = logging.INFO) -> None:
     """Print one line. What goes to standard error is a log record too; `level` is its level."""
+    shown = printable(line)
     if err:
-        _LOG.log(level, "%s", line)
+        _LOG.log(level, "%s", shown)
     if not (err and owns_stderr()):
-        click.echo(printable(line), err=err)
+        click.echo(shown, err=err)
 
 
 class Terminal(Console):

@@ -1,6 +1,7 @@
 """Names in a catalogue cannot control the terminal, nor end a command."""
 
 import json
+import logging
 import os
 
 import pytest
@@ -35,16 +36,19 @@ def is_plain(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_is_printed_as_one_line_character_by_character(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_is_printed_as_one_line_character_by_character(
+    name: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     Terminal().print(f"kept {name}.")
     Terminal().print(grid(("item",), [(name,)]))
-    say(f"kept {name}.", err=True)
+    with caplog.at_level(logging.INFO, "bg_pipeline"):
+        say(f"kept {name}.", err=True)
     shown = capsys.readouterr()
     line = shown.out.splitlines()[0]
 
     assert is_plain(shown.out + shown.err)
     assert len(shown.out.splitlines()) == 3
-    assert shown.err.splitlines() == [line]
+    assert shown.err.splitlines() == caplog.messages == [line]
     assert not name.isprintable() or line == f"kept {name}."
 
 
