@@ -17,6 +17,9 @@ _PERCENT_OF_MANY = 5
 
 TRASH = ".trash"
 
+OFF_THE_SHOP = "its cutout is off the shop; the next sync decides what becomes of it"
+"""Detail of an item that was published until its main output was moved."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeletePolicy:

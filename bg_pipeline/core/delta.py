@@ -232,7 +232,8 @@ def classify(  # noqa: C901, PLR0911, PLR0912  one return for each row of its ta
     if entry.state is State.WITHDRAWN:
         return Reason.CHANGED, "its result was rejected, and it is another picture now"
     there = shown is not None and shown.output_name != "" and not missing_output
-    if _is_away(entry) and there and _is_as_published(entry, goal):
+    # An item without a stem is published under a name that another item has taken over.
+    if _is_away(entry) and there and entry.stem and _is_as_published(entry, goal):
         return Reason.RETURNED, "it is back as it was published, and its output is there"
     if entry.state in REFUSED:
         if entry.purchase_id in accepted_purchases(entry, goal):

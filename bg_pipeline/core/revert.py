@@ -74,7 +74,7 @@ class Step(StrEnum):
     PUT_BACK = "put_back"
     """Its former output and publication return."""
     TAKE_OFF = "take_off"
-    """It had no output before: its cutout goes to the trash."""
+    """It had no output before: its cutout goes to the trash. What had its name returns."""
     LEAVE = "leave"
 
 
@@ -104,7 +104,7 @@ def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[S
         of that run        yes            nothing                TAKE_OFF
         of that run        yes            an output              PUT_BACK
         of that run        yes            an output, missing     LEAVE
-        of that run        yes            that of a gone item    LEAVE: its bytes are kept
+        of that run        yes            that of a gone item    TAKE_OFF: that one returns
 
     Args:
         entry: an item that the run published.
@@ -119,15 +119,12 @@ def plan_revert(entry: Entry, run: str, previous: Sequence[Previous]) -> tuple[S
         return Step.LEAVE, f"its cutout is not on the shop: {entry.state}"
     if not previous:
         return Step.TAKE_OFF, "it had no cutout before that run"
-    names = []
-    for each in previous:
-        if each.published is None:
-            return Step.LEAVE, (
-                f"{shown.output_name} was the cutout of a picture that is gone; its bytes are kept as {each.kept_name}"
-            )
-        if not each.kept_name:
-            return Step.LEAVE, f"{each.published.output_name} was missing already before that run"
-        names.append(each.published.output_name)
+    former = [each for each in previous if each.published is not None]
+    if not former:
+        return Step.TAKE_OFF, f"{shown.output_name} was the cutout of a picture that is gone, and is so again"
+    names = [each.published.output_name for each in former if each.published]
+    if missing := [name for name, each in zip(names, former, strict=True) if not each.kept_name]:
+        return Step.LEAVE, f"{missing[0]} was missing already before that run"
     return Step.PUT_BACK, f"{', '.join(names)} as before that run"
 
 

@@ -150,7 +150,7 @@ def survey(
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem, goal))
     candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, missing_outputs, set_aside, judged)
+    return Survey(tuple(candidates), unchanged, missing_outputs, set_aside, sorted(judged))
 
 
 def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, true, update
 
+from bg_pipeline.core.deletes import OFF_THE_SHOP
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.records import MAIN, Entry, State
 from bg_pipeline.manifest.rows import ANY_PUBLICATION, ENTRY, PUBLICATION, OfCatalogue, of_any_output
@@ -50,8 +51,22 @@ class SqlTrash(OfCatalogue):
             self._set(conn, key, rendition, trash_name=trash_name, trashed_at=self._now())
 
     def unpublish(self, key: str, rendition: str = MAIN) -> None:
+        c = items.c
+        is_shown = self._mine(), c.key == key, c.state == State.PUBLISHED
         with self._db.write() as conn:
             self._set(conn, key, rendition, output_name=None)
+            if rendition == MAIN:
+                waits = update(items).where(*is_shown).values(state=State.PENDING, detail=OFF_THE_SHOP, purchase_id="")
+                conn.execute(waits)
+
+    def give_back(self, output_name: str, output_digest: str) -> None:
+        shown = publications.c
+        lost = select(shown.key, shown.rendition).join_from(publications, items, ANY_PUBLICATION)
+        lost = lost.where(self._mine(publications), items.c.absent, shown.output_digest == output_digest)
+        lost = lost.where(shown.output_name.is_(None), shown.trash_name.is_(None)).order_by(shown.key).limit(1)
+        with self._db.write() as conn:
+            for row in conn.execute(lost).all():
+                self._set(conn, row.key, row.rendition, output_name=output_name)
 
     def in_trash(self, before: float | None = None) -> list[Entry]:
         trashed = of_any_output(

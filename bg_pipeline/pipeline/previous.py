@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import MAIN, Entry, Output, Published, Reason
@@ -62,6 +62,8 @@ def keep_previous(
     if not policy.keep_previous_days:
         return "" if former else run.name.run_id
     with one_blob(catalogue.outputs):
+        if not former:
+            return _keep_of_another(catalogue, run, entry, made)
         for rendition, published in former.items():
             stays = made.get(rendition)
             if stays and _file_of(stays) == _file_of(published):
@@ -74,11 +76,25 @@ def keep_previous(
                 kept = catalogue.outputs.read(name)
                 data = kept if kept is not None and digest_of(kept) == published.output_digest else data
             _keep(catalogue, run, entry, rendition, published, data)
-        if not former and (data := catalogue.outputs.read(made[MAIN].output_name)) is not None:
-            if digest_of(data) == made[MAIN].output_digest:
-                # A killed run wrote it; else it was there before, under a lost manifest or for another key.
-                return run.name.run_id if entry.reason is Reason.UNFINISHED else ""
-            _keep(catalogue, run, entry, MAIN, None, data, made[MAIN].output_name)
+    return run.name.run_id
+
+
+def _keep_of_another(catalogue: Catalogue, run: Run, entry: Entry, made: Mapping[str, Published]) -> str:
+    """Keep what is under the names of an item that has no outputs; return the run as `keep_previous` does."""
+    there = catalogue.outputs.read(made[MAIN].output_name)
+    if there is None:
+        return run.name.run_id
+    if digest_of(there) != made[MAIN].output_digest:
+        for rendition, output in made.items():
+            if (data := catalogue.outputs.read(output.output_name)) is not None:
+                _keep(catalogue, run, entry, rendition, None, data, output.output_name)
+        return run.name.run_id
+    if entry.reason is not Reason.UNFINISHED:
+        return ""  # it was there before, under a lost manifest or for another key
+    # A killed run wrote it, and kept what was there.
+    for kept in catalogue.previous.of_item(entry.key):
+        if kept.published is None:
+            catalogue.previous.begin(replace(kept, run=run.name.run_id))
     return run.name.run_id
 
 

@@ -162,7 +162,7 @@ class _Reversion:
                 if step is Step.PUT_BACK:
                     step, why = self._put_back(entry, previous, why)
                 elif step is Step.TAKE_OFF:
-                    step, why = self._take_off(entry, why)
+                    step, why = self._take_off(entry, previous, why)
         except ClaimLost:
             return Step.LEAVE, ELSEWHERE
         except ItemError as error:
@@ -194,10 +194,21 @@ class _Reversion:
         catalogue.reversions.put_back(previous, Reverted.of(entry.key, shown, self.by), self.claim)
         return Step.PUT_BACK, why
 
-    def _take_off(self, entry: Entry, why: str) -> tuple[Step, str]:
+    def _take_off(self, entry: Entry, previous: Sequence[Previous], why: str) -> tuple[Step, str]:
         pipeline, shown = self.pipeline, entry.published
         assert shown is not None
         catalogue, recipe = pipeline.catalogue, pipeline.policy.recipes.of(entry.key)
+        names = {
+            each.rendition: each.published.output_name
+            for each in all_outputs(entry, catalogue.items.outputs([entry.key]).get(entry.key, ()))
+        }
+        returns: dict[str, bytes] = {}
+        for each in previous:
+            data = catalogue.outputs.read(each.kept_name)
+            if refused := refusal_of_kept(each, _digest(data)):
+                return Step.LEAVE, refused
+            if data is not None and (name := names.get(each.rendition)):
+                returns[name] = data
         result = result_of(entry, recipe, {})
         reason = f"the run {self.run_id} was reverted"
         # Another picture by now is not what was reverted: the next sync makes its cutout.
@@ -210,7 +221,9 @@ class _Reversion:
             )
             catalogue.reversions.record(Reverted.of(entry.key, shown, self.by))
             catalogue.reviews.record([record], {entry.key: plan}, self.claim)
-        action, left_because = move_to_trash(catalogue, pipeline.run, entry, self.claim)
+        for name, data in returns.items():
+            catalogue.trash.give_back(name, digest_of(data))
+        action, left_because = move_to_trash(catalogue, pipeline.run, entry, self.claim, returns=returns)
         return (Step.LEAVE, left_because) if action is Action.LEAVE else (Step.TAKE_OFF, why)
 
 

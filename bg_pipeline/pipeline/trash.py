@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.deletes import (
@@ -137,6 +138,7 @@ def put_back(catalogue: Catalogue, entry: Entry) -> str:
         ItemError, StoreError: one cannot be moved.
     """
     store, moves = catalogue.outputs, []
+    kept = {each.kept_digest for each in catalogue.previous.of_item(entry.key) if each.is_copy}
     for output in _outputs(catalogue, entry):
         if not output.trash_name:
             continue
@@ -144,7 +146,8 @@ def put_back(catalogue: Catalogue, entry: Entry) -> str:
         if data is None:
             raise ConfigurationError(f"{output.trash_name} is no longer in the output store; nothing was changed")
         existing = store.read(name)
-        if catalogue.trash.is_published(name) or (existing is not None and existing != data):
+        is_free = existing is None or existing == data or digest_of(existing) in kept
+        if catalogue.trash.is_published(name) or not is_free:
             raise ConfigurationError(f"{name} is in use again; the cutout of {entry.key} stays at {output.trash_name}")
         moves.append((output, name, data))
     # The main one last: until then, the item counts as one in the trash.
@@ -212,7 +215,13 @@ def _clear(catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, result: T
 
 
 def move_to_trash(
-    catalogue: Catalogue, run: Run, entry: Entry, claim: Claim, *, exists: bool = False
+    catalogue: Catalogue,
+    run: Run,
+    entry: Entry,
+    claim: Claim,
+    *,
+    exists: bool = False,
+    returns: Mapping[str, bytes] = MappingProxyType({}),
 ) -> tuple[Action, str]:
     """
     Move all outputs of an item to the trash, if they are those that were published; return what was done, and why.
@@ -225,6 +234,7 @@ def move_to_trash(
         entry: an item with a published output.
         claim: holds the item.
         exists: True if its outputs have to stay because its picture is still there.
+        returns: what is under a name afterwards; nothing is under the other names.
 
     Raises:
         ClaimLost: a run that took over the item may be publishing it right now.
@@ -239,26 +249,31 @@ def move_to_trash(
             alone(entry, output),
             exists=exists,
             name_is_taken=entry.absent and catalogue.trash.is_published(name),
-            digest=None if data is None else digest_of(data),
+            digest=None if data is None or data == returns.get(name) else digest_of(data),
         )
         if action is Action.LEAVE:
             return action, why
         plans.append((output, data, action, why))
     for output, data, action, _ in plans:
         if action is Action.MOVE and data is not None:
-            _move_one(catalogue, run, entry, output, data, claim)
+            _move_one(catalogue, run, entry, output, data, claim, returns.get(output.published.output_name))
         catalogue.trash.unpublish(entry.key, output.rendition)
     done = [(action, why) for *_, action, why in plans]
     return next((each for each in done if each[0] is Action.MOVE), done[0] if done else (Action.FORGET, "no output"))
 
 
-def _move_one(catalogue: Catalogue, run: Run, entry: Entry, output: Output, data: bytes, claim: Claim) -> None:
+def _move_one(
+    catalogue: Catalogue, run: Run, entry: Entry, output: Output, data: bytes, claim: Claim, returns: bytes | None
+) -> None:
     name_in_trash = output.trash_name or trash_name(output.published.output_name, run.now())
     # This order keeps the bytes under a recorded name if the process is killed at any point.
     catalogue.trash.begin_trash(entry.key, name_in_trash, output.rendition)
     catalogue.outputs.write(name_in_trash, data)
     catalogue.queue.verify(claim, entry.key)
-    catalogue.outputs.remove(output.published.output_name)
+    if returns is None:
+        catalogue.outputs.remove(output.published.output_name)
+    else:
+        catalogue.outputs.write(output.published.output_name, returns)
 
 
 def _purge(catalogue: Catalogue, policy: Policy, run: Run, result: TrashResult) -> None:

@@ -321,7 +321,15 @@ class Trash(Protocol):
         ...
 
     def unpublish(self, key: str, rendition: str = MAIN) -> None:
-        """Record that there is no longer an output of the item in this rendition under its name."""
+        """
+        Record that there is no longer an output of the item in this rendition under its name.
+
+        A published item without its main output is pending: the next delta decides what becomes of it.
+        """
+        ...
+
+    def give_back(self, output_name: str, output_digest: str) -> None:
+        """Record that the gone item which had lost this name has it again: the one whose output had these bytes."""
         ...
 
     def in_trash(self, before: float | None = None) -> list[Entry]:

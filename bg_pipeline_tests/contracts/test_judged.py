@@ -157,7 +157,9 @@ def test_a_delta_reads_only_what_it_has_to_judge(database: Database) -> None:
     with database.write() as conn:
         conn.exec_driver_sql(judged)
         conn.exec_driver_sql("UPDATE catalogues SET judged_under = 'now'")
-        conn.exec_driver_sql("ANALYZE items")
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        # As autovacuum does: an index full of dead rows looks expensive to a planner.
+        conn.exec_driver_sql("ANALYZE items" if database.engine.dialect.name == "sqlite" else "VACUUM ANALYZE items")
     deltas, asked = SqlDeltas(database, number), list[tuple[str, Any]]()
 
     @event.listens_for(database.engine, "before_cursor_execute")

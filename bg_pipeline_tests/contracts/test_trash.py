@@ -88,3 +88,36 @@ def test_a_cutout_that_is_thrown_away_is_neither_published_nor_in_the_trash(mani
     assert (entry.trash_name, entry.trashed_at, entry.absent_since) == ("", None, gone_at)
     assert entry.published == shown("")
     assert manifest.trash.in_trash() == []
+
+
+def test_a_gone_item_gets_the_name_back_that_another_took(manifest: Manifest, gone_at: float) -> None:
+    (gone,) = manifest.trash.gone_since(gone_at)
+    assert gone.published is not None
+    digest = gone.published.output_digest
+    manifest.trash.give_back("c/x.png", digest)
+    assert manifest.entry("c/a.jpg").published == shown("c/a.png")
+
+    manifest.trash.unpublish("c/a.jpg")
+    manifest.trash.give_back("c/x.png", "other bytes")
+    assert manifest.entry("c/a.jpg").published == shown("")
+    manifest.trash.give_back("c/x.png", digest)
+    assert manifest.entry("c/a.jpg").published == shown("c/x.png")
+    assert not manifest.trash.is_published("c/x.png")
+
+
+def test_what_is_in_the_trash_gets_no_name_back(manifest: Manifest, gone_at: float) -> None:
+    manifest.trash.begin_trash("c/a.jpg", ".trash/c/a.png")
+    manifest.trash.unpublish("c/a.jpg")
+    manifest.trash.give_back("c/a.png", shown("").output_digest)
+
+    assert manifest.entry("c/a.jpg").published == shown("")
+
+
+def test_a_published_item_without_its_main_output_waits_for_the_next_delta(manifest: Manifest) -> None:
+    manifest.see_work("c/b.jpg")
+    manifest.publish("c/b.jpg", shown("c/b.png"))
+    manifest.trash.unpublish("c/b.jpg")
+
+    entry = manifest.entry("c/b.jpg")
+    assert (entry.state, entry.purchase_id, entry.published) == (State.PENDING, "", shown(""))
+    assert "the next sync decides" in entry.detail

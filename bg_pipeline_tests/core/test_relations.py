@@ -86,6 +86,16 @@ def test_a_rename_that_needs_the_changed_cut_is_pending_because_it_has_no_cutout
     assert applied.requested == ()
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_item_without_an_output_that_needs_the_changed_cut_is_pending_under_a_name(lost: bool) -> None:
+    """Found in lives of the model: what came back after another item had taken its name was published without one."""
+    gone = replace(published(), output_name="" if not lost else "a.png")
+    back = entry(state=State.DELETED, published=gone, stem="")
+    delta = delta_of(back, recipe=OTHER_CUT, apply=True, lost={"c/a.jpg"} if lost else set())
+
+    assert [(c.on_request, c.becomes, c.stem) for c in delta.work] == [(False, State.PENDING, "c/a")]
+
+
 @pytest.mark.parametrize(
     "twin",
     [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bg_pipeline.core.blocks import KnownBlock
+from bg_pipeline.core.deletes import OFF_THE_SHOP
 from bg_pipeline.core.delta import Goal, is_up_to_date, was_skipped_at_work
 from bg_pipeline.core.failures import StandingFailure, is_standing
 from bg_pipeline.core.keys import fold, key_bytes
@@ -311,8 +312,21 @@ class MemoryTrash(Port):
     def unpublish(self, key: str, rendition: str = MAIN) -> None:
         if rendition == MAIN:
             self._db.rename_output(key, "")
+            if self._db.entries[key].state is State.PUBLISHED:
+                self._db.change_state(key, state=State.PENDING, detail=OFF_THE_SHOP, purchase_id="")
         else:
             self._db.change_other(key, rendition, output_name="")
+
+    def give_back(self, output_name: str, output_digest: str) -> None:
+        for entry in self._db.where(lambda e: e.absent):
+            for each in self._db.outputs(entry):
+                lost = not each.published.output_name and not each.trash_name
+                if lost and each.published.output_digest == output_digest:
+                    if each.rendition == MAIN:
+                        self._db.rename_output(entry.key, output_name)
+                    else:
+                        self._db.change_other(entry.key, each.rendition, output_name=output_name)
+                    return
 
     def in_trash(self, before: float | None = None) -> list[Entry]:
         def is_in_trash(e: Entry) -> bool:

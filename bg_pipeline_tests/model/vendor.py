@@ -1,5 +1,6 @@
 """A vendor that keeps its own account of what it charged."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Post:
     fault: Fault | None
     readings: int
     """Readings of the balance before it."""
+    read_at: float
+    """Time of the last of them."""
 
 
 @dataclass
@@ -63,9 +66,14 @@ class ModelVendor(FakeRemover):
     credits: Decimal = Decimal(60)
     faults: list[Fault | None] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
+    read_at: float = -math.inf
 
     def __post_init__(self) -> None:
         super().__init__(credits_left=self.credits)
+
+    def balance(self) -> Decimal | None:
+        self.read_at = self.now()
+        return super().balance()
 
     def cut(self, request: CutRequest) -> CutReply:
         fault = self.faults.pop(0) if self.faults else None
@@ -80,6 +88,7 @@ class ModelVendor(FakeRemover):
                 charged,
                 fault,
                 self.readings,
+                self.read_at,
             )
         )
         if empty:

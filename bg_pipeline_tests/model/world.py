@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from decimal import Decimal
-from itertools import count, pairwise
+from itertools import count, groupby, pairwise
 
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.gate import GateState, by_hand
 from bg_pipeline.core.records import State
+from bg_pipeline.core.refusals import IN_A_ROW
 from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import BgPipelineError, StoreError
 from bg_pipeline.pipeline.choice import Choice
@@ -21,6 +22,7 @@ from bg_pipeline.pipeline.night import sync
 from bg_pipeline.pipeline.revert import revert
 from bg_pipeline.pipeline.review import decide
 from bg_pipeline.pipeline.verify import verify
+from bg_pipeline.purchasing.refusals import ASK_EVERY_S
 from bg_pipeline_tests.crashing import Killed, Wire, wired
 from bg_pipeline_tests.fakes import MemoryStore
 from bg_pipeline_tests.graph import Graph
@@ -256,11 +258,21 @@ class World:
         assert (quick.changes, quick.counts, quick.rows) == (whole.changes, whole.counts, whole.rows)
 
     def _check_stops(self, posts: list[Post]) -> None:
-        """After an answer that the account is empty, or its key refused, nothing is sent without a new reading."""
+        """
+        After an answer that the account is empty, nothing is sent without a new reading of its balance.
+
+        After an answer that the key is refused, the balance was read a few seconds ago, and no run has many of them.
+        """
         for first, second in pairwise(posts):
-            refused = first.fault is Fault.KEY or (not first.charged and first.fault is None)
-            if refused and first.run == second.run:
+            if first.run != second.run:
+                continue
+            if first.fault is Fault.KEY:
+                assert second.read_at > first.at - ASK_EVERY_S, "a request after the key was refused"
+            elif first.fault is None and not first.charged:
                 assert second.readings > first.readings, "a request after the account was refused"
+        for _, run in groupby(posts, lambda each: each.run):
+            in_a_row = (len(list(same)) for fault, same in groupby(run, lambda each: each.fault) if fault is Fault.KEY)
+            assert max(in_a_row, default=0) <= IN_A_ROW, "many requests after the key was refused"
 
     def _check_copies(self, before: dict[str, bytes]) -> list[str]:
         """Names that were visible and are not any more: of each a copy is kept."""

@@ -47,6 +47,11 @@ def a_new_picture(graph: Graph) -> None:
     graph.source.put("shoes/new.png", product(60))
 
 
+def a_name_of_a_picture_that_is_gone(graph: Graph) -> None:
+    del graph.source.files[KEYS[0]]
+    graph.source.put("bags/a.webp", product(50))
+
+
 def another_rendition(graph: Graph) -> None:
     graph.change_recipe(background="red")
 

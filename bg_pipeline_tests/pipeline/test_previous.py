@@ -161,13 +161,16 @@ def dying(graph: Graph, at: int, after: bool, call: Callable[[], Any]) -> bool:
 
 
 def small() -> tuple[Graph, State_]:
-    """A shop of one item, before its picture changes and another comes."""
+    """A shop of two items: the picture of one changes, a new one comes, and one takes the name of one that is gone."""
     made = Graph()
-    made.source.put(KEYS[0], product(0))
+    for n, key in enumerate(("bags/gone.png", KEYS[0])):
+        made.source.put(key, product(n))
     made.sync()
     before = state_of(made)
     another_picture(made)
     a_new_picture(made)
+    del made.source.files["bags/gone.png"]
+    made.source.put("bags/gone.webp", product(70))
     return made, before
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from bg_pipeline.core.deletes import DeletePolicy
 from bg_pipeline.core.records import State
 from bg_pipeline.core.review import ReviewDecision
 from bg_pipeline.errors import ConfigurationError, ForeignStore, LeaseHeld
@@ -14,6 +15,7 @@ from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product
 from bg_pipeline_tests.pipeline.reverting import (
     KEYS,
+    a_name_of_a_picture_that_is_gone,
     a_new_picture,
     all_at_once,
     another_cut,
@@ -32,7 +34,23 @@ def graph() -> Graph:
     return three_published()
 
 
-CHANGES = [another_picture, a_new_picture, another_rendition, another_format, another_cut, all_at_once]
+CHANGES = [
+    another_picture,
+    a_new_picture,
+    a_name_of_a_picture_that_is_gone,
+    another_rendition,
+    another_format,
+    another_cut,
+    all_at_once,
+]
+
+
+NEW: dict[Callable[[Graph], None], set[str]] = {
+    a_new_picture: {"shoes/new.png"},
+    all_at_once: {"shoes/new.png"},
+    a_name_of_a_picture_that_is_gone: {"bags/a.webp"},
+}
+"""Items that the change brings, of which none had a cutout before."""
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -49,7 +67,7 @@ def test_after_a_run_is_reverted_the_shop_is_as_before_to_the_byte(
     assert state_of(graph) == before
     assert result == planned
     assert result.left == {}
-    assert result.taken_off == ["shoes/new.png"] * (change in {a_new_picture, all_at_once})
+    assert set(result.taken_off) == NEW.get(change, set())
     again = taken_back(graph)
     assert (again, state_of(graph)) == (RevertResult(), before)
 
@@ -116,6 +134,8 @@ def test_a_changed_picture_is_made_again_when_the_cutout_that_was_kept_for_it_is
     revert(graph.pipeline, "run 2", "a person")
     revert(graph.pipeline, "run 1", "a person")
     paid = len(graph.remover.requests)
+    published = [e for e in graph.database.entries.values() if e.state is State.PUBLISHED]
+    assert not [e.key for e in published if e.published is None or not e.published.output_name]
     graph.sync()
 
     shown = [e.key for e in graph.database.entries.values() if e.published and e.published.output_name]
@@ -188,17 +208,39 @@ def test_an_output_that_is_made_again_as_it_was_is_no_publication_of_that_run(gr
     assert kept(graph) == []
 
 
-def test_a_name_that_was_taken_over_from_a_picture_that_is_gone_stays(graph: Graph) -> None:
-    gone = graph.outputs.blobs[KEYS[0]]
-    del graph.source.files[KEYS[0]]
-    graph.source.put("bags/a.webp", product(50))
+def test_a_picture_that_comes_back_leaves_no_file_under_the_name_that_it_got_back(graph: Graph) -> None:
+    cutout, picture = graph.outputs.blobs[KEYS[0]], graph.source.files[KEYS[0]]
+    a_name_of_a_picture_that_is_gone(graph)
     graph.sync()
-    before = state_of(graph)
-    result = taken_back(graph)
+    taken_back(graph)
+    paid = len(graph.remover.requests)
+    graph.source.put(KEYS[0], picture)
+    graph.sync()
 
-    (name,) = kept(graph)
-    assert name in result.left["bags/a.webp"]
-    assert (graph.outputs.blobs[name], state_of(graph)) == (gone, before)
+    outputs, shown = state_of(graph)
+    published = shown[KEYS[0]]
+    assert published is not None
+    assert [name for name, data in outputs.items() if data == cutout] == [published.output_name]
+    assert len(graph.remover.requests) == paid
+
+    graph.source.put("bags/a.webp", product(51))
+    graph.sync()
+    names = [each.output_name for each in state_of(graph)[1].values() if each]
+    assert len(set(names)) == len(names) == len(graph.source.files)
+
+
+def test_a_picture_that_stays_away_loses_the_cutout_that_it_got_back(graph: Graph) -> None:
+    graph.deletes = DeletePolicy(trash=True)
+    a_name_of_a_picture_that_is_gone(graph)
+    graph.sync()
+    taken_back(graph)
+    graph.clock.now += 90_000
+    graph.sync()
+
+    assert KEYS[0] not in graph.outputs.blobs
+    entry = graph.items.entry(KEYS[0])
+    assert entry is not None
+    assert entry.trash_name
 
 
 def test_a_reverted_output_that_is_lost_is_made_again(graph: Graph) -> None:
