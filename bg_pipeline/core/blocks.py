@@ -6,6 +6,8 @@ A block whose digest is that of the last complete listing has the same rows, so 
 
 import hashlib
 import json
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -79,6 +81,59 @@ def divided(rows: Iterable[Listed], starts: Sequence[str]) -> Iterator[Block]:
         block.append(row)
     if block:
         yield _block(block)
+
+
+def divided_parts(
+    parts: Iterable[A],
+    starts: Sequence[str],
+    *,
+    first_of: Callable[[A], str],
+    rows_of: Callable[[A], int],
+    cut: Callable[[A, bytes | None, int], tuple[A, A | None]],
+) -> Iterator[list[A]]:
+    """
+    Divide a listing as `divided` does, where rows that are not asked for are not made.
+
+    Args:
+        parts: some rows each, in order, none of them empty.
+        starts: as for `divided`.
+        first_of: returns the key of a part's first row.
+        rows_of: returns its number of rows.
+        cut: returns what of a part is before a key, and at most so many rows of it; and the rest.
+    """
+    bounds, most = deque(map(key_bytes, starts)), most_rows(starts)
+    block: list[A] = []
+    room = most
+    for whole in parts:
+        rest: A | None = whole
+        while rest is not None:
+            begins = room == 0
+            while bounds and key_bytes(first_of(rest)) >= bounds[0]:
+                begins = True
+                bounds.popleft()
+            if begins and block:
+                yield block
+                block, room = [], most
+            part, rest = cut(rest, bounds[0] if bounds else None, room)
+            block.append(part)
+            room -= rows_of(part)
+    if block:
+        yield block
+
+
+def rows_before(keys: Sequence[str], bound: bytes | None, most: int, prefix: str = "") -> int:
+    """
+    Return the number of rows before a key, at most so many.
+
+    Args:
+        keys: in order, without what they have in common.
+        bound: the key; None for no bound.
+        most: most rows.
+        prefix: what all keys begin with.
+    """
+    if bound is None or key_bytes(prefix + keys[-1]) < bound:
+        return min(most, len(keys))
+    return min(most, bisect_left(keys, bound, key=lambda key: key_bytes(prefix + key)))
 
 
 def in_ranges(blocks: Iterator[Block]) -> Iterator[tuple[bytes, Block, bytes | None]]:

@@ -63,8 +63,7 @@ def price(
             if held and (kept := _as_published(item, survey, bought)):
                 item.change = replace(kept, stem=stem)
                 continue
-            # An item without a cutout of its own that could stay is pending like any other.
-            on_request = recut and change.purchase_id in asked and item.has_output(survey.missing_outputs)
+            on_request = recut and change.purchase_id in asked and item.can_stay(survey.missing_outputs)
             change = replace(
                 change,
                 stem=stem,
@@ -124,10 +123,11 @@ class _Related:
         shown, cuts = self.origin.published, self.goal.cuts
         return shown is not None and shown.content_hash == self.entry.content_hash and shown.cut_digest not in cuts
 
-    def has_output(self, missing: Container[str]) -> bool:
-        """Return True if there is an output under its own name."""
-        shown = self.entry.published
-        return self.before is None and shown is not None and shown.output_name != "" and self.entry.key not in missing
+    def can_stay(self, missing: Container[str]) -> bool:
+        """Return True if it can stay as it is until it is bought: it has an output, and waits for nothing."""
+        shown, waits = self.entry.published, self.entry.state is State.PENDING
+        is_there = shown is not None and shown.output_name != "" and self.entry.key not in missing
+        return self.before is None and is_there and not waits
 
     def is_on_trial(self, cuts: Collection[str]) -> bool:
         """Return True if its purchase is one of these cuts."""

@@ -12,8 +12,8 @@ from bg_pipeline.core.report import Exit
 from bg_pipeline.errors import ItemBlocked, ItemChanged, ItemError, ItemUnreadable, SourceUnreadable, StoreError
 from bg_pipeline.ports.single import one_blob, one_picture
 from bg_pipeline.stores.s3.blobs import S3Store
-from bg_pipeline.stores.s3.buckets import parse_page
 from bg_pipeline.stores.s3.location import Bucket, bucket_of
+from bg_pipeline.stores.s3.page import parse_page
 from bg_pipeline.stores.s3.source import S3Source
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import product

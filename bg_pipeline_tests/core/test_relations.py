@@ -86,6 +86,16 @@ def test_a_rename_that_needs_the_changed_cut_is_pending_because_it_has_no_cutout
     assert applied.requested == ()
 
 
+def test_what_a_person_wants_again_is_bought_by_the_changed_cut_that_was_asked_for() -> None:
+    """Found in lives of the model: it waited without end for a purchase of the former cut."""
+    again = entry(state=State.PENDING, reason=Reason.UNFINISHED, published=published())
+    again = replace(again, purchase_id=purchase_id("h", RECIPE.cut.digest))
+    (change,) = delta_of(again, recipe=OTHER_CUT, apply=True).work
+
+    assert (change.on_request, change.becomes) == (False, State.PENDING)
+    assert change.purchase_id == purchase_id("h", OTHER_CUT.cut.digest)
+
+
 @pytest.mark.parametrize("lost", [True, False])
 def test_an_item_without_an_output_that_needs_the_changed_cut_is_pending_under_a_name(lost: bool) -> None:
     """Found in lives of the model: what came back after another item had taken its name was published without one."""

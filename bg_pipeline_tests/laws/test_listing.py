@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bg_pipeline.core.keys import key_bytes
-from bg_pipeline.stores.s3.buckets import BucketError, ListedObject, Objects, Page
+from bg_pipeline.stores.s3.buckets import BucketError, Objects
 from bg_pipeline.stores.s3.location import Bucket
+from bg_pipeline.stores.s3.page import Page, Rows
 
 PAGE = 3
 
@@ -27,13 +28,13 @@ class Shelf(Objects):
         self.requests += 1
         after = key_bytes(location.get("ContinuationToken") or location.get("StartAfter") or "")
         left = [key for key in self._keys if key_bytes(key) > after]
-        rows = tuple(ListedObject(key, 1, "e", "m") for key in left[:PAGE])
+        rows = Rows(left[:PAGE], [b""] * len(left[:PAGE]))
         more = len(left) > PAGE
-        return Page(rows, "true" if more else "false", rows[-1].key if more else "", len(rows))
+        return Page(rows, "true" if more else "false", rows.keys[-1] if more else "", len(rows))
 
 
 def listed(shelf: Shelf, split_points: list[str]) -> list[str]:
-    return [found.key for found in shelf.list(sorted(split_points, key=key_bytes))]
+    return [key for rows in shelf.list(sorted(split_points, key=key_bytes)) for key in rows.keys]
 
 
 @given(KEYS, KEYS)

@@ -291,6 +291,18 @@ def test_a_picture_that_returns_without_its_name_and_needs_another_cut_gets_one(
     world.calm()
 
 
+def test_a_picture_that_a_person_wants_again_is_bought_by_the_recipe_that_came_meanwhile() -> None:
+    """Found in 1,500 lives of 60 steps: it waited for the former cut."""
+    world = World(rehash=False, trash=False, day_cap=None)
+    for n, key in enumerate(KEYS[:6]):
+        world.put(key, GOOD[n])
+    world.sync(faults=[])
+    world.decide(ReviewDecision.REDO, "a/0.png")
+    world.graph.change_recipe(side_px=30)
+
+    world.calm()
+
+
 EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
 TestNights = Nights.TestCase
 TestNights.settings = settings(

@@ -6,8 +6,6 @@ import marshal
 import os
 import stat
 import time
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby
@@ -15,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from bg_pipeline.core.blocks import ROWS, Block, most_rows
+from bg_pipeline.core.blocks import ROWS, Block, divided_parts, rows_before
 from bg_pipeline.core.keys import key_bytes, unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.core.sources import read_source, require_size
@@ -102,25 +100,8 @@ class FolderSource:
             yield from self._rows(part)
 
     def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
-        # As `core.blocks.divided`, but rows that are not asked for are not made.
-        bounds, most = deque(map(key_bytes, starts)), most_rows(starts)
-        parts: list[_Part] = []
-        room = most
-        for whole in self._parts(ROWS):
-            rest: _Part | None = whole
-            while rest is not None:
-                begins = room == 0
-                while bounds and key_bytes(_first(rest)) >= bounds[0]:
-                    begins = True
-                    bounds.popleft()
-                if begins and parts:
-                    yield self._block(parts)
-                    parts, room = [], most
-                part, rest = _cut(rest, bounds[0] if bounds else None, room)
-                parts.append(part)
-                room -= 1 if isinstance(part, Listed) else len(part.names)
-        if parts:
-            yield self._block(parts)
+        blocks = divided_parts(self._parts(ROWS), starts, first_of=_first, rows_of=_rows_of, cut=_cut)
+        return map(self._block, blocks)
 
     def read(self, key: str) -> bytes:
         if why := unsafe(key):
@@ -319,11 +300,14 @@ def _cut(part: _Part, bound: bytes | None, room: int) -> tuple[_Part, _Part | No
     if isinstance(part, Listed):
         return part, None
     prefix, names, infos = part
-    if bound is not None and key_bytes(prefix + names[-1]) >= bound:
-        room = min(room, bisect_left(names, bound, key=lambda name: key_bytes(prefix + name)))
-    if room >= len(names):
+    end = rows_before(names, bound, room, prefix)
+    if end == len(names):
         return part, None
-    return _Files(prefix, names[:room], infos[:room]), _Files(prefix, names[room:], infos[room:])
+    return _Files(prefix, names[:end], infos[:end]), _Files(prefix, names[end:], infos[end:])
+
+
+def _rows_of(part: _Part) -> int:
+    return 1 if isinstance(part, Listed) else len(part.names)
 
 
 @contextmanager

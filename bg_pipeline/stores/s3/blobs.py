@@ -58,13 +58,12 @@ class S3Store:
 
     def list(self) -> Iterator[str]:
         with _store_errors():
-            for row in self._objects.list():
-                if not _is_hidden(row.key):
-                    yield row.key
+            for rows in self._objects.list():
+                yield from (key for key in rows.keys if not _is_hidden(key))
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         with _store_errors():
-            yield from ((row.key, row.size_bytes) for row in self._objects.list())
+            yield from ((row.key, row.size_bytes) for row in self._objects.objects(self._objects.list()))
 
     def probe(self, size_bytes: int = PROBE_BYTES) -> None:
         with _store_errors():

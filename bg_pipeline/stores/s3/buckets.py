@@ -1,19 +1,16 @@
 """Objects below a prefix of an S3 bucket, on AWS or any server that speaks S3."""
 
 import hashlib
-import logging
 import mimetypes
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice, pairwise
+from operator import lt
 from types import MappingProxyType
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -28,16 +25,15 @@ from botocore.exceptions import (
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.media import sniff
 from bg_pipeline.core.sources import read_source, require_size
-from bg_pipeline.errors import ConfigurationError, ItemUnreadable
+from bg_pipeline.errors import ItemUnreadable
 from bg_pipeline.net.fetch import host_of
 from bg_pipeline.net.prefetch import prefetch
+from bg_pipeline.stores.s3.client import ATTEMPTS, open_client
 from bg_pipeline.stores.s3.location import Bucket
-from bg_pipeline.stores.s3.page import ListedObject, Page, parse_page
+from bg_pipeline.stores.s3.page import ListedObject, Page, Rows
 
 MAX_KEY_BYTES = 1024
 """Longest key (docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, read 2026-11)."""
-
-_ATTEMPTS, _CONNECT_S, _READ_S, _CONNECTIONS = 5, 10, 60, 64
 
 RANGE_KEYS = 10_000
 """Keys per range: ten pages. More take more memory; fewer mean more half-filled pages after keys were added."""
@@ -78,9 +74,9 @@ class Objects:
 
     def __init__(self, bucket: Bucket, endpoint: str = "", profile: str = "") -> None:
         self._bucket = bucket
-        self._client = _client(endpoint, profile)
+        self._client = open_client(endpoint, profile)
 
-    def list(self, split_points: Sequence[str] = ()) -> Iterator[ListedObject]:
+    def list(self, split_points: Sequence[str] = ()) -> Iterator[Rows]:
         """
         Yield every object, in ascending order of `key_bytes`, with exactly one request per page.
 
@@ -92,19 +88,31 @@ class Objects:
         Raises:
             BucketError: the listing is incomplete or contradicts itself.
         """
-        prefix = self._bucket.prefix
-        last = b""
+        prefix, last = self._bucket.prefix, ""
         for page in self._pages_between(split_points):
-            for row in page.rows:
-                this = key_bytes(row.key)
-                if this <= last:
-                    raise self._broken(f"{row.key!r} came after {last.decode(errors='replace')!r}")
-                if not row.key.startswith(prefix):
-                    raise self._broken(f"{row.key!r} is outside the prefix")
-                last = this
-                if row.key.endswith("/"):
-                    continue
-                yield row._replace(key=row.key[len(prefix) :]) if prefix else row
+            keys = [last, *page.rows.keys]
+            names = list(map(key_bytes, keys))
+            if not all(map(lt, names, names[1:])):
+                one, other = next((a, b) for a, b in pairwise(keys) if key_bytes(b) <= key_bytes(a))
+                raise self._broken(f"{other!r} came after {key_bytes(one).decode(errors='replace')!r}")
+            if outside := [key for key in page.rows.keys if not key.startswith(prefix)]:
+                raise self._broken(f"{outside[0]!r} is outside the prefix")
+            last = keys[-1]
+            if rows := page.rows.below(prefix):
+                yield rows
+
+    def objects(self, rows: Iterable[Rows]) -> Iterator[ListedObject]:
+        """
+        Parse rows of a listing.
+
+        Raises:
+            BucketError: one is malformed.
+        """
+        for part in rows:
+            try:
+                yield from part.objects()
+            except ValueError as error:
+                raise self._broken(str(error)) from error
 
     def get(self, key: str) -> bytes:
         """
@@ -116,7 +124,7 @@ class Objects:
             BucketError: no object can be read.
         """
         with self._errors("s3:GetObject"):
-            for retries_left in reversed(range(_ATTEMPTS)):
+            for retries_left in reversed(range(ATTEMPTS)):
                 response = self._client.get_object(
                     Bucket=self._bucket.name, Key=self._bucket.prefix + key, ChecksumMode="ENABLED"
                 )
@@ -231,8 +239,9 @@ class Objects:
             page = self._page(**page_start)
             if page.count not in {-1, len(page.rows)}:
                 raise self._broken(f"a page announced {page.count} keys and had {len(page.rows)}")
-            if until and page.rows and key_bytes(page.rows[-1].key) >= last:
-                yield replace(page, rows=tuple(row for row in page.rows if key_bytes(row.key) <= last))
+            if until and page.rows and key_bytes(page.rows.keys[-1]) >= last:
+                here = [n for n, key in enumerate(page.rows.keys) if key_bytes(key) <= last]
+                yield replace(page, rows=page.rows.part(0, len(here)))
                 return
             if page.truncated == "false" and not page.token:
                 yield page
@@ -302,49 +311,3 @@ class Objects:
     @property
     def _host(self) -> str:
         return host_of(self._client.meta.endpoint_url)
-
-
-def _client(endpoint: str, profile: str) -> Any:
-    for name in ("boto3", "botocore", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # at lower levels they log signed requests
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        connect_timeout=_CONNECT_S,
-        read_timeout=_READ_S,
-        max_pool_connections=_CONNECTIONS,
-        # "auto" puts the bucket into the path, except at AWS: other servers rarely have a host name for each one.
-        s3={"addressing_style": "auto", "payload_signing_enabled": True},
-        # The checksum is chosen here; older servers refuse the trailing ones that boto3 adds.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    try:
-        core = botocore.session.Session(profile=profile or None)
-        # AWS_REGION and AWS_ENDPOINT_URL win over a profile that AWS_PROFILE names, but are not meant for this one.
-        own = core.get_scoped_config() if profile else {}
-        client = boto3.session.Session(botocore_session=core, region_name=own.get("region")).client(
-            "s3", endpoint_url=endpoint or own.get("endpoint_url"), config=config
-        )
-    except (BotoCoreError, ValueError) as error:
-        why = "its endpoint is no URL" if isinstance(error, ValueError) else str(error)
-        raise ConfigurationError(
-            f"the AWS configuration cannot be used: {why}; check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
-        ) from error
-    if "@" in client.meta.endpoint_url:
-        raise ConfigurationError(
-            "AWS_ENDPOINT_URL must be a URL without credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
-    # With this star it runs before botocore's own check of the body, which parses all of it again.
-    client.meta.events.register("before-parse.*.ListObjectsV2", _parse_page)
-    return client
-
-
-def _parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """
-    Parse a listing here, because botocore's parser needs twenty times as long.
-
-    Signing, retries and errors stay with botocore.
-    """
-    if response_dict["status_code"] == 200 and (page := parse_page(response_dict["body"])):
-        customized_response_dict["Page"] = page
-        response_dict["body"] = b""

@@ -1,13 +1,16 @@
 """A catalogue in an S3 bucket."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
-from bg_pipeline.core.blocks import ROWS, Block, divided
+from bg_pipeline.core.blocks import ROWS, Block, divided_parts, rows_before
 from bg_pipeline.core.records import Listed
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.stores.s3.buckets import RANGE_KEYS, BucketError, NoObject, ObjectRefused, Objects
 from bg_pipeline.stores.s3.location import Bucket
+from bg_pipeline.stores.s3.page import Rows, digest_of_rows
 
 
 class S3Source:
@@ -32,15 +35,14 @@ class S3Source:
         return 32  # most of a read is waiting: `benchmarks.reading`
 
     def list(self, split_points: SplitPoints = no_split_points) -> Iterator[Listed]:
-        try:
-            for row in self._objects.list(split_points(RANGE_KEYS)):
-                # An ETag is not a hash: for multipart uploads and encrypted objects it is not computed from the bytes.
-                yield Listed(row.key, f"{row.size_bytes}:{row.etag}:{row.modified}", row.size_bytes)
-        except BucketError as error:
-            raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
+        with _errors():
+            yield from self._listed(self._objects.list(split_points(RANGE_KEYS)))
 
     def blocks(self, starts: Sequence[str]) -> Iterator[Block]:
-        return divided(self.list(lambda every: starts[every // ROWS - 1 :: every // ROWS]), starts)
+        with _errors():
+            pages = self._objects.list(starts[RANGE_KEYS // ROWS - 1 :: RANGE_KEYS // ROWS])
+            for parts in divided_parts(pages, starts, first_of=_first, rows_of=len, cut=_cut):
+                yield Block(parts[0].keys[0], digest_of_rows(parts), partial(self._rows, parts))
 
     def read(self, key: str) -> bytes:
         try:
@@ -57,3 +59,29 @@ class S3Source:
             return self._objects.has(key)
         except BucketError as error:
             raise SourceUnreadable(str(error)) from error
+
+    def _rows(self, parts: Sequence[Rows]) -> Iterator[Listed]:
+        with _errors():
+            yield from self._listed(parts)
+
+    def _listed(self, parts: Iterable[Rows]) -> Iterator[Listed]:
+        for row in self._objects.objects(parts):
+            # An ETag is not a hash: for multipart uploads and encrypted objects it is not computed from the bytes.
+            yield Listed(row.key, f"{row.size_bytes}:{row.etag}:{row.modified}", row.size_bytes)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except BucketError as error:
+        raise SourceUnreadable(f"{error}. Nothing was changed or deleted") from error
+
+
+def _first(rows: Rows) -> str:
+    return rows.keys[0]
+
+
+def _cut(rows: Rows, bound: bytes | None, room: int) -> tuple[Rows, Rows | None]:
+    end = rows_before(rows.keys, bound, room)
+    return (rows, None) if end == len(rows) else (rows.part(0, end), rows.part(end, None))
