@@ -7,7 +7,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes
@@ -110,8 +111,7 @@ class FolderStore:
                 _sync_folder(path.parent)
 
     def list(self) -> Iterator[str]:
-        if self._root.exists():
-            yield from self._walk(self._root, "")
+        return chain.from_iterable(self._walk(self._root, "")) if self._root.exists() else iter(())
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         try:
@@ -179,26 +179,28 @@ class FolderStore:
                         swept += 1
         return swept
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
+    def _walk(self, folder: Path, prefix: str) -> Iterator[Sequence[str]]:
+        """Yield names in order, as many at once as possible: a million of them go through no generator each."""
         try:
             names, has_folders = [], False
             with os.scandir(folder) as entries:
                 for entry in entries:
                     name = entry.name
-                    if name[0] == "." or name == _OF_THE_FILE_SYSTEM or entry.is_symlink():
+                    if name[0] == "." or name == _OF_THE_FILE_SYSTEM:
                         continue
-                    if entry.is_dir(follow_symlinks=False):
-                        name, has_folders = name + "/", True
+                    if not entry.is_file(follow_symlinks=False):
+                        if entry.is_symlink():
+                            continue
+                        if entry.is_dir(follow_symlinks=False):
+                            name, has_folders = name + "/", True
                     names.append(name)
             names.sort(key=None if all(map(str.isascii, names)) else key_bytes)
-            if not has_folders:
-                yield from map(prefix.__add__, names)
-                return
-            for name in names:
-                if name.endswith("/"):
+            for are_folders, group in groupby(names, _is_folder) if has_folders else [(False, names)]:
+                if not are_folders:
+                    yield [prefix + name for name in group]
+                    continue
+                for name in group:
                     yield from self._walk(folder / name, prefix + name)
-                else:
-                    yield prefix + name
         except OSError as error:
             raise StoreError(f"{folder} cannot be listed: {error.strerror}") from error
 
@@ -226,6 +228,10 @@ def _errors(path: Path, done: str) -> Iterator[None]:
         if error.errno in _OF_THE_NAME:
             raise ItemBlocked(f"{path} cannot be {done}: {error.strerror}; {_ADVICE}") from error
         raise StoreError(f"{path} cannot be {done}: {error.strerror}") from error
+
+
+def _is_folder(name: str) -> bool:
+    return name.endswith("/")
 
 
 def _raise(error: OSError) -> None:
