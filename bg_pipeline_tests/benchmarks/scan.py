@@ -16,11 +16,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.deltas import SqlDeltas
 from bg_pipeline.pipeline.detect import detect, plan, scan
+from bg_pipeline.stores.file.blobs import FolderStore
 from bg_pipeline_tests.benchmarks.measuring import make_tree, measured, pipeline_over
 from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.graph import RECIPE
+
+_PART = "of it, "
 
 
 def walk(root: Path) -> int:
@@ -74,6 +79,17 @@ def night(url: str, root: Path, cutouts: Path) -> tuple[int, int, dict[str, int]
     return result.listed, result.hashed, {name: number for name, number in counts.items() if number}
 
 
+def names(cutouts: Path) -> int:
+    """A part of the plan: the names of all outputs."""
+    return sum(1 for _ in FolderStore(cutouts).list())
+
+
+def names_on_record(url: str) -> int:
+    """A part of the plan: the same names as the database joins them; returns their bytes."""
+    database = Database(url)
+    return len(SqlDeltas(database, catalogue_id(database)).joined_names(b"", None))
+
+
 def rclone(root: Path, copy: Path) -> None:
     """The same question put to rclone, which compares two trees."""
     subprocess.run(["rclone", "sync", "--dry-run", "--quiet", root, copy], check=True)
@@ -105,6 +121,11 @@ def main() -> None:
             ("scan, nothing changed", measured(look, url, root, times=3)),
             (both, measured(night, url, root, cutouts, times=3)),
         ]
+        if options.state == "published":
+            contestants += [
+                (f"{_PART}names of outputs", measured(names, cutouts, times=3)),
+                (f"{_PART}names on record", measured(names_on_record, url, times=3)),
+            ]
         if shutil.which("rclone"):
             subprocess.run(["cp", "-al", root, copy], check=True)
             contestants.append(("rclone sync --dry-run", measured(rclone, root, copy, times=3)))
@@ -117,7 +138,7 @@ def main() -> None:
             )
         ours = dict(contestants).pop(both)
         for name, run in contestants:
-            if run is not ours:
+            if run is not ours and not name.startswith(_PART):
                 compare(
                     f"{both} of {options.files:,} unchanged {options.state} files", "s", ours.seconds, name, run.seconds
                 )
