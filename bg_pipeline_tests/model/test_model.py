@@ -303,6 +303,22 @@ def test_a_picture_that_a_person_wants_again_is_bought_by_the_recipe_that_came_m
     world.calm()
 
 
+def test_a_rejected_cutout_that_could_not_be_moved_goes_in_the_next_night_whatever_its_picture_has_become() -> None:
+    """Found in 5,000 lives of 100 steps."""
+    world = World(rehash=True, trash=False, day_cap=None)
+    for n, key in enumerate(KEYS[:3]):
+        world.put(key, GOOD[n])
+    world.sync(faults=[])
+    world.fill("outputs")
+    world.decide(ReviewDecision.REJECT, "a/1.png")
+    world.make_room()
+    world.put("a/1.png", BAD[1])
+    world.sync(faults=[])
+
+    assert "a/1.png" not in world.graph.outputs.list()
+    world.calm()
+
+
 EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
 TestNights = Nights.TestCase
 TestNights.settings = settings(

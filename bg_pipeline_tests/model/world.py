@@ -104,6 +104,7 @@ class World:
         """One run, to its end or not; then everything is looked at."""
         self.vendor.faults = list(faults)
         before, there = dict(self._visible()), set(self.graph.source.files)
+        rejected = {e.key for e in self.graph.database.entries.values() if e.state is State.WITHDRAWN}
         name = f"run {self.graph.runs + 1}"
         if cap is not None:
             self.caps[name] = cap
@@ -126,7 +127,7 @@ class World:
         unusable = {Fault.GARBAGE, Fault.OTHERS, Fault.REJECTED, Fault.LOST_CHARGED, Fault.LOST_FREE}
         self.refused |= {each.purchase_id for each in self.vendor.posts if each.fault in unusable}
         self._check_stops(self.vendor.posts[first:])
-        self._check_removals(before, there)
+        self._check_removals(before, there, rejected)
         self._check_charges()
         self._check_outputs()
         self._check_judged()
@@ -282,19 +283,22 @@ class World:
             assert before[name] in kept, f"{name} is gone, and no copy is kept"
         return gone
 
-    def _check_removals(self, before: dict[str, bytes], there: set[str]) -> None:
+    def _check_removals(self, before: dict[str, bytes], there: set[str], rejected: set[str]) -> None:
         """
         A night takes off what is replaced, what a person rejected, and what has been gone for long; no more.
 
         Args:
             before: what was visible before the night.
             there: keys of the pictures that were there then; one that came meanwhile may have come too late.
+            rejected: keys whose cutouts a person had rejected; a move that failed then is completed now.
         """
         after = self._visible()
         for name in self._check_copies(before):
             for entry in self.graph.database.entries.values():
                 is_owner = entry.published is not None and entry.stem and name.rpartition(".")[0] == entry.stem
-                if not is_owner or entry.state is State.WITHDRAWN or entry.published.output_name in after:
+                if not is_owner or entry.state is State.WITHDRAWN or entry.key in rejected:
+                    continue
+                if entry.published.output_name in after:
                     continue
                 assert entry.key not in there, f"{name} is gone, and its picture is there"
                 assert self.removed_at[entry.key] <= self.elapsed_s - DAY_S, f"{name} went too early"
