@@ -101,6 +101,24 @@ class DetectRecord(Record):
     credits: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The folders of a store, at a moment at which all of it had been looked through."""
+
+    folders: tuple[str, ...] = ()
+    state: str = ""
+    """Changes whenever a name comes into or goes from one of them; empty if that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookRecord(Record):
+    """What a detection found in order: no half-written file in a store, and no published output missing."""
+
+    kind: ClassVar[str] = "look"
+    stores: Mapping[str, Look]
+    """By name of the store."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearOutRecord(Record):
     """One clear-out of cutouts of deleted pictures."""
@@ -212,6 +230,7 @@ RECORDS: Mapping[str, type[Record]] = {
     each.kind: each
     for each in (
         ScanRecord,
+        LookRecord,
         RehashRecord,
         DetectRecord,
         ClearOutRecord,

@@ -4,16 +4,14 @@ import gc
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 
 from bg_pipeline import __version__
-from bg_pipeline.core.blocks import digest_under, in_runs
+from bg_pipeline.core.blocks import digest_under
 from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
 from bg_pipeline.core.delta import Delta, SetAside, classify, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
-from bg_pipeline.core.merge import merge_join
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Listed, Observation, Reason
 from bg_pipeline.core.rehash import Slice, day_of, due_slice, nights_of_a_round
@@ -21,15 +19,15 @@ from bg_pipeline.core.relations import price
 from bg_pipeline.core.revert import by_key
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
 from bg_pipeline.core.survey import Judged, Survey, survey
-from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped, StoreError
+from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped
 from bg_pipeline.net.prefetch import prefetch
+from bg_pipeline.pipeline import looks
 from bg_pipeline.pipeline.interruptible import until_asked
 from bg_pipeline.pipeline.listing import NOT_LISTED, ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.pipeline.trials import cuts_on_trial, require_canary
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.running import ByteBudget
-from bg_pipeline.ports.stores import BlobStore
 from bg_pipeline.purchasing.masters import bought_for_good
 
 _BATCH = 1024
@@ -141,6 +139,7 @@ def plan(
     recipe_change_limit: int | None = None,
     extent: Extent = Extent(),  # noqa: B008  it does not change
     rerender: bool = False,
+    missing: Mapping[str, str] | None = None,
 ) -> Delta:
     """
     Return the delta after a scan. Reads the manifest and the names of the outputs, and changes nothing.
@@ -153,12 +152,13 @@ def plan(
         recipe_change_limit: largest number of those purchases, oldest first; None for all.
         extent: the part of these purchases that is requested.
         rerender: render again the outputs of an older version of the renderer.
+        missing: `looks.missing_outputs`, if it is known.
 
     Raises:
         GuardStopped: more than a few of those purchases, and no canary of the recipe is accepted.
         StoreError: the outputs cannot be listed.
     """
-    missing = _missing_outputs(catalogue.outputs, catalogue.deltas)
+    missing = looks.missing_outputs(catalogue) if missing is None else missing
     goal_of = policy.recipes.goals(rerender=rerender)
     entries, others = _entries(catalogue.deltas, policy, missing, rerender=rerender)
     findings = survey(
@@ -210,8 +210,8 @@ def detect(
     started_at = run.now()
     run.end_if_asked("the work was not planned, so nothing was changed")
     with leased(catalogue.leases, DETECTION, run.name.owner):
-        for store in (catalogue.outputs, accounts.masters):
-            store.sweep(older_than=started_at - _LEFTOVER_S)
+        known = looks.look_through(catalogue, accounts.masters, older_than=started_at - _LEFTOVER_S)
+        missing = looks.missing_outputs(catalogue)
         delta = plan(
             catalogue,
             accounts,
@@ -220,11 +220,13 @@ def detect(
             recipe_change_limit=recipe_change_limit,
             extent=extent,
             rerender=rerender,
+            missing=missing,
         )
         not_recorded = "the work was not recorded to its end, so none of it counts"
         catalogue.deltas.record(delta.changes, started_at, lambda: run.end_if_asked(not_recorded))
         if not rerender:
             catalogue.deltas.judge(policy.recipes.common_goal(), judged_under(policy), delta.judged)
+        looks.record(catalogue, run, known, missing)
         catalogue.run_log.write(
             DetectRecord(
                 run_id=run.name.run_id,
@@ -328,23 +330,6 @@ def _entries(
             these = SetAside(number, first, because)
             set_aside[reason] = these.and_these(set_aside.get(reason))
     return entries + lost, Judged(rest - len(entries) - len(lost), set_aside, up_to_date)
-
-
-def _missing_outputs(outputs: BlobStore, deltas: Deltas) -> dict[str, str]:
-    """Return by key the name of a published output that is missing."""
-    missing: dict[str, str] = {}
-    try:
-        for first, names, end in in_runs(outputs.list()):
-            # Almost always the store has all names that are on record, and no other.
-            if names and deltas.joined_names(first, end) == key_bytes("\0".join(names)):
-                continue
-            # Should two items ever have one name on record, one of them stands for both.
-            published = (next(same) for _, same in groupby(deltas.published_names(first, end), itemgetter(0)))
-            pairs = merge_join(names, published, key_bytes, lambda published: key_bytes(published[0]))
-            missing |= {known[1]: known[0] for name, known in pairs if known is not None and name is None}
-    except ValueError as error:
-        raise StoreError(f"the listing of the outputs is not in order: {error}") from error
-    return missing
 
 
 def _taken_stems(deltas: Deltas, findings: Survey) -> Callable[[str], bool]:

@@ -1,9 +1,10 @@
 """Stores of bytes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from bg_pipeline.core.runlog import Look
 from bg_pipeline.ports.source import ImageSource
 from bg_pipeline.settings.part import Part
 
@@ -100,6 +101,19 @@ class BlobStore(Protocol):
 
     def sweep(self, older_than: float) -> int:
         """Remove half-written files that killed runs left before this epoch second; return their number."""
+        ...
+
+
+@runtime_checkable
+class LookedThrough(Protocol):
+    """A store whose folders tell by themselves that no name has come or gone. Stores of other packages need not."""
+
+    def look_through(self, older_than: float) -> Look:
+        """Do the same as `BlobStore.sweep`; return the folders, with a state if nothing half-written is left."""
+        ...
+
+    def state_of(self, folders: Sequence[str]) -> str:
+        """Return the present state of these folders; empty if one is not there, or its times prove nothing."""
         ...
 
 

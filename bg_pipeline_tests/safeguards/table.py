@@ -397,6 +397,22 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         "pipeline/test_scan.py::test_a_source_without_its_sentinel_stops_the_sync",
     ),
     Safeguard(
+        _STORES,
+        "Outputs are taken for listed only if no folder changed within a tick of the file system's clock",
+        "stores/file/blobs.py",
+        " or info.st_ctime >= settled_at",
+        "",
+        "pipeline/test_looks.py::test_a_state_is_told_only_when_nothing_can_change_unseen",
+    ),
+    Safeguard(
+        _STORES,
+        "A published output that is missing is looked for until it is there",
+        "pipeline/looks.py",
+        " and not (missing and name == OUTPUTS)",
+        "",
+        "pipeline/test_looks.py::test_a_lost_output_is_looked_for_until_it_is_there_again",
+    ),
+    Safeguard(
         _DELETES,
         "A picture is gone only after two listings a day apart",
         "core/deletes.py",

@@ -3,18 +3,23 @@
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, MutableSequence, Sequence
 from itertools import chain, groupby
 from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.core.ownership import MARK
+from bg_pipeline.core.runlog import Look
 from bg_pipeline.errors import ItemBlocked, ItemError, StoreError
+from bg_pipeline.ports.running import Now
 from bg_pipeline.ports.stores import PROBE_BYTES
+from bg_pipeline.stores.file.mounts import is_proof
 
 _TEMPORARY = ".bgp-"
 """Prefix of temporary files: hidden, so that no reader takes one for a cutout, and ours, so that `sweep` is safe."""
@@ -30,6 +35,12 @@ _OF_THE_NAME = frozenset(
 _OF_THE_FILE_SYSTEM = "lost+found"
 """Folder that ext4 keeps at the top of a disk; only root can list it."""
 
+_TICK_S = 2.0
+"""Longest step of a file system's clock."""
+
+_MOST_FOLDERS = 20_000
+"""Most folders that are remembered: more take longer to compare and to record than to look through."""
+
 _ADVICE = "remove what is in its way, or rename the picture"
 
 
@@ -40,9 +51,11 @@ class FolderStore:
     Args:
         root: created when the first blob is written. It may be a symbolic link itself.
         mode: permissions of new files; folders get the matching search permission.
+        now: clock that file times are compared with.
     """
 
-    def __init__(self, root: Path, mode: int = 0o644) -> None:
+    def __init__(self, root: Path, mode: int = 0o644, now: Now = time.time) -> None:
+        self._now = now
         self._root = root
         self._mode = mode
 
@@ -164,20 +177,50 @@ class FolderStore:
 
     def sweep(self, older_than: float) -> int:
         """Remove temporary files that killed runs left before this epoch second; return their number."""
-        swept = 0
+        return self._sweep(older_than)[0]
+
+    def look_through(self, older_than: float) -> Look:
+        settled_at = self._now() - _TICK_S
+        swept, left, folders = self._sweep(older_than)
+        if swept or left or len(folders) > _MOST_FOLDERS:
+            return Look()
+        return Look(tuple(folders), self._state_of(folders, settled_at))
+
+    def state_of(self, folders: Sequence[str]) -> str:
+        return self._state_of(folders, math.inf)
+
+    def _state_of(self, folders: Sequence[str], settled_at: float) -> str:
+        """Return the state of folders; empty if one has changed since `settled_at`: it could change in that tick."""
+        if not is_proof(self._root):
+            return ""
+        digest = hashlib.sha256()
+        try:
+            for folder in folders:
+                info = os.lstat(self._root / folder)
+                if not stat.S_ISDIR(info.st_mode) or info.st_ctime >= settled_at:
+                    return ""
+                told = folder, info.st_dev, info.st_ino, info.st_mtime_ns, info.st_ctime_ns
+                digest.update(repr(told).encode("utf-8", "surrogateescape"))
+        except OSError:
+            return ""
+        return digest.hexdigest()
+
+    def _sweep(self, older_than: float) -> tuple[int, int, Sequence[str]]:
+        """Return the number of temporary files that were removed, and of those that were left; and all folders."""
+        swept, left = 0, 0
+        folders: MutableSequence[str] = []
         for folder, below, names in os.walk(self._root):
-            for path in (Path(folder, name) for name in below if name.startswith(_TEMPORARY)):
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_mtime < older_than:
-                        shutil.rmtree(path, ignore_errors=True)
-                        swept += 1
-            for path in (Path(folder, name) for name in names if name.startswith(_TEMPORARY)):
-                # Another run may rename its file at this moment.
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_mtime < older_than:
-                        path.unlink()
-                        swept += 1
-        return swept
+            folders.append(os.path.relpath(folder, self._root))
+            for group, remove in ((below, _remove_folder), (names, os.unlink)):
+                for path in (Path(folder, name) for name in group if name.startswith(_TEMPORARY)):
+                    # Another run may rename its file at this moment.
+                    with contextlib.suppress(FileNotFoundError):
+                        if path.stat().st_mtime < older_than:
+                            remove(path)
+                            swept += 1
+                        else:
+                            left += 1
+        return swept, left, folders
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[Sequence[str]]:
         """Yield names in order, as many at once as possible: a million of them go through no generator each."""
@@ -232,6 +275,10 @@ def _errors(path: Path, done: str) -> Iterator[None]:
 
 def _is_folder(name: str) -> bool:
     return name.endswith("/")
+
+
+def _remove_folder(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _raise(error: OSError) -> None:
