@@ -1,6 +1,7 @@
 """Fixtures for every test."""
 
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
@@ -42,6 +43,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         pure = pure and not (item.get_closest_marker("every_call") or item.get_closest_marker("pictures"))
         if fake or pure:
             item.add_marker(pytest.mark.unit)
+
+
+def pytest_configure() -> None:
+    """
+    Handles the signals that a shell ignores for what it starts in the background.
+
+    Else each process that a test starts would ignore SIGINT, and SIGTERM too once Dagster has given both one handler.
+    """
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.hookimpl(wrapper=True)
