@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.deletes import Action
@@ -25,7 +25,7 @@ from bg_pipeline.errors import ClaimLost, ConfigurationError, ItemError, StoreEr
 from bg_pipeline.pipeline.claimed import ELSEWHERE, all_claimed, claimed_items
 from bg_pipeline.pipeline.ownership import guard
 from bg_pipeline.pipeline.replaced import bring_back_replaced, drop_replaced, keep_replaced
-from bg_pipeline.pipeline.trash import move_to_trash, put_back
+from bg_pipeline.pipeline.trash import is_kept, move_to_trash, put_back
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Pipeline, Policy, Run, leased
 from bg_pipeline.ports.single import one_blob
 
@@ -142,7 +142,7 @@ def decide(
         if decision is not ReviewDecision.REDO and _undo_redo(accounts, policy, claimed.entries, results):
             results = _results(accounts, policy, claimed.entries)
         plans = {
-            e.key: plan_decision(decision, e, results[e.key], policy.recipes.of(e.key), by, reason)
+            e.key: plan_decision(decision, _as_kept(catalogue, e), results[e.key], policy.recipes.of(e.key), by, reason)
             for e in claimed.entries
         }
         if refused := plans[key].refused:
@@ -231,6 +231,12 @@ class _Change:
             raise StoreError(f"{entry.key}: {plan.detail}. The next sync takes its cutout away: {error}") from error
         if action is Action.LEAVE:
             raise StoreError(f"{entry.key}: {plan.detail}, but its cutout is still in BG_OUTPUT: {why}")
+
+
+def _as_kept(catalogue: Catalogue, entry: Entry) -> Entry:
+    """Return the item without a cutout in the trash if that is lost or altered: it is made again from its master."""
+    lost = entry.trash_name and entry.state is State.WITHDRAWN and not is_kept(catalogue, entry)
+    return replace(entry, trash_name="") if lost else entry
 
 
 def _entry(catalogue: Catalogue, key: str) -> Entry:

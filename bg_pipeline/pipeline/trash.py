@@ -145,6 +145,10 @@ def put_back(catalogue: Catalogue, entry: Entry) -> str:
         name, data = output_name_of(output.trash_name), store.read(output.trash_name)
         if data is None:
             raise ConfigurationError(f"{output.trash_name} is no longer in the output store; nothing was changed")
+        if digest_of(data) != output.published.output_digest:
+            raise ConfigurationError(
+                f"another program wrote {output.trash_name} since the cutout was moved there; nothing was changed"
+            )
         existing = store.read(name)
         is_free = existing is None or existing == data or digest_of(existing) in kept
         if catalogue.trash.is_published(name) or not is_free:
@@ -156,6 +160,21 @@ def put_back(catalogue: Catalogue, entry: Entry) -> str:
         catalogue.trash.end_trash(entry.key, name, output.rendition)
         store.remove(output.trash_name)
     return output_name_of(entry.trash_name)
+
+
+def is_kept(catalogue: Catalogue, entry: Entry) -> bool:
+    """
+    Return True if all outputs of an item that are on record as moved to the trash are there, to the byte.
+
+    Raises:
+        ItemError, StoreError: they cannot be read.
+    """
+    trashed = [each for each in _outputs(catalogue, entry) if each.trash_name]
+    contents = [catalogue.outputs.read(each.trash_name) for each in trashed]
+    return all(
+        data is not None and digest_of(data) == each.published.output_digest
+        for each, data in zip(trashed, contents, strict=True)
+    )
 
 
 def _outputs(catalogue: Catalogue, entry: Entry) -> list[Output]:

@@ -319,6 +319,19 @@ def test_a_rejected_cutout_that_could_not_be_moved_goes_in_the_next_night_whatev
     world.calm()
 
 
+def test_a_cutout_that_was_altered_in_the_trash_is_made_again_when_it_is_approved() -> None:
+    """Found in 5,000 lives of 100 steps: the altered bytes were put on the shop."""
+    world = World(rehash=False, trash=False, day_cap=None)
+    world.put("a/0.png", GOOD[0])
+    world.put("b/0.png", GOOD[1])
+    world.sync(faults=[])
+    world.decide(ReviewDecision.TAKE_OFF, "a/0.png")
+    world.harm("outputs", 0, alter=True)
+    world.decide(ReviewDecision.APPROVE, "a/0.png")
+
+    world.calm()
+
+
 EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
 TestNights = Nights.TestCase
 TestNights.settings = settings(

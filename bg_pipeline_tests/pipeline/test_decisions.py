@@ -128,6 +128,23 @@ def test_an_approval_makes_a_cutout_that_left_the_trash_again_from_its_master_fo
     assert on_shop(graph) == {KEY, TWIN, OTHER}
 
 
+@pytest.mark.parametrize("found", [None, b"cut short"])
+def test_an_approval_puts_back_no_cutout_that_another_program_altered_or_removed_in_the_trash(
+    graph: Graph, found: bytes | None
+) -> None:
+    before = graph.outputs.blobs[KEY]
+    choose(graph, TAKE_OFF)
+    (name,) = in_trash(graph)
+    del graph.outputs.blobs[name]
+    if found is not None:
+        graph.outputs.blobs[name] = found
+    choose(graph, APPROVE)
+    assert KEY not in on_shop(graph)
+
+    done = graph.sync()
+    assert (done.summary.published, bought(graph), graph.outputs.blobs[KEY]) == (1, 2, before)
+
+
 def test_a_rejection_is_about_all_items_with_the_picture_and_a_new_picture_ends_it(graph: Graph) -> None:
     assert choose(graph, REJECT) == [KEY, TWIN]
     graph.sync()

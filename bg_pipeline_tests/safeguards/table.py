@@ -406,6 +406,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         _STORES,
+        "Nothing comes back from the trash but the bytes that went there",
+        "pipeline/trash.py",
+        "        if digest_of(data) != output.published.output_digest:",
+        "        if False:",
+        "pipeline/trash/test_restoring.py::test_a_cutout_that_another_program_altered_in_the_trash_is_not_restored",
+    ),
+    Safeguard(
+        _STORES,
         "A published output that is missing is looked for until it is there",
         "pipeline/looks.py",
         " and not (missing and name == OUTPUTS)",

@@ -51,6 +51,17 @@ def test_a_file_that_somebody_put_in_its_place_is_not_overwritten_by_a_restore(g
     assert graph.outputs.blobs["shoes/0.png"] == b"made by hand"
 
 
+def test_a_cutout_that_another_program_altered_in_the_trash_is_not_restored(graph: Graph) -> None:
+    lose(graph, "shoes/0.png")
+    graph.sync()
+    (name,) = in_trash(graph)
+    graph.outputs.blobs[name] = b"cut short"
+    with pytest.raises(ConfigurationError, match="another program wrote"):
+        restore(graph.catalogue, graph.run, ["shoes/0.png"])
+
+    assert "shoes/0.png" not in graph.outputs.blobs
+
+
 @pytest.mark.parametrize("trashed", [False, True])
 def test_what_comes_back_unchanged_has_its_cutout_at_once(graph: Graph, trashed: bool) -> None:
     """Nothing is rendered, and no master is needed: an adopted cutout has none."""
