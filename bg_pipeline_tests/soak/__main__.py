@@ -40,6 +40,8 @@ from bg_pipeline_tests.soak.table import Line, charges, end, of_money
 IN_FLIGHT = 8
 FREEZE_S = 25.0
 """Longer than a lease and a claim live."""
+LATEST_S = 2.0
+"""Seconds after a request until a signal is sent, at most."""
 MOST_WAIT_S = 60.0
 CHANGED_A_MINUTE = 0.05
 MOST_MB = 400
@@ -139,13 +141,16 @@ class Soak:
                     self._look_at(process.returncode)
                     running[n] = self.start()
             self._wait_for_requests(running)
-            time.sleep(self.rng.uniform(0.0, 3.0))
+            time.sleep(self.rng.uniform(0.0, LATEST_S))
             self._measure(running)
             self._thaw()
             awake = [p.pid for p in running if p.poll() is None and p.pid not in self._stopping | self._frozen.keys()]
             if signals and awake:
                 self._signal(self.rng.choice(awake), signals.pop())
                 self.catalogue.add(each)
+            elif not self._frozen and not self._stopping & {p.pid for p in running}:
+                for _ in range(each):  # all was done before the signal: there must be more to do
+                    self.catalogue.change(self.rng)
         for process in running:
             process.wait()
 
