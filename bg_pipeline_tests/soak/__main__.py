@@ -122,8 +122,10 @@ class Soak:
         """A person has everything that waits bought again, and what was refused once sent at once."""
         self.command("gate", "open", "bgeraser")
         for key in sorted(self.waiting()):
-            if self.command("review", "redo", key).returncode:
-                self.command("retry", "--again", key)
+            if (redo := self.command("review", "redo", key)).returncode:
+                again = self.command("retry", "--again", key)
+                if again.returncode:
+                    print(key, redo.stderr.decode(), again.stderr.decode(), sep="\n")
 
     def recorded(self, state: str = "%") -> Counter[str]:
         """Attempts in the manifest, by the picture that was sent."""
