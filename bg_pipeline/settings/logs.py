@@ -96,7 +96,6 @@ def log_as_json(settings: LogSettings) -> None:
         return
     if _handler is not None:
         _LOGGER.removeHandler(_handler)
-        _LOGGER.setLevel(logging.NOTSET)
         _handler.close()
     _target, _handler = "", None
     if settings.log_json:

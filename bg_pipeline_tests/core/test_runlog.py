@@ -22,6 +22,8 @@ from bg_pipeline.core.runlog import (
     ExportRecord,
     FailureKind,
     FailureRecord,
+    Look,
+    LookRecord,
     ProcessRecord,
     PruneRecord,
     Record,
@@ -57,6 +59,13 @@ GOLDEN: list[tuple[Record, str]] = [
          "complete": true, "listed": 3, "sentinel_seen": false, "not_looked": [["c/\\udcff/", "Permission denied"]],
          "more_not_looked": 0, "left_out": {".*": 2},
          "hosts_down": [{"host": "cdn.example.com", "items": 20, "why": "cdn.example.com answered 503"}]}
+        """,
+    ),
+    (
+        LookRecord(stores={"outputs": Look((".", "c/\udcff"), "d1")}, **BY),
+        """
+        {"run_id": "5b0", "job": "nightly_cutouts", "collections": ["bags", "%FF"], "started_at": 1.5, "ended_at": 3.25,
+         "stores": {"outputs": {"folders": [".", "c/\\udcff"], "state": "d1"}}}
         """,
     ),
     (

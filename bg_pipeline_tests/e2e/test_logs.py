@@ -30,15 +30,6 @@ def log(tmp_path: Path) -> Iterator[Path]:
     log_as_json(LogSettings())
 
 
-def test_records_are_made_only_while_they_are_written(tmp_path: Path) -> None:
-    log_as_json(LogSettings())
-    usual = logging.getLogger("bg_pipeline").getEffectiveLevel()
-    log_as_json(LogSettings(log_json=str(tmp_path / "log.jsonl")))
-    assert logging.getLogger("bg_pipeline").getEffectiveLevel() == logging.INFO
-    log_as_json(LogSettings())
-    assert logging.getLogger("bg_pipeline").getEffectiveLevel() == usual
-
-
 def test_a_sync_tells_each_stage_attempt_and_item_on_a_line_and_nothing_else(shop: Shop) -> None:
     shop.env["BG_LOG_JSON"] = "-"
     shop.run("sync")
