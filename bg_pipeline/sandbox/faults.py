@@ -123,19 +123,19 @@ class Chance(BaseModel):
 
     def fault(self, call: int, now_s: float) -> Fault | None:
         dice = random.Random(f"{self.seed}:{call}")  # noqa: S311 - faults have to repeat, not to be secret
-        return dice.choice(_random_faults(now_s)) if dice.random() < self.rate else None
+        return dice.choice(dice.choice(_random_faults(now_s))) if dice.random() < self.rate else None
 
 
 NO_CHANCE = Chance()
 
 
-def _random_faults(now_s: float) -> list[Fault]:
-    """List the faults of single calls. A 402 or a bad key would affect the account, and end every run."""
+def _random_faults(now_s: float) -> list[list[Fault]]:
+    """List the faults of single calls by kind. A 402 or a bad key would affect the account, and end every run."""
     retry_afters: list[str | None] = [None, "2", formatdate(now_s + 2, usegmt=True), "86400"]
     excluded = {FaultKind.NO_CREDITS, FaultKind.BAD_KEY, FaultKind.TOO_MANY_REQUESTS}
     return [
-        *(Fault(kind=kind) for kind in FaultKind if kind not in excluded),
-        *(Fault(kind=FaultKind.TOO_MANY_REQUESTS, retry_after=value) for value in retry_afters),
+        *([Fault(kind=kind)] for kind in FaultKind if kind not in excluded),
+        [Fault(kind=FaultKind.TOO_MANY_REQUESTS, retry_after=value) for value in retry_afters],
     ]
 
 
