@@ -160,7 +160,8 @@ class _Reversion:
         try:
             with one_blob(self.pipeline.catalogue.outputs):
                 if step is Step.PUT_BACK:
-                    step, why = self._put_back(entry, previous, why)
+                    former = [each for each in previous if each.published is not None]
+                    step, why = self._put_back(entry, former, why)
                 elif step is Step.TAKE_OFF:
                     step, why = self._take_off(entry, previous, why)
         except ClaimLost:

@@ -78,6 +78,13 @@ def test_a_state_is_told_only_when_nothing_can_change_unseen(
     assert store.look_through(older_than=0.0).state == ""
 
 
+def test_a_folder_that_is_not_there_tells_nothing(tmp_path: Path) -> None:
+    """Else all that comes into it later would count as in order."""
+    store = FolderStore(tmp_path / "outputs", now=later)
+    assert store.look_through(older_than=0.0) == Look()
+    assert store.state_of(()) == ""
+
+
 def shop(root: Path) -> Graph:
     """Three published items, and a night after them in which nothing changed."""
     made = Graph(outputs=FolderStore(root, now=later))  # type: ignore[arg-type]

@@ -191,7 +191,7 @@ class FolderStore:
 
     def _state_of(self, folders: Sequence[str], settled_at: float) -> str:
         """Return the state of folders; empty if one has changed since `settled_at`: it could change in that tick."""
-        if not is_proof(self._root):
+        if not folders or not is_proof(self._root):
             return ""
         digest = hashlib.sha256()
         try:
