@@ -80,7 +80,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture(autouse=True)
 def _nothing_of_the_callers_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Tests see neither the settings nor the `.env` of whoever runs them."""
+    """Tests see neither the settings nor the `.env` of the person who runs them."""
     for name in os.environ:
         if name.startswith(("AWS_", "BG_", "_BG_", "BGERASER_", "REMOVEBG_", "PHOTOROOM_", "DAGSTER_")):
             monkeypatch.delenv(name)

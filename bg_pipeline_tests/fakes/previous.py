@@ -57,6 +57,7 @@ class MemoryReversions(Port):
     """`ports.previous.Reversions` in dictionaries."""
 
     def put_back(self, previous: Sequence[Previous], reverted: Reverted, claim: Claim) -> None:
+        assert all(each.published for each in previous)
         key = reverted.key
         self._db.check_claim(key, claim)
         former = {each.rendition: each.published for each in previous if each.published}

@@ -27,14 +27,20 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     use_one_thread(monkeypatch)
 
 
+def world_of(pictures: int, *, rehash: bool = False, trash: bool = False, day_cap: int | None = None) -> World:
+    """A world with so many pictures."""
+    world = World(rehash=rehash, trash=trash, day_cap=day_cap)
+    for n, key in enumerate(KEYS[:pictures]):
+        world.put(key, GOOD[n])
+    return world
+
+
 class Nights(RuleBasedStateMachine):
     """A source that changes, a vendor that fails, processes that die, stores that fill up, a person who helps."""
 
     @initialize(rehash=st.booleans(), trash=st.booleans(), day_cap=st.none() | st.integers(2, 12))
     def begin(self, rehash: bool, trash: bool, day_cap: int | None) -> None:
-        self.world = World(rehash=rehash, trash=trash, day_cap=day_cap)
-        for n, key in enumerate(KEYS[:6]):
-            self.world.put(key, GOOD[n])
+        self.world = world_of(6, rehash=rehash, trash=trash, day_cap=day_cap)
 
     # the source
 
@@ -192,9 +198,7 @@ class Nights(RuleBasedStateMachine):
 
 def test_a_picture_that_comes_and_goes_between_two_nights_was_gone_all_the_while() -> None:
     """Seed 271261401736581485987018558328005662810 of 5,000 lives of 100 steps."""
-    world = World(rehash=False, trash=True, day_cap=None)
-    for n, key in enumerate(KEYS[:6]):
-        world.put(key, GOOD[n])
+    world = world_of(6, trash=True)
     world.sync(faults=[])
     world.delete("a/0.png")
     world.sync(faults=[])
@@ -209,9 +213,7 @@ def test_a_picture_that_comes_and_goes_between_two_nights_was_gone_all_the_while
 
 def test_while_all_masters_are_away_a_night_stops_and_changes_nothing() -> None:
     """Found in 5,000 lives of 100 steps: outputs were lost too."""
-    world = World(rehash=False, trash=False, day_cap=None)
-    for n, key in enumerate(KEYS[:6]):
-        world.put(key, GOOD[n])
+    world = world_of(6)
     world.sync(faults=[])
     for store in ("masters", "outputs"):
         while list(world.graph.masters.list() if store == "masters" else world.graph.outputs.list()):
@@ -235,9 +237,7 @@ def test_a_picture_that_is_mended_after_the_clock_went_back_is_published_in_that
 
 def test_a_day_is_a_day_also_if_the_clock_was_set_back_after_a_picture_went() -> None:
     """Found in 300 lives of 100 steps."""
-    world = World(rehash=False, trash=True, day_cap=None)
-    for n, key in enumerate(KEYS[:6]):
-        world.put(key, GOOD[n])
+    world = world_of(6, trash=True)
     world.sync(faults=[])
     world.delete("b/ü.png")
     world.wait(-3600.0)
@@ -251,9 +251,7 @@ def test_a_day_is_a_day_also_if_the_clock_was_set_back_after_a_picture_went() ->
 
 def test_a_key_that_is_refused_twice_while_the_account_answers_is_no_refused_account() -> None:
     """Found in 200 lives of 50 steps."""
-    world = World(rehash=False, trash=False, day_cap=None)
-    for n, key in enumerate(KEYS[:6]):
-        world.put(key, GOOD[n])
+    world = world_of(6)
     world.sync(faults=[Fault.KEY, Fault.KEY], fuse=lambda world: Interruption(1, world.another()))
 
     world.calm()
@@ -261,9 +259,7 @@ def test_a_key_that_is_refused_twice_while_the_account_answers_is_no_refused_acc
 
 def test_what_is_taken_off_by_two_reversions_does_not_count_as_published() -> None:
     """Found in 200 lives of 50 steps."""
-    world = World(rehash=False, trash=False, day_cap=None)
-    for n, key in enumerate(KEYS[:6]):
-        world.put(key, GOOD[n])
+    world = world_of(6)
     world.graph.change_recipe(side_px=30)
     world.sync(faults=[None])
     world.put("a/0.png", GOOD[6])
@@ -293,9 +289,7 @@ def test_a_picture_that_returns_without_its_name_and_needs_another_cut_gets_one(
 
 def test_a_picture_that_a_person_wants_again_is_bought_by_the_recipe_that_came_meanwhile() -> None:
     """Found in 1,500 lives of 60 steps: it waited for the former cut."""
-    world = World(rehash=False, trash=False, day_cap=None)
-    for n, key in enumerate(KEYS[:6]):
-        world.put(key, GOOD[n])
+    world = world_of(6)
     world.sync(faults=[])
     world.decide(ReviewDecision.REDO, "a/0.png")
     world.graph.change_recipe(side_px=30)
@@ -305,9 +299,7 @@ def test_a_picture_that_a_person_wants_again_is_bought_by_the_recipe_that_came_m
 
 def test_a_rejected_cutout_that_could_not_be_moved_goes_in_the_next_night_whatever_its_picture_has_become() -> None:
     """Found in 5,000 lives of 100 steps."""
-    world = World(rehash=True, trash=False, day_cap=None)
-    for n, key in enumerate(KEYS[:3]):
-        world.put(key, GOOD[n])
+    world = world_of(3, rehash=True)
     world.sync(faults=[])
     world.fill("outputs")
     world.decide(ReviewDecision.REJECT, "a/1.png")

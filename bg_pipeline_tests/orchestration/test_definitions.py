@@ -249,7 +249,7 @@ def test_a_missed_night_is_caught_up_by_one_run(
 def test_nothing_is_asked_for_while_the_gate_is_closed_and_everything_after_a_top_up(
     shop: Shop, run: Run, instance: dg.DagsterInstance
 ) -> None:
-    """`run_key` dedupes for ever: each pause must bring new ones, however many there are."""
+    """`run_key` dedupes without end: each pause must bring new ones, however many there are."""
     run("detect_delta")
     keys = set()
     for _ in range(3):

@@ -1,6 +1,7 @@
 """A run is reverted: outputs and publications are as before, nothing is bought, and nothing is done again at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -206,6 +207,17 @@ def test_an_output_that_is_made_again_as_it_was_is_no_publication_of_that_run(gr
 
     assert {run.run: run.items for run in graph.previous.runs()} == {"run 1": 3}
     assert kept(graph) == []
+
+
+def test_a_name_of_another_picture_among_former_outputs_is_no_hindrance(graph: Graph) -> None:
+    before = state_of(graph)
+    another_picture(graph)
+    graph.sync()
+    (of_run,) = graph.previous.of_run("run 2")[KEYS[0]]
+    graph.previous.begin(replace(of_run, published=None, rendition="thumb"))
+    taken_back(graph)
+
+    assert state_of(graph) == before
 
 
 def test_a_picture_that_comes_back_leaves_no_file_under_the_name_that_it_got_back(graph: Graph) -> None:
