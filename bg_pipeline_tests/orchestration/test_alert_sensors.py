@@ -146,23 +146,23 @@ def test_while_the_schedule_is_off_no_night_is_requested_or_missed(
     shop: Shop, run: Run, stored: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("detect_delta")
-    now = time.time() + 3 * 86_400
-    monkeypatch.setattr(time, "time", lambda: now)
+    noon = (time.time() // 86_400 + 3.5) * 86_400  # in the first hour of a night the schedule may still start it
+    monkeypatch.setattr(time, "time", lambda: noon)
     every_night = ScheduleSettings()
     assert sensor("missed_night").evaluate_tick(context(stored)).run_requests
-    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now)
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), noon)
 
     switch(stored, InstigatorStatus.STOPPED)
     off = sensor("missed_night").evaluate_tick(context(stored))
     assert not off.run_requests
     assert f"the schedule {SCHEDULE} is switched off" in (off.skip_message or "")
-    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now) == []
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), noon) == []
 
-    switch(stored, InstigatorStatus.RUNNING, since=now - 1)
+    switch(stored, InstigatorStatus.RUNNING, since=noon - 1)
     on = sensor("missed_night").evaluate_tick(context(stored))
     assert not on.run_requests
     assert "it starts the next night" in (on.skip_message or "")
-    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), now) == []
+    assert nights_due(every_night, schedule_state(context(stored), SCHEDULE), noon) == []
 
 
 def test_a_missed_night_is_told_by_the_schedule(
