@@ -218,6 +218,7 @@ def test_while_all_masters_are_away_a_night_stops_and_changes_nothing() -> None:
     for store in ("masters", "outputs"):
         while list(world.graph.masters.list() if store == "masters" else world.graph.outputs.list()):
             world.harm(store, 0, alter=False)
+    world.put("b/0.png", BAD[1])
 
     world.calm()
 
