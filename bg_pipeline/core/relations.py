@@ -124,10 +124,10 @@ class _Related:
         return shown is not None and shown.content_hash == self.entry.content_hash and shown.cut_digest not in cuts
 
     def can_stay(self, missing: Container[str]) -> bool:
-        """Return True if it can stay as it is until it is bought: it has an output, and waits for nothing."""
-        shown, waits = self.entry.published, self.entry.state is State.PENDING
+        """Return True if it can stay as it is until it is bought: it is published, and its output is there."""
+        shown, is_published = self.entry.published, self.entry.state is State.PUBLISHED
         is_there = shown is not None and shown.output_name != "" and self.entry.key not in missing
-        return self.before is None and is_there and not waits
+        return self.before is None and is_published and is_there
 
     def is_on_trial(self, cuts: Collection[str]) -> bool:
         """Return True if its purchase is one of these cuts."""

@@ -106,6 +106,14 @@ def test_an_item_without_an_output_that_needs_the_changed_cut_is_pending_under_a
     assert [(c.on_request, c.becomes, c.stem) for c in delta.work] == [(False, State.PENDING, "c/a")]
 
 
+def test_an_item_that_can_be_read_again_and_needs_the_changed_cut_is_pending_and_no_longer_failed() -> None:
+    """Found in lives of the model: it counted as failed until the cut was bought, while its output was there."""
+    readable = replace(entry(state=State.FAILED, published=published()), reason=Reason.FAILED, purchase_id="")
+    (change,) = delta_of(readable, recipe=OTHER_CUT, apply=True).work
+
+    assert (change.on_request, change.becomes) == (False, State.PENDING)
+
+
 @pytest.mark.parametrize(
     "twin",
     [

@@ -325,6 +325,22 @@ def test_a_cutout_that_was_altered_in_the_trash_is_made_again_when_it_is_approve
     world.calm()
 
 
+def test_a_picture_that_can_be_read_again_is_not_failed_until_its_changed_cut_is_bought() -> None:
+    """Found in 5,000 lives of 100 steps."""
+    world = world_of(3, day_cap=2)
+    world.sync(faults=[])
+    world.hide("a/1.png")
+    world.graph.source.unreadable = {"a/1.png"}
+    world.sync(faults=[])
+    world.hide(None)
+    world.sync(faults=[])
+    world.graph.source.unreadable = set()
+    world.graph.change_recipe(side_px=30)
+    world.sync(faults=[], apply_recipe_change=True)
+
+    world.calm()
+
+
 EXAMPLES, STEPS = map(int, os.environ.get("MODEL", "200x50").split("x"))
 TestNights = Nights.TestCase
 TestNights.settings = settings(
