@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from bg_pipeline.core import identity
 from bg_pipeline.core.formats import Alignment, Format, Metadata
@@ -26,7 +27,7 @@ class Tool:
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cut:
     """One kind of purchase. Every value that alters its bytes is part of its digest."""
 
@@ -60,7 +61,7 @@ class Cut:
         """Name of this cut under the present scheme: 64 hex digits."""
         return self.digests[0]
 
-    @property
+    @cached_property
     def digests(self) -> tuple[str, ...]:
         """All names of this cut: the present one, then those of older schemes."""
         return identity.cut_digests(

@@ -2,8 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Executable,
     Table,
     any_,
     event,
@@ -154,9 +156,11 @@ class Database:
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """Return an insert that supports a conflict clause."""
-        if self.engine.dialect.name == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
+        return _insert(self.engine.dialect.name, table)
+
+    def put(self, conn: Connection, table: Table, key: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows, all of the same columns; one whose key is there already replaces the values of that row."""
+        conn.execute(_upsert(self.engine.dialect.name, table, key, tuple(rows[0])), rows)
 
     def among(self, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
         """Yield conditions that together match these values of a column; use them one after the other."""
@@ -293,6 +297,17 @@ class Database:
                 "install the newer bg-pipeline again, or point BG_STATE at another database"
             )
         return version
+
+
+@cache  # its columns take longer to make than the rows to write
+def _upsert(dialect: str, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Executable:
+    new = _insert(dialect, table)
+    values = {name: new.excluded[name] for name in columns if name not in key}
+    return new.on_conflict_do_update(index_elements=key, set_=values)
+
+
+def _insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def _lock_key(name: str) -> int:

@@ -37,17 +37,13 @@ class SqlFailures(OfCatalogue):
 
     def accept(self, keys: Sequence[str], reason: str) -> list[str]:
         now, revisions = self._now(), select(items.c.key, items.c.revision)
-        insert = self._db.insert(acceptances)
-        fields = ("revision", "reason", "accepted_at")
-        upsert = insert.on_conflict_do_update(
-            index_elements=["catalogue_id", "key"], set_={name: insert.excluded[name] for name in fields}
-        )
         accepted: list[str] = []
         with self._db.write() as conn:
             for these in self._db.among(items.c.key, keys):
                 rows = conn.execute(revisions.where(self._mine(), these, or_(*_STANDING))).all()
                 mine = {"catalogue_id": self._catalogue, "reason": reason, "accepted_at": now}
                 if rows:
-                    conn.execute(upsert, [mine | {"key": row.key, "revision": row.revision} for row in rows])
+                    new = [mine | {"key": row.key, "revision": row.revision} for row in rows]
+                    self._db.put(conn, acceptances, ("catalogue_id", "key"), new)
                 accepted += (row.key for row in rows)
         return sorted(accepted, key=key_bytes)

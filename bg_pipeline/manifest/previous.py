@@ -39,9 +39,8 @@ class SqlPreviousOutputs(OfCatalogue):
             "kept_digest": previous.kept_digest,
             "replaced_at": self._now(),
         }
-        recorded = self._db.insert(previous_outputs).values(row | values)
         with self._db.write() as conn:
-            conn.execute(recorded.on_conflict_do_update(index_elements=list(row), set_=values))
+            self._db.put(conn, previous_outputs, tuple(row), [row | values])
 
     def of_item(self, key: str) -> list[Previous]:
         return self._select(previous_outputs.c.key == key)
@@ -109,8 +108,7 @@ class SqlReversions(OfCatalogue):
                 assert each.published is not None
                 row = {"catalogue_id": self._catalogue, "key": key, "rendition": rendition}
                 values = asdict(each.published) | {"published_at": each.published_at}
-                put = self._db.insert(publications).values(row | values)
-                conn.execute(put.on_conflict_do_update(index_elements=list(row), set_=values))
+                self._db.put(conn, publications, tuple(row), [row | values])
                 if rendition == MAIN:
                     is_published = mine.where(c.state == State.PUBLISHED)
                     conn.execute(is_published.values(purchase_id=each.published.purchase_id))
@@ -147,8 +145,7 @@ class SqlReversions(OfCatalogue):
             "reverted_by": reverted.by,
             "reverted_at": now,
         }
-        recorded = self._db.insert(reversions).values(row | values)
-        conn.execute(recorded.on_conflict_do_update(index_elements=list(row), set_=values))
+        self._db.put(conn, reversions, tuple(row), [row | values])
 
 
 def _previous(row: Row[Any]) -> Previous:

@@ -103,12 +103,9 @@ class SqlPurchases(Repeated):
     def _keep(self, kept: Sequence[_Kept]) -> list[None]:
         now = self._now()
         rows = [asdict(master) | {"stored_at": now, "unused_since": None} for master, *_ in kept]
-        new = self._db.insert(purchases)
-        values = {name: new.excluded[name] for name in rows[0]}
-        stored = new.on_conflict_do_update(index_elements=[purchases.c.purchase_id], set_=values)
         charged = [end_of(number, cost, request) for _, number, cost, request in kept if number is not None]
         with self._db.write(locks=()) as conn:
-            conn.execute(stored, sorted(rows, key=lambda row: row["purchase_id"]))
+            self._db.put(conn, purchases, ("purchase_id",), sorted(rows, key=lambda row: row["purchase_id"]))
             if charged:
                 conn.execute(closing(AttemptState.CHARGED, now), charged)
         return [None] * len(kept)

@@ -51,10 +51,6 @@ _WAITS = text("items.state = 'pending' AND items.purchase_id <> ''")
 """Condition for items that wait for a purchase, written out so that their partial index is used."""
 
 
-_OUTPUT = ("catalogue_id", "key", "rendition")
-"""Columns that name an output."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What became of an item under its claim."""
@@ -267,9 +263,7 @@ class SqlWorkQueue(OfCatalogue):
                     mine = self._mine(publications), these
                     conn.execute(delete(publications).where(*mine, shown.rendition.not_in(renditions)))
             if rows:
-                new = self._db.insert(publications)
-                values = {name: new.excluded[name] for name in rows[0] if name not in _OUTPUT}
-                conn.execute(new.on_conflict_do_update(index_elements=_OUTPUT, set_=values), rows)
+                self._db.put(conn, publications, ("catalogue_id", "key", "rendition"), rows)
                 # A master that was taken in says nothing about the picture that it was cut from.
                 unknown = (purchases.c.purchase_id == bindparam("of")) & (purchases.c.content_hash == "")
                 learned = update(purchases).where(unknown).values(content_hash=bindparam("picture"))

@@ -69,6 +69,8 @@ class Limiter:
         self._name, self._numbers = secrets.token_hex(4), itertools.count()
         self._waiting: list[_Waiter] = []
         """In the order in which they came. The worker of the first looks for free slots, for all of them."""
+        self._has_room = True
+        """True if the last change left a free slot: then a look before the next is only one more journey."""
         self._orphans_at = -ORPHANS_EVERY_S
         self._change: Together[_Change, None] = Together(self._write)
 
@@ -112,6 +114,9 @@ class Limiter:
         """Admit those that wait if there is a free slot; else wait for a while, or until an answer frees one."""
         if self._stop.is_set():
             raise Stopped("stopped on request")
+        if self._has_room:
+            self._change(lambda state: state)
+            return
         state = limits.limits_from(self._gates.limits(self.account))
         if (paused_s := limits.pause_s(state, self._now())) > LONGEST_SLEEP_S:
             raise Deferred(f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s)
@@ -140,6 +145,7 @@ class Limiter:
                 if wait_s:
                     break
                 admitted.append(waiter)
+            self._has_room = not self._ask(state, _Waiter("next", units=1.0))[1]
             return state.as_json()
 
         self._gates.change_limits(self.account, update)
