@@ -305,7 +305,10 @@ def _learn_pace(state: Limits, retry_after_s: float | None, now: float) -> Limit
     since = now + (retry_after_s or 1.0) - SPAN_S
     taken = sum(units for quarter, units in state.sent if window.ends_at(quarter) > since)
     look_after = min(PROBE_EVERY, math.ceil(taken) if state.pace is Pace.FREE else 2 * state.look_after)
-    units = max(1.0, min(taken, state.units) if state.pace is Pace.PACED else taken)
+    if state.pace is Pace.PACED:
+        taken = min(taken, state.units)
+    # Twice as many were accepted within a window: a refusal of so few may be chance, or another's use of the account.
+    units = max(1.0, taken, state.units / 2)
     return replace(state, pace=Pace.PACED, units=units, look_after=look_after)
 
 

@@ -237,6 +237,21 @@ def test_a_second_one_much_later_is_chance_again() -> None:
     assert account.state.width == 8
 
 
+def test_a_refusal_of_a_few_requests_does_not_hide_that_many_more_were_accepted() -> None:
+    account = running()
+    for _ in range(100):
+        account.good(account.enter())
+        account.now += 0.1
+    account.now += 300.0
+    learned_units = []
+    for _ in range(20):
+        account.refuse(account.enter())
+        learned_units.append(account.state.units)
+
+    assert learned_units[1] >= 50  # two in a row are a limit, but not one of two requests a minute
+    assert learned_units[-1] == 1.0  # many in a row are
+
+
 def test_a_service_that_never_says_when_and_refuses_at_few_in_flight_counts_a_minute() -> None:
     account = running(8)
     for _ in range(60):
