@@ -172,9 +172,10 @@ class Soak:
                 _send(pid, signal.SIGCONT)
 
     def _wait_for_requests(self, running: "Iterable[subprocess.Popen[bytes]]") -> None:
-        """A signal to a process that only starts would show little."""
-        until = time.monotonic() + MOST_WAIT_S
-        while not self._open_attempts() and time.monotonic() < until:
+        """Wait for a request that began after the last signal: one to a process that only starts would show little."""
+        last = "SELECT max(id) FROM attempts"
+        until, before = time.monotonic() + MOST_WAIT_S, self._query(last)
+        while self._query(last) == before and time.monotonic() < until:
             if any(process.poll() is not None for process in running):
                 break
             time.sleep(0.1)
@@ -253,6 +254,7 @@ def main() -> bool:
         rng.shuffle(signals)
         with changing(soak):
             soak.run_with(list(map(int, signals)), runners=2, images=chosen.images - first)
+            list(soak.settle())
         vendor.faults.chance = Chance(rate=0.2, seed=chosen.seed + 1)
         soak.catalogue.add(chosen.images // 5)
         list(soak.settle())
