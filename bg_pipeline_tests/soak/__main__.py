@@ -41,7 +41,10 @@ IN_FLIGHT = 8
 FREEZE_S = 25.0
 """Longer than a lease and a claim live."""
 LATEST_S = 2.0
-"""Seconds after a request until a signal is sent, at most."""
+"""Seconds until the next signal is sent, at most."""
+BURST = 8
+"""Signals in a row; before the next of them a request has begun. What a killed run had in flight keeps its slots for a
+lease, so that one signal after each request would take hours."""
 MOST_WAIT_S = 60.0
 CHANGED_A_MINUTE = 0.05
 MOST_MB = 400
@@ -142,7 +145,8 @@ class Soak:
                 if process.poll() is not None:
                     self._look_at(process.returncode)
                     running[n] = self.start()
-            self._wait_for_requests(running)
+            if not sum(self.sent.values()) % BURST:
+                self._wait_for_requests(running)
             time.sleep(self.rng.uniform(0.0, LATEST_S))
             self._measure(running)
             self._thaw()
@@ -172,7 +176,7 @@ class Soak:
                 _send(pid, signal.SIGCONT)
 
     def _wait_for_requests(self, running: "Iterable[subprocess.Popen[bytes]]") -> None:
-        """Wait for a request that began after the last signal: one to a process that only starts would show little."""
+        """Wait for a request that began after the last signal: runs that only start would show little."""
         last = "SELECT max(id) FROM attempts"
         until, before = time.monotonic() + MOST_WAIT_S, self._query(last)
         while self._query(last) == before and time.monotonic() < until:
