@@ -28,6 +28,7 @@ from typing import Any
 import psutil
 
 from bg_pipeline.core.claims import LEASE_S
+from bg_pipeline.core.gate import LAG_S
 from bg_pipeline.core.report import Exit
 from bg_pipeline.sandbox.faults import CHARGED, NO_CHANCE, Chance
 from bg_pipeline.sandbox.serve import running_sandbox
@@ -265,6 +266,9 @@ def main() -> bool:
         vendor.faults.chance = NO_CHANCE
         vendor.results.mend()
         codes = list(soak.settle())
+        if soak.recorded("in_doubt"):
+            time.sleep(LAG_S)  # a reading of the balance then tells what was charged
+            codes = list(soak.settle())
         twice = [sent for sent, count in soak.recorded("charged").items() if count > 1]
         faults = vendor.faults.done()
         failing = sum(count for kind, count in faults.items() if kind in CHARGED)
