@@ -5,7 +5,8 @@ import ipaddress
 import logging
 import socket
 import ssl
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -29,6 +30,11 @@ from bg_pipeline.net.settings import DIRECT, Egress
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 CONNECT_S, READ_S = 5.0, 60.0
+LARGE_BYTES = 16 << 20
+"""What is beyond this of a body is read for one body at a time: few pictures are as large, and all requests of a
+process may have answers without an end."""
+
+_LARGE = threading.Lock()
 _MAX_REDIRECTS = 3
 _MAX_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -109,15 +115,30 @@ def _unresolved(error: BaseException | None, host: str) -> HostFailed:
 
 
 def read_body(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes | None:
-    """Return the body of a streamed response; None as soon as it is larger than `max_bytes`."""
-    body = io.BytesIO()
+    """Return the body of a streamed response; None as soon as it is larger than `max_bytes`, or its time is over."""
+    body, chunks = io.BytesIO(), response.iter_content(CHUNK_BYTES)
     deadline.expect_progress()
-    for chunk in response.iter_content(CHUNK_BYTES):
+    if _is_larger(body, chunks, min(LARGE_BYTES, max_bytes), deadline):
+        while not _LARGE.acquire(timeout=1.0):
+            if deadline.passed:
+                return None
+            deadline.expect_progress()
+        try:
+            if body.tell() > max_bytes or _is_larger(body, chunks, max_bytes, deadline):
+                return None
+        finally:
+            _LARGE.release()
+    return body.getvalue()
+
+
+def _is_larger(body: io.BytesIO, chunks: Iterator[bytes], most_bytes: int, deadline: Deadline) -> bool:
+    """Add chunks to a body until it is larger; return False if there are no more."""
+    for chunk in chunks:
         deadline.expect_progress()
         body.write(chunk)
-        if body.tell() > max_bytes:
-            return None
-    return body.getvalue()
+        if body.tell() > most_bytes:
+            return True
+    return False
 
 
 def host_of(url: str) -> str:

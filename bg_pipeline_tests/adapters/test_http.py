@@ -4,13 +4,15 @@ import base64
 import json
 import socket
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from bg_pipeline.errors import AccountError, BgPipelineError, ItemRejected, OutcomeUnknown, TransientError
-from bg_pipeline.net import deadline, http
+from bg_pipeline.net import deadline, fetch, http
 from bg_pipeline.redaction import redacted
 from bg_pipeline_tests.adapters.clients import CLIENTS, KEY, removebg, request
 from bg_pipeline_tests.adapters.server import Vendor
@@ -170,6 +172,38 @@ def test_an_endless_answer_is_given_up(vendor: Vendor, name: str, monkeypatch: p
 
     with pytest.raises(OutcomeUnknown, match="larger than"):
         make(vendor.base_url).cut(request())
+
+
+def test_of_answers_without_an_end_one_at_a_time_is_read_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests of a process at once may have one, of 128 MiB each."""
+    monkeypatch.setattr(fetch, "LARGE_BYTES", 10)
+    go_on, is_far, read = threading.Event(), threading.Event(), {"first": 0, "second": 0}
+
+    class Endless:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def iter_content(self, _size: int) -> Iterator[bytes]:
+            while True:
+                read[self.name] += 1
+                if self.name == "first" and read[self.name] > 20:
+                    is_far.set()
+                    assert go_on.wait(30)
+                yield b"x"
+
+    def follow(name: str) -> bytes | None:
+        with deadline.Deadline(60.0) as within:
+            return fetch.read_body(Endless(name), 100, within)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(follow, "first")
+        assert is_far.wait(30)
+        second = pool.submit(follow, "second")
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.5)
+        assert read["second"] == 11
+        go_on.set()
+        assert (first.result(30), second.result(30)) == (None, None)
 
 
 @every_client
