@@ -17,10 +17,10 @@ def _keep_the_token(response_dict: dict[str, Any], customized_response_dict: dic
 
 
 def main() -> None:
+    begun_at = time.perf_counter()
     client = boto3.client("s3", endpoint_url=os.environ["BG_S3_ENDPOINT"])
     client.meta.events.register("before-parse.*.ListObjectsV2", _keep_the_token)
     bucket, pages, after = os.environ["BG_SOURCE"].removeprefix("s3://").partition("/")[0], 0, dict[str, str]()
-    begun_at = time.perf_counter()
     while not pages or after["ContinuationToken"]:
         answer: Any = client.list_objects_v2(Bucket=bucket, EncodingType="url", **after)
         pages, after = pages + 1, {"ContinuationToken": answer["Token"]}
