@@ -131,7 +131,7 @@ NO_CHANCE = Chance()
 
 def _random_faults(now_s: float) -> list[list[Fault]]:
     """List the faults of single calls by kind. A 402 or a bad key would affect the account, and end every run."""
-    retry_afters: list[str | None] = [None, "2", formatdate(now_s + 2, usegmt=True), "86400"]
+    retry_afters: list[str | None] = [None, "2", formatdate(now_s + 1, usegmt=True), "86400"]
     excluded = {FaultKind.NO_CREDITS, FaultKind.BAD_KEY, FaultKind.TOO_MANY_REQUESTS}
     return [
         *([Fault(kind=kind)] for kind in FaultKind if kind not in excluded),
