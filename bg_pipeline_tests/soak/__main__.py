@@ -201,12 +201,12 @@ class Soak:
         return []  # the first run has not made it yet
 
     def _measure(self, processes: "Iterable[subprocess.Popen[bytes]]") -> None:
-        """Each run with its workers; what they share counts for each."""
+        """Each run with its workers; of a page that some share, each has its part."""
         for process in processes:
             with suppress(psutil.Error):
                 run = psutil.Process(process.pid)
                 family = [run, *run.children(recursive=True)]
-                self.peak_mb = max(self.peak_mb, sum(each.memory_info().rss for each in family) / 2**20)
+                self.peak_mb = max(self.peak_mb, sum(each.memory_full_info().pss for each in family) / 2**20)
 
 
 def _send(pid: int, number: int) -> None:
