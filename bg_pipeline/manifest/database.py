@@ -233,10 +233,13 @@ class Database:
 
     def _is_committed(self, number: int) -> bool:
         """Ask a PostgreSQL server that lost the connection during a commit for the end of that transaction."""
+        # After a crash, the number of one that was not durable may not have been given out yet.
+        is_known = ":number < txid_snapshot_xmax(txid_current_snapshot())"
+        query = text(f"SELECT CASE WHEN {is_known} THEN txid_status(:number) END")
 
         def status() -> str | None:
             with self.read() as conn:
-                ended: str | None = conn.scalar(text("SELECT txid_status(:number)"), {"number": number})
+                ended: str | None = conn.scalar(query, {"number": number})
             if ended == "in progress":  # its session has not seen yet that its client is gone
                 raise ConnectionLost(f"the manifest database {self.name} does not end a transaction")
             return ended

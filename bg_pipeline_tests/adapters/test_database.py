@@ -150,6 +150,24 @@ def test_a_stream_whose_connection_is_lost_goes_on_after_the_rows_that_it_has_gi
     database.close()
 
 
+def test_a_transaction_that_a_crashed_server_does_not_know_is_repeated(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not durable, and its number is yet to come: the server answers that it is in the future."""
+    database = Database(postgres_url, sleep=lambda _seconds: None)
+    begin = database._begin
+    monkeypatch.setattr(database, "_begin", lambda *args, **options: (begin(*args, **options) or 0) + 1000)
+
+    def write() -> None:
+        with database.write() as conn:
+            conn.execute(text("SELECT 1"))
+            sever_all(postgres_url)
+
+    with pytest.raises(ConnectionLost):
+        write()
+    database.close()
+
+
 def test_a_server_that_stays_away_is_told_after_a_minute(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
 
