@@ -33,6 +33,8 @@ CONNECT_S, READ_S = 5.0, 60.0
 LARGE_BYTES = 16 << 20
 """What is beyond this of a body is read for one body at a time: few pictures are as large, and all requests of a
 process may have answers without an end."""
+ALONE_S = 10.0
+"""Most seconds for which a body waits for that: endless ones take less, and a slow one may not cost others theirs."""
 
 _LARGE = threading.Lock()
 _MAX_REDIRECTS = 3
@@ -115,19 +117,18 @@ def _unresolved(error: BaseException | None, host: str) -> HostFailed:
 
 
 def read_body(response: requests.Response, max_bytes: int, deadline: Deadline) -> bytes | None:
-    """Return the body of a streamed response; None as soon as it is larger than `max_bytes`, or its time is over."""
+    """Return the body of a streamed response; None as soon as it is larger than `max_bytes`."""
     body, chunks = io.BytesIO(), response.iter_content(CHUNK_BYTES)
     deadline.expect_progress()
     if _is_larger(body, chunks, min(LARGE_BYTES, max_bytes), deadline):
-        while not _LARGE.acquire(timeout=1.0):
-            if deadline.passed:
-                return None
-            deadline.expect_progress()
+        is_alone = _LARGE.acquire(timeout=ALONE_S)
+        deadline.expect_progress()
         try:
             if body.tell() > max_bytes or _is_larger(body, chunks, max_bytes, deadline):
                 return None
         finally:
-            _LARGE.release()
+            if is_alone:
+                _LARGE.release()
     return body.getvalue()
 
 

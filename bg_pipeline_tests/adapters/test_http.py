@@ -177,7 +177,7 @@ def test_an_endless_answer_is_given_up(vendor: Vendor, name: str, monkeypatch: p
 def test_of_answers_without_an_end_one_at_a_time_is_read_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """All requests of a process at once may have one, of 128 MiB each."""
     monkeypatch.setattr(fetch, "LARGE_BYTES", 10)
-    go_on, is_far, read = threading.Event(), threading.Event(), {"first": 0, "second": 0}
+    go_on, is_far, read = threading.Event(), threading.Event(), {"first": 0, "second": 0, "third": 0}
 
     class Endless:
         def __init__(self, name: str) -> None:
@@ -195,13 +195,16 @@ def test_of_answers_without_an_end_one_at_a_time_is_read_far(monkeypatch: pytest
         with deadline.Deadline(60.0) as within:
             return fetch.read_body(Endless(name), 100, within)  # type: ignore[arg-type]
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         first = pool.submit(follow, "first")
         assert is_far.wait(30)
         second = pool.submit(follow, "second")
         with pytest.raises(TimeoutError):
             second.result(timeout=0.5)
         assert read["second"] == 11
+        # One that is slow keeps no other, which may be paid for, until that one's time is over.
+        monkeypatch.setattr(fetch, "ALONE_S", 0.1)
+        assert pool.submit(follow, "third").result(30) is None
         go_on.set()
         assert (first.result(30), second.result(30)) == (None, None)
 

@@ -530,8 +530,8 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         _ANSWERS,
         "Of answers without an end one at a time fills the memory",
         "net/fetch.py",
-        "        while not _LARGE.acquire(timeout=1.0):\n",
-        "        while not _LARGE.acquire(blocking=False) and False:\n",
+        "_LARGE.acquire(timeout=ALONE_S)",
+        "_LARGE.acquire(blocking=False)",
         "adapters/test_http.py::test_of_answers_without_an_end_one_at_a_time_is_read_far",
     ),
     Safeguard(
