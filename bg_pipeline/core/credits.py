@@ -153,25 +153,50 @@ def charges_of(attempts: Iterable[Attempt]) -> int:
     return sum(a.state in {AttemptState.CHARGED, AttemptState.UNUSABLE} and not a.waived for a in attempts)
 
 
-def settle_doubts(doubts: Sequence[Attempt], missing: Decimal) -> list[tuple[Attempt, AttemptState]]:
-    """
-    Decide which attempts in doubt were charged, from credits that the ledger does not explain.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an attempt in doubt."""
 
-    The oldest attempts are taken to be the charged ones.
+    attempt: Attempt
+    state: AttemptState
+    """Unusable if it was or may have been charged: it counts towards the limit of charges. Otherwise refused."""
+    credits_charged: Decimal
+    because: str
+
+
+def settle_doubts(doubts: Sequence[Attempt], fell_by: Decimal, charged: Decimal) -> list[Settled]:
+    """
+    Decide which attempts in doubt were charged, by two readings of the balance of their account.
+
+        balance                                        result
+        rose                                           topped up in between, so nothing is known: all count as charged
+        fell by the known charges, or by less          all were free
+        fell by the price of all in doubt more         all were charged
+        fell by the price of only some more            unknown which: the oldest get the credits, and of each purchase
+                                                       as many count towards its limit as can have been charged
 
     Args:
-        doubts: attempts in doubt of one account between two readings of its balance, oldest first.
-        missing: credits that are missing at the second reading beyond the known charges.
-
-    Returns:
-        Attempts with their new state: unusable for charged, refused for free.
+        doubts: attempts in doubt between the readings, oldest first.
+        fell_by: credits.
+        charged: known charges between the readings, credits.
     """
-    settled: list[tuple[Attempt, AttemptState]] = []
+    settled: list[Settled] = []
+    left = fell_by - charged
+    most = dict.fromkeys((each.purchase_id for each in doubts), left)
     for attempt in doubts:
-        charged = 0 < attempt.credits_expected <= missing
-        if charged:
-            missing -= attempt.credits_expected
-        settled.append((attempt, AttemptState.UNUSABLE if charged else AttemptState.REFUSED))
+        price, purchase = attempt.credits_expected, attempt.purchase_id
+        if price and fell_by < 0:
+            one = Settled(attempt, AttemptState.UNUSABLE, price, "the balance rose meanwhile, so it counts as charged")
+        elif 0 < price <= left:
+            left -= price
+            one = Settled(attempt, AttemptState.UNUSABLE, price, "the balance shows that it was charged")
+        elif 0 < price <= most[purchase]:
+            because = "the balance shows a charge for it or for another, so it counts towards the limit of charges"
+            one = Settled(attempt, AttemptState.UNUSABLE, Decimal(0), because)
+        else:
+            one = Settled(attempt, AttemptState.REFUSED, Decimal(0), "the balance shows no charge for it")
+        most[purchase] -= price
+        settled.append(one)
     return settled
 
 

@@ -10,6 +10,7 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.keys import master_name
 from bg_pipeline.core.recipe import digest_of
 from bg_pipeline.core.records import Attempt, AttemptState, Master, State
+from bg_pipeline.core.responses import ResponseKind
 from bg_pipeline.errors import BeingBought, ItemError, ResultAwaited, UnusableAnswer
 from bg_pipeline.imaging.pictures import ValidatedAnswer, as_master, inspect_alone, unseen
 from bg_pipeline.ports.context import Accounts, Catalogue, Policy, Run
@@ -101,7 +102,7 @@ def _clear_spool(accounts: Accounts, policy: Policy, run: Run) -> None:
         if any(attempt.state in {AttemptState.INTENT, AttemptState.ANSWERED} for attempt in attempts):
             continue
         with suppress(ItemError), one_blob(accounts.spool):  # the next recovery tries again
-            is_useless = bool(attempts) and attempts[-1].state is AttemptState.UNUSABLE
+            is_useless = bool(attempts) and attempts[-1].kind == ResponseKind.UNUSABLE
             is_bought = bool(accounts.purchases.bought([purchase_id]))
             if is_useless or is_bought or _taken_in(accounts, policy, run, purchase_id):
                 accounts.spool.remove(purchase_id)

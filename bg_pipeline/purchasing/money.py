@@ -70,15 +70,10 @@ def _settle(catalogue: Catalogue, accounts: Accounts, account: str, balance: Dec
     doubts = [a for a in accounts.ledger.log(since) if a.account == account and a.state is AttemptState.IN_DOUBT]
     before = next(reading for reading in readings if reading.started_at <= doubts[0].started_at)
     charged = charged_of(accounts.ledger.totals(before.started_at, now, account))
-    fell_by = before.balance - balance
-    if fell_by < 0:  # topped up: nothing is known
-        return
-    for attempt, state in settle_doubts(doubts, fell_by - charged):
-        credits_ = attempt.credits_expected if state is AttemptState.UNUSABLE else Decimal(0)
-        outcome = "the balance shows that it was charged" if credits_ else "the balance shows no charge for it"
-        accounts.ledger.close_attempt(
-            attempt.id, state, credits_, f"{attempt.detail}; {outcome}", attempt.answer, attempt.request_id
-        )
+    for each in settle_doubts(doubts, before.balance - balance, charged):
+        attempt, detail = each.attempt, f"{each.attempt.detail}; {each.because}"
+        end = (each.state, each.credits_charged, detail, attempt.answer, attempt.request_id, attempt.kind)
+        accounts.ledger.close_attempt(attempt.id, *end)
 
 
 def last_reading(catalogue: Catalogue, account: str) -> BalanceRecord | None:

@@ -1,5 +1,6 @@
 """Whether a purchase may be made, and whether the balance agrees with the ledger."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -152,17 +153,42 @@ def test_a_day_begins_at_midnight_where_the_night_is() -> None:
     assert day_of(next_midnight, "Europe/Berlin") == (next_midnight, next_midnight + 24 * 3600)
 
 
+def in_doubt(purchases: str) -> list[Attempt]:
+    """One attempt for each letter, which names its purchase."""
+    return [
+        Attempt(n, name, "bgeraser", AttemptState.IN_DOUBT, ONE, Decimal(0), float(n), n + 1.0)
+        for n, name in enumerate(purchases)
+    ]
+
+
 @pytest.mark.parametrize(
-    ("missing", "settled"),
+    ("purchases", "fell_by", "settled"),
     [
-        (3, ["unusable", "unusable", "unusable"]),
-        (1, ["unusable", "refused", "refused"]),
-        (0, ["refused", "refused", "refused"]),
-        (-2, ["refused", "refused", "refused"]),
-        (9, ["unusable", "unusable", "unusable"]),
+        ("ABC", 13, ["unusable 1", "unusable 1", "unusable 1"]),
+        ("ABC", 19, ["unusable 1", "unusable 1", "unusable 1"]),
+        ("ABC", 11, ["unusable 1", "unusable 0", "unusable 0"]),
+        ("AAABB", 11, ["unusable 1", "refused 0", "refused 0", "unusable 0", "refused 0"]),
+        ("AABBB", 12, ["unusable 1", "unusable 1", "unusable 0", "unusable 0", "refused 0"]),
+        ("ABC", 10, ["refused 0", "refused 0", "refused 0"]),
+        ("ABC", 8, ["refused 0", "refused 0", "refused 0"]),
+        ("AB", -100, ["unusable 1", "unusable 1"]),
     ],
 )
-def test_a_reading_tells_how_many_of_those_in_doubt_were_charged(missing: int, settled: list[str]) -> None:
-    doubts = [Attempt(n, f"w{n}", "bgeraser", AttemptState.IN_DOUBT, ONE, Decimal(0), 0.0, 1.0) for n in range(3)]
+def test_a_reading_tells_how_many_of_those_in_doubt_were_charged(
+    purchases: str, fell_by: int, settled: list[str]
+) -> None:
+    found = settle_doubts(in_doubt(purchases), Decimal(fell_by), charged=Decimal(10))
 
-    assert [state.value for _, state in settle_doubts(doubts, Decimal(missing))] == settled
+    assert [f"{each.state} {each.credits_charged}" for each in found] == settled
+
+
+@given(st.text("ABC", min_size=1, max_size=8), st.data())
+def test_a_purchase_never_has_more_charges_than_count_towards_its_limit(purchases: str, data: st.DataObject) -> None:
+    doubts = in_doubt(purchases)
+    charged = data.draw(st.sets(st.sampled_from(range(len(doubts)))))
+    settled = settle_doubts(doubts, Decimal(len(charged)), charged=Decimal(0))
+
+    really = Counter(doubts[n].purchase_id for n in charged)
+    counted = Counter(each.attempt.purchase_id for each in settled if each.state is AttemptState.UNUSABLE)
+    assert really <= counted
+    assert sum(each.credits_charged for each in settled) == len(charged)

@@ -43,6 +43,14 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
     ),
     Safeguard(
         _MONEY,
+        "A charge that may be that of one picture or of another counts for both",
+        "core/credits.py",
+        "        elif 0 < price <= most[purchase]:",
+        "        elif False:",
+        "pipeline/purchase/test_charge_limit.py::test_a_charge_that_may_be_that_of_another_picture_counts_for_both",
+    ),
+    Safeguard(
+        _MONEY,
         "What is in flight counts as spent",
         "manifest/attempts.py",
         "    unconfirmed = c.state.in_((AttemptState.INTENT, AttemptState.IN_DOUBT))",

@@ -85,6 +85,32 @@ def test_a_reading_before_the_charge_shows_settles_nothing(graph: Graph) -> None
     assert len(graph.remover.requests) == MAX_CHARGES
 
 
+def test_a_charge_that_may_be_that_of_another_picture_counts_for_both(graph: Graph) -> None:
+    """Were it put on the first of them alone, the other could be charged once more."""
+    graph.source.put("bags/10.png", product(10))
+    graph.remover = FakeRemover(credits_left=Decimal(100))
+    charged = charged_500(graph.remover)
+    graph.remover.before = lambda request: (charged if request.item_key == "bags/10.png" else free_500)(request)
+    for _ in range(6):
+        graph.sync()
+        graph.clock.now += LAG_S + 1
+
+    assert graph.remover.credits_left == 100 - MAX_CHARGES
+    assert graph.items.states()["quarantined"] == 2
+
+
+def test_what_a_top_up_hides_counts_as_charged(graph: Graph) -> None:
+    graph.remover = FakeRemover(credits_left=Decimal(100))
+    graph.remover.before = charged_500(graph.remover)
+    for _ in range(4):
+        graph.sync()
+        graph.remover.credits_left += 1000
+        graph.clock.now += LAG_S + 1
+
+    assert len(graph.remover.requests) == MAX_CHARGES
+    assert graph.items.states()["quarantined"] == 1
+
+
 def test_accounts_without_a_balance_wait_for_a_person_after_three_doubts(graph: Graph) -> None:
     graph.remover = FakeRemover([OutcomeUnknown("reset")] * 10)
     for _ in range(6):

@@ -8,6 +8,7 @@ import pytest
 from bg_pipeline.core.answers import RESULT_HOST_S, RESULT_URL_S, WAITS_S, answer_bytes
 from bg_pipeline.core.records import AttemptState, State
 from bg_pipeline.core.report import Cause
+from bg_pipeline.core.responses import ResponseKind
 from bg_pipeline.errors import ItemUnreadable, PaidResultLost, ResultAwaited, StoreError
 from bg_pipeline.ports.stores import PROBE_BYTES
 from bg_pipeline_tests.fakes.remover import FakeRemover
@@ -260,9 +261,11 @@ def test_answers_in_the_spool_outlive_the_manifest(graph: Graph) -> None:
     assert spool.blobs == {}
 
 
-@pytest.mark.parametrize("state", [AttemptState.IN_DOUBT, AttemptState.LOST, AttemptState.REFUSED])
+@pytest.mark.parametrize(
+    "state", [AttemptState.IN_DOUBT, AttemptState.LOST, AttemptState.REFUSED, AttemptState.UNUSABLE]
+)
 def test_an_answer_that_came_after_its_attempt_was_given_up_is_used(graph: Graph, state: AttemptState) -> None:
-    """A process that was stopped for longer than its claim lived."""
+    """A process was stopped for longer than its claim lived; a reading of the balance may have told of the charge."""
     graph.remover.opens = not_ready(1000)
     graph.sync(sample=1)
     for number, attempt in graph.database.attempts.items():
@@ -278,7 +281,7 @@ def test_an_answer_that_is_known_to_be_none_is_not_kept(graph: Graph) -> None:
     graph.remover.opens = not_ready(1000)
     graph.sync(sample=1)
     for number, attempt in graph.database.attempts.items():
-        graph.database.attempts[number] = replace(attempt, state=AttemptState.UNUSABLE)
+        graph.database.attempts[number] = replace(attempt, state=AttemptState.UNUSABLE, kind=ResponseKind.UNUSABLE)
     graph.remover.opens = lambda answer: answer
 
     assert graph.sync(sample=1).summary.purchases == 1
