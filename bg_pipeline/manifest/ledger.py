@@ -16,7 +16,7 @@ from bg_pipeline.manifest.opening import Opening
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.rows import are_live
 from bg_pipeline.manifest.schema import attempts, claims
-from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.purchasing import CutRequest, OpenAttempt
 from bg_pipeline.ports.together import Together
 
 
@@ -24,11 +24,11 @@ class SqlLedger(Repeated):
     """`ports.purchasing.Ledger` in a database."""
 
     @cached_property
-    def _opening(self) -> dict[tuple[str, Rules, Budget], Together[CutRequest, int]]:
+    def _opening(self) -> dict[tuple[str, Rules, Budget], Together[CutRequest, OpenAttempt]]:
         """For those that are decided together: at one account, by the same rules, for one budget."""
         return {}
 
-    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
+    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> OpenAttempt:
         key = account, rules, request.claim.ask.budget
         return self._opening.setdefault(key, Together(Opening(self._db, self._now, *key)))(request)
 

@@ -17,7 +17,7 @@ from bg_pipeline.manifest.attempts import ANSWERED, ATTEMPT, CREDITS, OPEN, atte
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import gate_of, money_of, read_gate, write_gate
 from bg_pipeline.manifest.schema import attempts, claims, gates, items, purchases
-from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.purchasing import CutRequest, OpenAttempt
 from bg_pipeline.ports.running import Now
 
 _CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE)
@@ -42,12 +42,12 @@ class Opening:
     rules: Rules
     budget: Budget
 
-    def __call__(self, requests: Sequence[CutRequest]) -> list[int | Exception]:
-        """Return the number of each attempt, or the reason why it may not be made."""
+    def __call__(self, requests: Sequence[CutRequest]) -> list[OpenAttempt | Exception]:
+        """Return each attempt, or the reason why it may not be made."""
         with self.database.write(locks=self._locks(requests)) as conn:
             catalogue_of = self._catalogues(conn, requests)
             earlier, bought = self._earlier(conn, requests), self._bought(conn, requests)
-            results: dict[int, int | Exception] = {}
+            results: dict[int, OpenAttempt | Exception] = {}
             by_catalogue: dict[int, dict[int, CutRequest]] = {}
             for number, request in enumerate(requests):
                 catalogue = catalogue_of.get((request.claim.id, request.item_key))
@@ -68,10 +68,10 @@ class Opening:
         requests: dict[int, CutRequest],
         earlier: list[Attempt],
         bought: Sequence[Row[Any]],
-    ) -> dict[int, int | Exception]:
+    ) -> dict[int, OpenAttempt | Exception]:
         """Decide on one after the other, each as if those before it were on record already."""
         old_gate, spent = self._gate_and_spent(conn, catalogue, requests.values())
-        gate, results, rows = old_gate, dict[int, int | Exception](), dict[int, dict[str, Any]]()
+        gate, results, rows = old_gate, dict[int, OpenAttempt | Exception](), dict[int, dict[str, Any]]()
         for number, request in requests.items():
             concerned = [each for each in earlier if _concerns(each, request)]
             try:
@@ -90,7 +90,7 @@ class Opening:
         if rows:
             new = insert(attempts).returning(attempts.c.purchase_id, attempts.c.id)
             ids = {row.purchase_id: row.id for row in conn.execute(new, list(rows.values()))}
-            results |= {number: ids[row["purchase_id"]] for number, row in rows.items()}
+            results |= {number: OpenAttempt(ids[row["purchase_id"]], gate.half_open) for number, row in rows.items()}
         return results
 
     def _authorize(

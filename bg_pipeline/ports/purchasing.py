@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bg_pipeline.core.claims import Claim
 from bg_pipeline.core.credits import Rules
@@ -52,12 +52,22 @@ class CutReply:
     rate: RateFacts | None = None
     attempt: int | None = None
     """Its number in the ledger, once it is recorded."""
+    half_open: bool = False
+    """True if the gate waits for a success; see `OpenAttempt`."""
     spooled: bool = False
     """True if the answer is in the spool."""
     doubts: int = 0
     """Earlier requests for it that may have been charged."""
     suspicion: str = ""
     """Why an engine does not trust its own cutout; empty if it does."""
+
+
+class OpenAttempt(NamedTuple):
+    """A POST that may be sent."""
+
+    id: int
+    half_open: bool
+    """True if the gate was half-open: a success opens it. Otherwise none need be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +188,7 @@ class Purchases(Protocol):
 class Ledger(Protocol):
     """Every attempt to buy, with its outcome."""
 
-    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
+    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> OpenAttempt:
         """
         Decide by `core.credits.authorize_purchase` if this may be bought, and record that a POST is about to be sent,
         in one step. Durable when this returns. A gate that the decision closes is closed for all processes.

@@ -141,7 +141,13 @@ class SpooledAnswers:
         )
         try:
             return self._finish(
-                attempt, reply.answer, request, spooled=reply.spooled, wait=True, suspicion=reply.suspicion
+                attempt,
+                reply.answer,
+                request,
+                spooled=reply.spooled,
+                wait=True,
+                half_open=reply.half_open,
+                suspicion=reply.suspicion,
             )
         except ResultAwaited as error:
             error.credits_charged = reply.credits_charged
@@ -157,7 +163,7 @@ class SpooledAnswers:
             if is_expired(self._now() - (attempt.ended_at or attempt.started_at), refused=False):
                 self._ledger.close_attempt(attempt.id, AttemptState.LOST, attempt.credits_charged, why)
             raise ResultAwaited(f"{why}. After a day it is bought again")
-        return self._finish(attempt, answer, request, spooled=True, wait=False)
+        return self._finish(attempt, answer, request, spooled=True, wait=False, half_open=True)
 
     def _finish(
         self,
@@ -167,6 +173,7 @@ class SpooledAnswers:
         *,
         spooled: bool,
         wait: bool,
+        half_open: bool,
         suspicion: str = "",
     ) -> Finished:
         """
@@ -178,6 +185,7 @@ class SpooledAnswers:
             request: its request; None if it is not at hand.
             spooled: True if the answer is in the spool.
             wait: True to wait for a result that is not ready.
+            half_open: True if the gate may wait for a success.
             suspicion: why the engine does not trust it; empty if it does.
         """
         item = request.item_key if request else ""
@@ -216,7 +224,8 @@ class SpooledAnswers:
         facts = attempt_facts(attempt.id, state, attempt.credits_charged, account=attempt.account, item=item)
         _LOG.info("attempt %d is %s", attempt.id, state, extra={"facts": facts})
         self._discard(attempt)
-        self._report(attempt.account, None)
+        if half_open:
+            self._report(attempt.account, None)
         return self._finished(master, image, checked, request)
 
     def _finished(self, master: Master, image: bytes, checked: ValidatedAnswer, request: CutRequest | None) -> Finished:

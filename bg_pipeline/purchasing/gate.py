@@ -53,9 +53,7 @@ def read_balance(accounts: Accounts, policy: Policy, run: Run, account: str) -> 
 def report_answer(gates: Gates, account: str, error: BgPipelineError | None, now: Now) -> None:
     """Move the gate by a vendor's answer to a purchase; no error means success."""
     if error is None:
-        # Most answers are good and the gate is open: nothing to write.
-        if gates.gate(account).half_open:
-            gates.change_gate(account, on_success)
+        gates.change_gate(account, on_success)
         return
     for_s = error.for_s if isinstance(error, Deferred) else 0.0
     gates.change_gate(account, lambda gate: on_refusal(gate, _reason(error), str(error), now(), for_s))

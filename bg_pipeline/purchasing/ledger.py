@@ -73,7 +73,7 @@ class LedgerRemover(Wrapper):
             reply = self._inner.cut(request)
         except BgPipelineError as error:
             closed = close_as(
-                self._ledger, attempt, error, request.credits_expected, account=self._account, item=request.item_key
+                self._ledger, attempt.id, error, request.credits_expected, account=self._account, item=request.item_key
             )
             if closed is AttemptState.IN_DOUBT:
                 error.doubts = 1
@@ -82,7 +82,7 @@ class LedgerRemover(Wrapper):
             raise
         # What is free can be made again.
         spooled = bool(request.credits_expected) and self._spool.keep(request, reply.answer)
-        return replace(reply, attempt=attempt, spooled=spooled)
+        return replace(reply, attempt=attempt.id, half_open=attempt.half_open, spooled=spooled)
 
 
 _KINDS: Mapping[type[BgPipelineError], ResponseKind] = {

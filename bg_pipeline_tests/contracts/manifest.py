@@ -15,7 +15,7 @@ from bg_pipeline.core.records import Change, Entry, Observation, Published, Reas
 from bg_pipeline.ports.alerts import Outbox
 from bg_pipeline.ports.catalogue import Deltas, Failures, Items, Leases, Observations, RunLog, Trash, WorkQueue
 from bg_pipeline.ports.previous import PreviousOutputs, Reversions
-from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, Purchases
+from bg_pipeline.ports.purchasing import CutRequest, Gates, Ledger, OpenAttempt, Purchases
 from bg_pipeline.ports.retention import Erasures, Retention
 from bg_pipeline.ports.review import Reviews
 from bg_pipeline.ports.running import Stops
@@ -114,6 +114,20 @@ class Manifest:
         low: int = 0,
         **more: Any,
     ) -> int:
+        """The id of an attempt that `open` opened."""
+        return self.open(purchase_id, account, price, budget=budget, claim=claim, low=low, **more).id
+
+    def open(
+        self,
+        purchase_id: str,
+        account: str = "bgeraser",
+        price: Decimal = ONE,
+        *,
+        budget: Budget = ASK.budget,
+        claim: Claim | None = None,
+        low: int = 0,
+        **more: Any,
+    ) -> OpenAttempt:
         """Open an attempt, for an item of its own unless a claim is given; `more` are fields of its request."""
         rules = more.pop("rules", Rules(Thresholds(Decimal(low), Decimal(low + 50))))
         more.setdefault("item_key", f"bought/{purchase_id}-{next(self._numbers)}.jpg")

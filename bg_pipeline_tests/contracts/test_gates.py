@@ -36,6 +36,13 @@ def test_a_gate_is_open_until_it_is_moved_and_keeps_all_that_is_set(manifest: Ma
     assert manifest.gates.gate("removebg").is_open
 
 
+def test_an_attempt_tells_if_the_gate_waits_for_a_success(manifest: Manifest) -> None:
+    manifest.gates.change_gate("bgeraser", lambda gate: replace(gate, reason=GateReason.OUTAGE, trips=1))
+
+    assert manifest.open("w1", "bgeraser").half_open
+    assert not manifest.open("w2", "removebg").half_open
+
+
 def test_of_many_that_move_a_gate_at_once_none_is_lost(manifest: Manifest) -> None:
     """A reading of the balance and a 402 may come at the same moment."""
 

@@ -12,7 +12,7 @@ from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Master, Totals
 from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, ClaimLost
-from bg_pipeline.ports.purchasing import CutRequest
+from bg_pipeline.ports.purchasing import CutRequest, OpenAttempt
 from bg_pipeline_tests.fakes.database import MemoryDatabase, Port
 
 
@@ -79,7 +79,7 @@ def _cost(attempts: Iterable[Attempt]) -> Decimal:
 class MemoryLedger(Port):
     """`ports.purchasing.Ledger` in dictionaries."""
 
-    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> int:
+    def open_attempt(self, request: CutRequest, account: str, rules: Rules) -> OpenAttempt:
         budget = request.claim.ask.budget
         self._db.check_claim(request.item_key, request.claim)
         if request.claim.id not in self._db.claims:
@@ -119,7 +119,7 @@ class MemoryLedger(Port):
             cut_digest=request.cut_digests[0],
             use=request.use,
         )
-        return number
+        return OpenAttempt(number, moved.half_open)
 
     def _check_not_being_bought(self, request: CutRequest) -> None:
         names = _names(request)

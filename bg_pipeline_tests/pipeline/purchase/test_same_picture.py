@@ -7,6 +7,7 @@ from decimal import Decimal
 from PIL import Image, PngImagePlugin
 
 from bg_pipeline.core.recipe import AS_IT_IS, Recipe, Rendition
+from bg_pipeline.ports.purchasing import OpenAttempt
 from bg_pipeline_tests.graph import Graph
 from bg_pipeline_tests.pictures import cutout_of, encoded, opened, product
 from bg_pipeline_tests.pipeline.purchase.shop import FIRST, shop
@@ -59,7 +60,7 @@ def test_two_files_with_one_picture_are_bought_once_when_the_second_waits_for_a_
         both_looked.abort()
         return found
 
-    def open_attempt(*asked: object) -> int:
+    def open_attempt(*asked: object) -> OpenAttempt:
         if not next(turns, False):
             kept.wait(timeout=5)
         return real_open(*asked)  # type: ignore[arg-type]
