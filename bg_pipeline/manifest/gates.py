@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -13,7 +12,6 @@ from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.rows import are_live
 from bg_pipeline.manifest.schema import claims as claim_rows
 from bg_pipeline.manifest.schema import gates, limits
-from bg_pipeline.ports.together import Together
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,17 +47,9 @@ def write_gate(conn: Connection, old: Gate, gate: Gate) -> None:
 class SqlGates(Repeated):
     """`ports.purchasing.Gates` in a database."""
 
-    @cached_property
-    def _reading(self) -> Together[str, Gate]:
-        def read(accounts: Sequence[str]) -> list[Gate]:
-            with self._db.read() as conn:
-                gates = {account: read_gate(conn, account) for account in set(accounts)}
-            return [gates[account] for account in accounts]
-
-        return Together(read)
-
     def gate(self, account: str) -> Gate:
-        return self._reading(account)
+        with self._db.read() as conn:
+            return read_gate(conn, account)
 
     def change_gate(self, account: str, change: Callable[[Gate], Gate]) -> Gate:
         with self._db.write(locks=[money_of(account)]) as conn:
