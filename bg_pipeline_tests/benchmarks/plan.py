@@ -4,9 +4,9 @@ How long a plan takes, over manifests of several sizes and with deltas of severa
     python -m bg_pipeline_tests.benchmarks.plan [--rows 250000 500000 1000000] [--folder DIR]
     python -m bg_pipeline_tests.benchmarks.plan --postgres --rows 10000000 --shares 0.001 --no-outputs
 
-A delta of 0.1 % is that share of new, as many changed and as many deleted rows. The outputs are real files in a folder,
-listed by every plan; `--no-outputs` lists as many names from memory instead, where making the files would take longer
-than all else.
+A delta of 0.1 % is that share of new, as many changed and as many deleted rows. The outputs of all but the new rows are
+real files in a folder, listed by every plan; `--no-outputs` lists as many names from memory instead, where making the
+files would take longer than all else.
 """
 
 import argparse
@@ -47,12 +47,12 @@ _PUBLICATIONS = (
 class Names(MemoryStore):
     """A store that only lists, and keeps nothing in memory."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, share: float) -> None:
         super().__init__()
-        self._count = count
+        self._count, self._every = count, round(1 / share)
 
     def list(self) -> Iterator[str]:
-        return (_stem(number) + ".png" for number in range(self._count))
+        return (_stem(number) + ".png" for number in range(self._count) if number % self._every)
 
 
 def _stem(number: int) -> str:
@@ -120,10 +120,10 @@ def fill(url: str, count: int, share: float) -> None:
     database.close()
 
 
-def look(url: str, cutouts: Path, count: int | None) -> dict[str, int]:
+def look(url: str, cutouts: Path, names: Names | None) -> dict[str, int]:
     """One plan; returns how many it found of each class."""
     pipeline = pipeline_over(url, cutouts, cutouts)
-    catalogue = pipeline.catalogue if count is None else replace(pipeline.catalogue, outputs=Names(count))
+    catalogue = pipeline.catalogue if names is None else replace(pipeline.catalogue, outputs=names)
     found = plan(catalogue, pipeline.accounts, pipeline.policy).counts
     return {name: number for name, number in found.items() if number}
 
@@ -148,12 +148,14 @@ def main() -> None:
             cutouts = Path(made) / f"cutouts{rows}"
             if not options.no_outputs:
                 make_tree(cutouts, rows // _PER_FOLDER, _PER_FOLDER)
-            for share in options.shares:
+            for share in sorted(options.shares):
+                for number in range(0, rows, round(1 / share)):
+                    (cutouts / f"{_stem(number)}.png").unlink(missing_ok=True)
                 url = f"sqlite:///{made}/{rows}-{share}.db"
                 if server is not None:
                     url = database_on(server, f"rows_{rows}_{round(1 / share)}")
                 _tell(f"{rows:,} rows, filled", measured(fill, url, rows, share))
-                run = measured(look, url, cutouts, rows if options.no_outputs else None, times=3)
+                run = measured(look, url, cutouts, Names(rows, share) if options.no_outputs else None, times=3)
                 _tell(f"{rows:,} rows, delta {share:.1%}", run)
                 compare(f"plan over {rows:,} rows", "s", run.seconds, "its line by rows", _MAX_S * rows / 1e6)
         if server is not None:

@@ -10,6 +10,7 @@ state `skipped` no file is a picture, with `failed` all are only called so; neit
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -90,9 +91,10 @@ def names_on_record(url: str) -> int:
     return len(SqlDeltas(database, catalogue_id(database)).joined_names(b"", None))
 
 
-def rclone(root: Path, copy: Path) -> None:
-    """The same question put to rclone, which compares two trees."""
+def rclone(root: Path, copy: Path) -> str:
+    """The same question put to rclone, which compares two trees; returns its memory."""
     subprocess.run(["rclone", "sync", "--dry-run", "--quiet", root, copy], check=True)
+    return f"itself {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10} MB"
 
 
 def main() -> None:
