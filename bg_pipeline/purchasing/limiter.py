@@ -71,6 +71,8 @@ class Limiter:
         """In the order in which they came. The worker of the first looks for free slots, for all of them."""
         self._has_room = True
         """True if the last change left a free slot: then a look before the next is only one more journey."""
+        self._look_at = 0.0
+        """When a look may show more than the last change did, by the clock that only counts on."""
         self._orphans_at = -ORPHANS_EVERY_S
         self._change: Together[_Change, None] = Together(self._write)
 
@@ -117,6 +119,9 @@ class Limiter:
         if self._has_room:
             self._change(lambda state: state)
             return
+        if (early_s := self._look_at - time.monotonic()) > 0:
+            first.woken.wait(early_s)
+            return
         state = limits.limits_from(self._gates.limits(self.account))
         if (paused_s := limits.pause_s(state, self._now())) > LONGEST_SLEEP_S:
             raise Deferred(f"the rate limit of {self.account} allows no request for {paused_s:.0f} s", for_s=paused_s)
@@ -145,7 +150,8 @@ class Limiter:
                 if wait_s:
                     break
                 admitted.append(waiter)
-            self._has_room = not self._ask(state, _Waiter("next", units=1.0))[1]
+            wait_s = self._ask(state, _Waiter("next", units=1.0))[1]
+            self._has_room, self._look_at = not wait_s, time.monotonic() + min(wait_s, POLL_S)
             return state.as_json()
 
         self._gates.change_limits(self.account, update)
