@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bg_pipeline.core.blocks import ROWS
 from bg_pipeline.core.filters import Filter
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.stores.file.source import FolderSource
@@ -243,6 +244,18 @@ def test_a_listing_that_is_left_early_leaves_no_descriptor_open(tmp_path: Path) 
     listing.close()
 
     assert _descriptors() == before
+
+
+def test_a_file_more_changes_only_the_block_that_it_is_in(tmp_path: Path) -> None:
+    for number in range(3 * ROWS):
+        (tmp_path / f"{number:06}.png").touch()
+    source = FolderSource(tmp_path)
+    before = list(source.blocks([]))
+    starts = [block.first for block in before]
+    (tmp_path / "000000a.png").touch()
+
+    after = [block.digest for block in source.blocks(starts)]
+    assert [one.digest == other for one, other in zip(before, after, strict=True)] == [False, True, True]
 
 
 def test_blocks_have_the_rows_of_the_listing_also_of_what_cannot_be_looked_at(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator, MutableSequence, Sequence
-from itertools import chain, groupby
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 from bg_pipeline.core.keys import key_bytes
@@ -20,6 +20,7 @@ from bg_pipeline.errors import ItemBlocked, ItemError, StoreError
 from bg_pipeline.ports.running import Now
 from bg_pipeline.ports.stores import PROBE_BYTES
 from bg_pipeline.stores.file.mounts import is_proof
+from bg_pipeline.stores.file.names import in_byte_order
 
 _TEMPORARY = ".bgp-"
 """Prefix of temporary files: hidden, so that no reader takes one for a cutout, and ours, so that `sweep` is safe."""
@@ -34,6 +35,9 @@ _OF_THE_NAME = frozenset(
 
 _OF_THE_FILE_SYSTEM = "lost+found"
 """Folder that ext4 keeps at the top of a disk; only root can list it."""
+
+_AT_ONCE = 10_000
+"""Names of one folder that are listed at once."""
 
 _TICK_S = 2.0
 """Longest step of a file system's clock."""
@@ -224,23 +228,14 @@ class FolderStore:
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[Sequence[str]]:
         """Yield names in order, as many at once as possible: a million of them go through no generator each."""
+        folders: set[str] = set()
         try:
-            names, has_folders = [], False
             with os.scandir(folder) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if name[0] == "." or name == _OF_THE_FILE_SYSTEM:
-                        continue
-                    if not entry.is_file(follow_symlinks=False):
-                        if entry.is_symlink():
-                            continue
-                        if entry.is_dir(follow_symlinks=False):
-                            name, has_folders = name + "/", True
-                    names.append(name)
-            names.sort(key=None if all(map(str.isascii, names)) else key_bytes)
-            for are_folders, group in groupby(names, _is_folder) if has_folders else [(False, names)]:
+                names = in_byte_order(_names(entries, folders))
+            for are_folders, group in groupby(names, folders.__contains__) if folders else [(False, names)]:
                 if not are_folders:
-                    yield [prefix + name for name in group]
+                    while here := [prefix + name for name in islice(group, _AT_ONCE)]:
+                        yield here
                     continue
                 for name in group:
                     yield from self._walk(folder / name, prefix + name)
@@ -262,6 +257,21 @@ class FolderStore:
         return path
 
 
+def _names(entries: Iterable["os.DirEntry[str]"], folders: set[str]) -> Iterator[str]:
+    """Yield the names that may be blobs or folders; these have their slash, and are added to `folders`."""
+    for entry in entries:
+        name = entry.name
+        if name[0] == "." or name == _OF_THE_FILE_SYSTEM:
+            continue
+        if not entry.is_file(follow_symlinks=False):
+            if entry.is_symlink():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                name += "/"
+                folders.add(name)
+        yield name
+
+
 @contextlib.contextmanager
 def _errors(path: Path, done: str) -> Iterator[None]:
     """Raise ItemBlocked where the name is at fault, else StoreError."""
@@ -271,10 +281,6 @@ def _errors(path: Path, done: str) -> Iterator[None]:
         if error.errno in _OF_THE_NAME:
             raise ItemBlocked(f"{path} cannot be {done}: {error.strerror}; {_ADVICE}") from error
         raise StoreError(f"{path} cannot be {done}: {error.strerror}") from error
-
-
-def _is_folder(name: str) -> bool:
-    return name.endswith("/")
 
 
 def _remove_folder(path: Path) -> None:

@@ -8,19 +8,20 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from bg_pipeline.core.blocks import ROWS, Block, divided_parts, rows_before
-from bg_pipeline.core.keys import key_bytes, unsafe
+from bg_pipeline.core.keys import unsafe
 from bg_pipeline.core.records import Listed
 from bg_pipeline.core.sources import read_source, require_size
 from bg_pipeline.errors import ItemChanged, ItemUnreadable, SourceUnreadable
 from bg_pipeline.ports.running import Now
 from bg_pipeline.ports.source import SplitPoints, no_split_points
 from bg_pipeline.stores.file.mounts import is_proof
+from bg_pipeline.stores.file.names import in_byte_order
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -141,7 +142,8 @@ class FolderSource:
 
     def _block(self, parts: Sequence[_Part]) -> Block:
         digest = hashlib.sha256()
-        for part in parts:
+        # Where a part ends depends on what is before the block.
+        for part in _joined(parts):
             if isinstance(part, Listed):
                 digest.update(marshal.dumps((part.key, part.problem), _STABLE))
             else:  # no name has a NUL
@@ -167,10 +169,9 @@ class FolderSource:
             except OSError as error:
                 yield self._not_looked(prefix, error)
                 return
-            groups = groupby(names, _is_folder) if has_folders else [(False, iter(names))]
-            for are_folders, group in groups:
+            for are_folders, group in groupby(names, _is_folder) if has_folders else [(False, names)]:
                 if not are_folders:
-                    yield from self._files(folder, prefix, path, list(group), at_once)
+                    yield from self._files(folder, prefix, path, group, at_once)
                     continue
                 for name in group:
                     if self._leaves_out(prefix + name):
@@ -187,15 +188,14 @@ class FolderSource:
                     else:
                         yield from self._walk(child, prefix + name, path / name, (*within, identity), at_once)
 
-    def _files(self, folder: int, prefix: str, path: Path, names: Sequence[str], at_once: int) -> Iterator[_Part]:
+    def _files(self, folder: int, prefix: str, path: Path, names: Iterator[str], at_once: int) -> Iterator[_Part]:
         follow = self._follow_links
-        for start in range(0, len(names), at_once):
-            here = names[start : start + at_once]
+        while here := list(islice(names, at_once)):
             try:
                 infos = [_info_of(os.stat(name, dir_fd=folder, follow_symlinks=follow)) for name in here]
             except OSError as error:
                 if at_once > 1:
-                    yield from self._files(folder, prefix, path, here, 1)
+                    yield from self._files(folder, prefix, path, iter(here), 1)
                 elif not isinstance(error, FileNotFoundError) or not path.exists():  # else removed since it was listed
                     yield self._not_looked(prefix + here[0], error)
             else:
@@ -228,31 +228,38 @@ class FolderSource:
                 next(entries, None)
         return Listed(key, "", 0, problem=error.strerror or type(error).__name__)
 
-    def _names(self, folder: int, path: Path) -> tuple[Sequence[str], bool]:
+    def _names(self, folder: int, path: Path) -> tuple[Iterator[str], bool]:
         """
         Return names in byte order, and True if some may be of folders.
 
         Those have their slash, so that the keys of the whole tree are in order.
         """
-        names, has_others = [], False
-        with os.scandir(folder) as entries:
+        has_others = False
+
+        def of(entries: Iterable["os.DirEntry[str]"]) -> Iterator[str]:
+            nonlocal has_others
             for entry in entries:
-                name = entry.name
                 if entry.is_file(follow_symlinks=False):
-                    names.append(name)
-                    continue
-                has_others = True
-                if entry.is_symlink() and not (self._follow_links and self._leads_inside(path / name)):
-                    continue
-                try:
-                    if entry.is_dir(follow_symlinks=self._follow_links):
-                        names.append(name + "/")
-                    elif entry.is_file(follow_symlinks=self._follow_links):
-                        names.append(name)
-                except OSError:  # it may be either; `_walk` meets the error again
-                    names += [name, name + "/"]
-        names.sort(key=None if all(map(str.isascii, names)) else key_bytes)
-        return names, has_others
+                    yield entry.name
+                else:
+                    has_others = True
+                    yield from self._other_names(entry, path)
+
+        with os.scandir(folder) as entries:
+            return in_byte_order(of(entries)), has_others
+
+    def _other_names(self, entry: "os.DirEntry[str]", path: Path) -> Iterator[str]:
+        """Yield the names of what is no plain file."""
+        name, follow = entry.name, self._follow_links
+        if entry.is_symlink() and not (follow and self._leads_inside(path / name)):
+            return
+        try:
+            if entry.is_dir(follow_symlinks=follow):
+                yield name + "/"
+            elif entry.is_file(follow_symlinks=follow):
+                yield name
+        except OSError:  # it may be either; `_walk` meets the error again
+            yield from (name, name + "/")
 
     def _leads_inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root))
@@ -304,6 +311,18 @@ def _cut(part: _Part, bound: bytes | None, room: int) -> tuple[_Part, _Part | No
     if end == len(names):
         return part, None
     return _Files(prefix, names[:end], infos[:end]), _Files(prefix, names[end:], infos[end:])
+
+
+def _joined(parts: Sequence[_Part]) -> list[_Part]:
+    """Return the parts of a block with those together that are files of one folder."""
+    joined = list(parts[:1])
+    for part in parts[1:]:
+        last = joined[-1]
+        if isinstance(part, _Files) and isinstance(last, _Files) and part.prefix == last.prefix:
+            joined[-1] = _Files(last.prefix, [*last.names, *part.names], last.infos + part.infos)
+        else:
+            joined.append(part)
+    return joined
 
 
 def _rows_of(part: _Part) -> int:
