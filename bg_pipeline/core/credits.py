@@ -164,25 +164,29 @@ class Settled:
     because: str
 
 
-def settle_doubts(doubts: Sequence[Attempt], fell_by: Decimal, charged: Decimal) -> list[Settled]:
+def settle_doubts(
+    doubts: Sequence[Attempt], fell_by: Decimal, charged: Decimal, unusable: Decimal = Decimal(0)
+) -> list[Settled]:
     """
     Decide which attempts in doubt were charged, by two readings of the balance of their account.
 
         balance                                        result
         rose                                           topped up in between, so nothing is known: all count as charged
-        fell by the known charges, or by less          all were free
-        fell by the price of all in doubt more         all were charged
-        fell by the price of only some more            unknown which: the oldest get the credits, and of each purchase
-                                                       as many count towards its limit as can have been charged
+        fell by the charges for good answers at most   all were free
+        fell by all charges and the price of all       all were charged
+        otherwise                                      unknown which: the oldest get what is beyond all charges, and of
+                                                       each purchase as many count towards its limit as can have been
+                                                       charged, should no unusable answer have been
 
     Args:
         doubts: attempts in doubt between the readings, oldest first.
         fell_by: credits.
-        charged: known charges between the readings, credits.
+        charged: charges between the readings by the ledger, credits.
+        unusable: of these for unusable answers; a vendor may not have charged for them.
     """
     settled: list[Settled] = []
     left = fell_by - charged
-    most = dict.fromkeys((each.purchase_id for each in doubts), left)
+    most = dict.fromkeys((each.purchase_id for each in doubts), left + unusable)
     for attempt in doubts:
         price, purchase = attempt.credits_expected, attempt.purchase_id
         if price and fell_by < 0:

@@ -69,8 +69,9 @@ def _settle(catalogue: Catalogue, accounts: Accounts, account: str, balance: Dec
         return
     doubts = [a for a in accounts.ledger.log(since) if a.account == account and a.state is AttemptState.IN_DOUBT]
     before = next(reading for reading in readings if reading.started_at <= doubts[0].started_at)
-    charged = charged_of(accounts.ledger.totals(before.started_at, now, account))
-    for each in settle_doubts(doubts, before.balance - balance, charged):
+    totals = accounts.ledger.totals(before.started_at, now, account)
+    charges = charged_of(totals), totals.get(AttemptState.UNUSABLE, Totals()).credits_charged
+    for each in settle_doubts(doubts, before.balance - balance, *charges):
         attempt, detail = each.attempt, f"{each.attempt.detail}; {each.because}"
         end = (each.state, each.credits_charged, detail, attempt.answer, attempt.request_id, attempt.kind)
         accounts.ledger.close_attempt(attempt.id, *end)

@@ -186,9 +186,13 @@ def test_a_reading_tells_how_many_of_those_in_doubt_were_charged(
 def test_a_purchase_never_has_more_charges_than_count_towards_its_limit(purchases: str, data: st.DataObject) -> None:
     doubts = in_doubt(purchases)
     charged = data.draw(st.sets(st.sampled_from(range(len(doubts)))))
-    settled = settle_doubts(doubts, Decimal(len(charged)), charged=Decimal(0))
+    unusable = data.draw(st.integers(0, 4))
+    charged_unusable = data.draw(st.integers(0, unusable))
+    settled = settle_doubts(
+        doubts, Decimal(len(charged) + charged_unusable), charged=Decimal(unusable), unusable=Decimal(unusable)
+    )
 
     really = Counter(doubts[n].purchase_id for n in charged)
     counted = Counter(each.attempt.purchase_id for each in settled if each.state is AttemptState.UNUSABLE)
     assert really <= counted
-    assert sum(each.credits_charged for each in settled) == len(charged)
+    assert sum(each.credits_charged for each in settled) == max(0, len(charged) + charged_unusable - unusable)

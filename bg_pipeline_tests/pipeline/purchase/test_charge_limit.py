@@ -8,8 +8,9 @@ import pytest
 from bg_pipeline.core.credits import MAX_CHARGES
 from bg_pipeline.core.gate import LAG_S
 from bg_pipeline.core.records import AttemptState, State
-from bg_pipeline.errors import ConfigurationError, OutcomeUnknown, TransientError
+from bg_pipeline.errors import ConfigurationError, OutcomeUnknown, TransientError, UnusableAnswer
 from bg_pipeline.pipeline.retry import buy_again
+from bg_pipeline.ports.purchasing import CutRequest
 from bg_pipeline_tests.fakes.remover import FakeRemover
 from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.pictures import product
@@ -97,6 +98,24 @@ def test_a_charge_that_may_be_that_of_another_picture_counts_for_both(graph: Gra
 
     assert graph.remover.credits_left == 100 - MAX_CHARGES
     assert graph.items.states()["quarantined"] == 2
+
+
+def test_an_unusable_answer_that_was_free_hides_no_charge_of_another_picture(graph: Graph) -> None:
+    graph.source.put("bags/10.png", product(10))
+    graph.remover = FakeRemover(credits_left=Decimal(100))
+    charged = charged_500(graph.remover)
+
+    def before(request: CutRequest) -> None:
+        if request.item_key == KEY:
+            charged(request)
+        raise UnusableAnswer("a page")
+
+    graph.remover.before = before
+    for _ in range(6):
+        graph.sync()
+        graph.clock.now += LAG_S + 1
+
+    assert graph.remover.credits_left == 100 - MAX_CHARGES
 
 
 def test_what_a_top_up_hides_counts_as_charged(graph: Graph) -> None:
