@@ -30,13 +30,13 @@ import psutil
 from bg_pipeline.core.claims import LEASE_S
 from bg_pipeline.core.gate import LAG_S
 from bg_pipeline.core.report import Exit
-from bg_pipeline.sandbox.faults import CHARGED, NO_CHANCE, Chance
+from bg_pipeline.sandbox.faults import CHARGED, NO_CHANCE, Chance, Fault, FaultKind
 from bg_pipeline.sandbox.serve import running_sandbox
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.e2e.shop import COMMAND
 from bg_pipeline_tests.pictures import cut_middle
 from bg_pipeline_tests.soak.catalogue import Catalogue, Reader
-from bg_pipeline_tests.soak.table import Line, charges, end, of_money
+from bg_pipeline_tests.soak.table import MOST_CHARGES, Line, charges, end, of_money
 
 IN_FLIGHT = 8
 FREEZE_S = 25.0
@@ -136,6 +136,10 @@ class Soak:
         rows = self._query("SELECT sent_digest FROM attempts WHERE state LIKE ?", state)
         return Counter(sent for (sent,) in rows)
 
+    def keys_of(self, pictures: Iterable[str]) -> list[str]:
+        query = "SELECT item_key FROM attempts WHERE sent_digest = ?"
+        return [bytes(key).decode() for sent in pictures for (key,) in self._query(query, sent)[:1]]
+
     def run_with(self, signals: list[int], runners: int, images: int) -> None:
         """Runners that begin again whenever they end, until all signals are sent; new images come with each of them."""
         each = images // (len(signals) + 1)
@@ -214,6 +218,17 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+class _NotRefusing(Chance):
+    """
+    All kinds but 429, of which twenty are left. Refusals at random look like a limit of requests a minute, so that the
+    runs would mostly wait.
+    """
+
+    def fault(self, call: int, now_s: float) -> Fault | None:
+        fault = super().fault(call, now_s)
+        return None if fault and fault.kind is FaultKind.TOO_MANY_REQUESTS else fault
+
+
 @contextmanager
 def changing(soak: Soak) -> Iterator[None]:
     """Some pictures change all the while."""
@@ -260,7 +275,7 @@ def main() -> bool:
         with changing(soak):
             soak.run_with(list(map(int, signals)), runners=2, images=chosen.images - first)
             list(soak.settle())
-        vendor.faults.chance = Chance(rate=0.2, seed=chosen.seed + 1)
+        vendor.faults.chance = _NotRefusing(rate=0.21, seed=chosen.seed + 1)
         soak.catalogue.add(chosen.images // 5)
         list(soak.settle())
         vendor.faults.chance = NO_CHANCE
@@ -274,6 +289,7 @@ def main() -> bool:
         failing = sum(count for kind, count in faults.items() if kind in CHARGED)
         cut_short = soak.in_flight["SIGKILL"] + soak.in_flight["SIGSTOP"]
         money = of_money(vendor, f"sqlite:///{soak.manifest}", cut_short + failing)
+        too_often = soak.keys_of(sent for sent, count in charges(vendor).items() if count > MOST_CHARGES)
         waiting = soak.waiting()
         untold = soak.untold()
         soak.decide()
@@ -284,7 +300,7 @@ def main() -> bool:
         reader.done.set()
         reader.join()
         lost, wrong = soak.catalogue.wrong()
-        for key in [*lost, *wrong, *untold][:5]:
+        for key in [*lost, *wrong, *untold, *too_often][:5]:
             print(soak.command("why", key).stdout.decode())
     lines: list[Line] = [
         ("images", len(soak.catalogue.numbers), None),

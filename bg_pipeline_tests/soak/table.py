@@ -12,7 +12,7 @@ from bg_pipeline_tests.benchmarks.tables import show, verdict
 Line = tuple[str, Any, bool | None]
 """What was counted, how much of it, and whether that is as it must be; None where it need not be."""
 
-_MOST_CHARGES = 3
+MOST_CHARGES = 3
 
 
 def charges(vendor: SandboxState) -> Counter[str]:
@@ -35,7 +35,7 @@ def of_money(vendor: SandboxState, manifest: str, most_extra: int) -> list[Line]
     extra = charged.total() - len(charged)
     return [
         ("charges without a record", (charged - recorded).total(), not charged - recorded),
-        ("most charges for one picture", max(charged.values()), max(charged.values()) <= _MOST_CHARGES),
+        ("most charges for one picture", max(charged.values()), max(charged.values()) <= MOST_CHARGES),
         ("charges beyond one a picture", f"{extra} of at most {most_extra}", extra <= most_extra),
     ]
 
