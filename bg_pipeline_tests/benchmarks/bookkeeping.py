@@ -49,7 +49,7 @@ from bg_pipeline.manifest.queue import SqlWorkQueue
 from bg_pipeline.pipeline.process import Processing, Scope
 from bg_pipeline.ports.purchasing import CutReply, CutRequest
 from bg_pipeline_tests.benchmarks.plan import database_on, postgres
-from bg_pipeline_tests.benchmarks.tables import show
+from bg_pipeline_tests.benchmarks.tables import compare, show
 from bg_pipeline_tests.fakes import FakeClock, FakeRemover
 from bg_pipeline_tests.graph import RECIPE, Graph
 from bg_pipeline_tests.slow_network import further_away
@@ -213,16 +213,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         server = postgres(Path(made))
         for ms in options.ms:
-            alone = 0.0
+            speeds = dict[int, float]()
             for workers in (*options.workers, 0):
                 number += 1
                 given = workers or 1, options.pictures, options.slots, options.answer_s, ms / 1000
                 work = work_off if workers else write_plainly
                 speed, cpu_ms, journeys = per_second(database_on(server, f"books_{number}"), *given, work)
-                alone = alone or speed
+                speeds[workers] = speed
                 share = f"{speed * options.answer_s / options.slots:.2f}" if options.answer_s else ""
-                values = f"{speed:.1f}", f"{speed / alone:.2f}", f"{cpu_ms:.1f}", f"{journeys:.1f}" if ms else "", share
+                beside_first = speed / next(iter(speeds.values()))
+                values = f"{speed:.1f}", f"{beside_first:.2f}", f"{cpu_ms:.1f}", f"{journeys:.1f}" if ms else "", share
                 rows.append((f"{ms:g}", str(workers or "peer"), *values))
+            for workers in options.workers:
+                what = f"bookkeeping of {workers} workers, {ms:g} ms from the database"
+                compare(what, "pictures/s", speeds[workers], "the least that has to last, by psycopg", speeds[0])
         server.cleanup()
     heads = "ms to the database", "workers", "pictures a second", "x the first", "CPU ms a picture"
     show((*heads, "journeys", "of what the vendor gives"), rows)

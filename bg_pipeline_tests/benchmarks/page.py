@@ -38,6 +38,7 @@ MODULES: Mapping[str, str] = {
     "reading": "bg_pipeline_tests.benchmarks.reading --objects 200",
     "recording": "bg_pipeline_tests.benchmarks.recording --items 50000 --rows 200000",
     "claims": "bg_pipeline_tests.benchmarks.claims --rows 200000",
+    "bookkeeping": "bg_pipeline_tests.benchmarks.bookkeeping --workers 1 2 --ms 0 2 --pictures 800",
     "edges": "bg_pipeline_tests.benchmarks.edges",
     "engines": "bg_pipeline_tests.benchmarks.engines",
     "review": "bg_pipeline_tests.benchmarks.review --items 200",
