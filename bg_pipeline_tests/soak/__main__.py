@@ -218,15 +218,16 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-class _NotRefusing(Chance):
-    """
-    All kinds but 429, of which twenty are left. Refusals at random look like a limit of requests a minute, so that the
-    runs would mostly wait.
-    """
+class _Chance(Chance):
+    """All kinds, but no 429 that asks to wait for a day: like a 402, it would end every run."""
+
+    refuses: bool = True
+    """False for no 429: those at random look like a limit of requests a minute, so that the runs would mostly wait."""
 
     def fault(self, call: int, now_s: float) -> Fault | None:
         fault = super().fault(call, now_s)
-        return None if fault and fault.kind is FaultKind.TOO_MANY_REQUESTS else fault
+        refusal = fault is not None and fault.kind is FaultKind.TOO_MANY_REQUESTS
+        return None if refusal and (not self.refuses or fault.retry_after == "86400") else fault
 
 
 @contextmanager
@@ -269,13 +270,13 @@ def main() -> bool:
         soak.sync()
         after_stops = charges(vendor).total() - len(charges(vendor))
 
-        vendor.faults.chance = Chance(rate=0.05, seed=chosen.seed)
+        vendor.faults.chance = _Chance(rate=0.05, seed=chosen.seed)
         signals = [signal.SIGKILL] * chosen.kills + [signal.SIGSTOP] * chosen.freezes
         rng.shuffle(signals)
         with changing(soak):
             soak.run_with(list(map(int, signals)), runners=2, images=chosen.images - first)
             list(soak.settle())
-        vendor.faults.chance = _NotRefusing(rate=0.21, seed=chosen.seed + 1)
+        vendor.faults.chance = _Chance(rate=0.21, seed=chosen.seed + 1, refuses=False)
         soak.catalogue.add(chosen.images // 5)
         list(soak.settle())
         vendor.faults.chance = NO_CHANCE
