@@ -18,7 +18,7 @@ from bg_pipeline.manifest.gates import SqlGates
 from bg_pipeline.manifest.observations import SqlObservations
 from bg_pipeline.manifest.opening import Opening
 from bg_pipeline.manifest.queue import SqlWorkQueue
-from bg_pipeline.ports.purchasing import CutRequest  # noqa: TC001
+from bg_pipeline.ports.purchasing import CutRequest, OpenAttempt
 from bg_pipeline_tests.adapters.clients import request
 
 RULES = Rules(Thresholds(Decimal(0), Decimal(50)))
@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def _opened(
     database: Database, *, rules: Rules = RULES, cap: int | None = None, **different: list[object]
 ) -> list[object]:
-    """The results of one transaction: the class of each error, and an int for each attempt."""
+    """The results of one transaction: the class of each error, and `OpenAttempt` for each attempt."""
     count = len(next(iter(different.values())))
     keys = [f"c/{number}.jpg" for number in range(count)]
     budget = Budget("a run", None if cap is None else Decimal(cap))
@@ -59,12 +59,12 @@ def _opened(
 
 
 def test_of_those_that_want_the_same_picture_the_first_buys_it(database: Database) -> None:
-    assert _opened(database, purchase_id=["w", "w", "x"]) == [int, BeingBought, int]
+    assert _opened(database, purchase_id=["w", "w", "x"]) == [OpenAttempt, BeingBought, OpenAttempt]
 
 
 def test_of_those_that_send_the_same_bytes_the_first_buys_them(database: Database) -> None:
     sent = {"sent_digest": ["same", "same", "other"], "cut_digests": [("c",)] * 3}
-    assert _opened(database, purchase_id=["w", "x", "y"], **sent) == [int, BeingBought, int]
+    assert _opened(database, purchase_id=["w", "x", "y"], **sent) == [OpenAttempt, BeingBought, OpenAttempt]
 
 
 @pytest.mark.parametrize("which", ["run", "day", "day of the account"])
@@ -72,7 +72,7 @@ def test_a_cap_holds_among_them(database: Database, which: str) -> None:
     caps = {"day": (DayCap(Decimal(2)),), "day of the account": (DayCap(Decimal(2), account="bgeraser"),)}
     rules, cap = replace(RULES, day_caps=caps.get(which, ())), 2 if which == "run" else None
     results = _opened(database, rules=rules, cap=cap, purchase_id=["w", "x", "y", "z"])
-    assert results == [int, int, BudgetReached, BudgetReached]
+    assert results == [OpenAttempt, OpenAttempt, BudgetReached, BudgetReached]
 
 
 def test_the_balance_is_counted_down_among_them_and_the_gate_closes_for_all(database: Database) -> None:
@@ -81,9 +81,9 @@ def test_the_balance_is_counted_down_among_them_and_the_gate_closes_for_all(data
     rules = replace(RULES, thresholds=Thresholds(Decimal(5), Decimal(50)))
 
     results = _opened(database, rules=rules, purchase_id=["v", "w", "x", "y", "z"])
-    assert results == [int, int, int, GateClosed, GateClosed]
+    assert results == [OpenAttempt, OpenAttempt, OpenAttempt, GateClosed, GateClosed]
     assert gates.gate("bgeraser").reason is GateReason.LOW_CREDITS
 
 
 def test_an_item_that_another_run_has_stops_none_of_the_others(database: Database) -> None:
-    assert _opened(database, purchase_id=["w", "x"], item_key=["c/0.jpg", "another"]) == [int, ClaimLost]
+    assert _opened(database, purchase_id=["w", "x"], item_key=["c/0.jpg", "another"]) == [OpenAttempt, ClaimLost]
