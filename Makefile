@@ -11,7 +11,7 @@ help:
 	@echo "make test-processes real processes: killed, stopped, for many nights, and Dagster's UI in a browser; 20 minutes"
 	@echo "make mutation takes out each safeguard and sees its test fail; a quarter of an hour at most"
 	@echo "make audit   known vulnerabilities of the locked packages, and secrets in the files"
-	@echo "make soak           10,000 pictures, 270 signals, a failing vendor; half an hour, one table"
+	@echo "make soak           10,000 pictures, 270 signals, a failing vendor; 40 minutes, one table"
 	@echo "make soak-dagster   30 nights of Dagster, a night a minute, all of it killed in between; three quarters of an hour"
 	@echo "make soak-signals   200 signals at random instants; a quarter of an hour"
 	@echo "make soak-model     5,000 lives of a catalogue in memory, of 100 steps each; half an hour"

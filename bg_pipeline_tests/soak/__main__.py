@@ -1,5 +1,5 @@
 """
-Runs that are killed, stopped and frozen for half an hour, against a vendor that fails, over a source that changes.
+Runs that are killed, stopped and frozen, against a vendor that fails, over a source that changes.
 
     python -m bg_pipeline_tests.soak [--images 10000] [--kills 200] [--stops 50] [--freezes 20] [--seed 1]
 
