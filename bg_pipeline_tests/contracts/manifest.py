@@ -103,19 +103,9 @@ class Manifest:
         """The same for so many processes."""
         return [replace(self, ledger=self.another_ledger()) for _ in range(processes)]
 
-    def buy(
-        self,
-        purchase_id: str,
-        account: str = "bgeraser",
-        price: Decimal = ONE,
-        *,
-        budget: Budget = ASK.budget,
-        claim: Claim | None = None,
-        low: int = 0,
-        **more: Any,
-    ) -> int:
+    def buy(self, purchase_id: str, *asked: Any, **more: Any) -> int:
         """The id of an attempt that `open` opened."""
-        return self.open(purchase_id, account, price, budget=budget, claim=claim, low=low, **more).id
+        return self.open(purchase_id, *asked, **more).id
 
     def open(
         self,
