@@ -164,9 +164,7 @@ class Settled:
     because: str
 
 
-def settle_doubts(
-    doubts: Sequence[Attempt], fell_by: Decimal, charged: Decimal, unusable: Decimal = Decimal(0)
-) -> list[Settled]:
+def settle_doubts(doubts: Sequence[Attempt], fell_by: Decimal, charged: Decimal, unusable: Decimal) -> list[Settled]:
     """
     Decide which attempts in doubt were charged, by two readings of the balance of their account.
 

@@ -177,7 +177,7 @@ def in_doubt(purchases: str) -> list[Attempt]:
 def test_a_reading_tells_how_many_of_those_in_doubt_were_charged(
     purchases: str, fell_by: int, settled: list[str]
 ) -> None:
-    found = settle_doubts(in_doubt(purchases), Decimal(fell_by), charged=Decimal(10))
+    found = settle_doubts(in_doubt(purchases), Decimal(fell_by), charged=Decimal(10), unusable=Decimal(0))
 
     assert [f"{each.state} {each.credits_charged}" for each in found] == settled
 
