@@ -102,7 +102,7 @@ def show_rows(out: Terminal, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_delta(out: Terminal, delta: Delta) -> None:
     """Print the pending work and its reasons."""
-    if delta.changes:
+    if delta.changes or delta.held.items:
         show_rows(out, delta.rows)
     out.print(f"unchanged: {delta.unchanged:,}")
     for key, stem in delta.collisions.items():
@@ -110,10 +110,10 @@ def show_delta(out: Terminal, delta: Delta) -> None:
             f"collision: {key} will be {stem}.*: its plain name belongs to another item, is too "
             "long, or would be hidden"
         )
-    if delta.held:
-        cost = number(sum((c.credits for c in delta.held), Decimal(0)))
+    if delta.held.items:
+        cost = number(delta.held.credits)
         out.print(
-            f"held: {len(delta.held)} items were cut by another recipe; cutting them again costs {cost} credits. "
+            f"held: {delta.held.items:,} items were cut by another recipe; cutting them again costs {cost} credits. "
             "They stay unchanged until `bg-pipeline sync --apply-recipe-change`; `bg-pipeline canary` tries the recipe "
             "first"
         )

@@ -63,6 +63,20 @@ class SetAside(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Items that only a changed recipe would cut again, and that stay as they are until a person asks for them."""
+
+    items: int = 0
+    credits: Decimal = Decimal(0)
+    """What cutting them again costs."""
+    collections: frozenset[str] = frozenset()
+
+    def and_these(self, others: "Held") -> "Held":
+        """Return both together."""
+        return Held(self.items + others.items, self.credits + others.credits, self.collections | others.collections)
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """The work of the next sync."""
 
@@ -71,7 +85,9 @@ class Delta:
     collisions: Mapping[str, str]
     """Key to its output stem, where the plain stem is another item's, too long, or would be hidden."""
     set_aside: Mapping[Reason, SetAside] = field(default_factory=dict)
-    """Items that are skipped or failed already, and in no change."""
+    """Items that are skipped or failed already, or held, and in no change."""
+    held_aside: Held = Held()
+    """Held items that are in no change."""
     judged: Sequence[tuple[str, int]] = ()
     """Keys and revisions of items that need nothing until their row or the settings change, where the manifest cannot
     tell by itself."""
@@ -95,9 +111,11 @@ class Delta:
         return tuple(c for c in self.changes if c.on_request)
 
     @property
-    def held(self) -> tuple[Change, ...]:
-        """Return purchases that wait for a person's request."""
-        return tuple(c for c in self.changes if c.held)
+    def held(self) -> Held:
+        """Return the purchases that wait for a person's request."""
+        these = [c for c in self.changes if c.held]
+        collections = frozenset(c.collection for c in these)
+        return self.held_aside.and_these(Held(len(these), sum((c.credits for c in these), Decimal(0)), collections))
 
     @property
     def reverted(self) -> dict[str, int]:

@@ -83,8 +83,24 @@ def price(
         unchanged=survey.unchanged,
         collisions={key: stem for key, stem in stems.items() if stem != keys.plain_stem(key)},
         set_aside=survey.set_aside,
+        held_aside=survey.held,
         judged=survey.judged,
     )
+
+
+def stays_until_asked(candidate: Candidate, missing_outputs: Container[str], bought: Container[str]) -> bool:
+    """
+    Return True if `price` would hold an item whatever the others are: only the changed recipe asks for it, its new cut
+    is not bought, and its output is there.
+
+    Args:
+        candidate: an item, classified by itself.
+        missing_outputs: keys of published outputs that are missing.
+        bought: purchases that have a master.
+    """
+    item = _Related.of(candidate, bought)
+    is_outdated = item.change.reason is Reason.RECIPE_CHANGED and not item.change.reverted and item.only_the_cut_differs
+    return is_outdated and item.can_stay(missing_outputs) and not any(each in bought for each in candidate.accepted)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from bg_pipeline.core.delta import (
     REFUSED,
     WORK_REASONS,
     Goal,
+    Held,
     SetAside,
     accepted_purchases,
     classify,
@@ -53,6 +54,8 @@ class Judged:
     set_aside: Mapping[Reason, SetAside] = field(default_factory=dict)
     rows: Sequence[tuple[str, int]] = ()
     """As `judged` in `core.delta.Delta`."""
+    held: Held = field(default_factory=Held)
+    """Those that stay published as they are until a person asks for the changed recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Survey:
     set_aside: Mapping[Reason, SetAside] = field(default_factory=dict)
     judged: Sequence[tuple[str, int]] = ()
     """As in `core.delta.Delta`."""
+    held: Held = field(default_factory=Held)
+    """As `held_aside` in `core.delta.Delta`."""
 
     @property
     def purchase_ids(self) -> list[str]:
@@ -150,7 +155,7 @@ def survey(
         stem = keys.preferred_stem(entry.key) if accepted and not entry.stem else ""
         candidates.append(Candidate(entry, change, accepted, stem, goal))
     candidates.sort(key=lambda c: keys.key_bytes(c.entry.key))
-    return Survey(tuple(candidates), unchanged, missing_outputs, set_aside, sorted(judged))
+    return Survey(tuple(candidates), unchanged, missing_outputs, set_aside, sorted(judged), others.held)
 
 
 def _wanted(entry: Entry, goal: Goal, accepted: Sequence[str]) -> str:

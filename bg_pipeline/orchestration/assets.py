@@ -142,7 +142,7 @@ def image_delta(opener: Opener, schedule: ScheduleSettings) -> dg.AssetsDefiniti
                     *(hidden, MOST_COLLECTIONS),
                 )
             shown = context.instance.get_dynamic_partitions(partitions)
-            events.log_published(context, names, services, shown, {change.collection for change in delta.held})
+            events.log_published(context, names, services, shown, delta.held.collections)
             events.report_state(context, names, services)
         # As metadata of the result it would be stored twice: Dagster keeps that with the step's output too.
         context.add_asset_metadata(

@@ -110,7 +110,7 @@ def of_delta(delta: Delta, pending: Mapping[str, int]) -> Metadata:
         "purchases": dg.MetadataValue.int(delta.purchases),
         "credits": dg.MetadataValue.float(_number(delta.credits)),
         "pending": dg.MetadataValue.int(sum(pending.values())),
-        "held_for_recipe_change": dg.MetadataValue.int(len(delta.held)),
+        "held_for_recipe_change": dg.MetadataValue.int(delta.held.items),
         "pending_by_collection": table(rows),
         "changes": table([{"key": c.key, "class": c.reason.value, "because": c.because} for c in delta.changes]),
     }

@@ -58,7 +58,7 @@ def find_golden(pipeline: Pipeline, most: int | None = None) -> list[Change]:
         StoreError: the outputs cannot be listed.
     """
     catalogue, accounts, policy, _ = pipeline.context
-    held = plan(catalogue, accounts, policy).held
+    held = [change for change in plan(catalogue, accounts, policy, lists_held=True).changes if change.held]
     return choose(held, policy.golden, policy.cut_of, most)
 
 

@@ -6,29 +6,26 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 
-from bg_pipeline import __version__
-from bg_pipeline.core.blocks import digest_under
 from bg_pipeline.core.canary import Extent
 from bg_pipeline.core.copies import count_copies, marked_copies
-from bg_pipeline.core.delta import Delta, SetAside, classify, is_up_to_date
+from bg_pipeline.core.delta import Delta, is_up_to_date
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.recipes import Recipes
-from bg_pipeline.core.records import Entry, Listed, Observation, Reason
+from bg_pipeline.core.records import Listed, Observation
 from bg_pipeline.core.rehash import Slice, day_of, due_slice, nights_of_a_round
 from bg_pipeline.core.relations import price
-from bg_pipeline.core.revert import by_key
 from bg_pipeline.core.runlog import DetectRecord, RehashRecord, ScanRecord
-from bg_pipeline.core.survey import Judged, Survey, survey
+from bg_pipeline.core.survey import Survey
 from bg_pipeline.errors import GuardStopped, SourceUnreadable, Stopped
 from bg_pipeline.net.prefetch import prefetch
 from bg_pipeline.pipeline import looks
 from bg_pipeline.pipeline.interruptible import until_asked
+from bg_pipeline.pipeline.judging import Judge, judged_under
 from bg_pipeline.pipeline.listing import NOT_LISTED, ItemsToHash, ScanResult, judge_hosts, observe_item, observe_settled
 from bg_pipeline.pipeline.trials import cuts_on_trial, require_canary
 from bg_pipeline.ports.catalogue import Deltas, Observations
 from bg_pipeline.ports.context import DETECTION, Accounts, Catalogue, Policy, Run, leased
 from bg_pipeline.ports.running import ByteBudget
-from bg_pipeline.purchasing.masters import bought_for_good
 
 _BATCH = 1024
 """Items hashed between two commits; a killed scan has to hash these again."""
@@ -140,6 +137,7 @@ def plan(
     extent: Extent = Extent(),  # noqa: B008  it does not change
     rerender: bool = False,
     missing: Mapping[str, str] | None = None,
+    lists_held: bool = False,
 ) -> Delta:
     """
     Return the delta after a scan. Reads the manifest and the names of the outputs, and changes nothing.
@@ -153,30 +151,20 @@ def plan(
         extent: the part of these purchases that is requested.
         rerender: render again the outputs of an older version of the renderer.
         missing: `looks.missing_outputs`, if it is known.
+        lists_held: put what is held among the changes; else it is only counted.
 
     Raises:
         GuardStopped: more than a few of those purchases, and no canary of the recipe is accepted.
         StoreError: the outputs cannot be listed.
     """
     missing = looks.missing_outputs(catalogue) if missing is None else missing
-    goal_of = policy.recipes.goals(rerender=rerender)
-    entries, others = _entries(catalogue.deltas, policy, missing, rerender=rerender)
-    findings = survey(
-        entries,
-        goal_of,
-        missing,
-        others,
-        leaves_out=policy.filter.leaves_out,
-        reverted=by_key(catalogue.reversions.all()),
-        order=policy.order,
-    )
-    purchase_ids, recipes = findings.purchase_ids, policy.recipes
-    prices = {"": policy.price} | {each.name: policy.price_with(each.recipe) for each in reversed(recipes.special)}
+    judge = Judge(catalogue, accounts, policy, missing, rerender)
+    entries, findings = judge.survey(lists_held=lists_held or apply_recipe_change)
     delta = price(
         findings,
-        price=lambda entry: prices[recipes.name_of(entry.key)],
-        bought=bought_for_good(accounts.purchases, recipes, entries, purchase_ids),
-        publishing_keys=catalogue.deltas.publishing_keys(purchase_ids),
+        price=judge.price_of,
+        bought=judge.bought(entries, findings),
+        publishing_keys=catalogue.deltas.publishing_keys(findings.purchase_ids),
         taken=_taken_stems(catalogue.deltas, findings),
         apply_recipe_change=apply_recipe_change,
         recipe_change_limit=recipe_change_limit,
@@ -298,38 +286,6 @@ def _to_record(not_looked: Mapping[str, str]) -> dict[str, str]:
     """Return all folders, because nothing below them may be deleted, and as many items as are worth reading."""
     folders = {key: why for key, why in not_looked.items() if key.endswith("/")}
     return folders | dict(islice(not_looked.items(), _MOST_RECORDED))
-
-
-def judged_under(policy: Policy) -> str:
-    """Return the digest of all settings that decide whether an item needs nothing. Another version may do otherwise."""
-    return digest_under("", (__version__, policy.recipes.accepted, policy.filter.patterns))
-
-
-def _entries(
-    deltas: Deltas, policy: Policy, missing: Mapping[str, str], *, rerender: bool
-) -> tuple[list[Entry], Judged]:
-    """Return every entry that may need work, and all others, which need nothing."""
-    recipes, rest = policy.recipes, deltas.count()
-    goal_of, under = recipes.goals(rerender=rerender), "" if rerender else judged_under(policy)
-    judged = deltas.judged(under)
-    entries: list[Entry] = []
-    up_to_date: list[tuple[str, int]] = []
-    for entry in deltas.out_of_date(recipes.common_goal(rerender=rerender), under):
-        # By its own recipe it may be: the database knows only what all recipes have in common.
-        if is_up_to_date(entry, goal_of(entry.key)):
-            up_to_date.append((entry.key, entry.revision))
-        else:
-            entries.append(entry)
-    lost = deltas.get_many(sorted(missing.keys() - {e.key for e in entries}, key=key_bytes))
-    set_aside: dict[Reason, SetAside] = {}
-    for state, (total, first) in judged.items():
-        number = total - sum(e.state is state for e in lost)
-        rest -= number
-        for entry in deltas.get_many([first]):
-            reason, because = classify(entry, goal_of(first), left_out=policy.filter.leaves_out(first))
-            these = SetAside(number, first, because)
-            set_aside[reason] = these.and_these(set_aside.get(reason))
-    return entries + lost, Judged(rest - len(entries) - len(lost), set_aside, up_to_date)
 
 
 def _taken_stems(deltas: Deltas, findings: Survey) -> Callable[[str], bool]:

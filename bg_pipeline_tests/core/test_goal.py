@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bg_pipeline.core.delta import Goal, cut_of, is_up_to_date
+from bg_pipeline.core.delta import Goal, Held, cut_of, is_up_to_date
 from bg_pipeline.core.recipe import RENDERER, Cut, Recipe, Rendition, purchase_id, rendition_digests
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Reason, State
@@ -33,7 +33,7 @@ def test_what_a_fallback_cut_is_rendered_renamed_and_copied_free() -> None:
 def test_what_a_fallback_cut_and_lost_its_master_and_output_is_bought_by_the_first_cut() -> None:
     delta = delta_of(entry(), recipe=FALLBACK, lost={"c/a.jpg"})
 
-    assert (delta.purchases, delta.held) == (1, ())
+    assert (delta.purchases, delta.held) == (1, Held())
     assert delta.work[0].purchase_id == purchase_id("h", FALLBACK.cut.digest)
 
 
@@ -97,7 +97,7 @@ def test_what_is_pending_under_an_older_name_is_still_wanted_and_still_asked_for
     delta = delta_of(pending)
 
     assert cut_of(pending, Goal.of(RECIPE)) == OLDER.cut_digest
-    assert (delta.purchases, delta.held, delta.requested) == (1, (), ())
+    assert (delta.purchases, delta.held, delta.requested) == (1, Held(), ())
 
 
 def test_a_newer_renderer_leaves_what_is_published_until_it_is_asked_for() -> None:
@@ -116,4 +116,4 @@ def test_rendering_again_is_free_and_touches_only_what_the_present_renderer_did_
     delta = delta_of(*known, bought={OLDER.purchase_id}, rerender=True)
 
     assert [(c.key, c.reason, c.becomes) for c in delta.work] == [("c/b.jpg", Reason.RECIPE_CHANGED, State.PENDING)]
-    assert (delta.purchases, delta.held) == (0, ())
+    assert (delta.purchases, delta.held) == (0, Held())

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from bg_pipeline.core.delta import Held
 from bg_pipeline.core.recipe import purchase_id
 from bg_pipeline.core.records import Entry, Reason, State
 from bg_pipeline.core.revert import Reverted
@@ -63,9 +64,9 @@ def test_a_changed_cut_is_priced_and_held_until_it_is_asked_for() -> None:
     """A slip in the settings must not buy the whole catalogue again."""
     held, applied = (delta_of(entry(), recipe=OTHER_CUT, apply=asked) for asked in (False, True))
 
-    assert (held.purchases, len(held.held), held.work, held.held[0].credits) == (0, 1, (), Decimal(1))
-    assert held.held[0].becomes is None
-    assert (applied.purchases, applied.held) == (1, ())
+    assert (held.purchases, held.held, held.work) == (0, Held(1, Decimal(1), frozenset({"c"})), ())
+    assert change(held, "c/a.jpg").becomes is None
+    assert (applied.purchases, applied.held) == (1, Held())
 
 
 def test_a_changed_cut_that_was_asked_for_is_left_to_the_run_that_was_asked() -> None:
@@ -81,7 +82,7 @@ def test_a_rename_that_needs_the_changed_cut_is_pending_because_it_has_no_cutout
     away, moved = entry("c/old.jpg", absent=True), entry("c/new.jpg", state=State.PENDING)
     held, applied = (delta_of(away, moved, recipe=OTHER_CUT, apply=asked) for asked in (False, True))
 
-    assert (len(held.held), held.work) == (1, ())
+    assert (held.held.items, held.work) == (1, ())
     assert [(c.reason, c.purchase, c.becomes) for c in applied.work] == [(Reason.RENAMED, True, State.PENDING)]
     assert applied.requested == ()
 
@@ -141,7 +142,7 @@ def test_a_changed_rendition_is_free_and_not_held() -> None:
     known = entry()
     delta = delta_of(known, recipe=OTHER_RENDITION, bought={known.published.purchase_id})  # type: ignore[union-attr]
 
-    assert (len(delta.work), delta.purchases, delta.held) == (1, 0, ())
+    assert (len(delta.work), delta.purchases, delta.held) == (1, 0, Held())
 
 
 def test_a_new_key_is_bought_although_its_twin_is_held() -> None:
@@ -167,7 +168,7 @@ def test_of_a_changed_cut_the_oldest_are_bought_first_and_the_rest_is_held() -> 
     delta = delta_of(*known, recipe=OTHER_CUT, apply=True, limit=2)
 
     assert [c.key for c in delta.work] == ["c/b.jpg", "c/c.jpg"]
-    assert [c.key for c in delta.held] == ["c/a.jpg"]
+    assert [c.key for c in delta.changes if c.held] == ["c/a.jpg"]
     assert delta.requested == delta.work
 
 
@@ -175,7 +176,7 @@ def test_a_share_counts_purchases_so_twins_come_along_free() -> None:
     known = [entry("c/a.jpg", published_at=1.0), entry("c/b.jpg", published_at=2.0)]
     delta = delta_of(*known, recipe=OTHER_CUT, apply=True, limit=1)
 
-    assert (len(delta.work), delta.purchases, delta.held) == (2, 1, ())
+    assert (len(delta.work), delta.purchases, delta.held) == (2, 1, Held())
     assert delta.requested == delta.work
     assert [c.becomes for c in delta.requested] == [None, None]
 
@@ -196,7 +197,7 @@ def test_a_held_item_that_lost_output_and_master_stays_held() -> None:
     known = entry()
     delta = delta_of(known, recipe=OTHER_CUT, lost={known.key})
 
-    assert (delta.work, len(delta.held)) == ((), 1)
+    assert (delta.work, delta.held.items) == ((), 1)
 
 
 def test_a_new_export_takes_over_the_name_of_the_one_that_is_gone() -> None:
@@ -228,7 +229,7 @@ def test_what_was_reverted_is_neither_bought_nor_made_whatever_was_requested() -
         delta = delta_of(entry(), twin, recipe=OTHER_CUT, apply=apply, reverted=[taken_back])
         reverted = change(delta, "c/a.jpg")
         assert (reverted.reverted, reverted.becomes, reverted.purchase, reverted.credits) == ("run 2", None, False, 0)
-        assert (delta.reverted, delta.held, [c.key for c in delta.work]) == ({"run 2": 1}, (), ["c/b.jpg"])
+        assert (delta.reverted, delta.held, [c.key for c in delta.work]) == ({"run 2": 1}, Held(), ["c/b.jpg"])
         # What a new picture needs is bought for it all the same.
         assert (change(delta, "c/b.jpg").purchase, delta.purchases) == (True, 1)
 
@@ -247,8 +248,9 @@ def test_what_a_canary_bought_is_held_until_it_is_accepted_or_requested() -> Non
     held = delta_of(entry(), recipe=OTHER_CUT, bought=bought, on_trial={cut})
     free = delta_of(entry(), recipe=OTHER_CUT, bought=bought)
 
-    assert ([c.credits for c in held.held], held.work, held.held[0].becomes) == ([Decimal(0)], (), None)
-    assert (free.held, len(free.work), free.purchases) == ((), 1, 0)
+    assert (held.held, held.work) == (Held(1, Decimal(0), frozenset({"c"})), ())
+    assert change(held, "c/a.jpg").becomes is None
+    assert (free.held, len(free.work), free.purchases) == (Held(), 1, 0)
 
 
 def test_new_pictures_take_a_cut_on_trial_because_it_is_that_of_the_recipe() -> None:
@@ -256,7 +258,7 @@ def test_new_pictures_take_a_cut_on_trial_because_it_is_that_of_the_recipe() -> 
     new = entry("c/n.jpg", "new", state=State.PENDING)
     delta = delta_of(new, recipe=OTHER_CUT, bought={purchase_id("new", cut)}, on_trial={cut})
 
-    assert (delta.held, len(delta.work)) == ((), 1)
+    assert (delta.held, len(delta.work)) == (Held(), 1)
 
 
 def test_a_lost_output_whose_new_cut_is_on_trial_is_restored_from_the_old_one() -> None:

@@ -1,6 +1,6 @@
 """What holds for every catalogue, manifest and recipe."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,12 +12,20 @@ from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Published, Reason, State
-from bg_pipeline.core.relations import price
+from bg_pipeline.core.relations import price, stays_until_asked
 from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.laws.strategies import CUTS, RENDITIONS, entries, published, recipes
 
 
-def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = frozenset()) -> Delta:
+def planned(
+    known: Iterable[Entry],
+    recipe: Recipe,
+    bought: frozenset[str] = frozenset(),
+    *,
+    apply: bool = True,
+    aside: Collection[str] = (),
+) -> Delta:
+    """The delta of all; of those set aside, only their outputs are known."""
     known = list(known)
     # Of several keys that carry one work, a manifest names the first.
     last_first = sorted(known, key=lambda e: key_bytes(e.key), reverse=True)
@@ -27,12 +35,12 @@ def planned(known: Iterable[Entry], recipe: Recipe, bought: frozenset[str] = fro
         if e.published and e.state is State.PUBLISHED and not e.absent
     }
     return price(
-        survey(known, Recipes(recipe).goals(), {}),
+        survey([e for e in known if e.key not in aside], Recipes(recipe).goals(), {}),
         price=lambda _entry: Decimal(1),
         bought=bought,
         publishing_keys=publishing_keys,
         taken={fold(e.stem) for e in known if e.stem}.__contains__,
-        apply_recipe_change=True,
+        apply_recipe_change=apply,
     )
 
 
@@ -170,3 +178,21 @@ def test_a_changed_recipe_makes_nothing_pending_that_it_alone_asks_to_buy(known:
         elif change.reason is Reason.RECIPE_CHANGED and change.purchase:
             assert shown is not None
             assert shown.cut_digest in {name for cut in recipe.accepted for name in cut.digests}
+
+
+@given(known=entries(), recipe=recipes, data=st.data())
+def test_what_stays_until_asked_is_held_and_changes_nothing_else(
+    known: list[Entry], recipe: Recipe, data: st.DataObject
+) -> None:
+    found = survey(known, Recipes(recipe).goals(), {})
+    bought = frozenset(data.draw(st.sets(st.sampled_from(found.purchase_ids))) if found.purchase_ids else ())
+    aside = {each.entry.key for each in found.candidates if stays_until_asked(each, (), bought)}
+    whole = planned(known, recipe, bought, apply=False)
+    bought_now = {change.purchase_id for change in whole.work}
+
+    held = [change for change in whole.changes if change.key in aside]
+    assert len(held) == len(aside)
+    # A copy of what is bought tonight for another item is free, tonight or in the next night.
+    assert all((change.held and change.becomes is None) or change.purchase_id in bought_now for change in held)
+    rest = tuple(change for change in whole.changes if change.key not in aside)
+    assert planned(known, recipe, bought, apply=False, aside=aside).changes == rest

@@ -107,13 +107,13 @@ def test_what_a_canary_bought_is_held_until_it_is_accepted(graph: Graph) -> None
     tried(graph)
     shop = dict(graph.outputs.blobs)
     done = graph.sync()
-    assert (done.summary.published, len(done.delta.held)) == (0, PICTURES)
+    assert (done.summary.published, done.delta.held.items) == (0, PICTURES)
     assert graph.outputs.blobs == shop
 
     accepted(graph)
     before = bought(graph)
     done = graph.sync()
-    assert (done.summary.published, bought(graph), len(done.delta.held)) == (SAMPLE, before, PICTURES - SAMPLE)
+    assert (done.summary.published, bought(graph), done.delta.held.items) == (SAMPLE, before, PICTURES - SAMPLE)
 
 
 def test_what_a_killed_canary_bought_is_held_too(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -286,7 +286,7 @@ def test_what_a_sample_leaves_of_a_changed_recipe_is_held_again() -> None:
 
     assert graph.sync(sample=1, apply_recipe_change=True).summary.purchases == 2
     assert graph.sync().summary.purchases == 0
-    assert len(graph.sync().delta.held) == 4
+    assert graph.sync().delta.held.items == 4
 
 
 def test_a_requested_purchase_that_fails_for_now_stays_held_and_published_as_it_was() -> None:

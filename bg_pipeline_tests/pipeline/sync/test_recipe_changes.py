@@ -16,11 +16,11 @@ def test_a_changed_cut_is_held_also_for_files_that_were_away_or_moved(graph: Gra
     graph.source.put("boots/0.png", graph.source.files.pop("shoes/0.png"))
     done = graph.sync()
 
-    assert (done.summary.purchases, len(done.delta.held)) == (0, 3)
+    assert (done.summary.purchases, done.delta.held.items) == (0, 3)
     entry = graph.items.entry("bags/9.png")
     assert entry is not None
     assert entry.state is State.PUBLISHED  # as it was; the next delta holds its new cut
-    assert len(graph.sync().delta.held) == 4
+    assert graph.sync().delta.held.items == 4
 
 
 def test_a_failure_ends_once_the_published_picture_is_back_although_the_recipe_has_changed(graph: Graph) -> None:
@@ -99,6 +99,26 @@ def test_a_picture_that_comes_back_leaves_its_name_to_who_has_it_now(graph: Grap
     assert graph.sync().delta.changes == ()
 
 
+def test_what_is_held_is_counted_and_not_kept(graph: Graph) -> None:
+    """It can be a catalogue of a million items, night after night, until a person decides."""
+    graph.sync()
+    graph.change_recipe(side_px=40)
+    delta = graph.sync().delta
+
+    assert (delta.changes, delta.unchanged) == ((), 0)
+    assert (delta.held.items, delta.held.credits, delta.counts["recipe_changed"]) == (4, 4, 4)
+
+
+def test_a_held_copy_of_what_another_item_needs_is_free_in_the_next_night(graph: Graph) -> None:
+    graph.sync()
+    graph.change_recipe(side_px=40)
+    graph.source.put("caps/new.png", graph.source.files["shoes/1.png"])
+    bought, then = graph.sync(), graph.sync()
+
+    assert (bought.published, bought.summary.purchases) == (["caps/new.png"], 1)
+    assert (then.published, then.summary.purchases, then.delta.held.items) == (["shoes/1.png"], 0, 3)
+
+
 def test_a_held_picture_that_lost_its_output_gets_its_old_one_back(graph: Graph) -> None:
     graph.sync()
     graph.change_recipe(side_px=40)
@@ -108,7 +128,7 @@ def test_a_held_picture_that_lost_its_output_gets_its_old_one_back(graph: Graph)
 
     assert (done.summary.by_reason, done.summary.purchases) == ({Reason.OUTPUT_MISSING: 1}, 0)
     assert graph.outputs.blobs["shoes/1.png"] == before
-    assert len(graph.sync().delta.held) == 4
+    assert graph.sync().delta.held.items == 4
 
 
 def test_an_old_cut_is_never_bought_again_to_be_restored(graph: Graph) -> None:
@@ -122,7 +142,7 @@ def test_an_old_cut_is_never_bought_again_to_be_restored(graph: Graph) -> None:
     done = graph.sync()
 
     assert (done.summary.purchases, done.summary.failures[0].key) == (0, "shoes/1.png")
-    assert len(graph.sync().delta.held) == 4
+    assert graph.sync().delta.held.items == 4
 
 
 def test_a_changed_cut_can_be_bought_a_share_at_a_time(graph: Graph) -> None:

@@ -120,7 +120,7 @@ def test_a_picture_that_comes_back_after_the_recipe_changed_is_as_it_was_and_its
     entry = graph.items.entry("shoes/0.png")
     assert entry is not None
     assert entry.state is State.PUBLISHED
-    assert "shoes/0.png" in {c.key for c in graph.sync().delta.held}
+    assert graph.sync().delta.held.items == len(graph.outputs.blobs)
 
 
 def test_what_lay_in_the_trash_for_long_enough_is_thrown_away(graph: Graph) -> None:
