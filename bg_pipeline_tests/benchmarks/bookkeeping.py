@@ -101,7 +101,7 @@ def record_work(url: str, count: int, slots: int) -> None:
         for o in seen
     ]
     SqlDeltas(database, number).record(changes, time.time())
-    SqlGates(database).change_limits("bgeraser", lambda _: Limits(width=slots, base=slots).as_json())
+    SqlGates(database).change_limits("bgeraser", lambda _: Limits(width=slots, base=slots, reached=slots).as_json())
     database.close()
 
 

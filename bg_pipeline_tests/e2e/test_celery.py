@@ -5,9 +5,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -16,6 +17,7 @@ import yaml
 from bg_pipeline.sandbox.state import SandboxState
 from bg_pipeline_tests.deployment import ROOT, Deployment, deployed, free_port
 from bg_pipeline_tests.pictures import product
+from bg_pipeline_tests.s3 import moto
 
 pytestmark = pytest.mark.celery
 
@@ -67,6 +69,13 @@ _EXECUTOR = {
     "BG_NIGHT_STEPS": "2",
 }
 
+_CAPTURED = """
+query($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection { events {
+    ... on LogsCapturedEvent { fileKey } ... on MaterializationEvent {
+        assetKey { path } metadataEntries { label ... on PathMetadataEntry { path } } } } } } } }
+"""
+_LOG = "query($key: [String!]!) { capturedLogs(logKey: $key) { stderr } }"
+
 
 @pytest.fixture(scope="module")
 def postgres(postgres_server: str) -> Callable[[], sqlalchemy.URL]:
@@ -86,9 +95,25 @@ def postgres(postgres_server: str) -> Callable[[], sqlalchemy.URL]:
 
 @contextmanager
 def working(
-    home: Path, broker: str, postgres: Callable[[], sqlalchemy.URL], *, launcher: bool = False
+    home: Path,
+    broker: str,
+    postgres: Callable[[], sqlalchemy.URL],
+    *,
+    launcher: bool = False,
+    stores: Mapping[str, str] | None = None,
+    logs: Mapping[str, Any] | None = None,
 ) -> Iterator[Deployment]:
-    """A deployment with two workers, which execute whole runs, or their steps."""
+    """
+    A deployment with two workers, which execute whole runs, or their steps.
+
+    Args:
+        home: an empty folder.
+        broker: one of `BROKERS`.
+        postgres: makes databases.
+        launcher: whether workers execute whole runs.
+        stores: settings of places that both workers reach.
+        logs: where the logs of steps go, as `dagster.yaml` has it.
+    """
     shutil.copy(_DEPLOY / "celery.yaml", home)
     with BROKERS[broker](home) as (broker_url, backend):
         settings = {
@@ -97,14 +122,19 @@ def working(
             "CELERY_BROKER": broker_url,
             "CELERY_BACKEND": backend,
             **({} if launcher else _EXECUTOR),
+            **(stores or {}),
         }
         records = postgres().set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
         instance = yaml.safe_load((_DEPLOY / "dagster-celery.yaml").read_text()) if launcher else {}
+        instance |= {"compute_logs": logs} if logs else {}
         vendor = SandboxState(latency_s=0.4)
         with deployed(home, vendor=vendor, postgres=records, settings=settings, fast=True, instance=instance) as made:
             for name in ("one", "two"):
                 worker = ("dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-n", name)
-                made.start(name, *worker, "-y", "celery.yaml", "--", "--concurrency=2")
+                # What it writes for itself, no other program finds, as on another machine.
+                (home / f"only-{name}").mkdir()
+                apart = ("env", f"TMPDIR={home}/only-{name}")
+                made.start(name, *apart, *worker, "-y", "celery.yaml", "--", "--concurrency=2")
             yield made
 
 
@@ -144,3 +174,39 @@ def test_a_night_outlives_a_killed_worker_and_ends_when_it_is_terminated(
             deployment.until(
                 "the queue gave the step of the lost worker to the other", lambda: deployment.status(run) == "SUCCESS"
             )
+
+
+def test_the_ui_shows_logs_and_pages_of_a_run_on_another_machine(
+    tmp_path: Path, postgres: Callable[[], sqlalchemy.URL]
+) -> None:
+    with moto() as s3:
+        bucket = s3.new_bucket().name
+        stores = {f"BG_{use}": f"s3://{bucket}/{use.lower()}" for use in ("OUTPUT", "MASTERS", "SPOOL", "GALLERY")}
+        stores |= {
+            "BG_S3_ENDPOINT": s3.endpoint,
+            "AWS_ACCESS_KEY_ID": s3.access_key,
+            "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "DAGSTER_LOGS_BUCKET": bucket,
+        }
+        logs = yaml.safe_load((_DEPLOY / "dagster-cluster.yaml").read_text())["compute_logs"]
+        logs["config"]["endpoint_url"] = s3.endpoint
+        with working(tmp_path, "redis", postgres, launcher=True, stores=stores, logs=logs) as deployment:
+            run = buying(deployment, "hats", 4)
+            deployment.until("it has ended", lambda: deployment.status(run) == "SUCCESS")
+            events = deployment.ask(_CAPTURED, id=run)["runOrError"]["eventConnection"]["events"]
+            steps = [event["fileKey"] for event in events if "fileKey" in event]
+            pages = [
+                entry["path"]
+                for event in events
+                if event.get("assetKey", {}).get("path") == ["review_gallery"]
+                for entry in event["metadataEntries"]
+                if entry["label"] == "page"
+            ]
+
+            shown = [deployment.ask(_LOG, key=[run, "compute_logs", step])["capturedLogs"]["stderr"] for step in steps]
+            assert shown
+            assert all(f"{run} - " in text for text in shown), "each says what its run did"
+            assert [page.rpartition("/")[0] for page in pages] == [f"s3://{bucket}/gallery"]
+            found = s3.client.get_object(Bucket=bucket, Key=pages[0].removeprefix(f"s3://{bucket}/"))
+            assert b"hats/0.png" in found["Body"].read()

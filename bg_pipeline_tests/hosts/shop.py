@@ -113,7 +113,7 @@ class Shop:
     def knows_its_limits(self) -> None:
         """The account has been used before: all its slots are known to be good."""
         manifest = Database(self.database.url(self.name))
-        known = LearnedLimits(width=self.slots, base=self.slots)
+        known = LearnedLimits(width=self.slots, base=self.slots, reached=self.slots)
         SqlGates(manifest).change_limits("bgeraser", lambda _: known.as_json())
         manifest.close()
 
