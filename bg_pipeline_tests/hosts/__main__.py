@@ -310,8 +310,8 @@ def other_settings(world: World) -> Iterator[Line]:
 
 
 def whole_way(world: World, workers: int) -> Iterator[Line]:
-    """As fast as the vendor: so many rounds of all slots."""
-    slots, latency_s, rounds = 32, 2.0, 10
+    """As fast as the vendor for two minutes. All slots begin at once, so the first rounds are the slowest."""
+    slots, latency_s, rounds = 32, 2.0, 60
     with ExitStack() as stack:
         shop = world.shop(stack, pictures=slots * rounds, latency_s=latency_s, slots=slots)
         hosts = [world.one, world.two] * (workers // 2)
