@@ -24,6 +24,7 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from bg_pipeline.core.report import Summary
 from bg_pipeline.orchestration import metadata, versions
+from bg_pipeline.orchestration.dagster_private import StepMaterializationData
 from bg_pipeline.orchestration.definitions import defs
 from bg_pipeline.orchestration.names import Names
 from bg_pipeline_tests.deployment import Deployment, deployed
@@ -93,10 +94,10 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
             metadata=metadata.of_part(two),
             tags=versions.tags(Names(), "0" * 12, run.run_id),
         )
-        events.append(metadata.event_of(found, "process_pending"))
+        events.append(_event(found))
     whole = Summary(published=2 * len(names), purchases=2 * len(names), credits=Decimal(2 * len(names)), seconds=150.0)
     found = dg.AssetMaterialization(step, metadata=metadata.of_summary(whole, []))
-    events.append(metadata.event_of(found, "process_pending"))
+    events.append(_event(found))
     instance.event_log_storage.store_event_batch(
         [
             EventLogEntry(
@@ -115,6 +116,11 @@ def _night(instance: dg.DagsterInstance, names: list[str], at: float) -> None:
     instance.report_dagster_event(
         DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name="process_pending"), run.run_id
     )
+
+
+def _event(found: dg.AssetMaterialization) -> DagsterEvent:
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+    return DagsterEvent(kind, "process_pending", event_specific_data=StepMaterializationData(found))
 
 
 def _time(made: Deployment, query: str) -> float:

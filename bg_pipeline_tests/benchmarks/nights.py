@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bg_pipeline.sandbox.state import SandboxState
+from bg_pipeline_tests.benchmarks.tables import compare
 from bg_pipeline_tests.deployment import Deployment, deployed, descendants
 from bg_pipeline_tests.pictures import product
 
@@ -103,6 +104,8 @@ def main() -> None:
     ideal = images * asked.latency / asked.slots
     # A charge is written down when the vendor answers.
     first_post = first - asked.latency - started
+    what = f"a night of Dagster, {asked.collections} collections of {asked.each}, first POST to last cutout"
+    compare(what, "s", ended - started - first_post, "images × latency ÷ slots", ideal)
     print(
         f"| {asked.collections} × {asked.each} | {'backfill' if asked.backfill else 'night'} | {ideal:.1f} "
         f"| {ended - started - first_post:.1f} | {(ended - started - first_post) / ideal:.2f} | {first_post:.1f} "
