@@ -105,7 +105,9 @@ class Shop:
 
     def put(self, pictures: int, collections: int) -> None:
         def put(number: int) -> None:
-            self.s3.put(self.bucket, f"c{number % collections:02}/{number:04}.png", product(number))
+            # A thousand shades differ.
+            picture = product(number, (48 + number // 1000, 32))
+            self.s3.put(self.bucket, f"c{number % collections:02}/{number:04}.png", picture)
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, range(pictures)))
