@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +32,6 @@ from bg_pipeline_tests.hosts.machines import (
     make_network,
     refused,
     run_inside,
-    thaw,
 )
 from bg_pipeline_tests.hosts.shop import VENDOR_PORT, Ended, Shop, Vendor
 from bg_pipeline_tests.radosgw import missing, radosgw
@@ -180,19 +179,24 @@ def host_dies(world: World) -> Iterator[Line]:
 
 
 def _stop_in_a_transaction(world: World, shop: Shop, process: Process, claims: list[int]) -> tuple[str, int]:
-    """Freeze a host that has items, while the database waits for the rest of one of its transactions; count both."""
-    query = (
-        "SELECT count(*) FROM pg_stat_activity WHERE client_addr = %s::inet AND state = 'idle in transaction' "
-        "AND backend_xid IS NOT NULL"
+    """Freeze a host that has items while one of its transactions waits for a table; then let the server go on."""
+    waits, stands = (
+        "SELECT count(*) FROM pg_stat_activity WHERE client_addr = %s::inet AND backend_xid IS NOT NULL AND "
+        + condition
+        for condition in ("wait_event_type = 'Lock'", "state = 'idle in transaction'")
     )
-    for _ in range(400):
+
+    def had() -> int:
+        return int(shop.rows("SELECT count(*) FROM items WHERE claim_id = ANY(%s)", claims)[0][0])
+
+    with closing(world.database.connect(shop.name)) as conn:
+        conn.execute("BEGIN")
+        conn.execute("LOCK TABLE attempts IN EXCLUSIVE MODE")
+        shop.until("it waits", lambda: had() and shop.rows(waits, world.two.address)[0][0])
         freeze(process)
-        had = shop.rows("SELECT count(*) FROM items WHERE claim_id = ANY(%s)", claims)[0][0]
-        if had and shop.rows(query, world.two.address)[0][0]:
-            return "yes", had
-        thaw(process)
-        time.sleep(world.rng.uniform(0.0, 0.05))
-    return "no", had
+        conn.execute("ROLLBACK")
+    shop.until("the server waits for it", lambda: shop.rows(stands, world.two.address)[0][0], 10.0)
+    return "yes", had()
 
 
 def host_is_cut_off(world: World) -> Iterator[Line]:
