@@ -30,11 +30,11 @@ MODULES: Mapping[str, str] = {
     "originals": "bg_pipeline_tests.benchmarks originals 12 1000",
     "slots": "bg_pipeline_tests.benchmarks.slots",
     "one_night": "bg_pipeline_tests.benchmarks.one_night --times 1",
-    "nights": "bg_pipeline_tests.benchmarks.nights --collections 10 --each 16",
+    "nights": "bg_pipeline_tests.benchmarks.nights --collections 10 --each 8",
     "collections": "bg_pipeline_tests.benchmarks.collections --nights 20 --collections 100",
     "capacity": "bg_pipeline_tests.benchmarks.capacity",
     "scan": "bg_pipeline_tests.benchmarks.scan --files 200000",
-    "listing": "bg_pipeline_tests.benchmarks.listing --objects 50000",
+    "listing": "bg_pipeline_tests.benchmarks.listing --objects 20000",
     "plan": "bg_pipeline_tests.benchmarks.plan --rows 250000 --shares 0.001",
     "hashing": "bg_pipeline_tests.benchmarks.hashing --files 2000",
     "reading": "bg_pipeline_tests.benchmarks.reading --objects 200",
@@ -77,13 +77,19 @@ class Ran:
 
 
 def write(names: Sequence[str]) -> bool:
-    """Run these benchmarks and write the page; return True if all could run."""
+    """Run these benchmarks and write the page after each; return True if all could run."""
     load, _, _ = os.getloadavg()
-    ran = []
+    ran: list[Ran] = []
     for name in names:
         print(f"{name} …", flush=True)
         ran.append(_run(name))
         print(ran[-1].printed or ran[-1].problem, flush=True)
+        _write(ran, load)
+    return not any(each.problem for each in ran)
+
+
+def _write(ran: Sequence[Ran], load: float) -> None:
+    names = [each.name for each in ran]
     compared = [_row(each.name, row) for each in ran for row in each.rows if "what" in row]
     few = f"python -m bg_pipeline_tests.benchmarks --only {' '.join(names)}"
     command = "make bench" if set(names) == set(MODULES) else few
@@ -91,7 +97,6 @@ def write(names: Sequence[str]) -> bool:
     plots = [row for each in ran for row in each.rows if "plot" in row]
     sections = [head + "\n".join(compared), *filter(None, map(_plot, plots)), *map(_section, ran)]
     PAGE.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    return not any(each.problem for each in ran)
 
 
 def _run(name: str) -> Ran:
