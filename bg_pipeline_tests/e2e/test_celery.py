@@ -5,8 +5,9 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def working(
         logs: where the logs of steps go, as `dagster.yaml` has it.
     """
     shutil.copy(_DEPLOY / "celery.yaml", home)
-    with BROKERS[broker](home) as (broker_url, backend):
+    with ExitStack() as own, BROKERS[broker](home) as (broker_url, backend):
         settings = {
             "BG_STATE": postgres().render_as_string(hide_password=False),
             "BG_CONCURRENCY": "2",
@@ -131,9 +132,8 @@ def working(
         with deployed(home, vendor=vendor, postgres=records, settings=settings, fast=True, instance=instance) as made:
             for name in ("one", "two"):
                 worker = ("dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-n", name)
-                # What it writes for itself, no other program finds, as on another machine.
-                (home / f"only-{name}").mkdir()
-                apart = ("env", f"TMPDIR={home}/only-{name}")
+                # What it writes for itself, no other program finds, as on another machine. Sockets have short paths.
+                apart = ("env", f"TMPDIR={own.enter_context(tempfile.TemporaryDirectory(prefix=name))}")
                 made.start(name, *apart, *worker, "-y", "celery.yaml", "--", "--concurrency=2")
             yield made
 
