@@ -1,14 +1,17 @@
 """Twins, renames, prices and output names."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from bg_pipeline.core.delta import Held
-from bg_pipeline.core.recipe import purchase_id
+from bg_pipeline.core.delta import Goal, Held
+from bg_pipeline.core.recipe import Recipe, purchase_id
 from bg_pipeline.core.records import Entry, Reason, State
+from bg_pipeline.core.relations import stays_until_asked
 from bg_pipeline.core.revert import Reverted
+from bg_pipeline.core.survey import survey
 from bg_pipeline_tests.core.deltas import OTHER_CUT, OTHER_RENDITION, RECIPE, change, delta_of, entry, published
 
 
@@ -268,3 +271,20 @@ def test_a_lost_output_whose_new_cut_is_on_trial_is_restored_from_the_old_one() 
 
     (restored,) = delta.work
     assert (restored.reason, restored.purchase_id) == (Reason.OUTPUT_MISSING, purchase_id("h", RECIPE.cut.digest))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reverted", "stays"),
+    [
+        (OTHER_CUT, (), True),
+        (OTHER_CUT, (Reverted.of("c/a.jpg", replace(published(recipe=OTHER_CUT), run="run 2"), "a person"),), False),
+        (OTHER_RENDITION, (), False),
+    ],
+    ids=["another cut", "reverted", "another rendition, and its master is gone"],
+)
+def test_only_what_another_cut_asks_for_stays_until_a_person_asks(
+    recipe: Recipe, reverted: Sequence[Reverted], stays: bool
+) -> None:
+    found = survey([entry()], lambda _key: Goal.of(recipe), {}, reverted={"c/a.jpg": reverted})
+
+    assert [stays_until_asked(each, (), ()) for each in found.candidates] == [stays]
