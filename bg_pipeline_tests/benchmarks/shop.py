@@ -51,13 +51,13 @@ def synced(
     latency_s: float,
     slots: int,
     stores: str = "",
+    limits_known: bool = True,
     ready: Callable[[], object] = lambda: None,
 ) -> Synced:
     """
     Sync a catalogue of unchanged items, and of new pictures that are bought.
 
-    Without new pictures the fastest of three. A small sync goes before, as on every night but the first, so that the
-    account's limits are known.
+    Without new pictures the fastest of three.
 
     Args:
         folder: takes all files.
@@ -66,13 +66,15 @@ def synced(
         latency_s: what the service takes for each.
         slots: how many it takes at once.
         stores: prefix of the locations of source, outputs and masters, such as `s3://bucket/`; empty for the folder.
+        limits_known: a small sync goes before, as on every night but the first.
         ready: called before the sync that counts.
     """
     state = SandboxState({"bgeraser": Decimal(10**6)}, latency_s=latency_s, limits=Limits(concurrent=slots))
     with running_sandbox(state, cut_middle) as sandbox:
         settings = _settings(folder, sandbox.base_url, slots, stores or f"{folder}/")
-        put_pictures(settings, "warm", range(_WARM, _WARM + 3 * slots))
-        _sync(settings)
+        if limits_known:
+            put_pictures(settings, "warm", range(_WARM, _WARM + 3 * slots))
+            _sync(settings)
         if items:
             _fill(settings, folder, items)
             _sync(settings)  # what was written within the last seconds is hashed once more
