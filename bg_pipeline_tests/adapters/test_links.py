@@ -1,6 +1,8 @@
 """No store writes, reads or lists through a symbolic link, and a source is read to its limit only."""
 
+import io
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +108,14 @@ def test_a_stated_size_is_not_relied_on(monkeypatch: pytest.MonkeyPatch) -> None
         sources.read_source(lambda _size: next(parts))
 
     assert len(list(parts)) == 998
+
+
+@pytest.mark.parametrize("stated", [0, 1, 999, 1000, 1001, 5000])
+def test_what_is_read_is_whole_whatever_was_stated(stated: int) -> None:
+    content = random.Random(1).randbytes(1000)
+    for most in (1, 7, 1000, 5000):
+        rest = io.BytesIO(content)
+        assert sources.read_source(lambda size, rest=rest, most=most: rest.read(min(size, most)), stated) == content
 
 
 def test_a_file_of_64_gigabytes_takes_no_memory(tmp_path: Path) -> None:

@@ -618,7 +618,7 @@ SAFEGUARDS: tuple[Safeguard, ...] = (
         _INPUT,
         "A source is read to its limit only",
         "core/sources.py",
-        "        require_size(len(data))\n",
+        "        require_size(size_bytes)\n",
         "",
         "adapters/test_links.py::test_a_stated_size_is_not_relied_on",
     ),

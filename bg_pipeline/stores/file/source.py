@@ -113,7 +113,7 @@ class FolderSource:
                 if not stat.S_ISREG(info.st_mode):
                     raise ItemUnreadable("cannot be read: it is not a regular file")
                 require_size(info.st_size)
-                return read_source(file.read)
+                return read_source(file.read, info.st_size)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ItemChanged(f"{key} is not there any more") from error
         except OSError as error:
