@@ -268,7 +268,11 @@ class Processing:
     def _run_worker(self) -> None:
         try:
             while task := self._next_task():
-                finished = self._process(task)
+                try:
+                    finished = self._process(task)
+                except ClaimLost as error:  # perhaps while its end was to be recorded
+                    _LOG.warning("%s", error)
+                    self._lost_claims = finished = True
                 if finished is None:  # the task gets a second turn, under the same claim
                     continue
                 self._feed.done(task)
@@ -287,8 +291,7 @@ class Processing:
         if self._run.stop.is_set():
             self._pause("stopped on request")
             return None
-        handed_out = self._feed.next()
-        if handed_out is None:
+        if (handed_out := self._feed.next()) is None:
             return None
         task, taken_over = handed_out
         if taken_over:
@@ -311,9 +314,6 @@ class Processing:
             self._publisher.give_up(task, task.rest, error)
         except BeingBought as error:
             return self._postpone(task, error)
-        except ClaimLost as error:
-            _LOG.warning("%s", error)
-            self._lost_claims = True
         except ChargedTooOften as error:
             self._publisher.end(task, task.rest, State.QUARANTINED, str(error), Cause.CHARGED)
         except (OutcomeUnknown, UnusableAnswer) as error:

@@ -12,7 +12,7 @@ from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import State
 from bg_pipeline.core.report import Cause
-from bg_pipeline.errors import BeingBought, StoreError
+from bg_pipeline.errors import BeingBought, ItemUnreadable, StoreError
 from bg_pipeline.imaging.rendering import render
 from bg_pipeline.pipeline.detect import detect, scan
 from bg_pipeline.pipeline.feed import Feed
@@ -375,3 +375,25 @@ def test_a_run_whose_claim_was_taken_over_overwrites_no_output() -> None:
     graph.sync()
 
     assert graph.outputs.read("c0/0.png") == b"of the other run"
+
+
+def test_a_run_goes_on_whose_claim_was_taken_over_before_it_could_record_a_failure() -> None:
+    """It was suspended while the picture failed. It waits for the other run, and does what that let go of."""
+    graph = Graph()
+    graph.source.put("c0/0.png", product(1))
+    graph.source.put("c0/1.png", product(2))
+
+    def call(function: Callable[..., Any], *args: Any) -> Any:
+        if function is render and not taken_over:
+            taken_over.append(True)
+            graph.clock.now += 2 * LEASE_S
+            graph.claim("c0/0.png", "c0/1.png", owner="another run")
+            raise ItemUnreadable("its decoder crashed")
+        return call_here(function, *args)
+
+    taken_over: list[bool] = []
+    graph.call = call
+    graph.sync()
+
+    states = {entry.state for entry in map(graph.items.entry, ("c0/0.png", "c0/1.png")) if entry}
+    assert (taken_over, states, len(graph.remover.requests)) == ([True], {State.PUBLISHED}, 2)
