@@ -21,7 +21,7 @@ help:
 	@echo "make test-mariadb   a catalogue in MariaDB, from Debian's packages"
 	@echo "make test-radosgw   the S3 tests against a second server, from Debian's packages"
 	@echo "make test-pgbouncer PostgreSQL behind a pooler, from Debian's packages"
-	@echo "make bench   all benchmarks, beside their peers, into docs/benchmarks.md; 40 minutes on two idle cores"
+	@echo "make bench   all benchmarks, beside their peers, into docs/benchmarks.md; half an hour on two idle cores"
 	@echo "make check   the same without the tests"
 	@echo "make dev     Dagster UI on http://127.0.0.1:3000 with your settings"
 

@@ -1,5 +1,5 @@
 """
-`python -m bg_pipeline_tests.benchmarks`: all of them, and docs/benchmarks.md; see `page`. About 40 minutes.
+`python -m bg_pipeline_tests.benchmarks`: all of them, and docs/benchmarks.md; see `page`. Half an hour.
 
 With a name only that one, with its own arguments; with `--only NAME …` a page of these.
 """

@@ -45,7 +45,7 @@ MODULES: Mapping[str, str] = {
     "engines": "bg_pipeline_tests.benchmarks.engines",
     "review": "bg_pipeline_tests.benchmarks.review --items 200",
 }
-"""Command of each, in a size with which all together take about 40 minutes on two cores."""
+"""Command of each, in a size with which all together take about half an hour on two cores."""
 
 _LONGEST_S = 900.0
 
