@@ -11,7 +11,7 @@ def further_away(socket_path: str, round_trip_s: float, asked: Callable[[], obje
     """
     A port of this machine that leads to a server, with that much more time for each way there and back.
 
-    Each piece that is sent there calls `asked`: clients of a database send one, and wait for its answer.
+    Each journey calls `asked`: what a client sends before it has an answer is one.
     """
     loop, ready, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
 
@@ -27,7 +27,19 @@ def further_away(socket_path: str, round_trip_s: float, asked: Callable[[], obje
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await asyncio.open_unix_connection(socket_path)
-        await asyncio.gather(carry(reader, there[1], asked), carry(there[0], writer, lambda: None))
+        is_answered = True
+
+        def sent() -> None:
+            nonlocal is_answered
+            if is_answered:
+                asked()
+            is_answered = False
+
+        def answered() -> None:
+            nonlocal is_answered
+            is_answered = True
+
+        await asyncio.gather(carry(reader, there[1], sent), carry(there[0], writer, answered))
 
     async def serve() -> None:
         server = await asyncio.start_server(connected, "127.0.0.1", 0)

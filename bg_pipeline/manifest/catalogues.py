@@ -61,7 +61,7 @@ def ensure_accounts(database: Database, known: Mapping[str, KnownAccount], now: 
                 conn.execute(update(accounts).where(c.name == name).values(key_digest=_digest(each.key)))
                 if digests[name]:
                     gate = read_gate(conn, name)
-                    write_gate(conn, gate, on_new_key(gate, now))
+                    write_gate(database, conn, gate, on_new_key(gate, now))
                     delete_limits(conn, name)
 
 

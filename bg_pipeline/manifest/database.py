@@ -1,35 +1,23 @@
 """One database, SQLite or PostgreSQL, upgraded to the present schema when it is opened."""
 
 import hashlib
+import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Executable,
-    Table,
-    any_,
-    event,
-    func,
-    inspect,
-    literal,
-    select,
-    text,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from bg_pipeline.errors import ConnectionLost, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
 from bg_pipeline.manifest.engines import open_engine
+from bg_pipeline.manifest.pipelining import transaction
 from bg_pipeline.manifest.schema import VERSION
+from bg_pipeline.manifest.statements import Statements, parts
 
 T = TypeVar("T")
 
@@ -37,24 +25,23 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _PAUSE_S = 0.11
 """Pause between two batches: a process that waits for SQLite's lock checks it ten times a second."""
 
-_MAX_BOUND = 500
-"""Most values in one IN list: SQLite takes more, but gains nothing from it."""
-
-_MAX_IN_ARRAY = 20_000
-"""Most values in one array."""
-
 _WRITE_LOCK = 4_703_001
 """Key of the advisory lock: any number not used for anything else in this database."""
 
 WRITER_IS_GONE = {
-    "idle_in_transaction_session_timeout": 10_000,
-    "tcp_keepalives_idle": 3,
+    "idle_in_transaction_session_timeout": 6_000,
+    "lock_timeout": 3_000,
+    "tcp_keepalives_idle": 2,
     "tcp_keepalives_interval": 2,
-    "tcp_keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
+    "tcp_keepalives_count": 2,
+    "tcp_user_timeout": 6_000,
 }
-"""PostgreSQL's limits for a writer that stands still, or is on a host that lost its power or its network: half of a
-lease, so that no other loses a claim while it waits for the lock. By default it keeps its locks for two hours."""
+"""PostgreSQL's limits for a writer that stands still, or is on a host that lost its power or its network. By default it
+keeps its locks for two hours. When one session of such a host is ended, another that waited for the same lock may get
+it; both together take less than a lease, so that no other host loses a claim while it waits."""
+
+STANDS_STILL_S = 5.0
+"""Seconds after which a writer in whose pipeline nothing comes any more stands still."""
 
 REPEATS_S = 60.0
 """Seconds for which a lost transaction is repeated: a server that restarts is back within them."""
@@ -62,11 +49,21 @@ REPEATS_S = 60.0
 _MET = {"40001", "40P01"}
 """SQLSTATE of a transaction that waited for another that waited for it."""
 
+_WAITED = "55P03"
+"""SQLSTATE of a transaction that waited for a lock for longer than `lock_timeout`."""
+
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 """Seconds before a repetition; doubled each time."""
 
 
-class Database:
+_LOG = logging.getLogger(__name__)
+
+
+class _Waited(ConnectionLost):
+    """A transaction waited for a lock; its holder works, or was ended."""
+
+
+class Database(Statements):
     """
     An engine whose writing transactions are serial and durable.
 
@@ -125,20 +122,26 @@ class Database:
                 sets. None keeps out every other writer.
         """
         options = {"bg_write": True, "bg_synchronous": "FULL" if durable else "NORMAL"} | self._alone
-        with self._errors(), self._connected(**options) as conn, conn.begin() as transaction:
-            number = self._begin(conn, durable=durable, alone=alone, locks=locks)
-            yield conn
+        with self._errors(), self._connected(**options) as conn, conn.begin() as outer:
+            number = None
             try:
-                transaction.commit()
-            except DBAPIError as error:
+                with self._begin(conn, durable=durable, alone=alone, locks=locks) as number_of:
+                    yield conn
+                    number = number_of()
+                outer.commit()
+            except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
                 # Only the answer to the commit was lost, perhaps: the server knows.
-                if number is None or not error.connection_invalidated or not self._is_committed(number):
+                if number is None or not self._is_loss(error):
+                    raise
+                with suppress(DBAPIError):
+                    outer.rollback()
+                if not self._is_committed(number):
                     raise
 
     def repeat(self, step: Callable[[], T]) -> T:
         """
         Take a step that is one transaction, or that may be taken again from its start; repeat it while its connection
-        is lost.
+        is lost, and as long as it has to wait for others that work.
 
         Raises:
             StateError: the database did not come back within `REPEATS_S`.
@@ -147,6 +150,8 @@ class Database:
         while True:
             try:
                 return step()
+            except _Waited:
+                continue
             except ConnectionLost as error:
                 ends_at = ends_at or time.monotonic() + REPEATS_S
                 if time.monotonic() >= ends_at:
@@ -154,34 +159,9 @@ class Database:
             self._sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
-    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
-        """Return an insert that supports a conflict clause."""
-        return _insert(self.engine.dialect.name, table)
-
-    def put(self, conn: Connection, table: Table, key: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows, all of the same columns; one whose key is there already replaces the values of that row."""
-        conn.execute(_upsert(self.engine.dialect.name, table, key, tuple(rows[0])), rows)
-
-    def among(self, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-        """Yield conditions that together match these values of a column; use them one after the other."""
-        if self.engine.dialect.name == "sqlite":
-            yield from (column.in_(part) for part in _parts(values, _MAX_BOUND))
-        else:
-            # One array is one value: many values in a statement slow down PostgreSQL's driver.
-            arrays = postgresql.ARRAY(column.type)
-            yield from (column == any_(literal(part, arrays)) for part in _parts(values, _MAX_IN_ARRAY))
-
-    def at_least(self, conn: Connection, column: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-        """Yield conditions like `among` that may match more: a column with fewer values than these is read whole."""
-        rows = select(literal(1)).where(column.is_not(None)).limit(len(values)).subquery()
-        if conn.scalar(select(func.count()).select_from(rows)) == len(values):
-            yield from self.among(column, values)
-        else:
-            yield column.is_not(None)
-
     def batches(self, values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         """Yield batches of `size` values, one per transaction, so that no other writer waits for all of them."""
-        for number, part in enumerate(_parts(values, size)):
+        for number, part in enumerate(parts(values, size)):
             if number and self.engine.dialect.name == "sqlite":
                 # PostgreSQL serves waiting writers in turn.
                 time.sleep(_PAUSE_S)
@@ -209,10 +189,17 @@ class Database:
                 raise ConnectionLost(self._in_words(error)) from error
             raise
 
-    def _begin(self, conn: Connection, *, durable: bool, alone: bool, locks: Collection[str] | None) -> int | None:
-        """Let no other writer come between reading and writing; return the server's number of this transaction."""
+    @contextmanager
+    def _begin(
+        self, conn: Connection, *, durable: bool, alone: bool, locks: Collection[str] | None
+    ) -> Iterator[Callable[[], int | None]]:
+        """
+        Let no other writer come between reading and writing; yield what returns the server's number of this
+        transaction. It has to be known before the commit.
+        """
         if self.engine.dialect.name != "postgresql":
-            return None  # BEGIN IMMEDIATE has done it
+            yield lambda: None  # BEGIN IMMEDIATE has done it
+            return
         wanted = ["txid_current()"]
         wanted += [f"set_config('{name}', '{value}', true)" for name, value in WRITER_IS_GONE.items()]
         if not durable:
@@ -224,12 +211,11 @@ class Database:
             keys = ", ".join(map(str, sorted(map(_lock_key, locks))))
             lock = f"pg_advisory_xact_lock({_WRITE_LOCK}, key)"
             wanted.append(f"(SELECT count({lock}::text) FROM unnest(ARRAY[{keys}]) AS key)")  # noqa: S608  numbers
-        # The driver's own BEGIN would be one more journey, under locks that others wait for.
+        if locks is None:  # it changes tables perhaps, whose readers may take long
+            wanted.append("set_config('lock_timeout', '0', true)")
         driver: Any = conn.connection.driver_connection
-        with driver.cursor() as cursor:
-            cursor.execute(f"BEGIN; SELECT {', '.join(wanted)}")
-            cursor.nextset()
-            return int(cursor.fetchone()[0])
+        with transaction(driver, f"SELECT {', '.join(wanted)}", together=locks is not None) as number_of:
+            yield number_of
 
     def _is_committed(self, number: int) -> bool:
         """Ask a PostgreSQL server that lost the connection during a commit for the end of that transaction."""
@@ -254,15 +240,35 @@ class Database:
         try:
             yield
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
-            raise (ConnectionLost if self._is_loss(error) else StateError)(self._in_words(error)) from error
+            kind: type[StateError] = ConnectionLost if self._is_loss(error) else StateError
+            if _sqlstate(error) == _WAITED:
+                self._end_those_that_stand_still()
+                kind = _Waited
+            raise kind(self._in_words(error)) from error
+
+    def _end_those_that_stand_still(self) -> None:
+        """
+        End the writers in whose pipeline nothing comes any more, and with them their locks: their process is frozen.
+
+        The server itself takes them for active, and its limit for those that are idle does not end them.
+        """
+        query = text(
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)"
+            " WHERE locktype = 'advisory' AND (classid, objid, objsubid) = (0, :lock, 1) AND granted"
+            " AND datname = current_database() AND wait_event = 'ClientRead'"
+            " AND query_start < clock_timestamp() - make_interval(secs => :stands_still_s)"
+        )
+        with suppress(DBAPIError), self._unpooled.connect() as conn:
+            for pid, _ in conn.execute(query, {"lock": _WRITE_LOCK, "stands_still_s": STANDS_STILL_S}):
+                _LOG.warning("ended session %s of %s: it kept locks, and its process stands still", pid, self.name)
 
     def _is_loss(self, error: Exception) -> bool:
         """Return True if the connection broke, or two transactions met: the server rolled this one back."""
+        state = _sqlstate(error)
         if isinstance(error, DBAPIError):
-            return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _MET
+            return error.connection_invalidated or state in _MET
         # A driver's error, of a copy or a BEGIN, which SQLAlchemy did not see. A severed session has these classes of
         # SQLSTATE.
-        state = getattr(error, "sqlstate", None)
         return isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError) and (
             state is None or state in _MET or state[:2] in {"57", "08"}
         )
@@ -302,25 +308,14 @@ class Database:
         return version
 
 
-@cache  # its columns take longer to make than the rows to write
-def _upsert(dialect: str, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Executable:
-    new = _insert(dialect, table)
-    values = {name: new.excluded[name] for name in columns if name not in key}
-    return new.on_conflict_do_update(index_elements=key, set_=values)
-
-
-def _insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+def _sqlstate(error: Exception) -> str | None:
+    state: str | None = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    return state
 
 
 def _lock_key(name: str) -> int:
     """Return a number of 32 bits; two names with the same one only wait for each other."""
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:4], "big", signed=True)
-
-
-def _parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
 
 
 def _migrate(conn: Connection) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bg_pipeline.errors import ConfigurationError
+from bg_pipeline.manifest.pipelining import PipelinedCursor
 
 _BUSY_TIMEOUT_MS = 30_000
 
@@ -41,7 +42,7 @@ def open_engine(url: str, **options: Any) -> Engine:
         # A pooler may give each transaction another session, which does not know the statements prepared in the last.
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
             patience = {name: value for name, value in _SERVER_IS_GONE.items() if name not in parsed.query}
-            options["connect_args"] = {"prepare_threshold": None, **patience}
+            options["connect_args"] = {"prepare_threshold": None, "cursor_factory": PipelinedCursor, **patience}
             if "poolclass" not in options:
                 options |= {"pool_size": _CONNECTIONS, "max_overflow": 0}
         engine = create_engine(parsed, **options)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
+from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.rows import are_live
 from bg_pipeline.manifest.schema import claims as claim_rows
@@ -34,14 +35,12 @@ def gate_of(row: Row[Any] | None, account: str) -> Gate:
     return Gate(**values | {"state": GateState(row.state), "reason": GateReason(row.reason)})
 
 
-def write_gate(conn: Connection, old: Gate, gate: Gate) -> None:
+def write_gate(db: Database, conn: Connection, old: Gate, gate: Gate) -> None:
     """Write a gate in place of the old one; call it in the transaction that read that."""
     if (gate.state, gate.reason) != (old.state, old.reason):
         facts = {"event": "gate", "account": gate.account, "state": gate.state.value, "reason": gate.reason.value}
         _LOG.warning("the gate of %s is %s: %s", gate.account, gate.state, gate.why, extra={"facts": facts})
-    result = conn.execute(update(gates).where(gates.c.account == gate.account).values(asdict(gate)))
-    if not result.rowcount:
-        conn.execute(insert(gates).values(asdict(gate)))
+    db.put(conn, gates, ("account",), [asdict(gate)])
 
 
 class SqlGates(Repeated):
@@ -56,7 +55,7 @@ class SqlGates(Repeated):
             gate = read_gate(conn, account)
             new = change(gate)
             if new != gate:
-                write_gate(conn, gate, new)
+                write_gate(self._db, conn, gate, new)
         return new
 
     def limits(self, account: str) -> Mapping[str, Any] | None:

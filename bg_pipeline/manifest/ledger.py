@@ -74,7 +74,7 @@ class SqlLedger(Repeated):
             gate = read_gate(conn, account)
             new = change(gate, lambda since: sum_since(conn, since, account))
             if new != gate:
-                write_gate(conn, gate, new)
+                write_gate(self._db, conn, gate, new)
         return new
 
     def totals(self, since: float, until: float, account: str | None = None) -> dict[AttemptState, Totals]:

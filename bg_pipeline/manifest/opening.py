@@ -1,11 +1,11 @@
 """Decide about purchases and record their attempts: those of several workers in one transaction."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, literal, select, union_all, update
 
 from bg_pipeline.core.claims import LEASE_S, is_live
 from bg_pipeline.core.credits import Budget, Rules, Spent, authorize_purchase
@@ -15,7 +15,8 @@ from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, BgPipelineError, ClaimLost
 from bg_pipeline.manifest.attempts import ANSWERED, ATTEMPT, CREDITS, OPEN, attempt_of, cost, spent_since, today
 from bg_pipeline.manifest.database import Database
-from bg_pipeline.manifest.gates import gate_of, money_of, read_gate, write_gate
+from bg_pipeline.manifest.gates import gate_of, money_of, write_gate
+from bg_pipeline.manifest.pipelining import ask
 from bg_pipeline.manifest.schema import attempts, claims, gates, items, purchases
 from bg_pipeline.ports.purchasing import CutRequest, OpenAttempt
 from bg_pipeline.ports.running import Now
@@ -43,55 +44,52 @@ class Opening:
     budget: Budget
 
     def __call__(self, requests: Sequence[CutRequest]) -> list[OpenAttempt | Exception]:
-        """Return each attempt, or the reason why it may not be made."""
+        """
+        Return each attempt, or the reason why it may not be made. They are decided on one after the other, each as if
+        those before it were on record already.
+        """
         with self.database.write(locks=self._locks(requests)) as conn:
-            catalogue_of = self._catalogues(conn, requests)
-            earlier, bought = self._earlier(conn, requests), self._bought(conn, requests)
-            results: dict[int, OpenAttempt | Exception] = {}
-            by_catalogue: dict[int, dict[int, CutRequest]] = {}
-            for number, request in enumerate(requests):
+            held, known, bought, (books,), by_claim, ids = ask(
+                conn,
+                self._held(requests),
+                self._earlier(requests),
+                self._bought(requests),
+                self._books(requests),
+                self._by_claim(requests),
+                [self.database.next_ids(attempts, len(requests))],
+            )
+            self._keep_alive(conn, held)
+            catalogue_of = {(row.claim_id, row.key): row.catalogue_id for row in held}
+            earlier = list(map(attempt_of, known))
+            by_run = {row.catalogue_id: row.cost or Decimal(0) for row in by_claim}
+            since_balance, *by_day = (each or Decimal(0) for each in books[len(gates.c) :])
+            spent, old_gate = Spent(since_balance, by_day=tuple(by_day)), gate_of(books, self.account)
+            gate, results, rows = old_gate, list[OpenAttempt | Exception](), list[dict[str, Any]]()
+            for (new_id,), request in zip(ids, requests, strict=True):
                 catalogue = catalogue_of.get((request.claim.id, request.item_key))
                 if catalogue is None:
-                    results[number] = ClaimLost(
-                        f"this run's claim on {request.item_key!r} is over; nothing is bought for it here"
-                    )
-                else:
-                    by_catalogue.setdefault(catalogue, {})[number] = request
-            for catalogue, its_requests in by_catalogue.items():
-                results |= self._open(conn, catalogue, its_requests, earlier, bought)
-            return [results[number] for number in range(len(requests))]
-
-    def _open(
-        self,
-        conn: Connection,
-        catalogue: int,
-        requests: dict[int, CutRequest],
-        earlier: list[Attempt],
-        bought: Sequence[Row[Any]],
-    ) -> dict[int, OpenAttempt | Exception]:
-        """Decide on one after the other, each as if those before it were on record already."""
-        old_gate, spent = self._gate_and_spent(conn, catalogue, requests.values())
-        gate, results, rows = old_gate, dict[int, OpenAttempt | Exception](), dict[int, dict[str, Any]]()
-        for number, request in requests.items():
-            concerned = [each for each in earlier if _concerns(each, request)]
-            try:
-                _refuse_duplicate(request, concerned, bought)
-                gate, refusal = self._authorize(request, gate, spent, concerned)
-                if refusal is not None:
-                    raise refusal
-            except BgPipelineError as error:
-                results[number] = error
-                continue
-            spent = _with(spent, request.credits_expected)
-            rows[number] = self._row(request, catalogue)
-            earlier.append(_as_attempt(rows[number]))
-        if gate != old_gate:
-            write_gate(conn, old_gate, gate)
-        if rows:
-            new = insert(attempts).returning(attempts.c.purchase_id, attempts.c.id)
-            ids = {row.purchase_id: row.id for row in conn.execute(new, list(rows.values()))}
-            results |= {number: OpenAttempt(ids[row["purchase_id"]], gate.half_open) for number, row in rows.items()}
-        return results
+                    over = f"this run's claim on {request.item_key!r} is over; nothing is bought for it here"
+                    results.append(ClaimLost(over))
+                    continue
+                concerned = [each for each in earlier if _concerns(each, request)]
+                of_run, price = by_run.get(catalogue, Decimal(0)), request.credits_expected
+                try:
+                    _refuse_duplicate(request, concerned, bought)
+                    gate, refusal = self._authorize(request, gate, replace(spent, by_run=of_run), concerned)
+                    if refusal is not None:
+                        raise refusal
+                except BgPipelineError as error:
+                    results.append(error)
+                    continue
+                spent, by_run[catalogue] = _with(spent, price), of_run + price
+                results.append(OpenAttempt(new_id, gate.half_open))
+                rows.append({"id": new_id, **self._row(request, catalogue)})
+                earlier.append(_as_attempt(rows[-1]))
+            if gate != old_gate:
+                write_gate(self.database, conn, old_gate, gate)
+            if rows:
+                conn.execute(insert(attempts), rows)
+            return results
 
     def _authorize(
         self, request: CutRequest, gate: Gate, spent: Spent, concerned: Sequence[Attempt]
@@ -139,25 +137,25 @@ class Opening:
             locks.add("cap of a day")
         return locks
 
-    def _catalogues(self, conn: Connection, requests: Sequence[CutRequest]) -> dict[tuple[int, str], int]:
+    def _held(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
         """
-        Return the catalogue of each item under its claim, by both: another run has the others, or found that their
-        claim had ended. Keep these claims alive, so that their slots and their attempts are too.
+        Find the catalogue of each item under its claim, by both: another run has the others, or found that their claim
+        had ended.
         """
-        c, now = items.c, self.now()
+        c = items.c
         query = select(c.claim_id, c.key, c.catalogue_id, claims.c.ends_at).join(claims, claims.c.id == c.claim_id)
-        rows = [
-            row
-            for these in self.database.among(c.claim_id, sorted({request.claim.id for request in requests}))
-            for those in self.database.among(c.key, sorted({request.item_key for request in requests}))
-            for row in conn.execute(query.where(these, those))
-        ]
-        if late := {row.claim_id for row in rows if not is_live(row.ends_at, now)}:  # a heartbeat is late
-            conn.execute(update(claims).where(claims.c.id.in_(late)).values(ends_at=now + LEASE_S))
-        return {(row.claim_id, row.key): row.catalogue_id for row in rows}
+        for these in self.database.among(c.claim_id, sorted({request.claim.id for request in requests})):
+            for those in self.database.among(c.key, sorted({request.item_key for request in requests})):
+                yield query.where(these, those)
 
-    def _earlier(self, conn: Connection, requests: Sequence[CutRequest]) -> list[Attempt]:
-        """Return the attempts for these purchases, and those that are not settled for the same bytes."""
+    def _keep_alive(self, conn: Connection, held: Sequence[Row[Any]]) -> None:
+        """Keep claims alive whose heartbeat is late, so that their slots and their attempts are too."""
+        now = self.now()
+        if late := {row.claim_id for row in held if not is_live(row.ends_at, now)}:
+            conn.execute(update(claims).where(claims.c.id.in_(late)).values(ends_at=now + LEASE_S))
+
+    def _earlier(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
+        """Find the attempts for these purchases, and those that are not settled for the same bytes."""
         c = attempts.c
         names = {name for request in requests for name in (*_names(request), *request.limit_ids)}
         wanted = list(self.database.among(c.purchase_id, sorted(names)))
@@ -165,41 +163,42 @@ class Opening:
             wanted += [and_(OPEN, these), and_(ANSWERED, these)]
         # Each by its own index.
         ids = union_all(*(select(c.id).where(each) for each in wanted)).subquery()
-        return [attempt_of(row) for row in conn.execute(ATTEMPT.where(c.id.in_(select(ids.c.id))).order_by(c.id))]
+        yield ATTEMPT.where(c.id.in_(select(ids.c.id))).order_by(c.id)
 
-    def _bought(self, conn: Connection, requests: Sequence[CutRequest]) -> Sequence[Row[Any]]:
-        """Return the purchases of these names or bytes that have a master."""
+    def _bought(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
+        """Find the purchases of these names or bytes that have a master."""
         c = purchases.c
         names = {name for request in requests for name in _names(request)}
-        wanted = [*self.database.among(c.purchase_id, sorted(names)), *self._same_bytes(c.sent_digest, requests)]
-        columns = select(c.purchase_id, c.sent_digest, c.cut_digest)
-        return conn.execute(union_all(*(columns.where(each) for each in wanted))).all()
+        for these in (*self.database.among(c.purchase_id, sorted(names)), *self._same_bytes(c.sent_digest, requests)):
+            yield select(c.purchase_id, c.sent_digest, c.cut_digest).where(these)
 
     def _same_bytes(self, column: Any, requests: Sequence[CutRequest]) -> Iterator[Any]:
         return self.database.among(column, sorted({request.sent_digest for request in requests} - {""}))
 
-    def _gate_and_spent(self, conn: Connection, catalogue: int, requests: Iterable[CutRequest]) -> tuple[Gate, Spent]:
-        """Return what the decision needs, by one statement, so that its sums are of one moment."""
-        if not any(request.credits_expected for request in requests):
-            return read_gate(conn, self.account), Spent()
-        of_run = and_(attempts.c.run == self.budget.run, attempts.c.catalogue_id == catalogue)
+    def _books(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
+        """Find the gate and the sums of the account, by one statement, so that they are of one moment."""
         of_account = gates.c.account == self.account
-        balance_at = func.coalesce(select(gates.c.balance_at).where(of_account).scalar_subquery(), 0.0)
-        sums = [
-            spent_since(balance_at, self.account),
-            literal(Decimal(0), CREDITS) if self.budget.cap is None else cost(of_run),
-            *(cost(today(cap, self.now())) for cap in self.rules.day_caps),
-        ]
+        sums: list[ColumnElement[Any]] = [literal(Decimal(0), CREDITS)] * (1 + len(self.rules.day_caps))
+        if any(request.credits_expected for request in requests):
+            balance_at = func.coalesce(select(gates.c.balance_at).where(of_account).scalar_subquery(), 0.0)
+            by_day = (cost(today(cap, self.now())) for cap in self.rules.day_caps)
+            sums = [spent_since(balance_at, self.account), *by_day]
         labelled = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
         one_row = select(literal(1)).subquery().outerjoin(gates, of_account)
-        row = conn.execute(select(*gates.c, *labelled).select_from(one_row)).one()
-        since_balance, by_run, *by_day = (each or Decimal(0) for each in row[len(gates.c) :])
-        return gate_of(row, self.account), Spent(since_balance, by_run, tuple(by_day))
+        yield select(*gates.c, *labelled).select_from(one_row)
+
+    def _by_claim(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
+        """Find the cost of the run so far in the catalogue of each claim, if it has a cap."""
+        if self.budget.cap is not None:
+            of_run = and_(attempts.c.run == self.budget.run, attempts.c.catalogue_id == claims.c.catalogue_id)
+            query = select(claims.c.catalogue_id, cost(of_run).label("cost"))
+            for these in self.database.among(claims.c.id, sorted({request.claim.id for request in requests})):
+                yield query.where(these)
 
 
 def _with(spent: Spent, price: Decimal) -> Spent:
     by_day = tuple(each + price for each in spent.by_day)
-    return replace(spent, since_balance=spent.since_balance + price, by_run=spent.by_run + price, by_day=by_day)
+    return replace(spent, since_balance=spent.since_balance + price, by_day=by_day)
 
 
 def _names(request: CutRequest) -> Sequence[str]:
@@ -244,5 +243,5 @@ def _refuse_duplicate(request: CutRequest, concerned: Sequence[Attempt], bought:
 
 def _as_attempt(row: dict[str, Any]) -> Attempt:
     """Return an attempt that is about to be recorded."""
-    names = ("purchase_id", "account", "state", "credits_expected", "started_at", "sent_digest", "cut_digest")
-    return Attempt(id=0, credits_charged=Decimal(0), **{name: row[name] for name in names})
+    names = ("id", "purchase_id", "account", "state", "credits_expected", "started_at", "sent_digest", "cut_digest")
+    return Attempt(credits_charged=Decimal(0), **{name: row[name] for name in names})

@@ -5,8 +5,8 @@ How many pictures a second the manifest carries, from claim to publication, with
 
 Processes share one catalogue and one account in PostgreSQL, and find, buy, store and publish by the code of a night. A
 picture is a few bytes, stores are dictionaries, the vendor answers at once, and decoders return what they would. The
-server is so many milliseconds there and back away from each process. Journeys are the pieces that a relay carries
-there, for all of a run, its start and its end included; without a delay there is no relay.
+server is so many milliseconds there and back away from each process. Journeys are counted by a relay, for all of a
+run, its start and its end included: what is sent before there is an answer is one. Without a delay there is no relay.
 
 The peer is one process that writes the least that has to last, by psycopg alone: for each picture the intent, then
 charge and master, then state and output; three statements, each a transaction of its own, by as many connections as

@@ -191,7 +191,7 @@ def _stop_in_a_transaction(world: World, shop: Shop, process: Process, claims: l
 
     with closing(world.database.connect(shop.name)) as conn:
         conn.execute("BEGIN")
-        conn.execute("LOCK TABLE attempts IN EXCLUSIVE MODE")
+        conn.execute("LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE")
         shop.until("it waits", lambda: had() and shop.rows(waits, world.two.address)[0][0])
         freeze(process)
         conn.execute("ROLLBACK")
