@@ -15,9 +15,10 @@ from sqlalchemy.pool import NullPool
 from bg_pipeline.errors import ConnectionLost, StateError
 from bg_pipeline.manifest.backup import copy, refuse_damaged
 from bg_pipeline.manifest.engines import open_engine
-from bg_pipeline.manifest.pipelining import transaction
+from bg_pipeline.manifest.pipelining import pipelined, transaction
 from bg_pipeline.manifest.schema import VERSION
 from bg_pipeline.manifest.statements import Statements, parts
+from bg_pipeline.manifest.steps import Steps
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class Database(Statements):
         self._unpooled = open_engine(url, poolclass=NullPool)
         self._sleep = sleep
         self._was_reached = False
+        self.take = Steps(lambda: self.write(locks=()), lambda together: self.read(together=together)).take
         self.losses = 0
         """Number of connections that broke. After a crash, the last commits that were not durable may be missing."""
         event.listen(self.engine, "invalidate", self._count_loss)
@@ -168,11 +170,17 @@ class Database(Statements):
             yield part
 
     @contextmanager
-    def read(self, *, streams: bool = False) -> Iterator[Connection]:
-        """Read; in PostgreSQL each statement sees a snapshot of its own. Large results are streamed from one."""
+    def read(self, *, streams: bool = False, together: bool = False) -> Iterator[Connection]:
+        """
+        Read; in PostgreSQL each statement sees a snapshot of its own.
+
+        Args:
+            streams: large results are streamed, from one snapshot.
+            together: queries that are asked together are sent together.
+        """
         # A transaction around a statement is two more waits for a server that is far away.
         alone = {} if streams else self._alone
-        with self._errors(), self._connected(**alone) as conn, conn.begin():
+        with self._errors(), self._connected(**alone) as conn, conn.begin(), pipelined(conn, together=together):
             yield conn
 
     def server_time(self) -> float:

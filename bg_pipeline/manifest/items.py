@@ -1,16 +1,18 @@
 """Items, singly and by state, for people and for maintenance."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import bindparam, exists, func, select, update
+from sqlalchemy import Executable, Row, bindparam, exists, func, select, update
 
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import MAIN, Entry, Output, Reason, State
 from bg_pipeline.manifest.rows import ANY_PUBLICATION, BATCH, ENTRY, PUBLICATION, OfCatalogue, entry_of, published_of
 from bg_pipeline.manifest.schema import items, publications
-from bg_pipeline.ports.together import Together
+from bg_pipeline.manifest.steps import Step
 
 
 class SqlItems(OfCatalogue):
@@ -23,18 +25,9 @@ class SqlItems(OfCatalogue):
         yield from map(entry_of, self._stream(ENTRY.where(self._mine()).order_by(items.c.key)))
 
     @cached_property
-    def _reading_outputs(self) -> Together[Sequence[str], dict[str, list[Output]]]:
-        def read(asked: Sequence[Sequence[str]]) -> list[dict[str, list[Output]]]:
-            outputs = self._outputs([key for keys in asked for key in keys])
-            return [{key: outputs[key] for key in keys if key in outputs} for keys in asked]
-
-        return Together(read)
-
-    def outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
-        return self._reading_outputs(keys)
-
-    def _outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
-        c, by_key = publications.c, dict[str, list[Output]]()
+    def _others(self) -> Step[Sequence[str], dict[str, list[Output]]]:
+        """The outputs of other renditions than the main one, by item."""
+        c = publications.c
         columns = (
             c.purchase_id,
             c.cut_digest,
@@ -45,12 +38,21 @@ class SqlItems(OfCatalogue):
             c.run,
         )
         query = select(c.key, c.rendition, c.trash_name, *columns).where(self._mine(publications), c.rendition != MAIN)
-        with self._db.read() as conn:
-            for these in self._db.among(c.key, keys):
-                for key, rendition, trash_name, *values in conn.execute(query.where(these).order_by(c.rendition)):
-                    output = Output(rendition, published_of(*values), trash_name or "")
-                    by_key.setdefault(key, []).append(output)
-        return by_key
+
+        def asks(given: Sequence[Sequence[str]]) -> Iterable[Executable]:
+            keys = [key for keys in given for key in keys]
+            return (query.where(these).order_by(c.rendition) for these in self._db.among(c.key, keys))
+
+        def ends(_: Any, given: Sequence[Sequence[str]], rows: Sequence[Row[Any]]) -> list[dict[str, list[Output]]]:
+            by_key = defaultdict[str, list[Output]](list)
+            for key, rendition, trash_name, *values in map(tuple, rows):
+                by_key[key].append(Output(rendition, published_of(*values), trash_name or ""))
+            return [{key: by_key[key] for key in keys if key in by_key} for keys in given]
+
+        return Step(asks, ends)
+
+    def outputs(self, keys: Sequence[str]) -> dict[str, list[Output]]:
+        return self._db.take(self._others, keys)
 
     def in_state(self, state: State) -> list[Entry]:
         return self._entries(ENTRY.where(self._mine(), items.c.state == state).order_by(items.c.key))

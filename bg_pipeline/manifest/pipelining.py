@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
 from typing import Any
 
@@ -77,6 +77,14 @@ def transaction(connection: Connection[Any], first: str, *, together: bool) -> I
         cursor = connection.execute(first)
         yield lambda: _value(cursor)
         connection.execute("COMMIT")
+
+
+@contextmanager
+def pipelined(conn: SqlConnection, *, together: bool) -> Iterator[None]:
+    """Send queries that are asked together to PostgreSQL together, outside of a transaction."""
+    driver: Any = conn.connection.driver_connection
+    with driver.pipeline() if together and conn.dialect.name == "postgresql" else nullcontext():
+        yield
 
 
 def _value(cursor: Cursor[Any]) -> Any:

@@ -6,13 +6,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Row, delete, insert, select, update
 
 from bg_pipeline.core.records import AttemptState, Master, Use
 from bg_pipeline.manifest.attempts import closing, end_of
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import purchases
-from bg_pipeline.ports.together import Together
+from bg_pipeline.manifest.steps import Step
 
 _FIELDS = tuple(each.name for each in fields(Master))
 
@@ -22,25 +22,47 @@ _ALL = select(purchases)
 _Kept = tuple[Master, int | None, Decimal, str]
 """What `Purchases.keep` is given."""
 
+_Payload = tuple[str, Sequence[str]]
+"""What `Purchases.same_payload` is given."""
+
 
 class SqlPurchases(Repeated):
     """`ports.purchasing.Purchases` in a database."""
 
     @cached_property
-    def _getting(self) -> Together[Sequence[str], dict[str, Master]]:
-        def get(asked: Sequence[Sequence[str]]) -> list[dict[str, Master]]:
-            masters = self._get_many({name for names in asked for name in names})
-            return [{name: masters[name] for name in names if name in masters} for names in asked]
+    def _get(self) -> Step[Sequence[str], dict[str, Master]]:
+        def asks(given: Sequence[Sequence[str]]) -> Iterable[Executable]:
+            return map(_ALL.where, self._db.among(purchases.c.purchase_id, sorted(set().union(*given))))
 
-        return Together(get)
+        def ends(_: Any, given: Sequence[Sequence[str]], rows: Sequence[Row[Any]]) -> list[dict[str, Master]]:
+            masters = {row.purchase_id: _master(row) for row in rows}
+            return [{name: masters[name] for name in names if name in masters} for names in given]
+
+        return Step(asks, ends)
 
     @cached_property
-    def _comparing(self) -> Together[tuple[str, Sequence[str]], Master | None]:
-        return Together(self._same_payloads)
+    def _same_payload(self) -> Step[_Payload, Master | None]:
+        def asks(given: Sequence[_Payload]) -> Iterable[Executable]:
+            return map(_ALL.where, self._db.among(purchases.c.sent_digest, sorted({sent for sent, _ in given})))
+
+        def ends(_: Any, given: Sequence[_Payload], rows: Sequence[Row[Any]]) -> list[Master | None]:
+            masters = {(row.sent_digest, row.cut_digest): _master(row) for row in rows}
+            return [next((masters[sent, cut] for cut in cuts if (sent, cut) in masters), None) for sent, cuts in given]
+
+        return Step(asks, ends)
 
     @cached_property
-    def _keeping(self) -> Together[_Kept, None]:
-        return Together(self._keep)
+    def _keep(self) -> Step[_Kept, None]:
+        def ends(conn: Connection, given: Sequence[_Kept], _: Any) -> list[None]:
+            now = self._now()
+            rows = [asdict(master) | {"stored_at": now, "unused_since": None} for master, *_ in given]
+            self._db.put(conn, purchases, ("purchase_id",), sorted(rows, key=lambda row: row["purchase_id"]))
+            charged = [end_of(number, cost, request) for _, number, cost, request in given if number is not None]
+            if charged:
+                conn.execute(closing(AttemptState.CHARGED, now), charged)
+            return [None] * len(given)
+
+        return Step(lambda _: (), ends, writes=True)
 
     def bought(self, purchase_ids: Sequence[str]) -> set[str]:
         c, wanted = purchases.c, set(purchase_ids)
@@ -57,13 +79,13 @@ class SqlPurchases(Repeated):
         return next((masters[each] for each in purchase_ids if each in masters), None)
 
     def get_many(self, purchase_ids: Sequence[str]) -> dict[str, Master]:
-        return self._getting(purchase_ids)
+        return self._db.take(self._get, purchase_ids)
 
     def same_payload(self, sent_digest: str, cut_digests: Sequence[str]) -> Master | None:
-        return self._comparing((sent_digest, cut_digests))
+        return self._db.take(self._same_payload, (sent_digest, cut_digests))
 
     def keep(self, master: Master, attempt_id: int | None, credits_charged: Decimal, request_id: str = "") -> None:
-        self._keeping((master, attempt_id, credits_charged, request_id))
+        self._db.take(self._keep, (master, attempt_id, credits_charged, request_id))
 
     def forget(self, purchase_id: str) -> None:
         with self._db.write() as conn:
@@ -83,32 +105,6 @@ class SqlPurchases(Repeated):
     def approve(self, purchase_id: str) -> None:
         with self._db.write() as conn:
             conn.execute(update(purchases).where(purchases.c.purchase_id == purchase_id).values(suspicion=""))
-
-    def _get_many(self, purchase_ids: Iterable[str]) -> dict[str, Master]:
-        c = purchases.c
-        with self._db.read() as conn:
-            return {
-                row.purchase_id: _master(row)
-                for these in self._db.among(c.purchase_id, sorted(purchase_ids))
-                for row in conn.execute(_ALL.where(these))
-            }
-
-    def _same_payloads(self, asked: Sequence[tuple[str, Sequence[str]]]) -> list[Master | None]:
-        c, masters = purchases.c, dict[tuple[str, str], Master]()
-        with self._db.read() as conn:
-            for these in self._db.among(c.sent_digest, sorted({sent for sent, _ in asked})):
-                masters |= {(row.sent_digest, row.cut_digest): _master(row) for row in conn.execute(_ALL.where(these))}
-        return [next((masters[sent, cut] for cut in cuts if (sent, cut) in masters), None) for sent, cuts in asked]
-
-    def _keep(self, kept: Sequence[_Kept]) -> list[None]:
-        now = self._now()
-        rows = [asdict(master) | {"stored_at": now, "unused_since": None} for master, *_ in kept]
-        charged = [end_of(number, cost, request) for _, number, cost, request in kept if number is not None]
-        with self._db.write(locks=()) as conn:
-            self._db.put(conn, purchases, ("purchase_id",), sorted(rows, key=lambda row: row["purchase_id"]))
-            if charged:
-                conn.execute(closing(AttemptState.CHARGED, now), charged)
-        return [None] * len(kept)
 
 
 def _master(row: Row[Any]) -> Master:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Row,
     and_,
     bindparam,
@@ -30,10 +31,11 @@ from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Cl
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import MAIN, Entry, Published, State
 from bg_pipeline.errors import ClaimLost
+from bg_pipeline.manifest.pipelining import ask
 from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, are_live, entry_of, is_free
 from bg_pipeline.manifest.schema import catalogues, items, publications, purchases
 from bg_pipeline.manifest.schema import claims as claim_rows
-from bg_pipeline.ports.together import Together
+from bg_pipeline.manifest.steps import Step
 
 _PAGE = 500
 """Number of candidates read together."""
@@ -137,28 +139,27 @@ class SqlWorkQueue(OfCatalogue):
             conn.execute(delete(claim_rows).where(claim_rows.c.id == claim.id))
 
     @cached_property
-    def _verifying(self) -> Together[_Outcome, None]:
-        def verify(asked: Sequence[_Outcome]) -> list[ClaimLost | None]:
-            with self._db.read() as conn:
-                return self._losses(conn, asked)
-
-        return Together(verify)
+    def _verify(self) -> Step[_Outcome, None]:
+        return Step(self._holders, lambda _, given, rows: _losses(given, rows))
 
     @cached_property
-    def _publishing(self) -> Together[_Outcome, None]:
-        return Together(self._publish)
+    def _publish(self) -> Step[_Outcome, None]:
+        return Step(lambda given: self._holders(given, lock=True), self._published, writes=True)
 
     def verify(self, claim: Claim, key: str) -> None:
-        self._verifying(_Outcome(key, claim))
+        self._db.take(self._verify, _Outcome(key, claim))
 
     def publish(
         self, key: str, published: Published, claim: Claim, others: Mapping[str, Published] | None = None
     ) -> None:
-        self._publishing(_Outcome(key, claim, published.purchase_id, {MAIN: published, **(others or {})}))
+        outcome = _Outcome(key, claim, published.purchase_id, {MAIN: published, **(others or {})})
+        self._db.take(self._publish, outcome)
 
     def set_state(self, key: str, state: State, detail: str, purchase_id: str, claim: Claim) -> None:
+        outcomes = [_Outcome(key, claim, purchase_id)]
         with self._db.write(locks=()) as conn:
-            (lost,) = self._end(conn, [_Outcome(key, claim, purchase_id)], state=state, detail=detail)
+            (rows,) = ask(conn, self._holders(outcomes, lock=True))
+            (lost,) = self._end(conn, outcomes, rows, state=state, detail=detail)
         if lost is not None:
             raise lost
 
@@ -219,19 +220,18 @@ class SqlWorkQueue(OfCatalogue):
         number = conn.execute(insert(claim_rows).values(row).returning(claim_rows.c.id)).scalar_one()
         return Claim(number, owner, ask, now + LEASE_S)
 
-    def _losses(self, conn: Connection, outcomes: Sequence[_Outcome], *, lock: bool = False) -> list[ClaimLost | None]:
-        """Return the error of each item that its claim does not hold; lock those items."""
+    def _holders(self, outcomes: Sequence[_Outcome], *, lock: bool = False) -> Iterator[Executable]:
+        """Find the claims that hold these items; lock the items."""
         c = items.c
         query = select(c.key, c.claim_id).where(self._mine()).order_by(c.key)
         query = query.with_for_update() if lock else query
-        holders: dict[str, int | None] = {}
-        for these in self._db.among(c.key, sorted({each.key for each in outcomes})):
-            holders |= {row.key: row.claim_id for row in conn.execute(query.where(these))}
-        return [None if holders.get(each.key) == each.claim.id else _lost(each.key) for each in outcomes]
+        return map(query.where, self._db.among(c.key, sorted({each.key for each in outcomes})))
 
-    def _end(self, conn: Connection, outcomes: Sequence[_Outcome], **values: Any) -> list[ClaimLost | None]:
+    def _end(
+        self, conn: Connection, outcomes: Sequence[_Outcome], holders: Sequence[Row[Any]], **values: Any
+    ) -> list[ClaimLost | None]:
         """Write items under their claims, and end the claims' hold on them; return the error of each that is lost."""
-        c, losses = items.c, self._losses(conn, outcomes, lock=True)
+        c, losses = items.c, _losses(outcomes, holders)
         ended = update(items).where(self._mine(), c.key == bindparam("ended")).values(purchase_id=bindparam("of"))
         rows = [
             {"ended": each.key, "of": each.purchase_id}
@@ -243,32 +243,33 @@ class SqlWorkQueue(OfCatalogue):
             conn.execute(ended.values(**values, **free), rows)
         return losses
 
-    def _publish(self, outcomes: Sequence[_Outcome]) -> list[ClaimLost | None]:
+    def _published(
+        self, conn: Connection, outcomes: Sequence[_Outcome], holders: Sequence[Row[Any]]
+    ) -> list[ClaimLost | None]:
         now, shown = self._now(), publications.c
-        with self._db.write(locks=()) as conn:
-            losses = self._end(conn, outcomes, state=State.PUBLISHED)
-            held = [each for each, lost in zip(outcomes, losses, strict=True) if lost is None]
-            by_renditions = defaultdict[frozenset[str], list[str]](list)
-            rows = []
-            for each in held:
-                by_renditions[frozenset(each.outputs)].append(each.key)
-                rows += [
-                    {"catalogue_id": self._catalogue, "key": each.key, "rendition": rendition}
-                    | asdict(output)
-                    | {"published_at": now}
-                    for rendition, output in each.outputs.items()
-                ]
-            for renditions, keys in by_renditions.items():
-                for these in self._db.among(shown.key, keys):
-                    mine = self._mine(publications), these
-                    conn.execute(delete(publications).where(*mine, shown.rendition.not_in(renditions)))
-            if rows:
-                self._db.put(conn, publications, ("catalogue_id", "key", "rendition"), rows)
-                # A master that was taken in says nothing about the picture that it was cut from.
-                unknown = (purchases.c.purchase_id == bindparam("of")) & (purchases.c.content_hash == "")
-                learned = update(purchases).where(unknown).values(content_hash=bindparam("picture"))
-                main = [each.outputs[MAIN] for each in held]
-                conn.execute(learned, [{"of": each.purchase_id, "picture": each.content_hash} for each in main])
+        losses = self._end(conn, outcomes, holders, state=State.PUBLISHED)
+        held = [each for each, lost in zip(outcomes, losses, strict=True) if lost is None]
+        by_renditions = defaultdict[frozenset[str], list[str]](list)
+        rows = []
+        for each in held:
+            by_renditions[frozenset(each.outputs)].append(each.key)
+            rows += [
+                {"catalogue_id": self._catalogue, "key": each.key, "rendition": rendition}
+                | asdict(output)
+                | {"published_at": now}
+                for rendition, output in each.outputs.items()
+            ]
+        for renditions, keys in by_renditions.items():
+            for these in self._db.among(shown.key, keys):
+                mine = self._mine(publications), these
+                conn.execute(delete(publications).where(*mine, shown.rendition.not_in(renditions)))
+        if rows:
+            self._db.put(conn, publications, ("catalogue_id", "key", "rendition"), rows)
+            # A master that was taken in says nothing about the picture that it was cut from.
+            unknown = (purchases.c.purchase_id == bindparam("of")) & (purchases.c.content_hash == "")
+            learned = update(purchases).where(unknown).values(content_hash=bindparam("picture"))
+            main = [each.outputs[MAIN] for each in held]
+            conn.execute(learned, [{"of": each.purchase_id, "picture": each.content_hash} for each in main])
         return losses
 
 
@@ -295,6 +296,12 @@ def _pages(
         if len(rows) < size:
             return
         after = rows[-1].step, rows[-1].priority, rows[-1].key
+
+
+def _losses(outcomes: Sequence[_Outcome], holders: Sequence[Row[Any]]) -> list[ClaimLost | None]:
+    """Return the error of each item that its claim does not hold."""
+    claim_of = {row.key: row.claim_id for row in holders}
+    return [None if claim_of.get(each.key) == each.claim.id else _lost(each.key) for each in outcomes]
 
 
 def _lost(key: str) -> ClaimLost:

@@ -301,13 +301,13 @@ def test_a_writer_that_stands_still_keeps_no_other_waiting_until_their_claims_ar
 
 def test_a_writer_that_works_is_waited_for(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     working, other = Database(postgres_url), Database(postgres_url)
-    monkeypatch.setitem(WRITER_IS_GONE, "lock_timeout", 100)
-    monkeypatch.setattr("bg_pipeline.manifest.database.STANDS_STILL_S", 0.1)
+    monkeypatch.setitem(WRITER_IS_GONE, "lock_timeout", 300)
+    monkeypatch.setattr("bg_pipeline.manifest.database.STANDS_STILL_S", 1.0)
     with ThreadPoolExecutor(1) as pool:
         with working.write(locks=["limits of bgeraser"]) as conn:
             ask(conn, [text("SELECT 1")])
             done = pool.submit(lambda: SqlGates(other).change_limits("bgeraser", lambda _old: {"count": 1}))
-            ask(conn, [text("SELECT pg_sleep(1)")])
+            ask(conn, [text("SELECT pg_sleep(2.5)")])
             waited = not done.done()
         done.result(timeout=15)
     assert waited
