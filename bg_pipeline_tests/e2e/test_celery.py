@@ -41,7 +41,7 @@ def server(home: Path, *command: str, **env: str) -> Iterator[None]:
 @contextmanager
 def redis(home: Path) -> Iterator[tuple[str, str]]:
     port = free_port()
-    with server(home, "redis-server", "--port", str(port), "--save", ""):
+    with server(home, "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""):
         yield f"redis://127.0.0.1:{port}/0", f"redis://127.0.0.1:{port}/1"
 
 
@@ -50,7 +50,9 @@ def rabbitmq(home: Path) -> Iterator[tuple[str, str]]:
     port = free_port()
     env = {
         "RABBITMQ_NODENAME": f"bg{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_DIST_PORT": str(free_port()),
         "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
         "RABBITMQ_LOG_BASE": str(home / "logs"),
