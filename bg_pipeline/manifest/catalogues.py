@@ -10,9 +10,11 @@ from sqlalchemy import insert, select, update
 from bg_pipeline.core.gate import on_new_key
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import delete_limits, read_gate, write_gate
+from bg_pipeline.manifest.repeated import repeated
 from bg_pipeline.manifest.schema import accounts, catalogues
 
 
+@repeated
 def catalogue_id(database: Database, name: str = "default") -> int:
     """Return the number of a catalogue; a new catalogue gets the next number."""
     query = select(catalogues.c.id).where(catalogues.c.name == name)
@@ -35,6 +37,7 @@ class KnownAccount:
     """Its API key; empty where none is needed."""
 
 
+@repeated
 def ensure_accounts(database: Database, known: Mapping[str, KnownAccount], now: float) -> None:
     """
     Record these accounts if they are missing. An account with a new key starts afresh: what was learned of its limits

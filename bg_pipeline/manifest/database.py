@@ -100,7 +100,7 @@ class Database(Statements):
             if self.file:
                 refuse_damaged(self.file)
             with self._errors():
-                self._upgrade()
+                self.repeat(self._upgrade)
             self._was_reached = True
         except BaseException:
             self.close()
@@ -258,12 +258,13 @@ class Database(Statements):
         """
         End the writers in whose pipeline nothing comes any more, and with them their locks: their process is frozen.
 
-        The server itself takes them for active, and its limit for those that are idle does not end them.
+        The server itself takes them for active, and its limit for those that are idle does not end them. One that
+        copies rows waits for its client too, and may take long: it is not ended.
         """
         query = text(
             "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)"
             " WHERE locktype = 'advisory' AND (classid, objid, objsubid) = (0, :lock, 1) AND granted"
-            " AND datname = current_database() AND wait_event = 'ClientRead'"
+            " AND datname = current_database() AND wait_event = 'ClientRead' AND NOT starts_with(query, 'COPY ')"
             " AND query_start < clock_timestamp() - make_interval(secs => :stands_still_s)"
         )
         with suppress(DBAPIError), self._unpooled.connect() as conn:

@@ -5,9 +5,11 @@ import secrets
 from sqlalchemy import insert, select
 
 from bg_pipeline.manifest.database import Database
+from bg_pipeline.manifest.repeated import repeated
 from bg_pipeline.manifest.schema import manifest
 
 
+@repeated
 def identity_of(database: Database) -> str:
     """Return the identity of a manifest, 32 hexadecimal digits; a manifest without one gets it now."""
     query = select(manifest.c.identity)

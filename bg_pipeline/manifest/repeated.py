@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from inspect import isgeneratorfunction
 from itertools import islice
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Executable, Row
 
@@ -13,6 +13,9 @@ from bg_pipeline.core.keys import key_bytes
 from bg_pipeline.errors import ConnectionLost
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.ports.running import Now
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CHUNK = 5_000
 """Rows fetched at once while streaming."""
@@ -53,6 +56,18 @@ class Repeated:
         for name, method in list(vars(cls).items()):
             if callable(method) and not name.startswith("_") and not isgeneratorfunction(method):
                 setattr(cls, name, _repeated(method))
+
+
+def repeated(function: Callable[P, T]) -> Callable[P, T]:
+    """Repeat a function of a database that is one transaction, like a method of `Repeated`."""
+
+    @wraps(function)
+    def step(*args: P.args, **options: P.kwargs) -> T:
+        database: Any = args[0]
+        result: T = database.repeat(lambda: function(*args, **options))
+        return result
+
+    return step
 
 
 def _position(row: Row[Any]) -> Any:

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -299,20 +300,58 @@ def test_a_writer_that_stands_still_keeps_no_other_waiting_until_their_claims_ar
     other.close()
 
 
-def test_a_writer_that_works_is_waited_for(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _sleep(conn: Connection) -> None:
+    ask(conn, [text("SELECT pg_sleep(2.5)")])
+
+
+def _copy(conn: Connection) -> None:
+    driver: Any = conn.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy("COPY limits FROM STDIN"):
+        time.sleep(2.5)
+
+
+@pytest.mark.parametrize(("locks", "work"), [(["limits of bgeraser"], _sleep), (None, _copy)])
+def test_a_writer_that_works_is_waited_for(
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    locks: list[str] | None,
+    work: Callable[[Connection], None],
+) -> None:
     working, other = Database(postgres_url), Database(postgres_url)
     monkeypatch.setitem(WRITER_IS_GONE, "lock_timeout", 300)
     monkeypatch.setattr("bg_pipeline.manifest.database.STANDS_STILL_S", 1.0)
     with ThreadPoolExecutor(1) as pool:
-        with working.write(locks=["limits of bgeraser"]) as conn:
+        with working.write(locks=locks) as conn:
             ask(conn, [text("SELECT 1")])
             done = pool.submit(lambda: SqlGates(other).change_limits("bgeraser", lambda _old: {"count": 1}))
-            ask(conn, [text("SELECT pg_sleep(2.5)")])
+            work(conn)
             waited = not done.done()
         done.result(timeout=15)
     assert waited
     working.close()
     other.close()
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_to_open_a_manifest_waits_for_a_writer_that_works(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, is_made: bool
+) -> None:
+    """Another host makes its tables, or records a large delta."""
+    if is_made:
+        Database(postgres_url).close()
+    monkeypatch.setitem(WRITER_IS_GONE, "lock_timeout", 100)
+
+    def open_it() -> int:
+        with closing(Database(postgres_url)) as database:
+            return catalogue_id(database, "a new one")
+
+    with ThreadPoolExecutor(1) as pool, closing(psycopg.connect(postgres_url.replace("+psycopg", ""))) as other:
+        other.execute("SELECT pg_advisory_xact_lock(4703001)")
+        opened = pool.submit(open_it)
+        other.execute("SELECT pg_sleep(1)")
+        waited = not opened.done()
+        other.rollback()
+        assert (opened.result(timeout=15) > 0, waited) == (True, True)
 
 
 def test_a_server_that_lost_its_power_is_not_waited_for_as_long_as_a_lease(postgres_url: str) -> None:
