@@ -183,7 +183,7 @@ def _stop_in_a_transaction(world: World, shop: Shop, process: Process, claims: l
     waits, stands = (
         "SELECT count(*) FROM pg_stat_activity WHERE client_addr = %s::inet AND backend_xid IS NOT NULL AND "
         + condition
-        for condition in ("wait_event_type = 'Lock'", "state = 'idle in transaction'")
+        for condition in ("wait_event_type = 'Lock'", "wait_event = 'ClientRead'")
     )
 
     def had() -> int:
