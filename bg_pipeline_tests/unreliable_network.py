@@ -9,7 +9,9 @@ from sqlalchemy import make_url
 
 
 @contextmanager
-def unreliable(url: str, loses: Callable[[bytes], bool], *, arrives: bool = True) -> Iterator[str]:
+def unreliable(
+    url: str, loses: Callable[[bytes], bool], *, arrives: bool = True, last_words: bytes = b""
+) -> Iterator[str]:
     """
     A URL of the same database, over a relay.
 
@@ -17,6 +19,7 @@ def unreliable(url: str, loses: Callable[[bytes], bool], *, arrives: bool = True
         url: of a PostgreSQL server on a socket of this machine.
         loses: is given what a client sends before it waits for an answer; True to break its connection.
         arrives: whether that gets to the server.
+        last_words: what the client is told instead of an answer; then it is its turn to close the connection.
     """
     parsed = make_url(url)
     path = f"{parsed.query['host']}/.s.PGSQL.5432"
@@ -29,7 +32,10 @@ def unreliable(url: str, loses: Callable[[bytes], bool], *, arrives: bool = True
             answers.start()
             while piece := _whole(client):
                 is_lost = loses(piece)
-                if is_lost:
+                if is_lost and last_words:
+                    client.sendall(last_words)
+                    _whole(client)
+                elif is_lost:
                     client.shutdown(socket.SHUT_RDWR)  # before an answer can come
                 if arrives or not is_lost:
                     server.sendall(piece)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from bg_pipeline.errors import ConnectionLost, StateError
+from bg_pipeline.manifest import commits
 from bg_pipeline.manifest.backup import copy, refuse_damaged
 from bg_pipeline.manifest.engines import open_engine
 from bg_pipeline.manifest.pipelining import pipelined, transaction
@@ -49,6 +50,10 @@ REPEATS_S = 60.0
 
 _MET = {"40001", "40P01"}
 """SQLSTATE of a transaction that waited for another that waited for it."""
+
+_ENDED = ("08", "57P", "25P03")
+"""SQLSTATE, or its beginning, of a session that was ended: by a failure, by a person or a restart, or because it stood
+still. The connection may break a moment later."""
 
 _WAITED = "55P03"
 """SQLSTATE of a transaction that waited for a lock for longer than `lock_timeout`."""
@@ -125,19 +130,21 @@ class Database(Statements):
         """
         options = {"bg_write": True, "bg_synchronous": "FULL" if durable else "NORMAL"} | self._alone
         with self._errors(), self._connected(**options) as conn, conn.begin() as outer:
-            number = None
+            mark = commits.new_mark() if self._was_reached and self.engine.dialect.name == "postgresql" else None
+            is_ended = False
             try:
-                with self._begin(conn, durable=durable, alone=alone, locks=locks) as number_of:
+                with self._begin(conn, mark, durable=durable, alone=alone, locks=locks):
                     yield conn
-                    number = number_of()
+                    is_ended = True
                 outer.commit()
+                commits.keep(conn, mark)
             except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
                 # Only the answer to the commit was lost, perhaps: the server knows.
-                if number is None or not self._is_loss(error):
+                if not (mark and is_ended and self._is_loss(error)):
                     raise
                 with suppress(DBAPIError):
                     outer.rollback()
-                if not self._is_committed(number):
+                if not self._is_committed(mark):
                     raise
 
     def repeat(self, step: Callable[[], T]) -> T:
@@ -199,17 +206,13 @@ class Database(Statements):
 
     @contextmanager
     def _begin(
-        self, conn: Connection, *, durable: bool, alone: bool, locks: Collection[str] | None
-    ) -> Iterator[Callable[[], int | None]]:
-        """
-        Let no other writer come between reading and writing; yield what returns the server's number of this
-        transaction. It has to be known before the commit.
-        """
+        self, conn: Connection, mark: str | None, *, durable: bool, alone: bool, locks: Collection[str] | None
+    ) -> Iterator[None]:
+        """Let no other writer come between reading and writing, and leave a mark."""
         if self.engine.dialect.name != "postgresql":
-            yield lambda: None  # BEGIN IMMEDIATE has done it
+            yield  # BEGIN IMMEDIATE has done it
             return
-        wanted = ["txid_current()"]
-        wanted += [f"set_config('{name}', '{value}', true)" for name, value in WRITER_IS_GONE.items()]
+        wanted = [f"set_config('{name}', '{value}', true)" for name, value in WRITER_IS_GONE.items()]
         if not durable:
             wanted.append("set_config('synchronous_commit', 'off', true)")
         if not alone:
@@ -222,23 +225,17 @@ class Database(Statements):
         if locks is None:  # it changes tables perhaps, whose readers may take long
             wanted.append("set_config('lock_timeout', '0', true)")
         driver: Any = conn.connection.driver_connection
-        with transaction(driver, f"SELECT {', '.join(wanted)}", together=locks is not None) as number_of:
-            yield number_of
+        with transaction(
+            driver, f"{commits.leaving(mark, conn)} SELECT {', '.join(wanted)}", together=locks is not None
+        ):
+            yield
 
-    def _is_committed(self, number: int) -> bool:
-        """Ask a PostgreSQL server that lost the connection during a commit for the end of that transaction."""
-        # After a crash, the number of one that was not durable may not have been given out yet.
-        is_known = ":number < txid_snapshot_xmax(txid_current_snapshot())"
-        query = text(f"SELECT CASE WHEN {is_known} THEN txid_status(:number) END")
-
-        def status() -> str | None:
+    def _is_committed(self, mark: str) -> bool:
+        def committed() -> bool:
             with self.read() as conn:
-                ended: str | None = conn.scalar(query, {"number": number})
-            if ended == "in progress":  # its session has not seen yet that its client is gone
-                raise ConnectionLost(f"the manifest database {self.name} does not end a transaction")
-            return ended
+                return commits.is_done(conn, mark)
 
-        return self.repeat(status) == "committed"
+        return self.repeat(committed)
 
     def _count_loss(self, *_: object) -> None:
         self.losses += 1
@@ -274,13 +271,12 @@ class Database(Statements):
     def _is_loss(self, error: Exception) -> bool:
         """Return True if the connection broke, or two transactions met: the server rolled this one back."""
         state = _sqlstate(error)
+        if state and (state in _MET or state.startswith(_ENDED)):
+            return True
         if isinstance(error, DBAPIError):
-            return error.connection_invalidated or state in _MET
-        # A driver's error, of a copy or a BEGIN, which SQLAlchemy did not see. A severed session has these classes of
-        # SQLSTATE.
-        return isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError) and (
-            state is None or state in _MET or state[:2] in {"57", "08"}
-        )
+            return error.connection_invalidated
+        # A driver's error, of a copy or a BEGIN, which SQLAlchemy did not see.
+        return isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError) and state is None
 
     def _in_words(self, error: Exception) -> str:
         cause = error.orig if isinstance(error, DBAPIError) else error

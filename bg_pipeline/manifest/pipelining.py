@@ -1,13 +1,14 @@
 """Statements of a transaction that go to PostgreSQL together: each journey to a server far away takes its time."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
 from typing import Any
 
 from greenlet import getcurrent, greenlet
 from psycopg import Connection, Cursor
+from psycopg.pq import PipelineStatus
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Executable, Row
 
@@ -56,9 +57,9 @@ def ask(conn: SqlConnection, *groups: Iterable[Executable]) -> list[list[Row[Any
 
 
 @contextmanager
-def transaction(connection: Connection[Any], first: str, *, together: bool) -> Iterator[Callable[[], Any]]:
+def transaction(connection: Connection[Any], first: str, *, together: bool) -> Iterator[None]:
     """
-    Begin a transaction; yield a function that returns the first value of its first statement.
+    Begin a transaction with a statement.
 
     Args:
         connection: the driver's, without a transaction.
@@ -68,14 +69,13 @@ def transaction(connection: Connection[Any], first: str, *, together: bool) -> I
     """
     if not together:
         # The driver's own BEGIN would be one more journey, under locks that others wait for.
-        cursor = connection.execute(f"BEGIN; {first}")
-        cursor.nextset()
-        yield lambda: _value(cursor)
+        connection.execute(f"BEGIN; {first}")
+        yield
         return
-    with connection.pipeline():
+    with _pipeline(connection):
         connection.execute("BEGIN")
-        cursor = connection.execute(first)
-        yield lambda: _value(cursor)
+        connection.execute(first)
+        yield
         connection.execute("COMMIT")
 
 
@@ -83,10 +83,16 @@ def transaction(connection: Connection[Any], first: str, *, together: bool) -> I
 def pipelined(conn: SqlConnection, *, together: bool) -> Iterator[None]:
     """Send queries that are asked together to PostgreSQL together, outside of a transaction."""
     driver: Any = conn.connection.driver_connection
-    with driver.pipeline() if together and conn.dialect.name == "postgresql" else nullcontext():
+    with _pipeline(driver) if together and conn.dialect.name == "postgresql" else nullcontext():
         yield
 
 
-def _value(cursor: Cursor[Any]) -> Any:
-    row = cursor.fetchone()
-    return row[0] if row else None
+@contextmanager
+def _pipeline(connection: Connection[Any]) -> Iterator[None]:
+    try:
+        with connection.pipeline():
+            yield
+    finally:
+        # A server that ends a session says so before it closes the connection, and what else was sent has no answer.
+        if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            connection.close()

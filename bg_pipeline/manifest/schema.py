@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from bg_pipeline.manifest.types import Credits, Key, Prose
 
-VERSION = "0017"
+VERSION = "0018"
 """Number of the newest file in `migrations/versions`."""
 
 metadata = MetaData()
@@ -418,4 +418,14 @@ outbox = Table(
     Column("ended_at", Float),
     Column("detail", Prose, nullable=False, server_default=""),
     Index("outbox_by_target", "target", "state", "id"),
+)
+
+# Which transactions PostgreSQL has committed: rows that the last one of each connection left.
+commits = Table(
+    "commits",
+    metadata,
+    Column("mark", String(32), primary_key=True),
+    # False for one that did not come in time, and must not be committed later
+    Column("is_done", Boolean, nullable=False),
+    Column("made_at", Float, nullable=False),
 )
