@@ -11,7 +11,6 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bg_pipeline.errors import ConfigurationError
-from bg_pipeline.manifest.pipelining import PipelinedCursor
 
 _BUSY_TIMEOUT_MS = 30_000
 
@@ -41,6 +40,8 @@ def open_engine(url: str, **options: Any) -> Engine:
             _make_private(parsed.database)
         # A pooler may give each transaction another session, which does not know the statements prepared in the last.
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() == "psycopg":
+            from bg_pipeline.manifest.cursors import PipelinedCursor  # noqa: PLC0415  psycopg takes 9 MB
+
             patience = {name: value for name, value in _SERVER_IS_GONE.items() if name not in parsed.query}
             options["connect_args"] = {"prepare_threshold": None, "cursor_factory": PipelinedCursor, **patience}
             if "poolclass" not in options:

@@ -2,7 +2,10 @@
 
 import gc
 import itertools
+import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +46,15 @@ def test_a_write_that_need_not_be_durable_leaves_the_next_one_durable(tmp_path: 
     with database.write() as conn:
         assert conn.scalar(text("PRAGMA synchronous")) == FULL
     database.close()
+
+
+def test_a_manifest_in_sqlite_takes_no_memory_for_the_driver_of_postgresql(tmp_path: Path) -> None:
+    code = (
+        f"import sys; from bg_pipeline.manifest.database import Database; Database('sqlite:///{tmp_path}/m.db').close()"
+    )
+    loaded = subprocess.check_output([sys.executable, "-c", f"{code}; print(*sys.modules)"], text=True).split()
+    assert "sqlalchemy" in loaded
+    assert "psycopg" not in loaded
 
 
 def test_between_two_batches_every_other_writer_gets_a_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +131,28 @@ def test_what_a_transaction_writes_goes_to_the_server_with_its_commit(postgres_u
         assert (journeys, len(seen)) == (1, 2)
         with database.read() as conn:
             assert conn.scalar(text("SELECT count(*) FROM counted")) == 3
+        database.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="this system does not hold back what is sent")
+def test_what_is_sent_together_is_held_back_until_an_answer_is_needed(postgres_url: str) -> None:
+    """The server would take the locks of the first statement while the others are still made."""
+    Database(postgres_url).close()
+    with unreliable(postgres_url, lambda _piece: False) as url:
+        database = Database(url)
+
+        def is_held(conn: Connection) -> bool:
+            driver: Any = conn.connection.driver_connection
+            with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as sock:
+                return bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
+
+        for _ in range(2):
+            with database.write(locks=["a lock"]) as conn:
+                held = [is_held(conn)]
+                ask(conn, [text("SELECT 1")], [text("SELECT 2")])
+                held.append(is_held(conn))
+            with database.read() as conn:
+                assert (held, is_held(conn)) == ([True, True], False)
         database.close()
 
 
