@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
-from bg_pipeline.core import window
+from bg_pipeline.core import shares, window
 from bg_pipeline.core.moments import age_s
 from bg_pipeline.core.records import RateFacts
 from bg_pipeline.core.retry import LONGEST_WAIT_S
@@ -123,6 +123,8 @@ class Limits:
     """Epoch second before which nothing is sent."""
     waits_since: float = 0.0
     """Epoch second at which that wait was set."""
+    waiting: Mapping[str, float] = field(default_factory=dict)
+    """Epoch second at which each process said last that it waits for a slot; see `shares`."""
 
     def as_json(self) -> dict[str, Any]:
         # Not `asdict` as a whole: it copies each of the hundreds of pairs in `sent`, twice an image.
@@ -148,19 +150,21 @@ def ask(state: Limits, token: str, units: float, ceiling: int, now: float) -> tu
 
     Args:
         state: as it is now.
-        token: names the request in the events to come.
+        token: names the request in the events to come: CLAIM:PROCESS-NUMBER.
         units: the units that it counts for.
         ceiling: most in flight that the settings allow.
         now: epoch seconds.
 
     Returns:
-        The state, and the seconds to wait. Zero: it is admitted. Otherwise it is not, and the state only
-        loses what has expired; an answer to another request may end the wait earlier.
+        The state, and the seconds to wait. Zero: it is admitted. Otherwise it is not, and the state loses what has
+        expired, and knows that it waits if it left a slot to another; an answer may end the wait earlier.
     """
     state = _without_expired(state, now)
     in_flight, sent = len(state.slots), sum(count for _, count in state.sent)
-    if in_flight >= min(state.width, ceiling):
+    if in_flight >= (width := min(state.width, ceiling)):
         return state, min(slot.since for slot in state.slots.values()) + SLOT_S - now
+    if shares.leaves_it(token, state.slots, state.waiting, width):
+        return waits(state, shares.process_of(token), now), shares.LEFT_S
     if paused_s := pause_s(state, now):
         return state, paused_s
     if state.pace is Pace.PACED and sent and sent + units > state.units:
@@ -241,9 +245,19 @@ def released(state: Limits, token: str) -> Limits:
     return replace(state, slots=_without(state.slots, token))
 
 
+def waits(state: Limits, process: str, now: float) -> Limits:
+    """Record that a process waits for a slot."""
+    return replace(state, waiting={**state.waiting, process: now})
+
+
+def lacks_slots(state: Limits, process: str, ceiling: int, now: float) -> bool:
+    """Return True if a process that waits has to say so (`waits`) to get its share of the slots."""
+    return shares.says_it(process, state.slots, state.waiting, min(state.width, ceiling), now)
+
+
 def _without_expired(state: Limits, now: float) -> Limits:
     slots = {token: slot for token, slot in state.slots.items() if age_s(slot.since, now) < SLOT_S}
-    return replace(state, slots=slots, sent=window.within(state.sent, now))
+    return replace(state, slots=slots, sent=window.within(state.sent, now), waiting=shares.within(state.waiting, now))
 
 
 def _without(slots: Mapping[str, Slot], token: str) -> dict[str, Slot]:

@@ -130,6 +130,8 @@ class Limiter:
         if not wait_s:
             self._change(lambda state: state)
             return
+        if limits.lacks_slots(state, self._name, self.ceiling, self._now()):
+            self._change(lambda state: limits.waits(state, self._name, self._now()))
         if time.monotonic() - self._orphans_at > ORPHANS_EVERY_S:
             self._orphans_at = time.monotonic()
             for orphan in self._orphans(state):
@@ -150,7 +152,7 @@ class Limiter:
                 if wait_s:
                     break
                 admitted.append(waiter)
-            wait_s = self._ask(state, _Waiter("next", units=1.0))[1]
+            wait_s = self._ask(state, _Waiter(f":{self._name}-next", units=1.0))[1]
             self._has_room, self._look_at = not wait_s, time.monotonic() + min(wait_s, POLL_S)
             return state.as_json()
 
