@@ -7,7 +7,7 @@ free until each has its share.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 WAITS_S = 1.0
 """Seconds for which the word of a process that it waits counts: if it died, its slots stay free for no longer."""
@@ -36,11 +36,12 @@ def leaves_it(token: str, tokens: Iterable[str], waiting: Mapping[str, float], w
     return held[mine] >= share and any(held[each] < share for each in waiting)
 
 
-def says_it(process: str, tokens: Iterable[str], waiting: Mapping[str, float], width: int, now: float) -> bool:
-    """Return True if a process that found no slot is to say so: it holds less than its share."""
+def says_it(process: str, tokens: Collection[str], waiting: Mapping[str, float], width: int, now: float) -> bool:
+    """Return True if a process that waits is to say so: all slots are taken, and it holds less than its share."""
     held = Counter(map(process_of, tokens))
     has_said = abs(now - waiting.get(process, 0.0)) < WAITS_S / 2
-    return not has_said and held[process] < width // len({process, *held, *within(waiting, now)})
+    lacks = held[process] < width // len({process, *held, *within(waiting, now)})
+    return len(tokens) >= width and lacks and not has_said
 
 
 def within(waiting: Mapping[str, float], now: float) -> dict[str, float]:

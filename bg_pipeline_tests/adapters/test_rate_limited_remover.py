@@ -248,3 +248,34 @@ def test_no_request_that_has_a_slot_waits_for_one_that_has_none(gates: CountingG
                 future.result(30)
         finally:
             lanes._stop.set()
+
+
+def test_a_process_that_comes_later_gets_its_share_of_the_slots(gates: CountingGates) -> None:
+    """The first one has a request for each slot that it frees."""
+    gates.change_limits("bgeraser", lambda _state: Limits(width=4, base=4, reached=4).as_json())
+    first, second = limiter(gates, ceiling=4), limiter(gates, ceiling=4)
+    stop = first._stop
+
+    def send_on(lanes: Limiter) -> None:
+        while not stop.is_set():
+            token = lanes.enter(1.0, 1)
+            stop.wait(0.1)
+            lanes.released(token)
+
+    def held(lanes: Limiter) -> int:
+        return sum(lanes._name in token for token in gates.state().slots)
+
+    with ThreadPoolExecutor(16) as pool:
+        done = [pool.submit(send_on, first) for _ in range(8)]
+        until = time.monotonic() + 30
+        while held(first) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        done += [pool.submit(send_on, second) for _ in range(8)]
+        while (share := held(second)) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        stop.set()
+        second._stop.set()
+        ended = {type(future.exception(30)) for future in done}
+
+    assert share >= 2
+    assert ended <= {type(None), Stopped}

@@ -77,6 +77,12 @@ def test_a_process_that_has_no_more_requests_or_died_leaves_its_slots_to_the_oth
     assert account.held(["first"]) == [8]
 
 
+def test_a_process_that_waits_for_its_turn_in_a_minute_says_nothing() -> None:
+    account = Account(8)
+    assert account.take("first")
+    assert not limits.lacks_slots(account.state, "second", 8, account.now)
+
+
 def test_a_process_that_is_alone_keeps_its_slots_and_says_nothing() -> None:
     account = Account(8)
     for _ in range(20):
