@@ -24,6 +24,10 @@ POLL_S = 0.25
 ORPHANS_EVERY_S = 2.0
 """Seconds between two searches for slots of dead claims: little beside those after which a claim is dead."""
 
+PATIENCE_S = 1.0
+"""Seconds that a process waits for a slot before it asks the others for its share: where answers come faster, it gets
+one without."""
+
 _Change = Callable[[Limits], Limits]
 
 
@@ -34,6 +38,7 @@ class _Waiter:
     token: str
     units: float
     is_admitted: bool = False
+    since: float = field(default_factory=time.monotonic)
     woken: threading.Event = field(default_factory=threading.Event)
     """Set when it is admitted, or is the first of those that wait."""
 
@@ -130,7 +135,8 @@ class Limiter:
         if not wait_s:
             self._change(lambda state: state)
             return
-        if limits.lacks_slots(state, self._name, self.ceiling, self._now()):
+        is_patient = time.monotonic() - first.since < PATIENCE_S
+        if not is_patient and limits.lacks_slots(state, self._name, self.ceiling, self._now()):
             self._change(lambda state: limits.waits(state, self._name, self._now()))
         if time.monotonic() - self._orphans_at > ORPHANS_EVERY_S:
             self._orphans_at = time.monotonic()
