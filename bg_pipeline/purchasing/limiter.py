@@ -135,8 +135,8 @@ class Limiter:
         if not wait_s:
             self._change(lambda state: state)
             return
-        is_patient = time.monotonic() - first.since < PATIENCE_S
-        if not is_patient and limits.lacks_slots(state, self._name, self.ceiling, self._now()):
+        has_waited = time.monotonic() - first.since >= PATIENCE_S
+        if has_waited and limits.lacks_slots(state, self._name, self.ceiling, self._now()):
             self._change(lambda state: limits.waits(state, self._name, self._now()))
         if time.monotonic() - self._orphans_at > ORPHANS_EVERY_S:
             self._orphans_at = time.monotonic()

@@ -297,7 +297,7 @@ def test_a_stored_pause_that_is_longer_than_any_that_is_set_does_not_count() -> 
     assert Account(Limits(next_at=NOW * 1000)).ask()[1] == 0.0
 
 
-def test_after_an_outage_the_climb_begins_anew_from_one() -> None:
+def test_after_an_outage_the_climb_begins_again_from_one() -> None:
     account = running(8)
     for _ in range(OUTAGE):
         account.fail(account.enter())
@@ -348,6 +348,6 @@ def test_a_request_larger_than_the_whole_allowance_has_a_window_to_itself() -> N
     assert account.ask(25.0)[1] > 60
 
 
-def test_a_state_that_another_version_left_is_learned_anew() -> None:
+def test_a_state_that_another_version_left_is_learned_again() -> None:
     assert limits_from({"rows": 3}) == Limits()
     assert limits_from(None) == Limits()
