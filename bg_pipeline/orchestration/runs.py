@@ -21,7 +21,7 @@ def find_dead_runs(
     instance: dg.DagsterInstance, monitor: Monitor, names: Names, location: str | None = None
 ) -> list[dg.RunRecord]:
     """
-    Return started runs of a catalogue that hold no lease, are not between two steps, and do not wait for the pool.
+    Return started runs of a catalogue that hold no lease, are between no two steps or attempts, and wait for no slot.
 
     A run whose step has just begun looks the same.
 
@@ -49,10 +49,15 @@ def find_dead_runs(
 
 
 def _is_between_steps(instance: dg.DagsterInstance, run_id: str, now: float) -> bool:
-    """Return True if every step that began has ended, the last not long ago: the next may begin on another machine."""
-    started = [each for each in instance.get_run_step_stats(run_id) if each.start_time is not None]
-    ends = [each.end_time for each in started if each.end_time is not None]
-    return len(ends) == len(started) and bool(ends) and age_s(max(ends), now) <= GRACE_S
+    """
+    Return True if no step is at work and the last one ended not long ago, or waits for its next attempt.
+
+    The next may begin on another machine, or after one of the waits of `opener.RETRY`.
+    """
+    steps = instance.get_run_step_stats(run_id)
+    ends = [attempt.end_time for step in steps for attempt in step.attempts_list if attempt.end_time is not None]
+    is_at_work = any(step.partial_attempt_start is not None for step in steps)
+    return not is_at_work and bool(ends) and age_s(max(ends), now) <= GRACE_S
 
 
 def runs_of_delta(

@@ -1,6 +1,7 @@
 """The code location as a whole: its names, its sensors, its schedule."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.execution.plan.objects import StepSuccessData
+from dagster._core.execution.plan.objects import StepRetryData, StepSuccessData
+from dagster._utils.error import SerializableErrorInfo
 
 import bg_pipeline
 from bg_pipeline.orchestration.definitions import OPENERS, defs
@@ -193,23 +195,34 @@ def test_a_started_run_without_a_sign_of_life_is_marked_as_failed_at_the_second_
     assert status is dg.DagsterRunStatus.FAILURE
 
 
-def test_a_run_whose_next_step_begins_on_another_machine_is_no_dead_one(
-    shop: Shop, run: Run, instance: dg.DagsterInstance
-) -> None:
+_FACTS = {
+    "STEP_SUCCESS": StepSuccessData(duration_ms=1.0),
+    "STEP_UP_FOR_RETRY": StepRetryData(error=SerializableErrorInfo("its lease is held", [], None)),
+}
+
+
+def told(instance: dg.DagsterInstance) -> tuple[Callable[..., None], Callable[[], bool]]:
+    """What tells Dagster of an event of a new run, so many seconds ago, and what says if the run looks dead."""
     started = instance.create_run_for_job(
         defs.resolve_job_def("process_pending"), status=dg.DagsterRunStatus.STARTING, tags={DELTA: "1"}
     )
     now = time.time()
 
     def happens(kind: str, ago_s: float, step: str | None = None) -> None:
-        facts = StepSuccessData(duration_ms=1.0) if kind == "STEP_SUCCESS" else None
-        event = dg.DagsterEvent(kind, "process_pending", step_key=step, event_specific_data=facts)
+        event = dg.DagsterEvent(kind, "process_pending", step_key=step, event_specific_data=_FACTS.get(kind))
         instance.report_dagster_event(event, started.run_id, timestamp=now - ago_s)
 
     def is_dead() -> bool:
         with OPENERS[0].monitor() as monitor:
             return bool(find_dead_runs(instance, monitor, OPENERS[0].names))
 
+    return happens, is_dead
+
+
+def test_a_run_whose_next_step_begins_on_another_machine_is_no_dead_one(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    happens, is_dead = told(instance)
     happens("PIPELINE_START", 900)
     happens("STEP_START", 800, "nightly_cutouts.work_1")
     assert is_dead(), "its step is at work, without a lease"
@@ -217,6 +230,20 @@ def test_a_run_whose_next_step_begins_on_another_machine_is_no_dead_one(
     assert not is_dead()
     happens("STEP_START", 700, "nightly_cutouts.work_2")
     happens("STEP_SUCCESS", 600, "nightly_cutouts.work_2")
+    assert not is_dead()
+
+
+def test_a_run_whose_step_waits_for_its_next_attempt_is_no_dead_one(
+    shop: Shop, run: Run, instance: dg.DagsterInstance
+) -> None:
+    happens, is_dead = told(instance)
+    happens("PIPELINE_START", 900)
+    happens("STEP_START", 800, "nightly_cutouts.work_1")
+    happens("STEP_UP_FOR_RETRY", 700, "nightly_cutouts.work_1")
+    assert is_dead(), "no wait is as long"
+    happens("STEP_RESTARTED", 50, "nightly_cutouts.work_1")
+    assert is_dead(), "its step is at work, without a lease"
+    happens("STEP_UP_FOR_RETRY", 40, "nightly_cutouts.work_1")
     assert not is_dead()
 
 
