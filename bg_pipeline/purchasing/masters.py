@@ -9,7 +9,7 @@ from typing import Self
 
 from bg_pipeline.core.checks import NOT_COMPARED
 from bg_pipeline.core.keys import damaged_name, master_name
-from bg_pipeline.core.recipe import Cut, Recipe, digest_of, purchase_id
+from bg_pipeline.core.recipe import AS_IT_IS, Cut, Recipe, digest_of, purchase_id
 from bg_pipeline.core.recipes import Recipes
 from bg_pipeline.core.records import Entry, Master, Use
 from bg_pipeline.errors import ItemBlocked, ItemError, StoreError, UnusableAnswer
@@ -68,7 +68,8 @@ class StoredMasters:
             else:
                 missing.append(cut)
         for cut in missing:
-            if (master := self.stored(entry, cut)) is not None:
+            # What is a cutout already is taken over again for less than to ask the store for it.
+            if cut != AS_IT_IS and (master := self.stored(entry, cut)) is not None:
                 yield master
 
     def of_cut(self, entry: Entry, cut: Cut) -> ObtainedMaster | None:

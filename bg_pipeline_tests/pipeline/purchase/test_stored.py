@@ -38,6 +38,17 @@ def test_a_master_in_the_store_is_not_bought_again_when_its_record_is_lost() -> 
     assert graph.purchases.bought([purchase_of(graph)])
 
 
+def test_before_a_purchase_the_store_is_asked_for_each_name_of_its_cut_and_for_nothing_else() -> None:
+    graph, asked = shop(), list[str]()
+    graph.masters.read = asked.append  # type: ignore[method-assign,assignment]
+    graph.sync()
+    entry = graph.items.entry("c/1.png")
+    assert entry is not None
+
+    assert len(graph.remover.requests) == 1
+    assert asked == [master_name(purchase_id(entry.content_hash, name)) for name in graph.recipe.cut.digests]
+
+
 def test_a_damaged_master_in_the_store_is_bought_again_and_replaced() -> None:
     graph = bought_before()
     name = master_name(purchase_of(graph))
