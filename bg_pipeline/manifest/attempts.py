@@ -7,7 +7,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Update,
     and_,
     bindparam,
     case,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     update,
 )
 
-from bg_pipeline.core.credits import DayCap, day_of
 from bg_pipeline.core.records import Attempt, AttemptState, Use
 from bg_pipeline.manifest.schema import attempts, catalogues
 
@@ -50,10 +48,9 @@ def _ended(since: Any, account: str | None) -> ColumnElement[bool]:
     return and_(c.started_at >= since - _LONGEST_CALL_S, c.ended_at > since, of_account(account))
 
 
-def today(cap: DayCap, now: float) -> ColumnElement[bool]:
-    began, ends = day_of(now, cap.timezone)
+def begun_between(start: Any, end: Any, account: str | None) -> ColumnElement[bool]:
     c = attempts.c
-    return (c.started_at >= began) & (c.started_at < ends) & of_account(cap.account or None)
+    return and_(c.started_at >= start, c.started_at < end, of_account(account))
 
 
 def _in_flight(account: str | None) -> ColumnElement[bool]:
@@ -78,14 +75,19 @@ def cost(which: ColumnElement[bool]) -> ColumnElement[Decimal]:
     return func.coalesce(total, literal(Decimal(0), CREDITS), type_=CREDITS)
 
 
-def closing(state: AttemptState, now: float) -> Update:
-    """Return the statement that ends attempts; `end_of` has its values for each."""
-    each = update(attempts).where(attempts.c.id == bindparam("attempt")).values(state=state, ended_at=now)
-    return each.values(credits_charged=bindparam("charged"), request_id=bindparam("request"))
+_ENDS = ("state", "ended_at", "credits_charged", "request_id")
+
+CLOSING = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt"))
+    .values({name: bindparam(f"new_{name}") for name in _ENDS})
+)
+"""Statement that ends attempts; `end_of` has its values for each."""
 
 
-def end_of(attempt_id: int, charged: Decimal, request_id: str) -> dict[str, Any]:
-    return {"attempt": attempt_id, "charged": charged, "request": request_id[:200]}
+def end_of(attempt_id: int, state: AttemptState, now: float, charged: Decimal, request_id: str) -> dict[str, Any]:
+    values = (state, now, charged, request_id[:200])
+    return {"attempt": attempt_id, **{f"new_{name}": value for name, value in zip(_ENDS, values, strict=True)}}
 
 
 def attempt_of(row: Row[Any]) -> Attempt:

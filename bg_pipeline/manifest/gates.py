@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from bg_pipeline.core.gate import Gate, GateReason, GateState
 from bg_pipeline.manifest.database import Database
@@ -43,6 +43,11 @@ def write_gate(db: Database, conn: Connection, old: Gate, gate: Gate) -> None:
     db.put(conn, gates, ("account",), [asdict(gate)])
 
 
+_LIMITS = select(limits.c.state).where(limits.c.account == bindparam("of"))
+
+_CHANGED = update(limits).where(limits.c.account == bindparam("of")).values(state=bindparam("new"))
+
+
 class SqlGates(Repeated):
     """`ports.purchasing.Gates` in a database."""
 
@@ -70,7 +75,7 @@ class SqlGates(Repeated):
             if old is None:
                 conn.execute(insert(limits).values(account=account, state=new))
             elif new != old:
-                conn.execute(update(limits).where(limits.c.account == account).values(state=new))
+                conn.execute(_CHANGED, {"of": account, "new": new})
 
     def dead_claims(self, claims: Sequence[int]) -> set[int]:
         c = claim_rows.c
@@ -88,5 +93,5 @@ def delete_limits(conn: Connection, account: str) -> None:
 
 
 def _limits(conn: Connection, account: str) -> dict[str, Any] | None:
-    state: dict[str, Any] | None = conn.scalar(select(limits.c.state).where(limits.c.account == account))
+    state: dict[str, Any] | None = conn.scalar(_LIMITS, {"of": account})
     return state

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Executable, Row, bindparam, exists, func, select, update
+from sqlalchemy import Row, bindparam, exists, func, select, update
 
 from bg_pipeline.core.delta import WORK_REASONS
 from bg_pipeline.core.keys import fold, key_bytes
 from bg_pipeline.core.records import MAIN, Entry, Output, Reason, State
+from bg_pipeline.manifest.pipelining import Query
 from bg_pipeline.manifest.rows import ANY_PUBLICATION, BATCH, ENTRY, PUBLICATION, OfCatalogue, entry_of, published_of
 from bg_pipeline.manifest.schema import items, publications
 from bg_pipeline.manifest.steps import Step
@@ -39,7 +40,7 @@ class SqlItems(OfCatalogue):
         )
         query = select(c.key, c.rendition, c.trash_name, *columns).where(self._mine(publications), c.rendition != MAIN)
 
-        def asks(given: Sequence[Sequence[str]]) -> Iterable[Executable]:
+        def asks(given: Sequence[Sequence[str]]) -> Iterable[Query]:
             keys = [key for keys in given for key in keys]
             return (query.where(these).order_by(c.rendition) for these in self._db.among(c.key, keys))
 

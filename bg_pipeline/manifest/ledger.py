@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select, update
 from bg_pipeline.core.credits import Budget, Rules
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState, Totals
-from bg_pipeline.manifest.attempts import ANSWERED, ATTEMPT, OPEN, attempt_of, closing, end_of, of_account, sum_since
+from bg_pipeline.manifest.attempts import ANSWERED, ATTEMPT, CLOSING, OPEN, attempt_of, end_of, of_account, sum_since
 from bg_pipeline.manifest.gates import money_of, read_gate, write_gate
 from bg_pipeline.manifest.opening import Opening
 from bg_pipeline.manifest.repeated import Repeated
@@ -43,11 +43,10 @@ class SqlLedger(Repeated):
         kind: str = "",
     ) -> None:
         with self._db.write(locks=()) as conn:
-            closed = closing(state, self._now())
             # An attempt with a known end keeps it: a late recovery must not turn a charge into a doubt.
             unsettled = or_(OPEN, ANSWERED, attempts.c.state == AttemptState.IN_DOUBT)
-            closed = closed.where(unsettled).values(detail=detail, answer=answer, kind=kind)
-            conn.execute(closed, end_of(attempt_id, credits_charged, request_id))
+            closing = CLOSING.where(unsettled).values(detail=detail, answer=answer, kind=kind)
+            conn.execute(closing, end_of(attempt_id, state, self._now(), credits_charged, request_id))
 
     def waive(self, purchase_ids: Sequence[str]) -> None:
         c = attempts.c

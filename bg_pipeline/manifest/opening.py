@@ -3,20 +3,34 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, literal, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from bg_pipeline.core.claims import LEASE_S, is_live
-from bg_pipeline.core.credits import Budget, Rules, Spent, authorize_purchase
+from bg_pipeline.core.credits import Budget, Rules, Spent, authorize_purchase, day_of
 from bg_pipeline.core.gate import Gate
 from bg_pipeline.core.records import Attempt, AttemptState
 from bg_pipeline.core.refusals import refused_lately
 from bg_pipeline.errors import AnswerWaiting, BeingBought, BgPipelineError, ClaimLost
-from bg_pipeline.manifest.attempts import ANSWERED, ATTEMPT, CREDITS, OPEN, attempt_of, cost, spent_since, today
+from bg_pipeline.manifest.attempts import ANSWERED, ATTEMPT, CREDITS, OPEN, attempt_of, begun_between, cost, spent_since
 from bg_pipeline.manifest.database import Database
 from bg_pipeline.manifest.gates import gate_of, money_of, write_gate
-from bg_pipeline.manifest.pipelining import ask
+from bg_pipeline.manifest.pipelining import Query, ask
 from bg_pipeline.manifest.schema import attempts, claims, gates, items, purchases
 from bg_pipeline.ports.purchasing import CutRequest, OpenAttempt
 from bg_pipeline.ports.running import Now
@@ -24,7 +38,7 @@ from bg_pipeline.ports.running import Now
 _CHARGED = (AttemptState.CHARGED, AttemptState.UNUSABLE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opening:
     """
     Opens attempts: `ports.purchasing.Ledger.open_attempt`, of several requests at once.
@@ -51,10 +65,7 @@ class Opening:
         with self.database.write(locks=self._locks(requests)) as conn:
             held, known, bought, (books,), by_claim, ids = ask(
                 conn,
-                self._held(requests),
-                self._earlier(requests),
-                self._bought(requests),
-                self._books(requests),
+                *self._queries(requests),
                 self._by_claim(requests),
                 [self.database.next_ids(attempts, len(requests))],
             )
@@ -137,55 +148,82 @@ class Opening:
             locks.add("cap of a day")
         return locks
 
-    def _held(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
+    def _queries(self, requests: Sequence[CutRequest]) -> Iterator[Sequence[Query]]:
         """
-        Find the catalogue of each item under its claim, by both: another run has the others, or found that their claim
-        had ended.
+        Find the catalogue of each item under its claim; the attempts that concern these purchases; those of them that
+        have a master; the gate and the sums of the account.
         """
+        now, caps = self.now(), self.rules.day_caps
+        names = sorted({name for request in requests for name in _names(request)})
+        concerned = sorted({*names, *(name for request in requests for name in request.limit_ids)})
+        sent = sorted({request.sent_digest for request in requests} - {""})
+        claimed = sorted({request.claim.id for request in requests})
+        yield [(self._held, {"claimed": claimed, "keys": sorted({request.item_key for request in requests})})]
+        yield [(self._earlier, {"names": concerned, "sent": sent})]
+        yield [(query, {"names": names, "sent": sent}) for query in self._bought]
+        if not any(request.credits_expected for request in requests):
+            yield [self._books_of_free]
+            return
+        days = dict[str, float]()
+        for number, cap in enumerate(caps):
+            days[f"began_{number}"], days[f"ends_{number}"] = day_of(now, cap.timezone)
+        yield [(self._books, days)]
+
+    # Statements are made once: to make one takes as long as to execute it.
+
+    @cached_property
+    def _held(self) -> Select[Any]:
+        """Find items by key and claim: another run has the others, or found that their claim had ended."""
         c = items.c
         query = select(c.claim_id, c.key, c.catalogue_id, claims.c.ends_at).join(claims, claims.c.id == c.claim_id)
-        for these in self.database.among(c.claim_id, sorted({request.claim.id for request in requests})):
-            for those in self.database.among(c.key, sorted({request.item_key for request in requests})):
-                yield query.where(these, those)
+        return query.where(self.database.given(c.claim_id, "claimed"), self.database.given(c.key, "keys"))
+
+    @cached_property
+    def _earlier(self) -> Select[Any]:
+        """Find the attempts for purchases, and those that are not settled for the same bytes."""
+        c = attempts.c
+        of_bytes = self.database.given(c.sent_digest, "sent")
+        wanted = (self.database.given(c.purchase_id, "names"), and_(OPEN, of_bytes), and_(ANSWERED, of_bytes))
+        # Each by its own index.
+        ids = union_all(*(select(c.id).where(each) for each in wanted)).subquery()
+        return ATTEMPT.where(c.id.in_(select(ids.c.id))).order_by(c.id)
+
+    @cached_property
+    def _bought(self) -> list[Select[Any]]:
+        """Find the purchases of these names or bytes that have a master."""
+        c = purchases.c
+        wanted = (self.database.given(c.purchase_id, "names"), self.database.given(c.sent_digest, "sent"))
+        return [select(c.purchase_id, c.sent_digest, c.cut_digest).where(each) for each in wanted]
+
+    @cached_property
+    def _books(self) -> Select[Any]:
+        """Find the gate and the sums of the account, by one statement, so that they are of one moment."""
+        balance_at = func.coalesce(select(gates.c.balance_at).where(self._of_account).scalar_subquery(), 0.0)
+        by_day = (
+            cost(begun_between(bindparam(f"began_{number}"), bindparam(f"ends_{number}"), cap.account or None))
+            for number, cap in enumerate(self.rules.day_caps)
+        )
+        return self._gate_with([spent_since(balance_at, self.account), *by_day])
+
+    @cached_property
+    def _books_of_free(self) -> Select[Any]:
+        """Find the gate, for requests that cost nothing: their sums may be those of a million attempts."""
+        return self._gate_with([literal(Decimal(0), CREDITS)] * (1 + len(self.rules.day_caps)))
+
+    def _gate_with(self, sums: Sequence[ColumnElement[Any]]) -> Select[Any]:
+        labelled = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
+        one_row = select(literal(1)).subquery().outerjoin(gates, self._of_account)
+        return select(*gates.c, *labelled).select_from(one_row)
+
+    @property
+    def _of_account(self) -> ColumnElement[bool]:
+        return gates.c.account == self.account
 
     def _keep_alive(self, conn: Connection, held: Sequence[Row[Any]]) -> None:
         """Keep claims alive whose heartbeat is late, so that their slots and their attempts are too."""
         now = self.now()
         if late := {row.claim_id for row in held if not is_live(row.ends_at, now)}:
             conn.execute(update(claims).where(claims.c.id.in_(late)).values(ends_at=now + LEASE_S))
-
-    def _earlier(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
-        """Find the attempts for these purchases, and those that are not settled for the same bytes."""
-        c = attempts.c
-        names = {name for request in requests for name in (*_names(request), *request.limit_ids)}
-        wanted = list(self.database.among(c.purchase_id, sorted(names)))
-        for these in self._same_bytes(c.sent_digest, requests):
-            wanted += [and_(OPEN, these), and_(ANSWERED, these)]
-        # Each by its own index.
-        ids = union_all(*(select(c.id).where(each) for each in wanted)).subquery()
-        yield ATTEMPT.where(c.id.in_(select(ids.c.id))).order_by(c.id)
-
-    def _bought(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
-        """Find the purchases of these names or bytes that have a master."""
-        c = purchases.c
-        names = {name for request in requests for name in _names(request)}
-        for these in (*self.database.among(c.purchase_id, sorted(names)), *self._same_bytes(c.sent_digest, requests)):
-            yield select(c.purchase_id, c.sent_digest, c.cut_digest).where(these)
-
-    def _same_bytes(self, column: Any, requests: Sequence[CutRequest]) -> Iterator[Any]:
-        return self.database.among(column, sorted({request.sent_digest for request in requests} - {""}))
-
-    def _books(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
-        """Find the gate and the sums of the account, by one statement, so that they are of one moment."""
-        of_account = gates.c.account == self.account
-        sums: list[ColumnElement[Any]] = [literal(Decimal(0), CREDITS)] * (1 + len(self.rules.day_caps))
-        if any(request.credits_expected for request in requests):
-            balance_at = func.coalesce(select(gates.c.balance_at).where(of_account).scalar_subquery(), 0.0)
-            by_day = (cost(today(cap, self.now())) for cap in self.rules.day_caps)
-            sums = [spent_since(balance_at, self.account), *by_day]
-        labelled = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
-        one_row = select(literal(1)).subquery().outerjoin(gates, of_account)
-        yield select(*gates.c, *labelled).select_from(one_row)
 
     def _by_claim(self, requests: Sequence[CutRequest]) -> Iterator[Select[Any]]:
         """Find the cost of the run so far in the catalogue of each claim, if it has a cap."""

@@ -1,7 +1,7 @@
 """Statements of a transaction that go to PostgreSQL together: each journey to a server far away takes its time."""
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,18 @@ class Asking(greenlet):
     """Executes a query as far as to its answer, and then the rest."""
 
 
-def ask(conn: SqlConnection, *groups: Iterable[Executable]) -> list[list[Row[Any]]]:
+Query = Executable | tuple[Executable, Mapping[str, Any]]
+"""A query, perhaps with its parameters."""
+
+
+def ask(conn: SqlConnection, *groups: Iterable[Query]) -> list[list[Row[Any]]]:
     """Return the rows of each group of queries; in a pipeline, all are sent before the first is answered."""
+
+    def rows_of(query: Query) -> Sequence[Row[Any]]:
+        return (conn.execute(*query) if isinstance(query, tuple) else conn.execute(query)).all()
+
     queries = [list(group) for group in groups]
-    asking = [(Asking(lambda query: conn.execute(query).all()), query) for query in chain.from_iterable(queries)]
+    asking = [(Asking(rows_of), query) for query in chain.from_iterable(queries)]
     # One that waits returns nothing yet.
     sent = [(each, each.switch(query)) for each, query in asking]
     answers = iter([each.switch() if each else rows for each, rows in sent])

@@ -6,10 +6,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bg_pipeline.core.records import AttemptState, Master, Use
-from bg_pipeline.manifest.attempts import closing, end_of
+from bg_pipeline.manifest.attempts import CLOSING, end_of
+from bg_pipeline.manifest.pipelining import Query
 from bg_pipeline.manifest.repeated import Repeated
 from bg_pipeline.manifest.schema import purchases
 from bg_pipeline.manifest.steps import Step
@@ -31,8 +32,10 @@ class SqlPurchases(Repeated):
 
     @cached_property
     def _get(self) -> Step[Sequence[str], dict[str, Master]]:
-        def asks(given: Sequence[Sequence[str]]) -> Iterable[Executable]:
-            return map(_ALL.where, self._db.among(purchases.c.purchase_id, sorted(set().union(*given))))
+        query = _ALL.where(self._db.given(purchases.c.purchase_id, "names"))
+
+        def asks(given: Sequence[Sequence[str]]) -> Iterable[Query]:
+            return ((query, {"names": names}) for names in self._db.portions(sorted(set().union(*given))))
 
         def ends(_: Any, given: Sequence[Sequence[str]], rows: Sequence[Row[Any]]) -> list[dict[str, Master]]:
             masters = {row.purchase_id: _master(row) for row in rows}
@@ -42,8 +45,10 @@ class SqlPurchases(Repeated):
 
     @cached_property
     def _same_payload(self) -> Step[_Payload, Master | None]:
-        def asks(given: Sequence[_Payload]) -> Iterable[Executable]:
-            return map(_ALL.where, self._db.among(purchases.c.sent_digest, sorted({sent for sent, _ in given})))
+        query = _ALL.where(self._db.given(purchases.c.sent_digest, "sent"))
+
+        def asks(given: Sequence[_Payload]) -> Iterable[Query]:
+            return ((query, {"sent": sent}) for sent in self._db.portions(sorted({sent for sent, _ in given})))
 
         def ends(_: Any, given: Sequence[_Payload], rows: Sequence[Row[Any]]) -> list[Master | None]:
             masters = {(row.sent_digest, row.cut_digest): _master(row) for row in rows}
@@ -57,9 +62,13 @@ class SqlPurchases(Repeated):
             now = self._now()
             rows = [asdict(master) | {"stored_at": now, "unused_since": None} for master, *_ in given]
             self._db.put(conn, purchases, ("purchase_id",), sorted(rows, key=lambda row: row["purchase_id"]))
-            charged = [end_of(number, cost, request) for _, number, cost, request in given if number is not None]
+            charged = [
+                end_of(number, AttemptState.CHARGED, now, cost, request)
+                for _, number, cost, request in given
+                if number is not None
+            ]
             if charged:
-                conn.execute(closing(AttemptState.CHARGED, now), charged)
+                conn.execute(CLOSING, charged)
             return [None] * len(given)
 
         return Step(lambda _: (), ends, writes=True)

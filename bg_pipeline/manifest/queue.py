@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Executable,
+    Delete,
     Row,
+    Select,
+    Update,
     and_,
     bindparam,
     delete,
@@ -31,7 +33,7 @@ from bg_pipeline.core.claims import EVERYTHING, LEASE_S, Ask, AskedBy, Claim, Cl
 from bg_pipeline.core.credits import Budget
 from bg_pipeline.core.records import MAIN, Entry, Published, State
 from bg_pipeline.errors import ClaimLost
-from bg_pipeline.manifest.pipelining import ask
+from bg_pipeline.manifest.pipelining import Query, ask
 from bg_pipeline.manifest.rows import ENTRY, OfCatalogue, are_live, entry_of, is_free
 from bg_pipeline.manifest.schema import catalogues, items, publications, purchases
 from bg_pipeline.manifest.schema import claims as claim_rows
@@ -51,6 +53,13 @@ _PENDING = text("items.state = 'pending'")
 
 _WAITS = text("items.state = 'pending' AND items.purchase_id <> ''")
 """Condition for items that wait for a purchase, written out so that their partial index is used."""
+
+_LEARNED = (
+    update(purchases)
+    .where((purchases.c.purchase_id == bindparam("of")) & (purchases.c.content_hash == ""))
+    .values(content_hash=bindparam("picture"))
+)
+"""A master that was taken in says nothing about the picture that it was cut from: this records it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,31 @@ class SqlWorkQueue(OfCatalogue):
             conn.execute(delete(claim_rows).where(claim_rows.c.id == claim.id))
 
     @cached_property
+    def _holding(self) -> Select[Any]:
+        """The claims that hold items."""
+        c = items.c
+        return select(c.key, c.claim_id).where(self._mine(), self._db.given(c.key, "keys")).order_by(c.key)
+
+    @cached_property
+    def _locking(self) -> Select[Any]:
+        return self._holding.with_for_update()
+
+    @cached_property
+    def _ending(self) -> Update:
+        """Ends the hold of claims on items."""
+        c = items.c
+        mine = update(items).where(self._mine(), c.key == bindparam("ended"))
+        known: dict[str, Any] = {"claim_id": None, "revision": c.revision + 1}
+        return mine.values({name: bindparam(f"new_{name}") for name in ("purchase_id", "state", "changed_at")} | known)
+
+    @cached_property
+    def _clearing(self) -> Delete:
+        """Takes outputs of other renditions from the record."""
+        c = publications.c
+        others = c.rendition.not_in(bindparam("renditions", expanding=True))
+        return delete(publications).where(self._mine(publications), self._db.given(c.key, "keys"), others)
+
+    @cached_property
     def _verify(self) -> Step[_Outcome, None]:
         return Step(self._holders, lambda _, given, rows: _losses(given, rows))
 
@@ -159,7 +193,7 @@ class SqlWorkQueue(OfCatalogue):
         outcomes = [_Outcome(key, claim, purchase_id)]
         with self._db.write(locks=()) as conn:
             (rows,) = ask(conn, self._holders(outcomes, lock=True))
-            (lost,) = self._end(conn, outcomes, rows, state=state, detail=detail)
+            (lost,) = self._end(conn, outcomes, rows, state, detail)
         if lost is not None:
             raise lost
 
@@ -220,34 +254,35 @@ class SqlWorkQueue(OfCatalogue):
         number = conn.execute(insert(claim_rows).values(row).returning(claim_rows.c.id)).scalar_one()
         return Claim(number, owner, ask, now + LEASE_S)
 
-    def _holders(self, outcomes: Sequence[_Outcome], *, lock: bool = False) -> Iterator[Executable]:
+    def _holders(self, outcomes: Sequence[_Outcome], *, lock: bool = False) -> Iterator[Query]:
         """Find the claims that hold these items; lock the items."""
-        c = items.c
-        query = select(c.key, c.claim_id).where(self._mine()).order_by(c.key)
-        query = query.with_for_update() if lock else query
-        return map(query.where, self._db.among(c.key, sorted({each.key for each in outcomes})))
+        query = self._locking if lock else self._holding
+        return ((query, {"keys": keys}) for keys in self._db.portions(sorted({each.key for each in outcomes})))
 
     def _end(
-        self, conn: Connection, outcomes: Sequence[_Outcome], holders: Sequence[Row[Any]], **values: Any
+        self,
+        conn: Connection,
+        outcomes: Sequence[_Outcome],
+        holders: Sequence[Row[Any]],
+        state: State,
+        detail: str | None = None,
     ) -> list[ClaimLost | None]:
         """Write items under their claims, and end the claims' hold on them; return the error of each that is lost."""
-        c, losses = items.c, _losses(outcomes, holders)
-        ended = update(items).where(self._mine(), c.key == bindparam("ended")).values(purchase_id=bindparam("of"))
+        losses, now = _losses(outcomes, holders), self._now()
         rows = [
-            {"ended": each.key, "of": each.purchase_id}
+            {"ended": each.key, "new_purchase_id": each.purchase_id, "new_state": state, "new_changed_at": now}
             for each, lost in zip(outcomes, losses, strict=True)
             if lost is None
         ]
         if rows:
-            free = {"changed_at": self._now(), "claim_id": None, "revision": c.revision + 1}
-            conn.execute(ended.values(**values, **free), rows)
+            conn.execute(self._ending if detail is None else self._ending.values(detail=detail), rows)
         return losses
 
     def _published(
         self, conn: Connection, outcomes: Sequence[_Outcome], holders: Sequence[Row[Any]]
     ) -> list[ClaimLost | None]:
-        now, shown = self._now(), publications.c
-        losses = self._end(conn, outcomes, holders, state=State.PUBLISHED)
+        now = self._now()
+        losses = self._end(conn, outcomes, holders, State.PUBLISHED)
         held = [each for each, lost in zip(outcomes, losses, strict=True) if lost is None]
         by_renditions = defaultdict[frozenset[str], list[str]](list)
         rows = []
@@ -260,16 +295,12 @@ class SqlWorkQueue(OfCatalogue):
                 for rendition, output in each.outputs.items()
             ]
         for renditions, keys in by_renditions.items():
-            for these in self._db.among(shown.key, keys):
-                mine = self._mine(publications), these
-                conn.execute(delete(publications).where(*mine, shown.rendition.not_in(renditions)))
+            for these in self._db.portions(keys):
+                conn.execute(self._clearing, {"keys": these, "renditions": sorted(renditions)})
         if rows:
             self._db.put(conn, publications, ("catalogue_id", "key", "rendition"), rows)
-            # A master that was taken in says nothing about the picture that it was cut from.
-            unknown = (purchases.c.purchase_id == bindparam("of")) & (purchases.c.content_hash == "")
-            learned = update(purchases).where(unknown).values(content_hash=bindparam("picture"))
             main = [each.outputs[MAIN] for each in held]
-            conn.execute(learned, [{"of": each.purchase_id, "picture": each.content_hash} for each in main])
+            conn.execute(_LEARNED, [{"of": each.purchase_id, "picture": each.content_hash} for each in main])
         return losses
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Table,
     any_,
+    bindparam,
     column,
     func,
     literal,
@@ -53,14 +54,28 @@ class Statements:
             new_id = func.coalesce(select(func.max(table.c.id)).scalar_subquery(), 0) + numbers.c.number
         return select(new_id).select_from(numbers)
 
+    def given(self, of: Column[Any], name: str) -> ColumnElement[bool]:
+        """
+        Return the condition that a column has one of the values of a parameter.
+
+        It is for a statement that is made once: to make one takes as long as to execute it. `portions` has the values.
+        """
+        if self.engine.dialect.name == "sqlite":
+            return of.in_(bindparam(name, type_=of.type, expanding=True))
+        return of == any_(bindparam(name, type_=postgresql.ARRAY(of.type)))
+
+    def portions(self, values: Sequence[T]) -> Iterator[Sequence[T]]:
+        """Yield values for `given`, as many as a statement takes."""
+        return parts(values, _MAX_BOUND if self.engine.dialect.name == "sqlite" else _MAX_IN_ARRAY)
+
     def among(self, of: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
         """Yield conditions that together match these values of a column; use them one after the other."""
         if self.engine.dialect.name == "sqlite":
-            yield from (of.in_(part) for part in parts(values, _MAX_BOUND))
+            yield from map(of.in_, self.portions(values))
         else:
             # One array is one value: many values in a statement slow down PostgreSQL's driver.
             arrays = postgresql.ARRAY(of.type)
-            yield from (of == any_(literal(part, arrays)) for part in parts(values, _MAX_IN_ARRAY))
+            yield from (of == any_(literal(part, arrays)) for part in self.portions(values))
 
     def at_least(self, conn: Connection, of: Column[Any], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
         """Yield conditions like `among` that may match more: a column with fewer values than these is read whole."""

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Executable, Row
+from sqlalchemy import Connection, Row
 
-from bg_pipeline.manifest.pipelining import ask
+from bg_pipeline.manifest.pipelining import Query, ask
 from bg_pipeline.ports.together import Together
 
 A = TypeVar("A")
@@ -27,7 +27,7 @@ class Step(Generic[A, R]):
         writes: `ends` writes; it shares a transaction with the others, which holds no lock but that of its rows.
     """
 
-    asks: Callable[[Sequence[A]], Iterable[Executable]]
+    asks: Callable[[Sequence[A]], Iterable[Query]]
     ends: Callable[[Connection, Sequence[A], Sequence[Row[Any]]], Sequence[R | Exception]]
     writes: bool = False
 
