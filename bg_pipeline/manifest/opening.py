@@ -150,7 +150,7 @@ class Opening:
 
     def _queries(self, requests: Sequence[CutRequest]) -> Iterator[Sequence[Query]]:
         """
-        Find the catalogue of each item under its claim; the attempts that concern these purchases; those of them that
+        Find the catalogue of each item under its claim; the attempts for these purchases and bytes; those that
         have a master; the gate and the sums of the account.
         """
         now, caps = self.now(), self.rules.day_caps
