@@ -213,8 +213,8 @@ def refused(  # noqa: PLR0911  one return for each row of the table above
         return _pause(state, retry_after_s, now)
     at_pace = state.pace is not Pace.FREE and slot.window_units >= 0.9 * state.units
     if most > state.base and not (long and at_pace):
-        # A late answer to a finished probe gives no new information.
-        return _narrow(state, most - 1) if state.width > state.base else state
+        # A late answer to a finished probe tells nothing new, but those that come next go one at a time.
+        return _narrow(state, most - 1) if state.width > state.base else replace(state, reached=others)
     answers = 2 * state.width
     if long and full and state.pace is Pace.FREE and not state.alert:
         return _narrow(replace(state, alert=answers), most - 1)

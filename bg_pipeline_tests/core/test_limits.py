@@ -351,3 +351,13 @@ def test_a_request_larger_than_the_whole_allowance_has_a_window_to_itself() -> N
 def test_a_state_that_another_version_left_is_learned_again() -> None:
     assert limits_from({"rows": 3}) == Limits()
     assert limits_from(None) == Limits()
+
+
+def test_while_many_in_flight_are_refused_those_that_come_next_go_one_at_a_time() -> None:
+    """The units of a minute are used up: it takes some refusals to tell that from one slot too many."""
+    account = Account(Limits(width=8, base=8, reached=8))
+    for token in account.fill()[:4]:
+        account.refuse(token, 57.0)
+
+    assert account.ask()[1] == 0.0
+    assert account.ask()[1] == pytest.approx(PROBE_GAP_S)
