@@ -355,8 +355,11 @@ def test_a_state_that_another_version_left_is_learned_again() -> None:
 
 def test_while_many_in_flight_are_refused_those_that_come_next_go_one_at_a_time() -> None:
     """The units of a minute are used up: it takes some refusals to tell that from one slot too many."""
-    account = Account(Limits(width=8, base=8, reached=8))
-    for token in account.fill()[:4]:
+    account, in_flight = Account(Limits(width=8, base=8, reached=8), ceiling=8), list[str]()
+    for token in account.fill():
+        account.good(token)
+        in_flight.append(account.enter())
+    for token in in_flight[:4]:
         account.refuse(token, 57.0)
 
     assert account.ask()[1] == 0.0
