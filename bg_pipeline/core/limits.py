@@ -96,7 +96,7 @@ class Limits:
     """Number in flight known to be accepted, and the throughput with it: answers per second."""
     throughput: float = 0.0
     reached: int = 0
-    """Most requests in flight at this width so far."""
+    """Most requests in flight at this width so far, or since a late refusal: one more goes alone."""
     step: int = START
     patience: int = START
     """Answers at full width before the next increase; `probe_after` where the last one was refused."""
