@@ -29,6 +29,9 @@ INSTANCE = Path(bg_pipeline.__file__).parent / "orchestration" / "dagster.yaml"
 PATH = f"{BIN}:{os.environ['PATH']}"
 TIMEOUT_S = 300.0
 
+_TICK_S = 2.0
+"""Seconds that a tick of a sensor takes at most."""
+
 _FAST = """\
 # What waits for half a minute waits for two seconds: tests need not wait for minutes.
 import sys
@@ -89,7 +92,7 @@ query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "
 
 _SENSOR = """
 query($name: String!) { sensorOrError(sensorSelector: {repositoryLocationName: "bg_pipeline",
-    repositoryName: "__repository__", sensorName: $name}) { ... on Sensor { id } } }
+    repositoryName: "__repository__", sensorName: $name}) { ... on Sensor { id sensorState { status } } } }
 """
 
 _START_SENSOR = """
@@ -191,9 +194,14 @@ class Deployment:
         return "" if not ticks else str(ticks[0]["skipReason"] or ticks[0]["error"] or ticks[0]["status"])
 
     def switch_off(self, sensor: str) -> None:
-        found = self.ask(_SENSOR, name=sensor)["sensorOrError"]["id"]
-        done = self.ask(_STOP_SENSOR, id=found)["stopSensor"]
-        assert done["__typename"] == "StopSensorMutationResult", done
+        def stays_off() -> bool:
+            done = self.ask(_STOP_SENSOR, id=self.ask(_SENSOR, name=sensor)["sensorOrError"]["id"])["stopSensor"]
+            assert done["__typename"] == "StopSensorMutationResult", done
+            time.sleep(_TICK_S)
+            return bool(self.ask(_SENSOR, name=sensor)["sensorOrError"]["sensorState"]["status"] == "STOPPED")
+
+        # A tick that is under way may write back that it is on.
+        self.until(f"{sensor} stays off", stays_off)
 
     def switch_on(self, sensor: str) -> None:
         done = self.ask(_START_SENSOR, name=sensor)["startSensor"]
